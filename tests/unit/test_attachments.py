@@ -1,4 +1,4 @@
-"""Which files may be attached: by type, by name, and by what is in them."""
+"""The files that may be attached: by type, by name, and by content."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ from tests.template_files import ROOT
 
 
 def refused(allowed: tuple[str, ...] | None = None, **file: Any) -> list[str]:
-    """Why a file is refused by a policy that attaches what it says; empty if it is taken."""
+    """The problems for which a policy refuses a file; empty if the file is accepted."""
     policy = policies()["interpals"]
     if allowed is not None:
         policy = policy.model_copy(update={"attachments": allowed})
@@ -136,7 +136,7 @@ def test_a_text_is_in_utf8(content: bytes, content_type: str) -> None:
 
 @given(st.text(max_size=30), st.sampled_from(["exe", "html", "js", "lnk"]), st.text(" .\u200b\u00ad\u2060", max_size=5))
 def test_no_ending_hides(name: str, ending: str, behind: str) -> None:
-    """Whatever stands before and invisibly behind an ending, it is seen."""
+    """An ending is found, whatever stands before it and whatever invisible characters stand behind it."""
     assert file_extension(f"{name}.{ending.upper()}{behind}") == ending
     assert list(attachment_faults(INERT, f"{name}.{ending}{behind}", "text/plain")) != []
 

@@ -15,13 +15,13 @@ HEADER = "ref,email,name,collected_at\n"
 
 
 class Importer:
-    """Keeps the refs of what is written."""
+    """A stand-in for the importer. It keeps the refs of all rows."""
 
     def __init__(self) -> None:
         self.refs: list[str] = []
 
     async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
-        """Keeps a chunk's."""
+        """Keeps the refs of a chunk."""
         self.refs += [row.person.ref for row in rows]
 
 
@@ -40,7 +40,7 @@ async def imported(lines: list[str]) -> tuple[ImportCounts, list[str], list[Reje
 
 
 def test_a_column_stands_once() -> None:
-    """Which of two `email` counts cannot be told, so the file is refused before a line is read."""
+    """A file with two `email` columns is refused before a line is read, since nobody can tell which one counts."""
     with (
         DUPLICATE.open(encoding="utf-8", newline="") as file,
         pytest.raises(InputRefused, match="names email twice"),
@@ -49,7 +49,7 @@ def test_a_column_stands_once() -> None:
 
 
 async def test_a_quote_that_is_never_closed_is_named() -> None:
-    """Of 3,000 lines those before it are taken, its own is named, and none behind it is."""
+    """The lines before an open quote are accepted, its own line is named, and no line behind it is accepted."""
     lines = [line(number, name='"Ann' if number == 1_500 else "Ann") for number in range(3_000)]
     done, refs, rejected = await imported(lines)
     assert refs == [f"u{number}" for number in range(1_500)]

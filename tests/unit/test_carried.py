@@ -17,7 +17,7 @@ OTHER = "olive@mail.example"
 
 
 def refused(event: dict[str, Any], policy: dict[str, Any] | None = None) -> str:
-    """Why an event is refused; empty if it is taken."""
+    """The problem for which an event is refused; empty if it is accepted."""
     brand = policies()[event["brand"]]
     among = {**policies(), event["brand"]: brand.model_copy(update=policy or {}).with_earlier_versions({})}
     try:

@@ -172,7 +172,7 @@ BROKEN: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
 
 
 def test_kept_promises_are_no_violations() -> None:
-    """What is in doubt for a reason, sent again with one id, or begun before an answer or a stop is as it should be."""
+    """Mail in doubt for a reason, sent again with one id, or begun before an answer or a stop, breaks no promise."""
     assert check(GOOD) == []
 
 
@@ -184,7 +184,7 @@ def test_each_broken_promise_is_found(name: str) -> None:
 
 
 def test_mail_that_was_held_up_on_its_way_is_not_late() -> None:
-    """What the proxy held up is measured from when it could pass."""
+    """Mail that the proxy held up is measured from the moment at which it could pass."""
     late = replace(GOOD, seen=[copy(LETTER, T + 6.5), *GOOD.seen[1:]])
     held = replace(late, faults=[*GOOD.faults, Fault("smtp stalls", T + 1, T + 4, hinders=True)])
     assert "nothing on a lease that ran out" not in {violation.promise for violation in check(held)}

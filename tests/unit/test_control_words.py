@@ -17,7 +17,7 @@ from tests.unit.test_control import Scene
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """With nothing remembered."""
+    """A scene with nothing remembered."""
     return Scene(tmp_path / "deep")
 
 

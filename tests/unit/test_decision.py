@@ -1,4 +1,4 @@
-"""The decision: what each rule says, in which order they are asked, and what holds whatever comes together."""
+"""The decision: the answer of each rule, the order of the rules, and what holds for every combination."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ ADA = Standing(17, 3, "Ada@People.Example", source="sign-up", country="US", cons
 
 
 def revised(policy: Policy, earlier: Policy | None = None, **values: Any) -> Policy:
-    """A policy that says something else."""
+    """A policy with some changed values."""
     return policy.model_copy(update=values).with_earlier_versions({earlier.version: earlier} if earlier else {})
 
 
@@ -78,7 +78,7 @@ def decided(category: str, standing: Standing = ADA, policy: Policy = POLICY, **
 
 
 def reason(decision: Decision) -> str | None:
-    """Why not; None if it is sent."""
+    """The reason why it is not sent; None if it is sent."""
     return None if isinstance(decision, Send) else decision.reason
 
 
@@ -146,7 +146,7 @@ brands = st.builds(
 
 @given(mailings, standings, brands)
 def test_it_is_total_and_names_its_rule(mailing: Mailing, standing: Standing, policy: Policy) -> None:
-    """Whatever comes together, there is one decision, by a rule of the registry, under the version that was asked."""
+    """Each combination has one decision, by a rule of the registry, under the version that was asked."""
     decision = decide(mailing, standing, policy, NOW)
     assert isinstance(decision, Send | Suppress | Hold | Divert)
     assert decision.rule == SEND or decision.rule in ASKED.keys() & RULES.keys()
@@ -167,7 +167,7 @@ def test_an_explanation_agrees_with_the_decision(mailing: Mailing, standing: Sta
 def test_nothing_that_is_about_marketing_stops_mandatory_mail(
     mailing: Mailing, standing: Standing, policy: Policy, category: Any
 ) -> None:
-    """For mandatory mail it makes no difference what somebody has left, objected to, consented to or had already."""
+    """Opt-outs, objections, consents and earlier mail make no difference to mandatory mail."""
     mailing, standing = replace(mailing, category=category), replace(standing, products=frozenset({"*"}))
     willing = replace(
         standing,
@@ -189,7 +189,7 @@ def test_nothing_that_is_about_marketing_stops_mandatory_mail(
 def test_optional_mail_never_goes_to_who_left(
     mailing: Mailing, standing: Standing, policy: Policy, category: Any, how: str
 ) -> None:
-    """Who has left a category, its topic or all, or objected, gets none of it, on no channel and at no time."""
+    """A person who left a category, its topic or all, or objected, gets none of it, on any channel at any time."""
     mailing = replace(mailing, category=category)
     topic = f"{category.name}/{mailing.topic}" if mailing.topic else category.name
     left = {"category": {category.name}, "all": {EVERYTHING_OPTIONAL}, "topic": {topic}, "objects": set[str]()}[how]
@@ -307,7 +307,7 @@ def test_invariant_3(category: str, flag: str) -> None:
     ],
 )
 def test_an_unknown_basis(lacks: dict[str, Any], known: bool) -> None:
-    """Without a source or a known version no marketing goes out, and offers not even on request; other mail does."""
+    """Marketing needs a source and a known policy version. Without them, not even requested offers go out."""
     standing = replace(ADA, **lacks)
     unknown = None if known else "unknown_basis"
     assert [reason(decided(name, standing)) for name in ("promotional", "newsletter")] == [unknown, unknown]
@@ -392,7 +392,7 @@ def test_times() -> None:
     ],
 )
 def test_the_staging_fence(allowed: tuple[str, ...] | None, through: bool) -> None:
-    """In staging, mail leaves for the addresses and domains named, in whatever case they are written."""
+    """Staging mail leaves only for the addresses and domains named, in any case of letters."""
     policy = Policy.model_validate(POLICY.model_dump(by_alias=True) | {"only_deliver_to": allowed})
     decision = decided("breach", policy=policy)
     assert through or decision == Suppress("only_deliver_to", "staging", "2024")

@@ -43,7 +43,7 @@ ONLY = {
     "inviter": {"invitation"},
     "electronic-consent": {"breach"},
 }
-"""By rule: the only categories that it may stop."""
+"""The only categories that a rule may stop, by rule."""
 
 UNWANTED = replace(
     ADA,
@@ -102,7 +102,7 @@ ALLOWED = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_m
 NEVER = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "never"}))
 DAY = SendingHours.model_validate({"from": "08:00", "to": "21:00"})
 AMERICAN_DAY = revised(POLICY, hours=DAY)
-"""At noon in UTC it is day in France, and not yet in all of America."""
+"""A policy with mail hours by day. At noon in UTC it is day in France, and not yet in all of America."""
 UNPAID = revised(
     POLICY,
     terms={"service": CategoryTerms()},

@@ -32,7 +32,7 @@ INLINING: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("source", "said"), INLINING)
 def test_what_cannot_be_inlined_is_refused(source: str, said: str) -> None:
-    """Where inlining once might differ from inlining each message, the author is told what to change."""
+    """The author is told what to change, if inlining once might differ from inlining each message."""
     page = f"<!doctype html><html><head><title>t</title></head><body>{source}</body></html>"
     page = re.sub(r"(<title>.*?</head>)(<body>)(<style>.*?</style>)", r"\3\1\2", page)
     with pytest.raises(InliningError, match=re.escape(said)):

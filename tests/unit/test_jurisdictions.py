@@ -67,7 +67,7 @@ sure = "primary"
 
 @pytest.mark.parametrize("country", sorted(COUNTRIES))
 def test_each_countrys_law_decides(country: str) -> None:
-    """Under the laxest policy, somebody in each country gets what the law there lets them get, and no more."""
+    """A person in each country gets just what the law there allows, under the laxest policy."""
     promo, partner, tracking = LAW.get(country, STRICTEST)
     somebody = replace(ADA, country=country, consents=frozenset[str]())
     for category in ("promotional", "newsletter"):
@@ -246,7 +246,7 @@ ADVERTISING = {
 
 
 def test_a_line_tells_each_reader_that_it_is_advertising() -> None:
-    """Wherever the law wants the line, it says so in the reader's language."""
+    """The line tells each reader that it is advertising, in the reader's language, wherever the law wants it."""
     for country, mark in law().marks.items():
         for language, line in mark.lines.items():
             assert line == ADVERTISING[language], country

@@ -33,7 +33,7 @@ TAGS = st.builds(
 
 @given(TAGS, st.data())
 def test_a_tag_is_read_in_any_case_and_with_either_hyphen(subtags: list[str], data: st.DataObject) -> None:
-    """Whatever the case of each letter and the mark between the subtags, it is one tag, at each door."""
+    """Each door reads a tag in any case of letters, and with either mark between the subtags."""
     code = "-".join(subtags)
     written = subtags[0] + "".join(data.draw(st.sampled_from("-_")) + subtag for subtag in subtags[1:])
     upper = data.draw(st.lists(st.booleans(), min_size=len(written), max_size=len(written)))

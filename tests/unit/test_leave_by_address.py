@@ -36,7 +36,7 @@ def test_the_network_of_a_client(host: str | None, network: str | None) -> None:
 
 @given(st.text(max_size=300))
 def test_any_token_names_a_brand_or_none(token: str) -> None:
-    """Whatever stands in a path is read without an error."""
+    """Any text in a path is read without an error, and names a brand of the site or none."""
     assert brand_in_broken_link(token, {"interpals"}) in (None, "interpals")
 
 

@@ -1,4 +1,4 @@
-"""What of a message goes over the wire, for what a server offers."""
+"""The parts of a message that go over the wire, for the extensions that a server offers."""
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
     ],
 )
 def test_what_is_never_offered(recipient: str, content: bytes, extensions: SmtpExtensions, status: str) -> None:
-    """What would smuggle a command, break the protocol or be refused anyway stays here, held against ourselves."""
+    """Mail that would smuggle a command, break the protocol or be refused anyway is not offered. That is our fault."""
     made = compose_transaction_or_outcome(OutgoingMessage("b@example.com", recipient, content), 0, extensions)
     assert isinstance(made, Outcome)
     assert (made.result, made.status) == (OutcomeKind.BLOCKED, status)
@@ -123,6 +123,6 @@ def test_the_limit_of_size(size: str, most: int | None) -> None:
 
 
 def test_xtext() -> None:
-    """What RFC 3461 4 does not allow is written in hexadecimal digits."""
+    """A character that RFC 3461 4 does not allow is written in hexadecimal digits."""
     assert encode_xtext("plain-1@x.org") == "plain-1@x.org"
     assert encode_xtext("a+b=c d") == "a+2Bb+3Dc+20d"

@@ -160,7 +160,7 @@ def test_a_link_is_found_in_any_disguise(form: str, name: str, data: st.DataObje
 
 @given(st.text(string.ascii_letters + string.digits + " ,;!?'\"()_-+*%$€äöüßاحсы\n" + UNSEEN))
 def test_a_text_without_signs_of_an_address_has_none(text: str) -> None:
-    """Without a dot, a colon, an @ or a backslash there is no link."""
+    """A text without a dot, a colon, an @ or a backslash has no link."""
     assert not has_autolink(text)
 
 

@@ -103,7 +103,7 @@ def test_colours_are_for_terminals(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def _on_a_terminal() -> str:
-    """A log line as a terminal gets it."""
+    """The log line as a terminal gets it."""
     ours, theirs = pty.openpty()
     set_up_logs(json=False, fd=theirs)
     structlog.get_logger().info("hello")
@@ -151,7 +151,7 @@ def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_nobody_reads_keeps_nobody_from_ending() -> None:
-    """Whoever ends waits for the last lines no longer than it says."""
+    """A process that ends waits for its last log lines no longer than the limit."""
     ours, theirs = os.pipe()
     writer = LineWriter(theirs, int)
     writer.queue_or_drop_piece(b"x" * 1_000_000)

@@ -59,7 +59,7 @@ def has_ref(body: bytes, ref: str = REF, brand: str = "interpals", routing_key: 
     ],
 )
 def test_an_address_is_found_however_it_is_written(body: bytes) -> None:
-    """As JSON codes, in another case, in a URL, as a key, twice, cut off, or in what is no JSON."""
+    """An address is found as JSON codes, in another case, in a URL, as a key, twice, cut off, or outside of JSON."""
     assert is_named(body)
     assert not is_named(body, "love@example.org")
 
@@ -95,7 +95,7 @@ def test_an_address_is_compared_as_suppressions_are(written: str, person: str) -
     ],
 )
 def test_a_ref_is_found(body: bytes) -> None:
-    """In the fields that hold refs, of an event that could not be taken in."""
+    """A ref is found in the fields that hold refs, even in an event that could not be accepted."""
     assert has_ref(body)
     assert not has_ref(body, brand="paltalk-2006")
 
@@ -118,7 +118,7 @@ def test_a_ref_is_of_one_brand_and_no_other_text() -> None:
     ids=["of an old encoding", "with dots", "with dots, in quotes"],
 )
 def test_an_unusual_address_is_found(body: bytes, address: str) -> None:
-    """In bytes that are no UTF-8, and with dots where RFC 5322 has none."""
+    """An address is found in bytes that are no UTF-8, and with dots where RFC 5322 has none."""
     assert is_named(body, address)
 
 
@@ -207,7 +207,7 @@ DOCUMENTS = st.recursive(
 
 @given(st.binary(max_size=200) | DOCUMENTS.map(lambda document: json.dumps(document).encode()))
 def test_no_body_is_too_strange(body: bytes) -> None:
-    """Whatever a publisher sends, its names can be read or there are none."""
+    """The names in any body can be read, or there are none. No body raises an error."""
     assert isinstance(person_keys_in_body(body, KEY, HASHER), list)
 
 

@@ -20,7 +20,7 @@ from mailer.web.own_limits import own_limit_in_form, own_limits_in_words
 from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
 
 ANY_SERVICE = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": "any"}))
-"""Under this policy, service mail is mandatory also for who pays for nothing."""
+"""A policy under which service mail is mandatory for everybody, paying or not."""
 MOMENTS = st.none() | st.timedeltas(timedelta(days=-100), timedelta(days=100)).map(lambda apart: NOW + apart)
 
 

@@ -46,7 +46,7 @@ def test_what_asks_for_a_slower_pace(code: int, status: str | None, asks: bool) 
 
 @pytest.mark.parametrize("result", [result for result in OutcomeKind if result is not OutcomeKind.DEFERRED])
 def test_only_a_deferral_asks(result: OutcomeKind) -> None:
-    """What was taken, refused for good, or never offered says nothing about the pace."""
+    """Mail that was accepted, refused for good, or never offered says nothing about the pace."""
     assert not is_throttling(Outcome(result, 450, "4.7.1"))
 
 
@@ -88,7 +88,7 @@ TAKEN, FULL = Outcome(OutcomeKind.ACCEPTED, 250), Outcome(OutcomeKind.DEFERRED, 
 
 
 def looks(*answers: list[Outcome]) -> list[ReplySample]:
-    """What was answered between each two looks."""
+    """The replies between each two looks."""
     found = []
     for outcomes in answers:
         look = ReplySample()

@@ -43,7 +43,7 @@ async def test_urgent_mail_does_not_wait_for_urgent_mail() -> None:
 
 
 async def test_bulk_mail_is_only_slowed() -> None:
-    """While a large breach notice goes out, a window of bulk mail begins all the same, in its time."""
+    """Bulk mail goes out late, but it goes out, while a large breach notice is being sent."""
     precedence, begun = LanePriority(), time.monotonic()
     with precedence.mark_urgent_work_running(urgent=True):
         await precedence.wait_while_urgent_work_runs(urgent=False)

@@ -118,7 +118,7 @@ def test_what_waits_is_never_kept() -> None:
 
 
 def test_without_a_record_nothing_is_kept_and_nothing_is_broken() -> None:
-    """Without tests it can be seen that rules exist; a rule that does not is still a fault."""
+    """A check without a record sees which rules exist. A rule that does not exist is still a fault."""
     found = build_promise_report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
     assert [row.promise_status for row in found.rows] == [
         PromiseStatus.UNPROVEN,
@@ -140,7 +140,7 @@ def test_others_tests_need_not_prove_the_rules() -> None:
 
 
 def test_only_a_whole_run_counts() -> None:
-    """With the record of a part, the check says to run all tests."""
+    """The check says to run all tests, if the record is of a part of them."""
     faults = build_promise_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0"), whole=False)).all_faults
     assert any("record" in fault and "run all of them" in fault for fault in faults)
 

@@ -99,18 +99,18 @@ def test_no_name_stands_for_all(brand: str, name: str) -> None:
 
 
 class Rows:
-    """Publishers as rows, and how often they were asked for."""
+    """A stand-in for the table of publishers. It counts the queries."""
 
     def __init__(self) -> None:
         self.known: dict[Identity, Publisher] = {}
         self.asked = 0
 
     async def find_publisher_by_api_key(self, key: str) -> Publisher | None:
-        """Nobody's."""
+        """Finds nobody."""
         return None
 
     async def unrevoked_publishers_by_identity(self) -> Mapping[Identity, Publisher]:
-        """Those who are known."""
+        """Publishers that are known."""
         self.asked += 1
         return dict(self.known)
 
@@ -151,7 +151,7 @@ async def test_who_was_added_just_now_is_found() -> None:
 
 
 async def test_no_row_is_mailer_itself() -> None:
-    """Whoever could write such a row gains nothing by it."""
+    """A row for mailer itself gives no rights. Nobody gains anything by writing one."""
     rows = Rows()
     rows.known[ITSELF] = Publisher(ITSELF, ERASES.rights)
     register = PublisherRegister(rows)

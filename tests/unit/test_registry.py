@@ -8,7 +8,7 @@ from mailer.policy.rule_registry import RULES, disable_rule_before_import, rule
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test registers or takes away is gone after it."""
+    """Restores the registry after each test."""
     monkeypatch.setattr(rule_registry, "RULES", dict(RULES))
     monkeypatch.setattr(rule_registry, "_removed", set())
 

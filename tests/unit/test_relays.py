@@ -70,7 +70,7 @@ def test_lost_connections_are_down() -> None:
 
 
 def test_it_may_refuse_some_and_take_others() -> None:
-    """That is a state of its own, which ends once it has not been met for a while; a lost connection beside is none."""
+    """Refusing some mail and accepting other mail is a state of its own. It ends when it was not met for a while."""
     some = condition_after_window(NEW, [TAKEN, DENIED], NOW)
     assert some.state == REFUSES_SOME
     assert condition_after_window(some, [TAKEN], NOW + QUIET[REFUSES_SOME] / 2) is some

@@ -31,7 +31,7 @@ def change(n: int) -> JournaledStandingChange:
 
 
 def noted(folder: Path, *heads: tuple[UUID, int], lineage: UUID = ONE) -> UUID:
-    """A process has noted something, and has ended; its id."""
+    """Notes some entries as a process that has ended. Returns its id."""
     with closing(FileDatabaseNotes(folder)) as process:
         process.switch_notes_to_lineage(lineage)
         for writer, n in heads:
@@ -57,7 +57,7 @@ def test_the_trace_of_a_living_process_is_not_one_of_the_dead(tmp_path: Path) ->
 
 
 def test_the_newest_entries_are_kept(tmp_path: Path) -> None:
-    """As many as can have been under way at the same time: whichever the server committed last is among them."""
+    """A trace keeps as many of the newest entries as could have been under way at the same time."""
     heads = [(UUID(int=100 + n), 1) for n in range(SLOTS + 6)]
     noted(tmp_path, *heads)
     [trace] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
@@ -99,7 +99,7 @@ async def test_newer_notes_stand_for_those_of_the_dead(tmp_path: Path) -> None:
 
 
 def test_an_old_trace_is_forgotten(tmp_path: Path) -> None:
-    """As an old seal is: nobody was here for so long."""
+    """An old trace is deleted, as an old seal is."""
     id_ = noted(tmp_path, (WRITER, 1))
     file = tmp_path / "seen" / f"{id_}.trace"
     long_ago = file.stat().st_mtime - SECONDS_KEPT - 60
@@ -109,7 +109,7 @@ def test_an_old_trace_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_what_was_lost_is_not_noted_over(tmp_path: Path) -> None:
-    """While the database is one that went back, notes wait; a new lineage begins with none."""
+    """Notes wait while the database is one that went back. A new lineage begins with no notes."""
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         process.note_committed_entry_on_disk(WRITER, 1)
@@ -124,7 +124,7 @@ def test_what_was_lost_is_not_noted_over(tmp_path: Path) -> None:
 
 
 async def test_the_journal_has_what_was_answered(tmp_path: Path) -> None:
-    """On disk before the answer, with ids and no address; what was seen to is ticked off."""
+    """The journal has each change before its answer, with ids and no address. Handled changes are ticked off."""
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1), change(2)])
@@ -220,7 +220,7 @@ async def test_a_folder_of_another_user_is_named(
 
 
 def test_a_command_that_may_not_read_the_journal_says_so_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """As `mailer start --after-restore` of another user than the workers'."""
+    """A command of another user who may not read the journal, such as `mailer start`, says so in one line."""
 
     async def command() -> None:
         raise DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
@@ -248,7 +248,7 @@ async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> No
         async def find_lost_standing_changes(
             self, changes: Sequence[JournaledStandingChange]
         ) -> list[tuple[JournaledStandingChange, bool]]:
-            """All of them."""
+            """Returns all changes."""
             return [(one, True) for one in changes]
 
     async def again(one: JournaledStandingChange) -> bool:

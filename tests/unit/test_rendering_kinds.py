@@ -84,7 +84,7 @@ def test_a_number_where_another_has_a_text(tmp_path: Path, value: object, first:
 
 
 def test_a_pixel_is_its_own_mailings(tmp_path: Path) -> None:
-    """Where a few are enough to be counted, the pixel of one mailing does not stand in the messages of another."""
+    """The pixel of one mailing does not stand in the messages of another, even where few people are enough to count."""
     pixel = '{% if pixel_url %}<img src="{{ pixel_url }}" alt="">{% endif %}<p>'
     policy = POLICY.model_copy(update={"minimum_cell": 5})
     templates = library(tmp_path, within(FILES, HTML, "<p>", pixel), policies={NAME: policy})
@@ -117,7 +117,7 @@ def news_for(name: str) -> MessageEvent:
 
 
 def test_nobody_is_admitted_by_anothers_name(tmp_path: Path) -> None:
-    """Where a template takes names apart, that one name can be rendered says nothing of the next."""
+    """One renderable name admits no other name, if a template takes names apart."""
     surname = "{{ headline }}{% if recipient.name %} {{ recipient.name.split(' ')[1] }}{% endif %}"
     files = within(FILES, HTML, "{{ headline }}", surname)
     templates = library(tmp_path, within(files, "news/body.txt.j2", "{{ headline }}", surname))

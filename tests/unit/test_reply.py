@@ -168,7 +168,7 @@ def test_a_broken_set_up_says_what_to_check(code: int, text: str, status: str) -
 
 @given(st.integers(400, 499), st.text())
 def test_a_passing_code_is_never_hard(code: int, text: str) -> None:
-    """Whatever a 4xx reply says, the delivery goes on: tried again, held, or offered elsewhere."""
+    """The delivery goes on after any 4xx reply: tried again, held, or offered elsewhere."""
     goes_on = {OutcomeKind.DEFERRED, OutcomeKind.SET_UP, OutcomeKind.UNSENT}
     assert {outcome_of_reply(stage, code, text).result for stage in TRANSACTION} <= goes_on
 

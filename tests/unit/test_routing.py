@@ -1,4 +1,4 @@
-"""Which of several processors gets a message."""
+"""The choice of a processor for a message."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
 
 @dataclass
 class Scene:
-    """Routes, with a clock and halts in the test's hand."""
+    """Routes, with a clock and halts that the test sets."""
 
     processors: Sequence[FakeProcessor]
     halts: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Scene:
         self.routes = ProcessorRoutes(self.processors, self.halts.get, lambda: self.seconds)
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
-        """Notes outcomes of messages to people who were not met before."""
+        """Records outcomes of messages to people who were not met before."""
         self.routes.note_outcomes_for_routing(
             name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER
         )
@@ -65,17 +65,17 @@ class Scene:
     def choose(
         self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW, *, lane: Lane = Lane.NEWSLETTER
     ) -> str | NoRoute:
-        """The name of the chosen one."""
+        """The name of the chosen processor."""
         found = self.routes.choose_processor(policy or policies()["interpals"], purpose, now, lane=lane)
         return found if isinstance(found, NoRoute) else found.name
 
     def shares(self, messages: int = 60) -> Counter[str | NoRoute]:
-        """How many of some messages each gets."""
+        """The number of messages that each processor gets."""
         return Counter(self.choose() for _ in range(messages))
 
 
 def test_weights_are_shares() -> None:
-    """Of 3 and 1, three quarters and a quarter, evenly interleaved; a reserve gets nothing."""
+    """Weights of 3 and 1 give three quarters and a quarter, evenly mixed. A reserve gets nothing."""
     scene = Scene([FakeProcessor(name="a", weight=3), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)])
     assert scene.shares() == {"a": 45, "b": 15}
     assert [scene.choose() for _ in range(4)].count("b") == 1
@@ -121,7 +121,7 @@ def test_a_new_day_is_looked_up_anew() -> None:
 
 
 def test_a_processor_that_is_away_is_left_alone_and_probed() -> None:
-    """What it could not take goes to the other at once; after the pause a window's worth probes it."""
+    """Mail that a processor could not take goes to the other one at once. After the pause, one window probes it."""
     scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
     scene.note("a", [AWAY, AWAY])
     assert scene.shares() == {"b": 60}
@@ -164,7 +164,7 @@ def test_what_was_withheld_says_nothing_of_the_processor() -> None:
 
 
 def test_the_earliest_moment_to_try_again() -> None:
-    """Where one is halted and one away, it is the sooner of both; nothing is decided, so there is no rule."""
+    """The earliest time to try again is the sooner one, if one processor is halted and one is away."""
     scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
     scene.halts["a"] = "processor_paused"
     scene.halts["b"] = "processor_paused"
@@ -256,7 +256,7 @@ def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
 
 
 class Carried:
-    """Windows that processors have in hand until the test ends them, and how often each was said to be late."""
+    """Windows that processors have in hand until the test ends them. Counts how often each was called late."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -286,7 +286,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 async def test_a_slow_processor_keeps_nothing_from_the_others() -> None:
-    """With two slow windows it gets only its own mail while another one can take mail; with more, that comes later."""
+    """A processor with two slow windows gets only its own mail. With more, even that waits."""
     scene = Scene([FakeProcessor(name="a", weight=9), FakeProcessor(name="b", purposes=frozenset({PURPOSE}))])
     carried = Carried(scene)
     with ExitStack() as stack:

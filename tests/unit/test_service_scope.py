@@ -20,7 +20,7 @@ from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
     ],
 )
 def test_service_scope(scope: str, paid: bool, left: bool, category: str, gets: bool) -> None:
-    """Under `paid`, service mail to who pays nothing is an update, which can be left; else nothing stops it."""
+    """Service mail to a non-payer is an update under `paid`, and can be left. Else nothing stops it."""
     policy = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": scope}))
     standing = replace(ADA, products=frozenset({"*"} if paid else ()), opted_out=frozenset({"updates"} if left else ()))
     mailing = mailing_of("service")

@@ -85,7 +85,7 @@ def test_good_secrets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given_examples(st.binary(min_size=16, max_size=64), st.sampled_from(["hex", "base64", "words"]))
 def test_secrets_made_by_chance_are_taken(noise: bytes, form: str) -> None:
-    """As `openssl rand` prints them, or as a hash of anything; and a sentence of words."""
+    """Random secrets are accepted, as `openssl rand` or a hash prints them, and so is a sentence of words."""
     digest = hashlib.sha256(noise)
     secret = {
         "hex": digest.hexdigest(),
@@ -100,7 +100,7 @@ def test_secrets_made_by_chance_are_taken(noise: bytes, form: str) -> None:
 @pytest.mark.parametrize("one", SECRETS)
 @pytest.mark.parametrize("other", SECRETS)
 def test_a_secret_for_two_is_refused(monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None:
-    """Whoever learns it could do what both are for; an old key of links counts, too."""
+    """A secret with two uses is refused, an old key of links too. Who learns it could do both."""
     if one == other:
         given(monkeypatch, **REAL, **SECRETS).check_production()
         return
@@ -117,7 +117,7 @@ def test_a_secret_for_two_is_refused(monkeypatch: pytest.MonkeyPatch, one: str, 
     "text", ['["a@b.example", "@c.example"]', "a@b.example,@c.example", " a@b.example , @c.example, "]
 )
 def test_lists_are_json_or_have_commas(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """With or without spaces."""
+    """A list is JSON, or has commas, with or without spaces."""
     assert given(monkeypatch, ONLY_DELIVER_TO=text).only_deliver_to == ("a@b.example", "@c.example")
 
 

@@ -110,7 +110,7 @@ def test_languages_are_really_translated(template: Template) -> None:
 
 
 def test_no_pixel_without_its_address() -> None:
-    """Where the pipeline gives no pixel, there is none."""
+    """The page has no pixel if the pipeline gives none."""
     weekly = SHIPPED.find_template("paltalk-2006", "weekly")
     assert weekly
     assert "<img" not in weekly.render("en", values(headline="x", pixel_url=None)).html

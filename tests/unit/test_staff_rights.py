@@ -30,7 +30,7 @@ def somebody(*roles: tuple[str, str], name: str = "Dana", disabled: bool = False
 @pytest.mark.parametrize("role", StaffRole)
 @pytest.mark.parametrize("right", StaffRight)
 def test_a_role_gives_its_rights_and_no_other(role: StaffRole, right: StaffRight) -> None:
-    """For every brand, each right is had exactly if the role bundles it; nobody and the disabled have none."""
+    """A person has a right if, and only if, the role bundles it. Nobody and the disabled have none."""
     given = has_staff_right(somebody((role, EVERY_BRAND)), right)
     assert given is (right in RIGHTS_OF_ROLE[role])
     assert not has_staff_right(somebody((role, EVERY_BRAND), disabled=True), right)

@@ -62,7 +62,7 @@ def test_shipped_pages_survive(template: Template, locale: str) -> None:
 
 @pytest.mark.parametrize(("template", "locale"), SHIPPED, ids=NAMES)
 def test_company_and_address_keep_their_direction(template: Template, locale: str) -> None:
-    """In a page of any direction, what is written in Latin letters stands between isolating marks."""
+    """Latin company names and addresses stand between isolating marks, in a page of any direction."""
     page = render_template_preview(template, locale).html
     controller = policies()[template.brand].controller
     for text in (controller.name, controller.postal_address):

@@ -22,14 +22,14 @@ def showing(html: str, **example: str) -> dict[str, str]:
 
 
 def event(context: dict[str, Any], **person: Any) -> Any:
-    """An event of the template for one person, of whose own these values are."""
+    """An event of the template for one person, with these values as the person's own."""
     said = {"ref": "u1", "email": "ada@people.example", "context": person}
     told = {"v": 1, "id": "1", "brand": "paltalk-2006", "category": "newsletter", "template": "news"}
     return validate_event({**told, "to": {"people": [said]}, "context": {"headline": "x", **context}})
 
 
 def refusal(templates: TemplateLibrary, context: dict[str, Any], **person: Any) -> str:
-    """The answer to such an event; empty if it is taken in."""
+    """The refusal of such an event; empty if it is accepted."""
     try:
         check_event_and_get_template(event(context, **person), POLICIES, templates)
     except EventRefused as refused:
@@ -177,7 +177,7 @@ def test_no_value_ends_a_scheme(tmp_path: Path, html: str, files: dict[str, str]
 
 
 def test_a_mailbox_of_a_value_is_one(tmp_path: Path) -> None:
-    """Behind `mailto:` stands no other scheme and nothing invisible."""
+    """A mailbox behind `mailto:` has no other scheme and nothing invisible."""
     templates = library(tmp_path, showing('<a href="mailto:{{ box }}">x</a>', box='"help@paltalk.example"'))
     assert refusal(templates, {"box": "care@paltalk.example"}) == ""
     assert "box" in refusal(templates, {"box": "care@paltalk\u200b.example"})

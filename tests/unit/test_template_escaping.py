@@ -52,7 +52,7 @@ TRICKS = [
 @pytest.mark.parametrize("trick", TRICKS)
 @pytest.mark.parametrize("place", [TEXT, PAGE, "news/template.toml", "_layout/strings.toml"])
 def test_nothing_switches_escaping_off(tmp_path: Path, trick: str, place: str) -> None:
-    """Whatever marks text as HTML, or captures what was marked, is refused in a body, a subject and a string."""
+    """Code that marks text as HTML, or captures marked text, is refused in a body, a subject and a string."""
     old = {"news/template.toml": "News: {{ headline }}", "_layout/strings.toml": "Leave & go"}.get(
         place, "{{ headline }}"
     )

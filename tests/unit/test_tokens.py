@@ -17,7 +17,7 @@ def script(folder: Path, text: str) -> tuple[str, ...]:
 
 
 async def test_a_file_is_read_anew(tmp_path: Path) -> None:
-    """Whoever keeps it fresh need not tell anybody."""
+    """A file is read anew for each token, so that the program that renews it need not tell anybody."""
     file = tmp_path / "token"
     tokens = FileOrCommandTokenProvider(TokenFileOrCommand(file=file))
     for token in ("one", "two"):

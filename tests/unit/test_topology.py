@@ -125,7 +125,7 @@ def test_patterns_match_as_amqp_says(pattern: str, key: str, matches: bool) -> N
 
 
 def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
-    """As in AMQP."""
+    """A queue that is bound twice gets one copy, as in AMQP."""
     twice = Topology(
         (Exchange("x", ExchangeKind.TOPIC),), (Queue("q"),), (Binding("x", "q", "a.*"), Binding("x", "q", "#"))
     )
@@ -139,7 +139,7 @@ def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
     )
 )
 def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str, str], Lane]) -> None:
-    """Whatever the policies say."""
+    """Each category reaches its lane and no other, for any policies."""
     made = build_topology(categories)
     for (brand, category), lane in categories.items():
         assert made.queues_for_message(EVENTS, f"{brand}.{category}") == (lane_events_queue_name(lane),)

@@ -135,7 +135,7 @@ JSON = st.recursive(
 
 @given(st.sampled_from(["slug", "date", "number", "money", "moment"]), JSON)
 def test_no_narrow_type_lets_a_link_through(written: str, value: Any) -> None:
-    """Whatever fits a type that is no text and no address holds no link."""
+    """A value of a type that is no text and no address holds no link."""
     if type_fault(parse_value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
         assert not (isinstance(value, str) and has_autolink(value))
 
@@ -179,7 +179,7 @@ def test_what_becomes_a_link_is_declared_as_one(tmp_path: Path) -> None:
 
 
 def refusals(files: dict[str, str], folder: Path, context: dict[str, Any], category: str = "service") -> list[str]:
-    """Why a mail with a context is refused."""
+    """The problems for which a mail with a context is refused."""
     event = {"v": 1, "id": "1", "brand": "paltalk-2006", "category": category, "template": "news", "context": context}
     event |= {"to": {"refs": ["a"]}, "reason": "Because"}
     try:

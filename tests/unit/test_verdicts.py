@@ -37,7 +37,7 @@ def intended(category: str = "newsletter", tried_at: datetime | None = None, **v
 
 
 def sent(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -> SendStep:
-    """What is prepared for somebody who gets it."""
+    """The step that is prepared for a person who gets the mail."""
     step = plan(row_of(renderer, standing, **values), renderer, RELAY, NOW)
     assert isinstance(step, SendStep)
     return step

@@ -22,7 +22,7 @@ POLICY = LATER.model_copy(update={"version": "2026", "effective": date(2026, 6, 
 
 
 def reason_of(**values: Any) -> str:
-    """Why a consent is refused that is good but for some values; empty where it is not."""
+    """The reason why a consent with some changed values is refused; empty if it is accepted."""
     try:
         check_and_normalize_consent(POLICY, replace(GOOD, **values), NOW, lambda proof: proof == "a token")
     except ConsentRefused as error:
