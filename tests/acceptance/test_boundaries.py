@@ -48,7 +48,7 @@ class Busy:
 
     @property
     def factor(self) -> float:
-        """At least 1."""
+        """The factor, at least 1."""
         return max(1.0, self._waited / self._worked)
 
 

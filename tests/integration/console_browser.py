@@ -19,7 +19,7 @@ from tests.integration.web_world import PUBLIC_URL, site_over
 from tests.staff import PASSWORD, add_person
 
 OWN = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
-"""What a browser sends with a form of our own page."""
+"""Header fields of a browser that posts a form of our own page."""
 
 
 class ConsoleBrowser:

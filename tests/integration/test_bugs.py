@@ -38,7 +38,7 @@ def batch_message(batch: int) -> FakeReceived:
 
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message of user-7 cannot be made, by a bug."""
+    """Makes the message of user-7 fail, as by a bug."""
     whole = MailingRenderer.render_message
 
     def broken(self: MailingRenderer, row: DeliveryRow, *arguments: Any) -> Any:
@@ -71,7 +71,7 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `release_held_of_mailing_by_reason`, the timekeeper has it tried again."""
+    """Deliveries that a bug held are tried again after `release_held_of_mailing_by_reason`."""
     with monkeypatch.context() as patch:
         patch.setattr(MailingRenderer, "render_message", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
@@ -187,7 +187,7 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
 
 
 async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 64 events taken together, 63 are mailings, and one is a dead letter."""
+    """One event of 64 raises an error and is a dead letter. The other 63 become mailings."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0,))
     intake = world.intake()
     admit = intake._admit

@@ -1,4 +1,4 @@
-"""`mailer publish`: what intake would refuse is not published, and `--wait` follows what is."""
+"""Tests of `mailer publish`: it refuses what intake would refuse, and `--wait` follows the rest."""
 
 import json
 import os
@@ -55,7 +55,7 @@ async def test_what_intake_refuses_is_not_published(small_stack: Stack) -> None:
 
 
 async def test_a_text_that_lacks_a_language_is_told(small_stack: Stack) -> None:
-    """Whoever publishes it learns at once who will read another language than their own; status 0."""
+    """A publisher is told which readers would get another language than their own. The status is 0."""
     texts = {**GOOD, "context": {"headline": {"en": "Hello", "DE": "Hallo"}}}
     done = await small_stack.run("publish", "-", stdin=json.dumps(texts))
     said = "mailer: -: context.headline lacks ar: who reads that gets the whole mail in en\n"
@@ -63,7 +63,7 @@ async def test_a_text_that_lacks_a_language_is_told(small_stack: Stack) -> None:
 
 
 async def test_every_line_that_is_no_event_is_told(small_stack: Stack) -> None:
-    """With status 2, as bad input is."""
+    """Each line that is no event is told, and the status is 2, as for bad input."""
     done = await small_stack.run("publish", "-", stdin=f'{{"v": 1}}\n{json.dumps(GOOD)}\n[]\n')
     assert done.status == 2
     assert [line[:19] for line in done.err.splitlines()] == ["mailer: -: line 1: ", "mailer: -: line 3: "]
@@ -100,7 +100,7 @@ async def test_what_the_worker_refuses_is_followed(small_stack: Stack) -> None:
 
 
 async def test_without_a_database_that_is_known_nothing_can_be_waited_for(small_stack: Stack) -> None:
-    """It is said before anything is published."""
+    """A command without a known database says so before anything is published."""
     nowhere = small_stack.having(BROKER_URL="amqp://nobody@127.0.0.1:1/", DATABASE_URL="embedded")
     done = await nowhere.run("publish", "-", "--wait", stdin=json.dumps(GOOD))
     assert done.status == 1

@@ -1,4 +1,4 @@
-"""A process looks at the database before it works on it, and keeps looking."""
+"""Tests of a process's checks of its database: before it works on it, and while it does."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ async def sql(url: str, statement: str, *arguments: str) -> None:
 
 
 async def age_collation(url: str) -> None:
-    """As if the server's operating system had been another one when the database was made."""
+    """Makes the database seem older than the server's operating system."""
     await sql(url, "UPDATE pg_database SET datcollversion = '0.9' WHERE datname = current_database()")
 
 

@@ -135,7 +135,7 @@ async def virtual_authenticator() -> AsyncIterator[Page]:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 async def test_a_browser_signs_in_by_passkey(world: World) -> None:
-    """With the script, the cookies and the header fields of a real browser, under the pages' own security policy."""
+    """A real browser signs in by passkey, with our script and cookies, under the pages' own security policy."""
     _, link = await add_person(world.staff)
     async with serving(world) as url, virtual_authenticator() as page:
         problems: list[str] = []

@@ -47,7 +47,7 @@ ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
     ("POST", "/console/staff/{staff_id}/enable"): MANAGE,
     ("POST", "/console/staff/{staff_id}/reset"): MANAGE,
 }
-"""Every route of the console, and who is let in."""
+"""Every route of the console, with the right that it needs."""
 
 
 def routes() -> Iterator[tuple[str, APIRoute]]:
@@ -98,7 +98,7 @@ def test_a_route_without_a_right_does_not_start() -> None:
 
 @pytest.mark.parametrize("role", [*StaffRole, None])
 async def test_each_role_at_each_route(world: World, role: StaffRole | None) -> None:
-    """With the role at one brand or at all, a route that needs a right answers 403, or does not."""
+    """A route that needs a right answers 403 to each role without it, at one brand or at all."""
     async with open_browser(world) as browser:
         member = await browser.enter(role=role or StaffRole.SUPPORT)
         eli, _ = await add_person(world.staff, "Eli", StaffRole.SUPPORT)
@@ -134,7 +134,7 @@ async def test_nobody_gets_in_without_signing_in(world: World) -> None:
 
 
 async def test_an_admin_adds_and_changes_people(world: World) -> None:
-    """With the one-time link shown once; the ledger has each change with the network; nobody changes herself."""
+    """An admin adds and changes others, not herself. The one-time link shows once. The ledger has each change."""
     async with open_browser(world) as browser, open_browser(world) as other:
         dana = await browser.enter()
         fields: dict[str, str | list[str]] = {
@@ -170,7 +170,7 @@ async def test_an_admin_adds_and_changes_people(world: World) -> None:
 
 
 async def test_a_name_with_markup_is_only_a_name(world: World) -> None:
-    """In each page that shows it; a name cannot break out of an attribute either."""
+    """A name with markup is shown as text in each page, and cannot break out of an attribute."""
     name = '"><script>alert(1)</script>{{7*7}}'
     async with open_browser(world) as browser:
         await browser.enter(name=name)
@@ -208,7 +208,7 @@ async def test_sessions_are_listed_and_ended(world: World) -> None:
 
 
 async def test_an_open_browser_is_no_way_to_new_factors(world: World) -> None:
-    """Adding, removing and new codes need the password again, and the last factor stays."""
+    """Adding and removing factors, and new codes, need the password again. The last factor stays."""
     async with open_browser(world) as browser:
         await browser.enter()
         on = "/console/second-factors"
@@ -236,7 +236,7 @@ FIGURES_NOW: Values = {
 
 
 def test_what_needs_attention() -> None:
-    """Old work and what waits for a person, by the rights; what is 0 or young is left out."""
+    """Old work, and work that waits for a person, is shown by the reader's rights. Young or no work is left out."""
     assert {"halts", "dead_letters", "notices", "oldest_due", "oldest_parked"} <= FIGURES.keys()
     ops = attention_items(FIGURES_NOW, RIGHTS_OF_ROLE[StaffRole.OPS])
     assert [(item.key, item.count) for item in ops] == [("oldest_due", None), ("halts", 1), ("dead_letters", 12)]

@@ -16,7 +16,7 @@ LETTER = BrokerMessage(b'{"v": 2}', "interpals.newsletter", "m-1", {HeaderName.P
 
 
 async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input should be 1") -> None:
-    """Keeps one."""
+    """Stores a dead letter."""
     await world.letters.add_dead_letter(
         BrokerMessage(body, "mailer.dead", "m-1"),
         "mailer.events",
@@ -115,7 +115,7 @@ async def test_dead_letters_are_kept_for_ninety_days(world: World) -> None:
 
 
 async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> None:
-    """By ref, another spelling or a former address, of an older version too; reasons go with bodies, others' stay."""
+    """An erasure finds dead letters by ref, by another spelling, and by a former address. Other people's stay."""
     ada, _ = await world.known(1, 2)
     moved = DataCorrection(email="new@people.example")
     assert await world.rights.rectify_recipient(BRAND, ada, moved, "test", blocks=erasure_refusal_by_holds)

@@ -1,4 +1,4 @@
-"""`/leave/{brand}`: who has neither link nor login types an address. Nobody learns from it who is known."""
+"""Tests of `/leave/{brand}`: a person without link or login types an address. Nobody learns who is known."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ ADDRESS = ADA["email"]
 
 
 async def answers(world: World) -> list[EmailMessage]:
-    """The mails that the timekeeper publishes for what waits, as the worker hands them over."""
+    """The mails that the timekeeper publishes for waiting requests, as the worker hands them over."""
     await world.pool.execute("DELETE FROM outbox")
     await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
     rows = await world.pool.fetch("DELETE FROM outbox RETURNING id, body, publisher")
@@ -55,7 +55,7 @@ def ways_out(mail: EmailMessage) -> set[str]:
 
 
 async def waiting(world: World) -> int:
-    """How many requests wait."""
+    """The number of requests that wait."""
     return cast(int, await world.pool.fetchval("SELECT count(*) FROM leave_requests"))
 
 
@@ -66,7 +66,7 @@ async def everything_stored(world: World) -> str:
 
 
 class WatchedPool:
-    """A pool that keeps which statements ran."""
+    """A pool that notes the statements that ran."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -302,7 +302,7 @@ async def test_what_is_no_address_gets_an_error_beside_the_field(world: World, t
     ],
 )
 async def test_other_bodies_do_nothing(world: World, sent: dict[str, Any]) -> None:
-    """What is no form of this page is an address of nobody."""
+    """A body that is no form of this page does nothing."""
     async with browse(world) as client:
         assert (await client.post(LEAVE, **sent)).status_code == 400
     assert await waiting(world) == 0
@@ -352,7 +352,7 @@ async def test_one_bad_ref_and_a_brand_that_is_gone_stop_nobody(world: World) ->
 
 
 async def test_the_mail_goes_to_the_address_on_record(world: World) -> None:
-    """Between request and mail the address changed: the link goes to the present one, and works there."""
+    """The link goes to the present address, if it changed after the request, and works there."""
     await known(world, BRAND, ADA)
     async with browse(world) as client:
         await client.post(LEAVE, data={"email": ADDRESS})

@@ -1,4 +1,4 @@
-"""From events to mailings, deliveries and batches."""
+"""Makes mailings, deliveries and batches from events."""
 
 import asyncio
 import base64
@@ -91,7 +91,7 @@ async def test_the_same_event_twice_is_one_mailing(world: World) -> None:
 
 
 async def test_the_same_event_from_two_connections_is_one_mailing(world: World) -> None:
-    """Of two that take the same event in at once, one waits for the other and is answered with its mailing."""
+    """One of two connections with the same event waits for the other, and is answered with its mailing."""
     event = make_event([person(1)])
     async with world.pool.acquire() as other:
         transaction = other.transaction()
@@ -141,7 +141,7 @@ async def test_many_takers_of_the_same_events_do_not_deadlock(world: World) -> N
 
 @pytest.mark.rule("one-copy")
 async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
-    """Of refs with one address, in whatever spelling, one gets the mail, and each other says whose copy counts."""
+    """One of several refs with one address gets the mail, in any spelling. Each other ref says whose copy counts."""
     accepted = await world.accept(
         [
             person(1, email="ada@people.example"),
@@ -158,7 +158,7 @@ async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
 
 
 async def test_the_active_account_gets_the_copy(world: World) -> None:
-    """Where one of two accounts is closed, the open one gets the copy, whichever came first."""
+    """The open account gets the copy if the other one is closed, whichever came first."""
     await world.known(1, 2, email="ada@people.example")
     await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
@@ -184,7 +184,7 @@ async def test_two_closed_accounts_get_one_copy_of_legal_mail(world: World) -> N
 
 
 async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -> None:
-    """Where the one whose copy counted is closed, or has moved, before the claim, the other gets the mail after all."""
+    """The other recipient gets the mail if the first one was closed, or has moved, before the claim."""
     closed = await world.accept([person(1, email="ada@people.example"), person(2, email="ada@people.example")])
     moved = await world.accept([person(3, email="eve@people.example"), person(4, email="eve@people.example")])
     await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
@@ -218,7 +218,7 @@ async def test_unknown_refs_say_so(world: World) -> None:
 
 
 async def test_a_ghost_that_becomes_known_gets_mail(world: World) -> None:
-    """Once a ref is made known, however old its data, mail for it goes out."""
+    """Mail goes out to a ref once it is known, however old its data are."""
     await world.accept({"refs": ["user-1"]})
     await world.accept([person(1, collected_at="2001-01-01T00:00:00Z")])
     accepted = await world.accept({"refs": ["user-1"]})

@@ -54,7 +54,7 @@ async def test_parking_what_can_never_be_published_is_refused(world: World) -> N
 
 
 async def test_an_event_that_is_too_large_is_refused_to_its_application(world: World) -> None:
-    """By whichever way it publishes, it gets the error of an event that is refused, and no row is written."""
+    """An event that is too large gets the error of a refused event, by each way of publishing, and no row."""
     large = make_event([person(n, context={"text": "x" * 60_000}) for n in range(300)])
     world.broker.refuses = lambda _: MessageUnpublishable("the body has 18,000,000 bytes")
     for publish in (

@@ -12,12 +12,12 @@ from tests.factories import BRAND, World, person, until
 
 
 def telling(world: World) -> None:
-    """Lets the world tell, as it does with RabbitMQ."""
+    """Lets the world publish outcomes, as it does with RabbitMQ."""
     world.deliveries = PostgresDeliveries(world.pool, world.writers, tell=True)
 
 
 async def told(world: World) -> dict[str, list[dict[str, Any]]]:
-    """What was told, by routing key."""
+    """The published outcomes, by routing key."""
     rows = await world.pool.fetch("SELECT routing_key, body FROM outbox WHERE exchange = 'mailer.outcomes' ORDER BY id")
     messages: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -77,7 +77,7 @@ async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: Wo
 
 
 async def test_the_in_process_broker_is_told_nothing(world: World) -> None:
-    """Nobody could listen."""
+    """Nothing is published for the in-process broker, since nobody could listen."""
     accepted = await world.accept([person(1)])
     await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)
     assert await told(world) == {}

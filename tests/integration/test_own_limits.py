@@ -1,4 +1,4 @@
-"""A pause and an own cap: what they stop, whatever several workers do at once, and how they begin and end."""
+"""A pause and an own cap: the mail that they stop, even with several workers, and how they begin and end."""
 
 import asyncio
 import random
@@ -28,32 +28,32 @@ SENT, PAUSED, OVER = ("handed_over", ""), ("suppressed", "own_pause"), ("suppres
 
 
 async def limit(world: World, number: int, chosen: OwnLimit, **values: Any) -> OptOutResult:
-    """A person limits their optional mail."""
+    """Sets a limit to a person's optional mail."""
     whose = await world.id_of(f"user-{number}")
     return await record_own_limit(world.standings, world.policies[BRAND], whose, chosen, "page", **values)
 
 
 async def deliver(world: World, accepted: AcceptedMailing) -> set[tuple[str, str]]:
-    """Hands a mailing over; what its deliveries came to."""
+    """Hands a mailing over. Returns the states of its deliveries."""
     await world.handover().hand_over_batches(accepted.batches)
     return set((await world.states(accepted.mailing_id)).values())
 
 
 async def standing(world: World, number: int) -> Standing:
-    """Tells how somebody stands."""
+    """The standing of a person."""
     found = await world.standings.get_standing(BRAND, await world.id_of(f"user-{number}"))
     assert found is not None
     return found
 
 
 async def days_left(world: World, number: int) -> int | None:
-    """The days until a person's pause ends, as whole days; None: there is no pause."""
+    """The whole days until a person's pause ends; None if there is no pause."""
     until = (await standing(world, number)).paused_until
     return None if until is None else round((until - datetime.now(UTC)).total_seconds() / 86400)
 
 
 async def end_pause(world: World) -> None:
-    """As if the time of every pause were over."""
+    """Ends every pause, as if its time were over."""
     past = "now() - interval '1 second'"
     await world.pool.execute(f"UPDATE suppressions SET expires_at = {past} WHERE reason = 'own_pause'")  # noqa: S608
     await world.pool.execute(f"UPDATE standings SET paused_until = {past} WHERE paused_until IS NOT NULL")  # noqa: S608
@@ -84,7 +84,7 @@ async def test_mandatory_mail_goes_on(world: World, paying: bool) -> None:
 
 @pytest.mark.rule("own-pause")
 async def test_a_pause_ends_by_itself(world: World) -> None:
-    """What was suppressed meanwhile never comes; what is published afterwards does, before and after the timekeeper."""
+    """Mail suppressed in a pause never comes. Mail published after it does, even before the timekeeper ran."""
     await world.known(1)
     await limit(world, 1, OwnPause(30))
     missed = await world.accept({"refs": ["user-1"]})
@@ -128,7 +128,7 @@ async def test_what_waits_is_decided_by_the_pause_at_its_time(world: World) -> N
 
 @pytest.mark.rule("own-pause")
 async def test_a_pause_wins_the_race(database_url: str) -> None:
-    """With pauses and hand-overs in full flight, whoever is sent to had the intent committed before their answer."""
+    """Mail is sent only if its intent committed before the answer to the pause, with many of both at once."""
     async with open_world(database_url, size=16) as world:
         people = [person(n) for n in range(300)]
         mailings = [await world.accept(people) for _ in range(2)]
@@ -184,7 +184,7 @@ async def test_one_in_a_week_or_a_month(world: World) -> None:
 @pytest.mark.rule("own-cap")
 @pytest.mark.parametrize("several", ["mailings in one claim", "workers"])
 async def test_one_is_sent_of_several_at_once(world: World, several: str) -> None:
-    """Of three mailings at the same moment to the same people, everyone with a cap gets exactly one."""
+    """Each person with a cap gets exactly one of three simultaneous mailings."""
     numbers = range(WINDOW + 10)
     await world.known(*numbers)
     for number in numbers:
@@ -308,7 +308,7 @@ async def test_only_older_limits_end(world: World) -> None:
 
 
 async def test_an_operator_ends_a_pause_and_no_consent(world: World) -> None:
-    """With a reason, on record; what the person consented to before counts on."""
+    """An operator ends a pause, with a reason on record. The person's earlier consent counts on."""
     [ada] = await world.known(1)
     await world.pool.execute(
         "INSERT INTO consents (controller, brand, recipient_id, scope, given, source, version, actor, at)"

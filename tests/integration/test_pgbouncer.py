@@ -49,7 +49,7 @@ async def test_mail_flows_through_session_pooling(session_url: str) -> None:
 
 
 async def test_the_outbox_is_listened_to_through_session_pooling(session_url: str) -> None:
-    """Whoever waits for the outbox is woken by a row of another session."""
+    """A process that waits for the outbox is woken by a row of another session."""
     async with open_world(session_url) as world:
         await world.outbox.wait_for_rows(0)  # it listens from now on, and is awake
         waiting = asyncio.create_task(world.outbox.wait_for_rows(120))

@@ -26,7 +26,7 @@ async def test_a_key_is_known_by_its_digest_only(world: World) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "mk_", "mk_\0", "\xff", "x" * 100_000])
 async def test_what_is_no_key(world: World, wrong: str) -> None:
-    """Whatever is no key is nobody's."""
+    """A text that is no key names nobody."""
     key = await issue_key(world.pool, "shop", "interpals")
     for candidate in (wrong, key + wrong + "x", key[:-1], key.upper()):
         assert await world.publishers.find_publisher_by_api_key(candidate) is None
@@ -76,7 +76,7 @@ async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: Ide
 
 
 async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: World) -> None:
-    """Neither mailer itself, nor a key without its digest."""
+    """The table refuses mailer itself, a key without its digest, and a kind that does not exist."""
     for kind in ("mailer", "key", "queue"):
         with pytest.raises(Exception, match="violates check constraint"):
             await world.pool.execute(
@@ -87,7 +87,7 @@ async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: W
 
 
 async def test_another_process_sees_the_same(world: World) -> None:
-    """They are rows, not memory."""
+    """Another process sees the same publishers, since they are rows and not memory."""
     await world.publishers.grant_rights_and_missing_key(SHOP, NEWS)
     assert (await PostgresPublishers(world.pool, world.writers).unrevoked_publishers_by_identity())[SHOP].rights == NEWS
 

@@ -1,4 +1,4 @@
-"""Suppressions: how they come, whom they concern, how they end; all of it on record."""
+"""Suppressions: their causes, the people whom they concern, and their ends. All of it is on record."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -29,25 +29,25 @@ SOON = timedelta(hours=1)
 
 
 def told(scope: str = "newsletter", **values: Any) -> NewSuppression:
-    """What an operator was told."""
+    """A suppression that a person asked an operator for."""
     stated = {"reason": "opt_out", "source": "by telephone", "actor": "Dana"}
     return NewSuppression(scope, **stated | values)
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
-    """How somebody stands."""
+    """The standing of a person."""
     found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
 
 
 async def all_of(found: AsyncIterator[Suppression]) -> list[Suppression]:
-    """As a list."""
+    """All suppressions, as a list."""
     return [one async for one in found]
 
 
 async def test_an_operator_suppresses(world: World) -> None:
-    """What somebody said to an operator holds at once, with who wrote it down."""
+    """A suppression by an operator holds at once, with the person who recorded it."""
     [ada] = await world.known(1)
     await suppress_recipient(world.suppressions, POLICY, ada, told())
     assert (await standing(world, ada)).opted_out == {"newsletter"}
@@ -108,7 +108,7 @@ async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
 
 
 async def test_what_cannot_be_lifted(world: World) -> None:
-    """That somebody was erased stays true, and another controller's suppressions are not ours."""
+    """An erasure cannot be lifted. Another controller's suppressions are not found."""
     [ada] = await world.known(1)
     await world.pool.execute(
         "INSERT INTO suppressions (controller, address_key, address_hash, scope, reason, source)"
@@ -175,7 +175,7 @@ async def test_nobody_there(world: World) -> None:
 
 
 async def over(world: World) -> None:
-    """As if the time of all that expires had passed."""
+    """Ends everything that expires, as if its time had passed."""
     await world.pool.execute("UPDATE suppressions SET expires_at = now() - interval '1 s' WHERE expires_at IS NOT NULL")
 
 
@@ -200,7 +200,7 @@ async def test_one_with_an_end_lapses(world: World) -> None:
 
 
 async def test_an_opt_out_outlasts_what_expires(world: World) -> None:
-    """Who leaves for good while something holds for a time, or just after it, has left for good."""
+    """A person who leaves for good during a temporary suppression, or just after it, has left for good."""
     [ada] = await world.known(1)
     await suppress_recipient(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
     await over(world)

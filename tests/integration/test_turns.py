@@ -103,7 +103,7 @@ async def test_nothing_waits_for_advisory_locks(world: World) -> None:
 
 @pytest.mark.parametrize("table", ["turn_addresses", "standings"])
 async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, database_url: str, table: str) -> None:
-    """With mailer's rights an opt-out can be held up: it ends in words, with nothing half done, and is made again."""
+    """An opt-out that mailer's own role blocks ends in words, with nothing half done. It can be made again."""
     [ada] = await world.known(1)
     pool = await open_pool(database_url, 3, TimeLimits(statement=30, idle=60, lock=0.2))
     hurried = World(pool)

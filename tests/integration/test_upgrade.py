@@ -39,7 +39,7 @@ def migrated(server: Server, folder: Path) -> Iterator[str]:
 
 @pytest.fixture
 async def before(old_url: str) -> AsyncIterator[World]:
-    """The flow over them."""
+    """The flow over the tables of the release before."""
     async with open_world(old_url) as opened:
         yield opened
 
@@ -68,7 +68,7 @@ async def in_flight(world: World, category: str, *names: str | None, sent: int =
 
 
 async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, str]]]:
-    """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
+    """The people to whom today's release sends the rest after its migrations, and the states of the accounts."""
     apply_migrations(url, bundled_files.bundled_folder("migrations"))
     async with open_world(url) as world:
         await world.timekeeper().run_all_steps_once()

@@ -27,7 +27,7 @@ from tests.processes import Stack
 
 
 async def tellers(world: World) -> set[tuple[int, str]]:
-    """Which versions of the message about outcomes are waiting, and of which states they tell."""
+    """The versions of the waiting messages about outcomes, with the state that each tells of."""
     rows = await world.pool.fetch("SELECT body FROM outbox WHERE exchange = 'mailer.outcomes'")
     bodies = [json.loads(row["body"]) for row in rows]
     return {(body["v"], body["state"]) for body in bodies}

@@ -144,7 +144,7 @@ async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> 
 @pytest.mark.parametrize("token", ["nonsense", "a.b", "%00", "x" * 5000, "%F0%9F%92%A9", "..%2F..%2Fetc"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 async def test_a_bad_token_gets_a_clear_page(method: str, token: str) -> None:
-    """What we did not sign is answered with 400 and a page that helps, and nothing is changed."""
+    """A token that we did not sign gets 400 and a page that helps. Nothing is changed."""
     world = World()
     async with world.client() as client:
         answer = await client.request(method, f"/u/{token}")
@@ -316,7 +316,7 @@ async def test_logs_and_metrics_name_nobody(production_log: Callable[[], str]) -
 
 
 async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own() -> None:
-    """Whoever probes the site can't make its metrics grow."""
+    """A client that probes the site cannot make its metrics grow."""
     world = World()
     async with world.client() as client:
         for probe in ("/wp-login.php", "/u", "/u/x/y", "/docs", "/inbox/x"):

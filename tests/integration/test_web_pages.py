@@ -48,12 +48,12 @@ async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Stand
 
 
 def offered(page: str, name: str = "stop") -> set[str]:
-    """Returns what can be ticked: to be stopped, or to be asked for (`want`)."""
+    """The boxes that can be ticked: to stop mail, or to ask for it (`want`)."""
     return set(re.findall(rf'<input type="checkbox" name="{name}" value="([^"]+)"', page))
 
 
 def change(world: World, brand: str = BRAND, *, tracking: str | None = None, **values: Any) -> None:
-    """As if a brand's policy said something else."""
+    """Changes a brand's policy."""
     policy = world.policies[brand]
     if tracking:
         values["switches"] = policy.switches.model_copy(update={"tracking": tracking})
@@ -161,7 +161,7 @@ async def test_an_objection_stops_all_and_is_taken_back_on_record(world: World) 
 
 
 async def test_partners_are_asked_for_one_by_one(world: World) -> None:
-    """Where partners mail on request, each of today's partners has a box of its own; a tick is the recorded request."""
+    """Each of today's partners has a box of its own, if partners mail on request. A tick is the recorded request."""
     since = datetime(2020, 1, 1, tzinfo=UTC).date()
     partners = [
         Partner(id=name, name=name.title(), contract="c", since=since, until=until)

@@ -320,7 +320,7 @@ async def test_service_mail_has_its_reason(world: World) -> None:
 
 @pytest.mark.promise("paltalk02-05")
 async def test_all_mail_is_aligned(world: World) -> None:
-    """From and return path of every mail are of the domain that signs; a policy with another sender is refused."""
+    """The From and return path of every mail are of the domain that signs. A policy with another sender is refused."""
     domain = policies()["paltalk-2002"].domain
     for name in ("maintenance", "weekly"):
         mail = await told_ada(world, "paltalk-2002", name)

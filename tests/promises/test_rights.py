@@ -106,7 +106,7 @@ async def test_mail_goes_to_the_address_that_is_on_record_now(world: World) -> N
 
 @pytest.mark.promise("interpals-20", "peerstream-09")
 async def test_erasure_is_real(world: World) -> None:
-    """After an erasure no table has the address, the name or the ref. A keyed hash and an intact ledger are left."""
+    """An erasure leaves the address, the name and the ref in no table. A keyed hash and an intact ledger remain."""
     [ada] = await world.known(1, name="Ada Lovelace", locale="en-GB", country="GB", source="sign-up")
     await mailed(world, [person(1, name="Ada Lovelace", context={"more": "user-1 likes chess"})])
     queued = await world.accept([person(1, name="Ada Lovelace", context={"more": "Ada Lovelace"}), person(2)])
