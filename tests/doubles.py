@@ -72,5 +72,5 @@ class FakeReceived:
         self.kind, self.settled = kind, self.settled or f"rejected: {reason}"
 
     async def release(self) -> None:
-        """Not now."""
+        """Does nothing."""
         self.settled = self.settled or "released"

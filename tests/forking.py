@@ -30,7 +30,7 @@ class Hooks:
 
     @pytest.hookspec
     def pytest_forked(self, config: pytest.Config, number: int) -> None:
-        """Is called in each forked process, with its number from 0 on, before its first test."""
+        """Runs in each forked process, with its number from 0 on, before its first test."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -76,7 +76,7 @@ class Process:
 
     @property
     def status(self) -> int | None:
-        """Its exit status, the negative number of a signal that has killed it; None while it runs."""
+        """The exit status; the negative number of a signal that killed the process; None while it runs."""
         return self._process.returncode
 
     @property

@@ -52,7 +52,7 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
 
 
 def renderer_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
-    """Its renderer."""
+    """The renderer of a mailing."""
     renderers = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     return renderers.make_and_cache_renderer(facts_of(category, **values), None)
 

@@ -27,7 +27,7 @@ class Member:
 
     @property
     def url(self) -> str:
-        """Its address, without its port."""
+        """The server's address, without its port."""
         assert self._server is not None
         return self._server.url()
 

@@ -197,7 +197,7 @@ def accounts() -> Iterator[Callable[[str], dict[str, Any]]]:
 
 
 def drawn(strategy: st.SearchStrategy[_T], number: int) -> list[_T]:
-    """So many values of a strategy, the same ones each time."""
+    """Draws this many values of a strategy, the same ones each time."""
     found: list[_T] = []
 
     @settings(
@@ -217,7 +217,7 @@ def drawn(strategy: st.SearchStrategy[_T], number: int) -> list[_T]:
 
 
 def mixed() -> st.SearchStrategy[list[tuple[Path, Any]]]:
-    """Several values in several places of one event, also such as no list above has."""
+    """Events with several changed values at once, including values that no list above has."""
     schema = MessageEvent.model_json_schema(ref_template=REF)
     paths = list(dict.fromkeys(places(schema, schema["$defs"])))
     any_json = st.recursive(

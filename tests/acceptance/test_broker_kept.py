@@ -107,7 +107,7 @@ async def test_a_queue_that_is_deleted_comes_back_with_its_consumers(stack: Stac
 
 
 async def test_exchanges_and_bindings_that_are_deleted_come_back(stack: Stack) -> None:
-    """Also while nothing is published and no consumer is disturbed by it."""
+    """Deleted exchanges and bindings come back, even if nothing is published and no consumer is disturbed."""
     async with stack.running("worker", "timekeeper"):
         await until(lambda: stack.consumers(lane_events_queue_name("service")), "consumers")
         async with await aio_pika.connect(stack.env["MAILER_BROKER_URL"]) as connection:

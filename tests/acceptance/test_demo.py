@@ -204,7 +204,7 @@ async def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, m
 
 
 async def test_a_claim_that_does_not_hold_ends_the_demo(tmp_path: Path) -> None:
-    """It is named, and the status is 1: here the file seems to have fewer lines than were taken."""
+    """The demo names a claim that does not hold and ends with status 1. Here, the file seems to have fewer lines."""
     miscount = "import mailer.embedded.demo as demo; demo._count_csv_rows = lambda file, column: 5"
     done = await run(tmp_path, "demo", program=changed(miscount))
     assert done.status == 1

@@ -65,7 +65,7 @@ def recipients(mails: list[CapturedMessage]) -> Counter[str]:
 
 
 async def test_a_worker_that_is_asked_to_stop_leaves_the_rest_to_the_other(stack: Stack) -> None:
-    """It finishes what it holds and exits with 0; everybody gets exactly one copy, whoever sent it."""
+    """The worker finishes the work that it holds and exits with 0. Everybody gets exactly one copy."""
     size = AUDIENCE
     async with stack.running("worker", "worker", "timekeeper") as (first, *_):
         await ready(stack)
@@ -125,7 +125,7 @@ async def assert_mandatory_at_least_once(stack: Stack) -> None:
 
 @pytest.mark.parametrize("name", ["worker", "timekeeper"])
 async def test_a_process_that_waits_for_rabbitmq_can_be_stopped(small_stack: Stack, name: str) -> None:
-    """It waits where nobody answers yet, and still exits with 0 when asked to."""
+    """The process waits until RabbitMQ answers. It exits with 0 when it is asked to end."""
     alone = small_stack.having(BROKER_URL=f"amqp://guest:guest@127.0.0.1:{free_port()}/")
     async with alone.running(name) as (process,):
         await until(lambda: waiting(process), "the process to wait for RabbitMQ")

@@ -44,7 +44,7 @@ async def stack(tmp_path: Path, database_url: str, node: PrivateRabbit) -> Async
 
 
 async def test_what_is_published_while_rabbitmq_is_away_arrives_once(stack: Stack, node: PrivateRabbit) -> None:
-    """It waits in the outbox; nothing is lost or sent twice, and the workers catch up when RabbitMQ is back."""
+    """Events wait in the outbox. Nothing is lost or sent twice, and the workers catch up when RabbitMQ is back."""
     enough = asyncio.Event()
     async with stack.running("worker", "timekeeper"), asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(publish(stack, enough))

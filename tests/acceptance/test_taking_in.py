@@ -34,7 +34,7 @@ async def test_a_breach_notice_waits_for_somebody_else(stack: Stack) -> None:
 
 
 async def test_the_same_event_again_is_the_same_mailing(stack: Stack) -> None:
-    """Ten times over at once, taken by two workers, by RabbitMQ, the outbox and HTTP: one mailing, one copy each."""
+    """Ten simultaneous copies of an event, by RabbitMQ, outbox and HTTP, make one mailing with one copy each."""
     once = event("once", "interpals", "newsletter", people(*THREE))
     async with stack.running("web", "worker", "worker", "timekeeper"), stack.client(await key(stack)) as client:
         await stack.application("publish", *[once] * 10)

@@ -89,7 +89,7 @@ class Queues:
 
     @property
     def address(self) -> str:
-        """Its `host:port`."""
+        """The `host:port` of RabbitMQ."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     async def restart(self, away: float) -> None:

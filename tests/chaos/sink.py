@@ -31,10 +31,10 @@ class Verdict(StrEnum):
     """The result of a message, as the log writes it."""
 
     ACCEPTED = "accepted"
-    """It is taken. Its 250 may still get lost."""
+    """The message is accepted. Its 250 may still get lost."""
     REFUSED = "refused"
     DROPPED = "dropped"
-    """The connection was ended before anything was said."""
+    """The connection ended before a reply."""
 
 
 class Refusal(StrEnum):

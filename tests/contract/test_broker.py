@@ -98,7 +98,7 @@ async def test_messages_wait_for_a_consumer(another: Open) -> None:
 
 
 async def test_a_waiting_consumer_is_woken(another: Open) -> None:
-    """It gets what another process publishes later."""
+    """A waiting consumer gets a message that another process publishes later."""
     publisher, worker = await another(), await another()
     async with worker.messages_while_consuming(SERVICE, 10) as batches:
         waiting = asyncio.create_task(take(batches, 1, ack=True))
@@ -126,7 +126,7 @@ async def test_acknowledged_messages_are_gone(another: Open) -> None:
 
 
 async def test_a_released_message_comes_again(broker: Broker) -> None:
-    """It goes back to its queue; what was not released does not."""
+    """A released message goes back to its queue. An acknowledged one does not."""
     await broker.publish_message(EVENTS, numbered(1))
     await broker.publish_message(EVENTS, numbered(2))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
@@ -191,7 +191,7 @@ async def test_a_rejected_message_is_a_dead_letter_with_its_reason(broker: Broke
 
 
 async def test_a_rejected_message_leaves_its_queue(broker: Broker) -> None:
-    """Only the others remain."""
+    """Only the messages that were not rejected remain in the queue."""
     await broker.publish_message(BATCHES, numbered(1, Lane.SERVICE))
     await broker.publish_message(BATCHES, numbered(2, Lane.SERVICE))
     async with broker.messages_while_consuming(lane_batches_queue_name(Lane.SERVICE), 1) as batches:
@@ -201,7 +201,7 @@ async def test_a_rejected_message_leaves_its_queue(broker: Broker) -> None:
 
 
 async def test_a_very_long_reason_does_not_hinder_a_rejection(broker: Broker) -> None:
-    """It is cut to what a header can hold."""
+    """A long reason is cut to the size that a header can hold."""
     await broker.publish_message(EVENTS, numbered(1))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (received,) = await take(batches, 1)

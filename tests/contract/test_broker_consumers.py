@@ -158,7 +158,7 @@ async def test_a_lane_that_nobody_consumes_does_not_block_the_others(broker: Bro
 
 
 async def test_a_lane_whose_consumer_is_busy_does_not_block_the_others(broker: Broker) -> None:
-    """Its consumer holds all it may, and the others go on."""
+    """A consumer that holds all it may does not keep other lanes waiting."""
     await asyncio.gather(*(broker.publish_message(EVENTS, numbered(n, f"{BRAND}.promotional")) for n in range(3_000)))
     await broker.publish_message(EVENTS, numbered(3_000, f"{BRAND}.breach"))
     async with broker.messages_while_consuming(lane_events_queue_name(Lane.PROMOTIONAL), 2) as bulk:

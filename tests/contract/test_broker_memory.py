@@ -46,7 +46,7 @@ async def first(batches: AsyncIterator[list[ReceivedMessage]]) -> ReceivedMessag
 
 
 async def test_a_confirm_means_a_row(outbox: FakeOutbox) -> None:
-    """Also by a broker that was not started, as in an application that only publishes."""
+    """A confirm means a row, even from a broker that was not started, as in an application that only publishes."""
     await OutboxBroker(under_test(), outbox, "application").publish_message(EVENTS, BrokerMessage(b"{}", KEY))
     assert len(outbox.ids) == 1
 
@@ -79,7 +79,7 @@ async def test_a_row_with_two_copies_goes_when_both_are_acknowledged(outbox: Fak
 
 
 async def test_an_outcome_that_nobody_wants_makes_no_row(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """It is dropped, and one that was parked all the same is removed."""
+    """An outcome without a queue is dropped. A row for one is removed."""
     await broker.publish_message(OUTCOMES, BrokerMessage(b"{}", f"{KEY}.sent"), mandatory=False)
     assert not outbox.ids
     await outbox.add_messages(OUTCOMES, [BrokerMessage(b"{}", f"{KEY}.sent")])
@@ -100,7 +100,7 @@ async def test_a_row_that_was_parked_for_nobody_is_a_dead_letter(
 
 
 async def test_the_rows_of_a_process_that_died_come_to_another(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """They do when its lease ends."""
+    """Another process gets the rows of a dead one when its lease ends."""
     await outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, "1")])
     assert await outbox.lease_rows("died", 10, 3600)
     async with broker.messages_while_consuming(SERVICE, 1) as batches:

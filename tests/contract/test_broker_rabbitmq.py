@@ -242,7 +242,7 @@ def free_port() -> int:
 
 
 async def test_a_process_may_start_before_rabbitmq(node: PrivateRabbit) -> None:
-    """It declares and consumes once RabbitMQ is up, and publishes then."""
+    """A process that starts first declares, consumes and publishes once RabbitMQ is up."""
     node.stop()
 
     async def work() -> None:

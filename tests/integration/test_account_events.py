@@ -69,7 +69,7 @@ async def taken(world: World, body: dict[str, Any] | bytes, key: str = f"{BRAND}
 
 
 async def standing(world: World, recipient_id: int) -> dict[str, Any]:
-    """Somebody's standing, as it is kept."""
+    """The stored standing of a person."""
     row = await world.pool.fetchrow("SELECT * FROM standings WHERE recipient_id = $1", recipient_id)
     assert row is not None
     return dict(row)
@@ -197,7 +197,7 @@ BAD: dict[str, tuple[dict[str, Any] | bytes, str, str]] = {
 
 @pytest.mark.parametrize("case", BAD, ids=str)
 async def test_a_bad_event_is_a_dead_letter(world: World, case: str) -> None:
-    """It is refused with what to mend, is not on record as done, and the others that arrived with it are."""
+    """A bad event is refused with what to correct, and not recorded as done. The others with it are done."""
     [ada] = await world.known(1)
     body, key, reason = BAD[case]
     good, bad = received(event("restrict"), f"{BRAND}.account"), received(body, key)

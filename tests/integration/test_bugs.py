@@ -52,7 +52,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize(("category", "kind"), [("newsletter", "optional"), ("policy_change", "mandatory")])
 async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, category: str, kind: str) -> None:
-    """Its reason names the error and its place, a metric and the log tell of it, and `resume` has it tried again."""
+    """The row's reason names the error and its place. A metric and the log count it. `resume` has it tried again."""
     accepted = await world.accept([person(n) for n in range(70)], category)
     before = held_so_far(kind)
     with structlog.testing.capture_logs() as logs:
@@ -125,7 +125,7 @@ async def test_nothing_that_was_offered_is_tried_again_after_a_bug(world: World)
 
 
 async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its deliveries are held, its message is a dead letter, and nobody publishes it again."""
+    """The deliveries of the batch are held, its message is a dead letter, and nobody publishes it again."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0,))
     accepted = await world.accept([person(1)])
     handover = world.handover()
@@ -161,7 +161,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    """It is not left to its lease again and again: its deliveries are held, and its message is a dead letter."""
+    """The batch does not return again and again: its deliveries are held, and its message is a dead letter."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0, 0.0))
     accepted = await world.accept([person(1), person(2)])
 

@@ -193,7 +193,7 @@ def test_what_is_not_there_is_a_failure(done: dict[str, Done], name: str) -> Non
 
 @pytest.mark.parametrize("name", BAD_SETTINGS)
 def test_nothing_starts_on_settings_that_are_wrong(done: dict[str, Done], name: str) -> None:
-    """Not on a default secret above all: the last line names the setting, and no secret is in what is printed."""
+    """No process starts on a wrong setting or a default secret. The last line names the setting, and no secret."""
     error = done[name].err.splitlines()[-1]
     assert BAD_SETTINGS[name][2] in error
     assert done[name].status == 2
@@ -209,7 +209,7 @@ def test_a_service_that_fails_is_said_in_one_line(done: dict[str, Done], name: s
 
 
 async def test_help_is_shown_where_no_command_is_given(small_stack: Stack) -> None:
-    """The whole and each group list their commands."""
+    """The command without a subcommand lists its commands, and so does each group."""
     for arguments in ((), ("mailing",), ("ledger",)):
         shown = await small_stack.run(*arguments)
         assert shown.status == 2
@@ -368,7 +368,7 @@ def resolved(document: Any, pointer: str) -> Any:
 
 
 async def test_migrate_brings_an_empty_database_up_to_date(small_stack: Stack) -> None:
-    """It makes the database where there is none; a second run changes nothing."""
+    """The command makes a missing database. A second run changes nothing."""
     fresh = small_stack.having(DATABASE_URL=small_stack.database_url.replace("mailer_test_", "mailer_test_fresh_"))
     try:
         first = await fresh.done("migrate")

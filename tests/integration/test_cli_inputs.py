@@ -35,7 +35,7 @@ async def test_a_quote_that_is_never_closed_ends_the_import(small_stack: Stack) 
 
 
 async def test_files_are_utf_8_in_every_locale(small_stack: Stack) -> None:
-    """Neither what is published from a file nor what is printed of it depends on the locale."""
+    """The locale changes neither the events that are published from a file nor the printed text."""
     value = event("one-ü", "interpals", "newsletter", people("ann", name=NAME))
     (small_stack.folder / "event.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(value, ensure_ascii=False).encode())
     (small_stack.folder / "broken.json").write_bytes(json.dumps(value, ensure_ascii=False).encode("latin-1", "replace"))

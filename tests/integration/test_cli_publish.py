@@ -108,7 +108,7 @@ async def test_without_a_database_that_is_known_nothing_can_be_waited_for(small_
 
 
 async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(stack: Stack) -> None:
-    """It is said before anything is published, with what to do; by mailer's own user the event is taken in."""
+    """The command refuses another broker user before anything is published, and says what to do."""
     async with stack.running("worker"):
         await until(lambda: stack.query("SELECT FROM broker_user"), "the worker to say as whom it consumes")
         own = urlsplit(stack.env["MAILER_BROKER_URL"])

@@ -35,7 +35,7 @@ async def age_collation(url: str) -> None:
 
 @pytest.mark.parametrize("name", PROCESSES)
 async def test_a_process_does_not_start_on_older_tables(small_stack: Stack, name: str) -> None:
-    """It names the migration that is missing, and ends."""
+    """The process names the migration that is missing, and ends."""
     newest = await small_stack.value("SELECT max(version) FROM schema_migrations")
     await small_stack.query("DELETE FROM schema_migrations WHERE version = $1", newest)
     done = await small_stack.run(name)
@@ -70,7 +70,7 @@ async def test_migrations_do_not_depend_on_the_databases_defaults(small_stack: S
 
 
 async def test_a_refusal_ends_migrate_at_once(small_stack: Stack) -> None:
-    """It does not wait for what waiting does not mend, and says the server's words."""
+    """The command ends at once with the server's words, since waiting would not help."""
     wrong = small_stack.database_url.replace("postgres@", "nobody_at_all@")
     done = await small_stack.having(DATABASE_URL=wrong).run("migrate")
     assert done.status == 1
@@ -88,7 +88,7 @@ async def test_a_refusal_ends_a_process_at_once(small_stack: Stack, name: str) -
 
 
 async def test_a_database_that_is_missing_ends_a_process(small_stack: Stack) -> None:
-    """It says what makes it."""
+    """The process says which command makes the database, and ends."""
     missing = small_stack.database_url.replace("/mailer_test_", "/missing_")
     done = await small_stack.having(DATABASE_URL=missing).run("worker")
     assert done.status == 1

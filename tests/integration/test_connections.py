@@ -95,7 +95,7 @@ async def test_a_commands_connection_has_no_time_limit(hostile_url: str) -> None
 
 @pytest.mark.parametrize("kept", ["local", "remote_write", "remote_apply"])
 async def test_waiting_for_replicas_is_left_as_it_is(database_url: str, kept: str) -> None:
-    """Only a commit that waits for nothing is changed."""
+    """The setting is changed only for commits that would wait for nothing."""
     plain = await asyncpg.connect(database_url)
     await plain.execute(f"ALTER DATABASE {urlsplit(database_url).path[1:]} SET synchronous_commit = {kept}")
     await plain.close()

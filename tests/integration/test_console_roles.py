@@ -73,7 +73,7 @@ def test_get_changes_nothing_by_its_methods() -> None:
 
 
 def test_a_route_without_a_right_does_not_start() -> None:
-    """Neither one without a gate, nor one with two; a gate deeper among the dependencies is found."""
+    """A route without a gate is refused, and so is one with two. A gate deeper among the dependencies is found."""
     router = APIRouter()
 
     @router.get("/console/open")
@@ -187,7 +187,7 @@ async def test_a_name_with_markup_is_only_a_name(world: World) -> None:
 
 
 async def test_sessions_are_listed_and_ended(world: World) -> None:
-    """One's own, and nobody else's by its number."""
+    """A person sees and ends their own sessions, and cannot end others' by number."""
     async with open_browser(world) as browser, open_browser(world) as second:
         await browser.enter()
         await browser.forget_steps()

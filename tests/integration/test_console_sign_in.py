@@ -304,7 +304,7 @@ async def test_roles_that_are_taken_away_are_gone_at_once(world: World) -> None:
 
 
 async def test_large_and_odd_bodies(world: World) -> None:
-    """Too large, too many fields, bad UTF-8 and null characters are refused, and nothing fails."""
+    """Bodies with too much data, too many fields, bad UTF-8 or null characters are refused. Nothing fails."""
     async with open_browser(world) as browser:
         token = await browser.token("/console/sign-in")
         bodies = (

@@ -134,7 +134,7 @@ async def go_on(halts: PostgresHalts, scope: str, mailing_id: UUID) -> None:
 
 @pytest.mark.parametrize("scope", HALTED)
 async def test_what_stands_still_is_neither_published_nor_lost(world: World, halts: PostgresHalts, scope: str) -> None:
-    """Its batches wait where they are, and are published by the first tick after it goes on."""
+    """The batches of halted work wait where they are. The first tick after the halt publishes them."""
     accepted = await world.accept(PEOPLE)
     await stand_still(halts, scope, accepted.mailing_id)
     assert (await status_of(world, accepted.mailing_id)).state == "paused"
@@ -156,7 +156,7 @@ async def test_what_stands_still_is_neither_published_nor_lost(world: World, hal
 
 @pytest.mark.parametrize("scope", HALTED)
 async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHalts, scope: str) -> None:
-    """Its message is used up by the try, so it is published again at once when it goes on: nothing waits to be lost."""
+    """A halted batch is not claimed. Its message is used up by the try, and is published again when work goes on."""
     accepted = await world.accept(PEOPLE)
     other = await world.accept([person(9)], "newsletter", brand="paltalk-2006", controller="paltalk-2006")
     await world.upkeep.mark_batches_published([*accepted.batches, *other.batches])

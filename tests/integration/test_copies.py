@@ -153,7 +153,7 @@ async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> 
 
 
 async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:
-    """Many workers at once, of batches that share one address: one copy, the others say so, and the ledger is sound."""
+    """One of many workers sends the copy to an address that their batches share. The others say so in the ledger."""
     accepted = await many(world, 2000, shared=True)
     await asyncio.gather(*(world.handover().hand_over_batches([batch]) for batch in accepted.batches))
     for _ in range(3):

@@ -88,7 +88,7 @@ async def test_strange_letters_are_kept(world: World) -> None:
 
 @pytest.mark.parametrize("body", [b"\xff" * 3_500_000, b"\xc3", b"{\x00}"])
 async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: World, body: bytes) -> None:
-    """It stays as it is and open, however large; letters behind it are published again."""
+    """The letter stays open and as it was, however large. Letters behind it are published again."""
     await world.letters.add_dead_letter(
         BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadLetterCauseKind.REFUSED
     )
@@ -167,7 +167,7 @@ REACHED = {
 
 
 async def test_an_erasure_reaches_its_controllers_dead_letters_and_nobody_elses(world: World) -> None:
-    """Those of the controller's brands and of no brand that can be read are emptied; another controller's stay."""
+    """An erasure empties letters of its controller's brands and of unreadable brands. Another controller's stay."""
     [ada] = await world.known(1)
     owners = {**controllers(), "peerstream": "interpals"}
     for name, (key, body, _) in REACHED.items():

@@ -20,7 +20,7 @@ OLD_ARGUMENTS: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": 2**31
 
 
 async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
-    """Its messages, one with a time that no client could read among them, come to the new queue as they were."""
+    """The messages of an old queue come to the new queue as they were, even one with a time that no client can read."""
     await delete_everything(rabbit_url)
     async with await aio_pika.connect(rabbit_url) as connection:
         channel = await connection.channel()

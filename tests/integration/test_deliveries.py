@@ -38,7 +38,7 @@ def entry(row: DeliveryRow, kind: EntryKind = EntryKind.HAND_OVER) -> LedgerEntr
 
 
 async def claimed(world: World, accepted: AcceptedMailing) -> Claim:
-    """All of a mailing, held."""
+    """A claim on all deliveries of a mailing."""
     claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
     return claim

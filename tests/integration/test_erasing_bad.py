@@ -36,7 +36,7 @@ async def test_no_parked_message_keeps_an_erasure_from_its_end(world: World, sai
 
 
 async def test_the_doors_know_all_marks_that_postgresql_puts_in_order(world: World) -> None:
-    """Its Unicode may be newer than Python's. A mark that only it knows would take it the square of a text's length."""
+    """PostgreSQL's Unicode may be newer than Python's. The doors know all its marks; else sorting takes long."""
     found = await world.pool.fetchval(
         "SELECT string_agg(chr(n), '') FROM generate_series(128, 1114111) n WHERE n NOT BETWEEN 55296 AND 57343"
         " AND (normalize(chr(n) || chr(820), NFKD) = chr(820) || normalize(chr(n), NFKD)"

@@ -302,7 +302,7 @@ async def test_what_was_taken_back_since_is_not_made_again(
 async def test_what_widens_is_not_made_again(
     postgres_server: Server, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither is what was said by somebody whose id another person has now, or by one of another database."""
+    """A lost change that widens mail is not made again, nor one of a reused id or of another database."""
     async with site(database_url, tmp_path) as before:
         one, two = await before.world.known(1, 2)
         assert await before.seen() is None

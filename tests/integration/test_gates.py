@@ -199,7 +199,7 @@ def _halt_everything(halts: FakeHalts, _: UUID) -> None:
 
 @pytest.mark.parametrize("halt", [_halt_mailing, _halt_brand, _halt_processor, _halt_everything])
 async def test_a_halt_in_the_middle(world: World, halt: Callable[[FakeHalts, UUID], None]) -> None:
-    """Not one message more begins; of what was intended the ledger says that it was not offered, and all is queued."""
+    """No further message begins after a halt. The ledger says that intended mail was not offered, and all is queued."""
     accepted = await world.accept([person(n) for n in range(150)])
 
     def answer(outgoing: OutgoingMessage) -> Outcome:

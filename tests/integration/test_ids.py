@@ -64,7 +64,7 @@ async def test_the_same_event_in_other_words_of_json_is_known(world: World) -> N
 
 
 async def test_of_two_takers_with_different_events_one_is_refused(world: World) -> None:
-    """Ten at once, under one id: whichever is first, all others that say something else are dead letters."""
+    """The first of ten simultaneous events under one id wins. All events that differ from it are dead letters."""
     takers = [settle(world, news(campaign=f"campaign-{number % 2}")) for number in range(10)]
     arrived = [item for [item] in await asyncio.gather(*takers)]
     campaign = await world.pool.fetchval("SELECT campaign FROM mailings")
@@ -131,7 +131,7 @@ async def post(world: World, path: str, *bodies: dict[str, Any]) -> list[httpx.R
 
 
 async def test_the_api_answers_another_event_with_409(world: World) -> None:
-    """It names what differs and parks nothing; the same event again is 200."""
+    """The answer names the differences, and no event is parked. The same event again gets 200."""
     await settle(world, news())
     same, other = await post(world, "/api/v1/events", news(), news(context={"headline": "Buy!"}, reason="now"))
     assert (same.status_code, other.status_code) == (200, 409)
@@ -205,7 +205,7 @@ async def test_the_answer_to_a_consent_says_what_stands(world: World) -> None:
 
 @pytest.mark.parametrize("route", ["consent", "consents"])
 async def test_a_consent_from_before_its_withdrawal_is_not_given(world: World, route: str) -> None:
-    """It is kept on record, and the answer says that it was withdrawn since."""
+    """The consent is recorded, and the answer says that it was withdrawn since."""
     await world.known(1)
     path = f"/api/v1/recipients/{BRAND}/user-1"
     said = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}

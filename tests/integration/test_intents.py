@@ -18,7 +18,7 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, person
 
 PEOPLE = WINDOW + 6
-"""More than fit into one window: the second one's intents go with the outcomes of the first."""
+"""A number of people that does not fit one window. Intents of the second go with outcomes of the first."""
 SENT = ("handed_over", "")
 
 

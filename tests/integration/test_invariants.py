@@ -93,7 +93,7 @@ class Machine(RuleBasedStateMachine):
         return f"{what}-{self.serial}"
 
     def account(self, pick: int) -> Account:
-        """Some account that has not been erased."""
+        """An account that has not been erased."""
         living = self.model.living()
         return living[pick % len(living)]
 

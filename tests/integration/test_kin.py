@@ -13,7 +13,7 @@ CAPITALS, WORD, INNER = "ΟΔΟΣ@people.example", "οδος@people.example", "�
 
 
 async def mailed(world: World, *people: dict[str, Any], **event: Any) -> list[str]:
-    """Those whom a mailing reaches."""
+    """The people whom a mailing reaches."""
     world.processor.sent.clear()
     accepted = await world.accept([*people], **event)
     await world.handover().hand_over_batches(accepted.batches)

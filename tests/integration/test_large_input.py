@@ -84,7 +84,7 @@ async def test_people_who_are_all_wrong_are_not_all_looked_at(address: str) -> N
 
 
 async def test_a_large_event_is_read_as_a_small_one() -> None:
-    """Its people come out the same, and a fault among many is named by its place."""
+    """The people of a large event are read as those of a small one. A fault among many is named by its place."""
     event = many(ADDRESSES["each at an international domain of its own"], 300)
     body = json.dumps(event).encode()
     assert len(body) > SMALL
@@ -173,7 +173,7 @@ async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
 
 
 async def test_intake_of_a_large_event_lets_others_work(world: World) -> None:
-    """The whole way of such an event into the database is made in steps, too."""
+    """A large event comes into the database in steps, so that other work goes on."""
     item = received(many(ADDRESSES["each at an international domain of its own"]))
     async with watching() as watch:
         await world.intake().accept_event_messages("newsletter", [item])

@@ -98,7 +98,7 @@ async def test_a_look_changes_nothing(world: World) -> None:
 
 
 async def test_an_unknown_brand_is_a_page_that_is_not_there(world: World) -> None:
-    """Its answer is that of any other path: it does not repeat the name, and leads nowhere."""
+    """The answer for an unknown brand is that of any other path. It does not repeat the name."""
     async with browse(world) as client:
         none = await client.get("/leave/nobody")
         posted = await client.post("/leave/nobody", data={"email": ADDRESS})
@@ -135,7 +135,7 @@ async def test_a_mail_leads_out_of_everything_optional(world: World, brand: str)
 
 
 async def test_the_answer_tells_nothing(world: World) -> None:
-    """Known, unknown, erased, closed, suppressed, dead, another brand's: the same octets, the same statements."""
+    """The answer has the same octets, and the same statements run, for every kind of address."""
     await known(world, BRAND, *({**ADA, "ref": ref, "email": f"{ref}@people.example"} for ref in ("ada", "bob", "cy")))
     await known(world, BRAND, *({**ADA, "ref": ref, "email": f"{ref}@people.example"} for ref in ("dan", "eve", "kid")))
     await known(world, "peerstream", {**ADA, "ref": "fay", "email": "fay@people.example"})
@@ -238,7 +238,7 @@ async def test_a_network_has_a_limit_a_day(world: World, client: str, neighbour:
 
 
 async def test_a_flood_is_bounded(world: World) -> None:
-    """Ten thousand requests at once for as many addresses: a brand stores a thousand an hour; other brands go on."""
+    """A brand stores a thousand of ten thousand simultaneous requests in an hour. Other brands go on."""
     taken = 0
     for begin in range(0, 10_000, 500):
         stored = await asyncio.gather(
@@ -278,7 +278,7 @@ async def test_a_flood_is_bounded(world: World) -> None:
     ],
 )
 async def test_what_is_no_address_gets_an_error_beside_the_field(world: World, typed: str) -> None:
-    """It stores nothing, says so at the field, and shows the text as a text."""
+    """The page shows the error at the field, and the text as text. Nothing is stored."""
     await known(world, BRAND, ADA)
     async with browse(world) as client:
         answer = await client.post(LEAVE, data={"email": typed})
@@ -366,7 +366,7 @@ async def test_the_mail_goes_to_the_address_on_record(world: World) -> None:
 
 
 async def test_no_row_and_no_line_has_an_address(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither the typed address nor the client's stands in a table or a log line; earlier days' counts are deleted."""
+    """Neither the typed address nor the client's is in a table or a log line. Counts of earlier days are deleted."""
     await known(world, BRAND, ADA)
     transport = httpx.ASGITransport(create_app(site_over(world)), client=("185.199.108.77", 1))
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:

@@ -201,7 +201,7 @@ def undo_value(page: str) -> str | None:
 
 
 async def test_nothing_but_its_own_press_is_undone(world: World) -> None:
-    """Not what was left before the press, nor since, nor by one click, nor by somebody else, nor after ten minutes."""
+    """The undo brings back nothing else: no earlier, later, foreign or one-click opt-out, nor an older press."""
     holder, other, late = await holders(world, 3)
     link, theirs, slow = (each.links(1)["unsubscribe, newsletter"] for each in (holder, other, late))
     policy, press = world.policies[BRAND], {"scope": "category"}

@@ -40,7 +40,7 @@ async def test_an_event_becomes_a_mailing(world: World) -> None:
 
 
 async def test_a_new_mailing_brings_its_facts_along(world: World) -> None:
-    """They are those that the database has; where an audience is counted or a file is kept, nobody guesses."""
+    """The facts of a new mailing are those of the database, even if an audience is counted or a file is kept."""
     context = {"at": "2026-11-22T07:00:00+01:00", "n": 2**62, "x": 1.5, "none": None, "deep": [{"a": "ü\U0001f600"}]}
     attached = {"filename": "a.bin", "content_type": "application/x", "content": "AAECAw=="}
     events = [

@@ -11,7 +11,7 @@ from tests.integration.test_deliveries import claimed, entry, intend, move
 
 
 async def test_a_move_that_comes_twice_is_an_error(world: World) -> None:
-    """It is in its own way, and nobody can say which of the two is refused; nothing is written."""
+    """A move that stands twice in a window raises an error, and nothing is written."""
     accepted = await world.accept([person(1)])
     claim = await claimed(world, accepted)
     with pytest.raises(RuntimeError, match="2 moves are refused, and each of them holds"):

@@ -81,7 +81,7 @@ async def test_each_diverted_delivery_has_its_own_notice(world: World) -> None:
 
 
 async def test_the_restricted_and_the_closed_are_told_of_a_breach_in_writing(world: World) -> None:
-    """Neither a restriction nor a closed account keeps a notice from the queue."""
+    """A restricted person and one with a closed account get a written notice of a breach."""
     whom = await refusing(world, 1, 2)
     await said(world, "restrict", "user-1")
     await said(world, "deactivate", "user-2")
@@ -90,7 +90,7 @@ async def test_the_restricted_and_the_closed_are_told_of_a_breach_in_writing(wor
 
 
 async def test_a_notice_is_worked(world: World) -> None:
-    """It is taken by one person, posted, comes back, is posted again; each step has its person in the ledger."""
+    """A notice is taken by one person, posted, returned, and posted again. The ledger has a person for each step."""
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
     notices = PostgresNonEmailNotices(world.pool, world.writers)

@@ -27,7 +27,7 @@ from tests.letters import LINKS, consents, parts, read
 SHOP = "https://shop.example/spring"
 TABLES = ("opens", "clicks", "unique_opens", "unique_clicks", "individual_opens", "individual_clicks", "parked_opens")
 READ = TABLES[:-1]
-"""Those that tell something, without what is sealed."""
+"""The tables that tell something about opens, without the sealed one."""
 COUNTS = re.compile(r"/[oc]/")
 CROWD = {"refs": [f"user-{n}" for n in range(25)]}
 

@@ -46,7 +46,7 @@ async def test_it_answers_get_and_head_of_its_paths() -> None:
 
 
 async def test_a_path_that_fails_ends_nothing() -> None:
-    """It is answered with 500, without the error's words, and the next request is served."""
+    """A path that fails gets 500, without the error's words. The next request is served."""
 
     def fail() -> HttpAnswer:
         raise KeyError("ada@example.org")
@@ -223,7 +223,7 @@ async def test_a_process_says_that_it_waits(stack: Stack) -> None:
 
 
 async def test_a_process_whose_port_is_taken_ends_in_words(stack: Stack, tmp_path: Path) -> None:
-    """It says so in one line, and its status is 1."""
+    """The process says so in one line, and ends with status 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = await stack.having(METRICS_PORT=str(port)).run("worker")

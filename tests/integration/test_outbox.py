@@ -147,6 +147,6 @@ async def test_an_event_is_published_if_the_caller_commits(world: World, databas
 
 
 async def test_the_publisher_for_the_in_process_broker(world: World) -> None:
-    """Its publish has returned when the row is committed."""
+    """The publish has returned when the row is committed."""
     await PublisherToOutbox(world.pool).publish_event(make_event([person(1)]))
     assert len(await PostgresOutbox(world.pool).lease_rows("one", 10, 30)) == 1

@@ -48,7 +48,7 @@ async def test_what_can_never_be_published_is_not_written(world: World, name: st
 
 
 async def test_parking_what_can_never_be_published_is_refused(world: World) -> None:
-    """It is no outage: trying again would not help."""
+    """The error is no outage, since trying again would not help."""
     with pytest.raises(MessageUnpublishable, match="message_id"):
         await world.outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, LONG)])
 

@@ -46,7 +46,7 @@ async def test_each_state_of_a_window_is_told_once(world: World) -> None:
 
 
 async def test_mailings_that_go_together_are_told_together(world: World) -> None:
-    """Many mailings of one recipient that are handed over in one window are one message."""
+    """Many mailings of one recipient in one window make one message."""
     telling(world)
     accepted = [await world.accept([person(n)]) for n in range(5)]
     await world.handover(FakeProcessor()).hand_over_batches([batch for one in accepted for batch in one.batches])
@@ -56,7 +56,7 @@ async def test_mailings_that_go_together_are_told_together(world: World) -> None
 
 
 async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: World) -> None:
-    """They are not mandatory, so without a queue they are dropped and make no dead letter."""
+    """Outcomes are not mandatory: without a queue they are dropped, and make no dead letter."""
     telling(world)
     accepted = await world.accept([person(1)])
     await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)

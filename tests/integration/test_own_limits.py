@@ -63,7 +63,7 @@ async def end_pause(world: World) -> None:
 @pytest.mark.rule("own-cap")
 @pytest.mark.parametrize("paying", [True, False])
 async def test_mandatory_mail_goes_on(world: World, paying: bool) -> None:
-    """Neither a pause nor a cap that is used up stops mandatory mail, of who pays or not; it counts nowhere."""
+    """Neither a pause nor a used-up cap stops mandatory mail, of payers and others. That mail is not counted."""
     await (world.paying(1) if paying else world.known(1))
     await limit(world, 1, OwnCap.MONTHLY)
     assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {SENT}
@@ -236,7 +236,7 @@ async def test_who_shares_the_address_is_limited_too(world: World, known: str) -
 
 
 async def test_a_limit_moves_with_its_owner(world: World) -> None:
-    """It holds for a new address, for a first one, and for who has the new address already: the stricter of both."""
+    """A limit goes along to a new address, or a first one. If its owner had limits, the stricter one holds."""
     [ada, _] = await world.known(1, 2)
     await limit(world, 1, OwnPause(90))
     await limit(world, 1, OwnCap.WEEKLY)
@@ -256,7 +256,7 @@ async def test_a_limit_moves_with_its_owner(world: World) -> None:
 
 
 async def test_an_erasure_removes_both(world: World) -> None:
-    """Also of the addresses before; and the copy of a person's data shows both until then."""
+    """An erasure removes both limits, also of earlier addresses. Until then, the copy of the data shows them."""
     [ada] = await world.known(1)
     await limit(world, 1, OwnPause(90))
     await limit(world, 1, OwnCap.WEEKLY)
@@ -325,7 +325,7 @@ async def test_an_operator_ends_a_pause_and_no_consent(world: World) -> None:
 
 
 async def test_a_brand_without_optional_mail_takes_none(world: World) -> None:
-    """There is nothing that could be limited, and the refusal says so."""
+    """A brand without optional mail refuses the limit, and says so."""
     [ada] = await world.known(1)
     policy = policies()[BRAND]
     terms = {name: values for name, values in policy.terms.items() if CATEGORIES[name].mandatory}

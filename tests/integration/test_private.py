@@ -57,7 +57,7 @@ def test_no_process_list_shows_the_databases_password(database_url: str, monkeyp
 
 
 def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is closed to others before anything is written; a file of somebody else's is refused."""
+    """A file is closed to others before anything is written. A file of another user is refused."""
     file = tmp_path / "people.rejected.csv"
     file.write_text("")
     file.chmod(0o666)

@@ -33,7 +33,7 @@ async def test_what_is_no_key(world: World, wrong: str) -> None:
 
 
 async def test_a_revoked_key_ends_at_once(world: World) -> None:
-    """It is nobody's for ever; the name gets a new key, and only the rights that are granted then."""
+    """A revoked key names nobody for ever. The name can get a new key, with only the rights that are granted then."""
     key = await issue_key(world.pool, "shop", "interpals")
     assert await world.publishers.revoke_all_rights(SHOP)
     assert await world.publishers.find_publisher_by_api_key(key) is None
@@ -64,7 +64,7 @@ async def test_rights_are_added_to_what_there_is(world: World) -> None:
 
 @pytest.mark.parametrize("kind", [IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
 async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: IdentityKind) -> None:
-    """They have no key, and a key of the same name is somebody else."""
+    """Publishers of other kinds have no key. A key of the same name is another publisher."""
     await issue_key(world.pool, "harbour")
     identity = Identity(kind, "harbour")
     assert await world.publishers.get_publisher(identity) is None

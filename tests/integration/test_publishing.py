@@ -91,7 +91,7 @@ sys.exit(max(child.exitcode for child in children))
 
 
 async def test_each_loop_has_a_publisher_of_its_own(any_stack: Stack) -> None:
-    """Several loops one after the other, as scripts and test suites have them, and the blocking twin beside."""
+    """Each of several loops, one after the other, has its own publisher. The blocking function works beside them."""
     await run(
         any_stack,
         """

@@ -28,7 +28,7 @@ def open_quarantine(world: World) -> PostgresRefusalQuarantine:
 
 
 def selection(domain: str | None = None) -> RefusalSelection:
-    """All of the fake processor's refusals up to now."""
+    """A selection of all the fake processor's refusals up to now."""
     return RefusalSelection("fake", domain, LONG_AGO, datetime.now(UTC) + timedelta(minutes=1))
 
 

@@ -262,7 +262,7 @@ async def test_a_few_refusals_slow_nothing_down(rates: PostgresRateLimits) -> No
 
 
 async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRateLimits) -> None:
-    """Its 421 on every connection is not held against the domains of the mail that was just under way."""
+    """A relay's 421 on every connection does not slow down the domains of the mail under way."""
     meter = RateLimiter(rates, "a")
     for outcome, paces in ((Outcome(OutcomeKind.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
         for _ in range(50):

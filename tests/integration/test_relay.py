@@ -134,7 +134,7 @@ async def test_rows_of_a_queue_that_refuses_hold_up_no_others(world: World) -> N
 
 
 async def test_a_dead_letter_whose_queue_refuses_holds_up_no_others(world: World) -> None:
-    """It is kept as a row when its second publication is refused, and so are those that came with it."""
+    """A letter whose second publication is refused is stored as a row, and so are those that came with it."""
     missing = FakeReceived(message(1))
     others = [received(plain_event({"refs": ["a"]})) for _ in range(3)]
     world.broker.refuses = lambda _: QueueRefusedMessage("its queue may be full")

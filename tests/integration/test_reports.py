@@ -85,7 +85,7 @@ async def test_a_report_waits_for_the_end(world: World) -> None:
 
 
 async def test_a_mailing_without_a_campaign_counts_by_itself(world: World) -> None:
-    """It goes by its id, in the one spelling there is of it."""
+    """A mailing without a campaign has a report by its id, in one spelling only."""
     mailing = await mailed(world, members(0, US=30))
     assert (await report(world, str(mailing))).people == 30
     for other in (str(mailing).upper(), mailing.hex, f"{{{mailing}}}"):

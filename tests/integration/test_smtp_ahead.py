@@ -77,7 +77,7 @@ class Strict:
 
 @asynccontextmanager
 async def strict(manner: str, pool: int = 1) -> AsyncIterator[tuple[Strict, SmtpProcessor]]:
-    """Such a server, and a processor for it."""
+    """A strict server, and a processor for it."""
     made = Strict(manner)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     times = SmtpTimeouts(connect=0.3)

@@ -43,7 +43,7 @@ A, D, R, B, S, Q, U = (
 )
 Script = Mapping[str, Sequence[str]]
 BIG = b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 200_000
-"""More than what the system keeps for a socket."""
+"""Octets that no socket buffer holds."""
 SILENCE = 4.0
 """Seconds of patience where a server says nothing. Those rows are walked all at once, so it is waited for once."""
 NO = "450 4.2.0 Later"
@@ -93,7 +93,7 @@ class Row:
         return any(HANG in replies for replies in self.script.values())
 
     def expected(self, pipelining: bool) -> list[OutcomeKind]:
-        """Its outcomes on a server with or without."""
+        """The row's outcomes on a server with or without PIPELINING."""
         return list(self.results if pipelining or self.plain is None else self.plain)
 
 
@@ -325,7 +325,7 @@ async def walk(row: Row, pipelining: bool, monkeypatch: pytest.MonkeyPatch | Non
 
 
 def window_of(row: Row) -> list[OutgoingMessage]:
-    """Its messages, each to another recipient."""
+    """The row's messages, each to another recipient."""
     return [
         outgoing(row.recipients.get(n, f"r{n}@example.org"), row.contents.get(n, CONTENT))
         for n in range(len(row.results))

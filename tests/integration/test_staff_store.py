@@ -114,7 +114,7 @@ async def test_sessions_end(world: World) -> None:
 
 
 async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> None:
-    """Many at once count one by one. Success forgets them, and a day without failures does, too."""
+    """Simultaneous failures count one by one. Success forgets them, and so does a day without failures."""
     count = world.staff.sign_in.count_attempt
     keys = {ACCOUNT: WAITS_OF_ACCOUNT, NETWORK: WAITS_OF_NETWORK}
     answers = await asyncio.gather(*(count(keys) for _ in range(FREE_FAILURES + 6)))

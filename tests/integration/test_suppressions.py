@@ -60,7 +60,7 @@ async def test_an_operator_suppresses(world: World) -> None:
 
 
 async def test_an_objection_is_the_controllers(world: World) -> None:
-    """It holds for every brand of the controller with the address, for who comes later too, and moves with them."""
+    """An objection holds at every brand of the controller for the address, for later people too. It moves along."""
     [ada] = await world.known(1)
     await world.accept([{"ref": "user-1", "email": "user-1@people.example"}], brand=SISTER, controller=BRAND)
     await object_to_marketing(world.suppressions, POLICY, ada, "letter", "Dana")

@@ -38,7 +38,7 @@ from tests.factories import BRAND, World, person, until, waiting
 from tests.renderers import NoLimits, NoPauses
 
 PEOPLE = WINDOW + 6
-"""More than fit into one window."""
+"""A number of people that does not fit one window."""
 DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "later")
 REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)

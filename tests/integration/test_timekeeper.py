@@ -35,7 +35,7 @@ async def doubtful(world: World, category: str, people: int) -> None:
 
 
 async def test_many_timekeepers_do_no_harm(world: World) -> None:
-    """Several that tick at once resolve each delivery once, publish and finish, and the ledger tells each step once."""
+    """Simultaneous timekeepers resolve each delivery once. The ledger tells each step once."""
     for category in ("newsletter", "service", "newsletter"):
         await doubtful(world, category, 40)
     await world.lose_leases()

@@ -129,7 +129,7 @@ async def test_a_second_open_of_one_message_is_known_as_such(world: World) -> No
 
 
 async def test_an_individual_open_and_click_need_that_level_now(world: World) -> None:
-    """They are kept of who consents, at a policy that allows it; else they count for the mailing only."""
+    """A person's opens and clicks are kept only with consent and a policy that allows it. Else the mailing counts."""
     mailing_id, reader = await crowd(world)
     other = await world.id_of("user-1")
     links = [LINKS.pixel_url(OpenToken(mailing_id, recipient_id=who, generation=1)) for who in (reader, other)]

@@ -82,7 +82,7 @@ async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, 
 
 @pytest.mark.parametrize("category", ["newsletter", "policy_change"])
 async def test_accounts_of_one_address_get_one_copy(old_url: str, before: World, category: str) -> None:
-    """None of three accounts had their copy when the tables were brought up to date: one of them gets it."""
+    """One of three accounts with one address gets the copy, if none had it before the upgrade."""
     mailing_id = await in_flight(before, category, None, None, None)
     sent, states = await ended(old_url, mailing_id)
     assert sent == ["family@people.example", "user-100@people.example"]
@@ -91,7 +91,7 @@ async def test_accounts_of_one_address_get_one_copy(old_url: str, before: World,
 
 @pytest.mark.parametrize("category", ["newsletter", "policy_change"])
 async def test_what_had_gone_to_an_address_is_not_sent_again(old_url: str, before: World, category: str) -> None:
-    """One of three accounts had its copy before: the others get none."""
+    """The other accounts get no copy, if one of three had it before the upgrade."""
     mailing_id = await in_flight(before, category, None, None, None, sent=1)
     sent, states = await ended(old_url, mailing_id)
     assert sent == ["user-100@people.example"]

@@ -124,7 +124,7 @@ async def test_a_mailing_is_finished_when_nothing_is_open(world: World) -> None:
 
 
 async def test_counters_are_folded(world: World) -> None:
-    """Many deltas become one row a reason, with the same sums, also while more are being added."""
+    """Many deltas become one row a reason, with the same sums, even while more are added."""
     accepted = await world.accept([person(1)])
     deltas = [(accepted.mailing_id, state, "", n) for state, n in (("queued", -1), ("failed", 1)) for _ in range(150)]
     await world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", deltas)

@@ -291,7 +291,7 @@ async def test_metrics_rise_with_what_is_written() -> None:
 
 
 async def test_logs_and_metrics_name_nobody(production_log: Callable[[], str]) -> None:
-    """Neither token, address nor user agent is in a log line or a metric, not even when the database fails."""
+    """No token, address or user agent is in a log line or a metric, not even when the database fails."""
     world = World()
     async with world.client() as client:
         await client.get(world.pixel(), headers=BROWSER)
@@ -329,7 +329,7 @@ async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own(
 
 
 async def test_a_page_takes_no_large_body() -> None:
-    """More than 64 kB for a page is refused with 413, and nothing is changed."""
+    """A body of more than 64 kB for a page is refused with 413, and nothing is changed."""
     world = World()
     async with world.client() as client:
         answer = await client.post(world.unsubscribe(), content=b"x" * 65_537)
@@ -338,7 +338,7 @@ async def test_a_page_takes_no_large_body() -> None:
 
 
 async def test_the_public_port_shows_operators_nothing() -> None:
-    """It says that it answers, and knows no metrics, no readiness and no inbox."""
+    """The public port says that it answers. It has no metrics, no readiness and no inbox."""
     async with World().client() as client:
         lives = await client.get("/healthz")
         hidden = [await client.get(path) for path in ("/metrics", "/livez", "/readyz", "/inbox", "/inbox/m1")]

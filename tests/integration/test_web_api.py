@@ -157,7 +157,7 @@ async def test_a_bad_event_is_refused_with_what_to_mend(body: bytes | str, probl
 
 
 async def test_a_huge_body_is_refused_while_it_arrives() -> None:
-    """Ten megabytes are read to their end, so that the client sees the answer, but never held."""
+    """A body of ten megabytes is read to its end, but not kept, so that the client sees the answer."""
     taken = 0
 
     async def huge() -> AsyncIterator[bytes]:

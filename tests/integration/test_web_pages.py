@@ -41,7 +41,7 @@ async def confirmation(world: World) -> str:
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
-    """Somebody's standing."""
+    """The standing of a person."""
     found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
@@ -139,7 +139,7 @@ async def test_a_subscription_takes_one_more_step(world: World) -> None:
 
 
 async def test_an_objection_stops_all_and_is_taken_back_on_record(world: World) -> None:
-    """It holds for the controller at once, and ends by a confirmation, on record; a newer one stays."""
+    """An objection holds for the controller at once. A confirmation ends it, on record. A newer one stays."""
     who = await somebody(world)
     press = {"wish": "marketing-again"}
     async with browse(world) as client:

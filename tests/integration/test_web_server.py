@@ -40,7 +40,7 @@ async def test_the_site_over_a_real_socket() -> None:
 
 
 async def test_a_client_that_sends_too_much_sees_why() -> None:
-    """Ten megabytes over a socket are answered with 413 or 401 and a body, not with a reset connection."""
+    """The server answers ten megabytes with 413 or 401 and a body. It does not reset the connection."""
     body = b" " * 10_000_000
     async with _serving(World().app, asyncio.Event()) as client:
         large = await client.post("/api/v1/events", content=body, headers={"authorization": f"Bearer {KEY}"})

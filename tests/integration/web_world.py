@@ -170,7 +170,7 @@ class Reports:
     async def get_or_issue_campaign_report(
         self, brand: str, campaign: str, minimum: int
     ) -> AdvertiserCampaignReport | None:
-        """One of them."""
+        """Finds a report."""
         return self.rows.get((brand, campaign))
 
 
@@ -215,11 +215,11 @@ class Mails:
         self.mails = mails
 
     def list_mails(self) -> Sequence[CapturedMail]:
-        """All of them."""
+        """Lists all mails."""
         return self.mails
 
     def get_mail(self, id: str) -> CapturedMail | None:
-        """One of them."""
+        """Finds a mail."""
         return next((mail for mail in self.mails if mail.id == id), None)
 
 

@@ -100,7 +100,7 @@ async def test_no_mail_for_strangers(world: World) -> None:
 
 @pytest.mark.promise("interpals-05")
 async def test_partners_mail_needs_a_request(world: World) -> None:
-    """Only who asked for that partner gets its mail, with a way out; a withdrawn request counts no more."""
+    """Only a person who asked for that partner gets its mail, with a way out. A withdrawn request does not count."""
     await known(world, "interpals", ADA, GRACE)
     await consents(world, "interpals", "partner/penpal-shop")
     offer = event_of("interpals", "partner-offer", partner="penpal-shop", to={"refs": ["ada", "grace"]})

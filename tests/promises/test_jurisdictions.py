@@ -34,7 +34,7 @@ def address_of(ref: str) -> str:
 
 
 async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], consenting: bool = False) -> set[str]:
-    """Those of some people who are handed an offer and a newsletter of a brand; they get both or neither."""
+    """The people who are handed an offer and a newsletter of a brand. Each gets both or neither."""
     version = policies()[brand].version
     audience = [
         {**person(0), "ref": ref, "email": address_of(ref), "source": "sign-up"} | {"policy_version": version} | values

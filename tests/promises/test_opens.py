@@ -14,7 +14,7 @@ from tests.publishers import issue_key
 
 
 async def count_nobody(world: World) -> None:
-    """Has InterPals' policy count people no more."""
+    """Changes InterPals' policy so that it no longer counts people."""
     policy = world.policies["interpals"]
     switches = policy.switches.model_copy(update={"tracking": "unlinkable"})
     world.policies["interpals"] = policy.model_copy(update={"switches": switches})

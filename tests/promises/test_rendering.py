@@ -81,7 +81,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-05", "paltalk06-10")
 async def test_service_and_order_mail_promote_nothing(world: World, tmp_path: Path) -> None:
-    """It cannot be unsubscribed from and counts nobody; with a promotional block in it, it does not load."""
+    """Service mail has no unsubscribe link and counts nobody. With a promotional block in it, it does not load."""
     for name in ("maintenance", "order-confirmation"):
         mail = await told_ada(world, "paltalk-2006", name)
         assert (mail["List-Unsubscribe"], mail["List-Id"]) == (None, None)
@@ -143,7 +143,7 @@ async def test_every_mail_of_2002_can_be_left(world: World, tmp_path: Path) -> N
 
 @pytest.mark.promise("interpals-16")
 async def test_a_breach_notice_stands_alone(world: World, tmp_path: Path) -> None:
-    """It reaches who has left everything, says the five facts, counts nobody; one that says less does not load."""
+    """A breach notice reaches people who left, has the five facts, and counts nobody. One with less does not load."""
     await known(world, "interpals", ADA)
     await stands(world, "opted_out = '{*}', objected_at = now(), deactivated_at = now()", "interpals")
     arrived = await publish(world, event_of("interpals", "breach-notice"))
@@ -190,7 +190,7 @@ def notice_template() -> dict[str, str]:
 
 @pytest.mark.promise("paltalk06-09")
 async def test_a_profile_stays_in_the_words(world: World, tmp_path: Path) -> None:
-    """It tailors a promotion's text, and stands in no address, no header and nobody else's mail."""
+    """A profile changes a promotion's text. It stands in no address, no header and nobody else's mail."""
     await known(world, "paltalk-2006", ADA, {**ADA, "ref": "bob", "email": "bob@people.example"})
     for ref in ("ada", "bob"):
         await consents(world, "paltalk-2006", "promotional", ref=ref)

@@ -285,7 +285,7 @@ async def test_tracked_mail_is_refused_apart_from_unsubscribing(world: World) ->
 
 @pytest.mark.promise("paltalk02-08", "paltalk02-09")
 async def test_the_link_in_service_mail_leaves_the_service(world: World) -> None:
-    """Its page closes the account by a confirmation mail: service mail ends, legal and security mail does not.
+    """The page of the link closes the account by a confirmation mail. Service mail ends; legal mail does not.
 
     A service mail may be forwarded: its link alone closes nothing.
     """

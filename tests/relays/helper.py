@@ -91,7 +91,7 @@ class Helper:
 async def helping(
     manner: Manner, mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
 ) -> AsyncIterator[tuple[Helper, int]]:
-    """Such a server and its port."""
+    """A helper server and its port."""
     helper = Helper(manner, mechanisms)
     server = await asyncio.start_server(helper.serve, "127.0.0.1", 0)
     async with server:

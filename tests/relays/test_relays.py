@@ -195,7 +195,7 @@ WRONG: tuple[tuple[Manner, str, dict[str, str]], ...] = (
 async def test_a_relay_that_refuses_us_fails_nobody(
     world: World, manner: Manner, login: str, options: dict[str, str]
 ) -> None:
-    """Its refusals are about the set-up: the mail waits, and goes out once the set-up is right."""
+    """The refusals are about the set-up. The mail waits, and goes out once the set-up is right."""
     async with world.serving(manner), world.facing(login, **options).running("worker") as (worker,):
         await world.publish()
         await world.tried("unsent")

@@ -284,7 +284,7 @@ def test_partners_are_those_of_the_policy() -> None:
 
 
 def test_a_breach_notice_has_no_attachments() -> None:
-    """It says all that it has to say itself."""
+    """A breach notice with an attachment is refused, since its text must say everything."""
     template = TEMPLATES.find_template("paltalk-2006", "breach-notice")
     assert template
     file = {"filename": "a.txt", "content_type": "text/plain", "content": "eA=="}

@@ -27,7 +27,7 @@ def test_a_relay_that_took_them_may_be_lost() -> None:
 
 
 def test_a_connection_that_ends_on_the_first_try() -> None:
-    """It forbids it for all, unless it was ended from here."""
+    """A connection that ends on the first try forbids sending ahead, unless we ended it."""
     ahead = EnvelopeAheadSupport("relay")
     ahead.note_first_attempt_started(ONE)
     ahead.note_connection_end(ONE, by_us=True)

@@ -53,7 +53,7 @@ async def test_by_default_all_that_waits() -> None:
 
 
 async def test_what_went_back_to_its_queue_is_not_handed_out() -> None:
-    """It will be delivered again; what is left behind it is handed out in its place."""
+    """A message that went back to its queue is not handed out. The next one takes its place."""
     arrivals = ArrivedMessages(2)
     first, *_ = add(arrivals, 1, 2, 3)
     first.is_unsettled = False

@@ -45,7 +45,7 @@ def test_half_open_lets_one_window_probe() -> None:
 
 
 def test_a_probe_of_which_nothing_is_heard_is_given_up() -> None:
-    """Its messages may never have been sent; after the longest lease the next ones probe."""
+    """A probe without any answer is given up after the longest lease. Then the next messages probe."""
     breaker = CircuitBreaker()
     breaker.open_after_failure(0.0, SOME)
     for _ in range(PROBE):

@@ -97,7 +97,7 @@ async def test_a_time_that_is_none_costs_its_own_line(at: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n", '"', "ref,email\n\n\n"])
 def test_a_file_without_lines_has_none(text: str) -> None:
-    """It is refused for its header, or read to its end."""
+    """A file without lines is refused for its header, or read to its end."""
     try:
         found = list(check_header_and_read_rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
     except InputRefused:

@@ -197,7 +197,7 @@ def test_a_stop_of_something_else_stops_nothing_here() -> None:
 
 
 def test_a_history_tells_all_about_one_delivery_in_order() -> None:
-    """Its entries, its copies, its reader's opt-out and what was done meanwhile, by time; nothing of others."""
+    """A history has the delivery's entries, copies, opt-out and faults, by time, and nothing of others."""
     told = history(replace(GOOD, halts=[Halt("brand", "interpals", T + 1.5, T + 1.8)]), LETTER)
     kinds = [text.split()[0] for _, text in told]
     assert kinds == ["ledger", "person", "sink", "sink", "fault", "halt", "halt", "ledger"]

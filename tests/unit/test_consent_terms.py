@@ -61,7 +61,7 @@ def test_a_consent_counts_as_the_law_lets_it(country: str | None) -> None:
 
 @pytest.mark.parametrize("days", [None, "", "newsletters\t2026-11-01\t2026-11-01", "other\t2026-11-01\t2026-11-01"])
 def test_a_consent_of_which_nobody_knows_the_day_counts_where_none_is_asked(days: str | None) -> None:
-    """Unknown is never the laxest: without a line of its own, it is not confirmed, and as old as can be."""
+    """A consent without a known day counts as unconfirmed, and as old as can be."""
     assert (
         legal_flaw_of_consent(ConsentValidityTerms(confirmed=True), days, "newsletter", NOW) == "consent_not_confirmed"
     )

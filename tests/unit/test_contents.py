@@ -120,7 +120,7 @@ def test_what_is_equal_in_meaning_is_the_same(name: str) -> None:
 
 
 def test_refs_are_a_set() -> None:
-    """Neither their order nor a ref that stands there twice makes another audience."""
+    """Neither the order of refs nor a repeated ref makes another audience."""
     first, again = ({**MESSAGE, "to": {"refs": refs}} for refs in (["a", "b", "c"], ["c", "a", "b", "a"]))
     assert content(first) == content(again)
 

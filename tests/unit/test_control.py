@@ -341,7 +341,7 @@ async def test_after_a_failover_everybody_who_remembers_is_waited_for(scene: Sce
 
 
 async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None:
-    """Neither while it runs nor when it ends; who misses nothing says in the end that nobody has to wait for it."""
+    """A process that misses entries never says otherwise. At its end, a process that misses none says so."""
     await scene.control.query_halts_and_attest_no_loss()
     await scene.control.deregister_this_process_if_intact()
     assert scene.database.left == [scene.remembered.id]

@@ -233,7 +233,7 @@ def test_one_clause_decides(
 
 
 def test_an_undecided_copy_is_looked_at_again() -> None:
-    """It is so after the moment at which the other copy's fate is known, or after now if that is past."""
+    """The delivery is looked at again when the other copy's state is known, or now if that time is past."""
     for known, base in ((NOW + timedelta(hours=1), NOW + timedelta(hours=1)), (NOW - timedelta(hours=1), NOW)):
         decision = decided("service", replace(ADA, copy_of=16, copy_known_at=known))
         assert decision == Hold(base + SOON, "copy_undecided", "one-copy", "2024")
@@ -256,7 +256,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
 
 
 def test_an_explanation_marks_one_rule() -> None:
-    """Only the first rule that speaks decides, also where later ones speak."""
+    """Only the first rule that speaks decides, even if later ones speak."""
     answers = list(answers_of_all_rules(facts("newsletter", UNWANTED, STERN)))
     assert [answer.rule for answer in answers if answer.decides] == ["restricted"]
     assert len([answer for answer in answers if answer.verdict]) > 5

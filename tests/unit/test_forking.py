@@ -40,7 +40,7 @@ async def run(suite: Path, *arguments: str) -> tuple[int, str]:
 
 
 async def test_outcomes_and_warnings_are_told(suite: Path) -> None:
-    """Those of each test once, with the reason of a failure."""
+    """The outcome and the warnings of each test are told once, with the reason of a failure."""
     status, out = await run(suite)
     assert (status, "2 failed, 4 passed, 2 warnings" in out) == (1, True), out
     assert out.count("AssertionError: assert [] == ['a reason']") == 4

@@ -31,7 +31,7 @@ def test_each_is_read_as_it_is_written(kind: IdentityKind, name: str) -> None:
 def test_names_of_different_kinds_are_never_the_same(
     one: IdentityKind, other: IdentityKind, first: str, second: str
 ) -> None:
-    """Neither as values nor as text."""
+    """Names of different kinds differ, both as values and as text."""
     if one is not other:
         assert Identity(one, first) != Identity(other, second)
         assert str(Identity(one, first)) != str(Identity(other, second))
@@ -42,7 +42,7 @@ def test_names_of_different_kinds_are_never_the_same(
 @pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\0", "a\u202eb", "a\x7f", "é" * 128, "\ud800"])
 @pytest.mark.parametrize("kind", IdentityKind)
 def test_what_is_no_name(kind: IdentityKind, name: str) -> None:
-    """It is refused, also where it is read."""
+    """A text that is no name is refused, also when it is read."""
     with pytest.raises(ValueError, match=r"name|surrogates"):
         Identity(kind, name)
     assert identity_or_none(f"{kind}:{name}") is None

@@ -21,7 +21,7 @@ def test_it_begins_with_the_time() -> None:
 
 
 def test_they_differ() -> None:
-    """Many of one millisecond are all different, in all of the random bits."""
+    """The ids of one millisecond all differ, in all of the random bits."""
     many = [uuid7().int for _ in range(10_000)]
     assert len(set(many)) == len(many)
     for bit in (*range(62), *range(64, 76)):

@@ -184,7 +184,7 @@ def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
 
 
 def test_every_demand_is_made_by_some_file() -> None:
-    """There is no key that no jurisdiction needs, and each demand says where it comes from."""
+    """Each key is used by some jurisdiction, and each demand names its source."""
     shipped = [parse_jurisdiction(text, name) for name, text in read_texts_of_toml_files("jurisdictions").items()]
     assert {name for one in shipped for name in one.demands_by_key} == set(DEMANDS)
     assert all(any(char.isdigit() for char in demand.source) or demand.sure == "unsure"

@@ -99,7 +99,7 @@ def test_no_value_can_look_like_another_line() -> None:
 
 
 def test_markup_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither markup nor names of emoji nor escape sequences are: in lines, tables, facts, JSON and errors."""
+    """Lines, tables, facts, JSON and errors show markup, emoji names and escape sequences as text."""
     shared.out.print(HOSTILE)
     shared.print_table((HOSTILE,), [(HOSTILE,), ([HOSTILE],)], HOSTILE)
     shared.print_facts({HOSTILE: HOSTILE})

@@ -52,6 +52,6 @@ def test_any_token_names_a_brand_or_none(token: str) -> None:
     ],
 )
 def test_the_brand_of_a_link_that_was_cut_off(payload: str, brand: str | None) -> None:
-    """Only a brand of this site, at the place where a token has it."""
+    """The brand is found only if it is of this site, and stands where a token has it."""
     token = base64.urlsafe_b64encode(payload.encode()).rstrip(b"=").decode()
     assert brand_in_broken_link(token + "AAAA", {"interpals"}) == brand

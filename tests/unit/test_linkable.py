@@ -238,7 +238,7 @@ def test_mandatory_mail_carries_no_link_of_the_caller(text: str) -> None:
     ],
 )
 def test_each_text_that_mandatory_mail_shows_is_looked_at(name: str, context: dict[str, Any]) -> None:
-    """It is found in lists and objects, in each value but those of which the template makes a link itself."""
+    """A link is found in lists and objects, in each value but those of which the template makes a link itself."""
     (named,) = context
     assert any(problem.startswith(f"context: {named} {HOLDS}") for problem in refusals(name, context))
 

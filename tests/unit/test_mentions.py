@@ -9,7 +9,7 @@ HASHER = AddressHasher("a key of the tests")
 
 
 def mentions(ref: str = "user-17") -> PersonMentionRemover:
-    """Those of somebody without an address."""
+    """The mentions of somebody without an address."""
     return PersonMentionRemover("interpals", ref, frozenset(), HASHER)
 
 

@@ -183,7 +183,7 @@ def test_an_encoded_word_is_read_in_any_charset(charset: str, name: str) -> None
 
 @pytest.mark.parametrize("charset", sorted(_CHARSETS))
 def test_a_charset_is_read_whatever_the_octets(charset: str) -> None:
-    """None fails, and none is a code of octets."""
+    """No charset raises an error, and none is a code of octets."""
     assert isinstance(bytes(range(256)).decode(charset, "replace"), str)
 
 
@@ -195,7 +195,7 @@ def test_charsets_that_nobody_knows_are_not_kept() -> None:
 
 
 def test_blanks_behind_encoded_words_stay() -> None:
-    """They end a word: what follows is not taken for a part of it."""
+    """A blank ends an encoded word. The text that follows is not a part of the word."""
     assert is_named(b"=?utf-8?q?hello?= ada.lovelace=?utf-8?b?QA==?=example.org")
 
 

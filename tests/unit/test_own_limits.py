@@ -63,7 +63,7 @@ def test_only_optional_mail_of_who_has_a_cap_is_counted() -> None:
 
 
 def test_a_brand_without_optional_mail_has_none() -> None:
-    """Only of mandatory categories."""
+    """A brand with only mandatory categories has no limits."""
     terms = {name: values for name, values in POLICY.terms.items() if CATEGORIES[name].mandatory}
     assert has_optional_mail(POLICY)
     assert not has_optional_mail(revised(POLICY, terms=terms))
@@ -118,7 +118,7 @@ def test_a_journaled_name_that_is_not_known_is_the_strictest(name: str, scope: s
 
 
 def test_a_journaled_pause_that_is_over_is_none() -> None:
-    """It ended by itself."""
+    """A pause in the journal that is over is no limit."""
     assert limit_of_names("own_pause 30", "*", NOW - timedelta(days=30), NOW) is None
     assert limit_of_names("own_pause 90", "*", NOW - timedelta(days=30), NOW) == OwnPause(90)
 

@@ -54,7 +54,7 @@ def test_only_a_deferral_asks(result: OutcomeKind) -> None:
     ("minutes", "pace"), [(-1, 50.0), (0, 50.0), (1, 100.0), (1.5, 141.4), (2.9, 373.2), (3, None), (99_999, None)]
 )
 def test_the_pace_comes_back(minutes: float, pace: float | None) -> None:
-    """It doubles each minute; at four times what was observed the slow-down is forgotten."""
+    """The pace doubles each minute. At four times the observed pace the slow-down is forgotten."""
     found = recovered_pace_or_none(SendingPace(50, 100, NOW), NOW + timedelta(minutes=minutes))
     assert found is None if pace is None else found == pytest.approx(pace, abs=0.1)
 

@@ -129,6 +129,6 @@ def test_a_clusters_url_names_each_server() -> None:
 
 
 def test_a_socket_is_one_server() -> None:
-    """Its folder is an option of the URL."""
+    """The socket's folder is an option of the URL."""
     assert server_urls("postgresql://postgres@/mailer?host=/run/pg") == ["postgresql://postgres@/mailer?host=/run/pg"]
     assert server_and_database("postgresql:///mailer?host=/run/pg") == "a local socket/mailer"

@@ -191,7 +191,7 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
 def test_kinds_of_trouble(error: Exception, trouble: ErrorKind) -> None:
-    """Only a service that is away, or set up wrongly, is waited for."""
+    """Only a service that is away, or wrongly set up, is waited for."""
     assert classify_error(error) is trouble
 
 

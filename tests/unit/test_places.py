@@ -107,7 +107,7 @@ async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
 
 
 async def test_a_crew_that_is_not_short_is_forgotten() -> None:
-    """It is not asked again, so that it may end."""
+    """A window with enough senders is not asked again, so that it may end."""
     places, crew = ConnectionSlots(3, 0), Crew(1)
     places.start_giving_free_slots_to(crew)
     assert crew.size == 1
@@ -171,12 +171,12 @@ class Fake:
             self.lets.release()
 
     def pool(self) -> ConnectionPool:
-        """Its connections: four for all mail and two more for urgent mail."""
+        """The relay's slots: four for all mail and two more for urgent mail."""
         return ConnectionPool(RELAY, cast(Connector, self))
 
 
 def window(size: int, permit: Permit = lambda index: None, seconds: float = 30) -> WindowQueue:
-    """So many messages, for which there is so much time."""
+    """A window of this many messages, with this much time."""
     message = OutgoingMessage("b@news.example", AddrSpec("ada@people.example"), b"Subject: a\r\n\r\nb\r\n", None)
     return WindowQueue([message] * size, time.monotonic() + seconds, permit)
 
@@ -188,7 +188,7 @@ async def settle() -> None:
 
 
 async def test_a_window_under_way_gets_what_becomes_free() -> None:
-    """It begins with the one place that a small window has left, and then has all of them."""
+    """A window begins with the one slot that a small window has left. Then it gets all of them."""
     relay = Fake()
     pool = relay.pool()
     small = asyncio.create_task(pool.send_window_until_trouble(window(3), False))
@@ -215,7 +215,7 @@ async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
 
 
 async def test_no_place_is_lost() -> None:
-    """Neither by a bug in a permit, nor by a cancellation before some have begun, nor by one while they wait."""
+    """A slot is not lost by a bug in a permit, nor by a cancellation before messages begin or while they wait."""
 
     def bug(index: int) -> str | None:
         raise LookupError("a bug")
@@ -255,7 +255,7 @@ async def test_windows_that_are_cancelled_together_leave_every_place(sizes: Sequ
 
 
 async def test_a_window_that_is_through_is_kept_nowhere() -> None:
-    """Also while others wait for a place all the time; its messages would else stay in memory."""
+    """A finished window is kept nowhere, even while others wait. Its messages would else stay in memory."""
     relay = Fake()
     pool = relay.pool()
     relay.let_go(10_000)
@@ -273,7 +273,7 @@ async def test_a_window_that_is_through_is_kept_nowhere() -> None:
 
 
 async def test_a_window_whose_time_is_up_takes_no_place() -> None:
-    """It ends with nothing begun, and what was taken for it is free again."""
+    """A window without time ends with nothing begun, and its slot is free again."""
     relay, late = Fake(), window(2, seconds=-1)
     pool = relay.pool()
     assert await pool.send_window_until_trouble(late, False) is None

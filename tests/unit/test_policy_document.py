@@ -52,7 +52,7 @@ def test_the_shipped_policies_are_good() -> None:
 
 
 def test_only_some_promises_wait() -> None:
-    """Those that need pages or inbound mail may wait, and no others."""
+    """Only promises that need pages or inbound mail may wait."""
     waiting = {
         p.id for policy in parse_policies_in_force(FILES, TODAY, law()).values() for p in policy.promises if p.waits_for
     }

@@ -303,7 +303,7 @@ async def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
     ],
 )
 async def test_a_run_of_a_part_leaves_the_record_alone(suite: Suite, arguments: Sequence[str]) -> None:
-    """It cannot pass for a whole one; asked for a record, it says of itself that it is of a part."""
+    """A run of a part leaves the record alone. If asked for a record, it writes one that says it is of a part."""
     await suite.run(*arguments)
     assert not suite.record.exists()
     aside = suite.folder / "aside.json"
@@ -319,7 +319,7 @@ async def test_what_a_stopped_run_left_out_has_not_run(suite: Suite) -> None:
 
 
 async def test_a_file_that_cannot_be_imported_makes_no_whole_run(suite: Suite) -> None:
-    """Its proofs are missing, so nothing is recorded."""
+    """A run without the proofs of a broken file records nothing."""
     (suite.folder / "tests" / "test_broken.py").write_text("import nothing_of_this_name")
     await suite.run("--continue-on-collection-errors")
     assert not suite.record.exists()

@@ -31,7 +31,7 @@ def test_a_rule_has_a_name_a_source_and_a_place() -> None:
 
 
 def test_a_rule_that_is_taken_away_says_nothing() -> None:
-    """It returns what it returns when it has nothing to say, and is still listed."""
+    """A removed rule returns the value for having nothing to say, and is still listed."""
     disable_rule_before_import("a-rule")
 
     @rule("a-rule", "a law", idle=False)

@@ -111,7 +111,7 @@ def test_a_worker_is_not_ready_while_no_relay_can_be_used() -> None:
 
 
 def test_it_is_slow_for_a_minute_after_the_last_window_that_took_long() -> None:
-    """So it is said once, however the windows come. What is worse comes first."""
+    """A relay counts as slow for a minute after its last slow window. A worse state comes first."""
     slow = condition_when_slow(condition_after_window(NEW, [TAKEN], NOW), 1, 30.0, NOW)
     words = "1 window waits for its answers, and none has ended for 30 seconds"
     assert (slow.state, slow.has_trouble, slow.error) == (SLOW, True, words)

@@ -48,7 +48,7 @@ def test_a_trace_outlives_its_process(tmp_path: Path) -> None:
 
 
 def test_the_trace_of_a_living_process_is_not_one_of_the_dead(tmp_path: Path) -> None:
-    """Its file is locked for as long as it lives."""
+    """The trace's file is locked for as long as its process lives."""
     with closing(FileDatabaseNotes(tmp_path)) as living:
         living.switch_notes_to_lineage(ONE)
         living.note_committed_entry_on_disk(WRITER, 1)
@@ -77,7 +77,7 @@ def test_a_slot_that_was_half_written_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"mailer", b"\0" * 40, os.urandom(3000)])
 def test_a_file_that_is_no_trace_stops_nobody(tmp_path: Path, content: bytes) -> None:
-    """It has no entries that could be missing."""
+    """A file that is no trace has no entries that could be missing."""
     noted(tmp_path, (WRITER, 1))
     (tmp_path / "seen" / "other.trace").write_bytes(content)
     (tmp_path / "seen" / f"{UUID(int=5)}.trace").write_bytes(content)
@@ -163,7 +163,7 @@ async def test_what_is_written_behind_a_torn_line_counts(tmp_path: Path) -> None
     "line", [b"7", b"{}", b"[]", b"null", b'{"ticked_off":7}', b'{"ticked_off":[1,2,3]}', b"\xff\0"]
 )
 async def test_a_line_that_is_no_change_costs_only_itself(tmp_path: Path, line: bytes) -> None:
-    """Else the fence would never let go."""
+    """A line that is no change is left out. Else the fence would never let go."""
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1)])
@@ -231,7 +231,7 @@ def test_a_command_that_may_not_read_the_journal_says_so_in_a_line(capsys: pytes
 
 
 def test_a_container_with_the_same_process_id_is_in_nobodys_way(tmp_path: Path) -> None:
-    """Several share a volume: none writes to the half-written file of another one."""
+    """Several containers share a volume. None writes to the half-written file of another one."""
     (tmp_path / f"database.json.{os.getpid()}").mkdir()
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.write_seal_marker_if_newer(SEEN, ())

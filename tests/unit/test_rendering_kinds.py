@@ -52,7 +52,7 @@ def rendered(renderer: MailingRenderer, number: int = 1, context: Mapping[str, A
 
 
 def html_of(message: EmailMessage) -> str:
-    """Its HTML."""
+    """The HTML part of a message."""
     body = message.get_body(("html",))
     assert body is not None
     return str(body.get_content())

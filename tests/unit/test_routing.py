@@ -243,7 +243,7 @@ def test_who_does_not_take_a_message_ends_no_other_ones_trouble() -> None:
 
 
 def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
-    """It goes by another one, by a reserve, or is offered again later."""
+    """A processor that refused a message does not get it again. It goes by another one, by a reserve, or later."""
     processors = [FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)]
     routes, policy = Scene(processors).routes, policies()["interpals"]
     for barred, name in ((["a"], "b"), (["a", "b"], "spare")):
@@ -335,7 +335,7 @@ async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
 
 @pytest.mark.usefixtures("quick")
 async def test_mail_waits_in_line_where_all_that_work_are_slow() -> None:
-    """Nobody's consumer could do anything else; nor is there one while the others are halted or away."""
+    """Mail waits if all working processors are slow, since no consumer could do anything else."""
     scene = Scene([FakeProcessor(name=name) for name in "abc"])
     carried = Carried(scene)
     with ExitStack() as stack:

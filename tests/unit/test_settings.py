@@ -69,14 +69,14 @@ WEAK = {
 
 @pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
 def test_short_secrets_are_refused(monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
-    """So are those that can be guessed, and an old one that still verifies links."""
+    """Short secrets are refused, and so are secrets that can be guessed, and old ones that still verify links."""
     settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": weak})
     with pytest.raises(SettingsError, match="MAILER_SECRET_KEYS"):
         settings.check_production()
 
 
 def test_good_secrets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several for the links, newest first."""
+    """Good secrets are accepted: for links there may be several, newest first."""
     new, old = (hashlib.sha256(name).hexdigest() for name in (b"new", b"old"))
     settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": f"{new}, {old}"})
     settings.check_production()
@@ -214,7 +214,7 @@ def test_what_is_wrong_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch
 
 
 def test_relays_or_captured_mail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several relays are fine; none, or one beside captured mail, is refused."""
+    """Several relays are accepted. No relay, or one beside captured mail, is refused."""
     given(monkeypatch, PROCESSORS="smtp://a,smtp://b", **SECRETS).check_production()
     for processors in ("smtp://a,capture://", ""):
         with pytest.raises(SettingsError, match="MAILER_PROCESSORS"):
@@ -232,5 +232,5 @@ def test_relays_or_captured_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_services_are_named_by_urls(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """Several servers, a local socket, encoded passwords and options are taken as they are."""
+    """URLs with several servers, a local socket, encoded passwords and options are accepted as they are."""
     assert getattr(given(monkeypatch, **{name: value}), name.lower()) == value

@@ -73,7 +73,7 @@ def test_nobody_releases_their_own(name: str) -> None:
     ("role", "brand"), [("root", "*"), ("Admin", "*"), ("", "*"), ("admin ", "*"), ("admin", "interpals")]
 )
 def test_an_unknown_role_is_refused(role: str, brand: str) -> None:
-    """So is an admin of one brand, who could make herself admin of the others."""
+    """An unknown role is refused, and so is an admin of one brand, who could make herself admin of the others."""
     with pytest.raises(ValueError, match="role"):
         parse_role_at_brand(role, brand)
 

@@ -113,14 +113,14 @@ async def test_the_first_are_believed_and_then_none() -> None:
 
 
 async def test_a_window_that_trips_is_doubted_as_a_whole() -> None:
-    """Its own refusals count before it is judged."""
+    """A window's own refusals count before it is judged."""
     scene = Scene()
     found = await scene.window(0, 64)
     assert (len(found.believed), len(found.doubted)) == (0, 64)
 
 
 async def test_a_usual_share_is_believed() -> None:
-    """Some of a big mailing's addresses are dead, and nobody has to look at them."""
+    """A usual share of dead addresses in a big mailing is believed, and nobody has to look at it."""
     scene = Scene(Memory(usual=RefusalTally(100_000, 1_000)))
     found = [await scene.window(63, 1) for _ in range(100)]
     assert all(len(judgement.believed) == 1 for judgement in found)

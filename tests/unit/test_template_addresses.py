@@ -96,7 +96,7 @@ def test_css_has_no_values(tmp_path: Path, css: str, files: dict[str, str]) -> N
     ],
 )
 def test_no_image_carries_who_opens(tmp_path: Path, html: str) -> None:
-    """Neither a person's name nor a link of theirs, the pixel's token among them, goes to whoever serves an image."""
+    """No image's server learns a person's name or link, or the pixel's token."""
     said = faults(tmp_path, showing(html).copy() | {MANIFEST: FILES[MANIFEST].replace('"One"', f'"{PICTURE}"')})
     assert "would tell who opens the mail" in said
 

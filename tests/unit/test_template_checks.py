@@ -183,7 +183,7 @@ def test_a_profile_may_be_shown(tmp_path: Path) -> None:
 
 
 def test_mandatory_mail_has_no_profile(tmp_path: Path) -> None:
-    """It is the same for everyone."""
+    """Mandatory mail is the same for everybody, so it has no profile."""
     said = faults(tmp_path, {**MANDATORY, PAGE: PERSONAL[PAGE]})
     assert "uses profile; service mail is the same for everyone" in said
 

@@ -93,7 +93,7 @@ def test_each_language_is_looked_at(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["preferences_url", "report_url"])
 def test_every_link_of_ours_ends(tmp_path: Path, name: str) -> None:
-    """So do the links to the preferences and to why somebody got this."""
+    """Links to the preferences, and to why somebody got this, end as the unsubscribe link does."""
     said = faults(tmp_path, within(FILES, BODY, "{{ headline }}", f"{{{{ {name} }}}}."))
     assert f"right behind {name}" in said
 

@@ -113,7 +113,7 @@ def test_a_mandatory_template_promotes_nothing(tmp_path: Path, html: str) -> Non
 
 @pytest.mark.parametrize("category", ["account", "updates"])
 def test_no_offer_travels_as_mail_of_an_account_or_as_an_update(tmp_path: Path, category: str) -> None:
-    """Neither promotes in a word, nor takes a value without a type, though updates can be left."""
+    """Account mail and updates contain no word of promotion, and no value without a type."""
     policy = POLICIES["paltalk-2006"]
     terms = {**policy.terms, "updates": CategoryTerms()}
     policies = {policy.brand: policy.model_copy(update={"terms": terms})}

@@ -35,7 +35,7 @@ TWO_BRANDS = build_topology(
 
 
 def test_every_lane_has_its_two_queues() -> None:
-    """Also a lane that no category uses: its consumers may start before a policy does."""
+    """Each lane has its queues, even one that no category uses: its consumers may start before a policy does."""
     names = {queue.name for queue in build_topology({}).queues}
     assert names == {*DEAD_QUEUES, LAST} | {
         make(lane) for lane in Lane for make in (lane_events_queue_name, lane_batches_queue_name)
@@ -146,7 +146,7 @@ def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str,
 
 
 def test_a_dead_letter_says_why_and_whence() -> None:
-    """Its own words replace those that a publisher may have put there."""
+    """A dead letter's own headers replace those that a publisher may have put there."""
     message = BrokerMessage(b"x", "a.b", "id", {HeaderName.REASON: "forged", "kept": "yes"}, "user")
     letter = build_dead_letter(message, EVENTS, "unknown brand", DeadLetterCauseKind.REFUSED)
     assert letter == BrokerMessage(
@@ -166,7 +166,7 @@ def test_a_dead_letter_says_why_and_whence() -> None:
 
 @pytest.mark.parametrize("headers", [{f"h{n}": "\x01" * 2_000 for n in range(30)}, {"ü" * 127: "x"}])
 def test_a_dead_letter_fits_wherever_it_is_published(headers: dict[str, str]) -> None:
-    """It drops what others wrote rather than not to be one; who published it stays."""
+    """A dead letter drops foreign headers if it would not fit. It keeps its publisher."""
     kept = build_dead_letter(
         BrokerMessage(b"x", "a.b", "id", {**headers, HeaderName.PUBLISHER: "app"}), EVENTS, "no", "refused"
     ).headers

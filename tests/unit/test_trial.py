@@ -181,7 +181,7 @@ KINDS = (
     ("case", "said"), [pytest.param(case, says[name], id=name) for cases, says in KINDS for name, case in cases.items()]
 )
 def test_a_broken_promise_fails(case: Case, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its line holds as long as nothing is broken; then it fails, by this statement, and says for whom or where."""
+    """A promise's line holds until it is broken. Then it fails by this statement, and says for whom or where."""
     before = case.try_it(None)
     assert said in before.statements
     assert said not in before.contradicted

@@ -261,7 +261,7 @@ def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
     ],
 )
 def test_what_no_processor_may_have_ends(category: str, age: timedelta, state: DeliveryState, reason: str) -> None:
-    """It is held while it is young; then a notice is written, and all other mail ends, with the reason and the rule."""
+    """Mail that no processor may have is held while it is young. Then a notice is written, and other mail ends."""
     renderer = renderer_of(category, released_at=NOW - age)
     step = plan(row_of(renderer), renderer, FakeProcessor(name="elsewhere", is_outside_our_network=True), NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (state, reason)

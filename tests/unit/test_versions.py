@@ -46,7 +46,7 @@ ALL = ["2004", "2014", "2024", "2027"]
     ],
 )
 def test_the_versions_that_bind(said: str, bind: list[str]) -> None:
-    """Those that were named bind; after a consent to a version that one does, and newer ones that were named."""
+    """Versions that were named bind. A consent to one replaces older ones. Newer ones that were named still bind."""
     assert sorted(found.version for found in POLICY.binding_versions(said)) == bind
 
 
