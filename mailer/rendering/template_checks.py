@@ -226,7 +226,7 @@ def _promotional_words_of_page(page: TemplatePage) -> Iterator[str]:
 
 @rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
 def carried_or_asked_secret_faults(page: TemplatePage) -> Iterator[str]:
-    """No mail contains or asks for a password, PIN or card number. A link to choose one, such as `pin_url`, is allowed."""
+    """No mail contains or asks for a password, PIN or card number. A link to set one, such as `pin_url`, is allowed."""
     names = {name for source in page.jinja_sources.values() for name in _names_in_source(source)}
     for name in sorted(names):
         if _SECRET_NAME.search(name) and not name.endswith("_url"):
