@@ -1,0 +1,49 @@
+"""The site on a port of this machine, and Debian's Chromium for the tests of its pages."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from playwright.async_api import Page, async_playwright
+
+from mailer.web.app import create_app
+from mailer.web.server import serve_app
+from tests.factories import World
+from tests.integration.web_world import site_over
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@asynccontextmanager
+async def serving(world: World) -> AsyncIterator[str]:
+    """Serves the site on a port of this machine by plain HTTP. Yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    url, site = f"http://localhost:{port}", site_over(world)
+    site = replace(site, public_url=url, console=replace(site.console, public_url=url))
+    stop, up = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(serve_app(create_app(site), "127.0.0.1", port, stop, lambda _: up.set()))
+    try:
+        await up.wait()
+        yield url
+    finally:
+        stop.set()
+        await task
+
+
+@asynccontextmanager
+async def virtual_authenticator() -> AsyncIterator[Page]:
+    """Yields a page of Chromium with a virtual authenticator, which says yes to everything."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = await chromium.new_context()
+        page = await context.new_page()
+        devtools = await context.new_cdp_session(page)
+        await devtools.send("WebAuthn.enable")
+        kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        given = {**kind, "isUserVerified": True, "automaticPresenceSimulation": True}
+        await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": given})
+        yield page
+        await chromium.close()
