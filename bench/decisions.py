@@ -62,7 +62,7 @@ def cases() -> dict[str, Case]:
 
 
 def microseconds(case: Case) -> float:
-    """Processor time of one decision, in the run's mean; what else the machine does is not counted."""
+    """Processor time of one decision, as the mean of a run. Other work of the machine does not count."""
     mailing, standing, policy = case
     begun = time.process_time()
     for _ in range(DECISIONS):

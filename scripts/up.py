@@ -52,7 +52,7 @@ def private_secrets() -> dict[str, str]:
 
 
 def let_publish(env: dict[str, str]) -> int:
-    """Lets the private RabbitMQ's user and who runs this publish and say everything; returns the exit status."""
+    """Grants all rights to the private RabbitMQ's user and to the person who runs this. Returns the exit status."""
     listed = subprocess.run(
         ["mailer", "policy", "list", "--json"], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE
     )

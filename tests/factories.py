@@ -108,7 +108,7 @@ def templates() -> TemplateLibrary:
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
-    """Somebody of an event's audience, who signed up, in a country whose law asks least."""
+    """A person of an event's audience, who signed up, in a country with the laxest law."""
     plain = {"ref": f"user-{number}", "email": f"user-{number}@people.example", "country": "US", "source": "sign-up"}
     return plain | values
 

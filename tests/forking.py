@@ -26,7 +26,7 @@ _FORKING = get_context("fork")
 
 
 class Hooks:
-    """The moment at which a process takes its part of what was made for all of them."""
+    """The hook by which a process takes its part of the shared resources."""
 
     @pytest.hookspec
     def pytest_forked(self, config: pytest.Config, number: int) -> None:

@@ -93,7 +93,7 @@ class Model:
         return [other for other in self.living(account.brand) if other.address == account.address]
 
     def settle(self, account: Account, address: str) -> None:
-        """An account has an address from now on; what stays with either is true of both."""
+        """Gives an account an address. Facts that stay with either are true of both then."""
         if account.address != address:
             account.had.add(account.address)
             self.behind.setdefault((account.brand, account.address), set()).update(account.places)
@@ -104,7 +104,7 @@ class Model:
             self.object(account)
 
     def _place(self, account: Account) -> None:
-        """An account lives where it says, and where the others of its address do; who says nothing, nobody knows."""
+        """Sets an account's countries: those that it and others of its address said. Without any, it is unknown."""
         if account.country is not None:
             account.places.add(account.country)
         others = self.sharing(account)

@@ -150,7 +150,7 @@ class SharedServices:
         return self._threads.submit(lambda: self._stack.enter_context(opened()))
 
     def wait(self) -> None:
-        """Returns once no thread runs any more: the process may fork. Whoever uses what has failed is told why."""
+        """Returns once no thread runs any more: the process may fork. A user of a failed service gets the error."""
         self._threads.shutdown()
 
     def close(self) -> None:

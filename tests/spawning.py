@@ -22,7 +22,7 @@ _AT_START = ("PYTHON", "LC_", "LANG")
 
 
 class Forked:
-    """A process that was forked; what `asyncio.subprocess.Process` says of one."""
+    """A forked process, with the interface of `asyncio.subprocess.Process`."""
 
     def __init__(self, pid: int, end: "Future[int]") -> None:
         self.pid = pid

@@ -114,7 +114,7 @@ def suppress_most_if_restricted(facts: FactsForRules) -> Verdict:
     sees=("standing.deactivated", "category.name"),
 )
 def suppress_most_if_account_closed(facts: FactsForRules) -> Verdict:
-    """A closed account gets account, legal and security mail only, also of what is queued."""
+    """A closed account gets only account, legal and security mail. This also decides about queued mail."""
     if facts.standing.deactivated and not facts.category.outlives_account:
         return _build_suppress_verdict("deactivated", "deactivated", facts)
     return None

@@ -1,4 +1,4 @@
-"""Values at the borders of what a field may be, and events and requests with one of them in each place."""
+"""Values at the borders of each field, and events and requests with one of them in each place."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -97,7 +97,7 @@ def written(value: Any) -> bytes:
 
 
 def put(base: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """A copy with a value in one place; what leads there is made where it is missing."""
+    """A copy with a value in one place. Missing parents of the place are made."""
     made: dict[str, Any] = dict(base)
     place: Any = made
     for part, following in pairwise(path):

@@ -125,7 +125,7 @@ async def let_leases_end(stack: Stack) -> None:
 
 
 async def states(stack: Stack, category: str) -> Mapping[str, tuple[str, str]]:
-    """The state and the reason of each recipient of a category, who are just those that were meant."""
+    """The state and the reason of each recipient of a category. They are exactly the planned recipients."""
     found = {ref: state for event_id in events(category) for ref, state in (await stack.states(event_id)).items()}
     assert found.keys() == {ref for refs in events(category).values() for ref in refs}
     return found

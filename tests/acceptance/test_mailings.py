@@ -162,7 +162,7 @@ def people_file(folder: Path, brand: str) -> Path:
 
 
 def signing_keys(folder: Path) -> tuple[dict[bytes, bytes], str]:
-    """A key for each domain: what the DNS would say of it, and the setting that names them all."""
+    """Makes a key for each domain. Returns the DNS records, and the setting that names all keys."""
     records, entries = {}, []
     for domain in DOMAINS.values():
         key = rsa.generate_private_key(65537, 2048)
@@ -252,7 +252,7 @@ def pixels_of(mail: CapturedMessage) -> list[str]:
 
 @pytest.mark.parametrize("category", ["service", "breach"])
 def test_mandatory_mail_cannot_be_left_and_is_not_watched(world: World, category: str) -> None:
-    """No list header, no way to unsubscribe, no pixel, no counted link; what leads to us only says why it came."""
+    """Mandatory mail has no list header, no way to unsubscribe, no pixel and no counted link."""
     mails = world.all_mails(category)
     assert len(mails) > SIZE
     for mail in mails:

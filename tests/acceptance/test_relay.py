@@ -179,7 +179,7 @@ class Undecided:
 
 
 async def test_a_relay_that_is_silent_at_the_final_dot_keeps_only_its_own_mail(stack: Stack) -> None:
-    """The rest of its lane goes by the other one meanwhile; what it took ends once it answers, and nothing twice."""
+    """Other mail of the lane goes by the other relay. The silent one's mail ends once it answers, none twice."""
     slow, good = Undecided(), Undecided()
     good.answers.set()
     loop, names = asyncio.get_running_loop(), [f"user-{n}" for n in range(24)]

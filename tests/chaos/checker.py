@@ -265,7 +265,7 @@ def _taken(evidence: Evidence) -> dict[Key, list[Seen]]:
 
 
 def _doubts(evidence: Evidence) -> Counter[Key]:
-    """The number of times that the ledger names each delivery in doubt: once an attempt, for whatever cause."""
+    """The number of times that the ledger names each delivery in doubt: once an attempt, for any cause."""
     return Counter(key for key, _ in {(entry.key, entry.attempt) for entry in evidence.entries if entry.in_doubt})
 
 

@@ -43,7 +43,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class Way:
-    """A fault: how often it is chosen, what it takes for itself meanwhile, and what it does."""
+    """A fault: how often it is chosen, the parts that it needs, and the action."""
 
     weight: int
     takes: frozenset[str]
@@ -51,7 +51,7 @@ class Way:
 
 
 class Monkeys:
-    """Break things until told to stop; what was begun then is brought to its end."""
+    """Breaks things until told to stop. Faults that have begun then are brought to their end."""
 
     def __init__(self, targets: Targets) -> None:
         self._at = targets

@@ -1,4 +1,4 @@
-"""mailer's own processes, each of which is started again when it has ended, whoever ended it."""
+"""Runs mailer's own processes. Each is started again when it has ended, for any cause."""
 
 import asyncio
 import os

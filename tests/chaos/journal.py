@@ -26,7 +26,7 @@ class Journal:
     repeats: int = 0
 
     def say(self, text: str) -> None:
-        """A line for whoever watches."""
+        """Adds a line for the person who watches."""
         self.lines.append((time.time(), text))
 
     @contextmanager

@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 class Refusal(StrEnum):
-    """A way of refusing a session, whatever is to be sent in it. It says nothing about any message."""
+    """A way of refusing a session, for all of its messages. It says nothing about any message."""
 
     GREETING = "greeting"
     EHLO = "ehlo"

@@ -60,7 +60,7 @@ class Traffic:
         self.outbox_only = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Goes on until told to stop; what was begun is brought to its end then."""
+        """Goes on until told to stop. Work that has begun then is brought to its end."""
         async with asyncio.TaskGroup() as tasks:
             for step, seconds in (
                 (self._single, 0.08),

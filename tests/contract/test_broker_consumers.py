@@ -45,7 +45,7 @@ async def test_closing_ends_a_waiting_consumer(broker: Broker) -> None:
 
 
 async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
-    """The message belongs to the next consumer, who can settle it."""
+    """The message belongs to the next consumer, which can settle it."""
     await broker.publish_message(EVENTS, numbered(1))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (stale,) = await take(batches, 1)

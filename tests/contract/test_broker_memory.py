@@ -142,7 +142,7 @@ async def test_rows_that_nobody_consumes_here_are_left_to_others(broker: OutboxB
 
 
 async def test_a_database_that_goes_away_stops_nothing(outbox: FakeOutbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publishers are told; what was acknowledged meanwhile goes later, and what was rejected comes again."""
+    """Publishers get an error. Acknowledged rows go later, and rejected ones come again."""
     monkeypatch.setattr(memory, "_RETRY_SECONDS", 0.01)
     async with OutboxBroker(under_test(), outbox, "here") as broker:
         await outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, "good"), BrokerMessage(b"bad", KEY, "bad")])

@@ -113,7 +113,7 @@ async def collect(batches: AsyncIterator[list[ReceivedMessage]], wanted: set[str
 
 
 async def test_declaring_twice_is_fine(broker: RabbitBroker, rabbit_url: str) -> None:
-    """Every process declares when it starts; what is queued stays."""
+    """Every process declares when it starts. Queued messages stay."""
     await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, "1"))
     other = RabbitBroker(rabbit_url)
     await other.declare_topology(under_test())
@@ -148,7 +148,7 @@ FORGED: HeadersType = {
 
 
 async def test_headers_of_ours_are_believed_from_ourselves_only(broker: RabbitBroker, rabbit_url: str) -> None:
-    """Nobody else borrows a name by having an event rejected; whatever else it writes stays."""
+    """A forged header does not lend a name to a publisher whose event is rejected. Its other headers stay."""
     async with await aio_pika.connect(rabbit_url) as connection:
         channel = await connection.channel()
         exchange = await channel.get_exchange(EVENTS, ensure=False)
@@ -207,7 +207,7 @@ async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBrok
 
 
 async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str) -> None:
-    """Bulk lanes share one, whatever they consume; none is shared with publishing."""
+    """Bulk lanes share one connection. None is shared with publishing."""
     await delete_everything(rabbit_url)
     async with Wire(rabbit_url) as wire, AsyncExitStack() as stack:
         broker = RabbitBroker(wire.url)

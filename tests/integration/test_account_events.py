@@ -236,7 +236,7 @@ async def test_published_as_messages_are(world: World) -> None:
 
 
 async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world: World) -> None:
-    """One queue takes both by one binding; their bodies tell them apart; a right to the one is none to the other."""
+    """One queue takes both by one binding. Their bodies tell them apart, and each needs its own right."""
     plan = build_topology({(BRAND, name): category.lane for name, category in world.policies[BRAND].categories.items()})
     assert [part for part in plan.bindings if part.key == f"{BRAND}.account"] == [
         Binding(EVENTS, lane_events_queue_name(Lane.SERVICE), f"{BRAND}.account")

@@ -55,7 +55,7 @@ async def test_a_cap_of_a_category(world: World) -> None:
 
 @pytest.mark.rule("frequency")
 async def test_a_cap_of_the_brand(world: World) -> None:
-    """The brand's cap counts all optional mail, whatever its category, and no mandatory mail."""
+    """The brand's cap counts optional mail of all categories, and no mandatory mail."""
     limited(world, brand=FrequencyCap(mails=2, days=1))
     await world.paying(1, source="sign-up")
     for category in ("newsletter", "service", "service", "promotional"):

@@ -171,7 +171,7 @@ def test_stopping_ends_connections_and_frees_the_port(
 
 @pytest.mark.parametrize("id", ["../secret", "", "x", "0192f0c1-0000-7000-8000-000000000000"])
 def test_no_such_message(tmp_path: Path, id: str) -> None:
-    """An id that is none, or of nothing, finds nothing, least of all another folder's file."""
+    """An id that does not exist finds nothing, least of all a file of another folder."""
     (tmp_path / "secret.json").write_text(json.dumps({}))
     assert CaptureFolder(tmp_path / "inbox").get_mail(id) is None
 

@@ -276,7 +276,7 @@ async def test_mailings_and_the_ledger_as_json(small_stack: Stack) -> None:
 
 
 async def test_the_ledger_cannot_be_edited_unnoticed(small_stack: Stack) -> None:
-    """A sealed head, kept elsewhere, tells of what was cut off; verify names what was changed."""
+    """A sealed head that was kept elsewhere shows a cut chain. The command names changed entries."""
     async with small_stack.running("worker"):
         await small_stack.done("publish", "-", stdin=json.dumps(GOOD))
         await small_stack.finished("one")

@@ -122,7 +122,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", TAKE_AN_ID)
 async def test_an_events_id_names_its_mailing_everywhere(world: World, operator: Stack, kind: str) -> None:
-    """Each command says the same by a mailing's id and by its event's, and of an id that is none, that it is none."""
+    """Each command gives the same answer for a mailing's id and its event's id. It refuses an unknown id."""
     accepted = await world.accept([person(1)], id="spring/1")
     answers = []
     for identifier in (str(accepted.mailing_id), "spring/1", "spring/2"):

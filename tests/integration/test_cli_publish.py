@@ -70,7 +70,7 @@ async def test_every_line_that_is_no_event_is_told(small_stack: Stack) -> None:
 
 
 async def test_an_id_that_stands_for_something_else(small_stack: Stack) -> None:
-    """Within a file, and of what was taken in before: status 1, and the fields that differ."""
+    """An id that was used for another event, in the file or before, gives status 1, and the fields that differ."""
     other = {**GOOD, "context": {"headline": "Buy!"}}
     twice = await small_stack.run("publish", "-", stdin=f"{json.dumps(GOOD)}\n{json.dumps(other)}")
     async with small_stack.running("worker"):
@@ -88,7 +88,7 @@ async def test_an_id_that_stands_for_something_else(small_stack: Stack) -> None:
 
 
 async def test_what_the_worker_refuses_is_followed(small_stack: Stack) -> None:
-    """A worker that has other templates than whoever publishes refuses it: status 1, and its reason."""
+    """A worker with other templates than the publisher refuses the event: status 1, with its reason."""
     (small_stack.folder / "none").mkdir()
     async with small_stack.having(TEMPLATES=str(small_stack.folder / "none")).running("worker"):
         told = await small_stack.run("publish", "-", "--wait", stdin=json.dumps(GOOD))
@@ -123,7 +123,7 @@ async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(sta
 
 @pytest.mark.parametrize("value", [GOOD, LEAVES], ids=["message", "account"])
 async def test_each_fate(world: World, value: dict[str, Any]) -> None:
-    """Open until a worker has taken it in or refused it; a refusal from before, or of another event, is none of it."""
+    """An event is open until a worker accepts or refuses it. Earlier refusals, and those of others, do not count."""
     asked, published = PublishedEventLookup(world.pool, world.hasher), parse_any_event(json.dumps(value))
     other = parse_any_event(json.dumps({**value, "id": "other"}))
     letter = received(published.to_json(), published.routing_key).message

@@ -1,4 +1,4 @@
-"""Each connection sets the options that the statements need, whatever defaults the database has."""
+"""Each connection sets the options that the statements need, for any defaults of the database."""
 
 import asyncio
 import socket
@@ -107,7 +107,7 @@ async def test_waiting_for_replicas_is_left_as_it_is(database_url: str, kept: st
 
 
 async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(database_url: str) -> None:
-    """The server cancels it, and whoever asked is told what it was."""
+    """The server cancels the statement, and the caller gets an error that says so."""
     pool = await open_pool(database_url, size=1, limits=TimeLimits(statement=0.2, idle=60))
     with pytest.raises(StatementTimedOut):
         await pool.execute("SELECT pg_sleep(60)")
@@ -314,7 +314,7 @@ async def test_a_refusal_of_a_running_process_is_an_outage_with_its_words(own_se
 
 
 async def test_a_connection_that_is_cut_under_a_transaction_is_an_outage(database_url: str) -> None:
-    """The pool has taken it back by then, and whoever had it is told nothing else."""
+    """The pool has taken the connection back by then. The caller gets only an outage."""
     pool = await open_pool(database_url, size=2)
 
     async def work() -> None:

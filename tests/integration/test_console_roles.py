@@ -247,7 +247,7 @@ def test_what_needs_attention() -> None:
 
 
 async def test_the_landing_page_shows_what_waits(world: World) -> None:
-    """A stop by an operator appears; what the database could not say in time is named as not known."""
+    """A stop by an operator appears. A figure that the database could not give in time is shown as not known."""
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS)
         assert "Nothing waits for you." in (await browser.open("/console")).text

@@ -45,7 +45,7 @@ async def tick(world: World, times: int = 3) -> None:
 
 
 async def test_each_change_stands_in_the_ledger_once(world: World, halts: PostgresHalts) -> None:
-    """Halting and lifting again change nothing and say so; what they did first is on record, by whom and why."""
+    """Halting or lifting again changes nothing and says so. The first time is on record, with person and reason."""
     accepted = await world.accept(PEOPLE)
     for halt in (EVERYTHING, Halt(HaltScope.BRAND, BRAND, "Dana"), Halt(HaltScope.PROCESSOR, "relay", "Dana")):
         assert await halts.add_halt(halt)
@@ -325,7 +325,7 @@ async def test_a_young_mailing_is_measured_by_its_own_time(world: World) -> None
 
 
 async def test_refused_mail_is_over_too(world: World) -> None:
-    """The rate counts whatever comes to an end."""
+    """The rate counts every delivery that ends."""
     world.processor.answer = lambda outgoing: Outcome(OutcomeKind.BLOCKED, 550, "5.7.1")
     accepted = await world.accept(PEOPLE)
     await world.handover().hand_over_batches(accepted.batches)

@@ -66,7 +66,7 @@ def family(*own: dict[str, Any], start: int = 1) -> list[dict[str, Any]]:
 
 
 async def many(world: World, people: int, *, shared: bool) -> AcceptedMailing:
-    """A mailing to an audience of people who all share one address, or of whom each has their own."""
+    """A mailing to people who share one address, or who each have their own."""
     name = f"{'one' if shared else 'own'}-{people}"
     await world.pool.execute(
         """
@@ -104,7 +104,7 @@ async def test_the_case(world: World) -> None:
 
 
 async def test_own_values_make_another_text_also_of_optional_mail(world: World) -> None:
-    """A name in the greeting makes no second newsletter; what the event says to each of two accounts does."""
+    """A name in the greeting makes no second newsletter. Different values for two accounts do."""
     greeted = [person(n, email="family@people.example", name=f"Person {n}") for n in (1, 2)]
     accepted = await world.accept(greeted)
     await world.handover().hand_over_batches(accepted.batches)

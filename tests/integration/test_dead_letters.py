@@ -72,7 +72,7 @@ async def test_only_events_are_replayed(world: World, exchange: str) -> None:
 
 
 async def test_strange_letters_are_kept(world: World) -> None:
-    """No header and no body keeps a letter from being kept: what a column cannot hold is replaced."""
+    """Letters with any headers and body are stored. Parts that a column cannot hold are replaced."""
     await world.letters.add_dead_letter(
         BrokerMessage(b"\xff\x00", "a.\0", "m\0\udcff"),
         "mailer.events",

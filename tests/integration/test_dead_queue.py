@@ -142,7 +142,7 @@ async def test_what_nobody_published_is_not_published_once_more(world: World) ->
 
 
 async def test_only_events_are_published_once_more(world: World) -> None:
-    """A letter that claims to have been a batch is none of ours: as our user it would be handed over."""
+    """A letter that claims to be a batch is not believed. With our user, it would be handed over."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(BrokerMessage(b'{"batch": 1}', "breach", "m-1", {HeaderName.EXCHANGE: BATCHES}), DEAD)
     await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)(

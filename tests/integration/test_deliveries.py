@@ -206,7 +206,7 @@ async def test_a_window_of_nothing_is_whole(world: World) -> None:
 
 
 async def test_an_intent_waits_for_an_opt_out_under_way_and_loses(world: World) -> None:
-    """An intent that meets an opt-out which has not committed waits for it, and is refused by what it has become."""
+    """An intent waits for an opt-out that has not committed, and is refused by the new standing."""
     accepted = await world.accept([person(n) for n in range(5)])
     claim = await claimed(world, accepted)
     leaving = claim.rows[2].recipient_id

@@ -37,7 +37,7 @@ def zone() -> dict[tuple[str, str], list[str]]:
 
 
 def levels(done: Done) -> dict[str, str]:
-    """The level of each check, of what was printed as JSON."""
+    """The level of each check, from the output as JSON."""
     return {finding["check"]: finding["level"] for finding in done.json}
 
 

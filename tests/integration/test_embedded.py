@@ -35,7 +35,7 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(place: Path) -> Iterator[Path]:
-    """A folder whose server is stopped at the end, whatever happened to those who held it."""
+    """A folder whose server is stopped at the end, even if its holders died."""
     folder = place / "postgres"
     yield folder
     if (folder / "data" / "postmaster.pid").exists():

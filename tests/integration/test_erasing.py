@@ -190,7 +190,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
 
 @pytest.mark.promise("interpals-20", "peerstream-09", "paltalk06-21")
 async def test_a_mark_is_nowhere_after_an_erasure(world: World) -> None:
-    """Every trace of a mark that went through every door is gone once its owner is erased, in whatever code."""
+    """Every trace of a mark that went through every door is gone after an erasure, in any code."""
     her = await mark(world)
     assert {"recipients", "outbox", "dead_letters"} <= {table for table, _ in await left(world)}
     await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
@@ -243,7 +243,7 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
 
 
 async def test_nobody_elses_ref_or_address_is_rewritten(world: World) -> None:
-    """A parked event goes where it was to go, to whoever has the erased one's ref in theirs; its words do not."""
+    """A parked event still goes to a person whose ref contains the erased one's. Its words do not change."""
     await world.accept([HERS])
     other = {"ref": f"{REF}-b", "email": f"{REF}.smith@people.example", "context": {"more": f"{REF} says hi"}}
     parked = event_of(BRAND, "weekly", other, context={"headline": f"{REF} writes"})

@@ -93,7 +93,7 @@ async def test_a_limit_a_second(world: World) -> None:
 
 
 async def test_a_limit_of_a_domain_keeps_nobody_else(world: World) -> None:
-    """The rest of the batch goes at once; what the domain cannot take waits in the batch for the next window."""
+    """The rest of the batch goes at once. Mail that the domain cannot take waits for the next window."""
     await limit(world, "domain", "slow.example", 20, "day")
     people = [person(n, email=f"user-{n}@{'slow' if n % 2 else 'people'}.example") for n in range(200)]
     accepted = await world.accept(people)
@@ -300,7 +300,7 @@ async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
 
 
 async def test_one_of_two_by_weight_is_away(world: World) -> None:
-    """The other gets its share too, within its own limit; what it has no token for waits."""
+    """The other processor gets its share too, within its own limit. Mail without a token waits."""
     away = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
     heavy = FakeProcessor(lambda _: away, "heavy", weight=3)
     light = world.processor = FakeProcessor(name="light")

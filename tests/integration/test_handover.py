@@ -290,7 +290,7 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
 
 
 async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
-    """Outcomes of a worker that was given up change nothing of what it has become; those of the other rows count."""
+    """Late outcomes of a worker that was given up change none of its rows. Those of other rows count."""
     sending, answer = asyncio.Event(), asyncio.Event()
 
     class Frozen(FakeProcessor):

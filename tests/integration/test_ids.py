@@ -87,7 +87,7 @@ async def test_rows_from_before_are_answered_as_they_were(world: World) -> None:
 @pytest.mark.parametrize("first", ["restrict", "consent", "opt_out", "erase", "rectify", "channel"])
 @pytest.mark.parametrize("again", ["opt_out", "erase", "object", "withdraw", "deactivate", "under_13"])
 async def test_nothing_that_is_said_under_a_used_id_is_swallowed(world: World, first: str, again: str) -> None:
-    """An event under a used id is a dead letter, for whatever the id was used, unless it is the same event again."""
+    """An event under a used id is a dead letter, unless it is the same event again."""
     await world.known(1, 2)
     assert (await taken(world, event(first, id="said"))).settled == "ack"
     entries = await world.entries(kind="action")

@@ -1,4 +1,4 @@
-"""Intents whose answer comes late or never: what was intended is offered, or goes back and is offered later, once."""
+"""Intents whose answer comes late or never: their mail is offered, or goes back and is offered later, once."""
 
 import asyncio
 from collections.abc import Callable, Sequence

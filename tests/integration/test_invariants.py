@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.living_links())
     @rule(pick=picks)
     def leaves_by_an_old_link(self, pick: int) -> None:
-        """Any link that was ever mailed still speaks for the same person, whatever keys have come since."""
+        """Any link that was ever mailed still speaks for the same person, after any change of keys."""
         links = self.living_links()
         text, account, category = links[pick % len(links)]
         token = self.steps.links.read_unsubscribe_token(text)
@@ -278,7 +278,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def every_link_is_still_read(self) -> None:
-        """Links never expire, whatever keys have come since (5)."""
+        """Links never expire, after any change of keys (5)."""
         assert all(self.steps.links.read_unsubscribe_token(text) for text, _, _ in self.links)
 
     @invariant()

@@ -20,7 +20,7 @@ SENT = ("handed_over", "")
 
 
 async def invite(world: World, number: int, inviter: str | None = "grace", ref: str | None = None) -> AcceptedMailing:
-    """A member invites somebody, whom another member may know by another ref."""
+    """Has a member invite a person, whom another member may know by another ref."""
     return await world.accept([person(number) | ({"ref": ref} if ref else {})], "invitation", inviter=inviter)
 
 

@@ -50,7 +50,7 @@ async def test_a_file_of_opt_outs_reaches_every_spelling(world: World) -> None:
 
 
 async def test_a_dead_mailbox_takes_no_mandatory_mail_from_its_kin(world: World) -> None:
-    """A host may know one spelling and not the other: whoever signs up with that one silences nobody."""
+    """A host may know one spelling and not the other. A person who signs up with the other one silences nobody."""
     [dead] = await world.paying(1, email=INNER)
     await world.paying(2, email=WORD)
     await world.standings.mark_address_dead(BRAND, dead, INNER, "test")

@@ -86,7 +86,7 @@ class WatchedPool:
 
 
 async def test_a_look_changes_nothing(world: World) -> None:
-    """GET and HEAD, with whatever query, store nothing; the page has one field and one button, and sets no cookie."""
+    """GET and HEAD, with any query, store nothing. The page has one field and one button, and sets no cookie."""
     async with browse(world) as client:
         page = await client.get(LEAVE, params={"email": ADDRESS})
         head = await client.head(LEAVE)

@@ -1,4 +1,4 @@
-"""The ledger: what it exports, and that nobody can edit it unnoticed."""
+"""Tests of the ledger: its export, and that nobody can edit it unnoticed."""
 
 import json
 import tracemalloc
@@ -245,7 +245,7 @@ async def test_verifying_takes_no_memory_that_grows(world: World) -> None:
 
 
 async def test_heads_are_those_of_all_writers(world: World) -> None:
-    """A seal has the last entry of each writer, whatever else was written."""
+    """A seal has the last entry of each writer, even if other tables changed."""
     writers = await write(world, 4, 5)
     heads = json.loads((await world.ledger.store_one_seal_of_all_chains())["body"])["heads"]
     assert [(head["writer"], head["n"]) for head in heads] == [(writer, 4) for writer in writers]

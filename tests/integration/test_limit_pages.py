@@ -17,7 +17,7 @@ LIMITS = ({"pause": "30"}, {"pause": "90"}, {"cap": "weekly"}, {"cap": "monthly"
 
 @pytest.mark.parametrize("form", LIMITS, ids=lambda form: "-".join(*form.items()))
 async def test_a_limit_is_undone_on_its_page(world: World, form: dict[str, str]) -> None:
-    """The page after a press has an undo button, once; what was left before stays left."""
+    """The page after a press has an undo button, once. Earlier opt-outs stay."""
     [holder] = await holders(world, 1)
     link = holder.links(1)["unsubscribe, newsletter"]
     async with browse(world) as client:

@@ -1,4 +1,4 @@
-"""Statements on the way of a hand-over end before its lease; what cannot be done comes again, and stops nobody else."""
+"""Statements of a hand-over end before its lease. Work that cannot be done comes again, and stops nobody else."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -163,7 +163,7 @@ async def test_no_link_widens_or_moves_anything(world: World, case: str) -> None
 
 
 async def test_no_page_tells_how_somebody_stands(world: World) -> None:
-    """The pages of preferences and of leaving the service are the same for who said no to all and who said nothing."""
+    """The pages are the same for a person who refused everything and for one who said nothing."""
     refusing, silent = await holders(world, 2)
     await refuse_all(world, refusing)
     await set_account_flag(world.standings, BRAND, refusing.id, StandingFlag.DEACTIVATED, True, "letter")

@@ -66,7 +66,7 @@ async def test_a_large_attachment_comes_back_as_it_was(world: World) -> None:
 
 
 async def test_the_template_is_kept_with_the_mailing(world: World) -> None:
-    """The template of each version is there as it was, once, whatever is deployed later."""
+    """The template of each version is stored as it was, once, after any later deployment."""
     first, second = (new_mailing(make_event([person(n)])) for n in (1, 2))
     await world.mailings.accept_mailings([first, second])
     assert await world.mailings.read_template_source_by_version(first.template_version) == first.template_source
@@ -255,7 +255,7 @@ async def test_a_named_audience(world: World) -> None:
 
 
 async def test_everyone(world: World) -> None:
-    """Everyone is whoever of the brand has an address, once an address, also where an audience is named so."""
+    """The audience `everyone` is each address of the brand once, even if another audience has that name."""
     await audience(world, "everyone", 1, 2)
     await world.known(3, 4, email="ada@people.example")
     await world.accept({"refs": ["ghost"]})

@@ -69,7 +69,7 @@ async def test_no_crash_comes_between_a_diversion_and_its_notice(world: World) -
 
 
 async def test_each_diverted_delivery_has_its_own_notice(world: World) -> None:
-    """Two breaches are two notices for one person; who takes mail again is told by mail of the next."""
+    """Two breaches are two notices for one person. A person who takes mail again gets the next one by mail."""
     [ada, bob] = await refusing(world, 1, 2)
     await released(world, {"refs": ["user-1", "user-2"]})
     await released(world, {"refs": ["user-1"]})

@@ -42,7 +42,7 @@ STRANGE = {
 
 @pytest.mark.parametrize("name", BAD)
 async def test_what_can_never_be_published_is_not_written(world: World, name: str) -> None:
-    """The database refuses it, whoever writes it."""
+    """The database refuses such a row from every writer."""
     with pytest.raises(asyncpg.CheckViolationError):
         await world.pool.execute(INSERT, *BAD[name])
 

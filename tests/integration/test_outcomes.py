@@ -1,4 +1,4 @@
-"""Outcomes for applications: what has changed is told, once committed, to whoever listens."""
+"""Outcomes for applications: changes are published, once committed, to each queue that is bound."""
 
 import asyncio
 import json

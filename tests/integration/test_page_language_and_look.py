@@ -1,4 +1,4 @@
-"""The pages in the reader's language and the brand's look: who decides, and what neither of them tells anybody."""
+"""The pages in the reader's language and the brand's look: their choice, and the facts that they hide."""
 
 import base64
 import hashlib

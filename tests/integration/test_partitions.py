@@ -23,7 +23,7 @@ WHERE l.pid = pg_backend_pid() AND c.relispartition AND c.relkind = 'r'
 
 
 class OneConnection:
-    """Stands in for a pool, within one transaction: what it locks is locked until the end."""
+    """A stand-in for a pool, within one transaction: its locks last until the end."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

@@ -125,7 +125,7 @@ def push_to(world: World, url: str) -> PartnerSync:
 
 
 async def test_new_ones_are_posted_until_they_are_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A partner is posted what is new, signed, in portions; what it refuses, or what leads elsewhere, comes again."""
+    """A partner gets new hashes, signed, in portions. Refused or redirected ones come again."""
     monkeypatch.setattr(partner_sync, "AT_ONCE", 2)
     for recipient_id in await world.known(1, 2, 3):
         await world.standings.record_opt_out(BRAND, recipient_id, "*", "test")

@@ -30,7 +30,7 @@ async def opted_out(world: World, ref: str, brand: str = BRAND) -> frozenset[str
 
 
 async def test_newer_data_win_field_by_field(world: World) -> None:
-    """Newer data replace older ones but for countries, which are added to; what they leave out stays."""
+    """Newer data replace older ones. Countries are added instead. Fields that are left out stay."""
     await world.known(1, name="Ada", locale="en-GB", collected_at=EARLY)
     await world.known(1, email="new@people.example", country="GB", collected_at=LATE)
     row = await data(world)
@@ -247,7 +247,7 @@ async def test_the_version_grows_only_with_a_change(world: World) -> None:
 
 
 async def test_nobody_becomes_known_behind_an_opt_out(world: World) -> None:
-    """A ref that becomes known while its address is being suppressed is suppressed too, whichever commits first."""
+    """A ref that becomes known while its address is being suppressed is suppressed too, in either order of commits."""
     [ada] = await world.known(1, email="ada@people.example")
     async with world.pool.acquire() as other:
         transaction = other.transaction()

@@ -74,7 +74,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
 
 
 def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
-    """A named pipe stays as it was: what is written to it is for whoever reads it."""
+    """A named pipe keeps its permissions: its text is for the program that reads it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o644)
     pipe.chmod(0o644)

@@ -94,7 +94,7 @@ async def test_another_process_sees_the_same(world: World) -> None:
 
 @pytest.mark.parametrize("kind", [IdentityKind.KEY, IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
 async def test_each_change_stands_in_the_ledger(world: World, kind: IdentityKind) -> None:
-    """The ledger names who granted what to whom, and who ended it, in the chain; a refused revocation is no entry."""
+    """The ledger's chain names the person, the publisher and the rights of each change. A refused one has no entry."""
     identity = Identity(kind, "harbour")
     dana = PostgresPublishers(world.pool, world.writers.writers_with_actor("person:dana"))
     await dana.grant_rights_and_missing_key(identity, NEWS)

@@ -118,7 +118,7 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
 
 
 async def test_believed_by_a_person(world: World) -> None:
-    """The addresses die and the deliveries fail, each on record with who said so; who has a new address keeps it."""
+    """The addresses die and the deliveries fail, with the person on record. A person with a new address keeps it."""
     accepted = await world.accept([person(n) for n in range(30)])
     await world.handover(FakeProcessor(lambda _: REFUSED)).hand_over_batches(accepted.batches)
     await world.known(7, email="new@people.example")
@@ -229,7 +229,7 @@ async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
     [(" ", LONG_AGO, "name one"), ("Grace", datetime(2999, 1, 1, tzinfo=UTC), "ends before it begins")],
 )
 async def test_what_cannot_be_judged(world: World, by: str, since: datetime, message: str) -> None:
-    """Nobody judges anonymously, nor an interval that is none."""
+    """A judgement needs a person and a real interval."""
     wanted = RefusalSelection("fake", None, since, datetime.now(UTC))
     with pytest.raises(RefusalVerdictRefused, match=message):
         await judge_quarantined_refusals(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)

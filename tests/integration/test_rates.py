@@ -234,7 +234,7 @@ async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRateLimi
 
 
 async def test_workers_that_are_throttled_together_add_up(rates: PostgresRateLimits) -> None:
-    """The pace is half of what all of them together observed, and once is enough for a while."""
+    """The pace is half of the rate that all workers observed together. One slow-down is enough for a while."""
     for name, n in (("a", 100), ("b", 60), ("a", 500)):
         meter = RateLimiter(rates, name)
         for _ in range(n):

@@ -82,7 +82,7 @@ async def run_all(world: World, handover: HandOver) -> None:
 
 @pytest.mark.parametrize("kind", REFUSALS)
 async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncExitStack, kind: str) -> None:
-    """A breach notice to 70 stays as it is, whatever the relay refuses, and arrives once each when that is mended."""
+    """A breach notice to 70 people waits, whatever the relay refuses. Each arrives once when that is repaired."""
     script, state = REFUSALS[kind]
     server, processor = await served(stack, {k: list(v) for k, v in script.items()}, login=kind == "no-password")
     mailing_id = await breach(world, 70)
@@ -201,7 +201,7 @@ async def offer_for(
 async def test_who_is_denied_by_each_relay_is_given_up(
     world: World, category: str, others: str, ending: tuple[str, str]
 ) -> None:
-    """Mail to somebody for whom no relay relays, while they take others', waits as long as its category says."""
+    """Mail to a person whom every relay denies, while it takes other mail, ends after its category's age."""
     handover = world.handover_by([denying(3), denying(3, 4)])
     accepted = await world.accept([person(n) for n in range(1, 4)], category)
     if category == "breach":
@@ -249,7 +249,7 @@ async def test_who_is_denied_by_the_only_relay_that_is_able_is_given_up(
 
 
 async def test_what_one_relay_lacks_waits_for_the_other(world: World) -> None:
-    """A message that one relay lacks an extension for does not end while the other one is away, in whichever order."""
+    """A message that lacks an extension at one relay does not end while the other is away, in either order."""
     lacking = Outcome(OutcomeKind.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
     away = FakeProcessor(
         lambda _: Outcome(OutcomeKind.UNSENT, text="nobody listens", trouble=ConnectionTrouble.UNREACHABLE), "away"

@@ -89,7 +89,7 @@ async def test_what_a_file_suppressed_holds(before: World, world: World) -> None
 
 
 async def test_two_mailboxes_that_had_one_hash_are_told_apart(before: World, world: World) -> None:
-    """Opt-outs that were said of both hold for both; what is said from now on is about one of them."""
+    """Opt-outs recorded of both mailboxes hold for both. Those recorded from now on are about one of them."""
     await before.known(1, email=STRASSE)
     await before.known(2, email=STRASZE)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")

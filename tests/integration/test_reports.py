@@ -69,7 +69,7 @@ async def test_only_what_was_handed_over_counts(world: World) -> None:
 
 
 async def test_a_report_waits_for_the_end(world: World) -> None:
-    """A running campaign has no report yet, and says so; what is no campaign has none."""
+    """A running campaign has no report yet, and says so. An unknown campaign has none."""
     reports = PostgresCampaignReports(world.pool)
     await mailed(world, members(0, US=30), campaign="spring")
     later = await world.accept(members(0, US=60), campaign="spring")

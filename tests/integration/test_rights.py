@@ -328,7 +328,7 @@ async def test_purges_are_due_where_it_was_promised(world: World) -> None:
 
 
 async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
-    """A relay does not have what it was not offered or has refused; what is in doubt, it may have; folding keeps it."""
+    """A relay has no data of mail that was not offered or was refused. Of mail in doubt, it may. Folding keeps this."""
     outcomes = {
         "user-1": Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE),
         "user-2": Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later"),
@@ -390,7 +390,7 @@ async def test_the_api_does_what_events_do(world: World) -> None:
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "2026-99-99T99:99:99", "0001-01-01T00:00:00+14:00"])
 async def test_a_text_that_looks_like_a_time_is_shown_as_it_is(world: World, text: str) -> None:
-    """The page of a person's data can be made whatever stands in them; real times are in words."""
+    """The page of a person's data can be made for any values. Real times are written in words."""
     [ada] = await world.known(1, collected_at="2026-01-01T00:00:00Z")
     await world.accept([person(1, context={"headline": text})])
     page = personal_data_as_html(await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC)))

@@ -134,7 +134,7 @@ def without(wish: Wish) -> RightsOfOnePublisher:
 
 
 def roles(wish: Wish) -> dict[str, tuple[RightsOfOnePublisher | None, bool]]:
-    """The kinds of publishers, by what they are granted (None: not known), and whether they may do it."""
+    """The kinds of publishers, by their rights (None: not known), and the answer if they may do it."""
     return {
         "nobody": (None, False),
         "without rights": (RightsOfOnePublisher(), False),

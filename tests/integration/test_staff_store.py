@@ -21,7 +21,7 @@ def by(member: StaffMember) -> StaffActor:
 
 
 async def test_everything_is_in_the_ledger_which_verifies(world: World) -> None:
-    """Each change names the person, who did it and from where; the ledger is intact, and has no secret."""
+    """Each change names the two people and the network. The ledger is intact, and has no secret."""
     dana, link = await add_person(world.staff)
     await world.staff.sign_in.use_link(link, "hash", "192.0.2.0/24")
     token = await world.staff.sign_in.begin_session(by(dana), dana.id, HOUR, "totp", None)

@@ -50,7 +50,7 @@ async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -
 
 
 async def test_one_mailbox_pauses_nothing(world: World) -> None:
-    """Fewer than a streak, or with mail taken in between, are mailboxes' own filters; our own refusal is none."""
+    """Few blocks, or blocks with accepted mail between them, are filters of single mailboxes, and pause nothing."""
     streams = BlockPauses(PostgresStreamPauses(world.pool))
     one = (PROMOTIONAL, "a.example")
     await streams.pause_blocked_streams("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)

@@ -132,7 +132,7 @@ async def test_what_cannot_be_lifted(world: World) -> None:
     ],
 )
 async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], message: str) -> None:
-    """Mandatory mail, what only an erasure says, what nobody says, and what is over."""
+    """Mandatory mail, an erasure, an anonymous entry and an entry that is over cannot be suppressed."""
     [ada] = await world.known(1)
     with pytest.raises(SuppressionRefused, match=message):
         await suppress_recipient(world.suppressions, POLICY, ada, told(**values))
@@ -223,7 +223,7 @@ async def test_a_complaint_that_is_lifted_leaves_nothing_behind(world: World) ->
 
 
 async def test_another_systems_list(world: World) -> None:
-    """Addresses that are nobody's yet are kept as hashes, and who comes later with one has left; bad lines are told."""
+    """Unknown addresses are stored as hashes. A person who comes later with one has left. Bad lines are reported."""
     [ada] = await world.known(1)
     rejected: list[RejectedLine] = []
     lines = [
@@ -278,7 +278,7 @@ async def test_a_list_without_its_columns(world: World, header: str) -> None:
 
 
 async def test_an_operator_does_all_of_it_by_commands(world: World, tmp_path: Path, database_url: str) -> None:
-    """Suppressing, seeing why, and lifting: what each command answers, and what it refuses."""
+    """Commands suppress, explain and lift: the test checks each answer, and each refusal."""
     operator = commands(tmp_path, database_url)
     (operator.folder / "people.csv").write_text("ref,email\nuser-1,user-1@people.example\n")
     await operator.done("recipients", "import", "people.csv", "--brand", BRAND)

@@ -138,7 +138,7 @@ async def test_an_error_while_refused_rows_are_read_again(world: World) -> None:
 
 
 async def test_a_processor_that_fails_beside_another(world: World) -> None:
-    """Two processors share a window and one has a bug: what the other one took is recorded."""
+    """Two processors share a window and one has a bug. The mail that the other one took is recorded."""
     asked, taken = asyncio.Event(), asyncio.Event()
 
     class Slow(FakeProcessor):
@@ -225,7 +225,7 @@ async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(
 async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bug of who chooses among processors, or counts what they take, makes nothing in doubt."""
+    """A bug in the choice of processors, or in their counts, leaves nothing in doubt."""
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     monkeypatch.setattr(ProcessorRoutes, "note_outcomes_for_routing", lambda *_: 1 / 0)
     monkeypatch.setattr(NoLimits, "count_reply_for_pace", lambda *_: 1 / 0)
@@ -286,7 +286,7 @@ async def test_the_first_try_is_the_first_offer(world: World) -> None:
     [("newsletter", ("failed", "gave_up 4.7.1")), ("breach", ("diverted", "written_notice"))],
 )
 async def test_the_age_counts_from_the_first_offer(world: World, category: str, ending: tuple[str, str]) -> None:
-    """An old mailing whose mail was just offered is tried again; what was refused for days is given up, or written."""
+    """An old mailing that was just offered is tried again. Mail refused for days is given up, or written."""
     accepted = await world.accept([person(1)], category)
     if category == "breach":
         await world.mailings.release_mailing(accepted.mailing_id, "Grace")

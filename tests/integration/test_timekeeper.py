@@ -162,7 +162,7 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
 
 
 async def test_a_deleted_queue_of_batches_ends_no_tick(world: World) -> None:
-    """A batch that no queue takes is published by a later tick; what else is due is done in this one."""
+    """A later tick publishes a batch that no queue takes. This tick does its other work."""
     await world.accept([person(n) for n in range(100)])
     await world.pool.execute("UPDATE batches SET published_at = NULL")
     world.broker.refuses = lambda _: MessageUnroutable("no queue is bound")

@@ -1,4 +1,4 @@
-"""An upgrade amid mailings: what the release before has begun ends as it should."""
+"""An upgrade amid mailings: work that the release before has begun ends as it should."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -109,7 +109,7 @@ async def test_mandatory_mail_with_words_of_its_own_still_goes(
 
 
 async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, before: World) -> None:
-    """A row for each fetch becomes one a day; what few were handed goes, and links that few clicked are one."""
+    """The rows of single fetches become one a day. Counts of few people are deleted, and rare links become one."""
     many, few = UUID(int=1), UUID(int=2)
     for mailing_id, handed in ((many, 25), (few, 19)):
         await before.pool.execute("INSERT INTO counters VALUES ($1, 'handed_over', '', $2)", mailing_id, handed)

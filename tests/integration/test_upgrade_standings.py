@@ -1,4 +1,4 @@
-"""An upgrade from the release that had one flag `paid`: what each kind of standing means is kept."""
+"""An upgrade from the release with one flag `paid`: each kind of standing keeps its meaning."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -48,7 +48,7 @@ async def test_get_and_head_ask_and_change_nothing() -> None:
 )
 @pytest.mark.parametrize("agent", ["", None, "Mozilla/5.0"])
 async def test_one_click_takes_any_body_from_anybody(kind: str | None, body: bytes, agent: str | None) -> None:
-    """A POST leaves the link's category whatever it holds and whoever sends it, with a plain 200 (RFC 8058 3.2)."""
+    """A POST leaves the link's category with a plain 200, for any body from any client (RFC 8058 3.2)."""
     world = World()
     headers = {"content-type": kind} if kind else {}
     async with world.client() as client:
@@ -130,7 +130,7 @@ async def test_somebody_who_is_gone_gets_the_answer_of_somebody_who_is_there() -
     "behind", [".", ")", ",", ";", "%3E", "%22", "'", "%20", "%20%20", "%E2%80%9D", ").%20Harbor", "/", "//", "./"]
 )
 async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> None:
-    """A full stop, a bracket or a space behind the link is not held against whoever opens it: page and button work."""
+    """A full stop, a bracket or a space behind the link does no harm: page and button work."""
     world = World()
     async with world.client() as client:
         page = await client.get(world.unsubscribe() + behind)

@@ -1,4 +1,4 @@
-"""The pages behind the links of a mail, over a real database: what they show, and what their buttons do."""
+"""The pages behind the links of a mail, over a real database: their contents, and the effects of their buttons."""
 
 import re
 from datetime import UTC, datetime
@@ -81,7 +81,7 @@ async def test_what_is_asked_for_waits_with_its_words(world: World) -> None:
 
 
 async def test_one_kind_after_everything_was_stopped(world: World) -> None:
-    """The button stops all; what is asked for and confirmed afterwards comes back alone."""
+    """The button stops all mail. Mail that is asked for and confirmed afterwards comes back alone."""
     who = await somebody(world)
     async with browse(world) as client:
         await client.post(preferences(who), data={"all": "yes"})
@@ -219,7 +219,7 @@ async def test_a_choice_that_is_none_is_not_said_to_be_saved(world: World) -> No
 
 
 async def test_links_of_who_is_gone_or_never_was(world: World) -> None:
-    """An erased person's links say that nothing is there; what we did not sign says that the link is broken."""
+    """An erased person's links say that nothing is there. A link that we did not sign is called broken."""
     who = await somebody(world)
     async with browse(world) as client:  # of mail that the brand no longer has
         await client.post(preferences(who), data={"want": "newsletter"})

@@ -78,7 +78,7 @@ async def test_a_stop_answers_what_is_in_flight() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
-    """A port in use is said, and not shared with whoever has it."""
+    """A port in use is an error. It is not shared with the program that has it."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await serve_app(World().app, "127.0.0.1", taken.getsockname()[1], asyncio.Event())
 

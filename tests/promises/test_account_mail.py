@@ -135,7 +135,7 @@ async def test_updates_have_a_preference_of_their_own(world: World) -> None:
 
 @pytest.mark.promise("interpals-08")
 async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World) -> None:
-    """An announcement about what she pays for arrives whatever she left; any other one has a way out of its own."""
+    """A payer gets announcements about her product, even if she left. Any other announcement has its own way out."""
     await known(world, BRAND, ADA)
     paid = {"v": 1, "id": "p1", "brand": BRAND, "account": "paid", "ref": "ada", "product": "premium"}
     await world.intake().accept_event_messages("service", [received(paid, f"{BRAND}.account")])
@@ -153,7 +153,7 @@ async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World
 
 @pytest.mark.promise("interpals-08")
 async def test_who_paid_for_everything_and_ends_one_product_pays_for_the_rest(world: World) -> None:
-    """Mail about any other product still arrives whatever she left; about the one that ended she can leave it."""
+    """Mail about other products still arrives, even if she left. She can leave mail about the ended one."""
     await known(world, BRAND, ADA)
     await leaves(world)
     said: dict[str, Any] = {"v": 1, "brand": BRAND, "ref": "ada"}

@@ -1,4 +1,4 @@
-"""An advertiser names an audience and never sees a person, whatever they ask, and however often."""
+"""An advertiser names an audience and never sees a person, for any questions, however often asked."""
 
 import json
 from pathlib import Path

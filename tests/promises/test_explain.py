@@ -35,7 +35,7 @@ async def mailing_of(world: World, template: str = "weekly") -> UUID:
 async def test_the_record_answers_and_not_the_rules_of_today(
     world: World, operator: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two mails, before she left and after it: the answer tells the relay and the time, and who left by which mail."""
+    """The answer about two mails, before and after she left, names the relay, the time, and the mail of the link."""
     monkeypatch.setattr(world.hasher, "hash_address", AddressHasher(SECRETS["ADDRESS_KEY"]).hash_address)
     monkeypatch.setattr(world.hasher, "key_id", AddressHasher(SECRETS["ADDRESS_KEY"]).key_id)
     await known(world, BRAND, ADA)
@@ -81,7 +81,7 @@ async def test_what_a_processor_said_and_what_she_asked_for(world: World, operat
 
 
 async def test_as_of_a_past_day(world: World, operator: Stack) -> None:
-    """A past moment is told by the standing of then, as far as there is a record, and says what there is none of."""
+    """A past moment is explained by the standing of then, as far as it is on record. The rest is called unknown."""
     await known(world, BRAND, ADA)
     her = await world.id_of("ada")
     await world.pool.execute("UPDATE recipients SET created_at = now() - interval '9 days'")

@@ -133,7 +133,7 @@ async def test_a_partner_is_told_whom_not_to_mail(world: World, tmp_path: Path, 
 
 @pytest.mark.promise("interpals-08")
 async def test_service_mail_on_paid_products_has_no_opt_out(world: World) -> None:
-    """Payers get service mail whatever they left, without a way out; to others it is an update with one."""
+    """Payers get service mail even if they left everything, without a way out. Others get it as an update with one."""
     await known(world, "interpals", ADA, GRACE)
     await stands(world, "products = '{*}', version = version + 1", "interpals", "grace")
     service = event_of("interpals", "maintenance", to={"refs": ["ada", "grace"]})

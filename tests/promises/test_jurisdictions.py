@@ -110,7 +110,7 @@ async def test_no_event_lifts_a_countrys_law(world: World, later: dict[str, str]
 
 @pytest.mark.promise("interpals-24")
 async def test_no_file_lifts_a_countrys_law(world: World, operator: Stack) -> None:
-    """A file that names another country adds it to what was known, and offers nobody anything."""
+    """A file that names another country adds it to the known ones, and offers nobody anything."""
     await known(world, BRAND, {**ADA, "country": "DE"})
     file = "ref,email,country,source,policy_version\nada,ada@people.example,US,sign-up,2024\n"
     assert (await imports(operator, file))["taken"] == 1
@@ -120,7 +120,7 @@ async def test_no_file_lifts_a_countrys_law(world: World, operator: Stack) -> No
 
 @pytest.mark.promise("interpals-24")
 async def test_mandatory_mail_goes_to_every_country(world: World) -> None:
-    """A change of the policy reaches people of whom nobody knows where they live."""
+    """A change of the policy reaches people whose country is unknown."""
     await world.known(1, country="AR")
     await world.known(2, country=None)
     arrived = received(plain_event({"refs": ["user-1", "user-2"]}, "policy_change"))

@@ -35,7 +35,7 @@ async def test_each_hand_over_is_on_record(world: World) -> None:
 
 @pytest.mark.promise("interpals-11", "paltalk06-09")
 async def test_the_fields_on_record_are_those_that_went(world: World) -> None:
-    """The ledger names the kinds of data in each message, no name for who has none, and no unseen profile."""
+    """The ledger names the kinds of data in each message. It has no name for nameless people, and no unused profile."""
     profile = {"profile": {"age": "37 years"}, "unused": "chess"}
     people = [person(1, name="Grace", context=profile), person(2, name=None, context=profile)]
     accepted = await mailed(world, people, context={"headline": "Spring", "more": None})
@@ -79,7 +79,7 @@ async def test_the_proof_of_a_notice_is_kept(world: World, brand: str) -> None:
 async def test_data_go_only_to_processors_of_the_registry(
     world: World, brand: str, good: dict[str, Any], strangers: list[dict[str, Any]]
 ) -> None:
-    """The country of each hand-over is on record; nothing goes to who is not in the registry, or not any more."""
+    """The country of each hand-over is on record. A processor that is not in the registry now gets nothing."""
     told = {"brand": brand, "controller": world.policies[brand].controller.id}
     await world.accept([person(1)], "service", **told)
     await said(world, "paid", brand=brand)

@@ -95,7 +95,7 @@ async def test_service_and_order_mail_promote_nothing(world: World, tmp_path: Pa
 
 @pytest.mark.promise("paltalk06-07", "paltalk02-05")
 async def test_no_mail_has_or_asks_for_a_secret(world: World, tmp_path: Path) -> None:
-    """A welcome mail verifies the account by a link; what would carry or ask for a password does not load."""
+    """A welcome mail verifies the account by a link. A template that carries or asks for a password does not load."""
     for brand in ("paltalk-2006", "paltalk-2002"):
         link = f"https://app.{policies()[brand].domain}/verify/5e1f"
         context = dict(templates().find_template(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
@@ -266,7 +266,7 @@ async def test_tracked_mail_can_be_refused(world: World) -> None:
 
 @pytest.mark.promise("peerstream-01")
 async def test_brand_and_controller_are_named(world: World, tmp_path: Path) -> None:
-    """Each mail names the brand and who answers for it, in both parts; one that does not is not loaded."""
+    """Each mail names the brand and the controller in both parts. A template that does not is not loaded."""
     policy = policies()["peerstream"]
     for name in ("maintenance", "rights-answer"):
         mail = await told_ada(world, "peerstream", name)
@@ -335,7 +335,7 @@ async def test_all_mail_is_aligned(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-29")
 async def test_an_answer_names_the_seals_programme(world: World, tmp_path: Path) -> None:
-    """An answer to a request says in both parts to whom one may turn next; a template that does not is refused."""
+    """An answer to a request names the seal's programme in both parts. A template that does not is refused."""
     mail = await told_ada(world, "paltalk-2006", "rights-answer")
     for part in parts(mail):
         assert "TRUSTe" in part

@@ -219,7 +219,7 @@ async def test_a_former_address_of_the_erased_gets_nothing(world: World, address
 @pytest.mark.promise("paltalk06-06", "paltalk02-01", "paltalk02-08")
 @pytest.mark.parametrize("brand", ["paltalk-2006", "paltalk-2002"])
 async def test_who_closes_the_account_gets_no_service_mail(world: World, brand: str) -> None:
-    """Nothing of what is queued or claimed goes out once an account is closed, while a breach notice still does."""
+    """No queued or claimed mail goes out once an account is closed. A breach notice still does."""
     controller = world.policies[brand].controller.id
     told = {"controller": controller, "brand": brand, "reason": "Maintenance"}
     await world.accept([person(1)], "service", **told)

@@ -360,7 +360,7 @@ async def test_an_opt_out_asks_nobody_who_they_are(world: World) -> None:
 @pytest.mark.promise("peerstream-11")
 @pytest.mark.parametrize("wish", [{"dnt": "1"}, {"sec-gpc": "1"}])
 async def test_do_not_track_stores_nothing_of_one_person(world: World, wish: dict[str, str]) -> None:
-    """A request with DNT or Sec-GPC counts for the mailing only: no nonce, and nobody, whatever they consented to."""
+    """A request with DNT or Sec-GPC counts for the mailing only: no nonce and no person, even with consent."""
     unlinkable = (await crowd(world, "peerstream", "newsletter"))[0]
     track_individually(world)
     individual = (await crowd(world, "interpals", TRACKING))[0]

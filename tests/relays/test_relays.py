@@ -176,7 +176,7 @@ def walks(rows: Sequence[tuple[Manner, str, dict[str, str]]]) -> list[ParameterS
 async def test_a_relay_that_is_set_up_as_it_should_be(
     world: World, manner: Manner, login: str, options: dict[str, str]
 ) -> None:
-    """Everybody gets each mail once; whom the relay does not know gets none."""
+    """Everybody gets each mail once. People whom the relay does not know get none."""
     facing = world.facing(login, **options)
     async with world.serving(manner) as (server, _), facing.running("worker"):
         await world.publish()

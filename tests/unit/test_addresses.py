@@ -29,7 +29,7 @@ HASHER = AddressHasher("a key of the tests")
     ],
 )
 def test_two_spellings_are_one_mailbox_or_two(one: str, other: str, same: bool) -> None:
-    """Case and canonical equivalence make no other mailbox; what only looks alike or folds alike does."""
+    """Case and canonical equivalence make no other mailbox. Texts that only look alike or fold alike do."""
     assert (HASHER.hash_address(one) == HASHER.hash_address(other)) is same
 
 

@@ -110,7 +110,7 @@ def test_a_name_has_no_path(filename: str) -> None:
 
 @pytest.mark.parametrize("filename", ["..", ".", " . "])
 def test_dots_are_no_name(filename: str) -> None:
-    """A folder's name for itself, or for the one above it, is none of a file."""
+    """A folder's name for itself, or for the one above it, is no name of a file."""
     [problem] = refused(filename=filename)
     assert problem.startswith("attachments.0.filename: is blank")
 
@@ -142,7 +142,7 @@ def test_no_ending_hides(name: str, ending: str, behind: str) -> None:
 
 
 def test_a_policy_names_types() -> None:
-    """A word that is no type is refused where it stands; without the key, what is only shown is attached."""
+    """A word that is no type is refused with its place. Without the key, only inert types are attached."""
     text = (ROOT / "policies" / "interpals.toml").read_text("utf-8")
     assert parse_policy(text, "interpals.toml").attachments == INERT
     assert parse_policy('attachments = ["text/html"]\n' + text, "interpals.toml").attachments == ("text/html",)

@@ -1,4 +1,4 @@
-"""The look of a brand's pages: what is taken, and what is refused with words that help."""
+"""The look of a brand's pages: looks that are accepted, and looks that are refused with words that help."""
 
 import re
 from pathlib import Path
@@ -128,7 +128,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 @given(st.integers(0, 0xFFFFFF), st.sampled_from(["light", "dark"]))
 def test_a_colour_that_is_taken_can_be_read(number: int, scheme: str) -> None:
-    """No pair of text and background is below 4.5:1, whatever the colour."""
+    """No pair of text and background is below 4.5:1, for any accepted colour."""
     accent, colours = f"#{number:06x}", SCHEMES[scheme]
     pairs = [(accent, colours.ground), (accent, colours.card), (colours.on_accent, accent)]
     ratios = []

@@ -1,4 +1,4 @@
-"""CSV files that are broken: what stands before the fault is told apart from what stands behind it."""
+"""CSV files that are broken: lines before the fault are told apart from lines behind it."""
 
 from collections.abc import Sequence
 from pathlib import Path

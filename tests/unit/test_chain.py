@@ -118,7 +118,7 @@ def test_entries_are_linked() -> None:
     st.none() | st.binary(min_size=32, max_size=32),
 )
 def test_the_canonical_form_is_the_json_of_the_columns(entry: LedgerEntry, commitment: bytes | None) -> None:
-    """However it is put together, what is authenticated is one JSON array, as ledgers have had it from the start."""
+    """The authenticated text is one JSON array, as in the first ledgers, in each way of building it."""
     columns: list[Any] = list(entry)
     kind, brand, mailing_id, *rest, fields, _, message_id, actor = columns
     moment = (AT - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -32,7 +32,7 @@ def intent(key: Key, at: float, attempt: int = 1, committed: float = 0.01) -> En
 
 
 def outcome(key: Key, at: float, reason: str, attempt: int = 1) -> Entry:
-    """The ledger's word of what came of it."""
+    """The ledger's entry about the result."""
     return Entry(key, at, at + 0.01, "outcome", CATEGORY[key[0]], reason, attempt)
 
 
@@ -178,7 +178,7 @@ def test_kept_promises_are_no_violations() -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_each_broken_promise_is_found(name: str) -> None:
-    """A violation made by hand is named as that, whatever else it breaks."""
+    """A violation made by hand is found and named, even if it breaks more."""
     promise, damage = BROKEN[name]
     assert promise in {violation.promise for violation in check(damage(GOOD))}
 
@@ -191,7 +191,7 @@ def test_mail_that_was_held_up_on_its_way_is_not_late() -> None:
 
 
 def test_a_stop_of_something_else_stops_nothing_here() -> None:
-    """Another brand's or another mailing's pause is none of a mailing's business."""
+    """A pause of another brand or mailing does not stop this mailing."""
     others = [Halt("brand", "paltalk-2006", T - 2, T + 3), Halt("mailing", "m3", T - 2, T + 3)]
     assert check(replace(GOOD, halts=others)) == []
 

@@ -111,7 +111,7 @@ def test_a_server_that_does_not_wait_for_its_disk() -> None:
     ],
 )
 def test_two_clocks(ahead: float, level: FindingLevel, said: str) -> None:
-    """A small difference is none, a large one stops the work."""
+    """A small difference of clocks is no problem. A large one stops the work."""
     found = judge_clock_difference(ahead)
     assert found.level is level
     assert said in found.text

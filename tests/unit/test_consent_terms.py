@@ -109,7 +109,7 @@ def test_of_several_terms_the_strictest_hold(
 
 
 def test_terms_are_rows_of_a_file() -> None:
-    """A file of one's own sets them, wrong values are refused, and no file is laxer for who is not reviewed."""
+    """A file of one's own sets the terms. Wrong values are refused. No file is laxer for unreviewed countries."""
     row = '\n[{}]\nvalue = {}\nsource = "a law, Art. 4"\nchecked = 2026-11-28\nsure = "unsure"\n'
     own = parse_law_by_country({"aq": GOOD + row.format("confirmed", "true") + row.format("renewal", 6)})
     assert (

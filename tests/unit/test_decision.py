@@ -199,9 +199,9 @@ def test_optional_mail_never_goes_to_who_left(
 
 @given(mailings, standings, brands)
 def test_mail_only_goes_to_an_address(mailing: Mailing, standing: Standing, policy: Policy) -> None:
-    """Mail that is sent is due, not expired, promised, and for a grown-up who is there, with an address that lives.
+    """Mail that is sent is due, not expired and promised. Its person is no child, and has a living address.
 
-    The answer to who asked to be erased is for nobody who is there any more.
+    Only the answer to a request for erasure goes to a person who was erased.
     """
     decision = decide(mailing, standing, policy, NOW)
     if isinstance(decision, Send):
@@ -227,7 +227,7 @@ def test_the_strictest_of_three_holds(now: Switches, then: Switches, floor: Swit
 
 @pytest.mark.parametrize("country", [*law().reviewed_countries, "AR", "EU", "XK"])
 def test_no_policy_goes_below_the_floor(country: str) -> None:
-    """A law that asks for an opt-in, or is unknown, holds for a brand that mails by opt-out: who asked is mailed."""
+    """The law that asks for an opt-in, or an unknown law, holds for an opt-out brand. People who asked are mailed."""
     asks = law().switch_floor(country).promo_basis == "opt_in"
     decision = decided("promotional", replace(ADA, country=country))
     assert reason(decision) == ("no_opt_in" if asks else None)
@@ -332,7 +332,7 @@ def test_beyond_the_rate_service_mail_is_sent_and_noticed() -> None:
 
 
 def test_a_cap_counts_what_the_mail_is_to_the_person() -> None:
-    """Service mail to who pays nothing counts as the update that it is, and is counted before it is decided."""
+    """Service mail to a non-payer counts as an update, and is counted before the decision."""
     capped = {"service": CategoryTerms(), "updates": CategoryTerms(cap=FrequencyCap(mails=1, days=7))}
     policy = revised(POLICY, terms=capped)
     unpaid = replace(ADA, sent=(("updates", 1),))
@@ -367,7 +367,7 @@ def test_an_address_known_dead() -> None:
 
 
 def test_times() -> None:
-    """An event holds until it is due, and is over at its end, to the microsecond; what is final comes first."""
+    """An event waits until it is due, and is over at its end, to the microsecond. Final reasons come first."""
     soon, late = NOW + timedelta(microseconds=1), NOW - timedelta(microseconds=1)
     assert decided("service", send_at=soon) == Hold(soon, "not_yet_due", "not-yet", "2024")
     assert isinstance(decided("service", send_at=NOW), Send)

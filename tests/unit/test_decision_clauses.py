@@ -61,7 +61,7 @@ UNWANTED = replace(
     own_cap=OwnCap.WEEKLY,
     sent=tuple((name, 9) for name in (EVERYTHING_OPTIONAL, WITHIN_OWN_CAP, *CATEGORIES)),
 )
-"""Somebody to whom nearly every rule has something to say."""
+"""A person about whom nearly every rule decides."""
 STERN = revised(
     POLICY,
     revised(POLICY, version="2020", purposes=()),
@@ -79,7 +79,7 @@ def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **va
 @pytest.mark.parametrize("rule", ONLY)
 @pytest.mark.parametrize("source", [None, INVITED, "contest"])
 def test_a_rule_stops_only_its_categories(rule: str, source: str | None) -> None:
-    """A rule is asked of its categories only, and says nothing of others to who asks it directly."""
+    """A rule is asked only about its categories. Asked directly about another one, it says nothing."""
     standing = replace(UNWANTED, source=source)
     for name in CATEGORIES:
         given = facts(name, replace(standing, products=frozenset({"*"})), STERN, inviter=None, partner=None)
@@ -108,7 +108,7 @@ UNPAID = revised(
     terms={"service": CategoryTerms()},
     switches=POLICY.switches.model_copy(update={"service_scope": "paid"}),
 )
-"""Service mail is an update to who pays nothing, and of updates the policy says nothing."""
+"""A policy without terms for updates. Service mail is an update for non-payers."""
 
 HAD_ONE = ((WITHIN_OWN_CAP, 1),)
 

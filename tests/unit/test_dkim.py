@@ -67,7 +67,7 @@ def test_a_change_breaks_both(before: bytes, after: bytes) -> None:
 
 
 def test_every_signed_name_is_tried() -> None:
-    """The table of what somebody may add has all names that are signed."""
+    """The table of fields that somebody may add has all signed names."""
     assert {name.lower().encode() for name in COVERED} == set(SIGNED)
 
 

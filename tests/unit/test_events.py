@@ -268,7 +268,7 @@ def test_every_problem_is_told_at_once() -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: ".".join(str(part) for part in path))
 @pytest.mark.parametrize("char", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\ud800"])
 def test_no_text_has_a_control_character(path: tuple[Any, ...], char: str) -> None:
-    """No field takes a line break, a control character or half a surrogate pair, at whichever end."""
+    """No field takes a line break, a control character or half a surrogate pair, at either end."""
     for text in (f"ab{char}c", f"abc{char}", f"{char}abc"):
         [problem] = problems(put(path, text))
         assert problem.startswith(".".join(str(part) for part in path) + ": ")

@@ -1,4 +1,4 @@
-"""Form letters: what is filled in once many times reads as if it had been rendered for each."""
+"""Form letters: a text that is filled in many times reads as if it had been rendered for each person."""
 
 import email.policy
 from dataclasses import replace
@@ -182,7 +182,7 @@ def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> Non
 
 @given(st.binary(max_size=400).filter(lambda data: b"\r" not in data and b"\n" not in data))
 def test_quoted_printable_reads_back(data: bytes) -> None:
-    """Each encoding decodes to what was encoded, in lines of at most 76 octets, with no white space at their ends."""
+    """Each encoding decodes to the original, in lines of at most 76 octets, with no white space at their ends."""
     for encoded in (quoted_printable(data), quoted_piece(data)):
         assert decodestring(encoded) == data
         assert all(len(line) <= 76 and not line.endswith((b" ", b"\t")) for line in encoded.split(b"\r\n"))

@@ -47,7 +47,7 @@ def test_a_topic_is_mail_of_its_category() -> None:
     ],
 )
 def test_who_gets_nothing_optional(values: dict[str, Any]) -> None:
-    """All left, objected, closed, dead, a child: whatever they had consented to."""
+    """A person who left or objected, a closed account, a dead address and a child get nothing, even with consents."""
     asked = frozenset({"newsletter", "promotional", "newsletter/chess"})
     assert gets(consents=asked, **values) == frozenset()
 

@@ -1,4 +1,4 @@
-"""Names of who says something: each has one form, and names of different kinds are never the same."""
+"""Names of publishers and people: each has one form, and names of different kinds are never the same."""
 
 import pytest
 from hypothesis import given

@@ -62,7 +62,7 @@ async def test_addresses_and_languages_are_those_of_events() -> None:
 
 
 async def test_a_full_line_is_taken() -> None:
-    """Every column of a line is read, whatever spaces stand around it."""
+    """Every column of a line is read, with any spaces around its value."""
     done = Import()
     header = "ref, email,name,locale,country,source,collected_at,policy_version,opted_out,deactivated,audiences\n"
     line = (
@@ -83,7 +83,7 @@ PROOF = 'page,form 2025-01,2025-01-01T12:05:00Z,"Yes, write to me."'
 
 
 async def test_a_line_brings_consents_with_their_proof() -> None:
-    """One line's proof stands for each scope that it names; who asked is known, where the data were another's."""
+    """One line's proof stands for each scope that it names. The controller that asked is known, if it was another."""
     done = Import()
     line = f"u1,ada@people.example,sign-up,,,newsletter; promotional ;tracking,{PROOF},yes\n"
     assert await done.run(CONSENTED + line, "Acme Ltd") == ImportCounts(0, 1), "Acme's lines name its policy's version"
@@ -280,7 +280,7 @@ async def test_a_write_that_fails_ends_the_import() -> None:
 
 
 async def test_a_short_line_is_taken_by_what_it_has() -> None:
-    """Columns that a line does not reach are empty, and empty lines are none."""
+    """Columns that a line does not reach are empty. Empty lines are skipped."""
     done = Import()
     assert await done.run("ref,email,name\n\nu1,ada@people.example\n\nu2\n") == ImportCounts(1, 1)
     assert done.rows[0].person.name is None

@@ -1,4 +1,4 @@
-"""A new brand by `mailer init`: what it makes is whole, checked and tried, as somebody without Python would do it."""
+"""A new brand by `mailer init`: its files are whole, checked and tried, as a user without Python would do it."""
 
 import re
 import shlex

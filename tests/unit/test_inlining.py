@@ -41,7 +41,7 @@ def test_what_cannot_be_inlined_is_refused(source: str, said: str) -> None:
 
 @given(st.lists(st.sampled_from(["<b>&", "plain", "ünï"]), max_size=4), st.booleans())
 def test_loops_and_branches_inline_alike(items: list[str], shown: bool) -> None:
-    """However often a loop runs and whichever branch is taken, inlining before or after rendering is the same."""
+    """Inlining before or after rendering gives the same, for any number of loops and any branch."""
     page = (
         "<!doctype html><html><head><title>{{ shown }}</title>"
         "<style>td { color: red } .a td { margin: 0 }</style></head>"

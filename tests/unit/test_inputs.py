@@ -1,4 +1,4 @@
-"""The types of what comes from outside, at their borders."""
+"""The types of all input from outside, at their borders."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -180,7 +180,7 @@ def test_words_have_lines() -> None:
 
 @pytest.mark.parametrize("char", ["x", "\u00fc", "\u304a", "\U0001f600"])
 def test_an_id_is_measured_in_octets(char: str) -> None:
-    """255 octets in UTF-8 are taken, one more is not, whatever the characters."""
+    """An id of 255 octets in UTF-8 is accepted, of any characters. One more is not."""
     reader, size = TypeAdapter(Id), len(char.encode())
     longest = char * (MAX_ID // size) + "x" * (MAX_ID % size)
     assert len(reader.validate_python(longest).encode()) == MAX_ID

@@ -1,4 +1,4 @@
-"""The law as data: what each row does to somebody who lives there, files that are refused, and the command."""
+"""The law as data: the effect of each row on a person who lives there, files that are refused, and the command."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -266,7 +266,7 @@ def test_a_line_tells_each_reader_that_it_is_advertising() -> None:
     ],
 )
 def test_the_command_shows_the_law(arguments: tuple[str, ...], status: int, said: str) -> None:
-    """The list, one country and the page say what there is, with its source; what is no country is bad input."""
+    """The list, one country and the page show the law with its source. A word that is no country is bad input."""
     result = CliRunner().invoke(app, ["policy", "jurisdictions", *arguments])
     assert result.exit_code == status
     assert said in result.output

@@ -147,5 +147,5 @@ def test_the_direction_is_that_of_the_script(code: str, rightwards: bool) -> Non
 
 @pytest.mark.parametrize("accepted", ["DE-at", "de_AT", "de-Latn-AT;q=0.9, it"])
 def test_pages_take_a_tag_in_any_form(accepted: str) -> None:
-    """The language of a page is found by the first subtag, whatever stands after it."""
+    """The language of a page is found by the first subtag alone."""
     assert choose_language(accepted).code == "de"

@@ -30,7 +30,7 @@ from mailer.web.broken_links import brand_in_broken_link
     ],
 )
 def test_the_network_of_a_client(host: str | None, network: str | None) -> None:
-    """A /24 or a /48; what is of our own network is a proxy, behind which everybody is."""
+    """The network is a /24 or a /48. An address of our own network is a proxy's, and stands for everybody."""
     assert network_of_client(host) == network
 
 

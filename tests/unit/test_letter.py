@@ -70,7 +70,7 @@ def test_utf8_is_declared() -> None:
 @pytest.mark.parametrize("field", ["Reply-To: hilfé@example.org", "To: zoë@example.org", "X: a\r\n é"])
 @pytest.mark.parametrize("above", ["", "Subject: x\r\n"])
 def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
-    """UTF-8 in a header asks for SMTPUTF8 (RFC 6531 3.4), whatever the recipient's address; in a body it does not."""
+    """UTF-8 in a header asks for SMTPUTF8 (RFC 6531 3.4), for any recipient's address. In a body it does not."""
     content = f"{above}{field}\r\n\r\nhi\r\n".encode()
     assert letter(content).mail.endswith(b" BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e7")
     assert b"SMTPUTF8" not in letter("Subject: x\r\n\r\nhilfé\r\n".encode()).mail

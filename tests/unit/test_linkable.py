@@ -131,7 +131,7 @@ WORDS = st.text(string.ascii_letters + string.digits + " ,;!?'\"()\n", max_size=
 
 @pytest.mark.parametrize("text", LINKS, ids=ascii)
 def test_what_a_mail_program_makes_a_link_of(text: str) -> None:
-    """Addresses, domains, mailboxes and shares are found in whatever spelling, and among other words."""
+    """Addresses, domains, mailboxes and shares are found in any spelling, and among other words."""
     assert has_autolink(text)
     assert has_autolink(f"Dear Sam, look: {text} and so on")
 
@@ -255,7 +255,7 @@ def test_a_persons_own_values_are_looked_at() -> None:
 
 
 def test_links_that_a_template_makes_are_taken() -> None:
-    """A value of which the template makes a link is an address; what it does not use shows nothing."""
+    """A value that the template makes a link of is an address. A value that the template does not use shows nothing."""
     assert refusals("welcome", {"verify_url": "https://paltalk.example/verify/1", "unused": "evil.com"}) == []
     assert refusals("breach-notice", {"contact": "dpo@paltalk.example"}) == []
 

@@ -143,7 +143,7 @@ def test_who_is_named_beside_the_body_is_found() -> None:
     ids=["before an @", "signs before an @", "percent", "no word", "words", "Punycode", "marks"],
 )
 def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
-    """All is looked at with the little that can belong to it, or the time would grow with the square of the size.
+    """Each part is read with only the text that can belong to it. Else the time would grow with the square of the size.
 
     Whoever may publish could hold a process for hours, with one letter that cannot be delivered.
     """
@@ -160,7 +160,7 @@ def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
     ],
 )
 def test_encoded_words_are_read(text: str) -> None:
-    """One after the other, whatever stands beside them."""
+    """Encoded words are read one after the other, with any text beside them."""
     assert is_named(json.dumps({"x": text}).encode())
 
 

@@ -48,7 +48,7 @@ def test_no_limit_touches_mandatory_mail(
 
 @given(paused_until=MOMENTS, send_at=MOMENTS)
 def test_a_pause_stops_what_is_due_within_it(paused_until: datetime | None, send_at: datetime | None) -> None:
-    """Optional mail that is due before the end is suppressed at once; what is due later is only held until then."""
+    """Optional mail that is due before the end is suppressed at once. Mail due later is only held until then."""
     decision = decide(mailing_of("newsletter", send_at=send_at), replace(ADA, paused_until=paused_until), POLICY, NOW)
     due = NOW if send_at is None else max(NOW, send_at)
     assert (decision.rule == "own-pause") is (paused_until is not None and due < paused_until)
@@ -83,7 +83,7 @@ def test_a_brand_without_optional_mail_has_none() -> None:
     ],
 )
 def test_only_the_buttons_of_the_page_limit(form: dict[str, list[str]], limit: object) -> None:
-    """Any other value is none; several buttons at once are the first of a pause."""
+    """Any other value is no limit. Several buttons at once are the first of a pause."""
     assert own_limit_in_form(form) == limit
 
 

@@ -76,7 +76,7 @@ def test_it_stays_between_the_floor_and_what_is_trusted(rate: float, later: list
 
 @given(st.floats(2, 10_000), st.floats(2, 10_000))
 def test_what_was_slowed_while_little_was_sent_is_soon_over(idle: float, bulk: float) -> None:
-    """Three minutes end it; throttled again after it has come back, what is observed by then is halved."""
+    """Three minutes end a slow-down. If the pace came back and is throttled again, the rate observed then is halved."""
     pace = slower_pace(None, idle, "a", NOW)
     assert recovered_pace_or_none(pace, NOW + timedelta(minutes=3)) is None
     again = slower_pace(pace, bulk, "a", NOW + timedelta(minutes=2))
@@ -130,7 +130,7 @@ def test_one_taken_more_never_slows_down(answers: list[list[Outcome]]) -> None:
 
 @given(st.lists(RATES, min_size=1, max_size=5))
 def test_workers_add_up_once(rates: list[float]) -> None:
-    """Workers that are throttled together slow down from the sum of what they observed, each counted once."""
+    """Workers that are throttled together slow down from the sum of their rates, each counted once."""
     pace = slower_pace(None, rates[0], "0", NOW)
     for _ in range(2):
         for number, rate in enumerate(rates):

@@ -82,7 +82,7 @@ def imported(modules: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("code", [EXPORTED, PUBLISHING], ids=["imports", "publishes"])
 def test_an_application_loads_no_server(code: str) -> None:
-    """No web server, template engine, database driver, terminal or metrics is loaded by what applications use."""
+    """The functions that applications use load no web server, template engine, database driver, terminal or metrics."""
     assert not {name.partition(".")[0] for name in loaded(code)} & HEAVY
 
 

@@ -67,7 +67,7 @@ def test_an_outages_words_hold_no_values() -> None:
 
 @pytest.mark.parametrize("error", REFUSED, ids=str)
 def test_a_poolers_refusal_is_told_by_its_words(error: Exception) -> None:
-    """PgBouncer gives the class of a lost connection to what waiting does not mend."""
+    """PgBouncer reports some permanent refusals with the class of a lost connection. Their words tell them apart."""
     assert type(outage_meant_by_error(error)) is DatabaseAccessRefused
 
 

@@ -151,7 +151,7 @@ class Fake:
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     async def connect_or_return_failure(self, patience: float) -> SmtpConnection | NoConnectionResult:
-        """A connection, or why there is none."""
+        """A connection, or the reason why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)
         return DOWN if self.down else cast(SmtpConnection, Line(self))

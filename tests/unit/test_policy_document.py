@@ -181,7 +181,7 @@ def test_a_policy_is_never_weaker_than_the_floor(country: str, switch: str) -> N
 
 
 def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
-    """The others stand beside it, and the strictest of both holds for who was collected under another one."""
+    """The other versions stay beside it. The strictest of both holds for people collected under another one."""
     files = {
         "a.toml": version("2024", "2024-01-01", tracking="off"),
         "b.toml": version("2025", "2025-01-01", promo_basis="opt_in"),

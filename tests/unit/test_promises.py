@@ -147,7 +147,7 @@ def test_only_a_whole_run_counts() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"when": 1, "commit": 1, "whole": 1, "tests": [1]}'])
 def test_what_is_no_record_is_refused(text: str) -> None:
-    """A file that is none says what writes one."""
+    """The error for a file that is no record names the command that writes one."""
     with pytest.raises(ValueError, match=r"mailer\.testing\.proofs"):
         parse_proof_record(text)
 

@@ -1,4 +1,4 @@
-"""The one check of all doors: what is granted may be done, at its brands, and nothing else."""
+"""The one check of all doors: granted actions are allowed, at their brands, and nothing else."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

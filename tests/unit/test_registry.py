@@ -49,7 +49,7 @@ def test_a_rule_that_is_taken_away_says_nothing() -> None:
 
 
 async def test_what_waits_can_be_taken_away_too() -> None:
-    """A rule that has to be awaited stays one; what it leaves may depend on what it is given."""
+    """A rule that has to be awaited stays one. Its result without the rule may depend on its arguments."""
     disable_rule_before_import("a-rule")
 
     @rule("a-rule", "a law", idle=lambda text: text)

@@ -1,4 +1,4 @@
-"""The states of relays: what begins one, what ends it, and what is said of it."""
+"""The states of relays: their beginnings, their ends, and their words."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -47,7 +47,7 @@ def test_each_trouble_is_a_state_with_words_and_a_remedy(trouble: ConnectionTrou
 
 
 def test_a_state_has_a_beginning_and_a_count() -> None:
-    """The same trouble again keeps its beginning; another one begins anew; what works ends it and keeps the words."""
+    """The same trouble again keeps its beginning. Another one begins anew. A success ends it and keeps the words."""
     first = condition_after_window(NEW, [unsent(ConnectionTrouble.UNREACHABLE)], NOW)
     again = condition_after_window(first, [unsent(ConnectionTrouble.LOST)], NOW + timedelta(minutes=1))
     assert (again.state, again.since, again.times) == (DOWN, NOW, 2)

@@ -198,7 +198,7 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
 async def test_a_folder_of_another_user_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, production_log: Callable[[], str], call: str
 ) -> None:
-    """One line says which setting names it, and which right is missing; what may have been lost is not passed over."""
+    """One line names the setting and the right that is missing. Changes that may have been lost are not passed over."""
 
     def denied(path: object, *_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))

@@ -179,7 +179,7 @@ def test_service_mail_is_an_update_to_some() -> None:
 
 
 def test_a_topic_is_a_list_of_its_own() -> None:
-    """Mailings that share all but their topic share no list; what has none is the category's."""
+    """Mailings that differ only in their topic share no list. Mail without a topic is on the category's list."""
     renderers, context = (
         MailingRendererCache(policies(), templates(), LINKS, None),
         _example("interpals", "maintenance"),

@@ -75,7 +75,7 @@ def test_an_empty_value_of_one_person(tmp_path: Path, value: object) -> None:
 @pytest.mark.parametrize("value", [3, 3.5, True], ids=["int", "float", "bool"])
 @pytest.mark.parametrize("first", ["text", "number"])
 def test_a_number_where_another_has_a_text(tmp_path: Path, value: object, first: str) -> None:
-    """One person's value is a text and another's is none: each reads their own, whoever comes first."""
+    """One person's value is a text and another's a number. Each reads their own, in either order."""
     templates = library(tmp_path, FILES)
     renderer = set_up(presses_of(templates), templates)
     values = ["a text", value] if first == "text" else [value, "a text"]

@@ -161,7 +161,7 @@ def test_samples(result: OutcomeKind, code: int, text: str, status: str | None) 
 
 @pytest.mark.parametrize(("code", "text", "status"), SET_UP)
 def test_a_broken_set_up_says_what_to_check(code: int, text: str, status: str) -> None:
-    """Each of these replies tells operators what to look at, whatever it answers."""
+    """Each of these replies tells operators what to check, at any stage."""
     assert operator_checks_for_reply(status or None, text)
     assert {outcome_of_reply(stage, code, text).result for stage in TRANSACTION} == {OutcomeKind.SET_UP}
 

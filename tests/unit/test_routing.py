@@ -93,7 +93,7 @@ def test_a_reserve_takes_over_when_no_other_can() -> None:
 
 
 def test_each_serves_its_own_purposes() -> None:
-    """A processor with purposes gets those only; what none serves is held, with the rule that says so."""
+    """A processor with purposes gets only those. Mail that none serves is held, with the rule that says so."""
     scene = Scene([FakeProcessor(name="a", purposes=frozenset({"newsletter"})), FakeProcessor(name="b")])
     assert scene.choose(purpose="notice") == "b"
     assert scene.shares() == {"a": 30, "b": 30}
@@ -354,7 +354,7 @@ async def test_mail_waits_in_line_where_all_that_work_are_slow() -> None:
 
 @pytest.mark.usefixtures("quick")
 async def test_who_waits_for_a_slow_processor_is_told_while_others_can_take_mail() -> None:
-    """Alone, it is waited for; once another one can take mail, whoever waits is told at the next look."""
+    """A slow processor alone is waited for. Once another one can take mail, the next look tells the waiting window."""
     scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
     scene.halts["b"] = "paused"
     carried = Carried(scene)

@@ -122,7 +122,7 @@ def test_lists_are_json_or_have_commas(monkeypatch: pytest.MonkeyPatch, text: st
 
 
 def test_the_environment_goes_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `.env` is read where the process runs; what is not a setting of ours is let be."""
+    """A `.env` is read in the working folder of the process. Variables that are not our settings are ignored."""
     (tmp_path / ".env").write_text("MAILER_PORT=1\nMAILER_HOST=0.0.0.0\nOTHER=x\n")
     settings = given(monkeypatch, PORT="2")
     assert (settings.port, settings.host) == (2, "0.0.0.0")  # noqa: S104 - it is only read here

@@ -70,7 +70,7 @@ def test_company_and_address_keep_their_direction(template: Template, locale: st
 
 
 def test_a_brands_own_pages_survive(tmp_path: Path) -> None:
-    """Authors write `<bdi>`; what is sent has the form that is kept, also where a form is shared by many readers."""
+    """Authors write `<bdi>`. The sent mail has the surviving form, even if many readers share a form letter."""
     files = within(FILES, "news/body.html.j2", "<p>{{ headline }}</p>", "<p><bdi>{{ headline }}</bdi></p>")
     template = library(tmp_path, files).find_template("paltalk-2006", "news")
     assert template

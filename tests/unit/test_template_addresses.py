@@ -1,4 +1,4 @@
-"""Values in addresses: what is fetched is the same for everyone, and an address leads to a page or a mailbox."""
+"""Values in addresses: fetched files are the same for everyone, and an address leads to a page or a mailbox."""
 
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ LINKING = (
 @pytest.mark.parametrize("html", LINKING)
 @pytest.mark.parametrize("whose", ["event", "person"])
 def test_a_value_that_begins_an_address_is_one(tmp_path: Path, html: str, whose: str) -> None:
-    """A scheme that runs something, a share of Windows or a host that is not clear is no address, whoever gives it."""
+    """A scheme that runs something, a share of Windows or an unclear host is no address, from any source."""
     templates = library(tmp_path, showing(html, url='"https://x.example/"'))
     for url in (*BAD_ADDRESSES, "https://x.example/"):
         said = refusal(templates, {"url": url}) if whose == "event" else refusal(templates, {}, url=url)
@@ -193,7 +193,7 @@ def test_an_image_of_a_value_is_of_the_web_or_of_the_mail(tmp_path: Path, src: s
 
 
 def test_what_is_computed_is_looked_at_for_each_person(tmp_path: Path) -> None:
-    """An address that a template computes is looked at when it is rendered, for whoever it is."""
+    """An address that a template computes is checked when it is rendered, for each person."""
     template: Template = next(
         iter(library(tmp_path, showing('<a href="{{ url | lower }}">x</a>', url='"https://x.example"')))
     )

@@ -175,7 +175,7 @@ def test_a_mail_may_speak_of_secrets(tmp_path: Path, text: str, why: str) -> Non
 
 
 def test_a_profile_may_be_shown(tmp_path: Path) -> None:
-    """A guarded profile is words for who has one, and nothing for who refused it."""
+    """A guarded profile is words for a person who has one, and nothing for a person who refused it."""
     template = only(tmp_path, PERSONAL)
     with_one = template.render("en", {**SAMPLE, "headline": "x", "profile": {"city": "Porto"}})
     assert "Near Porto" in with_one.html

@@ -90,7 +90,7 @@ ARGUMENTS: dict[str, str] = {
 @pytest.mark.parametrize("name", sorted(FILTERS - {"when", "tracked"}))
 @given(value=st.sampled_from([TAG, [TAG], {"x": TAG}, [{"x": TAG}], [[TAG]], f"a{TAG}%s", "&lt;img src=x&gt;"]))
 def test_no_filter_that_may_stand_unescapes(name: str, value: Any) -> None:
-    """A filter of the list takes any value and writes no tag, whatever else it writes or refuses."""
+    """A filter of the list takes any value and writes no tag, for all that it writes or refuses."""
     use = f"headline | {name}{ARGUMENTS.get(name, '')}"
     written = ""
     with suppress(Exception):  # a filter may refuse a value, in whichever way

@@ -83,7 +83,7 @@ def test_promotion_is_recognised(locale: str, said: str) -> None:
 
 @pytest.mark.parametrize(("locale", "said"), PLAIN)
 def test_plain_words_are_not(locale: str, said: str) -> None:
-    """Words that tell of an account, an order or a law are none."""
+    """Words about an account, an order or a law do not count as promotion."""
     assert not list(promotional_words(said, locale))
 
 
@@ -103,7 +103,7 @@ def test_plain_words_are_not(locale: str, said: str) -> None:
     ],
 )
 def test_a_mandatory_template_promotes_nothing(tmp_path: Path, html: str) -> None:
-    """However it is put together, and in whichever branch, a word that promotes is refused in mandatory mail only."""
+    """A word of promotion is refused in mandatory mail only, in any spelling and any branch."""
     optional = {**FILES, MANIFEST: FILES[MANIFEST] + "amount = 5\n"}
     assert len(library(tmp_path / "good", within(optional, PAGE, "<p>{{ headline }}</p>", html))) == 1
     mandatory = {**MANDATORY, MANIFEST: MANDATORY[MANIFEST] + "amount = 5\n"}

@@ -32,7 +32,7 @@ async def test_what_is_published_is_recorded() -> None:
 
 
 async def test_the_one_event() -> None:
-    """`only` gives it, and fails where there is none or another one."""
+    """The method `only` returns the event, and fails if there is none or another one."""
     with mailer.testing.recorded() as published:
         with pytest.raises(AssertionError, match="0 events were published, not one"):
             published.only()

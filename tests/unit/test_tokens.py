@@ -46,7 +46,7 @@ async def test_a_command_is_run_again_only_if_its_token_is_refused(tmp_path: Pat
     ],
 )
 async def test_a_command_that_gives_none(tmp_path: Path, text: str, reason: str) -> None:
-    """The error says what it did, and nothing of what it printed."""
+    """The error says what the command did, and nothing of its output."""
     with pytest.raises(TokenUnavailable, match=reason) as caught:
         await FileOrCommandTokenProvider(TokenFileOrCommand(command=script(tmp_path, text))).get_token()
     assert "secret" not in str(caught.value)

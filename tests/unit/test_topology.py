@@ -88,7 +88,7 @@ def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
     ],
 )
 def test_an_event_goes_where_its_brand_and_category_lead(key: str, queue: str) -> None:
-    """One queue each; what no policy names is a dead letter."""
+    """An event goes to one queue. An event that no policy names is a dead letter."""
     assert TWO_BRANDS.queues_for_message(EVENTS, key) == (queue,)
 
 

@@ -216,7 +216,7 @@ def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_trial_knows_that_the_law_asks_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipeline that forgets where people live sends offers to Germany, and to who lives nobody knows where."""
+    """A pipeline that ignores countries sends offers to Germany, and to people whose country is unknown."""
     monkeypatch.setattr(Policy, "switches_for", lambda policy, *_: policy.switches)
     line = trial_of(policies()["interpals"], NOTHING, ["promo-basis"])["promo-basis"]
     assert line.result == FAILS

@@ -89,7 +89,7 @@ def test_a_host_ends_for_all_programs_at_the_same_place(odd: str) -> None:
 
 @pytest.mark.parametrize("odd", ["\u0430", "\u00e0", "a\u0300", "%61", "\u0251"])
 def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
-    """A letter of another script, with an accent or as a code is none of the brand's domain."""
+    """A letter of another script, with an accent or as a code is no part of the brand's domain."""
     assert type_fault(parse_value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
 
 
@@ -101,7 +101,7 @@ def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
     ],
 )
 def test_a_url_that_reads_otherwise_than_it_leads_is_none(url: str) -> None:
-    """A user, a port that is none, codes in the host and what turns or hides characters make no URL."""
+    """A user, a port that does not exist, codes in the host and characters that turn or hide text make no URL."""
     assert type_fault(parse_value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
 
 
@@ -168,7 +168,7 @@ def test_a_mandatory_template_declares_each_value(tmp_path: Path) -> None:
     ],
 )
 def test_a_declaration_is_checked(tmp_path: Path, old: str, new: str, said: str) -> None:
-    """A type that is none, that nothing uses, or that the example does not have is a fault of the template."""
+    """A bad type, an unused type, and a type that the example lacks are faults of the template."""
     assert said in faults(tmp_path, within(MANDATORY, MANIFEST, old, new))
 
 
@@ -240,7 +240,7 @@ STORIES = {
     ("category", "purpose"), [("service", "service_notice"), ("account", "service_notice"), ("rights", "rights")]
 )
 def test_a_letter_is_no_notice(tmp_path: Path, types: str, said: str, category: str, purpose: str) -> None:
-    """The values of an editorial letter are refused in mail that nobody can leave, whatever it is called."""
+    """The values of an editorial letter are refused in mail that nobody can leave, under any name."""
     files = within(MANDATORY, MANIFEST, "[example]", f"{types}\n[example]")
     files = within(files, BODY, "{{ headline }}", "{{ items }} {{ headline }}")
     files = within(files, MANIFEST, '"service"', f'"{category}"')

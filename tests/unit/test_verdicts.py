@@ -126,7 +126,7 @@ def test_a_processor_that_may_not_have_it() -> None:
 
 
 def test_an_invitation_says_so() -> None:
-    """The intent of an invitation uses its address up; one whose inviter was stopped since the claim is none."""
+    """The intent of an invitation uses its address up. It has no intent if its inviter was stopped since the claim."""
     renderer = renderer_of("invitation", inviter="grace")
     assert plan(row_of(renderer), renderer, RELAY, NOW).change.move.invites
     stopped = plan(row_of(renderer, inviter_paused=True), renderer, RELAY, NOW).change.move

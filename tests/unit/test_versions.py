@@ -1,4 +1,4 @@
-"""The versions of a policy that bind somebody, by what was said of them."""
+"""The versions of a policy that bind a person, by the recorded versions and consents."""
 
 from datetime import UTC, date, datetime
 

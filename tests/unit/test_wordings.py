@@ -126,7 +126,7 @@ def test_what_was_shown_and_done_is_a_consent(values: dict[str, Any]) -> None:
     ],
 )
 def test_what_nobody_did_is_no_consent(values: dict[str, Any], reason: str) -> None:
-    """An act that is none, no version, a time at which nobody can have said it, or a proof of nothing is refused."""
+    """An unknown act, no version, an impossible time, or a proof of nothing is refused."""
     assert reason in reason_of(**values)
 
 
