@@ -47,6 +47,8 @@ class ChainWriter:
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
+        self.beside: LedgerEntry | None = None
+        self.network = ""
         self.n = 0
         self.changes: list[JournaledStandingChange] | None = None
         self._head = GENESIS
@@ -74,6 +76,7 @@ class LedgerWriters:
     Attributes:
         epoch: the number of times that the database was found to have lost committed entries.
         actor: the identity for entries that name none.
+        network: the masked network from where the actor acts; it is added to the text of each entry.
     """
 
     def __init__(self, key: str, notes: CommitNotes | None = None) -> None:
@@ -82,6 +85,8 @@ class LedgerWriters:
         self._free: list[ChainWriter] = []
         self.epoch = 0
         self.actor: str | None = None
+        self._beside: LedgerEntry | None = None
+        self.network = ""
         self._event: tuple[str, str, str, bytes] | None = None
 
     def abandon_chains_for_new_ones(self) -> None:
@@ -98,11 +103,17 @@ class LedgerWriters:
         limited._event = brand, event_id, kept_id, content
         return limited
 
-    def writers_with_actor(self, actor: str) -> "LedgerWriters":
-        """Returns a copy whose entries name an actor."""
+    def writers_with_actor(self, actor: str, network: str = "") -> "LedgerWriters":
+        """Returns a copy whose entries name an actor, and the masked network from where, if there is one."""
         named = copy(self)  # it shares the free writers
-        named.actor = actor
+        named.actor, named.network = actor, network
         return named
+
+    def writers_with_entry_beside(self, entry: LedgerEntry) -> "LedgerWriters":
+        """Returns a copy that appends one entry more to those of each change, in its transaction."""
+        noting = copy(self)  # it shares the free writers
+        noting._beside = entry
+        return noting
 
     @asynccontextmanager
     async def borrow_writer(self) -> AsyncIterator[ChainWriter]:
@@ -115,6 +126,7 @@ class LedgerWriters:
             free.pop()
         writer = free.pop() if free else ChainWriter(self._key)
         writer.event, writer.actor = self._event, self.actor
+        writer.beside, writer.network = self._beside, self.network
         writer.changes = None if self._notes is None else []
         before = writer.n
         yield writer
@@ -157,6 +169,12 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
         await _store_account_event_once(connection, *writer.event)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
+    if entries and writer.beside is not None:
+        entries = [*entries, writer.beside]
+    if writer.network:
+        entries = [
+            entry._replace(reply="; ".join(filter(None, (entry.reply, f"from {writer.network}")))) for entry in entries
+        ]
     links = writer.link_entries(entries)
     if entries:
         await connection.execute(_APPEND, *entry_parameters(links))

@@ -20,8 +20,10 @@ from mailer.web import (
     consent_api,
     health,
     leave_by_address,
+    people_api,
     preferences,
     report_api,
+    suppressions_api,
     tracking,
     unsubscribe,
     why_this_mail_page,
@@ -100,6 +102,8 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
         report_api.router,
         consent_api.router,
         account_api.router,
+        people_api.router,
+        suppressions_api.router,
         *(page.router for page in _PAGES),
     ):
         app.include_router(router)

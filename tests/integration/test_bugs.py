@@ -13,13 +13,13 @@ import structlog
 from mailer.metrics_and_logger import WORKER as METRICS
 from mailer.pipeline import consumers, unsettled_message_retries
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.transitions import BUG
 from mailer.pipeline.unsettled_message_retries import UnsettledMessageRetries
 from mailer.policy.category import Lane
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
 from tests.doubles import FakeProcessor, FakeReceived
@@ -71,16 +71,20 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deliveries that a bug held are tried again after `release_held_of_mailing_by_reason`."""
+    """Deliveries that a bug held are tried again after `release_deliveries_held_by_bug`."""
     with monkeypatch.context() as patch:
         patch.setattr(MailingRenderer, "render_message", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
         await world.handover().hand_over_batches(accepted.batches)
-    assert await world.upkeep.release_held_of_mailing_by_reason(accepted.mailing_id, BUG) == 2
+    assert (
+        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_held_by_bug(accepted.mailing_id) == 2
+    )
     await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-    assert await world.upkeep.release_held_of_mailing_by_reason(accepted.mailing_id, BUG) == 0
+    assert (
+        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_held_by_bug(accepted.mailing_id) == 0
+    )
 
 
 async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(

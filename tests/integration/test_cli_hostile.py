@@ -28,6 +28,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "recipients list": ("--brand", BRAND),
     "recipients find": (REF,),
     "recipients show": (REF, "--brand", BRAND),
+    "recipients history": (REF, "--brand", BRAND),
     "recipients export": (REF, "--brand", BRAND),
     "consents list": ABOUT,
     "consents export": ("--brand", BRAND),
@@ -47,6 +48,8 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "notices show": ("1",),
     "notices export": (),
     "rate list": (),
+    "halts": (),
+    "flow": (),
     "ledger export": (),
     "policy explain": ("--recipient", REF, "--mailing", EVENT),
 }
@@ -65,7 +68,8 @@ OWN = {
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
     "staff add", "staff disable", "staff enable", "staff reset", "staff list", "staff sessions",
-    "schema queues", "schema api", "publishers add", "publishers list", "publishers show", "publishers revoke",
+    "schema queues", "schema api", "ledger seals", "policy diff",
+    "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
 }  # fmt: skip
 """Commands that print our own words, counts and what was typed. Some of them may not be there any more, or yet."""
 

@@ -38,8 +38,8 @@ from mailer.ports.open_and_click_counts import (
 from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
+from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
-from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
@@ -47,6 +47,7 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from mailer.web.console.console_context import build_console_context
 from tests import factories
+from tests.console_operations import console_operations_over
 from tests.hours import opens_of
 from tests.publishers import everything
 
@@ -342,5 +343,12 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
         looks=load_brand_looks(POLICIES, world.policies),
-        console=build_console_context(PUBLIC_URL, keys, world.policies, world.staff, PostgresFlowMetrics(world.pool)),
+        console=build_console_context(
+            PUBLIC_URL,
+            keys,
+            world.people,
+            world.staff,
+            PostgresAttentionFigures(world.pool),
+            console_operations_over(world),
+        ),
     )

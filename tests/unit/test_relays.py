@@ -11,7 +11,6 @@ from mailer.pipeline.processor_conditions import (
     REFUSES_SOME,
     SLOW,
     UNUSED,
-    WORDS,
     WORKING,
     ProcessorCondition,
     condition_after_window,
@@ -21,6 +20,7 @@ from mailer.pipeline.processor_conditions import (
 )
 from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.ports.processor_states import STATE_WORDS
 
 NOW = datetime(2026, 11, 27, 18, 2, tzinfo=UTC)
 NEW = ProcessorCondition(UNUSED, NOW)
@@ -41,7 +41,7 @@ def test_each_trouble_is_a_state_with_words_and_a_remedy(trouble: ConnectionTrou
     """An operator reads of each what it is, since when, the last words, and what to check."""
     found = condition_after_window(NEW, [unsent(trouble)] * 3, NOW)
     assert (found.state, found.since, found.times) == (trouble.relay_state, NOW, 1)
-    assert WORDS[found.state]
+    assert STATE_WORDS[found.state]
     assert found.remedy == trouble.operator_remedy
     assert found.error == f"relay: {trouble}"
 

@@ -4,6 +4,7 @@ import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,16 @@ def passkey_id_as_text(passkey_id: bytes) -> str:
     return urlsafe_b64encode(passkey_id).decode()
 
 
-TEXTS: Mapping[str, Any] = tomllib.loads((_FOLDER / "texts.toml").read_text("utf-8"))
+def _read_texts() -> dict[str, Any]:
+    """Returns the texts of all files, with the sections of one name put together."""
+    texts: dict[str, Any] = {}
+    for file in sorted(_FOLDER.glob("texts*.toml")):
+        for name, section in tomllib.loads(file.read_text("utf-8")).items():
+            texts[name] = {**texts.get(name, {}), **section} if isinstance(section, dict) else section
+    return texts
+
+
+TEXTS: Mapping[str, Any] = _read_texts()
 """The English texts of the console."""
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
@@ -55,13 +65,29 @@ class NavigationEntry:
 
 NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(HOME, "home"),
+    NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
+    NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
+    NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/processors", "processors", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/flow", "flow", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/policies", "policies", StaffRight.POLICIES_READ),
+    NavigationEntry(f"{HOME}/ledger", "ledger", StaffRight.LEDGER_VERIFY),
+    NavigationEntry(f"{HOME}/publishers", "publishers", StaffRight.PUBLISHERS_MANAGE),
     NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
 ]
 """The entries of the navigation, in their order."""
 
 
 def console_page(
-    visitor: Visitor, template: str, status: int = 200, error: str | None = None, **values: Any
+    visitor: Visitor,
+    template: str,
+    status: int = 200,
+    error: str | None = None,
+    *,
+    problem: str | None = None,
+    **values: Any,
 ) -> HTMLResponse:
     """Returns a page of the console. Its template gets `t` (the texts), `visitor`, `base` and `values`.
 
@@ -70,6 +96,7 @@ def console_page(
         template: the name of the template.
         status: of the answer.
         error: the key of a text in `[errors]`, which is shown first.
+        problem: a text that is shown in its place: why an action refused something.
         values: for the template.
     """
     html = _TEMPLATES.get_template(template).render(
@@ -79,12 +106,18 @@ def console_page(
         base=visitor.console.base,
         navigation=_navigation_of(visitor),
         brands=_brands_of(visitor),
-        error=TEXTS["errors"][error] if error else None,
+        error=TEXTS["errors"][error] if error else problem,
     )
     page = HTMLResponse(html, status, _HEADERS)
     if visitor.new_form_cookie is not None:
         set_console_cookie(page, visitor.console, "-form", visitor.new_form_cookie)
     return page
+
+
+def console_fragment(visitor: Visitor, template: str, **values: Any) -> HTMLResponse:
+    """Returns a part of a page, by which the script replaces an older one."""
+    html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, visitor=visitor, base=visitor.console.base)
+    return HTMLResponse(html, 200, _HEADERS)
 
 
 def console_problem_page(console: ConsoleContext, status: int, problem: str) -> HTMLResponse:
@@ -106,10 +139,18 @@ def redirect_within_console(console: ConsoleContext, path: str) -> Response:
     return RedirectResponse(f"{console.base}{path}", 303)
 
 
-def set_console_cookie(answer: Response, console: ConsoleContext, purpose: str, value: str) -> None:
-    """Sets a cookie that scripts cannot read and other sites cannot send; it ends with the browser."""
+def set_console_cookie(
+    answer: Response, console: ConsoleContext, purpose: str, value: str, lasts: timedelta | None = None
+) -> None:
+    """Sets a cookie that scripts cannot read and other sites cannot send. Without `lasts` it ends with the browser."""
     answer.set_cookie(
-        console.cookie_name(purpose), value, path="/", secure=console.is_https, httponly=True, samesite="strict"
+        console.cookie_name(purpose),
+        value,
+        max_age=round(lasts.total_seconds()) if lasts else None,
+        path="/",
+        secure=console.is_https,
+        httponly=True,
+        samesite="strict",
     )
 
 
