@@ -174,7 +174,7 @@ async def test_ids_are_whole_in_a_pipe(world: World, operator: Stack) -> None:
 
 
 async def test_a_history_is_read_in_pages(world: World, operator: Stack) -> None:
-    """By a command that is on record with its person and reason; `next` leads to the older entries."""
+    """The command reads a history in pages, on record with person and reason. `next` leads to older entries."""
     [ada] = await world.known(1)
     for number in range(3):
         await world.standings.record_opt_out(BRAND, ada, f"newsletter/topic-{number}", "page")

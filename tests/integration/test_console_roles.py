@@ -160,7 +160,7 @@ async def test_each_role_at_each_route(world: World, role: StaffRole | None) -> 
 
 @pytest.mark.parametrize("role", StaffRole)
 async def test_half_a_sign_in_opens_nothing(world: World, role: StaffRole) -> None:
-    """Before the second step, and before a second factor that the role needs is set up, each route leads there."""
+    """Each route leads a half signed-in person to the second step, or to setting a needed second factor up."""
     async with open_browser(world) as half, open_browser(world) as enrolling:
         await half.enter(role=role)
         half.client.cookies.clear()
@@ -234,7 +234,7 @@ async def test_an_admin_adds_and_changes_people(world: World) -> None:
 
 
 async def test_a_reset_is_told_to_the_person(world: World) -> None:
-    """On the first page for a week, with who did it and from where, and on record beside the sessions."""
+    """A reset is told on the first page for a week, with person and network, and on record beside the sessions."""
     async with open_browser(world) as ann, open_browser(world) as ben:
         await ann.enter(name="Ann <b>")
         member, _ = await add_person(world.staff, "Ben", StaffRole.SUPPORT)

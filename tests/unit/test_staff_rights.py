@@ -72,7 +72,7 @@ def test_nobody_releases_their_own(name: str) -> None:
 
 
 def test_two_people_who_may_be_one_do_not_second_each_other() -> None:
-    """Whoever has lately made the other's one-time link, and that other, release no work of each other."""
+    """The maker of a one-time link and the person who got it release no work of each other for a while."""
     ann, ben, cem = (Identity(IdentityKind.PERSON, name) for name in ("Ann", "Ben", "Cem"))
     linked = replace(somebody(("ops", "*"), name="Ann"), not_independent_of=frozenset({ben}))
     assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({ben}))
