@@ -67,7 +67,8 @@ OWN = {
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
     "staff add", "staff disable", "staff enable", "staff reset", "staff list", "staff sessions",
-    "schema queues", "schema api", "ledger seals", "policy diff", "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
+    "schema queues", "schema api", "ledger seals", "policy diff",
+    "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
 }  # fmt: skip
 """Commands that print our own words, counts and what was typed. Some of them may not be there any more, or yet."""
 
