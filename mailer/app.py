@@ -66,6 +66,7 @@ from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
+from mailer.postgres.people_desk import build_people_desk
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
@@ -157,6 +158,7 @@ class App:
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
+        self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
         again = partial(redo_reducing_change, self.desks(None), self.policies)
         mend = LostStandingChangeReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mailer.app import App, names_of_configured_processors
 from mailer.metrics_and_logger import WEB
+from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.operator_stores import build_operator_stores_opener
@@ -68,9 +69,9 @@ async def serve_web(
         console=build_console_context(
             settings.public_url,
             settings.secret_keys,
-            app.policies,
+            app.people,
             app.staff,
-            PostgresFlowMetrics(app.pool),
+            PostgresAttentionFigures(app.pool),
             _console_operations_of(app),
         ),
     )
@@ -81,6 +82,7 @@ async def serve_web(
 def _console_operations_of(app: App) -> "ConsoleOperations":
     """Returns the stores behind the console's pages of operations."""
     from mailer.web.console.operations import ConsoleOperations
+    from mailer.web.console.shared_reading import SharedReading
 
     return ConsoleOperations(
         build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies),
@@ -94,4 +96,5 @@ def _console_operations_of(app: App) -> "ConsoleOperations":
         names_of_configured_processors(app.settings),
         app.policies,
         app.ledger,
+        SharedReading(PostgresFlowMetrics(app.pool).read_metrics),
     )

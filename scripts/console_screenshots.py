@@ -10,10 +10,9 @@ from pathlib import Path
 
 from playwright.async_api import Page
 
-from tests.console_in_chromium import CHROMIUM, page_with_session, running_chromium, session_of
+from tests.browser.chromium import CHROMIUM, page_with_session, running_chromium, serving, session_of
 from tests.console_scenery import add_scenery
 from tests.factories import open_world
-from tests.integration.test_console_passkeys import serving
 from tests.services import running_postgres
 
 FOLDER = Path("build/screenshots")
@@ -46,7 +45,7 @@ async def _take_picture(page: Page, file: Path, width: int) -> None:
 if __name__ == "__main__":
     to = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     to.mkdir(parents=True, exist_ok=True)
-    if CHROMIUM is None:
+    if not Path(CHROMIUM).exists():
         print("screenshots: skipped, as there is no Chromium; install it")
     else:
         with running_postgres() as databases:

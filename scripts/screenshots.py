@@ -7,8 +7,8 @@ web app over a made-up person, with no database. It needs Chromium, and does not
 import asyncio
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI
 from playwright.async_api import Browser, Error, Page, Playwright, Route, async_playwright
 from prometheus_client import CollectorRegistry
 
@@ -57,11 +58,11 @@ VIEWS = [
 
 @dataclass(frozen=True)
 class Shot:
-    """A page: its path, and what is typed, ticked and pressed before the screenshot, if anything."""
+    """A page: its path, and what is typed (by field), ticked and pressed before the screenshot, if anything."""
 
     name: str
     path: str
-    typed: str | None = None
+    typed: Mapping[str, str] = field(default_factory=dict)
     ticked: str | None = None
     pressed: str | None = None
 
@@ -80,8 +81,8 @@ class _Person:
         self.standing = replace(self.standing, opted_out=self.standing.opted_out | {scope})
         return OptOutResult(1, NOW)
 
-    async def store_request_within_limits(self, *which: object) -> bool:
-        return True
+    async def store_request_within_limits(self, *which: object) -> None:
+        return None
 
     async def read_mail_and_address_origin(self, *which: object) -> MailAndAddressOrigin:
         return MailAndAddressOrigin("invitation", "member-9", "sign-up", NOW, "2024", False)
@@ -114,6 +115,10 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
     )
 
 
+def _email(text: str) -> dict[str, str]:
+    return {"input[name=email]": text}
+
+
 def _shots(links: SignedLinks) -> Iterator[Shot]:
     """Yields every recipients' page."""
     leave = links.unsubscribe_link(UnsubscribeToken("interpals", 1, "newsletter", MAILING, 1))
@@ -133,13 +138,21 @@ def _shots(links: SignedLinks) -> Iterator[Shot]:
     yield Shot("problem-cut-off-link", leave[:-5])
     by_address = f"{SITE}/leave/interpals"
     yield Shot("leave-by-address", by_address)
-    yield Shot("leave-by-address-fault", by_address, typed="ada at people.example", pressed="button.main")
-    yield Shot("leave-by-address-done", by_address, typed="ada@people.example", pressed="button.main")
+    yield Shot(
+        "leave-by-address-fault",
+        by_address,
+        typed=_email("ada at people.example"),
+        pressed="button.main",
+    )
+    yield Shot("leave-by-address-done", by_address, typed=_email("ada@people.example"), pressed="button.main")
 
 
-async def _screenshot(browser: Browser, shot: Shot, view: View, links: SignedLinks, folder: Path) -> None:
-    transport = httpx.ASGITransport(create_app(_site(_Person(), links)))
-    async with httpx.AsyncClient(transport=transport, base_url=SITE) as client:
+async def take_screenshot(
+    browser: Browser, shot: Shot, view: View, app: FastAPI, folder: Path, headers: Mapping[str, str] = {}
+) -> None:
+    """Makes one screenshot of a page of an app, and prints what is wrong with it. `headers` go with each request."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=SITE, headers=headers) as client:
         page = await browser.new_page(
             viewport={"width": view.width, "height": 800}, color_scheme=cast(Any, view.scheme), locale=view.language
         )
@@ -166,15 +179,15 @@ async def _screenshot(browser: Browser, shot: Shot, view: View, links: SignedLin
 
 
 async def _press(page: Page, shot: Shot) -> None:
-    if shot.typed:
-        await page.fill("input[name=email]", shot.typed)
+    for where, text in shot.typed.items():
+        await page.fill(where, text)
     if shot.ticked:
         await page.check(shot.ticked)
     if shot.pressed:
         await page.click(shot.pressed)
 
 
-async def _launch(playwright: Playwright) -> Browser | None:
+async def launch_chromium(playwright: Playwright) -> Browser | None:
     """Starts Playwright's Chromium, or that of the machine. Returns None if there is none."""
     for program in (None, shutil.which("chromium"), shutil.which("google-chrome")):
         try:
@@ -187,13 +200,13 @@ async def _launch(playwright: Playwright) -> Browser | None:
 async def make_screenshots(folder: Path) -> int:
     """Makes all screenshots, and returns their number; 0 if there is no Chromium."""
     async with async_playwright() as playwright:
-        browser = await _launch(playwright)
+        browser = await launch_chromium(playwright)
         if browser is None:
             return 0
         links = SignedLinks(SITE, ["a secret for screenshots"])
         pairs = [(shot, view) for shot in _shots(links) for view in VIEWS]
         for shot, view in pairs:
-            await _screenshot(browser, shot, view, links, folder)
+            await take_screenshot(browser, shot, view, create_app(_site(_Person(), links)), folder)
         await browser.close()
         return len(pairs)
 

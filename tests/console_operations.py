@@ -5,11 +5,13 @@ from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.release_preview import MailingReleasePreviewer
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.running_processes import PostgresRunningProcesses
 from mailer.web.console.operations import ConsoleOperations
+from mailer.web.console.shared_reading import SharedReading
 from tests.factories import World, templates
 
 
@@ -36,4 +38,5 @@ def console_operations_over(world: World) -> ConsoleOperations:
         ["capture"],
         world.policies,
         world.ledger,
+        SharedReading(PostgresFlowMetrics(world.pool).read_metrics),
     )

@@ -46,6 +46,7 @@ from mailer.postgres.leave_requests import PostgresLeaveRequests
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.people_desk import build_people_desk
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
@@ -176,6 +177,7 @@ class World:
         self.wishes = PostgresPendingRequests(pool, self.writers)
         self.links = SignedLinks("https://mail.example", (KEY,))
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
+        self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)

@@ -8,11 +8,13 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import ReadableData, RightsOfOnePublisher
+from mailer.policy.publisher_rights import DESK_ACTIONS, ReadableData, RightsOfOnePublisher
 from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
 BRANDS = ("interpals", "paltalk-2002", "paltalk-2006", "peerstream")
+ACTIONS = (*KINDS, *DESK_ACTIONS)
+"""All actions that can be granted."""
 BROKER_USERS = ("guest", "shop")
 """RabbitMQ's default user, as whom processes publish, and the one of messages that tests make themselves."""
 
@@ -20,13 +22,18 @@ BROKER_USERS = ("guest", "shop")
 def everything(*brands: str) -> RightsOfOnePublisher:
     """All that can be granted, for these brands, or for all."""
     return RightsOfOnePublisher(
-        frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadableData)
+        frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(ACTIONS), frozenset(ReadableData)
     )
 
 
 def all_options(*brands: str) -> list[str]:
     """The same, as `mailer publishers add` takes it."""
-    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": ReadableData}
+    granted = {
+        "brand": brands or BRANDS,
+        "category": CATEGORIES,
+        "action": (*KINDS, *DESK_ACTIONS),
+        "read": ReadableData,
+    }
     return [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
 
 

@@ -25,7 +25,7 @@ from tests.publishers import let_publish
 from tests.server_folders import server_folder
 
 CONNECTIONS = 600
-"""The most connections to the server: a hundred for each process."""
+"""The most connections to the one server of a run: a hundred for each of six processes."""
 
 _T = TypeVar("_T")
 

@@ -37,6 +37,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import ConsentStore as ConsentsPort
+from mailer.ports.person_history import PersonAct
 from mailer.ports.rights import (
     AccountEventAlreadyApplied,
     DataCorrection,
@@ -86,12 +87,15 @@ class AccountStores:
 class AccountStoresOpener(Protocol):
     """Opens the stores for one event. They note the event together with its change, so that it is made only once."""
 
-    def __call__(self, event: AccountEvent | None, actor: str | None = None) -> AccountStores:
+    def __call__(
+        self, event: AccountEvent | None, actor: str | None = None, act: PersonAct | None = None
+    ) -> AccountStores:
         """Returns the stores.
 
         Args:
             event: the event to note; None: no event is noted.
             actor: the identity for the ledger.
+            act: the act of staff that the change is; the ledger gets an entry of it beside that of the change.
         """
         ...
 
@@ -154,7 +158,13 @@ def check_event_and_get_policy(policies: Mapping[str, Policy], event: AccountEve
 
 
 async def apply_event_to_recipient(
-    desks: AccountStoresOpener, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
+    desks: AccountStoresOpener,
+    policy: Policy,
+    recipient_id: int,
+    event: AccountEvent,
+    actor: str,
+    source: str,
+    act: PersonAct | None = None,
 ) -> ErasureResult | None:
     """Applies an event to a known recipient, once.
 
@@ -165,6 +175,7 @@ async def apply_event_to_recipient(
         event: the event.
         actor: the identity for the ledger.
         source: how the event came, for the ledger.
+        act: the act of staff that the event is; None: it is of an application or an operator who gave no reason.
 
     Returns:
         The result of an erasure; None for every other event.
@@ -175,7 +186,7 @@ async def apply_event_to_recipient(
         IdTaken: the id belongs to another event.
         EventRefused: it cannot be applied for another reason.
     """
-    said = _AccountEventContext(desks, policy, recipient_id, actor, source)
+    said = _AccountEventContext(desks, policy, recipient_id, actor, source, act)
     try:
         return await _apply_event_by_kind(said, event)
     except IdTaken:
@@ -186,17 +197,18 @@ async def apply_event_to_recipient(
 
 @dataclass(frozen=True, slots=True)
 class _AccountEventContext:
-    """The context of an account event: its stores, policy, recipient, actor and source."""
+    """The context of an account event: its stores, policy, recipient, actor and source, and the act of staff."""
 
     desks: AccountStoresOpener
     policy: Policy
     recipient_id: int
     actor: str
     source: str
+    act: PersonAct | None
 
 
 async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) -> ErasureResult | None:
-    desk, policy, whose, source = said.desks(event, said.actor), said.policy, said.recipient_id, said.source
+    desk, policy, whose, source = said.desks(event, said.actor, said.act), said.policy, said.recipient_id, said.source
     match event:
         case Becomes(account="erase"):
             return await rights.erase_recipient(desk.rights, policy, whose, source)

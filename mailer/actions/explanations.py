@@ -35,7 +35,8 @@ _STANDING_STILL = {
     HaltScope.MAILING: "the mailing is paused",
     HaltScope.PROCESSOR: "the processor {key} is paused",
 }
-_WAITING = ("queued", "claimed", "intended", "deferred", "held")
+WAITING_STATES = ("queued", "claimed", "intended", "deferred", "held")
+"""The states of deliveries that are still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +118,17 @@ def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
         "address_dead": f"had an address that does not exist, for {scope}",
         "erased": "was erased",
         "invited": "was invited once",
-        OWN_PAUSE: f"paused all optional mail until {_time_in_words(stop.expires_at)}" if stop.expires_at else "",
+        OWN_PAUSE: f"paused all optional mail until {moment_in_words(stop.expires_at)}" if stop.expires_at else "",
         OWN_CAP: f"asked for at most one optional mail a {'week' if stop.scope == OwnCap.WEEKLY else 'month'}",
     }.get(stop.reason, f"{stop.reason.replace('_', ' ')} {scope}")
     title = titles.get(stop.mailing_id, "that is gone") if stop.mailing_id else ""
     mail = f" of the mailing {title} ({stop.mailing_id})" if title else ""
     end = (
-        f", until {_time_in_words(stop.lifted_at)} ({without_addresses(stop.lift_reason or '')})"
+        f", until {moment_in_words(stop.lifted_at)} ({without_addresses(stop.lift_reason or '')})"
         if stop.lifted_at
         else ""
     )
-    return f"{verb} on {_time_in_words(stop.at)} {_suppression_way_in_words(stop)}{mail}{end}"
+    return f"{verb} on {moment_in_words(stop.at)} {_suppression_way_in_words(stop)}{mail}{end}"
 
 
 def _suppression_way_in_words(stop: Suppression) -> str:
@@ -165,13 +166,13 @@ def consent_in_words(record: StoredConsent) -> str:
         how.append(f"proof: {without_addresses(said.proof)}" if said.proof else "without a proof on record")
     if not record.counts:
         how.append("it counts for nothing")
-    return f"{verb} {said.scope} on {_time_in_words(said.at)} ({', '.join(how)})"
+    return f"{verb} {said.scope} on {moment_in_words(said.at)} ({', '.join(how)})"
 
 
 def halt_in_words(halt: Halt) -> str:
     """Returns a halt in words: what is stopped, by whom, since when and why."""
     why = f": {without_addresses(halt.reason)}" if halt.reason else ""
-    since = f" since {_time_in_words(halt.at)}" if halt.at else ""
+    since = f" since {moment_in_words(halt.at)}" if halt.at else ""
     return f"{_STANDING_STILL[halt.scope].format(key=halt.key)} by {without_addresses(halt.by)}{since}{why}"
 
 
@@ -201,13 +202,13 @@ def _delivery_result_sentence(found: ExplanationFacts, last: DeliveryLedgerEntry
     taken = next((entry for entry in reversed(found.entries) if entry.reason == "accepted"), None)
     state, category = delivered.state, (last.category if last and last.category else found.facts.category.name)
     if state == "handed_over":
-        by = f"{taken.processor} took it on {_time_in_words(taken.at)}" if taken else "a processor took it"
+        by = f"{taken.processor} took it on {moment_in_words(taken.at)}" if taken else "a processor took it"
         return f"{found.who} was sent {of} as {category} mail: {by}."
-    if state in _WAITING:
+    if state in WAITING_STATES:
         return f"{found.who} has not been sent {of} yet: {_waiting_reason_in_words(found, delivered)}."
     ended = next((e for e in reversed(found.entries) if not e.whole and e.kind != EntryKind.HAND_OVER), None)
     words = _delivery_end_reason_in_words(ended, delivered)
-    when = f" on {_time_in_words(ended.at)}" if ended else ""
+    when = f" on {moment_in_words(ended.at)}" if ended else ""
     if state == "in_doubt":
         return f"{found.who} may or may not have been sent {of}: {words}."
     if state == "diverted":
@@ -228,8 +229,8 @@ def _waiting_reason_in_words(found: ExplanationFacts, delivered: MailingAndDeliv
     if halts := [halt for halt in found.halts if halt.scope is not HaltScope.PROCESSOR]:
         return halt_in_words(halts[0])
     if delivered.send_at is not None and delivered.send_at > found.facts.now:
-        return f"it is to go on {_time_in_words(delivered.send_at)}"
-    due = f", and it is tried again on {_time_in_words(delivered.due_at)}" if delivered.due_at else ""
+        return f"it is to go on {moment_in_words(delivered.send_at)}"
+    due = f", and it is tried again on {moment_in_words(delivered.due_at)}" if delivered.due_at else ""
     if delivered.reason:
         ended = next((e for e in reversed(found.entries) if not e.whole and e.processor), None)
         words = reason_in_words(
@@ -248,7 +249,7 @@ def _rule_of_entry_with_delivery_reason(found: ExplanationFacts, delivered: Mail
 def _decision_sentence(found: ExplanationFacts) -> str:
     """Returns a sentence with the rules' decision, for now or for the past moment in question."""
     who, mail, facts, decision = found.who, found.template, found.facts, found.decision
-    when = f"On {_time_in_words(facts.now)} {who}" if found.past else f"Sent now, {who}"
+    when = f"On {moment_in_words(facts.now)} {who}" if found.past else f"Sent now, {who}"
     rule = RULES.get(decision.rule)
     because = f"by the rule {rule.name}: {sentence_as_clause(rule.says)}" if rule else "no rule forbids it"
     match decision:
@@ -260,7 +261,7 @@ def _decision_sentence(found: ExplanationFacts) -> str:
             lacks = f"; nobody knows: {unknown}, which the next event or import can say" if unknown else ""
             return f"{when} would not get {mail}, {because}{lacks}."
         case Hold(until=until):
-            return f"{when} would not get {mail} before {_time_in_words(until)}, {because}."
+            return f"{when} would not get {mail} before {moment_in_words(until)}, {because}."
         case Divert(channel=channel):
             return f"{when} would be told by {channel.replace('_', ' ')} and would not get {mail}, {because}."
 
@@ -312,5 +313,6 @@ def _consent_effective_from(record: StoredConsent) -> datetime:
     return max(record.consent.at, record.recorded_at)
 
 
-def _time_in_words(at: datetime | None) -> str:
+def moment_in_words(at: datetime | None) -> str:
+    """Returns a moment in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if at else "an unknown day"

@@ -123,7 +123,12 @@ def _link_kinds_of_delivery(policy: Policy, delivery: Mapping[str, Any]) -> list
     """Returns the kinds of signed links in the mail of a delivery; an empty list if it was not handed over."""
     if not any(entry["kind"] == "hand_over" for entry in delivery["entries"]):
         return []
-    category = CATEGORIES.get(delivery["category"])
+    return link_kinds_of_mail(policy, delivery["category"])
+
+
+def link_kinds_of_mail(policy: Policy, name: str) -> list[str]:
+    """Returns the kinds of signed links in mail of a category; see `LINKS` for their effects."""
+    category = CATEGORIES.get(name)
     if category is None:
         return ["unknown"]  # a newer version has sent it
     if category.is_optional:

@@ -22,8 +22,9 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import version_in_force
 from mailer.policy.standing import Standing
 from mailer.ports.consents import StoredConsent
+from mailer.ports.person_history import ListedRecipient
 from mailer.ports.suppressions import Suppression
-from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
+from mailer.postgres.recipient_lookup import RecipientLookup
 
 
 @dataclass(frozen=True, slots=True)

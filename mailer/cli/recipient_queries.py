@@ -1,5 +1,6 @@
-"""`mailer recipients list`, `find` and `show`: the known recipients, and the standing of one."""
+"""`mailer recipients list`, `find`, `show` and `history`: the known recipients, and the standing and history of one."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -7,23 +8,39 @@ from typing import Annotated, Any
 import typer
 
 from mailer.actions.csv_reading import InputRefused
+from mailer.actions.people_desk import (
+    MAX_PAGE,
+    PAGE,
+    LookUpRefused,
+    look_people_up,
+    open_person,
+    person_with_ref,
+    read_history,
+)
+from mailer.actions.person_history import HistoryLine, history_in_words, history_line_as_json, mailings_named_in
 from mailer.app import App
 from mailer.cli.import_files import find_policy_and_recipient_id_or_raise, policy_of_brand_or_raise
 from mailer.cli.shared import (
     AsJson,
+    acting_person,
     exit_with_error,
     format_utc_time,
+    out,
     print_facts,
     print_json,
     print_table,
     run_with_app,
 )
+from mailer.cli.stop_start import By, person_or_system_user
+from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
-from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
+from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from mailer.postgres.recipient_lookup import RecipientLookup
 
 Brand = Annotated[str, typer.Option(help="Whose recipients.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")]
+Why = Annotated[str, typer.Option("--reason", help="Why somebody is looked up; it stands in the ledger.")]
 After = Annotated[int, typer.Option(metavar="ID", min=0, max=2**63 - 1, help="Those behind this number.")]
 
 
@@ -32,6 +49,7 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_)
     app.command()(find)
     app.command()(show)
+    app.command()(history)
 
 
 def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = False) -> None:
@@ -50,18 +68,20 @@ def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = Fals
 def find(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A ref, an address, or the ledger's number.")],
     brand: Annotated[str | None, typer.Option(help="Only its recipients.")] = None,
+    by: By = "",
+    reason: Why = "",
     json: AsJson = False,
 ) -> None:
-    """Finds people by ref, by address in any spelling, or by the number that the ledger has; status 1 for nobody."""
+    """Finds people by ref, address in any spelling, or the ledger's number, on record there; status 1 for nobody."""
+    access = access_by_command(by, reason)
 
     async def act(app: App) -> Sequence[ListedRecipient]:
-        policies = app.policies if brand is None else {brand: policy_of_brand_or_raise(app, brand)}
-        brands = {name: policy.controller.id for name, policy in policies.items()}
-        return await RecipientLookup(app.pool, app.hasher, brands).find_recipients(text)
+        brands = list(app.policies) if brand is None else [policy_of_brand_or_raise(app, brand).brand]
+        return await look_people_up(app.people, brands, text, access)
 
     try:
         found = run_with_app(act)
-    except InputRefused as error:
+    except (InputRefused, LookUpRefused) as error:
         exit_with_error(str(error), 2)
     if not found:
         where = f"{brand} has" if brand else "no brand has"
@@ -72,25 +92,74 @@ def find(
 def show(
     ref: Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")],
     brand: Brand,
+    by: By = "",
+    reason: Why = "",
     json: AsJson = False,
 ) -> None:
     """Shows how a person stands: what they have left, consented to and refused, and what is noted of them."""
+    access = access_by_command(by, reason)
 
     async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
-        policy, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
-        directory = RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id})
-        listed = next(one for one in await directory.find_recipients(ref) if one.id == recipient_id)
+        _, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
+        listed = await app.people.directory.find_person(brand, recipient_id)
+        if listed is None:
+            raise InputRefused(f"{brand} has no recipient {ref}")
+        await open_person(app.people, brand, recipient_id, access)
         return listed, await app.standings.get_standing(brand, recipient_id)
 
     try:
         listed, standing = run_with_app(act)
-    except InputRefused as error:
+    except (InputRefused, LookUpRefused) as error:
         exit_with_error(str(error), 2)
     found = _recipient_as_json(listed, standing)
     if json:
         print_json(found)
     else:
         print_facts({name.replace("_", " "): _format_value(value) for name, value in found.items()})
+
+
+def history(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")],
+    brand: Brand,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_PAGE, help="How many entries.")] = PAGE,
+    before: Annotated[str | None, typer.Option(metavar="PLACE", help="Older ones: `next` of the page before.")] = None,
+    by: By = "",
+    reason: Why = "",
+    json: AsJson = False,
+) -> None:
+    """Shows what a person was sent or not, and why, consents, opt-outs, requests, changes, and who looked."""
+    access = access_by_command(by, reason)
+
+    async def act(app: App) -> tuple[list[HistoryLine], HistoryPlace | None]:
+        policy = policy_of_brand_or_raise(app, brand)
+        place = HistoryPlace.parse_place(before) if before else None
+        person = person_with_ref(await look_people_up(app.people, [brand], ref, access), ref)
+        if person is None:
+            raise InputRefused(f"{brand} has no recipient {ref}")
+        page = await read_history(app.people, person, place, limit)
+        names = await app.people.directory.read_template_names(mailings_named_in(page))
+        return history_in_words(page.items, policy, names), page.next
+
+    try:
+        lines, following = run_with_app(act)
+    except ValueError as error:
+        exit_with_error(str(error), 2)
+    if json:
+        entries = [history_line_as_json(line) for line in lines]
+        print_json({"entries": entries, "next": str(following) if following else None})
+        return
+    print_table(
+        ("at", "kind", "what", "details"),
+        [(format_utc_time(line.at), line.kind, line.title, "; ".join(line.details)) for line in lines],
+    )
+    if following:
+        out.print(f"Older entries: --before {shlex.quote(str(following))}")
+
+
+def access_by_command(by: str, reason: str) -> PersonAccess:
+    """Returns who looks people up by a command, and why; the person of `--by`, or else the user of this system."""
+    person_or_system_user(by)
+    return PersonAccess(acting_person(), AccessDoor.COMMAND, "", reason)
 
 
 def _print_recipients(found: Sequence[ListedRecipient], json: bool) -> None:

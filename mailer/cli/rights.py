@@ -15,10 +15,13 @@ from mailer.actions.disclosure_records import DisclosureRefused
 from mailer.actions.disclosure_records import record_disclosure_to_authority as note_disclosure
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold
 from mailer.actions.legal_hold import set_legal_hold as set_hold
+from mailer.actions.people_desk import MAX_REASON
+from mailer.actions.person_acts import ErasureGround
 from mailer.actions.rights import read_personal_data as copy_of
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
+    acting_person,
     exit_with_error,
     format_utc_time,
     out,
@@ -28,7 +31,8 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.policy.policy_file import Policy
-from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, NoLegalHold
+from mailer.ports.person_history import AccessDoor, PersonAccess, PersonAct
+from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, LegalHoldStands, NoLegalHold
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.web.personal_data_html import personal_data_as_html
@@ -44,6 +48,11 @@ By = Annotated[
     ),
 ]
 Off = Annotated[bool, typer.Option("--off", help="It is so no longer.")]
+
+WhyActed = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger beside the change.")]
+ByOptional = Annotated[
+    str, typer.Option("--by", metavar="PERSON", help="Who does it.", callback=remember_acting_person)
+]
 
 _SOURCE = "operator"
 
@@ -92,9 +101,17 @@ def export(
     out.print(f"Wrote {html}.")
 
 
-def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
+def erase(
+    ref: Ref,
+    brand: Brand,
+    by: ByOptional = "",
+    reason: Annotated[
+        ErasureGround | None, typer.Option("--reason", help="The ground; it stands in the ledger.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
     """Erases a person: what is queued is cancelled, and a keyed hash remains. A legal hold forbids it."""
-    erased = _apply_account_event(brand, ref, account="erase")
+    erased = _apply_account_event(brand, ref, reason or "", account="erase")
     if erased is None:
         raise AssertionError("an erasure says what it came to")
     if json:
@@ -136,15 +153,15 @@ def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
         )
 
 
-def restrict(ref: Ref, brand: Brand, off: Off = False) -> None:
+def restrict(ref: Ref, brand: Brand, off: Off = False, by: ByOptional = "", reason: WhyActed = "") -> None:
     """Restricts processing: only account, legal and security mail goes out (GDPR Art. 18)."""
-    _apply_account_event(brand, ref, account="unrestrict" if off else "restrict")
+    _apply_account_event(brand, ref, reason, account="unrestrict" if off else "restrict")
     out.print("Restricted no longer." if off else "Restricted.")
 
 
-def deactivate(ref: Ref, brand: Brand, off: Off = False) -> None:
+def deactivate(ref: Ref, brand: Brand, off: Off = False, by: ByOptional = "", reason: WhyActed = "") -> None:
     """Closes an account, which also ends its service mail, or opens it again."""
-    _apply_account_event(brand, ref, account="reactivate" if off else "deactivate")
+    _apply_account_event(brand, ref, reason, account="reactivate" if off else "deactivate")
     out.print("Active again." if off else "Deactivated.")
 
 
@@ -155,11 +172,13 @@ def rectify(
     name: Annotated[str | None, typer.Option()] = None,
     locale: Annotated[str | None, typer.Option(help="Such as en-GB.")] = None,
     country: Annotated[str | None, typer.Option(help="ISO 3166-1, such as GB.")] = None,
+    by: ByOptional = "",
+    reason: WhyActed = "",
 ) -> None:
     """Corrects data, as of now (GDPR Art. 16). What was left with the old address is left with the new one."""
     values = {"email": email, "name": name, "locale": locale, "country": country}
     _apply_account_event(
-        brand, ref, account="rectify", **{key: value for key, value in values.items() if value is not None}
+        brand, ref, reason, account="rectify", **{key: value for key, value in values.items() if value is not None}
     )
     out.print("Rectified.")
 
@@ -226,8 +245,12 @@ def hold(
         else:
             await set_hold(app.rights, policy.brand, id_, reference, by, named=named)
 
-    _run_for_recipient(brand, ref, act)
-    out.print("Lifted." if lift else "Held.")
+    try:
+        _run_for_recipient(brand, ref, act)
+    except LegalHoldStands:
+        out.print("Held already.")
+    else:
+        out.print("Lifted." if lift else "Held.")
 
 
 def disclose(
@@ -246,12 +269,18 @@ def disclose(
     out.print("Noted.")
 
 
-def _apply_account_event(brand: str, ref: str, **event: Any) -> ErasureResult | None:
-    """Applies an account event to a recipient, with the operator as its source."""
+def _apply_account_event(brand: str, ref: str, reason: str = "", **event: Any) -> ErasureResult | None:
+    """Applies an account event to a recipient, with the operator as its source. A reason stands in the ledger."""
+    if len(reason) > MAX_REASON:
+        exit_with_error(f"--reason: has {len(reason)} characters; at most {MAX_REASON}", 2)
 
     async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        return await apply_event_to_recipient(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
+        access = PersonAccess(acting_person(), AccessDoor.COMMAND, "", reason)
+        ordered = PersonAct(event["account"], policy.brand, id_, access) if reason else None
+        return await apply_event_to_recipient(
+            app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE, ordered
+        )
 
     return _run_for_recipient(brand, ref, act)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.actions.csv_reading import InputRefused
+from mailer.actions.people_desk import MAX_PAGE, LookUpRefused
 from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression import (
     OBJECTION,
@@ -18,6 +19,11 @@ from mailer.actions.suppression import (
     suppress_recipient,
 )
 from mailer.actions.suppression_and_consent_import import SUPPRESSION_COLUMNS, import_suppression_file
+from mailer.actions.suppression_queries import (
+    explain_suppressions_of_address,
+    explain_suppressions_of_ref,
+    list_suppressions,
+)
 from mailer.app import App
 from mailer.cli.import_files import (
     RejectedLinesFile,
@@ -26,6 +32,7 @@ from mailer.cli.import_files import (
     policy_of_brand_or_raise,
     print_import_result,
 )
+from mailer.cli.recipient_queries import Why, access_by_command
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -36,7 +43,8 @@ from mailer.cli.shared import (
     remember_acting_person,
     run_with_app,
 )
-from mailer.input_types import parse_address, parse_named_moment
+from mailer.cli.stop_start import By as Asking
+from mailer.input_types import parse_named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
 
@@ -99,6 +107,10 @@ def lift_(
 def list_(
     brand: Brand,
     ref: Annotated[str | None, typer.Option(help="Only those of this person's address.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MAX_PAGE, help="The newest, so many; else all.")] = None,
+    before: Annotated[
+        int | None, typer.Option(metavar="ID", min=1, help="With --limit: those before this one.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Shows the suppressions that hold at a brand."""
@@ -112,6 +124,8 @@ def list_(
                 if _is_in_force(found)
             ]
         policy = policy_of_brand_or_raise(app, brand)
+        if limit is not None:
+            return list((await list_suppressions(app.people, policy, before, limit)).stops)
         return [found async for found in app.suppressions.iterate_suppressions_in_force(brand, policy.controller.id)]
 
     _print_suppressions(_run_or_exit(act), json)
@@ -122,20 +136,20 @@ def explain(
     brand: Brand,
     ref: Annotated[str | None, typer.Option(help="Whose address.")] = None,
     email: Annotated[str | None, typer.Option(help="The address, whether or not it is anybody's.")] = None,
+    by: Asking = "",
+    reason: Why = "",
     json: AsJson = False,
 ) -> None:
     """Says why an address is suppressed, and what was lifted: reason, source, since when, by whom, until when."""
+    access = access_by_command(by, reason)
 
     async def act(app: App) -> list[Suppression]:
         if (ref is None) == (email is None):
             raise InputRefused("say whose it is: --ref, or --email")
+        policy = policy_of_brand_or_raise(app, brand)
         if email is not None:
-            policy = policy_of_brand_or_raise(app, brand)
-            return await app.suppressions.all_suppressions_of_address(
-                brand, policy.controller.id, _normalize_address_if_valid(email)
-            )
-        _, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref or "")
-        return await app.suppressions.all_suppressions_of_recipient(brand, recipient_id)
+            return list(await explain_suppressions_of_address(app.people, policy, email, access))
+        return list(await explain_suppressions_of_ref(app.people, policy, ref or "", access))
 
     _print_suppressions(_run_or_exit(act), json)
 
@@ -168,14 +182,6 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
 
     done = _run_or_exit(act, file)
     print_import_result(done, file, rejected, json)
-
-
-def _normalize_address_if_valid(email: str) -> str:
-    """Returns an address in the form that events have; an address that events may not have stays as it was typed."""
-    try:
-        return parse_address(email.strip())
-    except ValueError:
-        return email
 
 
 def suppression_as_json(found: Suppression) -> dict[str, Any]:
@@ -223,5 +229,5 @@ def _lifting_in_words_if_lifted(found: Suppression) -> str:
 def _run_or_exit(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return run_with_app(act)
-    except (InputRefused, SuppressionRefused) as error:
+    except (InputRefused, LookUpRefused, SuppressionRefused) as error:
         exit_with_error(f"{file}: {error}" if file else str(error), 2)

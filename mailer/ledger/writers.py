@@ -47,6 +47,7 @@ class ChainWriter:
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
+        self.beside: LedgerEntry | None = None
         self.network = ""
         self.n = 0
         self.changes: list[JournaledStandingChange] | None = None
@@ -84,6 +85,7 @@ class LedgerWriters:
         self._free: list[ChainWriter] = []
         self.epoch = 0
         self.actor: str | None = None
+        self._beside: LedgerEntry | None = None
         self.network = ""
         self._event: tuple[str, str, str, bytes] | None = None
 
@@ -107,6 +109,12 @@ class LedgerWriters:
         named.actor, named.network = actor, network
         return named
 
+    def writers_with_entry_beside(self, entry: LedgerEntry) -> "LedgerWriters":
+        """Returns a copy that appends one entry more to those of each change, in its transaction."""
+        noting = copy(self)  # it shares the free writers
+        noting._beside = entry
+        return noting
+
     @asynccontextmanager
     async def borrow_writer(self) -> AsyncIterator[ChainWriter]:
         """Lends a writer for one statement or transaction.
@@ -117,7 +125,8 @@ class LedgerWriters:
         while free and datetime.now(UTC) - free[-1].born > _MAX_AGE:
             free.pop()
         writer = free.pop() if free else ChainWriter(self._key)
-        writer.event, writer.actor, writer.network = self._event, self.actor, self.network
+        writer.event, writer.actor = self._event, self.actor
+        writer.beside, writer.network = self._beside, self.network
         writer.changes = None if self._notes is None else []
         before = writer.n
         yield writer
@@ -160,6 +169,8 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
         await _store_account_event_once(connection, *writer.event)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
+    if entries and writer.beside is not None:
+        entries = [*entries, writer.beside]
     if writer.network:
         entries = [
             entry._replace(reply="; ".join(filter(None, (entry.reply, f"from {writer.network}")))) for entry in entries

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -81,6 +81,7 @@ class Policy(Section):
         processors: who may be handed data; empty: whoever is configured. partners: for whom the brand may mail.
         retention_days: how long what is left of an erased account may be kept.
         minimum_cell: a smaller group is nobody's to see: no pixel, no figure.
+        look_up_reason: "required" where staff have to say why they look a person up.
         jurisdictions: floors stricter than the law's.
         attachments: the content types that events may attach; files that open as another one are refused, too.
         only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
@@ -107,6 +108,7 @@ class Policy(Section):
     cap: FrequencyCap | None = None
     hours: SendingHours | None = None
     minimum_cell: Whole = Field(default=20, ge=2)
+    look_up_reason: Literal["required", "optional"] = "required"
     jurisdictions: Annotated[dict[Country, SwitchFloor], BeforeValidator(check_each_country_once)] = Field(
         default_factory=dict
     )

@@ -9,6 +9,9 @@ from mailer.policy.publisher_and_staff_identity import ITSELF, Identity
 
 OWN_TEMPLATES = frozenset({"confirm-subscription", "leave-link", "rights-answer"})
 """Templates of mailer's own mail. It publishes nothing else."""
+LIFT = "lift"
+DESK_ACTIONS = ("hold", "lift_hold", LIFT)
+"""Actions on people that are no account events: legal holds, and the lifting of a suppression."""
 OWN_CATEGORY = "rights"
 """The category of mailer's own mail; of anybody else it waits for a second person, whatever the template is called."""
 
@@ -24,6 +27,10 @@ class ReadableData(StrEnum):
     """A copy of all that is stored about somebody."""
     REPORT = "report"
     """A campaign's report."""
+    HISTORY = "history"
+    """A person by ref or address, and the person's history."""
+    SUPPRESSIONS = "suppressions"
+    """The suppressions of a brand, and of one address."""
 
 
 class PublishAttempt(NamedTuple):
@@ -35,7 +42,7 @@ class PublishAttempt(NamedTuple):
 
 
 class AccountActionAttempt(NamedTuple):
-    """A wish to say something of an account: one of `mailer.accounts.KINDS`."""
+    """A wish to say something of an account: one of `mailer.accounts.KINDS` or `DESK_ACTIONS`."""
 
     brand: str
     action: str

@@ -20,6 +20,8 @@ class EntryKind(StrEnum):
     """A change of standing."""
     CONTROL = "control"
     """A person stopped everything, a brand or a processor, or let it go on."""
+    ACCESS = "access"
+    """Somebody has looked a person up, or acted on one, with a reason."""
 
 
 class LedgerEntry(NamedTuple):

@@ -15,6 +15,10 @@ class NoLegalHold(LookupError):
     """The recipient has no legal hold with this reference."""
 
 
+class LegalHoldStands(Exception):
+    """The recipient has a legal hold with this reference already. It is not set again."""
+
+
 class AccountEventAlreadyApplied(Exception):
     """The change of an account event was made before. It is not made again."""
 
@@ -184,7 +188,11 @@ class RightsStore(Protocol):
         ...
 
     async def place_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
-        """Sets a legal hold. `named`: the person may know of it. Returns False if the brand has no such recipient."""
+        """Sets a legal hold. `named`: the person may know of it. Returns False if the brand has no such recipient.
+
+        Raises:
+            LegalHoldStands: one with this reference stands already.
+        """
         ...
 
     async def lift_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:

@@ -90,6 +90,19 @@ class SuppressionStore(Protocol):
         """Returns all suppressions that an address ever had, also an unknown address, oldest first."""
         ...
 
+    async def list_suppressions_in_force(
+        self, brand: str, controller: str, before: int | None, limit: int
+    ) -> list[Suppression]:
+        """Returns suppressions of the brand and of the whole controller that hold now, the newest first.
+
+        Args:
+            brand: the brand.
+            controller: its controller.
+            before: only those with smaller ids; None: the newest.
+            limit: how many at most.
+        """
+        ...
+
     def iterate_suppressions_in_force(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
         """Yields the suppressions of the brand and of the whole controller that hold now."""
         ...

@@ -7,9 +7,11 @@ from mailer.actions.account_events import AccountStores, AccountStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationParts
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
+from mailer.ports.person_history import PersonAct
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.person_history import entry_of_act
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.suppressions import PostgresSuppressions
@@ -36,8 +38,10 @@ def build_account_stores_opener(
         tell: True: cancelled deliveries are also published to `mailer.outcomes`.
     """
 
-    def desk(event: AccountEvent | None, actor: str | None = None) -> AccountStores:
+    def desk(event: AccountEvent | None, actor: str | None = None, act: PersonAct | None = None) -> AccountStores:
         named = writers if actor is None else writers.writers_with_actor(actor)
+        if act is not None:
+            named = named.writers_with_entry_beside(entry_of_act(act))
         noting = (
             named.writers_applying_event_once(
                 event.brand,

@@ -14,6 +14,7 @@ from mailer.ports.rights import (
     ErasureDuty,
     ErasureResult,
     LegalDisclosure,
+    LegalHoldStands,
     NoLegalHold,
     RecipientErased,
 )
@@ -173,6 +174,10 @@ class PostgresPrivacyRights:
         """See the port."""
         async with self._recording_legal_act(brand, recipient_id, "legal_hold", reference, actor) as connection:
             if connection is not None:
+                await people.lock_standings(connection, [recipient_id])
+                holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
+                if reference in {hold["reference"] for hold in holds}:
+                    raise LegalHoldStands(f"a legal hold {reference!r} stands already for this recipient of {brand}")
                 data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
                 kept = await copy_personal_data(connection, self._hasher, brand, recipient_id)
                 await index_people_in_old_dead_letters(connection, self._hasher)

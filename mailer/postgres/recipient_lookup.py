@@ -1,40 +1,14 @@
 """Finds recipients for operators: by ref, by address in any spelling, or by their number in the ledger."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 
 from mailer.database.statements import Pool, load_statements
+from mailer.ports.person_history import ListedRecipient
 from mailer.postgres.address_hashing import AddressHasher
 
 _LISTED = load_statements("directory")["listed"]
 _SQL = {name: text.replace("{listed}", _LISTED) for name, text in load_statements("directory").items()}
 _MOST_DIGITS = 18
-
-
-@dataclass(frozen=True, slots=True)
-class ListedRecipient:
-    """A recipient of a brand.
-
-    Attributes:
-        id: their number in the ledger.
-        brand, ref: the names that the application uses; the ref of an erased person is a keyed hash.
-        email, name, locale, country: the current data.
-        state: active, deactivated, restricted, under_13, address_dead or erased.
-        opted_out: the scopes of their opt-outs.
-        since: the time when they became known.
-    """
-
-    id: int
-    brand: str
-    ref: str
-    email: str | None
-    name: str | None
-    locale: str | None
-    country: str | None
-    state: str
-    opted_out: Sequence[str]
-    since: datetime
 
 
 class RecipientLookup:
@@ -45,10 +19,21 @@ class RecipientLookup:
         brands: the controller of each brand whose recipients may be found.
     """
 
-    def __init__(self, pool: Pool, hasher: AddressHasher, brands: dict[str, str]) -> None:
+    def __init__(self, pool: Pool, hasher: AddressHasher, brands: Mapping[str, str]) -> None:
         self._pool = pool
         self._hasher = hasher
         self._brands = brands
+
+    def limited_to_brands(self, brands: Collection[str]) -> "RecipientLookup":
+        """Returns the look-up among some of these brands."""
+        return RecipientLookup(
+            self._pool, self._hasher, {brand: self._brands[brand] for brand in brands if brand in self._brands}
+        )
+
+    async def get_recipient(self, recipient_id: int) -> ListedRecipient | None:
+        """Returns the recipient with a number; None if none of the brands has it."""
+        row = await self._pool.fetchrow(_SQL["get"], [*self._brands], recipient_id)
+        return ListedRecipient(*row) if row else None
 
     async def list_recipients(self, limit: int, after: int = 0) -> Sequence[ListedRecipient]:
         """Returns recipients with a number above `after`, in the order in which they became known."""

@@ -31,11 +31,12 @@ DO UPDATE SET at = CASE WHEN p.reason IN {by_person} THEN greatest(p.at, EXCLUDE
     mailing_id = CASE WHEN p.reason IN {by_person} AND EXCLUDED.at >= p.at THEN EXCLUDED.mailing_id
                  ELSE p.mailing_id END
 """.replace("{by_person}", "('opt_out', 'complaint', 'own_pause', 'own_cap')")
-_SELECTED = ", ".join(
+SUPPRESSION_COLUMNS = ", ".join(
     [*(f"p.{column}" for column in _COLUMNS), "encode(p.address_hash, 'hex') AS hash", "p.address_key AS key"]
 )
+"""The columns of a `Suppression`, of suppressions `p`."""
 _SQL = {
-    name: text.replace("{again}", _AGAIN).replace("{suppression}", _SELECTED)
+    name: text.replace("{again}", _AGAIN).replace("{suppression}", SUPPRESSION_COLUMNS)
     for name, text in load_statements("suppressions").items()
 }
 
@@ -230,6 +231,13 @@ class PostgresSuppressions:
             *self._hasher.hashes_of_confusable_mailboxes(address),
         ]
         rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
+        return [_suppression_from_row(row) for row in rows]
+
+    async def list_suppressions_in_force(
+        self, brand: str, controller: str, before: int | None, limit: int
+    ) -> list[Suppression]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["page"], brand, controller, before or 2**63 - 1, limit)
         return [_suppression_from_row(row) for row in rows]
 
     async def iterate_suppressions_in_force(self, brand: str, controller: str) -> AsyncIterator[Suppression]:

@@ -21,8 +21,10 @@ from mailer.web import (
     health,
     leave_by_address,
     mailing_api,
+    people_api,
     preferences,
     report_api,
+    suppressions_api,
     tracking,
     unsubscribe,
     why_this_mail_page,
@@ -102,6 +104,8 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
         mailing_api.router,
         consent_api.router,
         account_api.router,
+        people_api.router,
+        suppressions_api.router,
         *(page.router for page in _PAGES),
     ):
         app.include_router(router)

@@ -7,14 +7,15 @@ from contextlib import AsyncExitStack
 
 import aio_pika
 import pytest
+from aiormq.abc import AbstractChannel
 
-from mailer.broker import consumer, declaration
+from mailer.broker import connections, consumer, declaration, rabbitmq
 from mailer.broker.connections import RabbitConnection
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import BATCHES, Queue, lane_batches_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, ReceivedMessage
-from tests.contract.brokers import opened, under_test
+from tests.contract.brokers import closing, opened, under_test
 
 SECONDS = 60
 
@@ -113,6 +114,101 @@ async def test_a_consumer_that_consumes_again_and_again_takes_each_message_once(
         await collect_all(consumers, set(names), taken)
         await publishing
     assert set(taken.values()) == {1}
+
+
+LARGE = b'"' + b"x" * 60_000 + b'"'
+
+
+async def test_a_renewal_that_rabbitmq_answers_late_ends_no_connection(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While large bodies fill the memory nothing is read, so no answer comes. Two requests to close would be an error.
+
+    The idle consumers of the same connection stay ready, and each message is delivered once.
+    """
+    monkeypatch.setattr(rabbitmq, "LARGE_IN_HAND", 100_000)
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(connections, "CLOSE_SECONDS", 0.1)
+    problems: list[str] = []
+    watched = RabbitBroker(rabbit_url, report=lambda name, problem: problems.append(problem) if problem else None)
+    names = {str(number) for number in range(6)}
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(closing(watched))
+        loaded = await stack.enter_async_context(
+            watched.messages_while_consuming(lane_batches_queue_name(Lane.NEWSLETTER), 6)
+        )
+        for _ in range(5):
+            await stack.enter_async_context(
+                watched.messages_while_consuming(lane_batches_queue_name(Lane.PROMOTIONAL), 1)
+            )
+        problems.clear()
+        for name in names:
+            await broker.publish_message(BATCHES, BrokerMessage(LARGE, Lane.NEWSLETTER, message_id=name))
+        held = await anext(loaded)
+        await asyncio.sleep(1)
+        assert await broker.queue_depth(lane_batches_queue_name(Lane.NEWSLETTER)) == 0, "all are on their way"
+        assert len(held) == 1, "the others wait for memory"
+        taken = Counter(received.message.message_id or "" for received in held)
+        await held[0].acknowledge()
+        await collect_all([loaded], names - set(taken), taken)
+        assert set(taken.values()) == {1}
+        assert problems == []
+
+
+async def test_a_stop_while_a_channel_is_being_closed_is_obeyed(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop comes at many moments of a renewal; a worker that missed it would never end."""
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.001)
+    for delay in range(40):
+        async with asyncio.timeout(10):
+            async with broker.messages_while_consuming(lane_batches_queue_name(Lane.SERVICE), 1):
+                await asyncio.sleep(delay / 4000)
+
+
+async def test_a_connection_that_is_lost_amid_renewals_gets_its_consumers_again(
+    broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No consumer dies at the moment in which its old channel is being closed."""
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.001)
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.01)
+    queue = lane_batches_queue_name(Lane.SERVICE)
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
+        for round_ in range(25):
+            await asyncio.sleep(round_ / 1000)
+            await broker._connection_for_queue(queue).close()
+        monkeypatch.setattr(consumer, "RENEW_SECONDS", 30)
+        for _ in range(3 * len(consumers)):
+            await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE))
+        async with asyncio.timeout(SECONDS):
+            # Each has to take one: the prefetch of a dead consumer's neighbours is used up.
+            first = await asyncio.gather(*(anext(messages) for messages in consumers))
+        assert [len(received) for received in first] == [1] * len(consumers)
+
+
+async def test_a_consumer_that_meets_an_unknown_error_reports_it_and_consumes_again(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer that ended at it would be reported as ready for ever."""
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.01)
+    problems: list[str | None] = []
+    queue, open_channel, failures = lane_batches_queue_name(Lane.SERVICE), RabbitConnection.open_channel, iter("12")
+
+    async def open_channel_or_fail(link: RabbitConnection, *, confirms: bool) -> AbstractChannel:
+        if not confirms and next(failures, None):
+            raise LookupError
+        return await open_channel(link, confirms=confirms)
+
+    monkeypatch.setattr(RabbitConnection, "open_channel", open_channel_or_fail)
+    async with (
+        closing(RabbitBroker(rabbit_url, report=lambda name, problem: problems.append(problem))) as watched,
+        watched.messages_while_consuming(queue, 1) as messages,
+    ):
+        await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id="a"))
+        await collect_all([messages], {"a"})
+    assert [problem for problem in problems if problem and "LookupError" in problem]
+    assert problems[-1] is None
 
 
 async def collect_all(

@@ -130,6 +130,7 @@ class Scene:
         await execute("INSERT INTO seals (body, signature, sealed_at) VALUES ('{}', '', now() - interval '1 hour')")
         await self._no_month_to_come()
         self.world.broker.waiting = 3
+        self.site.app.state.meters.leave_requests.labels("over_brand_limit").inc()
         self.readiness.set_or_clear_problem("database", "it refuses writes")
         CLOCK_OFFSET.set(-60)
         IN_HAND.labels("mailer.events.of-this-test").set(500)

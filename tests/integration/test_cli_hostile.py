@@ -28,6 +28,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "recipients list": ("--brand", BRAND),
     "recipients find": (REF,),
     "recipients show": (REF, "--brand", BRAND),
+    "recipients history": (REF, "--brand", BRAND),
     "recipients export": (REF, "--brand", BRAND),
     "consents list": ABOUT,
     "consents export": ("--brand", BRAND),

@@ -171,3 +171,64 @@ async def test_ids_are_whole_in_a_pipe(world: World, operator: Stack) -> None:
         assert len(lines) == 4
         assert all(str(mailing_id) in listed for mailing_id in found)
         assert "\x1b" not in listed
+
+
+async def test_a_history_is_read_in_pages(world: World, operator: Stack) -> None:
+    """By a command that is on record with its person and reason; `next` leads to the older entries."""
+    [ada] = await world.known(1)
+    for number in range(3):
+        await world.standings.record_opt_out(BRAND, ada, f"newsletter/topic-{number}", "page")
+    who = ("user-1", "--brand", BRAND, "--by", "Dana", "--reason", "ticket 7")
+    done = (await operator.done("recipients", "history", *who, "--limit", "3", "--json")).json
+    older = (await operator.done("recipients", "history", *who, "--before", done["next"], "--json")).json
+    titles = [entry["title"] for entry in (*done["entries"], *older["entries"])]
+    assert [title for title in titles if title.startswith("Left")] == [
+        f"Left newsletter/topic-{number} mail" for number in (2, 1, 0)
+    ]
+    assert titles[0] == "Looked up by Dana (command)"
+    assert "Left newsletter/topic-2 mail" in (await operator.done("recipients", "history", *who)).out
+    for options, why in ((("--before", "x"), "is no place"), (("--reason", "x" * 301), "at most 300")):
+        refused = await operator.run("recipients", "history", *who, *options)
+        assert (refused.status, why in refused.err) == (2, True)
+    await operator.done("recipients", "show", *who[:-2])
+    await operator.run("recipients", "find", "nobody@people.example")
+    entries = [entry for entry in await world.entries(kind="access") if entry["rule"] == "access:command"]
+    assert [entry["recipient"] for entry in entries[:4]] == [ada] * 4
+    assert entries[0]["reply"] == "from a command: ticket 7"
+    assert entries[3]["reply"] == "from a command: no reason was given"
+    assert {entry["recipient"] for entry in entries[4:]} == {None}
+    assert "people.example" not in str(entries)
+
+
+async def test_a_command_acts_with_a_reason_on_record(world: World, operator: Stack) -> None:
+    """Beside the change; without a reason there is the change alone; the ground of an erasure is one of a few."""
+    [ada] = await world.known(1)
+    who = ("user-1", "--brand", BRAND)
+    await operator.done("recipients", "restrict", *who, "--by", "Dana", "--reason", "ticket 8")
+    await operator.done("recipients", "restrict", *who, "--off")
+    hold = ("recipients", "hold", *who, "--reference", "A", "--by", "Dana")
+    assert [(await operator.done(*hold)).out.strip() for _ in range(2)] == ["Held.", "Held already."]
+    await operator.done(*hold, "--lift")
+    refused = await operator.run("recipients", "erase", *who, "--reason", "Ada asked")
+    assert refused.status == 2
+    await operator.done("recipients", "erase", *who, "--by", "Dana", "--reason", "the person asked for it")
+    acted = [entry for entry in await world.entries(kind="access") if entry["reason"] == "acted"]
+    assert [(entry["recipient"], entry["fields"], entry["actor"]) for entry in acted] == [
+        (ada, ["restrict"], "person:Dana"),
+        (ada, ["erase"], "person:Dana"),
+    ]
+    assert acted[1]["reply"] == "from a command: the person asked for it"
+
+
+async def test_suppressions_are_listed_in_pages(world: World, operator: Stack) -> None:
+    """The newest first, by id; an explanation is a look-up, which stands in the ledger."""
+    [ada] = await world.known(1)
+    for number in range(3):
+        await world.standings.record_opt_out(BRAND, ada, f"newsletter/topic-{number}", "page")
+    page = (await operator.done("suppressions", "list", "--brand", BRAND, "--limit", "2", "--json")).json
+    before = ("--limit", "2", "--before", str(page[-1]["id"]))
+    rest = (await operator.done("suppressions", "list", "--brand", BRAND, *before, "--json")).json
+    assert [one["scope"] for one in (*page, *rest)] == [f"newsletter/topic-{number}" for number in (2, 1, 0)]
+    await operator.done("suppressions", "explain", "--brand", BRAND, "--ref", "user-1", "--reason", "ticket 9")
+    [entry] = await world.entries(kind="access")
+    assert (entry["recipient"], entry["reply"]) == (ada, "from a command: ticket 9")

@@ -49,13 +49,18 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "publishers add": (("role:shop", *AT, "--category", "newsletter", *BY),),
     "publishers restrict": (("role:shop", "--category", "newsletter", *BY),),
     "publishers revoke": (("role:shop", *BY),),
+    "recipients find": ((REF, *BY),),
+    "recipients show": ((REF, *AT, *BY),),
+    "recipients history": ((REF, *AT, *BY),),
+    "suppressions explain": ((*AT, "--ref", REF, *BY),),
     "recipients erase": ((REF, *AT),),
     "staff add": (("Ada Admin", "--email", "ada@work.example", "--role", "admin", *BY),),
     "staff disable": (("Ada Admin", *BY),),
     "staff enable": (("Ada Admin", *BY),),
     "staff reset": (("Ada Admin", *BY),),
 }
-"""Commands that act, in an order in which each has something to do. Whom none names, the system's user has done it."""
+"""Commands that act, or look people up on record, in an order in which each has something to do. Whom none names, the
+system's user has done it."""
 TRIED_ELSEWHERE = {
     "notices show": "tests/promises/test_notices.py",
     "notices export": "tests/promises/test_notices.py",
@@ -78,8 +83,8 @@ PUBLISHES = {
 }
 """Commands by which events get in: with the rights of a person, or of who had published them first."""
 SHOWS = {
-    "recipients list", "recipients find", "recipients show", "recipients export", "consents list", "consents export",
-    "suppressions list", "suppressions explain", "suppressions export", "mailing list", "mailing show",
+    "recipients list", "recipients export", "consents list", "consents export",
+    "suppressions list", "suppressions export", "mailing list", "mailing show",
     "mailing coverage", "report advertiser", "ledger export", "ledger verify", "dead list", "dead show",
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
     "policy jurisdictions", "policy causes",
@@ -102,7 +107,7 @@ def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str,
 
 
 def test_each_command_has_one_row() -> None:
-    """A new command says whether it acts, publishes, shows or runs; those that take `--by` act or publish."""
+    """A new command says whether it acts, publishes, shows or runs; who takes `--by` acts, looks up or publishes."""
     found = dict(commands(typer.main.get_command(cli.app)))
     rows = [*ACTS, *TRIED_ELSEWHERE, *PUBLISHES, *SHOWS, *RUNS]
     assert sorted(rows) == sorted(found)
@@ -126,7 +131,8 @@ async def _read_actors(url: str) -> list[tuple[str, str | None]]:
     """Kinds and actors of the entries that somebody is the cause of, in their order."""
     async with open_world(url) as world:
         rows = await world.pool.fetch(
-            "SELECT kind, actor FROM ledger WHERE kind IN ('action', 'control', 'mailing') ORDER BY at, writer, n"
+            "SELECT kind, actor FROM ledger WHERE kind IN ('access', 'action', 'control', 'mailing')"
+            " ORDER BY at, writer, n"
         )
         return [(row["kind"], row["actor"]) for row in rows]
 

@@ -8,7 +8,7 @@ import pytest
 
 from mailer.policy.sign_in_rules import FREE_FAILURES
 from mailer.policy.staff_rights import StaffRole
-from mailer.web.console.password_hashing import PasswordHashes
+from mailer.web.console.password_hashing import HashPlace
 from tests.factories import World
 from tests.integration.console_browser import OWN, ConsoleBrowser, console_site, open_browser, token_of
 from tests.staff import PASSWORD, ROOT, add_person
@@ -80,9 +80,9 @@ async def test_unknown_names_look_and_work_like_known_ones(world: World) -> None
     former = await world.staff.directory.list_staff()
     await world.staff.directory.disable_staff_member(former[2].member, ROOT)
     seen: list[str] = []
-    real = PasswordHashes._verify
+    real = HashPlace._verify
 
-    def noting(self: PasswordHashes, stored: str, password: str) -> bool:
+    def noting(self: HashPlace, stored: str, password: str) -> bool:
         seen.append(stored.rpartition("$")[0].rpartition("$")[0])
         return real(self, stored, password)
 
@@ -90,7 +90,7 @@ async def test_unknown_names_look_and_work_like_known_ones(world: World) -> None
         await browser.join(link)
         browser.client.cookies.clear()
         pages = []
-        with patch.object(PasswordHashes, "_verify", noting):
+        with patch.object(HashPlace, "_verify", noting):
             for name in (dana.identity.name, "Nobody", "Eli Invited", "Fay Former", "x" * 5000, "", "key:shop"):
                 answer = await browser.sign_in(name, "a wrong password")
                 pages.append((answer.status_code, SECRET_FIELDS.sub("", re.sub(r'value="[^"]*"', "", answer.text))))
@@ -124,7 +124,8 @@ async def test_guessing_waits_and_the_owner_still_gets_in(world: World) -> None:
 
 async def test_a_network_waits_and_others_do_not(world: World) -> None:
     """One that tries many names waits; somebody from elsewhere signs in, and from there with a recovery code."""
-    async with open_browser(world) as owner, open_browser(world, console_site(world, "198.51.100.9")) as guesser:
+    home, elsewhere = console_site(world, "185.199.108.7"), console_site(world, "185.199.110.9")
+    async with open_browser(world, home) as owner, open_browser(world, elsewhere) as guesser:
         await owner.enter()
         answers = [(await guesser.sign_in(f"name {n}", "a wrong guess")).status_code for n in range(21)]
         assert set(answers) == {403}

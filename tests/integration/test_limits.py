@@ -87,7 +87,10 @@ async def test_a_large_audience_has_more_time(world: World, hurried: World) -> N
         await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
         accepting = asyncio.create_task(hurried.mailings.accept_mailings([mailing]))
         await until(lambda: waiting(world.pool))
-        limit = "SELECT now() - query_start > '0.6 s' FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        limit = (
+            "SELECT now() - query_start > '0.6 s' FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         await until(lambda: world.pool.fetchval(limit))
         await transaction.rollback()
     [accepted] = await accepting

@@ -307,6 +307,27 @@ async def test_only_older_limits_end(world: World) -> None:
     assert await ends(OWN_PAUSE, datetime.now(UTC)), "there is none"
 
 
+async def test_a_repeated_pause_is_a_later_word(world: World) -> None:
+    """A press moves the time of a pause, though a shorter one keeps its end; an older event moves nothing back."""
+    [ada] = await world.known(1)
+
+    async def said_at() -> datetime:
+        [one] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+        return one.at
+
+    await limit(world, 1, OwnPause(90))
+    first, asked_at = await said_at(), datetime.now(UTC)
+    await limit(world, 1, OwnPause(30))
+    later = await said_at()
+    assert later > asked_at > first
+    assert await days_left(world, 1) == 90
+    await limit(world, 1, OwnPause(30), since=first - timedelta(days=1))
+    assert await said_at() == later
+    policy = world.policies[BRAND]
+    assert not await end_older_own_limits(world.standings, world.suppressions, policy, ada, OWN_PAUSE, asked_at)
+    assert await days_left(world, 1) == 90
+
+
 async def test_an_operator_ends_a_pause_and_no_consent(world: World) -> None:
     """With a reason, on record; what the person consented to before counts on."""
     [ada] = await world.known(1)

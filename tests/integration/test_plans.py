@@ -7,6 +7,7 @@ import pytest
 
 from mailer.database.statements import load_statements
 from mailer.ports.flow_metrics import FIGURES
+from mailer.postgres.attention_figures import _SQL as _ATTENTION
 from mailer.postgres.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
 from mailer.postgres.flow_metrics import _SQL as _FIGURES
 from mailer.postgres.halts import _SQL as _HALTS
@@ -52,6 +53,7 @@ STATEMENTS = {
     "settled people": _PEOPLE["settled"],
     "moved people": _PEOPLE["move"],
     "standings": _PEOPLE["derive"],
+    **{f"attention {name}": statement for name, statement in _ATTENTION.items()},
     **{f"figure {name}": _FIGURES[name] for name in FIGURES if name not in ("halts", "partitions_ahead")},
 }
 LARGE = (

@@ -39,9 +39,10 @@ from mailer.web.captured_mail_inbox import create_inbox_app
 from tests import factories
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, plain_event, policies, templates
+from tests.integration.desk_routes import DESK_ROUTES
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
-from tests.publishers import everything
+from tests.publishers import ACTIONS, everything
 
 OTHER = "peerstream"
 PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
@@ -93,6 +94,7 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/api/v1/reports/{brand}/{campaign}"): (
         Row("GET", f"/api/v1/reports/{BRAND}/spring", ReadDataAttempt(BRAND, ReadableData.REPORT)),
     ),
+    **{(method, path): tuple(Row(method, *row) for row in rows) for (method, path), rows in DESK_ROUTES.items()},
 }
 """Every route that asks for a key, with all that it can be asked for."""
 WITHOUT_KEY = {
@@ -395,6 +397,6 @@ async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, t
 def test_the_matrix_knows_all_that_can_be_granted() -> None:
     """A new action or read appears in it."""
     wishes = [row.wish for rows in ROUTES.values() for row in rows]
-    assert {wish[1] for wish in wishes if isinstance(wish, AccountActionAttempt)} == set(KINDS)
+    assert {wish[1] for wish in wishes if isinstance(wish, AccountActionAttempt)} == set(ACTIONS)
     assert {wish.what for wish in wishes if isinstance(wish, ReadDataAttempt)} == set(ReadableData)
     assert {wish.category for wish in wishes if isinstance(wish, PublishAttempt)} <= set(CATEGORIES)

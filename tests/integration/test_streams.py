@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
-from mailer.pipeline.block_pauses import PAUSE, STREAK, WHOLE, BlockPauses
+from mailer.pipeline.block_pauses import PAUSE, STOP, STREAK, WHOLE, BlockPauses
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -17,6 +18,7 @@ from tests.factories import World, person
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
 BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
 TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
+MINUTE = timedelta(minutes=1)
 
 
 def paused(streams: BlockPauses, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
@@ -69,6 +71,20 @@ async def test_blocks_and_refusals_of_our_set_up_are_counted_apart(world: World)
     assert not paused(streams, "a.example")
     await streams.pause_blocked_streams("relay", [one], [BLOCKED])
     assert paused(streams, "a.example")
+
+
+async def test_refusals_of_our_set_up_with_accepted_mail_between_them_pause_nothing(world: World) -> None:
+    """The order within one window counts: a domain that takes mail has no quarrel with our set-up."""
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    one, set_up = (PROMOTIONAL, "a.example"), Outcome(OutcomeKind.SET_UP, 550, None, "your DNS is broken")
+    await streams.pause_blocked_streams("relay", [one] * 9, [*[set_up] * (STREAK - 1), TAKEN] * 3)
+    assert not paused(streams, "a.example")
+    await streams.pause_blocked_streams("relay", [one] * (STREAK + 1), [TAKEN, *[set_up] * STREAK])
+    now = datetime.now(UTC)
+    assert streams.paused_until("relay", PROMOTIONAL, "a.example", now) == pytest.approx(now + STOP, abs=MINUTE)
+    await streams.pause_blocked_streams("relay", [(PROMOTIONAL, "b.example")] * STREAK, [set_up] * STREAK)
+    await streams.pause_blocked_streams("relay", [(BREACH, "b.example")] * STREAK, [set_up] * STREAK)
+    assert streams.paused_until("relay", BREACH, "b.example", now) is None
 
 
 async def test_many_domains_pause_the_whole_stream(world: World) -> None:

@@ -38,8 +38,8 @@ from mailer.ports.open_and_click_counts import (
 from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
+from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
-from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
@@ -351,9 +351,9 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         console=build_console_context(
             PUBLIC_URL,
             keys,
-            world.policies,
+            world.people,
             world.staff,
-            PostgresFlowMetrics(world.pool),
+            PostgresAttentionFigures(world.pool),
             console_operations_over(world),
         ),
     )

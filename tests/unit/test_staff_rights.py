@@ -1,5 +1,7 @@
 """Rights of staff: roles bundle them, nobody releases their own, and unknown names are refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
@@ -67,6 +69,16 @@ def test_nobody_releases_their_own(name: str) -> None:
     assert may_release(somebody(("ops", "*"), name="Eli"), StaffRight.BREACH_RELEASE, "interpals", writers)
     assert not may_release(somebody(("support", "*"), name="Eli"), StaffRight.BREACH_RELEASE, "interpals", writers)
     assert not may_release(None, StaffRight.BREACH_RELEASE, "interpals", writers)
+
+
+def test_two_people_who_may_be_one_do_not_second_each_other() -> None:
+    """Whoever has lately made the other's one-time link, and that other, release no work of each other."""
+    ann, ben, cem = (Identity(IdentityKind.PERSON, name) for name in ("Ann", "Ben", "Cem"))
+    linked = replace(somebody(("ops", "*"), name="Ann"), not_independent_of=frozenset({ben}))
+    assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({ben}))
+    assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({cem, ben}))
+    assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({ann}))
+    assert may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({cem}))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,10 @@ s.opted_out, r.created_at
 SELECT {listed} FROM recipients r JOIN standings s ON s.recipient_id = r.id
 WHERE r.brand = ANY ($1::text[]) AND r.id > $2 ORDER BY r.id LIMIT $3
 
+-- name: get
+SELECT {listed} FROM recipients r JOIN standings s ON s.recipient_id = r.id
+WHERE r.brand = ANY ($1::text[]) AND r.id = $2
+
 -- name: find
 WITH meant AS (
     SELECT r.id FROM unnest($1::text[], $2::text[]) AS k (brand, ref) JOIN recipients r USING (brand, ref)

@@ -58,6 +58,17 @@ WHERE p.controller = $2 AND (p.brand = $1 OR p.brand IS NULL)
   AND p.lifted_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > now())
 ORDER BY p.id
 
+-- name: page
+-- Two walks along the index, one for the brand and one for the whole controller.
+SELECT {suppression} FROM (
+    (SELECT * FROM suppressions WHERE controller = $2 AND brand = $1 AND lifted_at IS NULL AND id < $3
+         AND (expires_at IS NULL OR expires_at > now()) ORDER BY id DESC LIMIT $4)
+    UNION ALL
+    (SELECT * FROM suppressions WHERE controller = $2 AND brand IS NULL AND lifted_at IS NULL AND id < $3
+         AND (expires_at IS NULL OR expires_at > now()) ORDER BY id DESC LIMIT $4)
+) p
+ORDER BY p.id DESC LIMIT $4
+
 -- name: lift
 UPDATE suppressions SET lifted_at = now(), lifted_by = $2, lift_reason = $3, ends_consents = $5
 WHERE id = ANY ($1::bigint[]) AND lifted_at IS NULL AND at = coalesce($4::timestamptz, at)

@@ -4,6 +4,7 @@ import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ class NavigationEntry:
 
 NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(HOME, "home"),
+    NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
+    NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
     NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
     NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
     NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
@@ -78,7 +81,13 @@ NAVIGATION: list[NavigationEntry] = [
 
 
 def console_page(
-    visitor: Visitor, template: str, status: int = 200, error: str | None = None, **values: Any
+    visitor: Visitor,
+    template: str,
+    status: int = 200,
+    error: str | None = None,
+    *,
+    problem: str | None = None,
+    **values: Any,
 ) -> HTMLResponse:
     """Returns a page of the console. Its template gets `t` (the texts), `visitor`, `base` and `values`.
 
@@ -87,6 +96,7 @@ def console_page(
         template: the name of the template.
         status: of the answer.
         error: the key of a text in `[errors]`, which is shown first.
+        problem: a text that is shown in its place: why an action refused something.
         values: for the template.
     """
     html = _TEMPLATES.get_template(template).render(
@@ -96,7 +106,7 @@ def console_page(
         base=visitor.console.base,
         navigation=_navigation_of(visitor),
         brands=_brands_of(visitor),
-        error=TEXTS["errors"][error] if error else None,
+        error=TEXTS["errors"][error] if error else problem,
     )
     page = HTMLResponse(html, status, _HEADERS)
     if visitor.new_form_cookie is not None:
@@ -129,10 +139,18 @@ def redirect_within_console(console: ConsoleContext, path: str) -> Response:
     return RedirectResponse(f"{console.base}{path}", 303)
 
 
-def set_console_cookie(answer: Response, console: ConsoleContext, purpose: str, value: str) -> None:
-    """Sets a cookie that scripts cannot read and other sites cannot send; it ends with the browser."""
+def set_console_cookie(
+    answer: Response, console: ConsoleContext, purpose: str, value: str, lasts: timedelta | None = None
+) -> None:
+    """Sets a cookie that scripts cannot read and other sites cannot send. Without `lasts` it ends with the browser."""
     answer.set_cookie(
-        console.cookie_name(purpose), value, path="/", secure=console.is_https, httponly=True, samesite="strict"
+        console.cookie_name(purpose),
+        value,
+        max_age=round(lasts.total_seconds()) if lasts else None,
+        path="/",
+        secure=console.is_https,
+        httponly=True,
+        samesite="strict",
     )
 
 

@@ -18,7 +18,7 @@ FLOW = f"{HOME}/flow"
 @router.get(FLOW)
 async def show_flow(visitor: ProcessorReader) -> Response:
     """Shows the figures of `/metrics` that come from the database, ten seconds old at most, and the processes."""
-    figures = await visitor.console.read_figures()
+    figures = await visitor.console.operations.figures.get_value()
     processes = await visitor.console.operations.processes.list_running_processes()
     return console_page(
         visitor,

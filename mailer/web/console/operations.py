@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mailer.actions.mailing_waits import MailingWaits
 from mailer.policy.policy_file import Policy
+from mailer.ports.flow_metrics import Values
 from mailer.ports.halts import HaltList
 from mailer.ports.ledger_desk import LedgerDesk
 from mailer.ports.mailing_releases import ReleasePreviewer
@@ -13,6 +14,7 @@ from mailer.ports.operator_stores import OperatorStoresOpener
 from mailer.ports.processor_states import ProcessorStates
 from mailer.ports.rates import RateLimitStore
 from mailer.ports.running_processes import RunningProcesses
+from mailer.web.console.shared_reading import SharedReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class ConsoleOperations:
         processor_names: the processors that this process knows from its settings.
         policies: the policies in force, by brand, each with its other versions.
         ledger: shows seals, and verifies the newest entries.
+        figures: the figures of `/metrics` that come from the database.
     """
 
     open_stores: OperatorStoresOpener
@@ -44,3 +47,4 @@ class ConsoleOperations:
     processor_names: Sequence[str]
     policies: Mapping[str, Policy]
     ledger: LedgerDesk
+    figures: SharedReading[Values]

@@ -2,11 +2,8 @@
 
 import pytest
 
-from tests.console_in_chromium import CHROMIUM, page_with_session, running_chromium, session_of
+from tests.browser.chromium import page_with_session, running_chromium, serving, session_of
 from tests.factories import World, person
-from tests.integration.test_console_passkeys import serving
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 @pytest.mark.parametrize("script", [True, False])

@@ -1,0 +1,144 @@
+"""The look-up of people by staff: who was found, by whom and why. Console, API and commands call the same functions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mailer.actions.account_events import AccountStoresOpener
+from mailer.input_types import MAX_ADDRESS
+from mailer.policy.history_paging import HistoryPlace
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.standing import Standing
+from mailer.ports.person_history import (
+    AccessDoor,
+    AccessRecords,
+    HistoryPage,
+    ListedRecipient,
+    PersonAccess,
+    PersonDirectory,
+)
+from mailer.ports.standings import StandingStore
+from mailer.ports.suppressions import Suppression, SuppressionStore
+
+MAX_REASON = 300
+"""The most characters of the reason of a look-up or an act."""
+PAGE = 25
+"""The entries of a page of a history or a list."""
+MAX_PAGE = 200
+LOOK_UP_LASTS = timedelta(minutes=30)
+"""The time for which a person stays open to who has looked them up, without another reason."""
+
+
+class LookUpRefused(ValueError):
+    """A look-up that lacks something. The message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleDesk:
+    """All that looking people up, and acting on them, stands on.
+
+    Attributes:
+        policies: the policies by brand.
+        desks: opens the stores that an act changes.
+    """
+
+    policies: Mapping[str, Policy]
+    directory: PersonDirectory
+    access: AccessRecords
+    standings: StandingStore
+    suppressions: SuppressionStore
+    desks: AccountStoresOpener
+
+
+@dataclass(frozen=True, slots=True)
+class PersonShown:
+    """A person, as staff see them: who they are, their standing, and what stops mail to their address now."""
+
+    recipient: ListedRecipient
+    standing: Standing
+    stops: Sequence[Suppression]
+
+
+def needs_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]) -> bool:
+    """Tells whether a look-up among some brands needs a reason: one of their policies says so."""
+    return any(policies[brand].look_up_reason == "required" for brand in brands)
+
+
+def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], access: PersonAccess) -> None:
+    """Checks the reason of a look-up. A command may go without: who can run it can read the database, too.
+
+    Raises:
+        LookUpRefused: it is missing or too long.
+    """
+    if len(access.reason) > MAX_REASON:
+        raise LookUpRefused(f"reason: has {len(access.reason)} characters; at most {MAX_REASON}")
+    is_asked = access.door is not AccessDoor.COMMAND and needs_look_up_reason(policies, brands)
+    if is_asked and not access.reason.strip():
+        raise LookUpRefused("reason: is missing; say why this person is looked up, such as a ticket's number")
+
+
+async def look_people_up(
+    desk: PeopleDesk, brands: Collection[str], text: str, access: PersonAccess
+) -> Sequence[ListedRecipient]:
+    """Finds people by ref, address or number, and records the look-up, also one that finds nobody.
+
+    Args:
+        desk: the stores.
+        brands: the brands among whose recipients is looked.
+        text: a ref, an address in any spelling, or the ledger's number. The ledger does not get it.
+        access: who looks, from where and why.
+
+    Raises:
+        LookUpRefused: there is nothing to look for, or no reason.
+    """
+    sought = text.strip()
+    if not sought or len(sought) > MAX_ADDRESS:
+        raise LookUpRefused(f"who: name a ref or an address, of at most {MAX_ADDRESS} characters")
+    check_look_up_reason(desk.policies, brands, access)
+    found = await desk.directory.find_people(brands, sought)
+    nobody = [(brand, None) for brand in sorted(brands)]
+    await desk.access.record_look_up([(one.brand, one.id) for one in found] or nobody, access)
+    return found
+
+
+def person_with_ref(found: Sequence[ListedRecipient], ref: str) -> ListedRecipient | None:
+    """Returns the person that a ref names, among those found by it; an erased person has another ref by now."""
+    exact = [one for one in found if one.ref == ref]
+    named = exact or found
+    return named[0] if len(named) == 1 else None
+
+
+async def open_person(desk: PeopleDesk, brand: str, recipient_id: int, access: PersonAccess) -> None:
+    """Records that somebody looks at a person who is known by number, before anything is shown.
+
+    Raises:
+        LookUpRefused: there is no reason.
+    """
+    check_look_up_reason(desk.policies, [brand], access)
+    await desk.access.record_look_up([(brand, recipient_id)], access)
+
+
+async def is_person_open(desk: PeopleDesk, brand: str, recipient_id: int, by: Identity) -> bool:
+    """Tells whether somebody has looked a person up at the console within `LOOK_UP_LASTS`."""
+    return await desk.access.is_look_up_open(brand, recipient_id, by, LOOK_UP_LASTS)
+
+
+async def read_person(desk: PeopleDesk, recipient: ListedRecipient) -> PersonShown:
+    """Returns a person with their standing and suppressions. The caller has recorded the look-up.
+
+    Raises:
+        LookupError: the person is gone meanwhile.
+    """
+    standing = await desk.standings.get_standing(recipient.brand, recipient.id)
+    if standing is None:
+        raise LookupError(f"{recipient.brand} has no such recipient")
+    stops = await desk.suppressions.all_suppressions_of_recipient(recipient.brand, recipient.id)
+    return PersonShown(recipient, standing, [stop for stop in stops if stop.lifted_at is None])
+
+
+async def read_history(
+    desk: PeopleDesk, recipient: ListedRecipient, before: HistoryPlace | None = None, limit: int = PAGE
+) -> HistoryPage:
+    """Returns a page of a person's history. The caller has recorded the look-up."""
+    return await desk.directory.read_history_page(recipient.brand, recipient.id, before, limit)

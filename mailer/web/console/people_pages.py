@@ -1,0 +1,203 @@
+"""The pages to find a person and to read their history. They need `people:read` at the person's brand."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from mailer.actions.explanations import suppression_in_words
+from mailer.actions.people_desk import (
+    LookUpRefused,
+    is_person_open,
+    look_people_up,
+    needs_look_up_reason,
+    open_person,
+    read_history,
+    read_person,
+)
+from mailer.actions.person_history import history_in_words, mailings_named_in
+from mailer.actions.suppression_queries import read_titles
+from mailer.input_types import MAX_ADDRESS
+from mailer.policy.history_paging import HistoryPlace
+from mailer.policy.policy_versions import describe_versions
+from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_right
+from mailer.policy.standing import Standing
+from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from mailer.ports.suppressions import Suppression
+from mailer.web.console.console_context import HOME
+from mailer.web.console.console_pages import console_page, redirect_within_console
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+
+router = APIRouter(include_in_schema=False)
+PEOPLE = f"{HOME}/people"
+MAX_TYPED = 1000
+"""The most characters of a field that are read. What is longer counts as empty; shorter limits have their own words."""
+PeopleReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_READ))]
+
+
+@dataclass(frozen=True, slots=True)
+class StopShown:
+    """A suppression with its words."""
+
+    stop: Suppression
+    words: str
+
+
+@router.get(PEOPLE)
+async def show_look_up(visitor: PeopleReader) -> Response:
+    """Shows the form to find a person."""
+    return _look_up_page(visitor)
+
+
+@router.post(PEOPLE)
+async def look_up(visitor: PeopleReader) -> Response:
+    """Finds people, and shows the one that was found, or a list. Refs and addresses stay out of every URL."""
+    chosen = visitor.field("brand")
+    brands = [chosen] if chosen else sorted(readable_brands(visitor))
+    require_known_brands(visitor, brands)
+    try:
+        found = await look_people_up(
+            visitor.console.people, brands, visitor.field("who", MAX_TYPED), access_of(visitor)
+        )
+    except LookUpRefused as refusal:
+        return _look_up_page(visitor, problem=str(refusal))
+    if len(found) == 1:
+        return redirect_within_console(visitor.console, path_of_person(found[0].brand, found[0].id))
+    return _look_up_page(visitor, found=found)
+
+
+@router.get(f"{PEOPLE}/{{brand}}/{{person}}")
+async def show_person(brand: str, person: int, visitor: PeopleReader, before: str = "") -> Response:
+    """Shows a person to who has looked them up lately; asks anybody else for the reason."""
+    recipient = await require_recipient(visitor, brand, person)
+    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
+        return _reason_page(visitor, recipient)
+    try:
+        place = HistoryPlace.parse_place(before) if before else None
+    except ValueError:
+        raise HTTPException(422, "page_bad") from None
+    return await _person_page(visitor, recipient, place)
+
+
+@router.post(f"{PEOPLE}/{{brand}}/{{person}}")
+async def give_reason(brand: str, person: int, visitor: PeopleReader) -> Response:
+    """Records why somebody looks at a person, and shows the person."""
+    recipient = await require_recipient(visitor, brand, person)
+    try:
+        await open_person(visitor.console.people, brand, person, access_of(visitor))
+    except LookUpRefused as refusal:
+        return _reason_page(visitor, recipient, str(refusal))
+    return redirect_within_console(visitor.console, path_of_person(brand, person))
+
+
+def path_of_person(brand: str, person: int) -> str:
+    """Returns the path of a person's page, by the ledger's number."""
+    return f"{PEOPLE}/{brand}/{person}"
+
+
+def readable_brands(visitor: Visitor) -> frozenset[str]:
+    """Returns the brands whose people a visitor may read."""
+    return brands_with_right(visitor.member, StaffRight.PEOPLE_READ, visitor.console.brands)
+
+
+def require_known_brands(visitor: Visitor, brands: list[str]) -> None:
+    """Refuses a brand that does not exist.
+
+    Raises:
+        HTTPException: 404.
+    """
+    if not set(brands) <= visitor.console.brands:
+        raise HTTPException(404, "brand_unknown")
+
+
+async def require_recipient(visitor: Visitor, brand: str, person: int) -> ListedRecipient:
+    """Returns a recipient. The answer is the same for a number that nobody has, and one of another brand.
+
+    Raises:
+        HTTPException: 404.
+    """
+    is_number = 0 < person < 2**63
+    found = await visitor.console.people.directory.find_person(brand, person) if is_number else None
+    if found is None:
+        raise HTTPException(404, "recipient_unknown")
+    return found
+
+
+def access_of(visitor: Visitor, reason: str | None = None) -> PersonAccess:
+    """Returns who looks or acts, from where, and why: the field `reason`, unless another reason is given."""
+    typed = visitor.field("reason", MAX_TYPED) if reason is None else reason
+    return PersonAccess(visitor.member.identity, AccessDoor.CONSOLE, visitor.network, typed)
+
+
+async def stops_in_words(visitor: Visitor, stops: list[Suppression]) -> list[StopShown]:
+    """Returns suppressions with their words, each a sentence without its subject and full stop."""
+    titles = await read_titles(visitor.console.people, stops)
+    return [StopShown(stop, suppression_in_words(stop, titles)) for stop in stops]
+
+
+def _look_up_page(visitor: Visitor, *, found: object = None, problem: str | None = None) -> Response:
+    brands = sorted(readable_brands(visitor))
+    return console_page(
+        visitor,
+        "people.html.j2",
+        422 if problem else 200,
+        problem=problem,
+        found=found,
+        readable=brands,
+        longest=MAX_ADDRESS,
+        is_reason_needed=needs_look_up_reason(visitor.console.people.policies, brands),
+    )
+
+
+def _reason_page(visitor: Visitor, recipient: ListedRecipient, problem: str | None = None) -> Response:
+    needed = needs_look_up_reason(visitor.console.people.policies, [recipient.brand])
+    return console_page(
+        visitor,
+        "person_reason.html.j2",
+        422 if problem else 200,
+        problem=problem,
+        path=path_of_person(recipient.brand, recipient.id),
+        recipient=recipient,
+        is_reason_needed=needed,
+    )
+
+
+async def _person_page(visitor: Visitor, recipient: ListedRecipient, before: HistoryPlace | None) -> Response:
+    people, brand = visitor.console.people, recipient.brand
+    shown, page = await read_person(people, recipient), await read_history(people, recipient, before)
+    names = await people.directory.read_template_names(mailings_named_in(page))
+    return console_page(
+        visitor,
+        "person.html.j2",
+        path=path_of_person(brand, recipient.id),
+        recipient=recipient,
+        standing=shown.standing,
+        facts=_facts(shown.standing),
+        stops=await stops_in_words(visitor, list(shown.stops)),
+        lines=history_in_words(page.items, people.policies[brand], names),
+        is_newest=before is None,
+        next=page.next,
+        may_act=has_staff_right(visitor.member, StaffRight.PEOPLE_ACT, brand),
+    )
+
+
+_FLAGS = (
+    *("objected", "restricted", "deactivated", "under_13", "address_dead", "erased", "erased_before"),
+    *("electronic_refused", "personalisation_refused", "tracking_refused"),
+)
+
+
+def _facts(standing: Standing) -> list[tuple[str, str]]:
+    """Returns the facts of a standing that are shown: the key of the label, and the value."""
+    facts = [
+        ("flags", ", ".join(name.replace("_", " ") for name in _FLAGS if getattr(standing, name))),
+        ("left", ", ".join(sorted(standing.opted_out))),
+        ("consents", ", ".join(sorted(standing.consents))),
+        ("products", ", ".join(sorted(standing.products))),
+        ("channel", standing.channel),
+        ("source", describe_versions(standing.source) or ""),
+        ("collected_under", describe_versions(standing.collected_under) or ""),
+    ]
+    return [(label, value) for label, value in facts if value]

@@ -1,0 +1,104 @@
+"""The pages to act on a person: what an act does, its form, and what was recorded. They need `people:act`."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from mailer.actions.person_acts import (
+    ActRefused,
+    ErasureGround,
+    PersonActName,
+    PersonOrder,
+    act_on_person,
+)
+from mailer.policy.policy_file import Policy
+from mailer.policy.staff_rights import StaffRight
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.person_history import ListedRecipient
+from mailer.ports.time_ordered_uuids import uuid7
+from mailer.web.console.console_pages import console_page
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.people_pages import MAX_TYPED, PEOPLE, access_of, path_of_person, require_recipient
+
+router = APIRouter(include_in_schema=False)
+PersonActor = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_ACT))]
+_ACT = f"{PEOPLE}/{{brand}}/{{person}}/acts/{{act}}"
+_ORDER = re.compile("staff-[0-9a-f]{32}")
+FIELDS: Mapping[PersonActName, tuple[str, ...]] = {
+    PersonActName.OPT_OUT: ("scope",),
+    PersonActName.RECTIFY: ("email", "name", "locale", "country"),
+    PersonActName.HOLD: ("reference", "named"),
+    PersonActName.LIFT_HOLD: ("reference",),
+}
+"""The fields of the forms of acts, beside the reason."""
+
+
+@router.get(_ACT)
+async def show_act(brand: str, person: int, act: PersonActName, visitor: PersonActor) -> Response:
+    """Shows what an act does, and its form with an id of its own, so that it counts once however often it is sent."""
+    recipient = await require_recipient(visitor, brand, person)
+    return _form_page(visitor, recipient, act, f"staff-{uuid7().hex}")
+
+
+@router.post(_ACT)
+async def do_act(brand: str, person: int, act: PersonActName, visitor: PersonActor) -> Response:
+    """Does an act, and shows what was recorded. The same form again changes nothing, and says so."""
+    recipient = await require_recipient(visitor, brand, person)
+    order_id = visitor.field("order")
+    if not _ORDER.fullmatch(order_id):
+        raise HTTPException(422, "form_old")
+    if act is PersonActName.ERASE and not visitor.field("sure"):
+        return _form_page(visitor, recipient, act, order_id, "sure_missing")
+    values = {name: visitor.field(name, MAX_TYPED) for name in FIELDS.get(act, ())}
+    policy, access = visitor.console.people.policies[brand], access_of(visitor)
+    try:
+        done = await act_on_person(
+            visitor.console.people, policy, recipient, PersonOrder(act, order_id, values), access
+        )
+    except ActRefused as refusal:
+        return _form_page(visitor, recipient, act, order_id, problem=str(refusal))
+    return console_page(
+        visitor,
+        "person_act_done.html.j2",
+        recipient=recipient,
+        path=path_of_person(brand, person),
+        act=act,
+        values=[(name, value) for name, value in values.items() if value],
+        access=access,
+        at=datetime.now(UTC),
+        done=done,
+    )
+
+
+def _form_page(
+    visitor: Visitor,
+    recipient: ListedRecipient,
+    act: PersonActName,
+    order_id: str,
+    error: str | None = None,
+    problem: str | None = None,
+) -> Response:
+    return console_page(
+        visitor,
+        "person_act.html.j2",
+        422 if error or problem else 200,
+        error,
+        problem=problem,
+        recipient=recipient,
+        path=path_of_person(recipient.brand, recipient.id),
+        act=act,
+        order=order_id,
+        fields=FIELDS.get(act, ()),
+        scopes=_scopes_that_can_be_left(visitor.console.people.policies[recipient.brand]),
+        grounds=list(ErasureGround),
+    )
+
+
+def _scopes_that_can_be_left(policy: Policy) -> list[str]:
+    """Returns all optional mail, and the optional categories of a brand."""
+    return [EVERYTHING_OPTIONAL, *(name for name, category in policy.categories.items() if category.is_optional)]

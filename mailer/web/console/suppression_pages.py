@@ -1,0 +1,154 @@
+"""The pages of suppressions: the list of a brand, why an address is suppressed, and lifting on record."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from mailer.actions.explanations import suppression_in_words
+from mailer.actions.people_desk import PAGE, LookUpRefused, needs_look_up_reason
+from mailer.actions.person_acts import ActRefused, lift_suppression_with_reason
+from mailer.actions.suppression import LIFTABLE
+from mailer.actions.suppression_queries import (
+    explain_suppressions_of_address,
+    explain_suppressions_of_ref,
+    list_suppressions,
+    read_titles,
+)
+from mailer.policy.staff_rights import StaffRight, has_staff_right
+from mailer.ports.suppressions import Suppression
+from mailer.web.console.console_context import HOME
+from mailer.web.console.console_pages import console_page
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.people_pages import (
+    MAX_TYPED,
+    PeopleReader,
+    access_of,
+    readable_brands,
+    require_known_brands,
+    stops_in_words,
+)
+
+router = APIRouter(include_in_schema=False)
+SUPPRESSIONS = f"{HOME}/suppressions"
+SuppressionLifter = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.SUPPRESSIONS_LIFT))]
+
+
+@router.get(SUPPRESSIONS)
+async def choose_brand(visitor: PeopleReader) -> Response:
+    """Shows the newest suppressions of the chosen brand, or of the only one; else the brands to choose from."""
+    brands = sorted(readable_brands(visitor))
+    if visitor.brand:
+        return await _list_page(visitor, visitor.brand, None)
+    if len(brands) == 1:
+        return await _list_page(visitor, brands[0], None)
+    return console_page(visitor, "suppression_brands.html.j2", readable=brands)
+
+
+@router.get(f"{SUPPRESSIONS}/{{brand}}")
+async def show_suppressions(brand: str, visitor: PeopleReader, before: int | None = None) -> Response:
+    """Shows a page of the suppressions that hold at a brand, the newest first."""
+    if before is not None and not 0 < before < 2**63:
+        raise HTTPException(422, "page_bad")
+    return await _list_page(visitor, brand, before)
+
+
+@router.post(f"{SUPPRESSIONS}/{{brand}}")
+async def explain_suppressions(brand: str, visitor: PeopleReader) -> Response:
+    """Shows all suppressions that an address ever had, also ended ones. The address stays out of every URL."""
+    require_known_brands(visitor, [brand])
+    people, who = visitor.console.people, visitor.field("who", MAX_TYPED)
+    explain = explain_suppressions_of_address if "@" in who else explain_suppressions_of_ref
+    try:
+        found = await explain(people, people.policies[brand], who, access_of(visitor))
+    except LookUpRefused as refusal:
+        return await _list_page(visitor, brand, None, str(refusal))
+    stops = await stops_in_words(visitor, list(reversed(found)))
+    return console_page(
+        visitor, "suppressions_explained.html.j2", at_brand=brand, path=_path(brand), stops=stops, who=who
+    )
+
+
+@router.get(f"{SUPPRESSIONS}/{{brand}}/{{number}}")
+async def show_suppression(brand: str, number: int, visitor: PeopleReader) -> Response:
+    """Shows one suppression, and the form to lift it to who may."""
+    return await _suppression_page(visitor, brand, await _require_suppression(visitor, brand, number))
+
+
+@router.post(f"{SUPPRESSIONS}/{{brand}}/{{number}}/lift")
+async def lift(brand: str, number: int, visitor: SuppressionLifter) -> Response:
+    """Lifts a suppression with a reason, and shows what was recorded."""
+    stop = await _require_suppression(visitor, brand, number)
+    people, access = visitor.console.people, access_of(visitor)
+    try:
+        done = await lift_suppression_with_reason(people, people.policies[brand], number, access)
+    except ActRefused as refusal:
+        return await _suppression_page(visitor, brand, stop, str(refusal))
+    return console_page(
+        visitor,
+        "suppression_lifted.html.j2",
+        at_brand=brand,
+        path=_path(brand),
+        stop=stop,
+        words=suppression_in_words(stop, await read_titles(people, [stop])),
+        access=access,
+        at=datetime.now(UTC),
+        done=done,
+    )
+
+
+async def _list_page(visitor: Visitor, brand: str, before: int | None, problem: str | None = None) -> Response:
+    require_known_brands(visitor, [brand])
+    people = visitor.console.people
+    page = await list_suppressions(people, people.policies[brand], before, PAGE)
+    return console_page(
+        visitor,
+        "suppressions.html.j2",
+        422 if problem else 200,
+        problem=problem,
+        at_brand=brand,
+        path=_path(brand),
+        readable=sorted(readable_brands(visitor)),
+        stops=await stops_in_words(visitor, list(page.stops)),
+        is_newest=before is None,
+        next=page.next,
+        is_reason_needed=needs_look_up_reason(people.policies, [brand]),
+    )
+
+
+async def _suppression_page(visitor: Visitor, brand: str, stop: Suppression, problem: str | None = None) -> Response:
+    [shown] = await stops_in_words(visitor, [stop])
+    may_lift = has_staff_right(visitor.member, StaffRight.SUPPRESSIONS_LIFT, brand)
+    return console_page(
+        visitor,
+        "suppression.html.j2",
+        422 if problem else 200,
+        problem=problem,
+        at_brand=brand,
+        path=_path(brand),
+        shown=shown,
+        is_liftable=stop.reason in LIFTABLE and stop.lifted_at is None,
+        may_lift=may_lift,
+    )
+
+
+async def _require_suppression(visitor: Visitor, brand: str, number: int) -> Suppression:
+    """Returns a suppression of a brand or its controller; the answer is the same for none and another brand's.
+
+    Raises:
+        HTTPException: 404.
+    """
+    require_known_brands(visitor, [brand])
+    people = visitor.console.people
+    controller = people.policies[brand].controller.id
+    is_number = 0 < number < 2**63
+    found = await people.suppressions.get_suppression_by_id(brand, controller, number) if is_number else None
+    if found is None:
+        raise HTTPException(404, "suppression_unknown")
+    return found
+
+
+def _path(brand: str) -> str:
+    return f"{SUPPRESSIONS}/{brand}"

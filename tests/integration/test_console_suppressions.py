@@ -1,0 +1,97 @@
+"""The pages of suppressions: the list by key, why an address is suppressed, and lifting on record."""
+
+import re
+
+from mailer.policy.staff_rights import StaffRole
+from mailer.ports.suppressions import NewSuppression
+from tests.factories import BRAND, World
+from tests.integration.console_browser import open_browser
+from tests.integration.test_console_people import OTHER, accesses
+
+ON = f"/console/suppressions/{BRAND}"
+
+
+async def test_a_list_has_pages(world: World) -> None:
+    """By key, the newest first, of the brand and its controller; what ended is left out, and no address is shown."""
+    many = [(f"a{n}@people.example", NewSuppression("*", "opt_out", "import", "import")) for n in range(60)]
+    await world.suppressions.suppress_addresses(BRAND, BRAND, many)
+    await world.suppressions.suppress_addresses(OTHER, OTHER, many[:3])
+    [whole] = [("b@people.example", NewSuppression("*", "objection", "import", "import"))]
+    await world.suppressions.suppress_addresses(BRAND, BRAND, [whole])
+    newest, *_ = await world.suppressions.list_suppressions_in_force(BRAND, BRAND, None, 1)
+    assert (newest.brand, newest.reason) == (None, "objection")
+    known = await world.suppressions.list_suppressions_in_force(BRAND, BRAND, None, 1000)
+    await world.suppressions.lift_suppression(known[5].id, "x", "y")
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.SUPPORT)
+        shown: list[int] = []
+        path = f"{ON}"
+        while path:
+            page = await browser.open(path)
+            assert "people.example" not in page.text
+            shown += [int(number) for number in re.findall(rf'href="{ON}/(\d+)"', page.text)]
+            path = next(iter(re.findall(r'rel="next" href="([^"]+)"', page.text)), "")
+        assert shown == [stop.id for stop in known if stop.id != known[5].id]
+        assert len(shown) == 60
+        for odd in ("0", "-1", "x", "9" * 30):
+            assert (await browser.open(f"{ON}?before={odd}")).status_code in (404, 422)
+        assert "Choose a brand" in (await browser.open("/console/suppressions")).text
+        assert (await browser.open(f"/console/suppressions?brand={BRAND}")).status_code == 200
+        assert (await browser.open("/console/suppressions/nobodys")).status_code == 404
+        theirs = await world.suppressions.list_suppressions_in_force(OTHER, OTHER, None, 1)
+        hidden, unknown = await browser.open(f"{ON}/{theirs[0].id}"), await browser.open(f"{ON}/999999")
+        assert (hidden.status_code, hidden.text) == (404, unknown.text)
+
+
+async def test_lifting_is_on_record_once(world: World) -> None:
+    """With a reason and by who may: who, from where and why stand in the ledger; the consent stays without effect."""
+    [ada] = await world.known(1)
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+    lift = f"{ON}/{stop.id}/lift"
+    async with open_browser(world) as reader, open_browser(world) as browser:
+        await reader.enter(name="Eli", role=StaffRole.SUPPORT)
+        assert "/lift" not in (await reader.open(f"{ON}/{stop.id}")).text
+        assert (await reader.send(lift, {"reason": "x"}, f"{ON}/{stop.id}")).status_code == 403
+        await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        assert (await browser.send(lift, {"reason": " "}, f"{ON}/{stop.id}")).status_code == 422
+        assert (await world.suppressions.all_suppressions_of_recipient(BRAND, ada))[0].lifted_at is None
+        token = await browser.token(f"{ON}/{stop.id}")
+        done = await browser.post(lift, {"form_token": token, "reason": "ticket 9"})
+        again = await browser.post(lift, {"form_token": token, "reason": "ticket 9"})
+    assert "a new consent is needed" in done.text
+    assert "recorded before" not in done.text
+    assert "recorded before" in again.text
+    [lifted] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+    assert (lifted.lifted_by, lifted.lift_reason) == ("person:Dana Duty", "ticket 9")
+    [entry] = await accesses(world, "acted")
+    assert (entry["fields"], entry["actor"], entry["reply"]) == (
+        ["lift"],
+        "person:Dana Duty",
+        "from 192.0.2.0/24: ticket 9",
+    )
+
+
+async def test_an_address_is_explained_also_to_nobody(world: World) -> None:
+    """By address or ref, with what ended; each look-up is an entry, and without a reason there is none."""
+    [ada] = await world.known(1)
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+    await world.suppressions.lift_suppression(stop.id, "person:Grace", "by mistake")
+    gone = NewSuppression("*", "complaint", "import", "import")
+    await world.suppressions.suppress_addresses(BRAND, BRAND, [("gone@people.example", gone)])
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.SUPPORT)
+        for who in ("user-1", "User-1@people.example"):
+            page = await browser.send(ON, {"who": who, "reason": "ticket 7"})
+            assert "Left newsletter mail" in page.text
+            assert "by mistake" in page.text
+        assert (
+            "Reported all optional mail"
+            in (await browser.send(ON, {"who": "gone@people.example", "reason": "ticket 7"})).text
+        )
+        assert "no suppression at" in (await browser.send(ON, {"who": "new@people.example", "reason": "x"})).text
+        for fields in ({"who": "user-1", "reason": ""}, {"who": "", "reason": "x"}, {"who": "user-9", "reason": "x"}):
+            assert (await browser.send(ON, fields)).status_code == 422
+    seen = await accesses(world)
+    assert [entry["recipient"] for entry in seen] == [ada, ada, None, None, None]

@@ -1,0 +1,72 @@
+"""The history of a person, page by page, and the entries of the ledger that a look-up makes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mailer.actions.people_desk import look_people_up, read_history, read_person
+from mailer.actions.person_acts import PersonActName, PersonOrder, act_on_person
+from mailer.actions.person_history import HistoryLine, history_in_words, mailings_named_in
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.ports.consents import Consent
+from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from tests.factories import BRAND, World
+
+DANA = PersonAccess(Identity.parse_identity("person:Dana"), AccessDoor.CONSOLE, "192.0.2.0/24", "ticket 7")
+
+
+async def found(world: World, text: str, brand: str = BRAND) -> ListedRecipient:
+    """The one person who is found."""
+    [one] = await look_people_up(world.people, [brand], text, DANA)
+    return one
+
+
+async def told(world: World, person: ListedRecipient, limit: int = 25) -> list[HistoryLine]:
+    """The whole history, read in pages."""
+    lines: list[HistoryLine] = []
+    before = None
+    while True:
+        page = await read_history(world.people, person, before, limit)
+        names = await world.people.directory.read_template_names(mailings_named_in(page))
+        lines += history_in_words(page.items, world.policies[person.brand], names)
+        before = page.next
+        if before is None:
+            return lines
+
+
+async def access_entries(world: World) -> list[dict[str, Any]]:
+    """The entries of look-ups and acts, oldest first."""
+    return [entry async for entry in world.ledger.iterate_entries() if entry["kind"] == "access"]
+
+
+async def test_a_history_has_all_that_is_known(world: World) -> None:
+    """What was sent, what was not and by which rule, a consent with its proof, an opt-out, a change and who looked."""
+    [ada] = await world.known(1)
+    sent = await world.accept([{"ref": "user-1", "email": "user-1@people.example"}], "newsletter")
+    await world.handover().hand_over_batches(sent.batches)
+    said = Consent("newsletter", True, "page", "1", "Yes, write to me.", "recipient", datetime.now(UTC), "form 8")
+    await world.consents.record_consent_or_withdrawal(BRAND, ada, said)
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    unsent = await world.accept([{"ref": "user-1", "email": "user-1@people.example"}], "newsletter")
+    await world.handover().hand_over_batches(unsent.batches)
+    person = await found(world, "User-1@People.example")
+    order = PersonOrder(PersonActName.RESTRICT, "order-1", {})
+    await act_on_person(world.people, world.policies[BRAND], person, order, DANA)
+    lines = await told(world, person)
+    assert lines == await told(world, person, 2)
+    assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
+    assert [(line.kind, line.title.partition(" on 20")[0]) for line in lines] == [
+        ("access", "Ordered: restrict, by Dana (console)"),
+        ("change", "Processing was restricted"),
+        ("access", "Looked up by Dana (console)"),
+        ("mail-not-sent", "Newsletter mail “weekly” was not sent: suppressed"),
+        ("change", "Left newsletter mail"),
+        ("consent", "Consented to newsletter"),
+        ("mail-sent", "Newsletter mail “weekly” was sent"),
+    ]
+    assert "who left its category" in lines[3].details[0]
+    assert "(rule opt-out, policy 2024)" in lines[3].details[0]
+    assert "proof: form 8" in lines[5].title
+    assert lines[5].details == ("The words that were shown: “Yes, write to me.”",)
+    assert "Links in it: unsubscribe, preferences, report" in lines[6].details[1]
+    shown = await read_person(world.people, person)
+    assert (shown.standing.restricted, [stop.reason for stop in shown.stops]) == (True, ["opt_out"])
