@@ -176,7 +176,14 @@ async def test_data_out_of_order_is_refused(tmp_path: Path) -> None:
     begin = b"MAIL FROM:<b@example.com>\r\n"
     async with CaptureServer(tmp_path) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        sent = (b"DATA\r\n", b"EHLO localhost\r\n", begin, b"DATA\r\n", b"RCPT TO:<ann@example.org>\r\n", b"DATA now\r\n")
+        sent = (
+            b"DATA\r\n",
+            b"EHLO localhost\r\n",
+            begin,
+            b"DATA\r\n",
+            b"RCPT TO:<ann@example.org>\r\n",
+            b"DATA now\r\n",
+        )
         writer.write(b"".join(sent) + b"QUIT\r\n")
         replies = (await reader.read()).splitlines()
         writer.close()
