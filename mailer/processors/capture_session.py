@@ -5,12 +5,18 @@ the capture server imports it, when it starts.
 """
 
 import asyncio
+import re
 from typing import Final
 
 from aiosmtpd.smtp import SMTP
 
 _END: Final = b"\r\n.\r\n"
 """The end of the text of a message (RFC 5321, 4.1.1.4)."""
+
+
+_WORD: Final = "[A-Za-z0-9_=+-]+"
+_PLAIN_PATH: Final = re.compile(rf"<({_WORD}(?:\.{_WORD})*@{_WORD}(?:\.{_WORD})*)>((?: {_WORD})*)")
+"""An address in angle brackets without a quote, a comment or a space, and the parameters behind it."""
 
 
 class CaptureSession(SMTP):
@@ -32,6 +38,11 @@ class CaptureSession(SMTP):
             answer = await self._call_handler_hook("DATA")
         self._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd's has no annotations
         await self.push(answer)
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """Returns the address of MAIL or RCPT, and what stands behind it. aiosmtpd itself parses unusual addresses."""
+        plain = _PLAIN_PATH.fullmatch(arg)
+        return (plain[1], plain[2].lstrip()) if plain else super()._getaddr(arg)
 
     async def _read_text(self) -> bytes | None:
         """Returns the text as it was sent, without its end; None if it is longer than `data_size_limit` octets."""
