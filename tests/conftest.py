@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+import uvloop
 
 from mailer.metrics_and_logger import log
 from mailer.runtime.logs import close_output, flush_output, set_up_logs
@@ -26,7 +27,7 @@ from tests.known_types import remember_types
 from tests.processes import Stack, open_stack
 from tests.server_folders import temporary_files_in_memory
 from tests.services import Databases, SharedServices, running_postgres, running_rabbit
-from tests.shipped import remember_templates
+from tests.shipped import remember_policies, remember_templates
 from tests.spawning import start_zygote, use_zygote
 
 pytest_plugins = ["mailer.testing.proofs", "tests.forking"]
@@ -41,6 +42,7 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 remember_templates()
+remember_policies()
 remember_types()
 make_password_hashes_cheap()
 
@@ -56,6 +58,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(_entered(temporary_files_in_memory()))
         config.stash[_ZYGOTES] = start_zygote(config.option.forks)
         config.stash[_SHARED] = SharedServices(config.option.forks)
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the event loop that mailer's processes have; asyncio's own takes more of the processor."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def _entered(context: AbstractContextManager[None]) -> Callable[[], None]:
