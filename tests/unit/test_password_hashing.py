@@ -8,7 +8,7 @@ from mailer.web.console.password_hashing import PasswordHashes
 
 
 async def test_a_hash_takes_the_work_that_rfc_9106_recommends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2id takes 64 MiB, three passes and four lanes (RFC 9106, 4, the second choice), for a person as for nobody."""
+    """Argon2id takes 64 MiB, three passes and four lanes (RFC 9106, 4, second choice), for a person as for nobody."""
     monkeypatch.setattr(password_hashing, "PasswordHasher", argon2.PasswordHasher)
     passwords = PasswordHashes()
     with passwords.take_place(is_known=True) as place:
