@@ -30,12 +30,12 @@ from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
-from mailer.pipeline.leave_link_publishing import LeaveLinkPublisher
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.request_answer_publishing import AnswerPublisher
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
@@ -57,7 +57,6 @@ from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
 from mailer.postgres.inviters import PostgresInviterPauses
-from mailer.postgres.leave_requests import PostgresLeaveRequests
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
@@ -69,6 +68,7 @@ from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.request_stores import build_request_stores
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
@@ -139,7 +139,7 @@ class App:
         self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
-        self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
+        self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
@@ -278,7 +278,7 @@ class App:
                 Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run_until_stopped(stop)
             )
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
-            tasks.create_task(LeaveLinkPublisher(self.leave_requests, self.policies).publish_until_stopped(stop))
+            tasks.create_task(AnswerPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
@@ -315,7 +315,7 @@ class App:
             suppressions=self.suppressions,
             wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
-            leave_requests=self.leave_requests,
+            requests=self.requests,
             origins=PostgresMailAndAddressOrigins(self.pool),
             opens=self.opens,
             mailings=self.mailings,

@@ -25,6 +25,7 @@ from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.standing import Standing
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.ports.pending_requests import PendingRequest
+from mailer.ports.request_stores import RequestStores
 from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken
 from mailer.rendering.signed_links import SERVICE, SignedLinks
@@ -102,7 +103,7 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         standings=cast(Any, person),
         wishes=cast(Any, person),
         origins=cast(Any, person),
-        leave_requests=cast(Any, person),
+        requests=RequestStores(cast(Any, person), cast(Any, person)),
         **stores,
         desks=none,
         outbox=none,

@@ -8,7 +8,10 @@ UNTRIED = {
     for rule, why in {
         "account-events": f"{_STORED} of a change of an account",
         "address-provenance": f"{_STORED} with an address",
+        "confirmed-copy": "it is about the copy that a person gets of their data",
         "consent-proof": f"{_STORED} with a consent",
+        "data-by-address": "it is about a page for everybody",
+        "data-request-deadline": "it is about the answers to requests of people",
         "disclosure": f"{_STORED} of a disclosure",
         "do-not-track": "it is about what is stored of an open",
         "privacy-signal": "it is about what a browser says to a page",
@@ -19,6 +22,7 @@ UNTRIED = {
         "one-copy": "it is about two accounts with one address",
         "staging": "it is about a setting for trials with real mail",
         "legal-hold": f"{_STORED} while the law asks for it",
+        "no-cookies": "it is about the pages of recipients",
         "no-traces": "it is about what stands in logs",
         "opens-counted": "it is about the figures that are shown of a mailing",
         "leave-by-address": "it is about a page for everybody",

@@ -18,6 +18,8 @@ from mailer.web import (
     api,
     confirmation,
     consent_api,
+    data_request_form,
+    data_request_page,
     health,
     leave_by_address,
     preferences,
@@ -38,7 +40,10 @@ _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
 """Seconds after which a client should try again when the database or the broker is away."""
-_PAGES = (unsubscribe, preferences, confirmation, why_this_mail_page, leave_by_address, tracking, health)
+_PAGES = (
+    *(unsubscribe, preferences, confirmation, why_this_mail_page),
+    *(leave_by_address, data_request_form, data_request_page, tracking, health),
+)
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 

@@ -6,12 +6,12 @@ The answer is the same for each address: this process looks for no recipient, an
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions.leave_requests import ask_for_link_to_leave, network_of_client
-from mailer.input_types import MAX_ADDRESS, parse_address
+from mailer.actions.requests_by_address import ask_for_link_to_leave, network_of_client
 from mailer.policy.policy_file import Policy
 from mailer.web.form_posts import METHODS, is_post_method, read_form
 from mailer.web.page_reader import set_page_brand
 from mailer.web.pages import ProblemName, brand_page, problem_page
+from mailer.web.typed_address import read_typed_address
 from mailer.web.web_context import TheMeters, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -26,25 +26,16 @@ async def leave_by_address_page(request: Request, brand: str, site: TheSite, met
     set_page_brand(request, policy)
     if not is_post_method(request.method):
         return _page(request, policy)
-    typed = "".join((await read_form(request)).get("email", [])).strip()
-    address = _parse_typed_address(typed)
+    typed, address = read_typed_address(await read_form(request))
     if address is None:
-        meters.leave_requests.labels("no_address").inc()
-        page = _page(request, policy, typed=typed[:MAX_ADDRESS], is_faulty=True)
+        meters.requests_by_address.labels("no_address").inc()
+        page = _page(request, policy, typed=typed, is_faulty=True)
         page.status_code = 400
         return page
     network = network_of_client(request.client.host if request.client else None)
-    stored = await ask_for_link_to_leave(site.leave_requests, policy, address, network)
-    meters.leave_requests.labels("stored" if stored else "over_limit").inc()
+    stored = await ask_for_link_to_leave(site.requests.by_address, policy, address, network)
+    meters.requests_by_address.labels("stored" if stored else "over_limit").inc()
     return _page(request, policy, is_asked=True)
-
-
-def _parse_typed_address(typed: str) -> str | None:
-    """Returns an address in its normal form, or None if the text is none."""
-    try:
-        return parse_address(typed) if len(typed) <= MAX_ADDRESS else None
-    except ValueError:
-        return None
 
 
 def _page(

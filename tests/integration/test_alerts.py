@@ -114,6 +114,11 @@ class Scene:
             " FROM recipients LIMIT 1",
             notice,
         )
+        await execute(
+            "INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at)"
+            " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + interval '6 days', now()"
+            " FROM recipients LIMIT 1"
+        )
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(

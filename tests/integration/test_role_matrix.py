@@ -98,6 +98,7 @@ WITHOUT_KEY = {
     "/healthz": {"GET"},
     **{key: {"GET", "HEAD", "POST"} for key in ("/u/{token}", "/leave/{brand}", "/preferences/{token}")},
     **{key: {"GET", "HEAD", "POST"} for key in ("/confirm/{token}", "/report/{token}")},
+    **{key: {"GET", "HEAD", "POST"} for key in ("/data/{brand}", "/data-request/{token}")},
     "/o/{token}.gif": {"GET", "HEAD"},
     "/c/{token}": {"GET", "HEAD"},
 }

@@ -15,8 +15,8 @@ WITH wanted AS (
     WHERE c.n < (SELECT f.most FROM wanted f WHERE (f.counted, f.key) = (c.counted, c.key))
     RETURNING 1
 )
-INSERT INTO leave_requests (brand, controller, address_key, address_hashes)
-SELECT $1, $2, $3, $4::bytea[] WHERE (SELECT count(*) FROM counts) = (SELECT count(*) FROM wanted)
+INSERT INTO leave_requests (brand, controller, address_key, address_hashes, wanted)
+SELECT $1, $2, $3, $4::bytea[], $8 WHERE (SELECT count(*) FROM counts) = (SELECT count(*) FROM wanted)
 RETURNING id
 
 -- name: take
@@ -25,11 +25,11 @@ RETURNING id
 WITH taken AS (
     DELETE FROM leave_requests WHERE id = ANY (ARRAY(
         SELECT id FROM leave_requests ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
-    RETURNING id, brand, controller, address_key, address_hashes
+    RETURNING id, brand, controller, address_key, address_hashes, wanted, asked_at
 )
-SELECT t.id, t.brand, p.ref
+SELECT t.id, t.brand, t.wanted, t.asked_at, p.ref, p.id AS recipient_id, p.generation
 FROM taken t LEFT JOIN LATERAL (
-    SELECT r.ref FROM recipients r JOIN standings s ON s.recipient_id = r.id
+    SELECT r.ref, r.id, s.generation FROM recipients r JOIN standings s ON s.recipient_id = r.id
     WHERE r.controller = t.controller AND r.address_key = t.address_key AND r.address_hash = ANY (t.address_hashes)
       AND r.brand = t.brand AND s.erased_at IS NULL
     ORDER BY '*' = ANY (s.opted_out), r.id LIMIT $2
