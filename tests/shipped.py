@@ -19,6 +19,7 @@ TEMPLATES = (
     "partner-offer",
     "rights-answer",
     "leave-link",
+    "data-request",
 )
 
 

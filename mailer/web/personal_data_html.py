@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_date, format_datetime
+from babel import Locale
+from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -101,16 +102,20 @@ class _CopyInWords:
             if len(value) == len("2026-01-01"):
                 return format_date(datetime.fromisoformat(value).date(), "long", locale=self.language.locale)
             at = parse_moment(value).astimezone(UTC)
-            return format_datetime(at, "d MMMM y HH:mm:ss", locale=self.language.locale) + " UTC"
+            return f"{format_date(at.date(), 'long', locale=self.language.locale)} {at:%H:%M:%S} UTC"
         except (ValueError, OverflowError):  # a text of the person may look like a time
             return value
 
     def _word(self, name: str, value: str) -> Markup:
+        if name == "country":
+            return Markup("<bdi>{}</bdi>").format(Locale.parse(self.language.locale).territories.get(value, value))
         known = None if name in _AS_THEY_ARE else self.texts["values"].get(value)
         return Markup("<bdi>{}</bdi>").format(known or self.moment(value))
 
     def _recorded(self, row: Mapping[str, Any]) -> Markup:
         """Returns the reason of an entry, which is in English in every language."""
+        if not row["reason"]:
+            return Markup()
         said = reason_in_words(row["reason"], row.get("rule"), row.get("processor"))
         return Markup('<span lang="en" dir="ltr">{}.</span>').format(said[:1].upper() + said[1:])
 
