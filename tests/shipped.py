@@ -20,6 +20,7 @@ TEMPLATES = (
     "rights-answer",
     "leave-link",
     "data-request",
+    "confirm-subscription",
 )
 
 
