@@ -30,6 +30,7 @@ from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
+from mailer.pipeline.notice_sightings import NoticeSightings
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
@@ -64,6 +65,7 @@ from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
+from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
@@ -76,8 +78,9 @@ from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPartners, partner_ids_by_brand
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp_processor
-from mailer.processors.capture_server import CaptureFolder, CaptureServer
+from mailer.processors.capture_server import CaptureFolder, CaptureServer, smtp_refusal_of_local_part_nobody
 from mailer.processors.partner_webhook_posting import post_json_or_raise
+from mailer.processors.public_page_fetching import fetch_public_page
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
@@ -139,6 +142,7 @@ class App:
         self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
+        self.public_notices = PostgresPublicNotices(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
@@ -193,7 +197,7 @@ class App:
         """Opens the processors of the settings and returns them. It starts the capturing server if mail is captured."""
         urls: tuple[str, ...] = self.settings.processors
         if self.settings.is_mail_captured:
-            server = CaptureServer(self.settings.data / "captured", answer=_smtp_refusal_of_local_part_nobody)
+            server = CaptureServer(self.settings.data / "captured", answer=smtp_refusal_of_local_part_nobody)
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
@@ -274,11 +278,12 @@ class App:
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the timekeeper, the sync with partners and the metrics until `stop` is set."""
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
-            tasks.create_task(
-                Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run_until_stopped(stop)
-            )
+            keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
+            tasks.create_task(keeper.run_until_stopped(stop))
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
             tasks.create_task(AnswerPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop))
+            looks = NoticeSightings(self.public_notices, self.settings.public_url, fetch_public_page)
+            tasks.create_task(looks.look_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
@@ -305,7 +310,6 @@ class App:
 
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
-        judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
         metrics, secrets = PostgresFlowMetrics(self.pool), ConsoleSecrets(self.settings.secret_keys)
         site = WebContext(
             links=self.links,
@@ -316,6 +320,7 @@ class App:
             wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
             requests=self.requests,
+            public_notices=self.public_notices,
             origins=PostgresMailAndAddressOrigins(self.pool),
             opens=self.opens,
             mailings=self.mailings,
@@ -324,7 +329,7 @@ class App:
             desks=self.desks,
             outbox=self.outbox,
             publishers=self.publishers,
-            admit=judge,
+            admit=partial(check_event_and_get_template, policies=self.policies, templates=self.templates),
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
@@ -393,8 +398,3 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     """
     with database_url_while_server_runs(settings) as url:
         return database_startup.migrate_database(url)
-
-
-def _smtp_refusal_of_local_part_nobody(address: str) -> str | None:
-    """Returns the refusal of the capturing server for `nobody@…`, so that a hard bounce can be tried; else None."""
-    return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

@@ -23,6 +23,7 @@ from mailer import bundled_files
 from mailer.look_loading import load_brand_looks
 from mailer.policy.data_requests import DataRequest, DataRequestKind, deadline_of_data_request
 from mailer.policy.policy_library import parse_policies_in_force
+from mailer.policy.public_notices import PublicNotice
 from mailer.policy.standing import Standing
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.ports.pending_requests import PendingRequest
@@ -68,6 +69,24 @@ DATA_REQUESTS = {
     )
 }
 """Requests for data, at several steps."""
+_PARTS = {
+    "what_happened": "On 20 November somebody read a backup of our mail database.\n\nWe found it two days later.",
+    "what_information": "E-mail addresses and names. No passwords.",
+    "what_we_do": "We have closed the way in, and told the authority.",
+    "what_you_can_do": "Be careful with mail that asks for your password.",
+    "more_information": "Write to privacy@interpals.example, or call +1 555 010 0199.",
+}
+NOTICE = PublicNotice(
+    UUID(int=8),
+    "interpals",
+    {"en": {"title": "Notice of Data Breach", **_PARTS}},
+    _ASKED.date(),
+    _ASKED.date() + timedelta(days=90),
+    "Ada",
+    "Dana",
+    _ASKED,
+)
+"""A notice that stands today."""
 DATA_COPY = f"{SITE}/a-copy-of-data"
 """The address under which a browser is shown the copy that a person would save."""
 
@@ -157,6 +176,9 @@ class _Person:
     async def find_data_request(self, request_id: UUID) -> DataRequest | None:
         return DATA_REQUESTS[request_id]
 
+    async def list_notices(self, brand: str | None) -> list[PublicNotice]:
+        return [NOTICE] if brand == "interpals" else []
+
     async def store_request_within_limits(self, *which: object) -> bool:
         return True
 
@@ -180,6 +202,7 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         wishes=cast(Any, person),
         origins=cast(Any, person),
         requests=RequestStores(cast(Any, person), cast(Any, person)),
+        public_notices=cast(Any, person),
         **stores,
         desks=none,
         outbox=none,
@@ -222,6 +245,8 @@ def _shots(links: SignedLinks) -> Iterator[Shot]:
     correction = links.data_request_link(DataRequestToken("interpals", 1, UUID(int=2), 1))
     yield Shot("data-correction-fault", correction, pressed="button.main")
     yield Shot("data-copy", DATA_COPY)
+    yield Shot("notices", f"{SITE}/notices/interpals")
+    yield Shot("notices-none", f"{SITE}/notices/peerstream")
 
 
 async def _screenshot(browser: Browser, shot: Shot, view: View, links: SignedLinks, folder: Path) -> None:

@@ -29,6 +29,7 @@ UNTRIED = {
         "plain-opt-out": "it is about the pages of recipients",
         "policy-basis": f"{_STORED} as a basis",
         "press-to-leave": "it is about the pages of recipients",
+        "public-notice": "it is about a page for everybody",
         "suppressions-pushed": "it is about what partners are sent",
         "foreign-version": "it is about imports of people",
         "encrypted-way": "it is about the connection to a relay",

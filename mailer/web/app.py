@@ -23,6 +23,7 @@ from mailer.web import (
     health,
     leave_by_address,
     preferences,
+    public_notices_page,
     report_api,
     tracking,
     unsubscribe,
@@ -42,7 +43,7 @@ RETRY_SECONDS = 5
 """Seconds after which a client should try again when the database or the broker is away."""
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page),
-    *(leave_by_address, data_request_form, data_request_page, tracking, health),
+    *(leave_by_address, data_request_form, data_request_page, public_notices_page, tracking, health),
 )
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.policy.policy_file import Policy
@@ -192,6 +192,12 @@ def problem_page(request: Request, problem: ProblemName, status: int) -> HTMLRes
 def render_inbox_template(template: str, values: Mapping[str, Any]) -> HTMLResponse:
     """Renders a template of the inbox."""
     return _render_page(template, _STYLES["inbox.css"], 200, **values)
+
+
+def render_feed(template: str, values: Mapping[str, Any]) -> Response:
+    """Returns a feed (RFC 4287). Its template escapes every value."""
+    text = _TEMPLATES.get_template(template).render(values)
+    return Response(text, media_type="application/atom+xml", headers={"vary": "accept-language"})
 
 
 def look_of_brand(request: Request, policy: Policy) -> BrandLook:

@@ -22,6 +22,7 @@ from mailer.ports.mailings import MailingStore
 from mailer.ports.open_and_click_counts import OpenAndClickCounter
 from mailer.ports.outbox import Outbox
 from mailer.ports.pending_requests import PendingRequests
+from mailer.ports.public_notices import PublicNotices
 from mailer.ports.publishers import PublisherStore
 from mailer.ports.reports import ReportStore
 from mailer.ports.request_stores import RequestStores
@@ -56,6 +57,7 @@ class WebContext:
     wishes: PendingRequests
     inviters: InviterPauses
     requests: RequestStores
+    public_notices: PublicNotices
     origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore

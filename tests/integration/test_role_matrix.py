@@ -99,6 +99,7 @@ WITHOUT_KEY = {
     **{key: {"GET", "HEAD", "POST"} for key in ("/u/{token}", "/leave/{brand}", "/preferences/{token}")},
     **{key: {"GET", "HEAD", "POST"} for key in ("/confirm/{token}", "/report/{token}")},
     **{key: {"GET", "HEAD", "POST"} for key in ("/data/{brand}", "/data-request/{token}")},
+    **{key: {"GET", "HEAD"} for key in ("/notices/{brand}", "/notices/{brand}/feed.atom")},
     "/o/{token}.gif": {"GET", "HEAD"},
     "/c/{token}": {"GET", "HEAD"},
 }

@@ -328,7 +328,7 @@ async def test_a_slash_behind_any_link_of_a_mail_is_passed_over(world: World) ->
     links = [
         path.replace("{token}", "nonsense").replace("{brand}", BRAND) for path, _ in PUBLIC if path.startswith(PAGES)
     ]
-    assert len(set(links)) == 9
+    assert len(set(links)) == 11
     async with browse(world) as client:
         for link in links:
             plain, slashed = await client.get(link), await client.get(f"{link}/")

@@ -21,6 +21,7 @@ DESIGNED = {
 """The words that the design fixes, but for those of rooms that are not built yet."""
 PLAIN = {
     "requests": "data request",
+    "public-notices": "public notice",
     "dead": "dead letter",
     "processors": "processor",
     "policy": "policy",
