@@ -67,6 +67,9 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
         "Seconds until the earliest deadline of a request for data that waits for staff; below 0: it is over.",
         ("brand",),
     ),
+    "missed_notices": FlowGaugeDefinition(
+        "mailer_public_notices_missed", "Public notices that are not at their public address now.", ("brand",)
+    ),
     "halts": FlowGaugeDefinition("mailer_halts", "Stops: by a person, or since a database went back.", ("scope",)),
     "paused_streams": FlowGaugeDefinition(
         "mailer_paused_streams", "Streams that pause because a domain refuses them.", ("processor", "reason")

@@ -119,6 +119,11 @@ class Scene:
             " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + interval '6 days', now()"
             " FROM recipients LIMIT 1"
         )
+        await execute(
+            "INSERT INTO public_notices (id, brand, texts, digest, first_day, last_day, drafted_by, released_by,"
+            " released_at, missed_at) VALUES"
+            " (gen_random_uuid(), 'interpals', '{}', '', now(), now() + '30 days', 'Ada', 'Dana', now(), now())"
+        )
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(

@@ -15,6 +15,7 @@ from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.pipeline.notice_sightings import NoticeSightings
 from mailer.policy.public_notices import PARTS, PublicNotice
 from mailer.ports.time_ordered_uuids import uuid7
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.processors.public_page_fetching import fetch_public_page
 from mailer.web.app import create_app
@@ -204,9 +205,11 @@ async def test_the_ledger_proves_that_it_was_up(world: World) -> None:
     [missed] = await store.list_notices(BRAND)
     assert missed.missed_at is not None
     assert missed.seen_last_at is not None
+    assert (await PostgresFlowMetrics(world.pool).read_metrics())["missed_notices"] == [((BRAND,), 1.0)]
     async with serving(world) as url:
         await NoticeSightings(store, url, fetch_public_page).look_once()
     assert await steps(world) == ["drafted", "released", "seen", "missed", "seen"]
+    assert (await PostgresFlowMetrics(world.pool).read_metrics())["missed_notices"] == []
     await world.pool.execute("UPDATE public_notices SET proven_on = proven_on - 1")
     await store.record_sighting(missed, is_there=True)
     assert (await steps(world))[-1] == "seen"

@@ -85,3 +85,8 @@ GROUP BY brand
 SELECT brand, extract(epoch FROM min(due_at) - now()) FROM (
     SELECT brand, due_at FROM data_requests WHERE confirmed_at IS NOT NULL AND answer IS NULL ORDER BY due_at LIMIT 10000) AS few
 GROUP BY brand
+
+-- name: missed_notices
+SELECT brand, count(*) FROM public_notices
+WHERE missed_at IS NOT NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date
+GROUP BY brand
