@@ -186,7 +186,7 @@ def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
 
 @app.command()
 def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
-    """Ends a mailing for good: what has not gone out is cancelled."""
+    """Ends a mailing for good: deliveries that have not gone out are cancelled."""
     who = person_or_system_user(by)
     new = _change_mailing_or_exit(identifier, lambda app, id_: app.halts.cancel_mailing(id_, who, reason))
     if json:
@@ -207,7 +207,7 @@ def _change_mailing_or_exit(identifier: str, change: Callable[[App, UUID], Await
 
 @app.command()
 def coverage(identifier: Identifier, json: AsJson = False) -> None:
-    """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
+    """Shows which of all accounts of the brand a mailing has reached, and which not (for notices to everyone)."""
 
     async def act(app: App) -> ReachedAndUnreachedAccounts | None:
         found = await find_mailings_by_id_or_event(app, identifier)

@@ -30,7 +30,7 @@ LOOK: Final = 1.0
 REFRESH: Final = 30.0
 """Seconds after which an unchanged state is stored again."""
 LATELY: Final = timedelta(minutes=10)
-"""While mail waits for a processor in trouble, it is probed at least once in this time."""
+"""The longest time between two probes of a processor in trouble while mail waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

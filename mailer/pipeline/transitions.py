@@ -1,4 +1,4 @@
-"""From decisions and outcomes to moves and ledger entries. Pure functions, without I/O."""
+"""Makes moves and ledger entries from decisions and outcomes. Pure functions, without I/O."""
 
 import random
 from datetime import datetime, timedelta

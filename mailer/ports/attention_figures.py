@@ -1,4 +1,4 @@
-"""Figures of what waits for somebody, by brand, for the landing page of the console."""
+"""Figures of work that waits for somebody, by brand, for the landing page of the console."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class AttentionFigure:
-    """What waits of one kind, of one brand.
+    """Waiting work of one kind, of one brand.
 
     Attributes:
         brand: the brand; None if it belongs to none, such as the stop of a processor.
@@ -23,12 +23,13 @@ class AttentionFigure:
 
 
 AttentionFigures = Mapping[str, Sequence[AttentionFigure]]
-"""The figures by what they are: `halts`, `dead_letters`, `quarantined`, `notices`, `awaiting_release`, `oldest_due`,
-`oldest_parked`. One that took too long to read is missing."""
+"""The figures by name: `halts`, `dead_letters`, `quarantined`, `notices`, `awaiting_release`, `oldest_due`,
+`oldest_parked`. One that took too long to read is missing.
+"""
 
 
 class AttentionFigureSource(Protocol):
-    """Reads the figures of all brands. Whoever shows them leaves out those that the reader has no right to see."""
+    """Reads the figures of all brands. The page leaves out those that the reader has no right to see."""
 
     async def read_attention_figures(self) -> AttentionFigures:
         """Reads the figures, each for a few seconds at most, and each from at most 10,000 rows by an index.

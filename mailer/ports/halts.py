@@ -218,7 +218,7 @@ class DatabaseNotesStore(Protocol):
         ...
 
     def switch_notes_to_lineage(self, lineage: UUID) -> None:
-        """From now on, notes commits to the database of this lineage. Deletes notes about commits to another one."""
+        """Begins to note commits to the database of this lineage. Deletes notes about commits to another one."""
         ...
 
     def read_last_committed_entries(self) -> Sequence[LastCommitsOfProcess]:

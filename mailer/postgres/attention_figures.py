@@ -1,4 +1,4 @@
-"""Reads the figures of what waits for somebody from PostgreSQL, each from few rows by an index."""
+"""Reads the figures of waiting work from PostgreSQL, each from few rows by an index."""
 
 from asyncpg import Record
 

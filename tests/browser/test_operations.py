@@ -8,7 +8,7 @@ from tests.factories import World, person
 
 @pytest.mark.parametrize("script", [True, False])
 async def test_a_mailing_is_paused_and_goes_on(world: World, script: bool) -> None:
-    """By the buttons of its page; the state is told either way."""
+    """The buttons of its page pause and resume a mailing, with and without scripts. The page tells the state."""
     mailing_id = (await world.accept([person(1), person(2)])).mailing_id
     token = await session_of(world)
     async with (

@@ -35,7 +35,7 @@ async def test_a_browser_signs_in_by_passkey(world: World) -> None:
 
 
 async def test_a_passkey_signs_in_while_strangers_guess(world: World) -> None:
-    """On the page that asks to wait, the button sends name, password and passkey together; nothing opens by itself."""
+    """The button on the page that asks to wait sends name, password and passkey together. Nothing opens by itself."""
     _, link = await add_person(world.staff)
     async with serving(world) as url, virtual_authenticator() as page:
         problems: list[str] = []

@@ -30,7 +30,7 @@ async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
 async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
     broker: RabbitBroker, rabbit_url: str
 ) -> None:
-    """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
+    """A publisher that misses the queue gives RabbitMQ time to end its consumers. Else mail would go to nobody."""
     queue = lane_batches_queue_name(Lane.SERVICE)
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
@@ -50,7 +50,7 @@ async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
 async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobody_is(
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
+    """A process that has just found the queue gives RabbitMQ the same time as one that misses it at first."""
     queue, look = lane_batches_queue_name(Lane.SERVICE), declaration._queue_exists
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
@@ -77,7 +77,7 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
 async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_take_messages_again(
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RabbitMQ tells them nothing, and drops what it sends to them, until they consume again."""
+    """RabbitMQ tells the consumers nothing, and drops the messages that it sends to them, until they consume again."""
     monkeypatch.setattr(consumer, "RENEW_SECONDS", 1)
     queue = lane_batches_queue_name(Lane.SERVICE)
     declared = next(each for each in under_test().queues if each.name == queue)
@@ -98,7 +98,7 @@ async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_t
 async def test_a_consumer_that_consumes_again_and_again_takes_each_message_once(
     broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Messages come at any moment of it; those that come while it ends go to the next channel."""
+    """Each message is taken once, at any moment of a renewal. Messages that come at its end go to the next channel."""
     monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.01)
     names, taken = [str(number) for number in range(150)], Counter[str]()
 
@@ -122,7 +122,7 @@ LARGE = b'"' + b"x" * 60_000 + b'"'
 async def test_a_renewal_that_rabbitmq_answers_late_ends_no_connection(
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While large bodies fill the memory nothing is read, so no answer comes. Two requests to close would be an error.
+    """A renewal sends one request to close, even if RabbitMQ answers late, since large bodies fill the memory.
 
     The idle consumers of the same connection stay ready, and each message is delivered once.
     """
@@ -158,7 +158,7 @@ async def test_a_renewal_that_rabbitmq_answers_late_ends_no_connection(
 async def test_a_stop_while_a_channel_is_being_closed_is_obeyed(
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stop comes at many moments of a renewal; a worker that missed it would never end."""
+    """A worker obeys a stop at any moment of a renewal."""
     monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.001)
     for delay in range(40):
         async with asyncio.timeout(10):
@@ -169,7 +169,7 @@ async def test_a_stop_while_a_channel_is_being_closed_is_obeyed(
 async def test_a_connection_that_is_lost_amid_renewals_gets_its_consumers_again(
     broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No consumer dies at the moment in which its old channel is being closed."""
+    """A lost connection gets its consumers again, even if it is lost while an old channel is being closed."""
     monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.001)
     monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.01)
     queue = lane_batches_queue_name(Lane.SERVICE)
@@ -190,7 +190,7 @@ async def test_a_connection_that_is_lost_amid_renewals_gets_its_consumers_again(
 async def test_a_consumer_that_meets_an_unknown_error_reports_it_and_consumes_again(
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A consumer that ended at it would be reported as ready for ever."""
+    """A consumer reports an unknown error and consumes again. Else it would count as ready for ever."""
     monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.01)
     problems: list[str | None] = []
     queue, open_channel, failures = lane_batches_queue_name(Lane.SERVICE), RabbitConnection.open_channel, iter("12")
@@ -214,7 +214,7 @@ async def test_a_consumer_that_meets_an_unknown_error_reports_it_and_consumes_ag
 async def collect_all(
     consumers: Sequence[AsyncIterator[list[ReceivedMessage]]], wanted: set[str], taken: Counter[str] | None = None
 ) -> None:
-    """Takes and acknowledges from several consumers until all that is wanted has come, and counts it."""
+    """Takes and acknowledges from several consumers until all wanted messages have come. Counts each in `taken`."""
 
     async def take_from(messages: AsyncIterator[list[ReceivedMessage]]) -> None:
         while wanted:

@@ -179,7 +179,7 @@ async def _watched(scene: Scene, folder: Path) -> AsyncIterator[Prometheus]:
 
 
 async def test_each_alert_fires_on_its_trouble(world: World, tmp_path: Path) -> None:
-    """None fires while all is well; each fires once what it is for is true, on the text that processes show."""
+    """No alert fires while all is well. Each fires on its trouble, on the metrics that processes show."""
     scene = Scene(world)
     await scene.sends()
     await scene.look()

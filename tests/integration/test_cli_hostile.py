@@ -118,7 +118,7 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
 def typed(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """Runs a command in this process, which has to succeed: what it prints."""
+    """Runs a command in this process, which has to succeed. Returns its output."""
     with asyncio.Runner() as runner:
         runner.run(write_hostile_values(database_url))
     settings = {**SECRETS, "DATABASE_URL": database_url, "DATA": str(tmp_path)}

@@ -81,7 +81,7 @@ PUBLISHES = {
     "publish": "tests/integration/test_cli_publish.py::test_a_person_without_the_right_publishes_nothing",
     "dead replay": "tests/integration/test_dead_letters.py",
 }
-"""Commands by which events get in: with the rights of a person, or of who had published them first."""
+"""Commands that publish events, with the rights of a person, or of the first publisher."""
 SHOWS = {
     "recipients list", "recipients export", "consents list", "consents export",
     "suppressions list", "suppressions export", "mailing list", "mailing show",

@@ -32,18 +32,18 @@ async def keep(
 
 
 async def parked(world: World) -> int:
-    """How many rows of the outbox wait."""
+    """The number of rows that wait in the outbox."""
     return int(await world.pool.fetchval("SELECT count(*) FROM outbox"))
 
 
 async def is_replayed(world: World, number: int) -> bool:
-    """Whether a dead letter was published again."""
+    """True if a dead letter was published again."""
     letter = await world.letters.get_dead_letter(number)
     return letter is not None and letter.replayed_at is not None
 
 
 async def test_a_text_is_shown_without_personal_data(world: World) -> None:
-    """In list and page; the whole one needs the right to read people, and stands in the ledger."""
+    """List and page mask personal data. The whole text needs the right to read people, and stands in the ledger."""
     number = await keep(world)
     async with open_browser(world) as browser, open_browser(world) as officer:
         await browser.enter(role=StaffRole.OPS)
@@ -61,7 +61,7 @@ async def test_a_text_is_shown_without_personal_data(world: World) -> None:
 
 
 async def test_a_replay_is_asked_first_and_done_once(world: World) -> None:
-    """The page says which; what arrives meanwhile is not taken along; a second press publishes nothing."""
+    """The page names the letters. Letters that arrive meanwhile are not replayed. A second press publishes nothing."""
     first, second = await keep(world), await keep(world)
     other_kind = await keep(world, kind=DeadLetterCauseKind.ERROR)
     async with open_browser(world) as browser:
@@ -120,7 +120,7 @@ async def test_other_brands_are_not_seen(world: World) -> None:
 
 
 async def test_bad_filters_are_told(world: World) -> None:
-    """With the remedy, and nothing is replayed."""
+    """A bad filter is told with its remedy, and nothing is replayed."""
     await keep(world)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS)
@@ -168,7 +168,7 @@ async def test_lists_have_pages(world: World) -> None:
 
 
 async def test_stored_script_is_only_text(world: World) -> None:
-    """In each field that a stranger may fill, on each page, also in the whole text."""
+    """Script in a field that a stranger may fill is text on each page, even in the whole text of a letter."""
     body = f'{{"{SCRIPT}": "{SCRIPT}", "campaign": "{SCRIPT}"}}'.encode()
     number = await keep(world, f"{BRAND}.{SCRIPT}", body, SCRIPT, f"key:{SCRIPT}")
     await world.pool.execute("UPDATE dead_letters SET message_id = $1, exchange = $1", SCRIPT)

@@ -46,7 +46,7 @@ async def make_wait(stranger: ConsoleBrowser, name: str = "Dana Duty") -> None:
 
 
 async def test_no_guess_during_a_wait_costs_a_hash(world: World) -> None:
-    """Neither with a code that only looks like a recovery code, nor a used one, nor a passkey that is none."""
+    """No hash is computed for a text that looks like a recovery code, for a used one, or for a bad passkey."""
     async with open_browser(world) as owner, open_browser(world) as stranger:
         await owner.enter()
         used = owner.codes[0]
@@ -67,7 +67,7 @@ async def test_no_guess_during_a_wait_costs_a_hash(world: World) -> None:
 
 
 async def test_codes_that_are_tried_during_a_wait_count(world: World) -> None:
-    """After some wrong ones the right code of the app waits too; a recovery code gets in."""
+    """The app's right code waits too after some wrong ones. A recovery code gets in."""
     async with open_browser(world) as owner, open_browser(world) as stranger:
         await owner.enter()
         await owner.forget_steps()
@@ -94,7 +94,7 @@ async def test_a_stolen_recovery_code_is_no_way_to_guess_passwords(world: World)
 
 
 async def test_strangers_do_not_keep_out_who_has_no_second_factor(world: World) -> None:
-    """In a browser where she has signed in before, she signs in by her password while strangers have to wait."""
+    """A person without second factor signs in by password in a known browser, while strangers must wait."""
     _, link = await add_person(world.staff, "Sue", StaffRole.SUPPORT)
     async with open_browser(world) as sue, open_browser(world) as stranger:
         await sue.join(link)
@@ -156,7 +156,7 @@ def with_passkey(refused: httpx.Response, key: SoftwareAuthenticator, challenge:
 
 
 async def test_a_passkey_signs_in_during_a_wait(world: World) -> None:
-    """Who has only passkeys gets in from a new browser; the page names nobody's passkeys, for all alike."""
+    """A person with only passkeys gets in from a new browser. The page is alike for all names."""
     _, link = await add_person(world.staff)
     key, other = SoftwareAuthenticator(PUBLIC_URL, HERE), SoftwareAuthenticator(PUBLIC_URL, HERE)
     async with open_browser(world) as owner, open_browser(world) as anew, open_browser(world) as stranger:
@@ -185,7 +185,7 @@ async def test_a_passkey_signs_in_during_a_wait(world: World) -> None:
 
 
 async def test_a_flood_is_refused_and_the_staff_gets_in(world: World) -> None:
-    """A queue of strangers is short: others get 503 at once, and who was here before does not stand in it."""
+    """A queue of strangers is short: others get 503 at once. Known browsers do not stand in it."""
     _, link = await add_person(world.staff, "Sue", StaffRole.SUPPORT)
     release = threading.Event()
     real = HashPlace._verify

@@ -137,7 +137,7 @@ async def test_no_path_leads_out(world: World, path: str) -> None:
     ["/console//evil.example", "//evil.example", "/console/\\evil.example", "/console/%0d%0ax", "/console/..;/x"],
 )
 async def test_a_link_from_elsewhere_leads_to_own_pages_only(world: World, path: str) -> None:
-    """A path that is none of ours never stands in a redirect, or in the page that leads on."""
+    """A foreign path never stands in a redirect, or in the page that leads on."""
     assert own_path(path) == "/console"
     async with open_browser(world) as browser:
         request = browser.client.build_request("GET", "/", headers={"sec-fetch-site": "cross-site"})
@@ -209,7 +209,7 @@ def attested(credential: str, kind: str, statement: object, public: object = Non
 
 
 async def test_no_credential_is_an_error_of_ours(world: World) -> None:
-    """Two thousand spoilt answers of an authenticator: each is a passkey or is refused, whatever a library raises."""
+    """Each of two thousand spoilt answers of an authenticator is a passkey or is refused, for any error."""
     console, rng = site_over(world).console, random.Random(20261129)
     key = SoftwareAuthenticator(PUBLIC_URL, HERE)
     made = key.create({"challenge": encode(b"challenge")})

@@ -1,4 +1,4 @@
-"""The landing page: what waits at the brands of a person's roles, and nothing of other brands."""
+"""The landing page: the waiting work of the brands of a person's roles, and nothing of other brands."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_a_right_at_one_brand_shows_nothing_of_another() -> None:
 
 
 def test_who_works_for_all_brands_sees_all_or_the_chosen_one() -> None:
-    """What belongs to no known brand too; with a chosen brand, only its own; a foreign choice shows no more."""
+    """A role for all brands sees everything, or only the chosen brand. Choosing a foreign brand shows no more."""
     every = seen(("ops", "*"))
     assert (every["halts"].count, every["dead_letters"].count, every["oldest_due"].seconds) == (4, 49, 10_000)
     assert seen(("ops", "*"), chosen=MINE)["dead_letters"].count == 12
@@ -121,7 +121,7 @@ async def test_the_database_tells_the_brand_of_each_figure(world: World) -> None
 
 @pytest.mark.parametrize(("brand", "shown"), [(MINE, False), (OTHER, True)])
 async def test_the_page_shows_the_brands_of_the_roles(world: World, brand: str, shown: bool) -> None:
-    """A stop of one brand is on the page of who works for it, and not on that of others, whatever they ask for."""
+    """A stop of one brand is shown to people who work for it, and to nobody else, for any request."""
     await world.pool.execute("INSERT INTO halts (scope, key, by, reason) VALUES ('brand', $1, 'x', '')", OTHER)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS, brand=brand)

@@ -25,7 +25,7 @@ async def controls(world: World) -> list[tuple[str, str, str, str]]:
 
 
 async def test_a_processor_is_shown_paused_and_resumed(world: World) -> None:
-    """With state, error, limit and streams; pressing twice is pressing once; the ledger has person and network."""
+    """The page shows state, error, limit and streams. A second press does nothing. The ledger has each change."""
     states = [ProcessorState("relay-us", "down", NOW, "421 go away", "look at the relay", 7)]
     await world.processors.store_states_of_worker("worker-1", states)
     await world.rates.set_limit(RateLimit("processor", "relay-us", "minute", 600), "Grace")
@@ -71,7 +71,7 @@ async def test_one_brands_ops_pause_no_processor(world: World) -> None:
 
 
 async def test_the_flow_shows_what_waits_and_who_runs(world: World) -> None:
-    """Figures of the database, and processes by what they say; one whose lease is over is marked."""
+    """The page shows figures of the database, and processes by their own reports. One whose lease is over is marked."""
     accepted = await world.accept([person(1)])
     await world.processors.store_states_of_worker("host-1/77", [ProcessorState("relay-us", "working", NOW)])
     await world.pool.execute(
@@ -87,7 +87,7 @@ async def test_the_flow_shows_what_waits_and_who_runs(world: World) -> None:
 
 
 async def test_stored_script_is_only_text(world: World) -> None:
-    """In what a relay says, in names and reasons."""
+    """Script in a relay's words, in names and in reasons is only text."""
     states = [ProcessorState(SCRIPT, SCRIPT, NOW, SCRIPT, SCRIPT, 7)]
     await world.processors.store_states_of_worker(SCRIPT, states)
     pause = StreamPause(SCRIPT, SCRIPT, SCRIPT, datetime(2100, 1, 1, tzinfo=UTC), says=SCRIPT)

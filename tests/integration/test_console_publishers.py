@@ -95,7 +95,7 @@ async def test_what_does_not_exist_is_not_granted(world: World) -> None:
 
 
 async def test_single_rights_are_taken_back(world: World) -> None:
-    """The others stay; what was not held changes nothing and is no entry."""
+    """Single rights are taken back, and the others stay. A right that was not held makes no entry."""
     held = RightsOfOnePublisher(frozenset({BRAND}), frozenset({"account", "newsletter"}), frozenset({"opt_out"}))
     await world.publishers.grant_rights_and_missing_key(SHOP, held)
     lost = RightsOfOnePublisher(categories=frozenset({"newsletter", "breach"}))
@@ -108,7 +108,7 @@ async def test_single_rights_are_taken_back(world: World) -> None:
 
 
 async def test_stored_script_is_only_text(world: World) -> None:
-    """In the name of a publisher, in each page that shows it; also in a link to it."""
+    """Script in the name of a publisher is only text, in each page and in links to it."""
     identity = Identity.parse_identity(f"role:{SCRIPT}")
     await world.publishers.grant_rights_and_missing_key(identity, RightsOfOnePublisher(frozenset({SCRIPT})))
     async with open_browser(world) as browser:

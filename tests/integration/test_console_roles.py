@@ -65,7 +65,7 @@ ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
     ("POST", "/console/suppressions/{brand}/{number}/lift"): StaffRight.SUPPRESSIONS_LIFT,
     **OPERATION_ROUTES,
 }
-"""Every route of the console, and who is let in."""
+"""Every route of the console, with the right that it needs."""
 
 
 def routes() -> Iterator[tuple[str, APIRoute]]:
@@ -100,7 +100,7 @@ def test_get_changes_nothing_by_its_methods() -> None:
 
 
 def test_a_route_without_a_right_does_not_start() -> None:
-    """Neither one without a gate, nor one with two; a gate deeper among the dependencies is found."""
+    """A route without a gate is refused, and so is one with two. A gate deeper among the dependencies is found."""
     router = APIRouter()
 
     @router.get("/console/open")
@@ -125,7 +125,7 @@ def test_a_route_without_a_right_does_not_start() -> None:
 
 @pytest.mark.parametrize("role", [*StaffRole, None])
 async def test_each_role_at_each_route(world: World, role: StaffRole | None) -> None:
-    """A route that needs a right answers 403, or does not; others are for all who signed in; the API takes a key."""
+    """A route that needs a right answers 403 to each role without it. Others take all who signed in, or a key."""
     async with open_browser(world) as browser:
         member = await browser.enter(role=role or StaffRole.SUPPORT)
         eli, _ = await add_person(world.staff, "Eli", StaffRole.SUPPORT)
@@ -160,7 +160,7 @@ async def test_each_role_at_each_route(world: World, role: StaffRole | None) -> 
 
 @pytest.mark.parametrize("role", StaffRole)
 async def test_half_a_sign_in_opens_nothing(world: World, role: StaffRole) -> None:
-    """Before the second step, and before a second factor that the role needs is set up, each route leads there."""
+    """Each route leads a half signed-in person to the second step, or to setting a needed second factor up."""
     async with open_browser(world) as half, open_browser(world) as enrolling:
         await half.enter(role=role)
         half.client.cookies.clear()
@@ -198,7 +198,7 @@ async def test_nobody_gets_in_without_signing_in(world: World) -> None:
 
 
 async def test_an_admin_adds_and_changes_people(world: World) -> None:
-    """With the one-time link shown once; the ledger has each change with the network; nobody changes herself."""
+    """An admin adds and changes others, not herself. The one-time link shows once. The ledger has each change."""
     async with open_browser(world) as browser, open_browser(world) as other:
         dana = await browser.enter()
         fields: dict[str, str | list[str]] = {
@@ -234,7 +234,7 @@ async def test_an_admin_adds_and_changes_people(world: World) -> None:
 
 
 async def test_a_reset_is_told_to_the_person(world: World) -> None:
-    """On the first page for a week, with who did it and from where, and on record beside the sessions."""
+    """A reset is told on the first page for a week, with person and network, and on record beside the sessions."""
     async with open_browser(world) as ann, open_browser(world) as ben:
         await ann.enter(name="Ann <b>")
         member, _ = await add_person(world.staff, "Ben", StaffRole.SUPPORT)
@@ -253,7 +253,7 @@ async def test_a_reset_is_told_to_the_person(world: World) -> None:
 
 
 async def test_a_name_with_markup_is_only_a_name(world: World) -> None:
-    """In each page that shows it; a name cannot break out of an attribute either."""
+    """A name with markup is shown as text in each page, and cannot break out of an attribute."""
     name = '"><script>alert(1)</script>{{7*7}}'
     async with open_browser(world) as browser:
         await browser.enter(name=name)
@@ -270,7 +270,7 @@ async def test_a_name_with_markup_is_only_a_name(world: World) -> None:
 
 
 async def test_sessions_are_listed_and_ended(world: World) -> None:
-    """One's own, and nobody else's by its number."""
+    """A person sees and ends their own sessions, and cannot end others' by number."""
     async with open_browser(world) as browser, open_browser(world) as second:
         await browser.enter()
         await browser.forget_steps()
@@ -291,7 +291,7 @@ async def test_sessions_are_listed_and_ended(world: World) -> None:
 
 
 async def test_an_open_browser_is_no_way_to_new_factors(world: World) -> None:
-    """Adding, removing and new codes need the password again, and the last factor stays."""
+    """Adding and removing factors, and new codes, need the password again. The last factor stays."""
     async with open_browser(world) as browser:
         await browser.enter()
         on = "/console/second-factors"

@@ -39,7 +39,7 @@ async def test_the_whole_way_of_an_admin(world: World) -> None:
 
 
 async def test_support_needs_no_second_factor(world: World) -> None:
-    """Who only reads may sign in by the password alone, and is asked for the app once they have one."""
+    """A person who only reads may sign in by password alone. With an app, the app is asked for too."""
     _, link = await add_person(world.staff, role=StaffRole.SUPPORT)
     async with open_browser(world) as browser:
         await browser.join(link)
@@ -63,7 +63,7 @@ async def test_a_link_is_used_once_and_bad_passwords_do_not_use_it_up(world: Wor
 
 
 async def test_a_link_ends_after_an_hour(world: World) -> None:
-    """Also between opening it and sending the form."""
+    """A link ends after an hour, even between opening it and sending the form."""
     _, link = await add_person(world.staff)
     async with open_browser(world) as browser:
         token = await browser.token(f"/console/join/{link}")
@@ -138,7 +138,7 @@ async def test_a_network_waits_and_others_do_not(world: World) -> None:
 
 
 async def test_codes_cannot_be_guessed_and_recovery_codes_always_work(world: World) -> None:
-    """After wrong codes even the right one of the app waits, for who knows the password; a recovery code does not."""
+    """The app's right code must wait after wrong ones. A recovery code works at once."""
     async with open_browser(world) as browser:
         await browser.enter()
         browser.client.cookies.clear()
@@ -154,7 +154,7 @@ async def test_codes_cannot_be_guessed_and_recovery_codes_always_work(world: Wor
 
 
 async def test_no_code_works_twice(world: World) -> None:
-    """Neither one of the app within its half minute, nor a recovery code, nor by two browsers at once."""
+    """No code of the app and no recovery code works twice, not even for two browsers at once."""
     async with open_browser(world) as one, open_browser(world) as two:
         await one.enter()
         await one.forget_steps()
@@ -231,7 +231,7 @@ async def _session_cookie(browser: ConsoleBrowser) -> str:
 
 
 async def test_another_site_sends_no_form(world: World) -> None:
-    """Neither the cookie without the token nor the token without our origin will do, at any form."""
+    """A form needs both the token and our origin. The cookie alone is not enough."""
     async with open_browser(world) as browser:
         await _session_cookie(browser)
         token = await browser.token("/console/staff")
@@ -282,7 +282,7 @@ async def test_a_link_from_elsewhere_does_not_sign_out(world: World) -> None:
 
 
 async def test_a_disabled_person_is_out_at_once(world: World) -> None:
-    """With an open session, and with the right password and code."""
+    """A disabled person is signed out at once, and cannot sign in with the right password and code."""
     async with open_browser(world) as browser:
         dana = await browser.enter()
         await world.staff.directory.disable_staff_member(dana, ROOT)
@@ -305,7 +305,7 @@ async def test_roles_that_are_taken_away_are_gone_at_once(world: World) -> None:
 
 
 async def test_large_and_odd_bodies(world: World) -> None:
-    """Too large, too many fields, bad UTF-8 and null characters are refused, and nothing fails."""
+    """Bodies with too much data, too many fields, bad UTF-8 or null characters are refused. Nothing fails."""
     async with open_browser(world) as browser:
         token = await browser.token("/console/sign-in")
         bodies = (

@@ -1,4 +1,4 @@
-"""`/leave/{brand}`: who has neither link nor login types an address. Nobody learns from it who is known."""
+"""Tests of `/leave/{brand}`: a person without link or login types an address. Nobody learns who is known."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ ADDRESS = ADA["email"]
 
 
 async def answers(world: World) -> list[EmailMessage]:
-    """The mails that the timekeeper publishes for what waits, as the worker hands them over."""
+    """The mails that the timekeeper publishes for waiting requests, as the worker hands them over."""
     await world.pool.execute("DELETE FROM outbox")
     await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
     rows = await world.pool.fetch("DELETE FROM outbox RETURNING id, body, publisher")
@@ -55,7 +55,7 @@ def ways_out(mail: EmailMessage) -> set[str]:
 
 
 async def waiting(world: World) -> int:
-    """How many requests wait."""
+    """The number of requests that wait."""
     return cast(int, await world.pool.fetchval("SELECT count(*) FROM leave_requests"))
 
 
@@ -66,7 +66,7 @@ async def everything_stored(world: World) -> str:
 
 
 class WatchedPool:
-    """A pool that keeps which statements ran."""
+    """A pool that notes the statements that ran."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -86,7 +86,7 @@ class WatchedPool:
 
 
 async def test_a_look_changes_nothing(world: World) -> None:
-    """GET and HEAD, with whatever query, store nothing; the page has one field and one button, and sets no cookie."""
+    """GET and HEAD, with any query, store nothing. The page has one field and one button, and sets no cookie."""
     async with browse(world) as client:
         page = await client.get(LEAVE, params={"email": ADDRESS})
         head = await client.head(LEAVE)
@@ -98,7 +98,7 @@ async def test_a_look_changes_nothing(world: World) -> None:
 
 
 async def test_an_unknown_brand_is_a_page_that_is_not_there(world: World) -> None:
-    """Its answer is that of any other path: it does not repeat the name, and leads nowhere."""
+    """The answer for an unknown brand is that of any other path. It does not repeat the name."""
     async with browse(world) as client:
         none = await client.get("/leave/nobody")
         posted = await client.post("/leave/nobody", data={"email": ADDRESS})
@@ -135,7 +135,7 @@ async def test_a_mail_leads_out_of_everything_optional(world: World, brand: str)
 
 
 async def test_the_answer_tells_nothing(world: World) -> None:
-    """Known, unknown, erased, closed, suppressed, dead, another brand's: the same octets, the same statements."""
+    """The answer has the same octets, and the same statements run, for every kind of address."""
     await known(world, BRAND, *({**ADA, "ref": ref, "email": f"{ref}@people.example"} for ref in ("ada", "bob", "cy")))
     await known(world, BRAND, *({**ADA, "ref": ref, "email": f"{ref}@people.example"} for ref in ("dan", "eve", "kid")))
     await known(world, "peerstream", {**ADA, "ref": "fay", "email": "fay@people.example"})
@@ -224,7 +224,7 @@ async def test_spellings_of_one_mailbox_count_together(world: World) -> None:
     ],
 )
 async def test_what_is_no_address_gets_an_error_beside_the_field(world: World, typed: str) -> None:
-    """It stores nothing, says so at the field, and shows the text as a text."""
+    """The page shows the error at the field, and the text as text. Nothing is stored."""
     await known(world, BRAND, ADA)
     async with browse(world) as client:
         answer = await client.post(LEAVE, data={"email": typed})
@@ -248,7 +248,7 @@ async def test_what_is_no_address_gets_an_error_beside_the_field(world: World, t
     ],
 )
 async def test_other_bodies_do_nothing(world: World, sent: dict[str, Any]) -> None:
-    """What is no form of this page is an address of nobody."""
+    """A body that is no form of this page does nothing."""
     async with browse(world) as client:
         assert (await client.post(LEAVE, **sent)).status_code == 400
     assert await waiting(world) == 0
@@ -298,7 +298,7 @@ async def test_one_bad_ref_and_a_brand_that_is_gone_stop_nobody(world: World) ->
 
 
 async def test_the_mail_goes_to_the_address_on_record(world: World) -> None:
-    """Between request and mail the address changed: the link goes to the present one, and works there."""
+    """The link goes to the present address, if it changed after the request, and works there."""
     await known(world, BRAND, ADA)
     async with browse(world) as client:
         await client.post(LEAVE, data={"email": ADDRESS})
@@ -312,7 +312,7 @@ async def test_the_mail_goes_to_the_address_on_record(world: World) -> None:
 
 
 async def test_no_row_and_no_line_has_an_address(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither the typed address nor the client's stands in a table or a log line; earlier days' counts are deleted."""
+    """Neither the typed address nor the client's is in a table or a log line. Counts of earlier days are deleted."""
     await known(world, BRAND, ADA)
     transport = httpx.ASGITransport(create_app(site_over(world)), client=("185.199.108.77", 1))
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:

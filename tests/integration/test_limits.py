@@ -1,4 +1,4 @@
-"""Statements on the way of a hand-over end before its lease; what cannot be done comes again, and stops nobody else."""
+"""Statements of a hand-over end before its lease. Work that cannot be done comes again, and stops nobody else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def hurried(database_url: str) -> AsyncIterator[World]:
 
 
 def test_a_statement_ends_before_the_lease_that_it_is_for() -> None:
-    """With what the driver waits beyond it, too: an answer that comes later finds nothing of the claim any more."""
+    """A statement ends before its lease does, and so does the driver's wait for the answer."""
     assert SERVING.answer_timeout is not None
     assert 0 < SERVING.statement < SERVING.answer_timeout < 60
 

@@ -89,7 +89,7 @@ async def test_no_large_table_is_read_in_whole(world: World, name: str) -> None:
 
 
 async def test_a_status_reads_its_mailing_only(world: World) -> None:
-    """Of twenty thousand mailings, a question about one reads a few pages, planned for any values."""
+    """A query about one of twenty thousand mailings reads a few pages, even if it was planned for any values."""
     await world.accept([person(1)])
     await world.pool.execute(
         """

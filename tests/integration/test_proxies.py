@@ -1,4 +1,4 @@
-"""The proxies of the docs, as Debian has them, in front of a server: what they pass on, and what they write down."""
+"""The proxies of the docs, as Debian has them, in front of a server: the paths that they pass on, and their logs."""
 
 import asyncio
 import re
@@ -97,7 +97,7 @@ def caddy(folder: Path, port: int, upstream: int) -> list[str]:
 
 @dataclass
 class Proxy:
-    """A proxy that runs, a client of it, what is behind it, and the folder of all that it writes."""
+    """A running proxy, a client of it, the server behind it, and the folder of its files."""
 
     client: httpx.AsyncClient
     upstream: Upstream
@@ -105,7 +105,7 @@ class Proxy:
     folder: Path
 
     def written(self) -> str:
-        """All that it has written, whichever file it is in."""
+        """All text that it has written, in any file."""
         return "\n".join(file.read_text("utf-8", "replace") for file in self.folder.rglob("*") if file.is_file())
 
 

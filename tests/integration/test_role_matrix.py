@@ -107,7 +107,7 @@ WITHOUT_KEY = {
 OPERATORS = {"/metrics", "/livez", "/readyz"}
 """The paths of each operators' port, which is no publisher's: its network is closed to others, and it only shows."""
 INBOX = {"/inbox", "/inbox/{id}", "/inbox/{id}/text", "/inbox/{id}/headers", "/inbox/{id}/html", "/inbox/{id}/raw"}
-"""Those of captured mail, at the operators' port of `web`."""
+"""The paths of captured mail, at the operators' port of `web`."""
 ANSWERING = {"mailer/web/app.py", "mailer/web/captured_mail_inbox.py", "mailer/runtime/process_monitoring.py"}
 """The modules that make something which answers over HTTP."""
 
@@ -136,7 +136,7 @@ def without(wish: Wish) -> RightsOfOnePublisher:
 
 
 def roles(wish: Wish) -> dict[str, tuple[RightsOfOnePublisher | None, bool]]:
-    """The kinds of publishers, by what they are granted (None: not known), and whether they may do it."""
+    """The kinds of publishers, by their rights (None: not known), and the answer if they may do it."""
     return {
         "nobody": (None, False),
         "without rights": (RightsOfOnePublisher(), False),
@@ -166,7 +166,7 @@ def test_each_route_has_a_row(world: World) -> None:
 
 
 def test_the_operators_port_only_shows(tmp_path: Path) -> None:
-    """Its paths are known, all are read only, and none is a path of the public site; nothing else answers over HTTP."""
+    """All paths of the operators' port are known and read-only, and none is on the public site."""
     assert operator_port_routes(Readiness(), LoopHeartbeat(), []).keys() == OPERATORS
     assert set(routes_of(create_inbox_app(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
     assert not (OPERATORS | INBOX) & {path for _, path in ROUTES} | WITHOUT_KEY.keys() & (OPERATORS | INBOX)
@@ -379,7 +379,7 @@ async def test_mailers_own_words_need_their_own_category(world: World, kind: Ide
 
 @pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
 async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, template: str) -> None:
-    """Its own mail waits for nobody and goes out; other mail in its name is a dead letter."""
+    """Mailer's own mail needs no second person. Other mail in mailer's name is a dead letter."""
     event, headers = own_words(template, "own"), {HeaderName.PUBLISHER: str(ITSELF)}
     arrived = FakeReceived(BrokerMessage(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
     await world.intake().accept_event_messages("service", [arrived])

@@ -17,7 +17,7 @@ MALLORY = parse_person_identity("Mallory")
 
 
 async def outcome(change: Awaitable[object]) -> object:
-    """What a change returns, or the error that refused it."""
+    """The result of a change, or the error that refused it."""
     try:
         return await change
     except StaffSessionOver as error:
@@ -106,7 +106,7 @@ async def test_a_right_that_was_taken_away_changes_nothing(world: World) -> None
 
 @pytest.mark.parametrize("what", ["disable", "roles", "reset", "mixed"])
 async def test_two_admins_never_shut_each_other_out(world: World, what: str) -> None:
-    """In a ring of three, at the same moment, ten times: somebody is refused, an admin with a session remains."""
+    """Three admins act on each other at once, ten times. One is refused, and an admin with a session remains."""
     people = [(await add_person(world.staff, name))[0] for name in ("Ann", "Ben", "Cem")]
     directory = world.staff.directory
 
@@ -188,7 +188,7 @@ async def test_a_challenge_ends_after_ten_minutes(world: World) -> None:
 
 
 async def test_who_made_a_link_and_who_got_it_are_not_two(world: World) -> None:
-    """For seven days after adding or resetting, in both directions; it stands on record."""
+    """The maker of a link and its user do not count as two people for seven days, in both directions, on record."""
     ann, _ = await add_person(world.staff, "Ann")
     ben, _ = await add_person(world.staff, "Ben")
     await world.pool.execute("UPDATE staff_access_grants SET at = now() - interval '30 days'")

@@ -42,7 +42,7 @@ async def add_app(world: World, member: StaffMember) -> bool:
 
 
 async def test_everything_is_in_the_ledger_which_verifies(world: World) -> None:
-    """Each change names the person, who did it and from where; the ledger is intact, and has no secret."""
+    """Each change names the two people and the network. The ledger is intact, and has no secret."""
     dana, link = await add_person(world.staff)
     await world.staff.sign_in.use_link(link, "hash", "192.0.2.0/24")
     token = await begin(world, dana, "totp")
@@ -71,14 +71,14 @@ async def test_everything_is_in_the_ledger_which_verifies(world: World) -> None:
 
 
 async def test_a_name_is_taken_once(world: World) -> None:
-    """In any spelling that is the same person."""
+    """A name is taken once, in any spelling that is the same person."""
     await add_person(world.staff)
     with pytest.raises(StaffNameTaken):
         await add_person(world.staff, "dana  DUTY")
 
 
 async def test_of_two_that_use_one_link_one_wins(world: World) -> None:
-    """Both at once, and again afterwards."""
+    """One of two that use a link at once gets in, and nobody afterwards."""
     dana, link = await add_person(world.staff)
     both = await asyncio.gather(*(world.staff.sign_in.use_link(link, f"hash {n}", "n") for n in range(8)))
     assert [one for one in both if one] == [dana]
@@ -87,7 +87,7 @@ async def test_of_two_that_use_one_link_one_wins(world: World) -> None:
 
 
 async def test_a_link_ends(world: World) -> None:
-    """After an hour, by a newer link, and with the person's access."""
+    """A link ends after an hour, by a newer link, and with the person's access."""
     dana, link = await add_person(world.staff)
     await world.pool.execute("UPDATE staff_links SET expires_at = now() - interval '1 second'")
     assert await world.staff.sign_in.use_link(link, "hash", "n") is None
@@ -103,7 +103,7 @@ async def test_a_link_ends(world: World) -> None:
 
 
 async def test_sessions_end(world: World) -> None:
-    """By hand, by being idle, at their end, when replaced, and at once when the person is disabled or reset."""
+    """A session ends by hand, when idle, at its end, when replaced, and when the person is disabled or reset."""
     staff = world.staff
     dana, _ = await add_person(staff)
     eli, _ = await add_person(staff, "Eli")
@@ -135,7 +135,7 @@ async def test_sessions_end(world: World) -> None:
 
 
 async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> None:
-    """Many at once count one by one. Success forgets them, and a day without failures does, too."""
+    """Simultaneous failures count one by one. Success forgets them, and so does a day without failures."""
     count = world.staff.sign_in.count_attempt
     keys = {ACCOUNT: WAITS_OF_ACCOUNT, NETWORK: WAITS_OF_NETWORK}
     answers = await asyncio.gather(*(count(keys) for _ in range(FREE_FAILURES + 6)))
@@ -156,7 +156,7 @@ async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> 
 
 
 async def test_a_network_waits_for_all_accounts(world: World) -> None:
-    """Someone who tries many names waits, and what is refused counts for no account."""
+    """A client that tries many names waits. Refused tries count for no account."""
     count = world.staff.sign_in.count_attempt
     answers = [await count({b"%d" % n: WAITS_OF_ACCOUNT, NETWORK: WAITS_OF_NETWORK}) for n in range(30)]
     assert answers[:21] == [0] * 21
@@ -165,7 +165,7 @@ async def test_a_network_waits_for_all_accounts(world: World) -> None:
 
 
 async def test_a_step_and_a_code_are_used_once(world: World) -> None:
-    """By ten at once: one has it. An app that is not confirmed counts for nothing."""
+    """One of ten simultaneous uses of a step or a code succeeds. An app that is not confirmed does not count."""
     dana, _ = await add_person(world.staff)
     factors = world.staff.factors
     actor = await in_session(world, dana)
@@ -203,7 +203,7 @@ async def test_passkeys(world: World) -> None:
 
 
 async def test_a_challenge_is_taken_once(world: World) -> None:
-    """By ten at once."""
+    """One of ten that take a challenge at once gets it."""
     dana, _ = await add_person(world.staff)
     token = await begin(world, dana)
     session = await world.staff.sign_in.find_session(token)
@@ -214,7 +214,7 @@ async def test_a_challenge_is_taken_once(world: World) -> None:
 
 
 async def test_a_role_of_a_newer_version_gives_nothing(world: World) -> None:
-    """As after going back to an older version of mailer."""
+    """A role of a newer version of mailer gives no rights, as after going back to an older version."""
     dana, _ = await add_person(world.staff, role=StaffRole.SUPPORT)
     await world.pool.execute("INSERT INTO staff_roles VALUES ($1, 'emperor', '*')", dana.id)
     known = await world.staff.directory.get_staff_record(dana.id)

@@ -58,7 +58,7 @@ PUBLIC_URL = "https://mail.example"
 
 
 class Standings:
-    """Standings of a brand's recipients, and a log of what was changed."""
+    """Standings of a brand's recipients, and a log of their changes."""
 
     def __init__(self) -> None:
         self.rows = {("interpals", 17): Standing(17, 1, "ada@people.example")}
@@ -72,7 +72,7 @@ class Standings:
     async def record_opt_out(
         self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
     ) -> OptOutResult | None:
-        """Adds to what was left."""
+        """Adds to the opt-outs."""
         if self.broken:
             raise ConnectionError("no route to ada@people.example")
         standing = self.rows.get((brand, recipient_id))
@@ -114,26 +114,26 @@ class Opens:
         self.broken = self.away = False
 
     def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
-        """Counts one."""
+        """Counts one open."""
         if self.broken:
             raise ConnectionError("the database is gone")
         self.counted.append((trace.mailing_id, trace.machine))
 
     def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
-        """Counts none: the tests of clicks have a real database."""
+        """Counts nothing: the tests of clicks have a real database."""
 
     async def find_standing_of_mailed_recipient(
         self, mailing_id: UUID, recipient_id: int
     ) -> MailedRecipientStanding | None:
-        """Nobody: neither have those of individual opens."""
+        """Finds nobody: the tests of individual opens have a real database."""
         return None
 
     def seconds_to_next_hour(self) -> float:
-        """The hour is over."""
+        """Returns 0: the hour is over."""
         return 0
 
     async def write_counts_of_finished_hours(self) -> WrittenOpenAndClickCounts:
-        """Writes all, unless the database is gone."""
+        """Writes all counts, unless the database is away."""
         if self.away:
             raise ConnectionError("the database is gone")
         written = Counter(machine for _, machine in self.counted)
@@ -142,7 +142,7 @@ class Opens:
         return WrittenOpenAndClickCounts(written, {})
 
     async def save_counts_for_next_process(self) -> None:
-        """Keeps what is there."""
+        """Keeps the counts."""
         self.parked = list(self.counted)
 
 
@@ -171,12 +171,12 @@ class Reports:
     async def get_or_issue_campaign_report(
         self, brand: str, campaign: str, minimum: int
     ) -> AdvertiserCampaignReport | None:
-        """One of them."""
+        """Finds a report."""
         return self.rows.get((brand, campaign))
 
 
 class Outbox:
-    """What was parked."""
+    """A stand-in for the outbox. It keeps the parked messages."""
 
     def __init__(self) -> None:
         self.parked: list[tuple[str, BrokerMessage]] = []
@@ -221,21 +221,21 @@ class Mails:
         self.mails = mails
 
     def list_mails(self) -> Sequence[CapturedMail]:
-        """All of them."""
+        """Lists all mails."""
         return self.mails
 
     def get_mail(self, id: str) -> CapturedMail | None:
-        """One of them."""
+        """Finds a mail."""
         return next((mail for mail in self.mails if mail.id == id), None)
 
 
 _elsewhere: Any = None
-"""What only the pages need whose tests have a real database (`site_over`)."""
+"""A part that only pages need. Their tests have a real database (`site_over`)."""
 
 
 @dataclass
 class World:
-    """All that a site stands on."""
+    """All parts that a site stands on."""
 
     public_url: str = "https://mail.example"
     standings: Standings = field(default_factory=Standings)

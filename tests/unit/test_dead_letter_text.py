@@ -18,7 +18,7 @@ SECRETS = ("ada", "Ada", "Lovelace", "user-17", "36", "1234", "people.example")
 
 
 def test_only_fields_that_name_nobody_are_shown() -> None:
-    """Of JSON: the shape, and the values of the fields of events that are no person's."""
+    """JSON is shown with its shape, and with the values of fields that are about no person."""
     shown = masked_body(json.dumps(EVENT).encode())
     assert not any(secret in shown for secret in SECRETS)
     for plain in ('"brand": "interpals"', '"category": "newsletter"', '"locale": "en-GB"', '"v": 1', '"email"'):

@@ -32,7 +32,7 @@ def somebody(*roles: tuple[str, str], name: str = "Dana", disabled: bool = False
 @pytest.mark.parametrize("role", StaffRole)
 @pytest.mark.parametrize("right", StaffRight)
 def test_a_role_gives_its_rights_and_no_other(role: StaffRole, right: StaffRight) -> None:
-    """For every brand, each right is had exactly if the role bundles it; nobody and the disabled have none."""
+    """A person has a right if, and only if, the role bundles it. Nobody and the disabled have none."""
     given = has_staff_right(somebody((role, EVERY_BRAND)), right)
     assert given is (right in RIGHTS_OF_ROLE[role])
     assert not has_staff_right(somebody((role, EVERY_BRAND), disabled=True), right)
@@ -72,7 +72,7 @@ def test_nobody_releases_their_own(name: str) -> None:
 
 
 def test_two_people_who_may_be_one_do_not_second_each_other() -> None:
-    """Whoever has lately made the other's one-time link, and that other, release no work of each other."""
+    """The maker of a one-time link and the person who got it release no work of each other for a while."""
     ann, ben, cem = (Identity(IdentityKind.PERSON, name) for name in ("Ann", "Ben", "Cem"))
     linked = replace(somebody(("ops", "*"), name="Ann"), not_independent_of=frozenset({ben}))
     assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({ben}))
@@ -85,7 +85,7 @@ def test_two_people_who_may_be_one_do_not_second_each_other() -> None:
     ("role", "brand"), [("root", "*"), ("Admin", "*"), ("", "*"), ("admin ", "*"), ("admin", "interpals")]
 )
 def test_an_unknown_role_is_refused(role: str, brand: str) -> None:
-    """So is an admin of one brand, who could make herself admin of the others."""
+    """An unknown role is refused, and so is an admin of one brand, who could make herself admin of the others."""
     with pytest.raises(ValueError, match="role"):
         parse_role_at_brand(role, brand)
 

@@ -1,4 +1,4 @@
-"""The page of the flow: what waits where, and which processes run."""
+"""The page of the flow: the waiting work, and the running processes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The gate of each route of the console: who may come in, and whether a form is their own.
+"""The gate of each route of the console: the right that it needs, and the check that a form is the person's own.
 
 A route without a gate does not start (`require_gate_of_each_route`).
 """

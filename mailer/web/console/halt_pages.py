@@ -16,7 +16,7 @@ _ROWS = 500
 
 @router.get(HALTS)
 async def show_halts(visitor: MailingReader) -> Response:
-    """Shows what stands still, since when, by whom and why: what concerns the person's brands."""
+    """Shows the halts that concern the person's brands: since when, by whom and why."""
     brands = visitor.brands_seen(StaffRight.MAILINGS_READ)
     halts = await visitor.console.operations.halts.list_halts_in_force(_ROWS)
     return console_page(visitor, "halts.html.j2", halts=halts_of_brands(halts, brands))

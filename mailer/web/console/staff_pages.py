@@ -1,4 +1,4 @@
-"""The page "Staff": who may sign in, and with which roles. It needs `staff:manage`."""
+"""The page "Staff": the people who may sign in, and their roles. It needs `staff:manage`."""
 
 from typing import Annotated
 
