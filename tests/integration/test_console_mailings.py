@@ -220,3 +220,16 @@ async def test_the_page_of_stops_shows_what_concerns_ones_brands(world: World) -
         assert "everything stands still" in waits
         assert "it is paused" in waits
         assert "theirs alone" not in waits
+
+
+async def test_what_needs_attention_leads_to_its_page(world: World) -> None:
+    """Stops and mailings that wait for a release are links; the pages that they lead to show them."""
+    mailing_id = await add_mailing(world, "breach")
+    await world.pool.execute("INSERT INTO halts (scope, key, by, reason) VALUES ('brand', $1, 'Grace', 'ink')", BRAND)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS)
+        shown = (await browser.open("/console")).text
+        links = re.findall(r'<a href="(/console/[^"]*)">', shown.partition('class="cards"')[2])
+        pages = {link: (await browser.open(link)).text for link in links}
+    assert "ink" in pages["/console/halts"]
+    assert str(mailing_id) in pages["/console/mailings?state=awaiting_release"]
