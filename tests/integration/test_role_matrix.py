@@ -44,9 +44,8 @@ from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
 from tests.publishers import ACTIONS, everything
 
-OTHER = "peerstream"
+OTHER, WITHDRAWAL = "peerstream", {"scope": "newsletter", "given": False}
 PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
-WITHDRAWAL = {"scope": "newsletter", "given": False}
 CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 
 
@@ -67,8 +66,7 @@ def said(account: str) -> Row:
     return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", AccountActionAttempt(BRAND, account), body)
 
 
-RECIPIENT = f"/api/v1/recipients/{BRAND}/user-1"
-STATUS = ReadDataAttempt(BRAND, ReadableData.STATUS)
+RECIPIENT, STATUS = f"/api/v1/recipients/{BRAND}/user-1", ReadDataAttempt(BRAND, ReadableData.STATUS)
 ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/events"): tuple(
         Row("POST", "/api/v1/events", PublishAttempt(BRAND, category, "weekly"))
