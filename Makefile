@@ -21,7 +21,7 @@ test: .venv/dev  ## runs all tests, in six processes that share one collection, 
 	@scripts/setup-services
 	@scripts/setup-relays --if-possible postfix
 	@scripts/setup-verifiers --if-possible
-	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) --forks 6 $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py) $(PYTEST)
+	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) --forks 6 $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $(PYTEST)
 
 check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/ruff format --check .
@@ -53,9 +53,10 @@ mutants: .venv/dev  ## takes each rule and clause away, changes each value that 
 comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same people under each policy
 	@$(bin)/python -m bench.comparison docs/comparison.md
 
-screenshots: .venv/dev  ## makes pictures of the pages in build/screenshots, where Chromium is
+screenshots: .venv/dev  ## makes pictures of recipients' pages and of the console in build/screenshots, where Chromium is
 	@$(bin)/python -m scripts.screenshots
 	@$(bin)/python -m scripts.people_screenshots
+	@$(bin)/python -m scripts.console_screenshots
 
 bench: .venv/dev  ## measures, beside peers; BENCH="latency" chooses, BENCH_OUT=docs/bench.md keeps the table
 	@scripts/setup-services

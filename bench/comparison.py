@@ -45,13 +45,13 @@ test recomputes the figures from the rules alone.
 """
 
 Row = tuple[str, str]
-"""What became of somebody, and the rule that decided it."""
+"""The state of a delivery, and the rule that decided it."""
 Counts = Mapping[tuple[str, str], Counter[Row]]
-"""How many people, by brand and category."""
+"""Numbers of people, by brand and category."""
 
 
 def decided() -> Counts:
-    """What the rules alone say: the figures without a database, for whoever wants to check them."""
+    """The decisions of the rules alone: the figures without a database, for anybody who wants to check them."""
     templates, policies = _library()
     everyone = [somebody.standing for somebody in people()]
     now = datetime.now(UTC)
@@ -144,7 +144,7 @@ def _topic(category: str) -> str | None:
 
 
 async def _learn(pool: Pool, brand: str) -> None:
-    """What an import does not take: what the brand has learnt of some people since."""
+    """Sets the facts about some people that an import does not take, and that the brand learnt later."""
     for flag in FLAGS:
         await _set(pool, brand, f"{flag}_at = now()", [one.ref for one in people() if flag in one.flags])
     await _set(pool, brand, "channel = 'telephone'", [one.ref for one in people() if one.channel == "telephone"])

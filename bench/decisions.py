@@ -1,4 +1,4 @@
-"""What a decision costs on the prepared path: `python -m bench decisions`.
+"""Measures the time of one decision on the prepared path: `python -m bench decisions`.
 
 The mailing, the standing and the policy are there, as in a claimed window; what is measured is `decide` alone. The
 median of the runs counts, and may be 5 µs at most; the command fails where it is more.
@@ -21,7 +21,7 @@ from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.standing import EVERY_PRODUCT, Standing
 
 DECISIONS = 100_000
-"""In a run, of each case."""
+"""Decisions in a run, of each case."""
 RUNS = 5
 MOST = 5.0
 """Microseconds that a decision may take at the median."""
@@ -31,7 +31,7 @@ Case = tuple[Mailing, Standing, Policy]
 
 
 def cases() -> dict[str, Case]:
-    """What is decided on, by what becomes of it."""
+    """The decisions to measure, by their result."""
     policies = read_policies()
     interpals, paltalk = policies["interpals"], policies["paltalk-2006"]
     capped = interpals.model_copy(update={"cap": FrequencyCap(mails=5, days=7)}).with_earlier_versions({})
@@ -62,7 +62,7 @@ def cases() -> dict[str, Case]:
 
 
 def microseconds(case: Case) -> float:
-    """Processor time of one decision, in the run's mean; what else the machine does is not counted."""
+    """Processor time of one decision, as the mean of a run. Other work of the machine does not count."""
     mailing, standing, policy = case
     begun = time.process_time()
     for _ in range(DECISIONS):

@@ -1,4 +1,4 @@
-"""How long the database takes from an audience's name to its deliveries and batches: `python -m bench.expansion`."""
+"""Times the database from an audience's name to its deliveries and batches: `python -m bench.expansion`."""
 
 import asyncio
 import time

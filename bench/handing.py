@@ -55,7 +55,7 @@ async def opened(url: str) -> AsyncIterator[App]:
 
 @asynccontextmanager
 async def working(app: App) -> AsyncIterator[HandOver]:
-    """A worker's hand-over, with what it looks at beside: what stands still, and the rates."""
+    """A worker's hand-over, with the halts and the rates that it looks at."""
     control, meter, stop = app.control, RateLimiter(app.rates, app.owner), asyncio.Event()
     handover = await app.build_hand_over(control, meter, stop)
     await control.query_halts_and_attest_no_loss()

@@ -21,7 +21,7 @@ from bench.speed.room import ROOT, Room, open_room
 BULK = 200_000
 SECONDS = {"idle": 20, "under load": 20}
 PREFIX = "u20"
-"""Of the addresses after the first 200,000, and of few others."""
+"""A prefix of the addresses after the first 200,000, and of few others."""
 MOST = 500.0
 """Milliseconds that the 99th of a hundred may take."""
 

@@ -1,4 +1,4 @@
-"""Whether a worker's memory grows with the audience: `python -m bench.memory`.
+"""Measures if a worker's memory grows with the audience: `python -m bench.memory`.
 
 Each audience is taken in and handed over by a process of its own, by the real hand-over, to a processor that takes all.
 """

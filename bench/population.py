@@ -27,7 +27,7 @@ FLAGS = {
     "address_dead": 0.015,
     "objected": 0.01,
 }
-"""What is so of few people, and of how many."""
+"""Traits that few people have, with the share of people who have each."""
 
 
 GIVEN_ON = date(2025, 1, 1)
@@ -36,7 +36,7 @@ GIVEN_ON = date(2025, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Somebody:
-    """One of them."""
+    """One made-up person."""
 
     number: int
     country: str | None
@@ -49,17 +49,17 @@ class Somebody:
 
     @property
     def ref(self) -> str:
-        """What an application calls them."""
+        """The id of this person at an application."""
         return f"person-{self.number:05}"
 
     @property
     def address(self) -> str:
-        """Nobody's."""
+        """An address that belongs to nobody."""
         return f"{self.ref}@people.example"
 
     @property
     def standing(self) -> Standing:
-        """As a decision sees them at any brand."""
+        """The person's standing at any brand, as a decision sees it."""
         plain = Standing(
             self.number,
             1,
@@ -77,7 +77,7 @@ class Somebody:
 
 
 def people() -> Iterator[Somebody]:
-    """All of them, in their order."""
+    """All people, in their order."""
     chance = random.Random(2006).random
 
     def one_of(values: Sequence[T]) -> T:
@@ -98,7 +98,7 @@ def people() -> Iterator[Somebody]:
 
 
 def as_file() -> StringIO:
-    """Those of their data that an import takes; what a brand learns later is not among them."""
+    """The data of people that an import takes. Facts that a brand learns later are not in it."""
     file = StringIO(newline="")
     writer = csv.writer(file)
     proof = ("consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")

@@ -1,4 +1,4 @@
-"""What the benchmarks run on: a private database with recipients, and a mailing to an audience of them."""
+"""The ground of the benchmarks: a private database with recipients, and a mailing to an audience of them."""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -77,7 +77,7 @@ async def let_publish(url: str) -> None:
 
 @dataclass(frozen=True)
 class Setting:
-    """The rooms that the benchmarks share."""
+    """The parts of mailer that the benchmarks share."""
 
     pool: Pool
     writers: LedgerWriters
@@ -132,7 +132,7 @@ class Setting:
 
 @asynccontextmanager
 async def setting(url: str) -> AsyncIterator[Setting]:
-    """The rooms over a database."""
+    """Builds the shared parts over a database."""
     pool = await open_pool(url)
     try:
         writers, policies = LedgerWriters(LEDGER_KEY), read_policies()

@@ -39,7 +39,7 @@ class Sink(asyncio.Protocol):
         self._transport.write(_READY)
 
     def data_received(self, data: bytes) -> None:
-        """Answers whatever is whole by now, at once."""
+        """Answers each command that has come whole, at once."""
         self._buffer += data
         replies: list[bytes] = []
         done: list[bytes] = []

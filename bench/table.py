@@ -14,7 +14,7 @@ from bench.speed.surroundings import surroundings
 
 ROUNDS = 5
 QUICK = 4
-"""By how much a round is shorter with --quick."""
+"""The factor by which a round is shorter with --quick."""
 
 
 def main() -> int:
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _size(row: Row, quick: bool) -> int:
-    """Of a round; that of an audience, of which there are some."""
+    """The size of a round. A size of an audience, of which only some exist, is rounded to the nearest one."""
     size = row.size // QUICK if quick else row.size
     return min(AUDIENCES, key=lambda known: abs(known - size)) if size <= AUDIENCES[-1] else size
 

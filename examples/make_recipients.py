@@ -17,7 +17,7 @@ PERSON = ("ref", "email", "name", "locale", "country", "source", "collected_at")
 CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
 COLUMNS = (*PERSON, *CONSENT, "paid", "opted_out", "deactivated", "audiences")
 ASKED_FOR = ("newsletter;promotional",) * 6 + ("newsletter", "promotional", "")
-"""What people have confirmed that they want; one in nine has never been asked."""
+"""The kinds of mail that people have confirmed that they want. One in nine has never been asked."""
 FREE, AFFECTED = "free-accounts", "affected-in-march"
 
 NAMES = {

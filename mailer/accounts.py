@@ -63,7 +63,7 @@ class Pays(_AccountEventBase):
 
 
 class Rectifies(_AccountEventBase):
-    """Data are corrected, as of now (GDPR Art. 16); what is left out stays."""
+    """Data are corrected, as of now (GDPR Art. 16). Fields that are left out stay."""
 
     account: Literal["rectify"]
     email: Address | None = None

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from functools import cached_property, partial
 
 from mailer import database_startup, signing_keys
 from mailer.actions.account_events import apply_account_event
+from mailer.actions.mailing_waits import MailingWaits
 from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.broker.memory import OutboxBroker
@@ -20,7 +22,7 @@ from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
-from mailer.metrics_and_logger import DEAD_LAST, WEB
+from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.block_pauses import BlockPauses
@@ -31,11 +33,13 @@ from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.leave_link_publishing import LeaveLinkPublisher
+from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.release_preview import MailingReleasePreviewer
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
@@ -58,11 +62,10 @@ from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
 from mailer.postgres.inviters import PostgresInviterPauses
 from mailer.postgres.leave_requests import PostgresLeaveRequests
-from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
+from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.people_desk import build_people_desk
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
@@ -77,12 +80,12 @@ from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPartners, partner_ids_by_brand
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp_processor
-from mailer.processors.capture_server import CaptureFolder, CaptureServer
+from mailer.processors.capture_server import CaptureServer
 from mailer.processors.partner_webhook_posting import post_json_or_raise
+from mailer.processors.relay_url import parse_relay_url
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
-from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
 
@@ -117,6 +120,8 @@ class App:
         self.remembered = FileDatabaseNotes(settings.data)
         stack.callback(self.remembered.close)
         self.writers = LedgerWriters(settings.ledger_key, self.remembered)
+        self._unhalted_routes: ProcessorRoutes | None = None
+        self.mailing_directory = PostgresMailingDirectory(pool, self.policies)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.is_broker_in_process
@@ -143,7 +148,7 @@ class App:
         self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
-        self.letters = PostgresDeadLetters(pool, self.hasher)
+        self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
@@ -166,6 +171,33 @@ class App:
             TemplateError: one of them is faulty.
         """
         return _load_template_library(self.settings, self.policies)
+
+    @cached_property
+    def waits(self) -> MailingWaits:
+        """The reasons for which mailings wait."""
+
+        def has_template(brand: str, name: str) -> bool:
+            return self.templates.find_template(brand, name) is not None
+
+        return MailingWaits(self.mailings, self.processors, self.halts, self.policies, has_template)
+
+    @cached_property
+    def release_previews(self) -> MailingReleasePreviewer:
+        """The previews of mailings that wait for their release."""
+
+        def make_renderers() -> MailingRendererCache:
+            return MailingRendererCache(self.policies, self.templates, self.links, None)
+
+        return MailingReleasePreviewer(self.mailings, self.deliveries, make_renderers, self.reason_for_no_processor)
+
+    async def reason_for_no_processor(self, policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
+        """Returns the reason for which no configured processor may have a mail, or None if one may."""
+        if self.settings.is_mail_captured:
+            return None
+        if self._unhalted_routes is None:
+            self._unhalted_routes = ProcessorRoutes(await self.open_processors(), lambda name: None)
+        route = self._unhalted_routes.choose_processor(policy, purpose, datetime.now(UTC), lane=lane)
+        return route if isinstance(route, NoRoute) else None
 
     def recipient_importer(self, brand: str) -> PostgresRecipientImporter:
         """Returns the importer that stores recipients of a brand."""
@@ -284,54 +316,10 @@ class App:
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
-    async def run_web(
-        self,
-        stop: asyncio.Event,
-        announce: Callable[[int], object] | None = None,
-        operators: OperatorPort | None = None,
-    ) -> None:
-        """Serves the web app until `stop` is set. Operators can see captured mail.
 
-        Args:
-            stop: ends it.
-            announce: is called with the port once the server takes connections.
-            operators: the port that shows the inbox of captured mail.
-        """
-        # The web framework takes a tenth of a second to load, and all other commands do without it.
-        from mailer.look_loading import load_brand_looks
-        from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
-        from mailer.web.captured_mail_inbox import create_inbox_app
-        from mailer.web.console.console_context import build_console_context
-        from mailer.web.web_context import WebContext
-
-        if operators is not None and self.settings.is_mail_captured:
-            operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
-        frame = partial(build_console_context, self.settings.public_url, self.settings.secret_keys, self.people)
-        site = WebContext(
-            links=self.links,
-            policies=self.policies,
-            standings=self.standings,
-            consents=self.consents,
-            suppressions=self.suppressions,
-            wishes=PostgresPendingRequests(self.pool, self.writers),
-            inviters=self.inviters,
-            leave_requests=self.leave_requests,
-            origins=PostgresMailAndAddressOrigins(self.pool),
-            opens=self.opens,
-            mailings=self.mailings,
-            reports=self.reports,
-            rights=self.rights,
-            desks=self.desks,
-            outbox=self.outbox,
-            publishers=self.publishers,
-            admit=partial(check_event_and_get_template, policies=self.policies, templates=self.templates),
-            registry=WEB,
-            public_url=self.settings.public_url,
-            looks=load_brand_looks(self.settings.policies, self.policies),
-            console=frame(self.staff, PostgresFlowMetrics(self.pool)),
-        )
-        async with self.control.polling_while_in_use():
-            await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)
+def names_of_configured_processors(settings: Settings) -> list[str]:
+    """Returns the names of the processors in `MAILER_PROCESSORS`."""
+    return ["capture"] if settings.is_mail_captured else [parse_relay_url(url).name for url in settings.processors]
 
 
 @contextmanager

@@ -191,7 +191,7 @@ class MessageEvent(FrozenModelWithoutExtras):
     campaign: Slug | None = None
     """The name under which mailings are counted together."""
     reason: Name | None = None
-    """Why service mail is necessary, where the policy asks for it."""
+    """The reason why service mail is necessary, where the policy asks for it."""
     inviter: Name | None = None
     """The ref of the member who invites, of an invitation."""
     partner: Slug | None = None

@@ -35,7 +35,7 @@ OTHER = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
-"""By comparison: the one with the other boundary, or its contrary."""
+"""The comparison that replaces each comparison: the one with the other boundary, or the contrary."""
 
 _NOTHING_SENT = "asks what follows once more, at no cost where nothing was counted"
 _NOBODY_LEFT = "asks what follows once more, at no cost where nobody has left anything"
@@ -66,7 +66,7 @@ SPARED: dict[str, str] = {
     "sending_hours._moment_or_next_opening: `opening > moment` as opening >= moment": "what opens the hours is within "
     "them",
 }
-"""By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
+"""The reason why no test can notice a mutant, by mutant. An entry without such a mutant fails the run."""
 
 
 def changes_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -48,7 +48,7 @@ TESTS_FAILED = 1
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a rule that was taken away: its first killer, or why there is none."""
+    """The fate of a rule that was taken away: the first test that failed, or the reason why none did."""
 
     rule: str
     proofs: int
@@ -104,7 +104,7 @@ class Runner:
     def _pytest(
         self, arguments: Sequence[str], env: Mapping[str, str], seconds: float | None, name: str
     ) -> tuple[int | None, str]:
-        """The status, None if it was stopped after so many seconds, and what was said."""
+        """Runs pytest. Returns its status, None if it was stopped after so many seconds, and its output."""
         command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider"]
         base = f"--basetemp={self._folder / f'{name}-files'}"
         with subprocess.Popen(

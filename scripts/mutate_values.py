@@ -33,7 +33,7 @@ LAWFUL = ("tests/unit/test_jurisdictions.py", "tests/unit/test_consent_terms.py"
 READING = ("tests/unit/test_needs.py", "tests/unit/test_traits.py", "tests/unit/test_brands.py")
 
 SPARED: dict[str, str] = {}
-"""By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
+"""The reason why no test can notice a mutant, by mutant. An entry without such a mutant fails the run."""
 
 
 def _appended(module: str, name: str, code: str, tests: tuple[str, ...]) -> Mutant:
@@ -104,7 +104,7 @@ def mutants_of_order() -> Iterator[Mutant]:
 
 
 def _decided_between() -> set[tuple[str, str]]:
-    """Pairs of neighbours of which there is somebody of whom both speak, and no rule before them."""
+    """Pairs of neighbouring rules that both decide about some person, with no earlier rule that decides first."""
     names = tuple(ASKED)
     concerned = {
         name: {category.name for category in CATEGORIES.values() if ASKED[name][0](category)} for name in names

@@ -162,7 +162,7 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
         **dict.fromkeys((*names, *more), none),
         admit=lambda event: None,
         registry=CollectorRegistry(),
-        console=build_console_context(SITE, ["a secret for screenshots"], people, staff, none),
+        console=build_console_context(SITE, ["a secret for screenshots"], people, staff, none, none),
     )
 
 

@@ -81,8 +81,8 @@ class _Person:
         self.standing = replace(self.standing, opted_out=self.standing.opted_out | {scope})
         return OptOutResult(1, NOW)
 
-    async def store_request_within_limits(self, *which: object) -> bool:
-        return True
+    async def store_request_within_limits(self, *which: object) -> None:
+        return None
 
     async def read_mail_and_address_origin(self, *which: object) -> MailAndAddressOrigin:
         return MailAndAddressOrigin("invitation", "member-9", "sign-up", NOW, "2024", False)
@@ -108,9 +108,9 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         desks=none,
         outbox=none,
         publishers=none,
+        console=none,
         admit=lambda event: None,
         registry=CollectorRegistry(),
-        console=none,
         looks=load_brand_looks(folder, policies),
     )
 

@@ -30,7 +30,7 @@ SECRETS = ("MAILER_SECRET_KEYS", "MAILER_ADDRESS_KEY", "MAILER_LEDGER_KEY")
 
 
 def environment(services: ExitStack) -> dict[str, str]:
-    """What the processes are given; private services are entered into `services`."""
+    """The environment of the processes. Private services are entered into `services`."""
     written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None}
     env = written | dict(os.environ)
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
@@ -52,7 +52,7 @@ def private_secrets() -> dict[str, str]:
 
 
 def let_publish(env: dict[str, str]) -> int:
-    """Lets the private RabbitMQ's user and who runs this publish and say everything; returns the exit status."""
+    """Grants all rights to the private RabbitMQ's user and to the person who runs this. Returns the exit status."""
     listed = subprocess.run(
         ["mailer", "policy", "list", "--json"], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE
     )

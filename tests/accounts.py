@@ -1,4 +1,4 @@
-"""What applications say of accounts, and mailings to them, for the tests of people's rights."""
+"""Account events of applications, and mailings to the accounts, for the tests of people's rights."""
 
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ CHANGES = {"interpals": "policy-change", "paltalk-2006": "ownership-change", "pe
 
 
 async def said(world: World, account: str, ref: str = "user-1", brand: str = BRAND, **values: Any) -> FakeReceived:
-    """What an application says of an account, on the queue."""
+    """Gives the service lane an account event, as an application would publish it."""
     event = {"v": 1, "id": uuid7().hex, "brand": brand, "account": account, "ref": ref, **values}
     arrived = received(event, f"{brand}.account")
     await world.intake().accept_event_messages("service", [arrived])
@@ -22,14 +22,14 @@ async def said(world: World, account: str, ref: str = "user-1", brand: str = BRA
 
 
 async def mailed(world: World, to: Any, category: str = "newsletter", **values: Any) -> AcceptedMailing:
-    """A mailing that has been handed over, as far as it may."""
+    """Accepts a mailing, and hands it over as far as it may."""
     accepted = await world.accept(to, category, **values)
     await world.handover().hand_over_batches(accepted.batches)
     return accepted
 
 
 async def released(world: World, to: Any, **values: Any) -> AcceptedMailing:
-    """A breach notice that a second person has released, and that has been handed over as far as it may."""
+    """Accepts a breach notice, has a second person release it, and hands it over as far as it may."""
     accepted = await world.accept(to, "breach", **values)
     await world.mailings.release_mailing(accepted.mailing_id, "Dana")
     batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)

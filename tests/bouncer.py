@@ -40,7 +40,7 @@ async def bouncer(url: str, folder: Path, mode: str | None = None) -> AsyncItera
 
 
 def _start(database: SplitResult, port: int, folder: Path, mode: str | None) -> "subprocess.Popen[bytes]":
-    """Starts it with Debian's file, as whoever owns the server: no other user may come to its socket."""
+    """Starts it with Debian's file, as the user who owns the server: no other user may reach its socket."""
     users, ini, name = folder / "userlist.txt", folder / "pgbouncer.ini", database.path[1:]
     users.write_text(f'"{database.username}" "{PASSWORD}"\n')
     changed = {
@@ -63,7 +63,7 @@ def _start(database: SplitResult, port: int, folder: Path, mode: str | None) -> 
 
 
 def _server(database: SplitResult) -> str:
-    """Where the server is, as PgBouncer's file says it."""
+    """The server's address, as PgBouncer's file writes it."""
     if socket := _socket(database):
         return f"host={socket}"
     password = f" password={database.password}" if database.password else ""

@@ -12,7 +12,7 @@ from tests.processes import Stack, free_port, settings_for
 
 
 def members(start: int, **countries: int) -> list[dict[str, Any]]:
-    """So many people of each country, numbered from `start`; `XX` is one that nobody knows."""
+    """This many people of each country, numbered from `start`. `XX` is a country that nobody knows."""
     found: list[dict[str, Any]] = []
     for country, size in countries.items():
         place = {"country": None} if country == "XX" else {"country": country, "locale": country.lower()}
@@ -35,7 +35,7 @@ async def mailed(world: World, people: list[dict[str, Any]], **values: Any) -> U
 
 
 async def fetched(world: World, table: str, mailing_id: UUID, n: int) -> None:
-    """So many opens or clicks of a mailing, and as many by machines."""
+    """Adds this many opens or clicks of a mailing, and as many by machines."""
     columns, link = (
         ("mailing_id, day, machine, n", "") if table == "opens" else ("mailing_id, link, day, machine, n", "'a', ")
     )

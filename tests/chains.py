@@ -12,7 +12,7 @@ from tests.factories import BRAND, KEY, World
 
 
 async def write(world: World, entries: int = 6, writers: int = 1) -> list[str]:
-    """Some entries by some writers; the writers' ids, in order."""
+    """Writes some entries by some writers. Returns the writers' ids, in order."""
     ids = []
     for _ in range(writers):
         async with LedgerWriters(KEY).borrow_writer() as writer, world.pool.acquire() as connection:
@@ -24,20 +24,20 @@ async def write(world: World, entries: int = 6, writers: int = 1) -> list[str]:
 
 
 async def faults(world: World, *published: dict[str, Any]) -> list[tuple[str, int, str]]:
-    """What a verification names."""
+    """The faults that a verification names."""
     verdict = await world.ledger.verify_ledger(published)
     return [(fault.writer, fault.n, fault.what.partition(":")[0]) for fault in verdict.faults]
 
 
 def body(record: dict[str, Any] | None) -> dict[str, Any]:
-    """What a seal says."""
+    """The content of a seal."""
     assert record is not None
     said: dict[str, Any] = json.loads(record["body"])
     return said
 
 
 async def add(world: World, writer: ChainWriter, entries: int = 1) -> None:
-    """Some more entries of a writer."""
+    """Writes some more entries of a writer."""
     async with world.pool.acquire() as connection:
         writer.advance_head(
             await append_entries(connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND, reason="more")] * entries)
@@ -45,7 +45,7 @@ async def add(world: World, writer: ChainWriter, entries: int = 1) -> None:
 
 
 async def age(world: World, days: int) -> None:
-    """All seals there are become so much older: their times are within what is signed, so they are signed again."""
+    """Makes all seals older. Their times are part of the signed content, so they are signed again."""
     signer = SealSigner(KEY)
     previous: str | None = None
     previous_whole: str | None = None

@@ -1,4 +1,4 @@
-"""What tests share: the PostgreSQL and the RabbitMQ of the run, and stacks of processes over them."""
+"""Fixtures that all tests share: the PostgreSQL and the RabbitMQ of the run, and stacks of processes over them."""
 
 import asyncio
 import fcntl
@@ -109,7 +109,7 @@ class Server:
     superuser: Superuser
 
     def url(self, database: str) -> str:
-        """Where one of its databases is."""
+        """The URL of one of its databases."""
         return self.databases.url(database)
 
     def sql(self, statement: str) -> None:
@@ -138,7 +138,7 @@ class Rabbit:
 
     @contextmanager
     def alone(self) -> Iterator[str]:
-        """No other test uses it for as long as somebody is in here; its URL.
+        """Keeps other tests away for the time of the block. Yields the URL.
 
         With MAILER_TEST_AMQP_URL, all processes of a parallel run share one virtual host. Whoever is in here may not
         come in again: a module's fixture must be done with it before it yields.
@@ -167,7 +167,7 @@ def own_logs() -> Iterator[None]:
 
 @pytest.fixture
 def production_log(tmp_path: Path) -> Callable[[], str]:
-    """Logs go where a process sends them, and as it does; what was logged so far."""
+    """Sends logs where a process sends them. Returns the lines so far."""
     file = tmp_path / "production.log"
     with file.open("wb") as opened:
         set_up_logs(json=False, fd=opened.fileno())

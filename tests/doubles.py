@@ -29,7 +29,7 @@ class FakeProcessor:
     async def send(
         self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
-        """Answers for each that may begin; what is unsent was never seen."""
+        """Answers for each message that may begin. Unsent messages are not recorded."""
         self.windows.append(len(window))
         outcomes = []
         for index, outgoing in enumerate(window):
@@ -72,5 +72,5 @@ class FakeReceived:
         self.kind, self.settled = kind, self.settled or f"rejected: {reason}"
 
     async def release(self) -> None:
-        """Not now."""
+        """Does nothing."""
         self.settled = self.settled or "released"

@@ -1,4 +1,4 @@
-"""What the tests of the flow are made of: events, mailings, and stand-ins for the processor and the broker."""
+"""The parts of which tests of the flow are made: events, mailings, and stand-ins for the processor and the broker."""
 
 import asyncio
 import json
@@ -109,7 +109,7 @@ def templates() -> TemplateLibrary:
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
-    """Somebody of an event's audience, who signed up, in a country whose law asks least."""
+    """A person of an event's audience, who signed up, in a country with the laxest law."""
     plain = {"ref": f"user-{number}", "email": f"user-{number}@people.example", "country": "US", "source": "sign-up"}
     return plain | values
 
@@ -132,7 +132,7 @@ def plain_event(to: Any, category: str = "newsletter", **values: Any) -> dict[st
 
 
 def make_event(to: Any, category: str = "newsletter", **values: Any) -> MessageEvent:
-    """The same, validated."""
+    """The same event, validated."""
     return validate_event(plain_event(to, category, **values))
 
 
@@ -178,7 +178,7 @@ class World:
         self.links = SignedLinks("https://mail.example", (KEY,))
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
         self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
-        self.letters = PostgresDeadLetters(pool, self.hasher)
+        self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
         self.rates = PostgresRateLimits(pool, self.writers)
@@ -283,13 +283,13 @@ class World:
         return {row["ref"]: (row["state"], row["reason"]) for row in rows}
 
     async def counted(self, mailing_id: UUID) -> dict[tuple[str, str], int]:
-        """What the counters say, where they are not zero."""
+        """The mailing's counters that are not zero."""
         status = await self.mailings.mailing_status(mailing_id)
         assert status is not None
         return dict(status.counts)
 
     async def real_counts(self, mailing_id: UUID) -> dict[tuple[str, str], int]:
-        """What the deliveries say; what a worker holds counts as queued."""
+        """The counts of the deliveries themselves. Deliveries that a worker holds count as queued."""
         rows = await self.pool.fetch(
             "SELECT CASE WHEN state IN ('claimed', 'intended') THEN 'queued' ELSE state END AS state, reason, count(*)"
             " FROM deliveries WHERE mailing_id = $1 GROUP BY 1, 2",
@@ -302,12 +302,12 @@ class World:
         return [entry async for entry in self.ledger.iterate_entries(mailing_id) if kind in (None, entry["kind"])]
 
     async def due_now(self) -> None:
-        """As if the time had come for everything that waits."""
+        """Makes everything due that waits for a later time."""
         await self.pool.execute("UPDATE deliveries SET due_at = now() WHERE due_at IS NOT NULL")
         await self.pool.execute("UPDATE batches SET due_at = now() WHERE due_at < 'infinity' AND state = 'queued'")
 
     async def lose_leases(self) -> None:
-        """As if every worker had been gone for longer than its lease."""
+        """Ends all leases, as if every worker had been gone for longer than its lease."""
         await self.pool.execute("UPDATE batches SET lease_until = now() - interval '1 second' WHERE state = 'claimed'")
 
     async def run_published(self, processor: FakeProcessor | None = None) -> None:
@@ -330,7 +330,7 @@ async def open_world(
 
 
 async def waiting(pool: Pool) -> int:
-    """How many connections to this database wait for a lock."""
+    """The number of connections to this database that wait for a lock."""
     statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     return int(await pool.fetchval(statement))
 

@@ -26,11 +26,11 @@ _FORKING = get_context("fork")
 
 
 class Hooks:
-    """The moment at which a process takes its part of what was made for all of them."""
+    """The hook by which a process takes its part of the shared resources."""
 
     @pytest.hookspec
     def pytest_forked(self, config: pytest.Config, number: int) -> None:
-        """Is called in each forked process, with its number from 0 on, before its first test."""
+        """Runs in each forked process, with its number from 0 on, before its first test."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

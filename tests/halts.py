@@ -1,4 +1,4 @@
-"""What stands still in a test."""
+"""A stand-in for the halts."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass
 class FakeHalts:
-    """What stands still, as the test says."""
+    """The halts that the test sets."""
 
     everything: str | None = None
     brands: dict[str, str] = field(default_factory=dict)

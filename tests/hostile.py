@@ -1,4 +1,4 @@
-"""A database with defaults that are the opposite of what mailer relies on, as another application may want them."""
+"""A database with the opposite of the defaults that mailer needs, as another application may set them."""
 
 from urllib.parse import urlsplit
 

@@ -49,7 +49,10 @@ def event_of(brand: str, name: str, *people: dict[str, Any], **values: Any) -> d
 
 
 async def publish(world: World, event: dict[str, Any]) -> FakeReceived:
-    """An event as the queue hands it over; what fits one window is handed over at once. Its own, mailer says itself."""
+    """Publishes an event as the queue hands it over. Mail that fits one window is handed over at once.
+
+    The publisher of an event with one of mailer's own templates is mailer itself.
+    """
     arrived = received(event)
     if event["template"] in OWN_TEMPLATES:
         arrived.message = replace(arrived.message, headers={HeaderName.PUBLISHER: str(ITSELF)})
@@ -73,7 +76,7 @@ async def told(world: World, event: dict[str, Any]) -> list[EmailMessage]:
 
 
 async def told_ada(world: World, brand: str, name: str, **values: Any) -> EmailMessage:
-    """The one message of an event for Ada, who comes along with it."""
+    """The one message of an event for Ada. The event brings her data along."""
     (message,) = await told(world, event_of(brand, name, {**ADA, **values.pop("ada", {})}, **values))
     return message
 
@@ -109,7 +112,10 @@ def parts(message: EmailMessage) -> tuple[str, str]:
 
 
 def leads_out(message: EmailMessage) -> list[str]:
-    """What the unsubscribe links of the text, the HTML and the header leave: brand, recipient and category agree."""
+    """The scopes that the unsubscribe links leave, for the text, the HTML and the header.
+
+    The brand, recipient and category of each link agree.
+    """
     header = message["List-Unsubscribe"] or ""
     left = []
     for place in (*parts(message), header):

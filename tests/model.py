@@ -1,4 +1,4 @@
-"""What must be true of people and mail, told apart from the rules: plain sets, and no code of `mailer.policy`."""
+"""The truths about people and mail, written apart from the rules: plain sets, and no code of `mailer.policy`."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ CONFIRMING_COUNTRIES = frozenset({"DE"})
 
 @dataclass(frozen=True)
 class Terms:
-    """What one version of a brand's policy says, as far as the test goes.
+    """The terms of one version of a brand's policy, as far as the test goes.
 
     Attributes:
         asks: marketing needs an opt-in. paid_only: only service mail on paid products is mandatory.
@@ -64,7 +64,7 @@ class Account:
 
 @dataclass
 class Model:
-    """Everything that was said and done.
+    """A record of everything that was said and done.
 
     Attributes:
         terms: each brand's versions, newest last.
@@ -93,7 +93,7 @@ class Model:
         return [other for other in self.living(account.brand) if other.address == account.address]
 
     def settle(self, account: Account, address: str) -> None:
-        """An account has an address from now on; what stays with either is true of both."""
+        """Gives an account an address. Facts that stay with either are true of both then."""
         if account.address != address:
             account.had.add(account.address)
             self.behind.setdefault((account.brand, account.address), set()).update(account.places)
@@ -104,7 +104,7 @@ class Model:
             self.object(account)
 
     def _place(self, account: Account) -> None:
-        """An account lives where it says, and where the others of its address do; who says nothing, nobody knows."""
+        """Sets an account's countries: those that it and others of its address said. Without any, it is unknown."""
         if account.country is not None:
             account.places.add(account.country)
         others = self.sharing(account)
@@ -155,7 +155,7 @@ class Model:
                 other.confirmed.clear()
 
     def entitled(self, account: Account, category: str) -> bool:
-        """Whether mail of a category may, and then must, reach the owner of an account."""
+        """True if mail of a category may reach the owner of an account. It must reach them then."""
         if account.erased or account.child:
             return False
         if category == "breach":
@@ -178,7 +178,7 @@ class Model:
             yield address, int(any(self.entitled(owner, category) for owner in owners))
 
     def _welcome(self, account: Account, category: str) -> bool:
-        """Whether optional mail of a category is not unwelcome."""
+        """True if optional mail of a category is not unwelcome."""
         if account.objected or account.left & {category, "*"}:
             return False
         return not account.stranger or self._asked(account, category)
@@ -190,7 +190,7 @@ class Model:
         return account.consents.get(category, 0) > self.forgotten.get(account.address, 0)
 
     def _any(self, account: Account, what: str) -> bool:
-        """Whether the policy now, or the one the account was collected under, says so: the stricter one holds."""
+        """True if the policy of now or the one that the account was collected under says so. The stricter one holds."""
         versions = self.terms[account.brand]
         return any(
             getattr(terms, what) for terms in versions if terms is versions[-1] or terms.version == account.under

@@ -30,7 +30,7 @@ from tests.spawning import MAILER, Forked, begin
 ROOT = Path(__file__).resolve().parent.parent
 APPLICATION = (sys.executable, str(ROOT / "tests" / "acceptance" / "application.py"))
 PUBLIC_URL = "https://mail.example"
-"""Where recipients reach the web app: whatever ends TLS there passes on to the web process."""
+"""The URL at which recipients reach the web app. A proxy ends TLS there and passes requests on to the web process."""
 SECONDS = 180
 """The longest to wait for anything; a machine that is busy gets there later, and a broken one never."""
 SECRETS = {name: f"{name} of the tests and nothing else" for name in ("SECRET_KEYS", "ADDRESS_KEY", "LEDGER_KEY")}
@@ -47,12 +47,12 @@ class Done:
 
     @property
     def json(self) -> Any:
-        """What it printed, as JSON."""
+        """The command's output, as JSON."""
         return json.loads(self.out)
 
     @property
     def lines(self) -> list[Any]:
-        """What it printed, as JSON a line."""
+        """The command's output, as one JSON value a line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
@@ -66,26 +66,26 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its id, which stands in what it holds."""
+        """The process id. It stands in the names of the leases that the process holds."""
         return self._process.pid
 
     @property
     def log(self) -> str:
-        """What it has logged."""
+        """The log of the process."""
         return self._log.read_text()
 
     @property
     def status(self) -> int | None:
-        """Its exit status, the negative number of a signal that has killed it; None while it runs."""
+        """The exit status; the negative number of a signal that killed the process; None while it runs."""
         return self._process.returncode
 
     @property
     def ended(self) -> bool:
-        """Whether it has."""
+        """True if the process has ended."""
         return self.status is not None
 
     async def up(self) -> None:
-        """Returns once it says that it has started."""
+        """Returns once the process says that it has started."""
 
         async def said() -> bool:
             return " started" in self.log
@@ -93,7 +93,7 @@ class Process:
         await until(said, "a process to start")
 
     async def died(self) -> bool:
-        """Returns once it has ended; whether by itself."""
+        """Waits until the process has ended. Returns True if it ended by itself."""
         await self._process.wait()
         return not self._asked
 
@@ -221,19 +221,19 @@ class Stack:
         _assert_decent(process)
 
     async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        """What the database says."""
+        """The rows that the database returns."""
         return await self.kept.fetch(self.database_url, statement, arguments)
 
     async def value(self, statement: str, *arguments: Any) -> Any:
-        """The one value that the database says."""
+        """The one value that the database returns."""
         return (await self.query(statement, *arguments))[0][0]
 
     async def consumers(self, queue: str) -> int:
-        """How many consumers a queue of RabbitMQ has; 0 where it does not exist yet."""
+        """The number of consumers of a queue in RabbitMQ; 0 if it does not exist yet."""
         return (await self.kept.declared(self.env["MAILER_BROKER_URL"], queue)).consumer_count or 0
 
     async def depth(self, queue: str) -> int:
-        """How many messages wait in a queue of RabbitMQ; 0 where it does not exist yet."""
+        """The number of messages that wait in a queue of RabbitMQ; 0 if it does not exist yet."""
         return (await self.kept.declared(self.env["MAILER_BROKER_URL"], queue)).message_count or 0
 
     async def taken_in(self, event_id: str) -> None:
@@ -265,7 +265,7 @@ class Stack:
         return {row["ref"]: (row["state"], row["reason"]) for row in rows}
 
     async def status(self, event_id: str) -> dict[str, Any]:
-        """What `mailer mailing show` says of an event."""
+        """The answer of `mailer mailing show` about an event."""
         shown: dict[str, Any] = (await self.done("mailing", "show", event_id, "--json")).json
         return shown
 
@@ -297,7 +297,7 @@ class Stack:
 
 
 def _assert_decent(process: Process) -> None:
-    """It has logged no failure, and nobody's address."""
+    """Fails if the process has logged a failure, or an address."""
     assert "Traceback" not in process.log, process.log
     assert "@example" not in process.log, f"an address was logged: {process.log}"
 

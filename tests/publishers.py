@@ -47,7 +47,7 @@ async def issue_key(pool: Pool, name: str, *brands: str) -> str:
 
 
 async def let_publish(url: str) -> None:
-    """Lets RabbitMQ's users, the database's own role and who runs the tests do everything."""
+    """Grants all rights to RabbitMQ's users, the database's own role and the user who runs the tests."""
     rights = everything()
     granted = [sorted(names) for names in (rights.brands, rights.categories, rights.actions, rights.reads)]
     connection = await asyncpg.connect(url)

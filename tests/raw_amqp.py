@@ -1,4 +1,4 @@
-"""An AMQP 0-9-1 client that sends whatever octets a test wants, since no library would."""
+"""An AMQP 0-9-1 client that sends any octets of a test, since no library would."""
 
 import asyncio
 import struct

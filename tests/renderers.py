@@ -52,7 +52,7 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
 
 
 def renderer_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
-    """Its renderer."""
+    """The renderer of a mailing."""
     renderers = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     return renderers.make_and_cache_renderer(facts_of(category, **values), None)
 
@@ -61,18 +61,18 @@ class NoLimits:
     """A meter without limits."""
 
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
-        """All may go."""
+        """Admits all messages."""
         return RateAdmissionResult((True,) * len(wanted), inf)
 
     def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
-        """Nothing was taken."""
+        """Does nothing: no tokens were taken."""
 
     def count_reply_for_pace(self, processor: str, domain: str, outcome: Outcome) -> None:
-        """Nothing is slowed down."""
+        """Does nothing: the pace has no limit here."""
 
 
 class NoPauses:
-    """Nothing is paused for what it is."""
+    """A store of pauses that has none."""
 
     async def list_current_pauses(self) -> list[StreamPause]:
         """See `ports.stream_pauses`."""
@@ -87,12 +87,12 @@ class NoPauses:
 
 
 async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedAddressTextCarrier]:
-    """Nobody has carried any text."""
+    """Finds no delivery that sent a text before."""
     return {}
 
 
 def plan(row: DeliveryRow, renderer: MailingRenderer, processor: Processor, now: datetime) -> DeliveryStep:
-    """What is prepared for one row, where nothing limits."""
+    """The step that is prepared for one row, without any limit."""
     checks = SendChecks(
         FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), BlockPauses(NoPauses())
     )

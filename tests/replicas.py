@@ -27,7 +27,7 @@ class Member:
 
     @property
     def url(self) -> str:
-        """Its address, without its port."""
+        """The server's address, without its port."""
         assert self._server is not None
         return self._server.url()
 
@@ -46,7 +46,7 @@ class Member:
         self._server = await asyncio.to_thread(postgres.start_postgres, self.folder)
 
     async def stop(self) -> None:
-        """Ends the server for good: what it has committed went to a replica that still follows."""
+        """Ends the server for good. Committed data have gone to a replica that still follows."""
         self._listener.close()
         server, self._server = self._server, None
         if server is not None:
@@ -104,7 +104,7 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """The URL of the cluster, as `docs/operations.md` has it: both servers, and whichever can be written to."""
+        """The URL of the cluster, as `docs/operations.md` has it: both servers. The writable one is used."""
         servers = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.replica.port}"
         return f"postgresql://postgres@{servers}/mailer?sslmode=disable&target_session_attrs=read-write"
 
@@ -118,7 +118,7 @@ class Cluster:
         await until(replayed, "the replica to catch up")
 
     async def cut(self) -> None:
-        """From now on the replica gets nothing more: it lags behind for as long as the primary lives on."""
+        """Cuts the replica off from the primary. It lags behind for as long as the primary lives."""
         await self.caught_up()
         await self.replica.sql("ALTER SYSTEM SET primary_conninfo = ''")
         await self.replica.sql("SELECT pg_reload_conf()")
@@ -135,7 +135,7 @@ class Cluster:
 
 
 async def make_data(folder: Path) -> None:
-    """Makes a migrated database on a server, which is stopped then: what `open_cluster` begins with."""
+    """Makes a migrated database on a server, and stops the server. `open_cluster` begins with it."""
     with await asyncio.to_thread(postgres.start_postgres, folder) as server:
         await asyncio.to_thread(apply_migrations, server.url(), bundled_files.bundled_folder("migrations"))
         await let_publish(server.url())

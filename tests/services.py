@@ -25,7 +25,7 @@ from tests.publishers import let_publish
 from tests.server_folders import server_folder
 
 CONNECTIONS = 600
-"""The most connections to the server: a hundred for each process."""
+"""The most connections to the one server of a run: a hundred for each of six processes."""
 
 _T = TypeVar("_T")
 
@@ -38,7 +38,7 @@ class Databases:
     template: str
 
     def url(self, database: str) -> str:
-        """Where one of its databases is."""
+        """The URL of one of its databases."""
         return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
 
 
@@ -128,7 +128,7 @@ def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:
 
 
 def as_seen_from_here(folder: Path) -> Path:
-    """Where a folder of a node is: within MAILER_TEST_RABBITMQ_CHROOT if that is set."""
+    """The path of a node's folder, within MAILER_TEST_RABBITMQ_CHROOT if that is set."""
     return (_chroot() or Path("/")) / folder.relative_to("/")
 
 
@@ -150,7 +150,7 @@ class SharedServices:
         return self._threads.submit(lambda: self._stack.enter_context(opened()))
 
     def wait(self) -> None:
-        """Returns once no thread runs any more: the process may fork. Whoever uses what has failed is told why."""
+        """Returns once no thread runs any more: the process may fork. A user of a failed service gets the error."""
         self._threads.shutdown()
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ TEMPLATES = (
 
 
 def shipped_templates(folder: Path, brands: Iterable[str] = BRANDS, names: Iterable[str] = TEMPLATES) -> Path:
-    """Some templates of some brands, as links in a folder; its path."""
+    """Links some templates of some brands into a folder. Returns its path."""
     chosen = folder / "shipped-templates"
     for brand in brands:
         (chosen / brand).mkdir(parents=True, exist_ok=True)
@@ -57,6 +57,6 @@ def remember_templates() -> None:
 
 
 def _written(brand: BrandFiles) -> str:
-    """All of a brand on which its templates depend."""
+    """The files of a brand on which its templates depend."""
     law = brand.policy.law.jurisdictions
     return repr((brand.layouts, brand.strings, brand.policy, brand.policy.all_versions, law))

@@ -22,7 +22,7 @@ _AT_START = ("PYTHON", "LC_", "LANG")
 
 
 class Forked:
-    """A process that was forked; what `asyncio.subprocess.Process` says of one."""
+    """A forked process, with the interface of `asyncio.subprocess.Process`."""
 
     def __init__(self, pid: int, end: "Future[int]") -> None:
         self.pid = pid
@@ -30,7 +30,7 @@ class Forked:
 
     @property
     def returncode(self) -> int | None:
-        """Its exit status, the negative number of a signal that has ended it; None while it runs."""
+        """The exit status; the negative number of a signal that ended the process; None while it runs."""
         return self._end.result() if self._end.done() else None
 
     async def wait(self) -> int:
@@ -125,7 +125,7 @@ _zygote = Zygote()
 
 
 def use_zygote(connection: socket.socket) -> None:
-    """Has all processes of this one forked by the zygote at the other end."""
+    """Makes the zygote at the other end fork all processes of this one."""
     global _zygote
     _zygote = Zygote(connection)
 

@@ -5,7 +5,7 @@ from mailer.policy.staff_rights import EVERY_BRAND, StaffMember, StaffRole, pars
 from mailer.ports.staff import StaffActor, StaffStores
 
 ROOT = StaffActor(Identity.parse_identity("person:root"), "a command")
-"""Whoever adds the first person."""
+"""The command that adds the first person of staff."""
 PASSWORD = "violet gravel tuba"
 """A good password."""
 

@@ -1,4 +1,4 @@
-"""What can happen to a pipeline over a real database, a coroutine a step; `tests.model` says what must come of it."""
+"""The things that can happen to a pipeline over a real database, one coroutine each; `tests.model` says the result."""
 
 from collections.abc import Awaitable, Collection, Sequence
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ class Racing(PostgresDeliveries):
     async def claim_queued_deliveries_of_batches(
         self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
     ) -> Claim | None:
-        """Claims; then it happens."""
+        """Claims deliveries, and then lets the event happen."""
         claim = await super().claim_queued_deliveries_of_batches(batches, owner, mailings)
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
@@ -63,7 +63,7 @@ class Steps:
         self._prepare()
 
     def govern(self, brand: str, versions: Sequence[Terms]) -> None:
-        """The last of these versions is in force from now on, with the others beside it."""
+        """Puts the last of these versions in force, with the others beside it."""
         own = policies()[brand]
         shipped = own.model_copy(update={"controller": own.controller.model_copy(update={"id": JOINT})})
         known = {terms.version: _version(shipped, terms) for terms in versions}
@@ -76,7 +76,7 @@ class Steps:
         self.world.renderers = MailingRendererCache(self.world.policies, templates(), self.links, None)
 
     async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
-        """A file has the account, as it is now."""
+        """Imports the account from a file, as it is now."""
         now = datetime.now(UTC)
         person = Person(
             ref=account.ref,
@@ -93,11 +93,11 @@ class Steps:
         )
 
     async def id_of(self, account: Account) -> int:
-        """Its id."""
+        """The account's id at the brand."""
         return await self.world.id_of(account.ref, account.brand)
 
     async def consents(self, account: Account, scope: str) -> bool:
-        """An application says it, and the account's owner confirms it where the law wants that; tells whether so."""
+        """Records a consent of an application, and confirms it where the law wants that. Returns True if it does."""
         policy, whose = self.world.policies[account.brand], await self.id_of(account)
         said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
         asking = ConfirmationParts(self.links, self.world.wishes)
@@ -113,23 +113,23 @@ class Steps:
         return account.confirms
 
     async def leaves(self, account: Account, scope: str) -> None:
-        """The page does it."""
+        """Opts the account out by the page."""
         policy = self.world.policies[account.brand]
         await record_opt_out(self.world.standings, policy, await self.id_of(account), scope, "page")
 
     async def objects(self, account: Account) -> None:
-        """An operator is told it."""
+        """Records an objection by an operator."""
         policy = self.world.policies[account.brand]
         await object_to_marketing(self.world.suppressions, policy, await self.id_of(account), "letter", "Olga Operator")
 
     async def erased(self, account: Account) -> None:
-        """The person asks for it."""
+        """Erases the person, as they asked."""
         await erase_recipient(
             self.world.rights, self.world.policies[account.brand], await self.id_of(account), "letter"
         )
 
     async def marked(self, account: Account, flag: StandingFlag, on: bool) -> None:
-        """An application says it."""
+        """Marks the account, as an application said."""
         await accounts.set_account_flag(
             self.world.standings, account.brand, await self.id_of(account), flag, on, "test"
         )
@@ -164,12 +164,12 @@ class Steps:
             return [(await client.request(method, path)).status_code for path in paths for method in ("GET", "HEAD")]
 
     async def versions(self) -> list[tuple[int, int]]:
-        """Every standing's version."""
+        """The version of every standing."""
         rows = await self.world.pool.fetch("SELECT recipient_id, version FROM standings ORDER BY 1")
         return [(row["recipient_id"], row["version"]) for row in rows]
 
     async def tampered(self) -> tuple[tuple[str, int], list[tuple[str, int]]] | None:
-        """An entry that is changed behind the writers' backs, and those that the verification then names."""
+        """Changes an entry behind the writers' backs. Returns it, and the entries that the verification then names."""
         pool = self.world.pool
         row = await pool.fetchrow("SELECT writer, n FROM ledger ORDER BY writer, n LIMIT 1")
         if row is None:
@@ -190,7 +190,7 @@ class Steps:
         return [row["name"] for row in await self.world.pool.fetch(" UNION ALL ".join(queries), f"%{text}%")]
 
     async def emptied(self) -> None:
-        """Everything is forgotten."""
+        """Deletes all rows of all tables but two."""
         tables = await self.world.pool.fetch(
             "SELECT tablename FROM pg_tables"
             " WHERE schemaname = 'public' AND tablename NOT IN ('schema_migrations', 'turns')"

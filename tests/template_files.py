@@ -62,7 +62,7 @@ def library(
 def faults(
     folder: Path, files: Mapping[str, str], brand: str = "paltalk-2006", policies: Mapping[str, Policy] = POLICIES
 ) -> str:
-    """What is wrong with these files."""
+    """The faults of these files, as the loader words them."""
     with pytest.raises(TemplateError) as caught:
         library(folder, files, brand, policies)
     return str(caught.value)

@@ -10,7 +10,7 @@ from bench.setting import BRAND, read_policies
 from bench.speed.room import Room
 
 Dkim = Literal["none", "rsa", "rsa+ed25519"]
-"""What signs: no mail has an Ed25519 signature alone, since not every receiver knows it (RFC 8463 4)."""
+"""The keys that sign. No mail has an Ed25519 signature alone, since not every receiver knows it (RFC 8463 4)."""
 
 
 def keys_for(room: Room, dkim: Dkim) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is seen of processes from outside: their time on the processors, and their memory."""
+"""Observes processes from outside: their processor time and their memory."""
 
 import os
 import re
@@ -89,13 +89,13 @@ def _all() -> dict[int, list[str]]:
 
 
 def stopped(pid: int) -> bool:
-    """Whether a process has been stopped, by itself or by another."""
+    """True if a process has been stopped, by itself or by another."""
     return _all()[pid][0] == "T"
 
 
 @contextmanager
 def frozen(pids: Iterable[int]) -> Iterator[None]:
-    """Some processes, with all that descend from them, do nothing meanwhile."""
+    """Stops some processes and all their descendants for the time of the block."""
     held = [one for pid in pids for one in tree(pid)]
     for pid in held:
         os.kill(pid, signal.SIGSTOP)
@@ -120,7 +120,7 @@ def descendant(name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one run of a row came to.
+    """The result of one run of a row.
 
     Attributes:
         messages: how many were handed over.
@@ -157,12 +157,12 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The program's process id."""
         return self._process.pid
 
     @property
     def said(self) -> str:
-        """What it has written."""
+        """The text that the program has written."""
         return self.log.read_text(errors="replace")
 
     def up(self, words: str, seconds: float = 60) -> None:
@@ -194,13 +194,13 @@ class Program:
             self._process.wait()
 
     def __enter__(self) -> Self:
-        """The program itself."""
+        """Returns the program itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it."""
+        """Stops the program."""
         self.stop()
 
 
@@ -221,7 +221,7 @@ class Sink(Program):
 
     @property
     def taken(self) -> int:
-        """How many messages it has taken."""
+        """The number of messages that the sink has taken."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - 200))
             counts = re.findall(rb"mesg=(\d+)", file.read())  # the last one may be half written, and then is too small
@@ -237,5 +237,5 @@ class Sink(Program):
 
 
 def total_cpu(pids: Iterable[int]) -> float:
-    """Of several trees; see `cpu`."""
+    """The processor time of several trees of processes; see `cpu`."""
     return sum(cpu(pid) for pid in pids)

@@ -25,7 +25,7 @@ from mailer.postgres.outbox import PublisherToOutbox
 from mailer.rendering.template_library import TemplateLibrary
 
 CONNECTIONS = 12
-"""Of each worker to the sink, as of each peer."""
+"""Connections of each worker to the sink. Each peer has as many."""
 MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
 PROCESSOR = "relay"
 LIMIT = "1000000/second"
@@ -108,7 +108,7 @@ class Ours:
         until(settled, f"{self.label}: all outcomes to be recorded and told", LONGEST, 0.05)
 
     def events(self, size: int) -> list[MessageEvent]:
-        """What makes so many messages."""
+        """The events that make this number of messages."""
         if self.kind == "mailing":
             return [event_of("newsletter", "weekly", {"audience": f"first-{size}"})]
         return [service_event(n) for n in range(size)]
@@ -139,7 +139,7 @@ class Ours:
                 raise Failed(f"no rate limit could be set: {done.stderr}")
 
     def environment(self, room: Room, port: int) -> dict[str, str]:
-        """Of its processes: that of this one, with these settings for mailer and no others."""
+        """The environment of the processes: this process's, with these settings for mailer and no others."""
         settings = {
             "DATABASE_URL": room.database,
             "BROKER_URL": room.broker if self.rabbit else "memory://",

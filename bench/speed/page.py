@@ -1,4 +1,4 @@
-"""What was measured, as text."""
+"""Prints the measurements as text."""
 
 import re
 from collections import Counter
@@ -74,7 +74,7 @@ def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
 
 
 def profile_of(key: str) -> str:
-    """Where a profiled worker spent its time: by function, its own and with what it called, and by file."""
+    """The functions and files in which a profiled worker spent its time: own time, and time with calls."""
     file = ROOT / ".cache" / "bench" / "profiles" / f"{key}.folded"
     if not file.exists():
         return ""

@@ -44,7 +44,7 @@ class Nodemailer:
     form: Form
 
     def round(self, room: Room, size: int) -> Measured:
-        """From the first message to the last answer."""
+        """Measures from the first message to the last answer."""
         command = ["node", str(PEERS / "nodemailer.mjs"), self.form, *map(str, (CONNECTIONS, WARM_UP, size))]
         with Sink(room.folder) as sink, _program(room, sink, self.key, command) as program:
             until(lambda: stopped(program.pid), "nodemailer to be ready", LONGEST)
@@ -60,7 +60,7 @@ class PostOffice:
     size: int
 
     def round(self, room: Room, size: int) -> Measured:
-        """From the start of its command to the end of its bookkeeping."""
+        """Measures from the start of the peer's command to the end of its bookkeeping."""
         app = [str(PYTHON), str(PEERS / "post_office_app.py")]
         if not room.sql("SELECT FROM pg_database WHERE datname = 'post_office'"):
             room.sql("CREATE DATABASE post_office")
@@ -82,7 +82,7 @@ class Celery:
     form: Form
 
     def round(self, room: Room, size: int) -> Measured:
-        """From the first task taken from a full queue to the last message at the sink."""
+        """Measures from the first task taken from a full queue to the last message at the sink."""
         options = ("worker", "--concurrency", str(CELERY_PROCESSES), "--loglevel", "WARNING")
         command = [str(PYTHON), "-m", "celery", "-A", "celery_app", *options]
         with Sink(room.folder) as sink, _program(room, sink, self.key, command) as program:
@@ -122,7 +122,7 @@ def _measured(room: Room, sink: Sink, program: Program, size: int) -> Measured:
 
 
 def _since(room: Room, program: Program, size: int, begun: float, used: Sequence[float]) -> Measured:
-    """What has been used since a moment."""
+    """The use of time, processors and memory since a moment."""
     seconds = monotonic() - begun
     now = [cpu(pid) for pid in (program.pid, room.postmaster, room.node)]
     spent, database, broker = (late - early for late, early in zip(now, used, strict=True))

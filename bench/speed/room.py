@@ -1,4 +1,4 @@
-"""What all rows share: one PostgreSQL, one RabbitMQ, a folder, and people to write to."""
+"""The services that all rows share: one PostgreSQL, one RabbitMQ, a folder, and people to write to."""
 
 import asyncio
 import shutil
@@ -18,14 +18,14 @@ from mailer.postgres.migrations import apply_migrations
 
 ROOT = Path(__file__).resolve().parents[2]
 AUDIENCES = (1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 40_000, 60_000)
-"""Of the table: the first so many people, each named after its size."""
+"""The audiences of the table. Each is the first so many people, and is named after its size."""
 
 _DURABILITY = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
 
 
 @dataclass(frozen=True)
 class Room:
-    """Where everything runs.
+    """The services and the folder of a run.
 
     Attributes:
         folder: for logs, profiles and keys.
@@ -59,11 +59,11 @@ class Room:
         return asyncio.run(execute())
 
     def handed_over(self) -> int:
-        """How many deliveries the ledger's counters say have been handed over, of all mailings."""
+        """The number of deliveries that have been handed over, of all mailings, by the ledger's counters."""
         return int(self.sql("SELECT coalesce(sum(n), 0)::bigint FROM counters WHERE state = 'handed_over'")[0][0])
 
     def settings(self) -> list[str]:
-        """What decides about durability, in words."""
+        """The settings that decide about durability, in words."""
         return [f"{name} {self.sql(f'SHOW {name}')[0][0]}" for name in _DURABILITY]
 
 

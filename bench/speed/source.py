@@ -11,12 +11,12 @@ from bench.speed.room import Room
 
 SESSIONS = CONNECTIONS
 BYTES = 3_800
-"""As the message of the others has."""
+"""The size of a message: the same as that of the other rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A way to run it.
+    """A way to run `smtp-source`.
 
     Attributes:
         key: chooses the row. label: names it. size: messages a round.
@@ -29,7 +29,7 @@ class Source:
     options: tuple[str, ...] = ()
 
     def round(self, room: Room, size: int) -> Measured:
-        """From its start to its end."""
+        """Measures from the start of the program to its end."""
         addresses = ("-f", "bounce@sender.example", "-t", "somebody@people.example")
         how = ("-s", str(SESSIONS), "-l", str(BYTES), "-m", str(size), *self.options, *addresses)
         with Sink(room.folder) as sink:

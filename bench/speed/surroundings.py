@@ -1,4 +1,4 @@
-"""What the table was measured with: printed along with it, since a figure says nothing without."""
+"""Describes the machine and the versions. They are printed with the table, since a figure says nothing without them."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def _nodemailer() -> str:
 
 
 def _built() -> str:
-    """Who has built the interpreter, which decides how fast it is."""
+    """The builder of the interpreter. It decides how fast Python is."""
     builder = "Debian's package" if sys.base_prefix == "/usr" else "not Debian's package"
     return f"{builder}; the Python peers run on the same"
 

@@ -104,7 +104,7 @@ class AccountStoresOpener(Protocol):
 async def apply_account_event(
     desks: AccountStoresOpener, policies: Mapping[str, Policy], event: AccountEvent, publisher: Identity
 ) -> None:
-    """What an application says of an account is done, once, and holds from then on, also for what is queued.
+    """Applies what an application reports about an account, once. The change also decides about mail that is queued.
 
     Args:
         desks: opens the stores for the changes.

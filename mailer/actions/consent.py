@@ -183,7 +183,7 @@ def _check_scope_and_date(policy: Policy, said: Consent, now: datetime) -> Conse
 
 @rule("consent-proof", "interpals-06; GDPR Art. 7(1); PROMISES: the floor")
 def consent_proof_refusal(said: Consent, is_proven: bool = False) -> str | None:
-    """A consent without its source, who recorded it, the words that were shown or their version is none."""
+    """A consent needs proof: its source, its recorder, the words that were shown, and their version."""
     told = {name: bool(re.search(r"\w", getattr(said, name) or "")) for name in ("source", "actor", "words")}
     told["version"] = is_statement_version(said.version)
     missing = [name for name in ("source", "actor", "words", "version") if not told[name]]
@@ -202,7 +202,7 @@ def consent_proof_refusal(said: Consent, is_proven: bool = False) -> str | None:
 
 @rule("policy-basis", "interpals-25")
 def reason_not_persons_own_consent(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
-    """A person's own yes, or a text that the policy lists, is consent; what is shown to who uses a service is none."""
+    """A person's own yes, or a text that the policy lists, is consent. A notice shown to users of a service is not."""
     if find_act_of_consent_source(said.source) is None:
         return (
             f"source: {said.source!r} is the policy's basis, and no consent: it is no act of a person. Name one:"

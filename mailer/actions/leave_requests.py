@@ -10,7 +10,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.rule_registry import rule
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.leave_requests import LeaveRequests
+from mailer.ports.leave_requests import LeaveRequestLimit, LeaveRequests
 from mailer.ports.time_ordered_uuids import uuid7
 
 LEAVE_LINK = "leave-link"
@@ -19,8 +19,10 @@ _NETWORK_BITS = {4: 24, 6: 48}
 """The bits of an address of IPv4 and of IPv6 that clients of one network share."""
 
 
-@rule("leave-by-address", "peerstream-02, paltalk02-08", idle=False)
-async def ask_for_link_to_leave(requests: LeaveRequests, policy: Policy, address: str, network: str | None) -> bool:
+@rule("leave-by-address", "peerstream-02, paltalk02-08", idle=LeaveRequestLimit.ADDRESS)
+async def ask_for_link_to_leave(
+    requests: LeaveRequests, policy: Policy, address: str, network: str | None
+) -> LeaveRequestLimit | None:
     """Anybody can ask for a link to leave, without a login; the request is the same for each address.
 
     Args:
@@ -30,7 +32,7 @@ async def ask_for_link_to_leave(requests: LeaveRequests, policy: Policy, address
         network: the network of the client; None if it is not known.
 
     Returns:
-        False if the request is over a limit. It was not stored.
+        The limit that the request is over: it was not stored. None: it was.
     """
     return await requests.store_request_within_limits(policy.brand, policy.controller.id, address, network)
 

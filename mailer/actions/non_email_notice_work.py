@@ -15,7 +15,7 @@ from mailer.ports.non_email_notices import (
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
 async def mark_notices_taken(notices: NonEmailNoticeStore, ids: Sequence[int], by: str) -> Sequence[NonEmailNotice]:
-    """One person at a time, who is on record, works what was diverted from mail.
+    """One person at a time works on a diverted notice, and the ledger names that person.
 
     Raises:
         NoticeChangeRefused: one of the notices is not open.

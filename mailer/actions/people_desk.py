@@ -27,7 +27,7 @@ PAGE = 25
 """The entries of a page of a history or a list."""
 MAX_PAGE = 200
 LOOK_UP_LASTS = timedelta(minutes=30)
-"""The time for which a person stays open to who has looked them up, without another reason."""
+"""The time for which a person stays open to a member of staff after a look-up, without another reason."""
 
 
 class LookUpRefused(ValueError):
@@ -66,7 +66,7 @@ def needs_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]
 
 
 def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], access: PersonAccess) -> None:
-    """Checks the reason of a look-up. A command may go without: who can run it can read the database, too.
+    """Checks the reason of a look-up. A command may have none: its user can read the database anyway.
 
     Raises:
         LookUpRefused: it is missing or too long.

@@ -147,7 +147,7 @@ async def _import_rows_if_any(importer: RecipientImporter, rows: Sequence[Recipi
 
 @rule("suppressions-travel", "interpals-13")
 def refusal_of_other_controllers_import(from_controller: str | None, suppressions: object | None) -> str | None:
-    """Data that were another controller's come with its name and its suppressions, or not at all."""
+    """Data of another controller are taken over only with its name and its suppressions."""
     if from_controller is None:
         return None
     try:
@@ -197,7 +197,7 @@ def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | 
 
 @rule("foreign-version", "interpals-13", idle=lambda person, policy, from_controller: person.policy_version)
 def _policy_version_to_store(person: Person, policy: Policy, from_controller: str | None) -> str | None:
-    """A version of another controller's policy is not ours, also where it has the name of one of ours."""
+    """A version of another controller's policy is never one of ours, even if it has the same name."""
     if from_controller is not None:
         return f"{from_controller}/{person.policy_version}"
     return versions_at_collection(

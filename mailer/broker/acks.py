@@ -26,6 +26,7 @@ class AckBatcher:
         self.channel = channel
         self._open: dict[int, None] = {}
         self._last = 0
+        self._last_at = asyncio.get_running_loop().time()
         self._done: list[int] = []
         self._leaving: asyncio.Task[None] | None = None
 
@@ -33,6 +34,11 @@ class AckBatcher:
     def last_tag(self) -> int:
         """Returns the highest tag that has come; 0: none."""
         return self._last
+
+    @property
+    def silent_seconds(self) -> float:
+        """Returns the seconds since the last message came, or since the channel was opened."""
+        return asyncio.get_running_loop().time() - self._last_at
 
     @property
     def has_unsettled(self) -> bool:
@@ -43,6 +49,7 @@ class AckBatcher:
         """Marks a tag as not settled yet, with all lower tags whose messages are still on their way here."""
         self._open |= dict.fromkeys(range(self._last + 1, tag + 1))
         self._last = max(self._last, tag)
+        self._last_at = asyncio.get_running_loop().time()
 
     def remove_unsettled_tag(self, tag: int) -> None:
         """Marks a tag as settled. Sends nothing: the caller has told RabbitMQ already."""

@@ -30,17 +30,23 @@ class BodyMemoryBudget:
 
     Args:
         most: the limit in octets. A body larger than the limit is let in if no other is held.
+
+    Attributes:
+        freed: is set when octets are freed.
+        has_waiting_body: True while a body waits for room. Meanwhile nothing is read from the connection.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._held: dict[int, int] = {}
         self.freed = asyncio.Event()
+        self.has_waiting_body = False
 
     def reserve_octets(self, channel: int, size: int) -> bool:
         """Counts the octets of a body and returns True; returns False if there is no room for it."""
         held = sum(self._held.values())
-        if held and held + size > self._most:
+        self.has_waiting_body = bool(held) and held + size > self._most
+        if self.has_waiting_body:
             return False
         self._held[channel] = self._held.get(channel, 0) + size
         return True

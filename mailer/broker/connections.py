@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 import aiormq
@@ -92,7 +92,8 @@ class RabbitConnection:
         """Closes the connection. RabbitMQ then puts unsettled messages back into their queues."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(TimeoutError, *_LOST):
+            # Any error means that the connection has ended. The library has no class for some of them.
+            with suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await connection.close()
 
@@ -147,11 +148,28 @@ def _network_error_text(error: BaseException) -> str:
     return " ".join(words.split())
 
 
-async def close_channel(channel: AbstractChannel) -> None:
-    """Closes a channel. RabbitMQ then puts unsettled messages back. Ignores the errors of a channel that was lost."""
-    with suppress(TimeoutError, asyncio.InvalidStateError, *_LOST):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await channel.close()
+async def close_channel(channel: AbstractChannel, on_end: Callable[[], None] | None = None) -> None:
+    """Closes a channel. RabbitMQ then puts unsettled messages back. Ignores the errors of a channel that was lost.
+
+    RabbitMQ may answer late, as while nothing is read because too many octets are in memory. A second request to close
+    would then end the whole connection (504). So after `CLOSE_SECONDS` the first one is only not waited for any more.
+
+    Args:
+        channel: an open channel, or one that was lost.
+        on_end: is called when the channel has ended, perhaps after this function has returned.
+    """
+    closing = asyncio.ensure_future(channel.close())
+    # A task of its own: the library cancels the tasks that wait on a connection which is lost.
+    closing.add_done_callback(_ignore_result)
+    if on_end is not None:
+        closing.add_done_callback(lambda _: on_end())
+    await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+
+
+def _ignore_result(task: asyncio.Future[None]) -> None:
+    """Marks the error of a task as seen. asyncio would log it otherwise."""
+    if not task.cancelled():
+        task.exception()
 
 
 class ChannelEnded(BrokerUnavailable):
@@ -173,8 +191,8 @@ _CODES = {ChannelAccessRefused: 403, ChannelNotFoundEntity: 404, ChannelPrecondi
 def translating_errors(place: str) -> Iterator[None]:
     """Translates errors of the library into errors of `mailer.ports.broker` and `ChannelEnded`.
 
-    The library also raises CancelledError in tasks that wait on a connection that it closes. That becomes
-    BrokerUnavailable, unless the task itself was cancelled.
+    In tasks that wait on a connection that it closes, the library also raises CancelledError or an exception of the
+    class `Exception` itself. Both become BrokerUnavailable, unless the task itself was cancelled.
     """
     try:
         yield
@@ -195,5 +213,9 @@ def translating_errors(place: str) -> Iterator[None]:
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
+            raise
+        raise BrokerUnavailable(f"{place}: the connection was closed") from error
+    except Exception as error:
+        if type(error) is not Exception:
             raise
         raise BrokerUnavailable(f"{place}: the connection was closed") from error

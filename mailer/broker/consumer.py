@@ -12,7 +12,13 @@ from pamqp.commands import Basic
 from mailer.broker.acks import AckBatcher
 from mailer.broker.amqp_frame_filter import BodyMemoryBudget
 from mailer.broker.arrivals import ArrivedMessages
-from mailer.broker.connections import ChannelEnded, RabbitConnection, close_channel, translating_errors
+from mailer.broker.connections import (
+    CONNECT_SECONDS,
+    ChannelEnded,
+    RabbitConnection,
+    close_channel,
+    translating_errors,
+)
 from mailer.broker.message_properties import split_death_headers
 from mailer.broker.topology import DEAD, DEAD_AGAIN, DEAD_QUEUES, DELIVERY_LIMIT_REASON, LAST
 from mailer.ports.broker import (
@@ -30,9 +36,13 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 """Seconds between two attempts to consume."""
 RENEW_SECONDS = 30.0
-"""Seconds without a message after which a consumer consumes again on a new channel. If a queue is deleted and declared
-again within about 50 ms, RabbitMQ 3.10 takes the consumers of the old queue for consumers of the new one, and drops
-what it sends to them. It reports neither a cancel nor an error: without a renewal, the lane would stand still."""
+"""Seconds since its last message after which a consumer consumes again on a new channel.
+
+If a queue is deleted and declared again within about 50 ms, RabbitMQ 3.10 takes the consumers of the old queue for
+consumers of the new one, and drops what it sends to them. It reports neither a cancel nor an error: without a renewal,
+the lane would stand still."""
+_CHECK_SECONDS = 1.0
+"""Seconds after which a consumer that has to wait with its renewal looks again."""
 _DEATHS = {
     "delivery_limit": (DeadLetterCauseKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
     "expired": (
@@ -91,6 +101,10 @@ class QueueConsumer:
                     await self._restore()
             except BrokerUnavailable as error:
                 self._report(self, str(error))
+            except Exception as error:
+                # A bug, or an error of the library that we do not know. Nobody would miss a consumer that just ends.
+                log.exception("the consumer of %s failed; it consumes again", self.queue)
+                self._report(self, f"the consumer of {self.queue} failed: {type(error).__name__}")
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _consume_until_silence(self) -> None:
@@ -119,30 +133,53 @@ class QueueConsumer:
                     self._report(self, None)
                     last_tag = await self._wait_for_silence(acks, cancelled)
                     # Only a consumer that is cancelled gets no message while its channel is being closed.
-                    await channel.basic_cancel(consumer.consumer_tag or "")
+                    async with asyncio.timeout(CONNECT_SECONDS):
+                        await channel.basic_cancel(consumer.consumer_tag or "")
                     has_message_come = acks.last_tag != last_tag
         finally:
-            await acks.flush_acks()
-            await close_channel(channel)
+            await self._end_channel(acks, room)
+
+    async def _end_channel(self, acks: AckBatcher, room: BodyMemoryBudget | None) -> None:
+        """Sends the last acks, closes the channel, and frees the memory that is counted for it."""
+
+        def forget_channel() -> None:
             if room is not None:
-                room.forget_channel(channel.number)
+                room.forget_channel(acks.channel.number)
+
+        await acks.flush_acks()
+        await close_channel(acks.channel, forget_channel)
+        # The answer of RabbitMQ may itself wait behind a body that this channel leaves no room for.
+        forget_channel()
 
     async def _wait_for_silence(self, acks: AckBatcher, cancelled: asyncio.Event) -> int:
-        """Waits until no message has come for `RENEW_SECONDS` and none is unsettled. Returns the last tag."""
+        """Waits until a renewal is due (see `_seconds_until_renewal`). Returns the last tag.
+
+        Raises:
+            BrokerUnavailable: RabbitMQ cancelled the consumer.
+        """
         closing, waiting = acks.channel.closing, asyncio.ensure_future(cancelled.wait())
-        last_tag = -1
         try:
-            while acks.last_tag != last_tag or acks.has_unsettled:
-                last_tag = acks.last_tag
-                await asyncio.wait({closing, waiting}, timeout=RENEW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            while (seconds := self._seconds_until_renewal(acks)) > 0:
+                await asyncio.wait({closing, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if closing.done():
                     raise _error_that_ended_channel(closing)
                 if waiting.done():
                     raise BrokerUnavailable(f"{self._link.server_address} has cancelled the consumer of {self.queue}")
-            return last_tag
+            return acks.last_tag
         finally:
             waiting.cancel()
             closing.cancel()
+
+    def _seconds_until_renewal(self, acks: AckBatcher) -> float:
+        """Returns the seconds until the consumer consumes again; 0 or less: now.
+
+        It keeps its channel while a message is unsettled, and while nothing is read because a body waits for memory:
+        RabbitMQ's answers would not be read either.
+        """
+        room = self._link.room
+        if acks.has_unsettled or (room is not None and room.has_waiting_body):
+            return min(_CHECK_SECONDS, RENEW_SECONDS)
+        return RENEW_SECONDS - acks.silent_seconds
 
     def _build_delivery_callback(
         self, acks: AckBatcher, room: BodyMemoryBudget | None

@@ -20,7 +20,7 @@ _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _DEEP = 1_000
 HELD_OCTETS = 4 * TAKEN_OCTETS
-"""With so many octets of bodies in memory, no more rows are taken."""
+"""The most octets of message bodies in memory. Above it, the broker takes no more rows."""
 
 
 class OutboxBroker:

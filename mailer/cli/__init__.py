@@ -12,6 +12,7 @@ from mailer.cli import (
     dead_letters,
     demo,
     doctor,
+    flow,
     init_brand,
     inviters,
     ledger,
@@ -45,7 +46,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (init_brand, processes, stop_start, demo, publish, doctor):
+for room in (init_brand, processes, stop_start, demo, publish, doctor, flow):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),

@@ -1,11 +1,11 @@
 """`mailer dead`: shows messages that could not be taken in, and publishes them again."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
+from mailer.actions.dead_letter_replay import ReplayedLetters, replay_dead_letters
 from mailer.app import App
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import (
@@ -105,14 +105,14 @@ def replay(
     elif chosen == DeadLetterFilter(replayed=again) and not everything:
         exit_with_error("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
 
-    async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
-        found = await app.letters.find_replayable_ids(chosen)
-        if number is not None and not found:
-            return (), (), _unreplayable_letter_error_text(number, await app.letters.get_dead_letter(number))
-        done = found if dry_run else [id_ for id_ in found if await app.letters.replay_dead_letter(id_)]
-        return done, sorted({*found} - {*done}), None
+    async def act(app: App) -> tuple[ReplayedLetters, str | None]:
+        result = await replay_dead_letters(app.letters, chosen, dry_run=dry_run)
+        if number is None or result.done or result.skipped:
+            return result, None
+        return result, _unreplayable_letter_error_text(number, await app.letters.get_dead_letter(number))
 
-    ids, skipped, problem = run_with_app(act)
+    result, problem = run_with_app(act)
+    ids, skipped = result.done, result.skipped
     if problem is not None:
         exit_with_error(problem, 1)
     if number is not None and not ids:

@@ -32,7 +32,7 @@ def pause(member: Member, brand: Brand, by: By) -> None:
 
 @app.command()
 def resume(member: Member, brand: Brand, by: By) -> None:
-    """Lets a member invite again; what was suppressed meanwhile stays so."""
+    """Lets a member invite again. Invitations that were suppressed meanwhile stay so."""
     _pause_or_resume_inviter(member, brand, by, paused=False)
 
 

@@ -10,12 +10,22 @@ import typer
 
 from mailer.app import App, database_url_while_server_runs
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
-from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, progress_bar, run_with_app
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    format_utc_time,
+    out,
+    print_json,
+    print_table,
+    progress_bar,
+    run_with_app,
+)
 from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import VerificationResult, cpu_count
 from mailer.ports.halts import MailingControlRefused
 
-app = typer.Typer(help="The ledger: export, seal, publish seals, verify.", no_args_is_help=True)
+app = typer.Typer(help="The ledger: export, seal, list and publish seals, verify.", no_args_is_help=True)
+_MOST_RECENT = 1_000_000
 
 
 @app.command()
@@ -85,9 +95,17 @@ def verify(
     since: Annotated[
         Path | None, typer.Option(help="A seal up to which you verified before; of several in the file, the last.")
     ] = None,
+    recent: Annotated[
+        bool, typer.Option("--recent", help="Only what was written since the last seal: a second, not minutes.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Recomputes every chain and names each entry that was changed, is missing or was reordered."""
+    if recent:
+        if head or since:
+            exit_with_error("--recent compares with the last seal of the database; leave --head and --since out", 2)
+        _verify_recent_entries(json)
+        return
     published = [] if head is None else _read_seal_records(head)
     known = None if since is None else _read_seal_records(since)[-1]
     try:
@@ -103,6 +121,39 @@ def verify(
     if not json:
         newer = " Entries that were sealed two days before that seal, or earlier, were not read." if known else ""
         out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.{newer}")
+
+
+@app.command()
+def seals(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20, json: AsJson = False
+) -> None:
+    """Shows the newest seals that the database keeps."""
+    found = run_with_app(lambda app: app.ledger.list_seals(None, limit))
+    if json:
+        print_json([asdict(one) for one in found])
+        return
+    print_table(
+        ("seal", "made", "whole"),
+        [(one.number, format_utc_time(one.sealed_at), "yes" if one.whole else "") for one in found],
+    )
+
+
+def _verify_recent_entries(json: bool) -> None:
+    """Verifies the entries since the last seal, and prints the result. Faults end the command with status 1."""
+    verdict = run_with_app(lambda app: app.ledger.verify_since_last_seal(_MOST_RECENT))
+    if json:
+        print_json({**asdict(verdict), "sound": not verdict.faults})
+    elif verdict.faults:
+        print_table(("writer", "entry", "what"), [(fault.writer, fault.n, fault.what) for fault in verdict.faults])
+    if verdict.faults:
+        exit_with_error(f"{len(verdict.faults)} faults in {verdict.entries} entries", 1)
+    if json:
+        return
+    if verdict.sealed_at is None:
+        out.print("There is no seal yet; `mailer ledger verify` reads all entries.")
+        return
+    more = "" if verdict.is_complete else f" There are more; {_MOST_RECENT:,} were read at most."
+    out.print(f"Sound: {verdict.entries:,} entries since the seal of {format_utc_time(verdict.sealed_at)}.{more}")
 
 
 async def _verify_with_progress_bar(

@@ -1,15 +1,19 @@
 """`mailer mailing`: shows the state of mailings; approves, pauses, resumes, ends and cancels them."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 
+from mailer.actions.csv_reading import InputRefused
 from mailer.actions.doubtful_deliveries import end_doubtful_deliveries_of_mailing
+from mailer.actions.mailing_control import list_mailings_until, resume_mailing_and_held_deliveries
 from mailer.app import App
 from mailer.cli import mailing_approve, mailing_progress
+from mailer.cli.import_files import policy_of_brand_or_raise
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise, find_mailings_by_id_or_event
 from mailer.cli.shared import (
     AsJson,
@@ -22,13 +26,8 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By, Reason, person_or_system_user, print_pause_result, print_resumed
-from mailer.pipeline.processor_conditions import WORDS
-from mailer.pipeline.transitions import BUG
-from mailer.policy.processor_rules import REFUSALS
-from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.halts import MailingControlRefused
-from mailer.ports.mailings import MailingStatus
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
 from mailer.ports.rights import ReachedAndUnreachedAccounts
 from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts as coverage_of
 from mailer.rendering.localized_texts import missing_language_lines_of_context
@@ -39,20 +38,6 @@ app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, en
 mailing_approve.register(app)
 
 _SHOWN = 50
-_FOR_A_PERSON = {
-    IN_DOUBT: "may have arrived, and no further copy is sent by itself: `mailer mailing resume {id}` sends one more,"
-    " `mailer mailing end {id}` none",
-    **dict.fromkeys(
-        REFUSALS,
-        "are held since no processor of MAILER_PROCESSORS may have them by the policy's registry ({reason}): mend one"
-        " or the other; they are tried again every 15 minutes",
-    ),
-    SET_UP: "are held since their domains find our set-up broken: `mailer processors list` says what to check, then"
-    " `mailer mailing resume {id}`",
-    NO_WAY_OUT: "are held since their readers would not see how to leave, or our address: the ledger says which part"
-    " lacks what; `mailer mailing cancel {id}`, mend the template, and publish it anew",
-}
-"""The text for each reason for which deliveries are held until a person does something."""
 _T = TypeVar("_T")
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
@@ -85,17 +70,26 @@ def mailing_status_as_json(status: MailingStatus) -> dict[str, Any]:
     }
 
 
-def count_deliveries_in_state(status: MailingStatus, state: str) -> int:
-    """Counts a mailing's deliveries in a state, for all reasons together."""
-    return sum(n for (found, _), n in status.counts.items() if found == state)
-
-
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20, json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20,
+    brand: Annotated[str | None, typer.Option(help="Only this brand's; they come without opens and clicks.")] = None,
+    state: Annotated[MailingListState | None, typer.Option(help="Only those in this state, as with --brand.")] = None,
+    before: Annotated[UUID | None, typer.Option(metavar="ID", help="Only older ones than this mailing.")] = None,
+    json: AsJson = False,
 ) -> None:
-    """Shows the newest mailings."""
-    mailings = run_with_app(lambda app: app.mailings.statuses_of_newest_mailings(limit))
+    """Shows the newest mailings, or those that match."""
+
+    async def act(app: App) -> Sequence[MailingStatus]:
+        if brand is None and state is None and before is None:
+            return await app.mailings.statuses_of_newest_mailings(limit)
+        brands = frozenset(app.policies) if brand is None else frozenset({policy_of_brand_or_raise(app, brand).brand})
+        return await list_mailings_until(app.mailing_directory, MailingFilter(brands, state, before), limit)
+
+    try:
+        mailings = run_with_app(act)
+    except InputRefused as error:
+        exit_with_error(str(error), 2)
     if json:
         print_json([mailing_status_as_json(status) for status in mailings])
         return
@@ -109,9 +103,9 @@ def list_(
                 status.category,
                 status.state,
                 status.audience_size,
-                count_deliveries_in_state(status, "handed_over"),
-                count_deliveries_in_state(status, "suppressed"),
-                count_deliveries_in_state(status, "failed"),
+                status.count_in_state("handed_over"),
+                status.count_in_state("suppressed"),
+                status.count_in_state("failed"),
             )
             for status in mailings
         ],
@@ -127,10 +121,7 @@ def show(
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
     async def act(app: App) -> list[tuple[MailingStatus, list[str], list[str]]]:
-        found, relays = (
-            await find_mailings_by_id_or_event(app, identifier),
-            await app.processors.list_states_over_workers(),
-        )
+        found = await find_mailings_by_id_or_event(app, identifier)
         if follow and not json:
             found = [
                 await mailing_progress.follow_progress(one, partial(app.mailings.mailing_status, one.id))
@@ -139,7 +130,7 @@ def show(
         return [
             (
                 one,
-                reasons_for_waiting(one, relays) + await _missing_policy_or_template_problems(app, one),
+                [str(reason) for reason in await app.waits.explain_waits(one, datetime.now(UTC))],
                 await _mailing_texts_lacking_a_language(app, one),
             )
             for one in found
@@ -174,13 +165,9 @@ def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     """Lets a paused mailing go on, and tries what of it is held: by a bug, for its doubt (one copy), for our set-up."""
     who = person_or_system_user(by)
 
-    async def go_on(app: App, id_: UUID) -> tuple[bool, int]:
-        lifted = await app.halts.resume_mailing(id_, who)
-        return lifted, await app.upkeep.release_held_of_mailing_by_reason(
-            id_, BUG
-        ) + await app.held.release_held_deliveries_of_mailing(id_, who)
-
-    lifted, tried = _change_mailing_or_exit(identifier, go_on)
+    lifted, tried = _change_mailing_or_exit(
+        identifier, lambda app, id_: resume_mailing_and_held_deliveries(app.halts, app.held, id_, who)
+    )
     print_resumed(identifier, lifted, json, tried)
 
 
@@ -199,7 +186,7 @@ def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
 
 @app.command()
 def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
-    """Ends a mailing for good: what has not gone out is cancelled."""
+    """Ends a mailing for good: deliveries that have not gone out are cancelled."""
     who = person_or_system_user(by)
     new = _change_mailing_or_exit(identifier, lambda app, id_: app.halts.cancel_mailing(id_, who, reason))
     if json:
@@ -220,7 +207,7 @@ def _change_mailing_or_exit(identifier: str, change: Callable[[App, UUID], Await
 
 @app.command()
 def coverage(identifier: Identifier, json: AsJson = False) -> None:
-    """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
+    """Shows which of all accounts of the brand a mailing has reached, and which not (for notices to everyone)."""
 
     async def act(app: App) -> ReachedAndUnreachedAccounts | None:
         found = await find_mailings_by_id_or_event(app, identifier)
@@ -259,27 +246,6 @@ async def _mailing_texts_lacking_a_language(app: App, status: MailingStatus) -> 
     )
 
 
-async def _missing_policy_or_template_problems(app: App, status: MailingStatus) -> list[str]:
-    """Returns the reasons for which workers with the settings of this command do not take a mailing."""
-    if status.finished_at is not None or not count_deliveries_in_state(status, "queued"):
-        return []
-    policy, told = (
-        app.policies.get(status.brand),
-        (await app.mailings.read_facts_of_mailings([status.id])).get(status.id),
-    )
-    if policy is None or status.category not in policy.categories:
-        missing = f"no policy here lets {status.brand} send {status.category} mail"
-    elif (
-        told is not None
-        and app.templates.find_template(status.brand, told.template) is None
-        and await app.mailings.read_template_source_by_version(told.template_version) is None
-    ):
-        missing = f"the template {status.brand}/{told.template} is not here"
-    else:
-        return []
-    return [f"{missing}: deploy it to the workers, or `mailer mailing cancel {status.id}`"]
-
-
 def _print_missing_languages(lacks: Sequence[str]) -> None:
     for line in lacks:
         out.print(f"note: {line}")
@@ -288,20 +254,6 @@ def _print_missing_languages(lacks: Sequence[str]) -> None:
 def _open_or_click_counts_in_words(by_people: int | None, unique: int | None, by_machines: int | None) -> str:
     people, once, machines = ("too few to show" if n is None else f"{n:,}" for n in (by_people, unique, by_machines))
     return f"{people} by people ({once} unique where that may be known), {machines} by machines; counted by the hour"
-
-
-def reasons_for_waiting(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
-    """Returns the reasons for which deliveries of a mailing wait: trouble of a relay, or a decision of a person."""
-    waiting = [
-        f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
-        for one in relays
-        if one.has_trouble and status.finished_at is None and count_deliveries_in_state(status, "queued")
-    ]
-    return waiting + [
-        f"{status.counts['held', reason]:,} {says.format(id=status.id, reason=reason)}"
-        for reason, says in _FOR_A_PERSON.items()
-        if status.counts.get(("held", reason))
-    ]
 
 
 def _print_mailing(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""`mailer notices`: the people whom no mail reached, and who have to be told by letter or on another channel."""
+"""Commands `mailer notices`: people whom no mail reached, and who must be told by letter or on another channel."""
 
 import json as json_module
 from collections.abc import Awaitable, Callable, Sequence

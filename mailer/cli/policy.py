@@ -4,15 +4,23 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.cli import jurisdictions, policy_causes, policy_check, policy_explain, policy_trial_on_made_up_people
+from mailer.cli import (
+    jurisdictions,
+    policy_causes,
+    policy_check,
+    policy_diff,
+    policy_explain,
+    policy_trial_on_made_up_people,
+)
 from mailer.cli.policy_check import load_policies_or_exit, rules_of_promise_in_words
 from mailer.cli.shared import AsJson, exit_with_error, print_facts, print_json, print_table
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ORDER
 
-app = typer.Typer(help="Policies: list, show, check, try, explain, jurisdictions, causes.", no_args_is_help=True)
+app = typer.Typer(help="Policies: list, show, diff, check, try, explain, jurisdictions, causes.", no_args_is_help=True)
 policy_causes.register(app)
 policy_check.register(app)
+policy_diff.register(app)
 policy_explain.register(app)
 jurisdictions.register(app)
 policy_trial_on_made_up_people.register(app)

@@ -13,7 +13,6 @@ from mailer.actions.explanations import ExplanationFacts, spans_of_suppressions_
 from mailer.app import App
 from mailer.cli.explanation_output import explanation_as_json, print_explanation
 from mailer.cli.mailing_lookup import find_mailings_by_id_or_event
-from mailer.cli.processor_route_check import reason_for_no_processor
 from mailer.cli.shared import AsJson, exit_with_error, print_json, run_with_app
 from mailer.input_types import parse_moment, parse_named_moment
 from mailer.policy.deciding import decide, facts_for_rules
@@ -135,7 +134,7 @@ async def _gather_explanation_facts(app: App, asked: _Question) -> ExplanationFa
     )
     policy = _policy_in_force_at(mail.policy, asked.on) if asked.on and past else mail.policy
     standing, at = past.standing if past else row.standing, asked.on or now
-    obstacle = None if past else await reason_for_no_processor(app, policy, mailing.purpose, mailing.category.lane)
+    obstacle = None if past else await app.reason_for_no_processor(policy, mailing.purpose, mailing.category.lane)
     return ExplanationFacts(
         who=person.ref if "@" not in person.ref else f"recipient {person.id}",
         template=mail.template,

@@ -31,6 +31,7 @@ from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_lo
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
+from mailer.web_serving import serve_web
 
 Work = Callable[[App, asyncio.Event, OperatorPort], Awaitable[None]]
 """The work of a process until it is told to stop."""
@@ -89,7 +90,7 @@ def web() -> None:
     """Serves the public pages and the API, until SIGTERM."""
 
     async def work(app: App, stop: asyncio.Event, operators: OperatorPort) -> None:
-        await app.run_web(stop, lambda port: log.info("web started", port=port), operators)
+        await serve_web(app, stop, lambda port: log.info("web started", port=port), operators)
 
     _run_process("web", work, WEB)
 
@@ -145,4 +146,4 @@ async def run_all_processes(app: App, broker: Broker, stop: asyncio.Event, opera
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(app.run_worker_consumers_until_stopped(stop, broker))
         tasks.create_task(app.run_timekeeper(stop, broker))
-        tasks.create_task(app.run_web(stop, operators=operators))
+        tasks.create_task(serve_web(app, stop, operators=operators))

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import App
+from mailer.actions.processor_control import resume_processor_and_streams
+from mailer.app import App, names_of_configured_processors
 from mailer.cli import stop_start
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import (
@@ -24,7 +25,6 @@ from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 from mailer.ports.stream_pauses import SET_UP, StreamPause
 from mailer.postgres.stream_pauses import PostgresStreamPauses
-from mailer.processors.relay_url import parse_relay_url
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
@@ -87,8 +87,7 @@ def list_(json: AsJson = False) -> None:
 @app.command()
 def pause(name: Name, by: stop_start.By = "", reason: stop_start.Reason = "", json: AsJson = False) -> None:
     """Hands nothing more to a processor, from two seconds on."""
-    current = read_command_settings()
-    names = ["capture"] if current.is_mail_captured else [parse_relay_url(url).name for url in current.processors]
+    names = names_of_configured_processors(read_command_settings())
     if name not in names:
         exit_with_error(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
     stop_start.halt_brand_or_processor(HaltScope.PROCESSOR, name, by, reason, json)
@@ -99,12 +98,9 @@ def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
     """Hands mail to a processor again, also to the recipient domains that had blocked it or found our set-up broken."""
     who = stop_start.person_or_system_user(by)
 
-    async def act(app: App) -> tuple[bool, int]:
-        pauses = PostgresStreamPauses(app.pool)
-        lifted = await app.halts.lift_halt(HaltScope.PROCESSOR, name, who)
-        return lifted, await pauses.lift_pauses_of_processor(name)
-
-    lifted, streams = run_with_app(act)
+    lifted, streams = run_with_app(
+        lambda app: resume_processor_and_streams(app.halts, PostgresStreamPauses(app.pool), name, who)
+    )
     if json:
         print_json({"resumed": name, "new": lifted, "streams": streams})
         return

@@ -1,4 +1,4 @@
-"""`mailer publishers`: grants, lists and revokes rights to publish mail, to send account events, and to read data."""
+"""`mailer publishers`: grants, lists and takes back rights to publish mail, to send account events, to read data."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,9 +22,9 @@ from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import DESK_ACTIONS, ReadableData, RightsOfOnePublisher
-from mailer.postgres.publishers import PublisherRecord, PublisherRightsChange
+from mailer.ports.publishers import PublisherRecord, PublisherRightsChange
 
-app = typer.Typer(help="Publishers and their rights: add, list, show, revoke.", no_args_is_help=True)
+app = typer.Typer(help="Publishers and their rights: add, restrict, list, show, revoke.", no_args_is_help=True)
 
 Who = Annotated[
     str,
@@ -67,6 +67,24 @@ def add(
         print_json({"publisher": str(identity), **_rights_as_json(rights), "key": key})
     else:
         out.print(key or f"{identity} may do so within a second.")
+
+
+@app.command()
+def restrict(
+    who: Who,
+    brand: Annotated[list[str] | None, typer.Option(help="A brand that it loses; several times for several.")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="A category that it loses.")] = None,
+    action: Annotated[list[str] | None, typer.Option(help="What it may no longer say of accounts.")] = None,
+    read: Annotated[list[ReadableData] | None, typer.Option(help="What it may no longer read.")] = None,
+    by: By = "",
+) -> None:
+    """Takes rights from a publisher, within a second; the others stay."""
+    person_or_system_user(by)
+    identity = _parse_identity_or_exit(who)
+    rights = RightsOfOnePublisher(*(frozenset(given or ()) for given in (brand, category, action, read)))
+    if not run_with_app(lambda app: app.publishers.take_rights_back(identity, rights)):
+        exit_with_error(f"{identity} has none of these rights; `mailer publishers show {identity}` shows all", 1)
+    out.print(f"{identity} may no longer do so within a second.")
 
 
 @app.command("list")

@@ -110,7 +110,7 @@ def erase(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Erases a person: what is queued is cancelled, and a keyed hash remains. A legal hold forbids it."""
+    """Erases a person: queued mail is cancelled, and a keyed hash remains. A legal hold forbids it."""
     erased = _apply_account_event(brand, ref, reason or "", account="erase")
     if erased is None:
         raise AssertionError("an erasure says what it came to")

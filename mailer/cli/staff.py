@@ -106,9 +106,10 @@ def reset(name: Name, by: By = "", json: AsJson = False) -> None:
     """Ends sessions, password and second factors of a person, and prints a new link."""
 
     async def act(app: App, known: StaffRecord) -> str:
-        if known.disabled_at is not None:
+        token = await app.staff.directory.reset_staff_member(known.member, _actor())
+        if token is None:
             raise _StaffRefused(f"{name} is disabled; `mailer staff enable` comes first")
-        return _sign_up_link(app, await app.staff.directory.reset_staff_member(known.member, _actor()))
+        return _sign_up_link(app, token)
 
     _print_link(_parse_name_or_exit(name), _change(name, by, act), json)
 

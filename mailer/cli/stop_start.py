@@ -1,4 +1,4 @@
-"""`mailer stop`, `mailer start`, `mailer brand`: stops hand-overs, and starts them again."""
+"""`mailer stop`, `mailer start`, `mailer halts`, `mailer brand`: stops hand-overs, starts them again, lists stops."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -21,7 +21,7 @@ from mailer.cli.shared import (
     system_user_name,
 )
 from mailer.policy.category import CATEGORIES
-from mailer.ports.halts import OPERATOR, Halt, HaltsAndMissingEntries, HaltScope
+from mailer.ports.halts import OPERATOR, Halt, HaltInForce, HaltsAndMissingEntries, HaltScope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
@@ -44,6 +44,9 @@ _WAITING = (
 )
 
 
+_HALTS_SHOWN = 10_000
+
+
 class AfterRestoreChoice(StrEnum):
     """The operator's choice after a restore: resume open mail, or end open optional mail."""
 
@@ -55,6 +58,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(stop)
     app.command()(start)
+    app.command()(halts)
 
 
 def stop(by: By = "", reason: Reason = "", json: AsJson = False) -> None:
@@ -88,21 +92,38 @@ def start(
         return started, begun, await app.halts.read_halts_and_missing_entries((), (), ())
 
     started, begun, answer = run_with_app(act)
-    halts = answer.halts
-    if any(halt.scope is HaltScope.EVERYTHING for halt in halts):
+    left = answer.halts
+    if any(halt.scope is HaltScope.EVERYTHING for halt in left):
         exit_with_error(_WENT_BACK, 1)
     if answer.waiting:
         exit_with_error(_WAITING.format(", ".join(answer.waiting)), 1)
     if json:
         lineage, ended = begun or (None, 0)
         print_json(
-            {"started": started or begun is not None, "lineage": lineage, "ended": ended, "halts": halts_as_json(halts)}
+            {"started": started or begun is not None, "lineage": lineage, "ended": ended, "halts": halts_as_json(left)}
         )
         return
     out.print("Started." if started or begun else "Nothing was stopped.")
     if begun and begun[1]:
         out.print(f"{begun[1]} mailings of optional mail end where they are.")
-    print_halts_if_any(halts)
+    print_halts_if_any(left)
+
+
+def halts(json: AsJson = False) -> None:
+    """Shows what stands still now, since when, by whom and why."""
+    found = run_with_app(lambda app: app.halts.list_halts_in_force(_HALTS_SHOWN))
+    if json:
+        print_json([_halt_in_force_as_json(one) for one in found])
+        return
+    names = ("scope", "key", "brand", "event", "at", "by", "reason")
+    rows = [_halt_in_force_as_json(one) | {"at": format_utc_time(one.halt.at)} for one in found]
+    titles = ("what", "which", "brand", "event", "since", "by", "reason")
+    print_table(titles, [[str(row[name] or "") for name in names] for row in rows])
+
+
+def _halt_in_force_as_json(one: HaltInForce) -> dict[str, object]:
+    [halt] = halts_as_json((one.halt,))
+    return {**halt, "brand": one.brand, "event": one.event_id}
 
 
 async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoice, by: str) -> tuple[UUID, int]:

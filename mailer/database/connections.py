@@ -17,6 +17,7 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
+from mailer.database.driver_connection import PooledConnection
 from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, outage_meant_by_error, server_message
 from mailer.database.statements import Connection, Fresh, Pool, load_statements
 from mailer.metrics_and_logger import log
@@ -75,12 +76,6 @@ SERVING = TimeLimits(statement=30, idle=60)
 """The limits of the processes: a statement ends before the lease of its batch."""
 ATTENDED = TimeLimits(statement=0, idle=0, lock=60)
 """The limits of a command: a person watches it, and it may read many rows."""
-
-
-class _PooledConnection(asyncpg.Connection):
-    def get_reset_query(self) -> str:
-        """Returns an empty query: our statements change no session settings, and a reset costs as much as a query."""
-        return ""
 
 
 class _PooledConnectionContext(PoolAcquireContext):
@@ -246,7 +241,7 @@ async def _connect_to_server(
             command_timeout=limits.answer_timeout,
             # No other setting here: PgBouncer refuses what it does not know at the start of a session.
             server_settings={"application_name": "mailer"},
-            **{"connection_class": _PooledConnection, **options},
+            **{"connection_class": PooledConnection, **options},
         )
         try:
             await _configure_session(connection, limits)
@@ -361,7 +356,7 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
         max_inactive_connection_lifetime=300,
         connect=enter,
         loop=asyncio.get_running_loop(),
-        connection_class=_PooledConnection,
+        connection_class=PooledConnection,
         record_class=asyncpg.Record,
     )
     await pool

@@ -127,7 +127,7 @@ def _parse_seal(said: Record) -> Seal:
 
 
 @dataclass(slots=True)
-class _NewestSealedHeads:
+class NewestSealedHeads:
     """The newest sealed head of each chain.
 
     It is read from the signed seals, which an intruder in the database cannot make.
@@ -142,6 +142,7 @@ class _NewestSealedHeads:
     named: dict[UUID, tuple[int, bytes]] = field(default_factory=dict)
 
     def add_seal(self, id_: int, body: str, seal: Seal | None) -> None:
+        """Adds the next seal. None: its signature is not by our key."""
         self.id, self.previous = id_, seal_body_digest(body)
         if seal is None:
             return
@@ -163,7 +164,7 @@ class SealStore:
     def __init__(self, pool: Pool, signer: SealSigner) -> None:
         self._pool = pool
         self._signer = signer
-        self._sealed = _NewestSealedHeads()
+        self._sealed = NewestSealedHeads()
 
     async def store_one_seal_of_all_chains(self) -> Record:
         """Makes a whole seal of all chains, even if none has grown."""

@@ -7,12 +7,13 @@ hash before it, which the previous slice checks.
 import asyncio
 import hmac
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from multiprocessing import get_context
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -31,6 +32,7 @@ from mailer.ledger.seals import (
     lowest_id_of_writers_active_since,
     seal_body_digest,
 )
+from mailer.ports.ledger_desk import LedgerFault
 from mailer.ports.ledger_entry import LedgerEntry
 
 _SQL = load_statements("chains", "ledger")
@@ -50,15 +52,6 @@ _LAST: _PLACE = (UUID(int=(1 << 128) - 1), (1 << 63) - 1)
 
 Progress = Callable[[int, int], None]
 """Called with the number of entries that were just checked, and the approximate number of all entries."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerFault:
-    """A fault of the ledger. `writer` and `n` name an entry; if `writer` is `seals`, `n` is the number of a seal."""
-
-    writer: str
-    n: int
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +139,16 @@ async def _check_slice(
 ) -> VerificationResult:
     """Checks a slice. Memory use does not grow with the number of entries."""
     async with connection.transaction(readonly=True, isolation="repeatable_read"):
-        walk = _ChainWalk(key, await connection.fetchrow(_SQL["before"], *start))
+        walk = ChainWalk(key, await connection.fetchrow(_SQL["before"], *start))
         async for row in connection.cursor(_SQL["slice"], *start, *end, prefetch=1000):
             walk.check_row(row)
     return VerificationResult(walk.entries, walk.writers, tuple(walk.faults))
 
 
-class _ChainWalk:
+class ChainWalk:
     """The check of consecutive rows, in the order of writer and number; it collects the faults."""
 
-    def __init__(self, key: bytes, before: asyncpg.Record | None) -> None:
+    def __init__(self, key: bytes, before: Mapping[str, Any] | asyncpg.Record | None) -> None:
         self._mac = KeyedHash(key)
         self._writer: UUID | None = before["writer"] if before else None
         self._n: int = before["n"] if before else 0
@@ -165,6 +158,7 @@ class _ChainWalk:
         self.faults: list[LedgerFault] = []
 
     def check_row(self, row: asyncpg.Record) -> None:
+        """Checks the next row."""
         writer, n = row["writer"], row["n"]
         if writer != self._writer:
             self._writer, self._n, self._previous = writer, 0, GENESIS
@@ -211,7 +205,7 @@ async def verify_seals(
     newest = await connection.fetchrow(_SEALS["latest"])
     if newest is not None:
         signer.verify_and_parse_seal_record(signer.build_seal_record(newest["body"], newest["signature"]))
-    heads, links, place = _SealedHeadChecks(connection), _SealChainCheck(), 0
+    heads, links, place = SealedHeadChecks(connection), _SealChainCheck(), 0
     if since is not None:
         place = await _look_up_seal_id_or_refuse(connection, since)
         links = _SealChainCheck(since["body"], signer.verify_and_parse_seal_record(since))
@@ -278,7 +272,7 @@ class _SealChainCheck:
             self.faults.append(LedgerFault(_SEALS_NAME, number, what))
 
 
-class _SealedHeadChecks:
+class SealedHeadChecks:
     """The check of sealed heads against the ledger, some thousand at a time; memory does not grow with their number."""
 
     def __init__(self, connection: Connection) -> None:
@@ -288,6 +282,7 @@ class _SealedHeadChecks:
         self._changed: dict[UUID, int] = {}
 
     async def add_heads_of_seal(self, seal: Seal) -> None:
+        """Adds the heads of a seal to those that wait to be compared."""
         self._waiting += seal.heads
         if len(self._waiting) >= _HEADS_AT_ONCE:
             await self.compare_waiting_heads()

@@ -48,6 +48,7 @@ class ChainWriter:
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
         self.beside: LedgerEntry | None = None
+        self.network = ""
         self.n = 0
         self.changes: list[JournaledStandingChange] | None = None
         self._head = GENESIS
@@ -75,6 +76,7 @@ class LedgerWriters:
     Attributes:
         epoch: the number of times that the database was found to have lost committed entries.
         actor: the identity for entries that name none.
+        network: the masked network from where the actor acts; it is added to the text of each entry.
     """
 
     def __init__(self, key: str, notes: CommitNotes | None = None) -> None:
@@ -84,6 +86,7 @@ class LedgerWriters:
         self.epoch = 0
         self.actor: str | None = None
         self._beside: LedgerEntry | None = None
+        self.network = ""
         self._event: tuple[str, str, str, bytes] | None = None
 
     def abandon_chains_for_new_ones(self) -> None:
@@ -100,10 +103,10 @@ class LedgerWriters:
         limited._event = brand, event_id, kept_id, content
         return limited
 
-    def writers_with_actor(self, actor: str) -> "LedgerWriters":
-        """Returns a copy whose entries name an actor."""
+    def writers_with_actor(self, actor: str, network: str = "") -> "LedgerWriters":
+        """Returns a copy whose entries name an actor, and the masked network from where, if there is one."""
         named = copy(self)  # it shares the free writers
-        named.actor = actor
+        named.actor, named.network = actor, network
         return named
 
     def writers_with_entry_beside(self, entry: LedgerEntry) -> "LedgerWriters":
@@ -122,7 +125,8 @@ class LedgerWriters:
         while free and datetime.now(UTC) - free[-1].born > _MAX_AGE:
             free.pop()
         writer = free.pop() if free else ChainWriter(self._key)
-        writer.event, writer.actor, writer.beside = self._event, self.actor, self._beside
+        writer.event, writer.actor = self._event, self.actor
+        writer.beside, writer.network = self._beside, self.network
         writer.changes = None if self._notes is None else []
         before = writer.n
         yield writer
@@ -167,6 +171,10 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
     if entries and writer.beside is not None:
         entries = [*entries, writer.beside]
+    if writer.network:
+        entries = [
+            entry._replace(reply="; ".join(filter(None, (entry.reply, f"from {writer.network}")))) for entry in entries
+        ]
     links = writer.link_entries(entries)
     if entries:
         await connection.execute(_APPEND, *entry_parameters(links))

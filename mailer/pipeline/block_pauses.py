@@ -78,13 +78,13 @@ class BlockPauses:
             sent: for each message, the category under which it was sent, and its recipient domain in lower case.
             outcomes: of the same messages.
         """
-        blocked = self._streams_to_pause(processor, sent, outcomes)
+        blocked, refusing = self._count_streaks(processor, sent, outcomes)
         broken = [pair for pair in zip(sent, outcomes, strict=True) if pair[1].result is OutcomeKind.SET_UP]
         if not blocked and not broken:
             return
         try:
             now = datetime.now(UTC)
-            pauses = self._pause_streams_for_setup_fault(processor, broken, now) + (
+            pauses = self._pause_streams_for_setup_fault(processor, broken, refusing, now) + (
                 self._pause_streams_in_memory(processor, blocked, now) if blocked else []
             )
             if pauses:
@@ -94,9 +94,20 @@ class BlockPauses:
             log.exception("pauses could not be shared")
 
     def _pause_streams_for_setup_fault(
-        self, processor: str, broken: Sequence[tuple[tuple[Category, str], Outcome]], now: datetime
+        self,
+        processor: str,
+        broken: Sequence[tuple[tuple[Category, str], Outcome]],
+        refusing: Collection[Stream],
+        now: datetime,
     ) -> list[StreamPause]:
-        """Pauses streams at domains that find our set-up broken, and logs an error for the operator, once."""
+        """Pauses streams at domains that find our set-up broken, and logs an error for the operator, once.
+
+        Args:
+            processor: the name of the processor.
+            broken: the messages and outcomes that say so.
+            refusing: the streams that pause because of them.
+            now: the time of the outcomes.
+        """
         pauses: dict[Stream, StreamPause] = {}
         for (category, domain), outcome in broken:
             says = scrub_reply(f"{outcome.code} {outcome.text}")
@@ -110,7 +121,7 @@ class BlockPauses:
                     check=operator_checks_for_reply(outcome.status, says),
                 )
             stream = processor, category.name, domain
-            if category.lane is not Lane.BREACH and self._is_recipient_domain_refusing_setup(stream, outcome):
+            if stream in refusing:
                 pauses[stream] = StreamPause(*stream, now + STOP, SET_UP, says)
         self._until |= {stream: pause.until for stream, pause in pauses.items()}
         return list(pauses.values())
@@ -143,20 +154,34 @@ class BlockPauses:
         self._until |= dict.fromkeys(whole, until)
         return [StreamPause(*stream, until) for stream in (*blocked, *whole)]
 
-    def _streams_to_pause(
+    def _count_streaks(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
-    ) -> Collection[Stream]:
-        """Counts blocks in a row. Returns the streams that now have too many, each once."""
-        found: dict[Stream, None] = {}
+    ) -> tuple[Collection[Stream], Collection[Stream]]:
+        """Counts blocks and set-up refusals in a row, in the order of the messages. Other mail ends a row.
+
+        Returns the streams that now have too many blocks, and those whose domains refuse our set-up, each once.
+        """
+        blocked: dict[Stream, None] = {}
+        refusing: dict[Stream, None] = {}
         for (category, domain), outcome in zip(sent, outcomes, strict=True):
+            stream = processor, category.name, domain
+            if outcome.result in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
+                self._streaks.pop(stream, None)
+                self._setup_streaks.pop(stream, None)
+            elif category.lane is Lane.BREACH:
+                continue
+            elif outcome.result is OutcomeKind.SET_UP:
+                if self._is_recipient_domain_refusing_setup(stream, outcome):
+                    refusing[stream] = None
             # Without a reply code, mailer itself refused the message.
-            if outcome.result is OutcomeKind.BLOCKED and outcome.code and category.lane is not Lane.BREACH:
-                stream = processor, category.name, domain
-                self._streaks[stream] += 1
-                if self._streaks[stream] >= STREAK:
-                    del self._streaks[stream]
-                    found[stream] = None
-            elif outcome.result in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
-                for streaks in (self._streaks, self._setup_streaks):
-                    streaks.pop((processor, category.name, domain), None)
-        return found
+            elif outcome.result is OutcomeKind.BLOCKED and outcome.code and self._is_streak_full(stream):
+                blocked[stream] = None
+        return blocked, refusing
+
+    def _is_streak_full(self, stream: Stream) -> bool:
+        """Counts a block. Returns True if it is the last of `STREAK` in a row; then counting starts again."""
+        self._streaks[stream] += 1
+        if self._streaks[stream] < STREAK:
+            return False
+        del self._streaks[stream]
+        return True

@@ -57,7 +57,7 @@ class CommitTraceFiles:
         return self._noted == self._synced
 
     def trace_only_given_lineage(self, lineage: UUID) -> None:
-        """From now on, notes commits to the database of this lineage. Drops notes about another lineage.
+        """Begins to note commits to the database of this lineage. Drops notes about another lineage.
 
         Raises:
             OSError: the file cannot be written; the process keeps its notes in memory.

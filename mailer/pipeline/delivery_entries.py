@@ -39,7 +39,7 @@ def digest_of_mandatory_notice(category: Category, content: bytes) -> str | None
 
 @rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
 def weakest_encryption_used(processor: Processor) -> str | None:
-    """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
+    """The ledger has the encryption with which each message left, and that its relay was checked."""
     return processor.weakest_encryption_used
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from mailer.metrics_and_logger import HELD_BY_BUGS, log
 from mailer.pipeline.delivery_steps import DeliveryStep
 from mailer.pipeline.shared_address_copies import Key
-from mailer.pipeline.transitions import BUG, transition_holding_for_bug
+from mailer.pipeline.transitions import transition_holding_for_bug
 from mailer.policy.category import CATEGORIES
-from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore
+from mailer.ports.deliveries import BUG, Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.timekeeping import OpenDelivery, OrphanedDelivery, QueuedDelivery, TimekeeperStore

@@ -1,4 +1,4 @@
-"""From rows to messages: decide, route, admit, render, sign. Rows that may not go now are left for later."""
+"""Makes messages from rows: decide, route, admit, render, sign. Rows that may not go now are left for later."""
 
 import asyncio
 from collections import Counter
@@ -56,7 +56,7 @@ _SOON, _LATER = timedelta(seconds=0.5), timedelta(seconds=5)
 """The shortest and the longest pause of mail that waits for witnesses. Without a pause, the database would return it at
 once, since no row says that it is halted."""
 _FORGOTTEN = timedelta(seconds=30)
-"""After so long without such mail, the pauses begin with the shortest one again."""
+"""The time without such mail after which the pauses begin with the shortest one again."""
 
 
 class HaltChecks(Protocol):

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from mailer.metrics_and_logger import RELAY_STATE, log
-from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
+from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub_reply
-from mailer.ports.processor_states import ProcessorState, ProcessorStates
+from mailer.ports.processor_states import STATE_WORDS, ProcessorState, ProcessorStates
 
 UNUSED: Final = "unused"
 """No message was handed to it yet."""
@@ -30,20 +30,7 @@ LOOK: Final = 1.0
 REFRESH: Final = 30.0
 """Seconds after which an unchanged state is stored again."""
 LATELY: Final = timedelta(minutes=10)
-"""While mail waits for a processor in trouble, it is probed at least once in this time."""
-
-WORDS: Final[dict[str, str]] = {
-    UNUSED: "has had no mail from here yet",
-    WORKING: "takes mail",
-    REFUSES_SOME: "takes mail, and refuses some of it for our set-up there",
-    SLOW: "takes long for its mail",
-    DOWN: "does not answer",
-    "no_address": "has no address in the DNS",
-    "certificate": "shows a certificate that is not trusted",
-    "auth_refused": "refuses our password",
-    MISCONFIGURED: "refuses us, not our messages",
-}
-"""The words for each state, to follow the processor's name."""
+"""The longest time between two probes of a processor in trouble while mail waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +138,7 @@ def log_state_change(name: str, before: ProcessorCondition, condition: Processor
             "a relay is in trouble",
             relay=name,
             state=condition.state,
-            says=f"{name} {WORDS[condition.state]}",
+            says=f"{name} {STATE_WORDS[condition.state]}",
             error=condition.error,
             remedy=condition.remedy,
         )
@@ -220,7 +207,7 @@ class ConditionReporter:
         if states == self._noted and time.monotonic() - self._noted_at < REFRESH:
             return
         for name, state in states.items():
-            for known in WORDS:
+            for known in STATE_WORDS:
                 RELAY_STATE.labels(name, known).set(known == state)
         await self._states.store_states_of_worker(
             self._worker,
@@ -236,7 +223,7 @@ def reason_no_processor_usable(conditions: Mapping[str, ProcessorCondition], now
         if not condition.has_trouble or condition.state in (REFUSES_SOME, SLOW) or not lately:
             return None
     said = [
-        f"the relay {name} {WORDS[c.state]} since {c.since:%Y-%m-%d %H:%M} UTC: {c.error} ({c.remedy})"
+        f"the relay {name} {STATE_WORDS[c.state]} since {c.since:%Y-%m-%d %H:%M} UTC: {c.error} ({c.remedy})"
         for name, c in conditions.items()
     ]
     return "; ".join(said) or None

@@ -43,7 +43,7 @@ OLDEST = 2.0
 AHEAD = 0.1
 """Seconds for which tokens are leased ahead, at the rate at which this process uses the limit."""
 FAIR = 20
-"""At most one part in so many of a limit is leased ahead: a token that is not used in its second is lost."""
+"""The most of a limit that is leased ahead is one part in so many. A token not used in its second is lost."""
 SOON = 0.25
 """Seconds: tokens that expire so soon are not taken; those of the next second are (see `lease_rates`)."""
 ROUNDS = 3

@@ -1,4 +1,4 @@
-"""From decisions and outcomes to moves and ledger entries. Pure functions, without I/O."""
+"""Makes moves and ledger entries from decisions and outcomes. Pure functions, without I/O."""
 
 import random
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from mailer.policy.decision_types import EXPIRED, Divert, Hold, Send, Suppress
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.own_limits import is_mail_counted
 from mailer.policy.standing import WRITTEN
-from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.deliveries import BUG, NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
@@ -29,8 +29,6 @@ from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out_faults import NoWayOut
 
-BUG = "bug"
-"""The first word of the reason of deliveries that are held by a bug."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
 SET_UP_RETRY = timedelta(hours=1)

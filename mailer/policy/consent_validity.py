@@ -72,13 +72,13 @@ def _cached_legal_flaw_of_consent(
 
 @rule("confirmed-consent", "GDPR Art. 7(1); UWG (DE) § 7(2) no. 2; TKG (AT) § 174(3); jurisdictions/*.toml")
 def reason_if_unconfirmed(terms: ConsentValidityTerms, confirmed_on: str) -> str | None:
-    """A consent that no link in a mail has confirmed counts for nothing where the law wants that proof."""
+    """A consent that no link in a mail has confirmed does not count where the law wants that proof."""
     return UNCONFIRMED if terms.confirmed and not confirmed_on else None
 
 
 @rule("consent-term", "Network Act (KR) Art. 50(8); jurisdictions/*.toml")
 def reason_if_outdated(terms: ConsentValidityTerms, day: str, today: date) -> str | None:
-    """A consent that is older than the law lets it be counts for nothing until it is given again."""
+    """A consent older than the law allows does not count until it is given again."""
     if terms.months is None or day >= _iso_date_months_before(today, terms.months):
         return None
     return TOO_OLD

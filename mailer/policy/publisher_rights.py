@@ -13,7 +13,7 @@ LIFT = "lift"
 DESK_ACTIONS = ("hold", "lift_hold", LIFT)
 """Actions on people that are no account events: legal holds, and the lifting of a suppression."""
 OWN_CATEGORY = "rights"
-"""The category of mailer's own mail; of anybody else it waits for a second person, whatever the template is called."""
+"""The category of mailer's own mail. From any other publisher it waits for a second person, for any template."""
 
 
 class ReadableData(StrEnum):
@@ -105,7 +105,7 @@ def is_release_needed_for_rights_mail(identity: Identity, category: str) -> bool
 
 
 def refusal_of_publisher_without_right(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
-    """Why somebody may not do something, and the command that lets them; None: they may."""
+    """The reason why an identity may not do something, and the command that would let it; None if it may."""
     if has_right(publisher, wish):
         return None
     match wish:

@@ -66,7 +66,7 @@ def _consent_flaw(facts: FactsForRules, asked: str, reason: str) -> str | None:
 
 @rule("closed-purposes", "interpals-02", sees=("mailing.category.name", "mailing.purpose"))
 def suppress_unlisted_category_or_purpose(facts: FactsForRules) -> Verdict:
-    """No category or purpose that is not in the policy's closed list."""
+    """Mail is sent only with a category and a purpose that are in the policy's closed lists."""
     mailing, policy = facts.mailing, facts.policy
     if mailing.category.name not in policy.terms:
         return _build_suppress_verdict("category_not_in_policy", "closed-purposes", facts)
@@ -114,7 +114,7 @@ def suppress_most_if_restricted(facts: FactsForRules) -> Verdict:
     sees=("standing.deactivated", "category.name"),
 )
 def suppress_most_if_account_closed(facts: FactsForRules) -> Verdict:
-    """A closed account gets account, legal and security mail only, also of what is queued."""
+    """A closed account gets only account, legal and security mail. This also decides about queued mail."""
     if facts.standing.deactivated and not facts.category.outlives_account:
         return _build_suppress_verdict("deactivated", "deactivated", facts)
     return None
@@ -134,7 +134,7 @@ def suppress_optional_after_objection(facts: FactsForRules) -> Verdict:
     sees=("standing.opted_out", "category.name", "mailing.topic"),
 )
 def suppress_after_opt_out(facts: FactsForRules) -> Verdict:
-    """Optional mail never goes to who left its category, its topic, or all optional mail."""
+    """Optional mail never goes to a person who left its category, its topic, or all optional mail."""
     left = facts.standing.opted_out
     if (
         left
@@ -156,7 +156,7 @@ def suppress_refused_purpose(facts: FactsForRules) -> Verdict:
 
 @rule("strangers", "interpals-04", sees=("mailing.partner",))
 def suppress_for_unregistered_partner(facts: FactsForRules) -> Verdict:
-    """No mail for a third party that is not a registered partner."""
+    """Mail for a third party is sent only if that party is a registered partner."""
     partner = facts.mailing.partner
     if partner is None or facts.policy.find_partner_on_day(partner, facts.now.date()) is not None:
         return None
@@ -223,7 +223,7 @@ def suppress_optional_if_erased_before(facts: FactsForRules) -> Verdict:
     sees=("standing.source", "standing.collected_under", "standing.consents"),
 )
 def suppress_marketing_to_unknown_origin(facts: FactsForRules) -> Verdict:
-    """No marketing where nobody knows how, or under which policy, an address came, but a newsletter asked for."""
+    """Marketing needs a known source and policy of the address. A newsletter that was asked for does not."""
     standing = facts.standing
     if not facts.category.markets or (standing.source and facts.policy.knows_versions(standing.collected_under)):
         return None
@@ -233,7 +233,7 @@ def suppress_marketing_to_unknown_origin(facts: FactsForRules) -> Verdict:
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
 def suppress_if_address_not_for_marketing(facts: FactsForRules) -> Verdict:
-    """Entering a contest is no marketing consent, nor is anything else for which an address was given."""
+    """Entering a contest is no consent to marketing. Nor is giving an address for another purpose."""
     reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_kind(facts.standing.source))
     if reason is None or not facts.category.markets or _has_valid_consent(facts):
         return None
@@ -292,7 +292,7 @@ def suppress_new_purpose_without_consent(facts: FactsForRules) -> Verdict:
     sees=("standing.channel", "policy.channels", "mailing.answers"),
 )
 def divert_to_wished_channel(facts: FactsForRules) -> Verdict:
-    """A wish for a channel that the policy offers moves announcements, answers and optional mail there."""
+    """A person's choice of a channel that the policy offers moves announcements, answers and optional mail there."""
     wished = facts.standing.channel
     if wished not in facts.policy.channels:
         return None
@@ -309,7 +309,7 @@ def divert_breach_or_suppress_if_no_address(facts: FactsForRules) -> Verdict:
 
 @rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead", "standing.dead_in"))
 def divert_breach_or_suppress_dead_address(facts: FactsForRules) -> Verdict:
-    """An address known dead gets nothing; a breach notice is written to its owner. One scope's is dead in that one."""
+    """A dead address gets no mail; a breach notice is written to its owner. It may be dead for some scopes only."""
     if facts.standing.address_dead:
         return _divert_to_writing_or_suppress("address_dead", "dead-address", facts)
     dead_in = facts.standing.dead_in
@@ -339,7 +339,7 @@ def divert_breach_if_electronic_refused(facts: FactsForRules) -> Verdict:
 
 @rule("one-copy", "invariant 1", sees=("standing.copy_of",))
 def suppress_or_hold_duplicate_copy(facts: FactsForRules) -> Verdict:
-    """Two recipients with one address get one copy of one text; who cannot have it does not keep the other from it."""
+    """Two recipients with one address get one copy of one text. If one may not have it, the other still gets it."""
     if facts.standing.copy_of is None:
         return None
     if facts.standing.copy_known_at is not None:

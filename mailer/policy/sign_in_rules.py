@@ -51,6 +51,12 @@ SESSION_LASTS: Final = timedelta(hours=12)
 """The time after signing in when a session ends in any case."""
 HALF_SESSION_LASTS: Final = timedelta(minutes=10)
 """The time for the second step of signing in."""
+SECRET_WAITS: Final = timedelta(minutes=10)
+"""The time that a challenge of a passkey, or a new secret of an app, waits for its answer."""
+PASSWORD_IS_RECENT: Final = timedelta(minutes=10)
+"""The time after signing in with a password alone in which a first second factor is set up without typing it again."""
+DEVICE_LASTS: Final = timedelta(days=90)
+"""The time after a complete sign-in in which the failures of strangers do not make that browser wait."""
 
 
 def password_fault(password: str, name: str, email: str) -> str | None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity
 
+INDEPENDENT_AGAIN_AFTER: Final = timedelta(days=7)
+"""The time after which two people are two again, of whom one has made a one-time link for the other."""
 EVERY_BRAND: Final = "*"
 """The brand of a role that holds for every brand, also for brands that are added later."""
 
@@ -100,6 +104,8 @@ class StaffMember:
         email: the work address, as it was given.
         roles: the roles at brands; without one, the person may sign in and do nothing else.
         is_disabled: True if the person may not sign in, and has no rights.
+        not_independent_of: the people who lately made a one-time link for this person, and those for whom this person
+            made one. With such a link, one person can act as two.
     """
 
     id: int
@@ -107,6 +113,7 @@ class StaffMember:
     email: str
     roles: frozenset[RoleAtBrand] = frozenset()
     is_disabled: bool = False
+    not_independent_of: frozenset[Identity] = frozenset()
 
 
 def parse_role_at_brand(role: str, brand: str) -> RoleAtBrand:
@@ -144,8 +151,14 @@ def brands_with_right(member: StaffMember, right: StaffRight, brands: frozenset[
 
 
 def may_release(member: StaffMember | None, right: StaffRight, brand: str, writers: frozenset[Identity]) -> bool:
-    """Tells whether a person may release something that others wrote. Nobody releases their own, whatever the role."""
-    return member is not None and has_staff_right(member, right, brand) and member.identity not in writers
+    """Tells whether a person may release something that others wrote. Nobody releases their own, whatever the role.
+
+    Nobody releases the work of somebody whom they have lately added or reset, nor of whoever has added or reset them:
+    with the one-time link, the two could be one person.
+    """
+    if member is None or not has_staff_right(member, right, brand):
+        return False
+    return writers.isdisjoint({member.identity, *member.not_independent_of})
 
 
 def needs_second_factor(member: StaffMember) -> bool:
@@ -156,3 +169,12 @@ def needs_second_factor(member: StaffMember) -> bool:
 def refusal_to_change_staff(actor: Identity, target: Identity) -> str | None:
     """Returns why a person may not change another's roles or access at the console; None if they may."""
     return "You cannot change your own access. Ask another admin." if actor == target else None
+
+
+def right_to_release(category: str) -> StaffRight:
+    """Returns the right to release mail of a category: `breach:release` for what the law asks for, and else campaigns'.
+
+    An unknown category needs the narrower right.
+    """
+    known = CATEGORIES.get(category)
+    return StaffRight.BREACH_RELEASE if known is None or known.is_legal else StaffRight.CAMPAIGNS_RELEASE

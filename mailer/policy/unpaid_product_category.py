@@ -15,7 +15,7 @@ from mailer.policy.switches import Switches
     sees=("mailing.category.name", "mailing.product", "switches.service_scope", "standing.products"),
 )
 def category_if_product_unpaid(mailing: Mailing, standing: Standing, switches: Switches) -> Category | None:
-    """Under `service_scope = "paid"`, service mail to who does not pay for the product it is about is an update."""
+    """Makes service mail an update if `service_scope = "paid"` and the person does not pay for its product."""
     other = mailing.category.without_product
     if other and switches.service_scope == "paid" and not standing.pays_for(mailing.product):
         return CATEGORIES[other]

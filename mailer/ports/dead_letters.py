@@ -1,5 +1,6 @@
 """Dead letters: messages that could not be taken in, stored with the reason until a person has judged them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,6 +63,7 @@ class DeadLetterFilter:
         reason: a part of the reason, exactly as written.
         key: the routing key, or its first words, such as a brand.
         replayed: also include dead letters that were replayed already.
+        brands: the brands of their routing keys; None: also what belongs to no brand.
     """
 
     first: int = 1
@@ -72,10 +74,74 @@ class DeadLetterFilter:
     reason: str | None = None
     key: str | None = None
     replayed: bool = False
+    brands: frozenset[str] | None = None
 
 
 ALL = DeadLetterFilter(replayed=True)
 """Every dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDeadLetter:
+    """A dead letter in a list, without its body.
+
+    Attributes:
+        size: the number of octets of the body.
+    """
+
+    id: int
+    at: datetime
+    kind: DeadLetterCauseKind
+    reason: str
+    routing_key: str
+    message_id: str | None
+    publisher: str
+    size: int
+    replayed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterPage:
+    """A page of dead letters, the newest first.
+
+    Attributes:
+        older_than: the id with which the next page ends (`DeadLetterFilter.last`); None if this is the last page.
+    """
+
+    letters: Sequence[ListedDeadLetter]
+    older_than: int | None = None
+
+
+class DeadLetterDesk(Protocol):
+    """Lists, shows and replays dead letters for people."""
+
+    async def list_page(self, chosen: DeadLetterFilter, limit: int) -> DeadLetterPage:
+        """Returns a page. It looks at a few thousand dead letters at most, and then ends the page early."""
+        ...
+
+    async def get_dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """Returns a dead letter, or None if there is none with this id."""
+        ...
+
+    async def find_replayable_ids(self, chosen: DeadLetterFilter, limit: int | None = None) -> Sequence[int]:
+        """Returns the ids of dead letters that can be replayed, the oldest first; None: all."""
+        ...
+
+    async def replay_dead_letter(self, letter_id: int, *, again: bool = True) -> DeadLetter | None:
+        """Publishes the event of a dead letter again, under its publisher, with an entry of the ledger.
+
+        Args:
+            letter_id: the dead letter.
+            again: also if it was replayed already.
+
+        Returns:
+            The dead letter; None if it cannot be replayed.
+        """
+        ...
+
+    async def record_reading(self, letter: DeadLetter) -> None:
+        """Writes into the ledger that the actor has read a dead letter with its personal data."""
+        ...
 
 
 class DeadLetterRecorder(Protocol):

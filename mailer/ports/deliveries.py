@@ -43,6 +43,8 @@ IN_DOUBT = "in_doubt"
 """The reason of mandatory mail that is held, and of optional mail that fails: as many copies as allowed may be out."""
 SET_UP = "set_up"
 """The reason of deliveries that are held until our own set-up is repaired."""
+BUG = "bug"
+"""The first word of the reason of deliveries that a bug of mailer keeps."""
 NO_WAY_OUT = "no_way_out"
 """The reason of deliveries that are held because their reader would not see an opt-out link."""
 _FINAL = frozenset(

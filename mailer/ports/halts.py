@@ -42,6 +42,28 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class HaltInForce:
+    """A halt that holds now.
+
+    Attributes:
+        brand: of the brand or mailing that it stops; None for everything and for a processor.
+        event_id: of the mailing; None for another scope.
+    """
+
+    halt: Halt
+    brand: str | None = None
+    event_id: str | None = None
+
+
+class HaltList(Protocol):
+    """Lists halts for people."""
+
+    async def list_halts_in_force(self, limit: int) -> list[HaltInForce]:
+        """Returns the halts that hold now, those of everything first, and then the oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class LastSeenSealMarker:
     """A record, outside of the database, of the newest lineage and seal that this machine has seen in it.
 
@@ -196,7 +218,7 @@ class DatabaseNotesStore(Protocol):
         ...
 
     def switch_notes_to_lineage(self, lineage: UUID) -> None:
-        """From now on, notes commits to the database of this lineage. Deletes notes about commits to another one."""
+        """Begins to note commits to the database of this lineage. Deletes notes about commits to another one."""
         ...
 
     def read_last_committed_entries(self) -> Sequence[LastCommitsOfProcess]:

@@ -27,6 +27,10 @@ class HeldDeliveries(Protocol):
         """Releases the held deliveries of a mailing now, and records it in the ledger. Returns their number."""
         ...
 
+    async def release_deliveries_held_by_bug(self, mailing_id: UUID) -> int:
+        """Releases the deliveries of a mailing that a bug of mailer keeps. Returns their number."""
+        ...
+
     async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
         """Returns the deliveries of a mailing that are held because they may have arrived, in order of recipient."""
         ...

@@ -1,12 +1,25 @@
 """Requests to leave by an address: a person without a link or a login types it, and a mail to it brings the link."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Protocol
 
 from mailer.ports.broker import BrokerMessage
 
-PEOPLE_A_REQUEST = 50
-"""The most accounts with one address that get a mail for one request."""
+PEOPLE_A_REQUEST = 5
+"""The most accounts with one address that get a mail for one request. Each of these mails has a link that stops the
+mail of all accounts with the address: so the others need none, and nobody fills a mailbox."""
+
+
+class LeaveRequestLimit(StrEnum):
+    """The limit over which a request was. The names are those of `leave_request_counts.counted`."""
+
+    ADDRESS = "address"
+    """Too many for one mailbox, which nobody may learn from the answer."""
+    NETWORK = "network"
+    """Too many from one network."""
+    BRAND = "brand"
+    """Too many for one brand, for whatever addresses."""
 
 
 class LeaveRequests(Protocol):
@@ -15,7 +28,9 @@ class LeaveRequests(Protocol):
     The end of a request and the events of its mails commit together.
     """
 
-    async def store_request_within_limits(self, brand: str, controller: str, address: str, network: str | None) -> bool:
+    async def store_request_within_limits(
+        self, brand: str, controller: str, address: str, network: str | None
+    ) -> LeaveRequestLimit | None:
         """Stores a request, unless there were too many for the address, the network or the brand.
 
         It runs the same statements for each address, and looks for no recipient.
@@ -27,7 +42,8 @@ class LeaveRequests(Protocol):
             network: the network of the client, stored as a keyed hash for a day; None if it is not known.
 
         Returns:
-            True if the request was stored.
+            None if the request was stored. Else the limit that it was over; the brand's before others, so that whoever
+            is told of it learns nothing of the address.
         """
         ...
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -102,8 +103,8 @@ class MailingStatus:
         counts: deliveries by (state, reason); their sum is the audience.
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
         unique_opens: the number of opened messages, as far as promises allow to know it. The same for clicks: clicks,
-            machine_clicks, and unique_clicks (a message's click on a link counts once). None: too few to be shown;
-            rounded to whole cells while the mailing runs (`hidden_or_rounded_figure`).
+            machine_clicks, and unique_clicks (a message's click on a link counts once). None: not read, or too few to
+            be shown; rounded to whole cells while the mailing runs (`hidden_or_rounded_figure`).
         publisher: an identity, as text; empty if it is unknown.
         halted: the scopes of the halts that stop it.
         began_at: when it could go; None while it waits for its release.
@@ -133,6 +134,10 @@ class MailingStatus:
     began_at: datetime | None = None
     ended_lately: int = 0
 
+    def count_in_state(self, state: str) -> int:
+        """Returns the number of its deliveries in a state, for all reasons together."""
+        return sum(n for (found, _), n in self.counts.items() if found == state)
+
     def progress(self, now: datetime) -> "MailingProgressAndEta":
         """Returns the numbers of ended and open deliveries, the rate, and the expected end, from the counters."""
         done = sum(n for (state, _), n in self.counts.items() if DeliveryState(state).is_final)
@@ -158,6 +163,58 @@ class MailingProgressAndEta:
     open: int
     rate: float | None = None
     eta: datetime | None = None
+
+
+class MailingListState(StrEnum):
+    """The states by which mailings can be listed."""
+
+    OPEN = "open"
+    """Something of it is still to be done: it waits, runs or is paused."""
+    AWAITING_RELEASE = "awaiting_release"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    ENDED = "ended"
+    """It was ended after a restore."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailingFilter:
+    """A filter for mailings.
+
+    Attributes:
+        brands: the brands whose mailings are listed.
+        state: the state; None: all.
+        before: the id of a mailing; only older ones are listed. None: from the newest on.
+    """
+
+    brands: frozenset[str]
+    state: MailingListState | None = None
+    before: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailingPage:
+    """A page of a list of mailings, the newest first.
+
+    Attributes:
+        mailings: without opens and clicks.
+        older_than: the id with which the next page begins (`MailingFilter.before`); None if this is the last page.
+    """
+
+    mailings: Sequence[MailingStatus]
+    older_than: UUID | None = None
+
+
+class MailingDirectory(Protocol):
+    """Lists and finds mailings for staff. It counts no large table and reads none in whole."""
+
+    async def list_mailings(self, chosen: MailingFilter, limit: int) -> MailingPage:
+        """Returns a page of mailings. It looks at a few thousand mailings at most, and then ends the page early."""
+        ...
+
+    async def find_mailing(self, mailing_id: UUID) -> MailingStatus | None:
+        """Returns the status of a mailing without opens and clicks, or None if there is none."""
+        ...
 
 
 class ReleaseRefused(Exception):

@@ -1,9 +1,22 @@
 """The states of processors as workers see them, for operators."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+STATE_WORDS: Final[Mapping[str, str]] = {
+    "unused": "has had no mail from here yet",
+    "working": "takes mail",
+    "refuses_some": "takes mail, and refuses some of it for our set-up there",
+    "slow": "takes long for its mail",
+    "down": "does not answer",
+    "no_address": "has no address in the DNS",
+    "certificate": "shows a certificate that is not trusted",
+    "auth_refused": "refuses our password",
+    "misconfigured": "refuses us, not our messages",
+}
+"""The words for each state, to follow the processor's name."""
 
 
 @dataclass(frozen=True, slots=True)

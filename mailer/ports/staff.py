@@ -2,19 +2,30 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.staff_rights import RoleAtBrand, StaffMember
 
 
+class StaffSessionOver(Exception):
+    """Raised for a change in a session that has ended since the request began, or whose person has lost the right."""
+
+
 @dataclass(frozen=True, slots=True)
 class StaffActor:
-    """The person who acts, and the masked network from where, for the ledger."""
+    """The person who acts, and the masked network from where, for the ledger.
+
+    Attributes:
+        identity: the person.
+        network: the masked network.
+        session_id: the session; None for who acts by a command, or is signing in.
+    """
 
     identity: Identity
     network: str
+    session_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,8 @@ class StaffSession:
         has_second_factor: True if a second factor was shown in this session.
         is_factor_set_up: True if the person has a second factor.
         network: the masked network from where it was begun.
-        challenge: the WebAuthn challenge that waits for its answer.
+        pending_totp: the encrypted secret of an app that waits for its first code, ten minutes at most; None if none
+            does.
     """
 
     id: int
@@ -53,7 +65,28 @@ class StaffSession:
     seen_at: datetime
     ends_at: datetime
     network: str
-    challenge: bytes | None = None
+    pending_totp: bytes | None = None
+
+    @property
+    def is_half(self) -> bool:
+        """True if the second step is still to come."""
+        return self.is_factor_set_up and not self.has_second_factor
+
+
+@dataclass(frozen=True, slots=True)
+class AccessGrant:
+    """A one-time link that was made for a person.
+
+    Attributes:
+        what: `added` or `reset`.
+        giver: the name of the person who made it, and saw it.
+        network: the masked network from where.
+    """
+
+    what: str
+    giver: str
+    network: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +114,18 @@ class SecondFactors:
     """The second factors of a person.
 
     Attributes:
-        totp_secret: the encrypted secret of an authenticator app; None if none was begun.
-        is_totp_confirmed: True if the app has shown a right code once. Before that it counts for nothing.
+        totp_secret: the encrypted secret of the authenticator app; None if there is none that has shown a right code.
         recovery_codes_left: the number of recovery codes that were not used.
     """
 
     totp_secret: bytes | None
-    is_totp_confirmed: bool
     recovery_codes_left: int
     passkeys: Sequence[Passkey]
 
     @property
     def count(self) -> int:
         """The number of factors that can be used again and again; recovery codes are none."""
-        return self.is_totp_confirmed + len(self.passkeys)
+        return (self.totp_secret is not None) + len(self.passkeys)
 
 
 class StaffNameTaken(Exception):
@@ -102,7 +133,11 @@ class StaffNameTaken(Exception):
 
 
 class StaffDirectory(Protocol):
-    """Lists and changes staff. Each change is an entry of the ledger."""
+    """Lists and changes staff. Each change is an entry of the ledger.
+
+    Each change of somebody in a session raises `StaffSessionOver` if that has ended, or the right to manage staff is
+    gone.
+    """
 
     async def add_staff_member(
         self, identity: Identity, email: str, roles: Collection[RoleAtBrand], by: StaffActor
@@ -134,8 +169,11 @@ class StaffDirectory(Protocol):
         """Lets a disabled person sign in again. False: it was so already."""
         ...
 
-    async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str:
-        """Ends a person's sessions, password, second factors and links. Returns the token of a new one-time link."""
+    async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str | None:
+        """Ends a person's sessions, password, second factors and links. Returns the token of a new one-time link.
+
+        None: the person is disabled, and nothing was changed.
+        """
         ...
 
     async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> None:
@@ -144,6 +182,10 @@ class StaffDirectory(Protocol):
 
     async def list_sessions(self, staff_id: int) -> Sequence[StaffSession]:
         """Returns the open sessions of a person, the newest first."""
+        ...
+
+    async def list_access_grants(self, staff_id: int) -> Sequence[AccessGrant]:
+        """Returns the last one-time links that were made for a person, the newest first."""
         ...
 
 
@@ -161,8 +203,8 @@ class StaffSignIn(Protocol):
         """
         ...
 
-    async def forgive_attempt(self, account: bytes, others: Collection[bytes] = ()) -> None:
-        """Forgets all failures of an account, and one of each other key, since somebody has signed in."""
+    async def forgive_attempts(self, keys: Collection[bytes], others: Collection[bytes] = ()) -> None:
+        """Forgets all failures of some keys, and one of each other key, since somebody has signed in."""
         ...
 
     async def find_password(self, name: str) -> PasswordOfMember | None:
@@ -178,16 +220,27 @@ class StaffSignIn(Protocol):
         ...
 
     async def begin_session(
-        self, by: StaffActor, staff_id: int, lasts: timedelta, second_factor: str | None, replaces: str | None
-    ) -> str:
+        self, by: StaffActor, staff_id: int, password_hash: str, second_factor: str | None, replaces: str | None
+    ) -> str | None:
         """Begins a session and returns its token. The session of the token `replaces` ends.
 
         Args:
             by: the person.
             staff_id: of the person.
-            lasts: its longest life.
+            password_hash: the hash that the shown password was checked by.
             second_factor: the kind that was shown, such as `totp`; None if none was.
             replaces: the token of a session, or of none.
+
+        Returns:
+            None if the person has another password now, or none: the access was reset, or has ended.
+        """
+        ...
+
+    async def continue_session(self, by: StaffActor, second_factor: str) -> str:
+        """Ends the session of the actor, and begins a new one in which a second factor was shown. Returns its token.
+
+        Raises:
+            StaffSessionOver: the session has ended.
         """
         ...
 
@@ -200,31 +253,47 @@ class StaffSignIn(Protocol):
         ...
 
     async def set_challenge(self, session_id: int, challenge: bytes) -> None:
-        """Stores the challenge of a session that its next answer must have."""
+        """Stores the challenge of a session that its next answer must have, within ten minutes."""
         ...
 
     async def take_challenge(self, session_id: int) -> bytes | None:
-        """Returns the challenge of a session, and forgets it: each is good for one answer."""
+        """Returns the challenge of a session, and forgets it: each is good for one answer. None: it is too old, too."""
+        ...
+
+    async def use_challenge(self, challenge: bytes) -> bool:
+        """Notes that a challenge without a session has signed somebody in. False: it has done so before."""
         ...
 
 
 class StaffSecondFactors(Protocol):
-    """Keeps authenticator apps, recovery codes and passkeys."""
+    """Keeps authenticator apps, recovery codes and passkeys.
+
+    Each change of somebody in a session raises `StaffSessionOver` if that has ended.
+    """
 
     async def read_factors(self, staff_id: int) -> SecondFactors:
         """Returns the second factors of a person."""
         ...
 
-    async def begin_totp(self, staff_id: int, secret: bytes) -> None:
-        """Stores the encrypted secret of an app that is not confirmed yet; a confirmed one stays."""
+    async def begin_totp(self, session_id: int, secret: bytes) -> None:
+        """Stores the encrypted secret of a new app in a session, where it waits ten minutes for a right code."""
         ...
 
     async def take_totp_step(self, staff_id: int, step: int) -> bool:
         """Uses a time step up. False: a code of this or a later step was used before."""
         ...
 
-    async def confirm_totp(self, by: StaffActor, staff_id: int, step: int, codes: Collection[bytes]) -> bool:
-        """Makes the app count, uses the step up, and replaces the recovery codes. False: nothing was to confirm."""
+    async def confirm_totp(
+        self, by: StaffActor, staff_id: int, secret: bytes, step: int, codes: Collection[bytes]
+    ) -> bool:
+        """Makes the app count whose encrypted secret was checked, uses the step up, and replaces the recovery codes.
+
+        False: this secret does not wait in the session of the actor any more, or there is an app already.
+        """
+        ...
+
+    async def has_recovery_code(self, staff_id: int, code: bytes) -> bool:
+        """Tells whether a person has an unused recovery code with a digest."""
         ...
 
     async def use_recovery_code(self, by: StaffActor, staff_id: int, code: bytes) -> bool:

@@ -133,10 +133,6 @@ class TimekeeperStore(Protocol):
         """Returns the queued deliveries of a batch that no worker has claimed, in order of recipient."""
         ...
 
-    async def release_held_of_mailing_by_reason(self, mailing_id: UUID, reason: str) -> int:
-        """Releases deliveries of a mailing that wait for a person, if their reason begins so. Returns their number."""
-        ...
-
     async def delete_empty_batches_of_mailing(self, mailing_id: UUID) -> None:
         """Deletes a mailing's batches that have no queued delivery any more."""
         ...

@@ -9,22 +9,35 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.events import MAX_EVENT_BYTES
+from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import ALL, DeadLetter, DeadLetterCauseKind, DeadLetterFilter
+from mailer.ports.dead_letters import (
+    ALL,
+    DeadLetter,
+    DeadLetterCauseKind,
+    DeadLetterFilter,
+    DeadLetterPage,
+    ListedDeadLetter,
+)
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.person_keys_in_bodies import person_keys_in_body
 
 _CHOSEN = load_statements("dead_letters")["chosen"]
 _SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in load_statements("dead_letters").items()}
 _READ_AT_ONCE = 100
+LOOKED_AT = 2000
+"""The most dead letters that one page looks at."""
 
 
 class PostgresDeadLetters:
-    """Implements `ports.dead_letters.DeadLetterRecorder`, and lists and replays dead letters for operators."""
+    """Implements `ports.dead_letters.DeadLetterRecorder` and `DeadLetterDesk`."""
 
-    def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
+    def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters, looked_at: int = LOOKED_AT) -> None:
         self._pool = pool
         self._hasher = hasher
+        self._writers = writers
+        self._looked_at = looked_at
 
     async def add_dead_letter(
         self,
@@ -57,41 +70,56 @@ class PostgresDeadLetters:
         rows = await self._pool.fetch(_SQL["latest"], *_filter_parameters(chosen), limit)
         return [_dead_letter_from_row(row) for row in rows]
 
+    async def list_page(self, chosen: DeadLetterFilter, limit: int) -> DeadLetterPage:
+        """See the port."""
+        statement = _SQL["page" if chosen.replayed else "page_of_open"]
+        rows = await self._pool.fetch(statement, *_filter_parameters(chosen), self._looked_at)
+        fitting = [row for row in rows if row["fits"]]
+        shown = fitting[:limit]
+        last = shown[-1] if len(fitting) > limit else rows[-1] if len(rows) == self._looked_at else None
+        older_than = last["id"] - 1 if last is not None and last["id"] > chosen.first else None
+        return DeadLetterPage([_listed_letter_from_row(row) for row in shown], older_than)
+
     async def get_dead_letter(self, letter_id: int) -> DeadLetter | None:
         """Returns a dead letter, or None if there is none with this id."""
         row = await self._pool.fetchrow(_SQL["one"], letter_id)
         return _dead_letter_from_row(row) if row else None
 
-    async def find_replayable_ids(self, chosen: DeadLetterFilter) -> Sequence[int]:
-        """Returns the ids of dead letters that can be replayed, the oldest first: events whose bodies were kept."""
-        return [
-            row["id"]
-            for row in await self._pool.fetch(_SQL["replayable"], *_filter_parameters(chosen), MAX_EVENT_BYTES)
-        ]
+    async def find_replayable_ids(self, chosen: DeadLetterFilter, limit: int | None = None) -> Sequence[int]:
+        """See the port. Replayable are events of a known publisher whose bodies were kept."""
+        rows = await self._pool.fetch(_SQL["replayable"], *_filter_parameters(chosen), MAX_EVENT_BYTES, limit)
+        return [row["id"] for row in rows]
 
-    async def replay_dead_letter(self, letter_id: int) -> DeadLetter | None:
-        """Publishes the event of a dead letter again, under its publisher, and marks the dead letter as replayed.
-
-        Both happen in one transaction: the event becomes a row of the outbox.
-
-        Returns:
-            The dead letter; None if there is no such dead letter, its body was not kept or is no text, its publisher
-                is unknown, or it was published to another exchange than `mailer.events`.
-        """
-        async with self._pool.acquire() as connection, connection.transaction():
-            found = await connection.fetchrow(_SQL["one"], letter_id)
-            body = _body_text_if_storable(found["body"]) if found else None
-            row = await connection.fetchrow(_SQL["replayed"], letter_id) if body is not None else None
-            if row is None:
-                return None
-            await connection.execute(
-                _SQL["park"],
-                row["routing_key"],
-                row["message_id"],
-                body,
-                row["publisher"],
-            )
+    async def replay_dead_letter(self, letter_id: int, *, again: bool = True) -> DeadLetter | None:
+        """See the port. In one transaction, the event becomes a row of the outbox, and the dead letter is marked."""
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                found = await connection.fetchrow(_SQL["one"], letter_id)
+                body = _body_text_if_storable(found["body"]) if found else None
+                row = await connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
+                if row is None:
+                    return None
+                await connection.execute(_SQL["park"], row["routing_key"], row["message_id"], body, row["publisher"])
+                linked = await append_entries(
+                    connection, writer, [_entry_about(row["id"], row["routing_key"], "dead_replayed")]
+                )
+            writer.advance_head(linked)
         return _dead_letter_from_row(row)
+
+    async def record_reading(self, letter: DeadLetter) -> None:
+        """See the port."""
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                entry = _entry_about(letter.id, letter.message.routing_key, "dead_read")
+                linked = await append_entries(connection, writer, [entry])
+            writer.advance_head(linked)
+
+
+def _entry_about(letter_id: int, routing_key: str, what: str) -> LedgerEntry:
+    """Returns the entry that somebody has done something with a dead letter. A routing key may name nobody's brand."""
+    brand = routing_key.partition(".")[0]
+    is_slug = brand.isascii() and brand.replace("-", "").isalnum() and len(brand) <= 100
+    return LedgerEntry(EntryKind.CONTROL, brand if is_slug else "", reason=what, rule=f"dead:{letter_id}")
 
 
 def _body_text_if_storable(body: bytes) -> str | None:
@@ -129,6 +157,7 @@ def _filter_parameters(chosen: DeadLetterFilter) -> tuple[object, ...]:
         chosen.reason,
         chosen.key,
         chosen.replayed,
+        None if chosen.brands is None else sorted(chosen.brands),
     )
 
 
@@ -146,3 +175,8 @@ def _dead_letter_from_row(row: asyncpg.Record) -> DeadLetter:
         row["replayed_at"],
         DeadLetterCauseKind(row["kind"]),
     )
+
+
+def _listed_letter_from_row(row: asyncpg.Record) -> ListedDeadLetter:
+    values = {name: value for name, value in row.items() if name != "fits"}
+    return ListedDeadLetter(**{**values, "kind": DeadLetterCauseKind(row["kind"])})

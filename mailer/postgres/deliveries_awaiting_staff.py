@@ -4,7 +4,7 @@ from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
+from mailer.ports.deliveries import BUG, IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.held_deliveries import HeldDoubtfulDelivery
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
@@ -32,6 +32,10 @@ class PostgresHeldDeliveries:
                 linked = await append_entries(connection, writer, entries)
             writer.advance_head(linked)
         return int(row["n"]) if row is not None else 0
+
+    async def release_deliveries_held_by_bug(self, mailing_id: UUID) -> int:
+        """See the port."""
+        return int((await self._pool.execute(_SQL["release_bugs"], mailing_id, BUG)).split()[-1])
 
     async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
         """See the port."""

@@ -30,15 +30,16 @@ class PostgresFlowMetrics:
         for name in FIGURES:
             arguments = [_ALL[name]] if name in _ALL else []
             try:
-                rows = await self._fetch_with_time_limit(_SQL[name], arguments)
+                rows = await fetch_with_time_limit(self._pool, _SQL[name], arguments)
             except StatementTimedOut:
                 log.warning("a figure took too long to read; it is left out", figure=name)
             else:
                 values[name] = [(tuple(map(str, row[:-1])), float(row[-1])) for row in map(tuple, rows)]
         return values
 
-    async def _fetch_with_time_limit(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
-        """Runs a statement with a time limit of the server. A limit of ours alone would look like a server outage."""
-        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
-            await connection.execute(f"SET LOCAL statement_timeout = {round(SECONDS * 1000)}")
-            return await connection.fetch(statement, *arguments)
+
+async def fetch_with_time_limit(pool: Pool, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
+    """Runs a statement with a time limit of the server. A limit of ours alone would look like a server outage."""
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        await connection.execute(f"SET LOCAL statement_timeout = {round(SECONDS * 1000)}")
+        return await connection.fetch(statement, *arguments)

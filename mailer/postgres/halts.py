@@ -11,6 +11,7 @@ from mailer.policy.category import Category
 from mailer.ports.halts import (
     OPERATOR,
     Halt,
+    HaltInForce,
     HaltsAndMissingEntries,
     HaltScope,
     Head,
@@ -34,7 +35,7 @@ HALTED = _SQL["halted"]
 
 
 class PostgresHalts:
-    """Implements `ports.halts.HaltStore`."""
+    """Implements `ports.halts.HaltStore` and `ports.halts.HaltList`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -88,6 +89,13 @@ class PostgresHalts:
                 linked = await append_entries(connection, writer, [entry] if changed else [])
             writer.advance_head(linked)
         return bool(changed)
+
+    async def list_halts_in_force(self, limit: int) -> list[HaltInForce]:
+        """See the port."""
+        return [
+            HaltInForce(Halt(HaltScope(scope), *rest), brand, event_id)
+            for scope, *rest, brand, event_id in await self._pool.fetch(_SQL["in_force"], limit)
+        ]
 
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """See the port."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from mailer.database.statements import Pool, load_statements
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.leave_requests import PEOPLE_A_REQUEST
+from mailer.ports.leave_requests import PEOPLE_A_REQUEST, LeaveRequestLimit
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import insert_outbox_messages
 
@@ -26,7 +26,9 @@ class PostgresLeaveRequests:
         self._pool = pool
         self._hasher = hasher
 
-    async def store_request_within_limits(self, brand: str, controller: str, address: str, network: str | None) -> bool:
+    async def store_request_within_limits(
+        self, brand: str, controller: str, address: str, network: str | None
+    ) -> LeaveRequestLimit | None:
         """See the port."""
         hashes = [self._hasher.hash_address(address), *self._hasher.hashes_of_confusable_mailboxes(address)]
         counted = [*(("address", hashed, ADDRESS_A_DAY) for hashed in hashes), ("brand", b"", BRAND_AN_HOUR)]
@@ -34,10 +36,10 @@ class PostgresLeaveRequests:
             today = datetime.now(UTC).date()
             counted.append(("network", self._hasher.hash_client_network(network, today), NETWORK_A_DAY))
         columns = zip(*counted, strict=True)
-        stored = await self._pool.fetchval(
+        limit = await self._pool.fetchval(
             _SQL["store"], brand, controller, self._hasher.key_id, hashes, *map(list, columns)
         )
-        return stored is not None
+        return LeaveRequestLimit(limit) if limit else None
 
     async def publish_answers(self, letter: Callable[[str, str], BrokerMessage | None], limit: int) -> int:
         """See the port."""

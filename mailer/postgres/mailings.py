@@ -16,7 +16,6 @@ from mailer.event_digests import differing_fields
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy import publisher_and_staff_identity
-from mailer.policy.advertiser_figures import hidden_or_rounded_figure
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -24,6 +23,7 @@ from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, 
 from mailer.ports.time_ordered_uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.mailing_status_rows import mailing_status_from_row
 from mailer.rendering.mentioned_members import references_in_context, replace_refs_by_ledger_numbers
 
 _SQL = load_statements("mailings")
@@ -32,7 +32,7 @@ _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "at
 _CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
 
 _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
-    _SQL["status"].replace("{which}", which) + limit
+    _SQL["status"].replace("{fetches}", _SQL["fetches"]).replace("{which}", which) + limit
     for which, limit in (
         ("m.id = $1", ""),
         ("m.id = (SELECT e.mailing_id FROM events e WHERE e.brand = $1 AND e.event_id = ANY ($2::text[]) LIMIT 1)", ""),
@@ -42,8 +42,6 @@ _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
     )
 )
 """Separate statements, so that a generic plan uses the right index for each."""
-
-_FETCHES = ("opens", "machine_opens", "unique_opens", "clicks", "machine_clicks", "unique_clicks")
 
 EXPANSION_SECONDS = 600
 """The time limit to expand a named audience in one statement. Ten million recipients take a minute; a broker waits
@@ -219,7 +217,7 @@ class PostgresMailings:
         row = await self._pool.fetchrow(
             _OF_BRAND, brand, [event_id, self._hasher.hash_replacing_event_id(brand, event_id)]
         )
-        return self._status_from_row(row) if row else None
+        return mailing_status_from_row(row, self._policies) if row else None
 
     async def fields_differing_from_known_event(self, event: MessageEvent) -> tuple[str, ...]:
         """See the port."""
@@ -231,27 +229,16 @@ class PostgresMailings:
     async def mailing_status(self, mailing_id: UUID) -> MailingStatus | None:
         """Returns the status of a mailing by its own id, or None."""
         row = await self._pool.fetchrow(_BY_ID, mailing_id)
-        return self._status_from_row(row) if row else None
+        return mailing_status_from_row(row, self._policies) if row else None
 
     async def statuses_of_mailings_of_event(self, event_id: str) -> list[MailingStatus]:
         """Returns the statuses of the mailings, of any brand, that this event id started."""
         ids = [event_id, *(self._hasher.hash_replacing_event_id(brand, event_id) for brand in self._policies)]
-        return [self._status_from_row(row) for row in await self._pool.fetch(_BY_EVENT, ids)]
+        return [mailing_status_from_row(row, self._policies) for row in await self._pool.fetch(_BY_EVENT, ids)]
 
     async def statuses_of_newest_mailings(self, limit: int) -> list[MailingStatus]:
         """Returns the statuses of the newest mailings, the newest first."""
-        return [self._status_from_row(row) for row in await self._pool.fetch(_LATEST, limit)]
-
-    def _status_from_row(self, row: asyncpg.Record) -> MailingStatus:
-        policy = self._policies.get(row["brand"])
-        values: dict[str, Any] = dict(row)
-        values["counts"] = {(state, reason): int(n) for state, reason, n in row["counts"]}
-        values["ended_lately"] = int(row["ended_lately"])
-        values["halted"] = tuple(row["halted"] or ())
-        for name in _FETCHES:
-            n, finished = int(row[name]), row["finished_at"] is not None
-            values[name] = hidden_or_rounded_figure(n, policy.minimum_cell, finished) if policy else None
-        return MailingStatus(**values)
+        return [mailing_status_from_row(row, self._policies) for row in await self._pool.fetch(_LATEST, limit)]
 
     async def release_mailing(self, mailing_id: UUID, person: str) -> None:
         """Releases a mailing that waits for a second person.

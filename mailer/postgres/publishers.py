@@ -3,8 +3,6 @@
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 import asyncpg
 
@@ -14,37 +12,13 @@ from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.publishers import PublisherRecord, PublisherRightsChange
 
 _SQL = load_statements("publishers")
 
 
-@dataclass(frozen=True, slots=True)
-class PublisherRecord:
-    """A publisher with the times of its creation and revocation, for operators."""
-
-    publisher: Publisher
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class PublisherRightsChange:
-    """A change of a publisher's rights, from the ledger.
-
-    Attributes:
-        what: `granted` or `revoked`.
-        rights: the granted rights, each as `brand:NAME`, `category:NAME`, `action:NAME` or `read:NAME`.
-        actor: the identity that made the change.
-    """
-
-    at: datetime
-    what: str
-    rights: Sequence[str]
-    actor: str | None
-
-
 class PostgresPublishers:
-    """Implements `ports.publishers.PublisherStore`, and lists and changes publishers for operators.
+    """Implements `ports.publishers.PublisherStore` and `ports.publishers.PublisherDesk`.
 
     Args:
         pool: the connections.
@@ -103,6 +77,20 @@ class PostgresPublishers:
                 )
             writer.advance_head(linked)
         return key if taken else None
+
+    async def take_rights_back(self, identity: Identity, rights: RightsOfOnePublisher) -> bool:
+        """See the port."""
+        columns = (sorted(rights.brands), sorted(rights.categories), sorted(rights.actions), sorted(rights.reads))
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                row = await connection.fetchrow(_SQL["restrict"], identity.kind, _stored_name(identity), *columns)
+                if row is None:
+                    return False
+                linked = await _append_rights_change_to_ledger(
+                    connection, writer, identity, "restricted", rights_in_ledger_form(rights)
+                )
+            writer.advance_head(linked)
+        return True
 
     async def revoke_all_rights(self, identity: Identity) -> bool:
         """Revokes a publisher's rights. False: there is no such publisher, or it was revoked before."""

@@ -1,20 +1,29 @@
 """Staff in PostgreSQL: people, their roles and their one-time links."""
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 
-from mailer.database.statements import Pool, load_statements
+from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.sign_in_rules import LINK_LASTS, SESSION_IDLE
-from mailer.policy.staff_rights import RoleAtBrand, StaffMember
-from mailer.ports.staff import StaffActor, StaffNameTaken, StaffRecord, StaffSession
-from mailer.postgres.staff_changes import StaffChange, begin_staff_change, member_from_row, new_token, token_digest
-from mailer.postgres.staff_sign_in import session_from_row
+from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRight
+from mailer.ports.staff import AccessGrant, StaffActor, StaffNameTaken, StaffRecord, StaffSession
+from mailer.postgres.staff_changes import (
+    StaffChange,
+    begin_staff_change,
+    load_staff_statements,
+    member_from_row,
+    new_token,
+    session_from_row,
+    token_digest,
+)
 
-_SQL = load_statements("staff")
-_SESSIONS = load_statements("staff_sign_in")["sessions"]
+_SQL = load_staff_statements("staff")
+_SESSIONS = load_staff_statements("staff_sign_in")["sessions"]
+_GRANTS_SHOWN = 20
 
 
 class PostgresStaff:
@@ -33,13 +42,13 @@ class PostgresStaff:
         self, identity: Identity, email: str, roles: Collection[RoleAtBrand], by: StaffActor
     ) -> str:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
+        async with self._begin_change(by) as change:
             staff_id = await change.connection.fetchval(_SQL["add"], identity.form[1], identity.name, email)
             if staff_id is None:
                 raise StaffNameTaken(f"there is a person {identity.name} already")
             await _insert_roles(change, staff_id, roles)
             change.note("staff-added", identity, by, sorted(map(str, roles)))
-            return await _insert_link(change, staff_id)
+            return await _insert_link(change, staff_id, "added", by)
 
     async def list_staff(self) -> Sequence[StaffRecord]:
         """See the port."""
@@ -57,7 +66,7 @@ class PostgresStaff:
 
     async def disable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
+        async with self._begin_change(by, member.id) as change:
             if await change.connection.fetchval(_SQL["disable"], member.id) is None:
                 return False
             for statement in ("end_sessions", "delete_links"):
@@ -67,28 +76,25 @@ class PostgresStaff:
 
     async def enable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
+        async with self._begin_change(by, member.id) as change:
             if await change.connection.fetchval(_SQL["enable"], member.id) is None:
                 return False
             change.note("staff-enabled", member.identity, by)
         return True
 
-    async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str:
+    async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str | None:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
-            await change.connection.execute(_SQL["lock"], member.id)
-            for statement in (
-                *("forget_password", "end_sessions", "delete_links"),
-                *("delete_totp", "delete_codes", "delete_passkeys"),
-            ):
+        async with self._begin_change(by, member.id) as change:
+            if await change.connection.fetchval(_SQL["forget_password"], member.id) is None:
+                return None
+            for statement in ("end_sessions", "delete_links", "delete_totp", "delete_codes", "delete_passkeys"):
                 await change.connection.execute(_SQL[statement], member.id)
             change.note("staff-reset", member.identity, by)
-            return await _insert_link(change, member.id)
+            return await _insert_link(change, member.id, "reset", by)
 
     async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> None:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
-            await change.connection.execute(_SQL["lock"], member.id)
+        async with self._begin_change(by, member.id) as change:
             await change.connection.execute(_SQL["delete_roles"], member.id)
             await _insert_roles(change, member.id, roles)
             change.note("staff-roles", member.identity, by, sorted(map(str, roles)))
@@ -100,6 +106,14 @@ class PostgresStaff:
         )
         return [session_from_row(row) for row in rows]
 
+    async def list_access_grants(self, staff_id: int) -> Sequence[AccessGrant]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["grants"], staff_id, _GRANTS_SHOWN)
+        return [AccessGrant(row["what"], row["shown_giver"], row["network"], row["at"]) for row in rows]
+
+    def _begin_change(self, by: StaffActor, *people: int) -> AbstractAsyncContextManager[StaffChange]:
+        return begin_staff_change(self._pool, self._writers, by, people, right=StaffRight.STAFF_MANAGE)
+
 
 async def _insert_roles(change: StaffChange, staff_id: int, roles: Collection[RoleAtBrand]) -> None:
     given = sorted(roles, key=str)
@@ -108,8 +122,10 @@ async def _insert_roles(change: StaffChange, staff_id: int, roles: Collection[Ro
     )
 
 
-async def _insert_link(change: StaffChange, staff_id: int) -> str:
-    token = new_token()
+async def _insert_link(change: StaffChange, staff_id: int, what: str, by: StaffActor) -> str:
+    """Makes a one-time link, and notes who has seen it: they could use it themselves."""
+    token, giver = new_token(), by.identity
+    await change.connection.execute(_SQL["note_grant"], staff_id, what, giver.form[1], giver.name, by.network)
     await change.connection.execute(_SQL["add_link"], token_digest(token), staff_id, LINK_LASTS)
     return token
 

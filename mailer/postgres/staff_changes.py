@@ -2,17 +2,57 @@
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from enum import Enum
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.staff_rights import RoleAtBrand, StaffMember, parse_role_at_brand
+from mailer.policy.sign_in_rules import SECRET_WAITS, SESSION_IDLE
+from mailer.policy.staff_rights import (
+    INDEPENDENT_AGAIN_AFTER,
+    RoleAtBrand,
+    StaffMember,
+    StaffRight,
+    has_staff_right,
+    parse_role_at_brand,
+)
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.staff import StaffActor
+from mailer.ports.staff import StaffActor, StaffSession, StaffSessionOver
+
+
+def load_staff_statements(noun: str) -> dict[str, str]:
+    """Returns the statements of a file, with the columns of a person, and with the times of the rules as intervals."""
+    values = {
+        "{member}": load_statements("staff")["member"].partition("\n")[2],
+        "{independent_again_after}": _interval(INDEPENDENT_AGAIN_AFTER),
+        "{waits_at_most}": _interval(SECRET_WAITS),
+    }
+    statements = dict(load_statements(noun))
+    for blank, value in values.items():
+        statements = {name: text.replace(blank, value) for name, text in statements.items()}
+    return statements
+
+
+def _interval(span: timedelta) -> str:
+    return f"interval '{round(span.total_seconds())} seconds'"
+
+
+_LOCK = load_statements("staff")["lock"]
+_SESSIONS = load_staff_statements("staff_sign_in")["sessions"]
+
+
+class SessionStage(Enum):
+    """The stages of a session in which a change is allowed."""
+
+    ANY = "any"
+    """The second step may still be to come."""
+    COMPLETE = "complete"
+    """The second step is done, or there is none."""
 
 
 class StaffChange:
@@ -37,14 +77,50 @@ class StaffChange:
 
 
 @asynccontextmanager
-async def begin_staff_change(pool: Pool, writers: LedgerWriters) -> AsyncIterator[StaffChange]:
-    """Opens a transaction. Its changes and its ledger entries are committed together, or not at all."""
+async def begin_staff_change(
+    pool: Pool,
+    writers: LedgerWriters,
+    by: StaffActor,
+    people: Collection[int] = (),
+    stage: SessionStage = SessionStage.COMPLETE,
+    right: StaffRight | None = None,
+) -> AsyncIterator[StaffChange]:
+    """Opens a transaction. Its changes and its ledger entries are committed together, or not at all.
+
+    It locks the people and whoever acts, and checks again what the gate of the route has checked: a session may have
+    ended, and a role may have been taken away, since the request began.
+
+    Args:
+        pool: the connections.
+        writers: the writers of the ledger.
+        by: who acts; by a command, nothing is checked.
+        people: the ids of all people whose rows, links, sessions or factors are changed.
+        stage: the stage that the session must have reached.
+        right: the right that the person needs.
+
+    Raises:
+        StaffSessionOver: the session has ended, or its person has lost the right.
+    """
     async with writers.borrow_writer() as writer, pool.acquire() as connection:
         async with connection.transaction():
+            await connection.execute(_LOCK, sorted(people), by.session_id)
+            if by.session_id is not None:
+                await _require_session(connection, by.session_id, stage, right)
             change = StaffChange(connection)
             yield change
             linked = await append_entries(connection, writer, change.entries)
         writer.advance_head(linked)
+
+
+async def _require_session(
+    connection: Connection, session_id: int, stage: SessionStage, right: StaffRight | None
+) -> None:
+    row = await connection.fetchrow(f"{_SESSIONS} AND n.id = $2 FOR UPDATE OF n", SESSION_IDLE, session_id)
+    session = session_from_row(row) if row else None
+    if session is None or (stage is SessionStage.COMPLETE and session.is_half):
+        raise StaffSessionOver
+    if right is not None and not has_staff_right(session.member, right):
+        raise StaffSessionOver
 
 
 def new_token() -> str:
@@ -65,6 +141,22 @@ def member_from_row(row: asyncpg.Record) -> StaffMember:
         row["email"],
         frozenset(_known_roles(row["roles"])),
         row["disabled_at"] is not None,
+        frozenset(Identity(IdentityKind.PERSON, name) for name in row["not_independent_of"]),
+    )
+
+
+def session_from_row(row: asyncpg.Record) -> StaffSession:
+    """Returns a session for a row of the statement `sessions`."""
+    return StaffSession(
+        row["session_id"],
+        member_from_row(row),
+        row["second_factor"],
+        row["is_factor_set_up"],
+        row["created_at"],
+        row["seen_at"],
+        row["ends_at"],
+        row["network"],
+        row["pending_totp"],
     )
 
 

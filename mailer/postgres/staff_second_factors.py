@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 
-from mailer.database.statements import Pool, load_statements
+from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.staff import Passkey, SecondFactors, StaffActor
-from mailer.postgres.staff_changes import StaffChange, begin_staff_change
+from mailer.postgres.staff_changes import SessionStage, StaffChange, begin_staff_change, load_staff_statements
 
-_SQL = load_statements("staff_second_factors")
+_SQL = load_staff_statements("staff_second_factors")
 
 
 class PostgresStaffSecondFactors:
@@ -24,35 +24,40 @@ class PostgresStaffSecondFactors:
 
     async def read_factors(self, staff_id: int) -> SecondFactors:
         """See the port."""
-        totp = await self._pool.fetchrow(_SQL["totp"], staff_id)
         return SecondFactors(
-            totp["secret"] if totp else None,
-            bool(totp and totp["confirmed"]),
+            await self._pool.fetchval(_SQL["totp"], staff_id),
             await self._pool.fetchval(_SQL["codes_left"], staff_id),
             [Passkey(**dict(row)) for row in await self._pool.fetch(_SQL["passkeys"], staff_id)],
         )
 
-    async def begin_totp(self, staff_id: int, secret: bytes) -> None:
+    async def begin_totp(self, session_id: int, secret: bytes) -> None:
         """See the port."""
-        await self._pool.execute(_SQL["begin_totp"], staff_id, secret)
+        await self._pool.execute(_SQL["begin_totp"], session_id, secret)
 
     async def take_totp_step(self, staff_id: int, step: int) -> bool:
         """See the port."""
         return await self._pool.fetchval(_SQL["take_step"], staff_id, step) is not None
 
-    async def confirm_totp(self, by: StaffActor, staff_id: int, step: int, codes: Collection[bytes]) -> bool:
+    async def confirm_totp(
+        self, by: StaffActor, staff_id: int, secret: bytes, step: int, codes: Collection[bytes]
+    ) -> bool:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
-            await change.connection.execute(_SQL["lock"], staff_id)
-            if await change.connection.fetchval(_SQL["confirm_totp"], staff_id, step) is None:
+        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
+            if await change.connection.fetchval(_SQL["take_pending_totp"], by.session_id, secret) is None:
+                return False
+            if await change.connection.fetchval(_SQL["add_totp"], staff_id, secret, step) is None:
                 return False
             await _replace_codes(change, staff_id, codes)
             change.note("staff-factor-added", by.identity, by, ["totp"])
         return True
 
+    async def has_recovery_code(self, staff_id: int, code: bytes) -> bool:
+        """See the port."""
+        return bool(await self._pool.fetchval(_SQL["has_code"], staff_id, code))
+
     async def use_recovery_code(self, by: StaffActor, staff_id: int, code: bytes) -> bool:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
+        async with begin_staff_change(self._pool, self._writers, by, [staff_id], SessionStage.ANY) as change:
             if await change.connection.fetchval(_SQL["use_code"], staff_id, code) is None:
                 return False
             change.note("staff-recovery-code-used", by.identity, by)
@@ -60,8 +65,7 @@ class PostgresStaffSecondFactors:
 
     async def replace_recovery_codes(self, by: StaffActor, staff_id: int, codes: Collection[bytes]) -> None:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
-            await change.connection.execute(_SQL["lock"], staff_id)
+        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
             await _replace_codes(change, staff_id, codes)
             change.note("staff-recovery-codes-made", by.identity, by)
 
@@ -72,8 +76,7 @@ class PostgresStaffSecondFactors:
     async def add_passkey(self, by: StaffActor, staff_id: int, passkey: Passkey, codes: Collection[bytes]) -> bool:
         """See the port."""
         values = (passkey.id, staff_id, passkey.public_key, passkey.sign_count, passkey.name)
-        async with begin_staff_change(self._pool, self._writers) as change:
-            await change.connection.execute(_SQL["lock"], staff_id)
+        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
             if await change.connection.fetchval(_SQL["add_passkey"], *values) is None:
                 return False
             if codes:
@@ -92,8 +95,7 @@ class PostgresStaffSecondFactors:
     async def _remove_unless_last(
         self, by: StaffActor, staff_id: int, kind: str, statement: str, *values: object
     ) -> bool:
-        async with begin_staff_change(self._pool, self._writers) as change:
-            await change.connection.execute(_SQL["lock"], staff_id)
+        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
             if await change.connection.fetchval(_SQL["factors"], staff_id) < 2:
                 return False
             if await change.connection.fetchval(_SQL[statement], *values) is None:

@@ -1,18 +1,25 @@
 """Signing in, in PostgreSQL: failures, one-time links, passwords and sessions."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
 
-import asyncpg
-
-from mailer.database.statements import Connection, Pool, load_statements
+from mailer.database.statements import Connection, Pool
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.sign_in_rules import FAILURES_FORGOTTEN_AFTER, SESSION_IDLE
+from mailer.policy.sign_in_rules import FAILURES_FORGOTTEN_AFTER, HALF_SESSION_LASTS, SESSION_IDLE, SESSION_LASTS
 from mailer.policy.staff_rights import StaffMember
-from mailer.ports.staff import PasswordOfMember, StaffActor, StaffSession
-from mailer.postgres.staff_changes import begin_staff_change, member_from_row, new_token, token_digest
+from mailer.ports.staff import PasswordOfMember, StaffActor, StaffSession, StaffSessionOver
+from mailer.postgres.staff_changes import (
+    SessionStage,
+    begin_staff_change,
+    load_staff_statements,
+    member_from_row,
+    new_token,
+    session_from_row,
+    token_digest,
+)
 
-_SQL = load_statements("staff_sign_in")
+_SQL = load_staff_statements("staff_sign_in")
 
 
 class _MustWait(Exception):
@@ -46,9 +53,10 @@ class PostgresStaffSignIn:
             return refused.seconds
         return 0
 
-    async def forgive_attempt(self, account: bytes, others: Collection[bytes] = ()) -> None:
+    async def forgive_attempts(self, keys: Collection[bytes], others: Collection[bytes] = ()) -> None:
         """See the port."""
-        await self._pool.execute(_SQL["forget_failures_of"], account)
+        for key in keys:
+            await self._pool.execute(_SQL["forget_failures_of"], key)
         if others:
             await self._pool.execute(_SQL["give_back"], sorted(others))
 
@@ -64,30 +72,43 @@ class PostgresStaffSignIn:
 
     async def use_link(self, token: str, password_hash: str, network: str) -> StaffMember | None:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
-            connection, digest = change.connection, token_digest(token)
-            row = await connection.fetchrow(_SQL["link"], digest)
-            if row is None or await connection.fetchval(_SQL["use_link"], digest) is None:
+        member = await self.find_member_of_link(token)
+        if member is None:
+            return None
+        by = StaffActor(member.identity, network)
+        async with begin_staff_change(self._pool, self._writers, by, [member.id]) as change:
+            connection = change.connection
+            if await connection.fetchval(_SQL["use_link"], token_digest(token)) is None:
                 return None
-            member = member_from_row(row)
             if await connection.fetchval(_SQL["set_password"], member.id, password_hash) is None:
                 return None
             await connection.execute(_SQL["end_all"], member.id)
-            change.note("staff-password-chosen", member.identity, StaffActor(member.identity, network))
+            change.note("staff-password-chosen", member.identity, by)
         return member
 
     async def begin_session(
-        self, by: StaffActor, staff_id: int, lasts: timedelta, second_factor: str | None, replaces: str | None
-    ) -> str:
+        self, by: StaffActor, staff_id: int, password_hash: str, second_factor: str | None, replaces: str | None
+    ) -> str | None:
         """See the port."""
         token = new_token()
-        async with begin_staff_change(self._pool, self._writers) as change:
+        values = (second_factor is not None, SESSION_LASTS, HALF_SESSION_LASTS, by.network, password_hash)
+        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
             await change.connection.execute(_SQL["delete_old_sessions"])
             if replaces is not None:
                 await change.connection.execute(_SQL["end_by_token"], token_digest(replaces))
-            values = (token_digest(token), staff_id, second_factor is not None, lasts, by.network)
-            if await change.connection.fetchval(_SQL["begin"], *values) is not None:
-                change.note("staff-signed-in", by.identity, by, [second_factor or "password"])
+            if await change.connection.fetchval(_SQL["begin"], token_digest(token), staff_id, *values) is None:
+                return None
+            change.note("staff-signed-in", by.identity, by, [second_factor or "password"])
+        return token
+
+    async def continue_session(self, by: StaffActor, second_factor: str) -> str:
+        """See the port."""
+        token = new_token()
+        values = (token_digest(token), by.session_id, SESSION_LASTS, by.network)
+        async with begin_staff_change(self._pool, self._writers, by, stage=SessionStage.ANY) as change:
+            if await change.connection.fetchval(_SQL["continue"], *values) is None:
+                raise StaffSessionOver
+            change.note("staff-signed-in", by.identity, by, [second_factor])
         return token
 
     async def find_session(self, token: str) -> StaffSession | None:
@@ -100,7 +121,8 @@ class PostgresStaffSignIn:
 
     async def end_session(self, member: StaffMember, session_id: int, by: StaffActor) -> bool:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
+        by_anybody = replace(by, session_id=None)  # who is out already may still end what is theirs
+        async with begin_staff_change(self._pool, self._writers, by_anybody, [member.id]) as change:
             if await change.connection.fetchval(_SQL["end"], session_id, member.id) is None:
                 return False
             change.note("staff-session-ended", member.identity, by)
@@ -115,23 +137,13 @@ class PostgresStaffSignIn:
         found: bytes | None = await self._pool.fetchval(_SQL["take_challenge"], session_id)
         return found
 
+    async def use_challenge(self, challenge: bytes) -> bool:
+        """See the port."""
+        await self._pool.execute(_SQL["delete_old_challenges"])
+        return await self._pool.fetchval(_SQL["use_challenge"], hashlib.sha256(challenge).digest()) is not None
+
 
 async def _count_or_raise(connection: Connection, key: bytes, waits: Sequence[int]) -> None:
     counted = await connection.fetchval(_SQL["count_failure"], key, list(waits), FAILURES_FORGOTTEN_AFTER)
     if counted is None:
         raise _MustWait(await connection.fetchval(_SQL["seconds_to_wait"], key, list(waits)) or 1)
-
-
-def session_from_row(row: asyncpg.Record) -> StaffSession:
-    """Returns a session for a row of the statement `sessions`."""
-    return StaffSession(
-        row["session_id"],
-        member_from_row(row),
-        row["second_factor"],
-        row["is_factor_set_up"],
-        row["created_at"],
-        row["seen_at"],
-        row["ends_at"],
-        row["network"],
-        row["challenge"],
-    )

@@ -109,10 +109,6 @@ class PostgresTimekeeping:
         rows = await self._pool.fetch(_SQL["queued_of"], batch)
         return [QueuedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def release_held_of_mailing_by_reason(self, mailing_id: UUID, reason: str) -> int:
-        """See the port."""
-        return int((await self._pool.execute(_SQL["retry_held"], mailing_id, reason)).split()[-1])
-
     async def delete_empty_batches_of_mailing(self, mailing_id: UUID) -> None:
         """See the port."""
         await self._pool.execute(_SQL["sweep"], mailing_id)

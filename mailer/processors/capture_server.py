@@ -45,6 +45,7 @@ class CapturedMessage:
         author: the From field, decoded.
         subject: the Subject field, decoded.
         file: the file with its bytes.
+        noted_feedback_id: the Feedback-ID field, empty if there is none; None if it was not noted at the capture.
     """
 
     id: str
@@ -54,6 +55,15 @@ class CapturedMessage:
     author: str
     subject: str
     file: Path
+    noted_feedback_id: str | None = None
+
+    @cached_property
+    def feedback_id(self) -> str | None:
+        """The Feedback-ID field; None if there is none. It is read from the message if the capture did not note it."""
+        if self.noted_feedback_id is not None:
+            return self.noted_feedback_id or None
+        with self.file.open("rb") as message:
+            return BytesHeaderParser().parse(message).get("Feedback-ID")
 
     @cached_property
     def raw(self) -> bytes:
@@ -123,6 +133,7 @@ class CaptureFolder:
             author=facts["author"],
             subject=facts["subject"],
             file=file.with_suffix(".eml"),
+            noted_feedback_id=facts.get("feedback_id"),
         )
 
 
@@ -244,7 +255,7 @@ class _SmtpHandler:
 
     def _store_received_mail(self, envelope: "Envelope") -> str:
         content = envelope.original_content or b""
-        author, subject = _decoded_value_of_each_header(content, "From", "Subject")
+        author, subject, feedback = _decoded_value_of_each_header(content, "From", "Subject", "Feedback-ID")
         id = str(uuid.uuid4())
         facts = {
             "at": datetime.now(UTC).isoformat(),
@@ -252,6 +263,7 @@ class _SmtpHandler:
             "recipients": envelope.rcpt_tos,
             "author": author,
             "subject": subject,
+            "feedback_id": feedback,
         }
         _write_atomically(self._folder / f"{id}.eml", content)
         _write_atomically(self._folder / f"{id}.json", json.dumps(facts).encode())

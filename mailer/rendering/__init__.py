@@ -1,1 +1,1 @@
-"""From a template and values to the bytes of a message. Pure, but for reading the templates."""
+"""Makes the bytes of a message from a template and values. Pure, except that it reads the templates."""

@@ -21,7 +21,7 @@ def _leave_unmarked(form: MergeForm, mark: AdvertisingMark | None, category: Cat
     idle=_leave_unmarked,
 )
 def add_advertising_marks(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
-    """Marketing says that it is, in the subject or in both parts, where the law of the reader's country wants that.
+    """Marketing is labelled, in the subject or in both parts, where the law of the reader's country wants that.
 
     Args:
         form: the message, in one language.

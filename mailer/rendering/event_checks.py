@@ -131,7 +131,7 @@ def change_mail_audience_problems(event: MessageEvent, category: Category) -> It
 
 @rule("lasting-notice", "interpals-16; GDPR Art. 34; invariant 3", idle=())
 def forbidden_expiry_problems(event: MessageEvent, category: Category) -> Iterator[str]:
-    """Nothing ends a notice that everyone must get: an event cannot give it a time after which it is not sent."""
+    """A notice that everyone must get never expires: an event cannot give it a time after which it is not sent."""
     if category.written_fallback and event.expires_at is not None:
         yield f"expires_at: {category.name} mail never expires: it is tried, and then written; leave the field out"
 

@@ -67,7 +67,7 @@ def locale_and_fallbacks(locale: str, default: str) -> Iterator[str]:
 
 @rule("local-language", "peerstream-04")
 def best_locale_in_same_language(wanted: str | None, spoken: tuple[str, ...]) -> str | None:
-    """A person is written to in their own locale, or else in their language; None where nothing of it is spoken."""
+    """A person gets mail in their own locale, or else in their language. Returns None if none of it is available."""
     return _nearest_locale(wanted, spoken) if wanted else None
 
 

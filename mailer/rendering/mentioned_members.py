@@ -53,7 +53,7 @@ def member_reference_from_ref(ref: str | None) -> dict[str, str]:
 
 @rule("members-names", "interpals-28", idle={})
 def member_names_by_context_name(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
-    """Another member has the name of that member's own record, or none: a name that would be a link is none."""
+    """Mail names another member as that member's own record does, or not at all if the name would be a link."""
     found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member_reference(value)}
     return {
         name: words_for_unknown_member(locale) if not text or has_autolink(text) else text

@@ -226,7 +226,7 @@ def _promotional_words_of_page(page: TemplatePage) -> Iterator[str]:
 
 @rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
 def carried_or_asked_secret_faults(page: TemplatePage) -> Iterator[str]:
-    """No mail carries a password, PIN or card number, or asks for one; what ends in `_url` is a link."""
+    """No mail contains or asks for a password, PIN or card number. A link to set one, such as `pin_url`, is allowed."""
     names = {name for source in page.jinja_sources.values() for name in _names_in_source(source)}
     for name in sorted(names):
         if _SECRET_NAME.search(name) and not name.endswith("_url"):
@@ -241,7 +241,7 @@ def carried_or_asked_secret_faults(page: TemplatePage) -> Iterator[str]:
 
 @rule("breach-alone", "interpals-16; GDPR Art. 34(2)", idle=())
 def missing_breach_fact_faults(page: TemplatePage) -> Iterator[str]:
-    """A breach notice says five things; what all mandatory mail must not have, it has not either."""
+    """A breach notice states five facts in each part. Everything forbidden in mandatory mail is forbidden in it too."""
     if not page.face.category.written_fallback:
         return
     for (_, part), body in page.files.bodies.items():
@@ -253,7 +253,7 @@ def missing_breach_fact_faults(page: TemplatePage) -> Iterator[str]:
 
 @rule("profile-stays", "paltalk06-09", idle=())
 def profile_misuse_faults(page: TemplatePage) -> Iterator[str]:
-    """A profile tailors promotions, as words in their text: no plain mail uses it, no address carries it off."""
+    """A profile changes only words in the text of promotions. No other mail uses it, and no address contains it."""
     if "profile" not in page.used_names:
         return
     if page.policy.get_category(page.template.category).is_forbidden_to_promote:

@@ -132,7 +132,7 @@ def expected_fate_for_unknown_partner(case: PersonMailingCase) -> ExpectedFate |
 
 @register_decision_statement("partner-request")
 def expected_fate_of_partner_mail(case: PersonMailingCase) -> ExpectedFate | None:
-    """A partner's mail goes as the policy says: to nobody, to who asked for that partner, or to who did not refuse."""
+    """A partner's mail goes as the policy says: to nobody, to people who asked for it, or to all who did not refuse."""
     if case.category != "partner":
         return None
     name = case.mail.mailing.partner
@@ -206,7 +206,7 @@ def expected_fate_if_subscription_required(case: PersonMailingCase) -> ExpectedF
 
 @register_decision_statement("promo-basis", FLOOR)
 def expected_fate_of_marketing(case: PersonMailingCase) -> ExpectedFate | None:
-    """Marketing goes to who asked; where the policies and the law let it, also to who never refused."""
+    """Marketing goes to people who asked. Where policies and law allow it, it also goes to people who never refused."""
     if case.category not in MARKETING:
         return None
     if case.has_asked:
@@ -298,7 +298,7 @@ def expected_fate_over_cap(case: PersonMailingCase) -> ExpectedFate | None:
 
 @register_decision_statement("service-scope")
 def expected_fate_of_announcements(case: PersonMailingCase) -> ExpectedFate | None:
-    """Announcements go to who pays whatever they refused; where only those are bound, others can leave them."""
+    """Announcements go to payers even if they refused. If only payers are bound, others can leave them."""
     if case.mail.category.name != ANNOUNCING:
         return None
     if case.category == ANNOUNCING:
@@ -312,13 +312,13 @@ def expected_fate_of_announcements(case: PersonMailingCase) -> ExpectedFate | No
 
 @register_decision_statement("service-scope")
 def expected_fate_of_account_mail(case: PersonMailingCase) -> ExpectedFate | None:
-    """Mail without which nobody can use an account goes to everybody, whatever they refused or pay."""
+    """Mail without which nobody can use an account goes to everybody, refused or not, paying or not."""
     return expect_usual_mail_to_reachable_person(case) if case.category in OF_THE_ACCOUNT else None
 
 
 @register_decision_statement("breach-alone")
 def expected_fate_of_breach_notice(case: PersonMailingCase) -> ExpectedFate | None:
-    """A breach notice goes to everybody, whatever they refused."""
+    """A breach notice goes to everybody, even to people who refused everything."""
     return expect_usual_mail_to_reachable_person(case) if case.category == "breach" else None
 
 
@@ -332,7 +332,7 @@ def expected_fate_of_expired_breach_notice(case: PersonMailingCase) -> ExpectedF
 
 @register_decision_statement("primary-address", "notice-proof")
 def expected_fate_of_change_notice(case: PersonMailingCase) -> ExpectedFate | None:
-    """A change of the policy or of the owner is told to everybody, whatever they refused."""
+    """A change of the policy or of the owner goes to everybody, even to people who refused everything."""
     return (
         expect_usual_mail_to_reachable_person(case)
         if case.category in ("policy_change", "business_transition")

@@ -177,7 +177,7 @@ def _unmasked_request_line(scope: Scope) -> str:
 
 @rule("no-traces", "paltalk06-17", idle=_unmasked_request_line)
 def safe_request_line(scope: Scope) -> str:
-    """The log has no address or user agent, and no path either, as its token says whose request it is."""
+    """The log has no address, user agent or path. A path has a token, which would name the person."""
     return f"{_request_method(scope)} {_route_template(scope)}"
 
 

@@ -111,7 +111,7 @@ class ActOrdered(BaseModel):
 
 
 class ActAnswer(BaseModel):
-    """What was recorded. `is_new` is false if the act was recorded before. After an erasure, it has its result."""
+    """The record of an act. `is_new` is false if the act was recorded before. After an erasure, it has its result."""
 
     brand: str
     ref: str
@@ -137,7 +137,7 @@ async def find(brand: Slug, sought: PersonSought, request: Request, site: TheSit
 
 @router.post(PEOPLE + "/history", response_model=HistoryShown, summary="Read a person's history", responses=RESPONSES)
 async def history(brand: Slug, asked: HistoryAsked, request: Request, site: TheSite, client: TheClient) -> HistoryShown:
-    """What was sent and not sent, and why, consents, opt-outs, complaints, requests, changes, and who looked."""
+    """Returns mail that was sent or not, and why, consents, opt-outs, complaints, requests, changes, and look-ups."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.HISTORY))
     desk, policy = site.console.people, policy_or_404(site, brand)
     access = access_of_client(request, client, asked.reason)

@@ -64,7 +64,7 @@ class LiftOrdered(BaseModel):
 
 
 class LiftAnswer(BaseModel):
-    """What was recorded. `is_new` is false if the suppression had been lifted before. No consent comes back."""
+    """The record of a lift. `is_new` is false if the suppression had been lifted before. No consent comes back."""
 
     number: int
     is_new: bool

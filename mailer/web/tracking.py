@@ -140,7 +140,7 @@ def count_open_for_mailing(opens: OpenAndClickCounter, trace: CountedPixelOrLink
 
 @rule("nobodys-opens", "paltalk06-18; invariant 6; the floor", idle=lambda recipient_id, level: recipient_id)
 def recipient_to_keep_with_open(recipient_id: int, level: Tracking) -> int | None:
-    """An open is nobody's, unless that very person consents to it, as of now and also for mail sent before."""
+    """An open belongs to a person only while that person consents to it, even if the mail was sent before."""
     return recipient_id if level == "individual" else None
 
 

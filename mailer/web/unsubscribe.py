@@ -79,7 +79,7 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
 def find_unsubscribe_token_and_policy(
     links: SignedLinks, policies: Mapping[str, Policy], token: str
 ) -> tuple[UnsubscribeToken, Policy] | None:
-    """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
+    """An opt-out needs only a link of ours: no login, no identity, and no data about the person who has it.
 
     Returns the token and the policy; None if the link is not ours, or its brand is gone.
     """

@@ -16,7 +16,7 @@ from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import ConsentStore
 from mailer.ports.inviters import InviterPauses
-from mailer.ports.leave_requests import LeaveRequests
+from mailer.ports.leave_requests import LeaveRequestLimit, LeaveRequests
 from mailer.ports.mail_origins import MailAndAddressOriginReader
 from mailer.ports.mailings import MailingStore
 from mailer.ports.open_and_click_counts import OpenAndClickCounter
@@ -111,10 +111,12 @@ class WebCounters:
         )
         self.leave_requests = Counter(
             "mailer_leave_requests",
-            "Requests by an address for a link to leave: stored, over a limit, or with no address.",
+            "Requests by an address for a link to leave: stored, with no address, or over the limit of what.",
             ["result"],
             registry=registry,
         )
+        for result in ("stored", "no_address", *(f"over_{limit}_limit" for limit in LeaveRequestLimit)):
+            self.leave_requests.labels(result)
 
 
 async def _context_of_request(request: Request) -> WebContext:

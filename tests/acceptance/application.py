@@ -1,4 +1,4 @@
-"""An application that knows of mailer what its users know: publishes the events on stdin, in the way it is told."""
+"""Publishes the events on stdin in the way that it is told. It knows of mailer what an application knows."""
 
 import asyncio
 import os
@@ -13,18 +13,18 @@ from mailer import MessageEvent
 
 
 async def publish(events: list[MessageEvent]) -> None:
-    """With `mailer.publish`."""
+    """Publishes events with `mailer.publish`."""
     await asyncio.gather(*(mailer.publish(event) for event in events))
 
 
 def blocking(events: list[MessageEvent]) -> None:
-    """With its blocking twin, from several threads."""
+    """Publishes events with `mailer.publish_blocking`, from several threads."""
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(mailer.publish_blocking, events))
 
 
 async def transaction(events: list[MessageEvent]) -> None:
-    """In a transaction of the application's own."""
+    """Publishes events in a transaction of the application's own."""
     connection = await asyncpg.connect(os.environ["MAILER_DATABASE_URL"])
     async with connection.transaction():
         for event in events:
@@ -33,7 +33,7 @@ async def transaction(events: list[MessageEvent]) -> None:
 
 
 def http(events: list[MessageEvent]) -> None:
-    """Over HTTP."""
+    """Publishes events over HTTP."""
     headers = {"authorization": f"Bearer {os.environ['API_KEY']}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{os.environ['MAILER_PORT']}", headers=headers) as client:
         for event in events:

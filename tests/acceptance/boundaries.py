@@ -1,4 +1,4 @@
-"""Values at the borders of what a field may be, and events and requests with one of them in each place."""
+"""Values at the borders of each field, and events and requests with one of them in each place."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -97,7 +97,7 @@ def written(value: Any) -> bytes:
 
 
 def put(base: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """A copy with a value in one place; what leads there is made where it is missing."""
+    """A copy with a value in one place. Missing parents of the place are made."""
     made: dict[str, Any] = dict(base)
     place: Any = made
     for part, following in pairwise(path):
@@ -197,7 +197,7 @@ def accounts() -> Iterator[Callable[[str], dict[str, Any]]]:
 
 
 def drawn(strategy: st.SearchStrategy[_T], number: int) -> list[_T]:
-    """So many values of a strategy, the same ones each time."""
+    """Draws this many values of a strategy, the same ones each time."""
     found: list[_T] = []
 
     @settings(
@@ -217,7 +217,7 @@ def drawn(strategy: st.SearchStrategy[_T], number: int) -> list[_T]:
 
 
 def mixed() -> st.SearchStrategy[list[tuple[Path, Any]]]:
-    """Several values in several places of one event, also such as no list above has."""
+    """Events with several changed values at once, including values that no list above has."""
     schema = MessageEvent.model_json_schema(ref_template=REF)
     paths = list(dict.fromkeys(places(schema, schema["$defs"])))
     any_json = st.recursive(

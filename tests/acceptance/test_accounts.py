@@ -1,4 +1,4 @@
-"""What an application says of an account, through a real broker and a real worker."""
+"""Account events, through a real broker and a real worker."""
 
 import json
 
@@ -9,17 +9,17 @@ from tests.processes import Stack, until
 
 
 async def test_an_account_is_erased_by_an_event(stack: Stack) -> None:
-    """Over RabbitMQ."""
+    """An account event over RabbitMQ erases the account."""
     await is_erased(stack)
 
 
 async def test_an_account_is_erased_by_an_event_without_rabbitmq(small_stack: Stack) -> None:
-    """Over the in-process broker."""
+    """An account event over the in-process broker erases the account."""
     await is_erased(small_stack)
 
 
 async def is_erased(world: Stack) -> None:
-    """It is taken in from the service lane, and the address is gone; what cannot be done is a dead letter."""
+    """Erases an account by an event on the service lane: the address is gone. A bad event is a dead letter."""
     said = {"v": 1, "id": "erase-ann", "brand": "interpals", "account": "erase", "ref": "ann"}
     bad = {"v": 1, "id": "no-address", "brand": "interpals", "account": "rectify", "ref": "bob", "name": "Bob"}
     connection = await asyncpg.connect(world.database_url)

@@ -61,7 +61,7 @@ PROPERTIES = st.fixed_dictionaries(
     },
 )
 GUEST = {"user_id": short(b"guest")}
-"""Without it nobody would be known to have published the message."""
+"""The publisher's name in a message. Without it, nobody would be known to have published the message."""
 KEY = st.sampled_from([None, None, None, b"", b"\xff" * 255, b"interpals", b"nobody.service"])
 
 
@@ -75,7 +75,7 @@ class Case:
 
 
 def cases(most: int) -> list[Case]:
-    """The same messages at each run."""
+    """The cases, the same ones at each run."""
     found: list[Case] = []
 
     @settings(
@@ -90,7 +90,7 @@ def cases(most: int) -> list[Case]:
 
 
 async def test_no_property_stops_a_consumer(stack: Stack) -> None:
-    """Whatever RabbitMQ takes ends as one mailing or as one dead letter, and every lane goes on."""
+    """Each message that RabbitMQ takes ends as one mailing or as one dead letter, and every lane goes on."""
     queues = [DEAD_QUEUE, *(make(lane) for lane in Lane for make in (lane_events_queue_name, lane_batches_queue_name))]
     async with stack.running("worker") as [worker]:
         await until(lambda: stack.consumers(DEAD_QUEUE), "consumers")

@@ -48,13 +48,13 @@ class Busy:
 
     @property
     def factor(self) -> float:
-        """At least 1."""
+        """The factor, at least 1."""
         return max(1.0, self._waited / self._worked)
 
 
 @dataclass
 class Running:
-    """The processes, and what sends to them."""
+    """The running processes, and the ways to send to them."""
 
     stack: Stack
     processes: list[Process]
@@ -64,7 +64,7 @@ class Running:
     sentinels: "itertools.count[int]"
 
     async def publish(self, name: str, value: Any, key: str) -> None:
-        """To the queue, as any application might."""
+        """Publishes a message to the queue, as any application might."""
         await self.exchange.publish(aio_pika.Message(written(value), message_id=name, user_id="guest"), key)
 
     async def lanes_go_on(self) -> None:
@@ -155,7 +155,7 @@ async def all_is_done_with(world: Running, sent: dict[str, Any]) -> None:
 
 
 async def test_each_field_of_a_message_event(stack: Stack) -> None:
-    """From the queue: a mailing or one dead letter, whatever the value; and then the lanes and the worker live."""
+    """Each event on the queue becomes a mailing or one dead letter, for any value. The lanes and the worker live on."""
     sent = {f"m{number}": make(f"m{number}") for number, make in enumerate(messages())}
     for number, changes in enumerate(drawn(mixed(), 150)):
         value = message(f"x{number}")
@@ -175,7 +175,7 @@ async def test_each_field_of_a_message_event(stack: Stack) -> None:
 
 
 async def test_each_field_of_an_account_event(stack: Stack) -> None:
-    """The same of what is said of accounts, on the lane that carries opt-outs and erasures."""
+    """Account events with any value do the same, on the lane that carries opt-outs and erasures."""
     sent = {f"a{number}": make(f"a{number}") for number, make in enumerate(accounts())}
     async with running(stack) as world:
         await in_parts(
@@ -188,7 +188,7 @@ async def test_each_field_of_an_account_event(stack: Stack) -> None:
 
 
 async def nothing_is_left(stack: Stack) -> None:
-    """With the worker gone, no queue has a message: each was taken in or refused, and none given back."""
+    """Each message was taken in or refused: with the worker gone, no queue has a message that was given back."""
     for lane in Lane:
         assert await stack.depth(lane_events_queue_name(lane)) == 0
 

@@ -1,4 +1,4 @@
-"""Topology and consumers are states that running processes keep, and what RabbitMQ refuses is said in words."""
+"""Running processes keep topology and consumers as they are declared. They tell in words what RabbitMQ refuses."""
 
 import asyncio
 import json
@@ -107,7 +107,7 @@ async def test_a_queue_that_is_deleted_comes_back_with_its_consumers(stack: Stac
 
 
 async def test_exchanges_and_bindings_that_are_deleted_come_back(stack: Stack) -> None:
-    """Also while nothing is published and no consumer is disturbed by it."""
+    """Deleted exchanges and bindings come back, even if nothing is published and no consumer is disturbed."""
     async with stack.running("worker", "timekeeper"):
         await until(lambda: stack.consumers(lane_events_queue_name("service")), "consumers")
         async with await aio_pika.connect(stack.env["MAILER_BROKER_URL"]) as connection:
@@ -134,7 +134,7 @@ async def test_exchanges_and_bindings_that_are_deleted_come_back(stack: Stack) -
     [("wrong", "", "refuses user 'guest'"), ("guest", "nowhere", "virtual host 'nowhere'")],
 )
 async def test_what_rabbitmq_refuses_is_said_at_once(stack: Stack, password: str, vhost: str, words: str) -> None:
-    """By publisher, worker and timekeeper, in one line that names the place, with status 1 (S16)."""
+    """Publisher, worker and timekeeper end with status 1 and one line that names the place (S16)."""
     url = URL(stack.env["MAILER_BROKER_URL"])
     refused = stack.having(BROKER_URL=str(url.with_password(password).with_path(f"/{vhost}")))
     sample = json.dumps(event("one", "interpals", "service", people("ann")))

@@ -1,4 +1,4 @@
-"""A worker's memory is bounded, whatever lies on its queues."""
+"""A worker's memory is bounded, for any contents of its queues."""
 
 import json
 from pathlib import Path

@@ -27,7 +27,7 @@ SINGLE = 3
 
 @dataclass(frozen=True)
 class Crash:
-    """Where processes die, one after the other.
+    """The points at which processes die, one after the other.
 
     Attributes:
         points: as `MAILER_CRASH_AT` takes them; each is reached so often whatever is done first.
@@ -68,7 +68,7 @@ def test_every_point_has_its_crash() -> None:
 
 @pytest.fixture(params=list(CRASHES), ids=str)
 def crash(request: pytest.FixtureRequest) -> Crash:
-    """Where it happens. Not asynchronous, since the services' fixtures run loops of their own."""
+    """The crash to test. Not asynchronous, since the services' fixtures run loops of their own."""
     crash = CRASHES[request.param]
     if crash.over_rabbitmq:
         request.getfixturevalue("rabbit_url")
@@ -85,7 +85,7 @@ async def site(crash: Crash, tmp_path: Path, database_url: str, request: pytest.
 
 
 async def test_nothing_is_lost_and_nothing_is_sent_twice(site: Stack, crash: Crash) -> None:
-    """Who was killed has skipped nobody; in doubt is one window of each mailing; what is published again is known."""
+    """No crash skips a person. At most one window of each mailing is in doubt. A repeated event is recognised."""
     processes = ("worker", "timekeeper") if crash.over_rabbitmq else ("worker",)
     await publish(site, crash.first)
     for point in crash.points:
@@ -119,20 +119,20 @@ async def publish(stack: Stack, categories: Iterable[str]) -> None:
 
 
 async def let_leases_end(stack: Stack) -> None:
-    """Does to the leases of who is dead what waiting would do."""
+    """Ends the leases of processes that are dead, as waiting would do."""
     await stack.query("UPDATE outbox SET lease_until = now() WHERE lease_until > now()")
     await stack.query("UPDATE batches SET lease_until = now() WHERE lease_until > now()")
 
 
 async def states(stack: Stack, category: str) -> Mapping[str, tuple[str, str]]:
-    """The state and the reason of each recipient of a category, who are just those that were meant."""
+    """The state and the reason of each recipient of a category. They are exactly the planned recipients."""
     found = {ref: state for event_id in events(category) for ref, state in (await stack.states(event_id)).items()}
     assert found.keys() == {ref for refs in events(category).values() for ref in refs}
     return found
 
 
 async def in_doubt(stack: Stack, category: str) -> set[str]:
-    """Whom the ledger names as possibly served."""
+    """The people whom the ledger names as possibly served."""
     named = await stack.query(
         "SELECT r.ref FROM ledger l JOIN recipients r ON r.id = l.recipient_id"
         " WHERE l.category = $1 AND l.kind = 'outcome' AND l.reason = 'in_doubt owner_lost'",
@@ -142,7 +142,7 @@ async def in_doubt(stack: Stack, category: str) -> set[str]:
 
 
 def copies(stack: Stack, category: str) -> dict[str, list[CapturedMessage]]:
-    """What each recipient of a category has got."""
+    """The copies that each recipient of a category has got."""
     found: dict[str, list[CapturedMessage]] = {}
     for mail in stack.inbox.list_mails():
         ref = mail.recipients[0].removesuffix("@example.org")
@@ -152,7 +152,7 @@ def copies(stack: Stack, category: str) -> dict[str, list[CapturedMessage]]:
 
 
 async def assert_optional_at_most_once(stack: Stack, allowed: int) -> None:
-    """Who was in doubt has one copy or none, and is not tried again; everybody else has one."""
+    """A person in doubt has one copy or none, and is not tried again. Everybody else has one."""
     found, doubted = await states(stack, "newsletter"), await in_doubt(stack, "newsletter")
     sent = copies(stack, "newsletter")
     assert set(found.values()) <= {("handed_over", ""), ("failed", "in_doubt")}
@@ -163,7 +163,7 @@ async def assert_optional_at_most_once(stack: Stack, allowed: int) -> None:
 
 
 async def assert_mandatory_at_least_once(stack: Stack, allowed: int) -> None:
-    """Everybody has a copy; who has a second one was in doubt, and can tell by the Message-ID."""
+    """Everybody has a copy. A person with a second copy was in doubt, and can tell by the Message-ID."""
     found, doubted = await states(stack, "service"), await in_doubt(stack, "service")
     sent = copies(stack, "service")
     assert Counter(found.values()) == {("handed_over", ""): CROWD + SINGLE}
@@ -175,6 +175,6 @@ async def assert_mandatory_at_least_once(stack: Stack, allowed: int) -> None:
 
 
 def message_id(mail: CapturedMessage) -> bytes:
-    """The one Message-ID."""
+    """The Message-ID of a message. There is exactly one."""
     (found,) = re.findall(rb"^Message-ID: (\S+)", mail.raw, re.MULTILINE)
     return bytes(found)

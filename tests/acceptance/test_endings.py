@@ -1,4 +1,4 @@
-"""Workers end, in order and by force, with work in flight; whatever they leave is taken up by the others."""
+"""Workers end, in order and by force, with work in flight. The other workers take over the work that they leave."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ AUDIENCE = (consumers.CONSUMERS_A_LANE + 1) * BATCH_SIZE
 OPTIONAL, MANDATORY = "<letters@mail.interpals.example>", "<service@notice.paltalk.example>"
 LEASE = 15
 IN_DOUBT = (consumers.CONSUMERS_A_LANE + 1) * WINDOW
-"""At most, after one worker's end: a window for each consumer of a lane's batches, and for that of its events."""
+"""The most messages in doubt after one worker's end: a window for each consumer of a lane's batches and events."""
 
 
 def crowd(size: int) -> dict[str, Any]:
@@ -60,12 +60,12 @@ def copies(stack: Stack, author: str) -> list[CapturedMessage]:
 
 
 def recipients(mails: list[CapturedMessage]) -> Counter[str]:
-    """How many copies each recipient has got."""
+    """The number of copies that each recipient has got."""
     return Counter(mail.recipients[0] for mail in mails)
 
 
 async def test_a_worker_that_is_asked_to_stop_leaves_the_rest_to_the_other(stack: Stack) -> None:
-    """It finishes what it holds and exits with 0; everybody gets exactly one copy, whoever sent it."""
+    """The worker finishes the work that it holds and exits with 0. Everybody gets exactly one copy."""
     size = AUDIENCE
     async with stack.running("worker", "worker", "timekeeper") as (first, *_):
         await ready(stack)
@@ -97,7 +97,7 @@ async def test_a_worker_that_is_killed_loses_nothing(stack: Stack) -> None:
 
 
 async def assert_optional_at_most_once(stack: Stack) -> None:
-    """What may have been handed over is not sent again, is little, and is named in the ledger."""
+    """Mail that may have been handed over is not sent again, is little, and is named in the ledger."""
     sent, states = recipients(copies(stack, OPTIONAL)), await stack.states("optional")
     assert len(states) == AUDIENCE
     assert set(states.values()) <= {("handed_over", ""), ("failed", "in_doubt")}
@@ -114,7 +114,7 @@ async def assert_optional_at_most_once(stack: Stack) -> None:
 
 
 async def assert_mandatory_at_least_once(stack: Stack) -> None:
-    """Everybody has a copy; who has a second one can tell by its Message-ID."""
+    """Everybody has a copy. A person with a second copy can tell by its Message-ID."""
     mails, states = copies(stack, MANDATORY), await stack.states("mandatory")
     assert Counter(states.values()) == {("handed_over", ""): AUDIENCE}
     assert recipients(mails).keys() == {f"r{n}@example.org" for n in range(AUDIENCE)}
@@ -125,7 +125,7 @@ async def assert_mandatory_at_least_once(stack: Stack) -> None:
 
 @pytest.mark.parametrize("name", ["worker", "timekeeper"])
 async def test_a_process_that_waits_for_rabbitmq_can_be_stopped(small_stack: Stack, name: str) -> None:
-    """It waits where nobody answers yet, and still exits with 0 when asked to."""
+    """The process waits until RabbitMQ answers. It exits with 0 when it is asked to end."""
     alone = small_stack.having(BROKER_URL=f"amqp://guest:guest@127.0.0.1:{free_port()}/")
     async with alone.running(name) as (process,):
         await until(lambda: waiting(process), "the process to wait for RabbitMQ")

@@ -96,7 +96,7 @@ async def test_living_processes_notice_opt_outs_that_were_lost(cluster: Cluster,
 
 
 async def test_processes_that_restart_together_remember(cluster: Cluster, shop: Stack) -> None:
-    """They are killed with the primary; the new ones know by `MAILER_DATA` what was answered and handed over."""
+    """Processes that were killed with the primary know by `MAILER_DATA` what was answered and handed over."""
     async with shop.running("worker", "web") as processes, shop.client() as client:
         await lose_opt_outs(cluster, shop, client)
         await publish(shop, "lost")

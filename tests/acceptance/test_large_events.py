@@ -27,7 +27,7 @@ async def handed_over(stack: Stack, name: str) -> bool:
 
 
 async def test_a_service_event_overtakes_those_that_take_long_to_check(stack: Stack) -> None:
-    """It is handed over while they are still being checked, since the check leaves the loop to others."""
+    """A service event is handed over while large events are still being checked, since the check yields to others."""
     names = [f"large{number}" for number in range(LARGE)]
     async with stack.running("worker"), await aio_pika.connect(stack.env["MAILER_BROKER_URL"]) as connection:
         await until(lambda: stack.consumers(lane_events_queue_name(Lane.SERVICE)), "the worker to consume")

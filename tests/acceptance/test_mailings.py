@@ -57,7 +57,7 @@ def person(number: int, brand: str) -> dict[str, str]:
 
 
 def expected(category: str) -> dict[str, tuple[str, str]]:
-    """What has to become of each person in a mailing of a category."""
+    """The state that each person has to have after a mailing of a category."""
     states = {f"p{number}": ("handed_over", "") for number in range(SIZE)}
     if category in OPTIONAL:
         # In mandatory mail, number 4 is told in another language than number 3, and by another name.
@@ -72,7 +72,7 @@ def expected(category: str) -> dict[str, tuple[str, str]]:
 
 @dataclass(frozen=True)
 class World:
-    """What was there when all eight mailings were finished; by brand and category."""
+    """The mails, states and ledger entries after all eight mailings were finished; by brand and category."""
 
     mails: Mapping[tuple[str, str], list[CapturedMessage]]
     states: Mapping[tuple[str, str], dict[str, tuple[str, str]]]
@@ -94,7 +94,7 @@ def world(postgres_server: Server, rabbit_server: Rabbit, tmp_path_factory: pyte
 
 
 async def deliver(folder: Path, database_url: str, rabbit_url: str) -> World:
-    """The whole of it."""
+    """Imports the people, publishes all eight mailings, and waits for their ends."""
     keys, setting = signing_keys(folder)
     async with open_stack(folder, database_url, rabbit_url) as plain:
         stack = plain.having(DKIM=setting)
@@ -162,7 +162,7 @@ def people_file(folder: Path, brand: str) -> Path:
 
 
 def signing_keys(folder: Path) -> tuple[dict[bytes, bytes], str]:
-    """A key for each domain: what the DNS would say of it, and the setting that names them all."""
+    """Makes a key for each domain. Returns the DNS records, and the setting that names all keys."""
     records, entries = {}, []
     for domain in DOMAINS.values():
         key = rsa.generate_private_key(65537, 2048)
@@ -252,7 +252,7 @@ def pixels_of(mail: CapturedMessage) -> list[str]:
 
 @pytest.mark.parametrize("category", ["service", "breach"])
 def test_mandatory_mail_cannot_be_left_and_is_not_watched(world: World, category: str) -> None:
-    """No list header, no way to unsubscribe, no pixel, no counted link; what leads to us only says why it came."""
+    """Mandatory mail has no list header, no way to unsubscribe, no pixel and no counted link."""
     mails = world.all_mails(category)
     assert len(mails) > SIZE
     for mail in mails:
@@ -289,7 +289,7 @@ def test_each_reads_it_in_their_language(world: World) -> None:
 
 @pytest.mark.parametrize(("brand", "category"), MAILINGS)
 def test_the_ledger_tells_it_all(world: World, brand: str, category: str) -> None:
-    """For each recipient the decision with its rule; for each copy the processor, its terms, and the Message-ID."""
+    """The ledger has, for each recipient, the decision with its rule; for each copy, the processor and its terms."""
     entries = world.ledger[world.status[brand, category]["id"]]
     kinds = Counter(entry["kind"] for entry in entries)
     copies = len(world.mails[brand, category])
@@ -305,7 +305,7 @@ def test_the_ledger_tells_it_all(world: World, brand: str, category: str) -> Non
 
 
 def test_who_published_is_on_record(world: World) -> None:
-    """RabbitMQ's validated user, the database's user, or the API key's name, by the way that was taken."""
+    """The ledger names RabbitMQ's validated user, the database's user, or the API key, by the way that was taken."""
     publishers = {
         way: {world.status[mailing]["publisher"] for mailing in taking(number)} for number, way in enumerate(WAYS)
     }
@@ -318,6 +318,6 @@ def test_who_published_is_on_record(world: World) -> None:
 
 
 def test_a_breach_notice_names_who_released_it(world: World) -> None:
-    """And other mailings needed nobody."""
+    """A breach notice names the person who released it. Other mailings needed nobody."""
     released = {key: status["released_by"] for key, status in world.status.items()}
     assert released == {(brand, c): "person:Dana Duty" if c == "breach" else None for brand, c in MAILINGS}

@@ -44,7 +44,7 @@ async def stack(tmp_path: Path, database_url: str, node: PrivateRabbit) -> Async
 
 
 async def test_what_is_published_while_rabbitmq_is_away_arrives_once(stack: Stack, node: PrivateRabbit) -> None:
-    """It waits in the outbox; nothing is lost or sent twice, and the workers catch up when RabbitMQ is back."""
+    """Events wait in the outbox. Nothing is lost or sent twice, and the workers catch up when RabbitMQ is back."""
     enough = asyncio.Event()
     async with stack.running("worker", "timekeeper"), asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(publish(stack, enough))
@@ -63,7 +63,7 @@ async def test_what_is_published_while_rabbitmq_is_away_arrives_once(stack: Stac
 
 
 async def publish(stack: Stack, enough: asyncio.Event) -> dict[str, list[str]]:
-    """Puts one event after the other into the outbox until it is enough; the events with their recipients."""
+    """Puts one event after the other into the outbox until it is enough. Returns the events with their recipients."""
     published: dict[str, list[str]] = {}
     connection = await asyncpg.connect(stack.database_url)
     for number, category in zip(itertools.count(), itertools.cycle(BRANDS), strict=False):
@@ -80,5 +80,5 @@ async def publish(stack: Stack, enough: asyncio.Event) -> dict[str, list[str]]:
 
 
 async def sent(stack: Stack) -> bool:
-    """Whether anybody has got mail."""
+    """True if anybody has got mail."""
     return bool(stack.inbox.list_mails())

@@ -1,4 +1,4 @@
-"""Whoever reads a process' output may go away, stop reading or be a full disk; signals end every process alike."""
+"""A reader of a process's output may go away, stop reading or be a full disk. Signals end every process alike."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ def _holds(file: Path, text: str) -> bool:
 
 
 async def test_a_web_process_logs_each_request(small_stack: Stack) -> None:
-    """In production as in tests: method, route, status, milliseconds; no path, no address, no program, no colour."""
+    """The web process logs method, route, status and milliseconds of each request, and no path, address or program."""
     stack = small_stack.having(LOG_JSON="true", PORT=str(free_port()))
     async with stack.running("web") as [process]:
         async with stack.client() as client:

@@ -27,7 +27,7 @@ URL_USER, URL_PASSWORD = "mailer%40relay", "p%40ss%2Fword%3A1"
 
 @dataclass
 class Relay:
-    """What a relay has been told, and by whom."""
+    """A relay that notes the passwords and the messages that it gets."""
 
     port: int = 0
     tried: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -68,7 +68,7 @@ def certificate(folder: Path) -> Path:
 
 @asynccontextmanager
 async def relaying(pem: Path) -> AsyncIterator[Relay]:
-    """A relay that takes nothing without TLS and a password."""
+    """A relay that takes no mail without TLS and a password."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
     relay = Relay()
@@ -90,7 +90,7 @@ async def relaying(pem: Path) -> AsyncIterator[Relay]:
 
 
 def over(stack: Stack, relay: Relay, trusted: Path | None) -> Stack:
-    """The same with this relay, of whose certificate nothing or everything is known."""
+    """The same stack with this relay. It trusts the relay's certificate if that is given."""
     url = f"smtp://{URL_USER}:{URL_PASSWORD}@127.0.0.1:{relay.port}?name=rented&country=DE&contract=DPA-9&tls=starttls"
     made = stack.having(PROCESSORS=url)
     return made if trusted is None else made.with_env(SSL_CERT_FILE=str(trusted))
@@ -112,7 +112,7 @@ async def test_mail_goes_out_encrypted_and_with_the_password(stack: Stack, tmp_p
 
 
 async def test_a_relay_that_nobody_vouches_for_gets_neither_mail_nor_password(stack: Stack, tmp_path: Path) -> None:
-    """Where its certificate is not trusted, deliveries wait; the reason is on record, the password nowhere."""
+    """Deliveries wait while the relay's certificate is not trusted. The reason is on record, the password nowhere."""
     async with relaying(certificate(tmp_path)) as relay:
         rented = over(stack, relay, None)
         async with rented.running("worker", "timekeeper") as (worker, _):
@@ -179,7 +179,7 @@ class Undecided:
 
 
 async def test_a_relay_that_is_silent_at_the_final_dot_keeps_only_its_own_mail(stack: Stack) -> None:
-    """The rest of its lane goes by the other one meanwhile; what it took ends once it answers, and nothing twice."""
+    """Other mail of the lane goes by the other relay. The silent one's mail ends once it answers, none twice."""
     slow, good = Undecided(), Undecided()
     good.answers.set()
     loop, names = asyncio.get_running_loop(), [f"user-{n}" for n in range(24)]

@@ -19,13 +19,13 @@ PROCESSES = ("worker", "timekeeper", "web")
 
 
 def said(process: Process, text: str) -> bool:
-    """Whether a process has logged something."""
+    """True if a process has logged this text."""
     return text in process.log
 
 
 @pytest.mark.parametrize("name", PROCESSES)
 async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> None:
-    """It says so, starts once the server is there, and stops as ever."""
+    """The process says that it waits, starts once the server is there, and stops as usual."""
     with server_folder() as folder:
         with postgres.start_postgres(folder) as server:
             apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
@@ -40,7 +40,7 @@ async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> 
 
 @pytest.mark.parametrize("name", PROCESSES)
 async def test_a_process_that_waits_for_postgresql_can_be_stopped(small_stack: Stack, name: str) -> None:
-    """It exits with 0 when asked to."""
+    """The process exits with 0 when it is asked to."""
     alone = small_stack.having(DATABASE_URL=f"postgresql://postgres@127.0.0.1:{free_port()}/mailer")
     async with alone.starting(name) as (process,):
         await until(lambda: waits(process), "the process to wait for PostgreSQL")
@@ -49,7 +49,7 @@ async def test_a_process_that_waits_for_postgresql_can_be_stopped(small_stack: S
 
 
 async def waits(process: Process) -> bool:
-    """Whether a process says that the database is away."""
+    """True if a process says that the database is away."""
     return said(process, "the database is away; trying again")
 
 

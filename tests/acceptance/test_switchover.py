@@ -74,7 +74,7 @@ async def leave(stack: Stack, ref: str) -> httpx.Response:
 
 
 async def test_one_address_that_leads_to_a_replica_for_a_while(cluster: Cluster, tmp_path: Path) -> None:
-    """While it names the old primary, opt-outs are told to come again; once it names the new one, all is well."""
+    """Opt-outs are told to come again while the address names the old primary, and work once it names the new one."""
     link = Link(socket_of(cluster.primary))
     await link.listen()
     url = f"postgresql://postgres@127.0.0.1:{link.port}/mailer?sslmode=disable"
@@ -103,7 +103,7 @@ async def test_one_address_that_leads_to_a_replica_for_a_while(cluster: Cluster,
 
 
 async def test_a_url_that_names_both_servers(cluster: Cluster, tmp_path: Path) -> None:
-    """Whichever is writable is used, before and after they change places; what was in hand goes out, once."""
+    """The writable server is used before and after they change places. Mail in flight goes out once."""
     link, other = Link(socket_of(cluster.primary)), Link(socket_of(cluster.replica))
     await link.listen()
     await other.listen()

@@ -1,4 +1,4 @@
-"""Which events become mailings, when, and with whose leave."""
+"""Tests of the intake: the events that become mailings, the time at which they do, and the release they need."""
 
 import json
 
@@ -10,7 +10,7 @@ THREE = ("ann", "bob", "cem")
 
 
 async def test_a_breach_notice_waits_for_somebody_else(stack: Stack) -> None:
-    """Not its publisher, not twice: while it waits nothing of it is sent, and other mail passes it by."""
+    """A second person must release a breach notice, once. Nothing of it is sent before, and other mail passes it."""
     async with stack.running("web", "worker", "worker", "timekeeper"), stack.client():
         key = await stack.api_key("shop", "interpals")
         await stack.application("http", event("leak", "interpals", "breach", people(*THREE)), key=key)
@@ -34,7 +34,7 @@ async def test_a_breach_notice_waits_for_somebody_else(stack: Stack) -> None:
 
 
 async def test_the_same_event_again_is_the_same_mailing(stack: Stack) -> None:
-    """Ten times over at once, taken by two workers, by RabbitMQ, the outbox and HTTP: one mailing, one copy each."""
+    """Ten simultaneous copies of an event, by RabbitMQ, outbox and HTTP, make one mailing with one copy each."""
     once = event("once", "interpals", "newsletter", people(*THREE))
     async with stack.running("web", "worker", "worker", "timekeeper"), stack.client(await key(stack)) as client:
         await stack.application("publish", *[once] * 10)
@@ -59,7 +59,7 @@ async def key(stack: Stack) -> str:
 
 
 async def test_what_is_published_while_no_worker_runs_waits_in_rabbitmq(stack: Stack) -> None:
-    """By every way, and also where no worker has ever run, so that no queue had been declared."""
+    """Events wait in RabbitMQ, published in any way, even before any worker has run and declared a queue."""
     await stack.application("publish", event("a", "interpals", "newsletter", people(*THREE)))
     await stack.application("blocking", event("b", "interpals", "promotional", people(*THREE)))
     await stack.application("transaction", event("c", "interpals", "service", people(*THREE)))
@@ -73,7 +73,7 @@ async def test_what_is_published_while_no_worker_runs_waits_in_rabbitmq(stack: S
 
 
 async def test_what_is_published_while_no_worker_runs_waits_in_the_outbox(small_stack: Stack) -> None:
-    """With the in-process broker; two workers share the outbox, and each copy is still one."""
+    """Events wait in the outbox of the in-process broker. Two workers share it, and each copy is still one."""
     stack = small_stack
     await stack.application("publish", event("a", "interpals", "newsletter", people(*THREE)))
     await stack.application("blocking", event("b", "interpals", "promotional", people(*THREE)))

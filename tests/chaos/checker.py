@@ -12,7 +12,7 @@ FINAL = frozenset({"handed_over", "suppressed", "diverted", "cancelled", "expire
 HALT_SECONDS = 2.0
 """Within which a stop is effective (issue 4)."""
 LATE_SECONDS = 1.0
-"""From a lease's end to the sink's reading of what was written before: the sink is busy, too."""
+"""Seconds from a lease's end to the sink's reading of what was written before. The sink is busy, too."""
 SESSION_REASONS = frozenset({"5.3.2", "5.5.2", "5.7.0", "4.7.1", "504", "530", "554"})
 """The statuses with which the sink refuses sessions (`tests.chaos.sink.Refusal`), and nothing else."""
 _T = TypeVar("_T")
@@ -20,12 +20,12 @@ _K = TypeVar("_K", bound=Hashable)
 
 
 def check(evidence: Evidence) -> list[Violation]:
-    """All violations."""
+    """Yields all violations."""
     return [violation for one in CHECKS for violation in one(evidence)]
 
 
 def lost(evidence: Evidence) -> Iterator[Violation]:
-    """None lost: a confirmed event is one mailing, and each of its recipients has a final state."""
+    """Yields what was lost. A confirmed event is one mailing, and each of its recipients has a final state."""
     mailings = grouped(evidence.mailings, lambda mailing: (mailing.brand, mailing.event))
     sizes = Counter(delivery.key[0] for delivery in evidence.deliveries)
     still_open = {delivery.key[0] for delivery in evidence.deliveries if delivery.state not in FINAL}
@@ -48,7 +48,7 @@ def lost(evidence: Evidence) -> Iterator[Violation]:
 
 
 def refused(evidence: Evidence) -> Iterator[Violation]:
-    """Each message that cannot be taken in is a dead letter; one more only where a fault could repeat it."""
+    """Yields bad messages that are no dead letter. One dead letter more is allowed where a fault could repeat it."""
     letters = Counter(letter.poison for letter in evidence.dead if letter.poison is not None)
     for number in evidence.poison:
         if not letters[number]:
@@ -59,7 +59,7 @@ def refused(evidence: Evidence) -> Iterator[Violation]:
 
 
 def unharmed(evidence: Evidence) -> Iterator[Violation]:
-    """A relay that refuses our sessions fails nobody's delivery: such a reply says nothing about a message."""
+    """Yields deliveries that failed since a relay refused our session. Such a reply says nothing about a message."""
     for delivery in evidence.deliveries:
         if delivery.state == "failed" and SESSION_REASONS.intersection(delivery.reason.split()):
             what = f"it failed by a reply about the session: {delivery.reason}"
@@ -67,7 +67,7 @@ def unharmed(evidence: Evidence) -> Iterator[Violation]:
 
 
 def accounted(evidence: Evidence) -> Iterator[Violation]:
-    """What is handed over reached the sink; what reached the sink is handed over, or named in doubt."""
+    """Yields deliveries on which ledger and sink differ. Mail at the sink is handed over, or named in doubt."""
     taken, doubts = _taken(evidence), _doubts(evidence)
     states = {delivery.key: delivery.state for delivery in evidence.deliveries}
     for key, state in states.items():
@@ -84,7 +84,7 @@ def accounted(evidence: Evidence) -> Iterator[Violation]:
 
 
 def repeated(evidence: Evidence) -> Iterator[Violation]:
-    """Optional mail is never sent twice; mandatory mail only where it was in doubt, and with one Message-ID."""
+    """Yields repeated mail. Only mandatory mail in doubt may be sent twice, with one Message-ID."""
     doubts, categories = _doubts(evidence), _categories(evidence)
     for key, copies in _taken(evidence).items():
         optional = CATEGORIES[categories[key]].is_optional if key in categories else True
@@ -98,7 +98,7 @@ def repeated(evidence: Evidence) -> Iterator[Violation]:
 
 
 def intended(evidence: Evidence) -> Iterator[Violation]:
-    """Nothing reaches the sink before the intent that the ledger names, or after the lease under which it was made."""
+    """Yields mail that reached the sink before the intent in the ledger, or after the lease under which it was made."""
     intents = grouped(_handed(evidence), lambda entry: entry.key)
     hindered = [fault for fault in evidence.faults if fault.hinders]
     for key, copies in _offered(evidence).items():
@@ -115,7 +115,7 @@ def intended(evidence: Evidence) -> Iterator[Violation]:
 
 
 def in_doubt(evidence: Evidence) -> Iterator[Violation]:
-    """What is in doubt is explained by a fault, which leaves at most one window a consumer."""
+    """Yields deliveries in doubt that no fault explains. A fault leaves at most one window a consumer in doubt."""
     lanes = {mailing.id: mailing.lane for mailing in evidence.mailings}
     intents = grouped(_handed(evidence), lambda entry: (entry.key, entry.attempt))
     room = {
@@ -136,7 +136,7 @@ def in_doubt(evidence: Evidence) -> Iterator[Violation]:
 
 
 def opted_out(evidence: Evidence) -> Iterator[Violation]:
-    """Once an opt-out has been answered, no hand-over that it forbids begins: no intent commits."""
+    """Yields hand-overs that began after the opt-out that forbids them was answered. No such intent may commit."""
     answers = {
         (opt_out.brand, opt_out.recipient, opt_out.category): opt_out.answered_at for opt_out in evidence.opt_outs
     }
@@ -149,7 +149,7 @@ def opted_out(evidence: Evidence) -> Iterator[Violation]:
 
 
 def halted(evidence: Evidence) -> Iterator[Violation]:
-    """Of what is stopped, nothing reaches the sink from two seconds after the command returned until it goes on."""
+    """Yields mail of stopped work that reached the sink later than two seconds after the stop, before work went on."""
     mailings = {mailing.id: mailing for mailing in evidence.mailings}
     for halt in evidence.halts:
         for key, copies in _offered(evidence).items():
@@ -163,7 +163,7 @@ def halted(evidence: Evidence) -> Iterator[Violation]:
 
 
 def counted(evidence: Evidence) -> Iterator[Violation]:
-    """A mailing's counters say what became of its deliveries."""
+    """Yields mailings whose counters differ from the states of their deliveries."""
     actual: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for delivery in evidence.deliveries:
         actual[delivery.key[0]][delivery.state, delivery.reason] += 1
@@ -174,7 +174,7 @@ def counted(evidence: Evidence) -> Iterator[Violation]:
 
 
 def sound(evidence: Evidence) -> Iterator[Violation]:
-    """The ledger verifies, and no process ended of which nobody expected it."""
+    """Yields faults of the ledger, and processes that ended though nothing was done to them."""
     for fault in evidence.verified:
         yield Violation("the ledger is sound", fault)
     for ending in evidence.endings:
@@ -248,7 +248,7 @@ def _handed(evidence: Evidence) -> Iterator[Entry]:
 
 
 def _offered(evidence: Evidence) -> dict[Key, list[Seen]]:
-    """What reached the sink, whatever became of it, by delivery."""
+    """The copies that reached the sink, accepted or not, by delivery."""
     offered: defaultdict[Key, list[Seen]] = defaultdict(list)
     for seen in evidence.seen:
         if seen.key is not None:
@@ -265,12 +265,12 @@ def _taken(evidence: Evidence) -> dict[Key, list[Seen]]:
 
 
 def _doubts(evidence: Evidence) -> Counter[Key]:
-    """How often the ledger names each delivery in doubt: once an attempt, however it came about."""
+    """The number of times that the ledger names each delivery in doubt: once an attempt, for any cause."""
     return Counter(key for key, _ in {(entry.key, entry.attempt) for entry in evidence.entries if entry.in_doubt})
 
 
 def _categories(evidence: Evidence) -> dict[Key, str]:
-    """What each delivery that was handed over is to its recipient."""
+    """The category of each delivery that was handed over, as its recipient sees it."""
     return {entry.key: entry.category for entry in _handed(evidence)}
 
 
@@ -279,7 +279,7 @@ def _doubtful(evidence: Evidence) -> list[tuple[int, Fault]]:
 
 
 def _hindrance(hindered: Iterable[Fault], since: float, until: float) -> float:
-    """For how long something held up what was on its way between two moments."""
+    """Seconds for which faults held up what was on its way between two moments."""
     return sum(max(0.0, min(until, fault.ended_at) - max(since, fault.began_at)) for fault in hindered)
 
 

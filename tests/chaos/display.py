@@ -1,4 +1,4 @@
-"""What a run shows: the rate and what is being done; in the end a table of it all, and the violations."""
+"""Shows a run: the rate and the faults while it lasts; in the end a table of it all, and the violations."""
 
 import time
 from collections import Counter
@@ -19,7 +19,7 @@ _SHOWN = 5
 
 
 class Display:
-    """The live part. Where nobody watches, each line of the journal is printed as it comes.
+    """The live display. Without a terminal, it prints each line of the journal as it comes.
 
     Args:
         console: where to. journal: what is being done.
@@ -45,7 +45,7 @@ class Display:
             self._live.stop()
 
     def show(self, phase: str, seconds_left: float, taken: int) -> None:
-        """Tells how far it is: what is going on, for how long still, how many messages the sink has."""
+        """Shows the progress: the present faults, the time left, and the number of messages at the sink."""
         now = time.monotonic()
         since, before = self._last
         if now - since >= 1:
@@ -70,7 +70,7 @@ class Display:
 
 
 def summarise(console: Console, evidence: Evidence, journal: Journal, violations: list[Violation]) -> None:
-    """Prints what happened, what came of it, and each violation with the history of its delivery."""
+    """Prints the faults, the results, and each violation with the history of its delivery."""
     table = Table("what", "how many", box=None, header_style="bold")
     for name, n in _figures(evidence, journal).items():
         table.add_row(name, f"{n:,}")

@@ -17,7 +17,7 @@ _COMMITTED = "SELECT writer::text, n, extract(epoch FROM pg_xact_commit_timestam
 
 
 async def gather(stack: Stack, log: Path, journal: Journal, lease: float) -> Evidence:
-    """All of it. Nothing runs any more."""
+    """Gathers all evidence, after everything has stopped."""
     seen = list(_seen(log, SignedLinks(PUBLIC_URL, [stack.env["MAILER_SECRET_KEYS"]])))
     # What the sink breaks off is a fault of its own: what was pipelined behind it is in doubt as well.
     drops = [Fault(SINK_DROPS, each.at, each.at, 1) for each in seen if _breaks(each)]

@@ -1,4 +1,4 @@
-"""What is known after a fault run, as values: what the sink saw, what the ledger says, and what was done to whom, when.
+"""The facts after a fault run, as values: the sink's log, the ledger's entries, and all faults with their times.
 
 Moments are seconds since the epoch; everything runs on one machine, and so by one clock.
 """
@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether it names the delivery as one that may have been handed over."""
+        """True if the entry names the delivery as one that may have been handed over."""
         return self.kind == "outcome" and self.reason.startswith("in_doubt")
 
 
@@ -69,7 +69,7 @@ class Mailing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Where a delivery has ended."""
+    """The final state of a delivery."""
 
     key: Key
     state: str
@@ -132,7 +132,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All of it.
+    """All facts of a run.
 
     Attributes:
         window: deliveries that a consumer intends at once. lease: seconds.

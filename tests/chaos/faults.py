@@ -1,4 +1,4 @@
-"""What is done to the system, at random: each fault with what it takes for itself, so that no two undo each other."""
+"""Breaks the system at random. Each fault claims the parts that it needs, so that no two faults undo each other."""
 
 import asyncio
 import random
@@ -43,7 +43,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class Way:
-    """A fault: how often it is chosen, what it takes for itself meanwhile, and what it does."""
+    """A fault: how often it is chosen, the parts that it needs, and the action."""
 
     weight: int
     takes: frozenset[str]
@@ -51,7 +51,7 @@ class Way:
 
 
 class Monkeys:
-    """Break things until told to stop; what was begun then is brought to its end."""
+    """Breaks things until told to stop. Faults that have begun then are brought to their end."""
 
     def __init__(self, targets: Targets) -> None:
         self._at = targets
@@ -59,7 +59,7 @@ class Monkeys:
         self._ways = [*self._processes(), *self._links(), *self._services(), *self._relay(), *self._commands()]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until told to stop."""
+        """Breaks things until told to stop."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(MONKEYS):
                 tasks.create_task(self._monkey(stop))
@@ -165,7 +165,7 @@ class Monkeys:
         return do
 
     def _windows(self, link: str) -> int:
-        """How many windows a lane may be in doubt once a link was unusable: what all consumers of all workers held."""
+        """The windows of a lane that may be in doubt after a link was unusable: those that all consumers held."""
         return 0 if link == "rabbit" else CONSUMERS * len(self._at.workers)
 
     def _restart_database(self, how: signal.Signals, name: str) -> Callable[[], Awaitable[None]]:
@@ -189,7 +189,7 @@ class Monkeys:
                 await self._at.sink.ask(refusal=None)
 
     async def _answer_late(self) -> None:
-        """Final dots are answered after the lease has run out, were it not renewed."""
+        """Answers final dots so late that the lease would have run out if it were not renewed."""
         delay = self._at.lease * self._at.chance.uniform(0.5, 2)
         with self._at.journal.fault(f"final dots are answered {delay:.1f} s late", hinders=True):
             try:
@@ -215,7 +215,7 @@ class Monkeys:
         await self._halt("everything", "everything", ("stop",), ("start",))
 
     async def _halt(self, scope: str, name: str, stop: Sequence[str], go: Sequence[str], *arguments: str) -> None:
-        """Stops something by its command, and lets it go on later, come what may."""
+        """Stops something by its command, and always lets it go on later."""
         try:
             done = await self._at.stack.run(*stop, *arguments)
             self._at.journal.say(f"{' '.join(stop)} {name}: exit status {done.status} {done.err.strip()}")

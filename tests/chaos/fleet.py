@@ -1,4 +1,4 @@
-"""mailer's own processes, each of which is started again when it has ended, whoever ended it."""
+"""Runs mailer's own processes. Each is started again when it has ended, for any cause."""
 
 import asyncio
 import os
@@ -38,11 +38,11 @@ class Member:
         self._killing = False
 
     def begin(self) -> None:
-        """Starts it, and again whenever it has ended."""
+        """Starts the process, and again whenever it has ended."""
         self._lifetime = asyncio.create_task(self._live())
 
     async def end(self) -> None:
-        """Asks it to end, for good."""
+        """Asks the process to end, for good."""
         if self._lifetime:
             self._lifetime.cancel()
             await asyncio.gather(self._lifetime, return_exceptions=True)
@@ -53,22 +53,22 @@ class Member:
 
     @property
     def up(self) -> bool:
-        """Whether it runs and has said so."""
+        """True if the process runs and has said so."""
         return self._process is not None and not self._process.ended and " started" in self._process.log
 
     @property
     def pid(self) -> int | None:
-        """Its id, while it runs."""
+        """The process id, while the process runs."""
         return None if self._process is None or self._process.ended else self._process.pid
 
     async def kill(self) -> None:
-        """SIGKILL."""
+        """Sends SIGKILL."""
         if self._process and not self._process.ended:
             self._killing = True
             await self._process.kill()
 
     async def freeze(self, seconds: float) -> None:
-        """SIGSTOP, and SIGCONT later."""
+        """Sends SIGSTOP, and SIGCONT later."""
         pid = self.pid
         if pid is None:
             return
@@ -115,7 +115,7 @@ class Member:
 
 
 def logs_of(folder: Path) -> Sequence[Path]:
-    """What all of them have logged, in the order of their starts."""
+    """The logs of all processes, in the order of their starts."""
     return sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
 
 

@@ -1,4 +1,4 @@
-"""What was done, when: written by all that do something, read by the display and in the end by the checker."""
+"""Records the actions of a run. All that act write it; the display reads it, and in the end the checker does."""
 
 import time
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ class Journal:
     repeats: int = 0
 
     def say(self, text: str) -> None:
-        """A line for whoever watches."""
+        """Adds a line for the person who watches."""
         self.lines.append((time.time(), text))
 
     @contextmanager
     def fault(self, what: str, windows: int = 0, *, hinders: bool = False) -> Iterator[None]:
-        """Something is done for as long as somebody is in here."""
+        """Records a fault that lasts as long as the block."""
         self.say(what)
         began_at, place = time.time(), len(self.faults)
         # Until it is over it has no end, so that a run which is broken off has noted it all the same.
@@ -43,7 +43,7 @@ class Journal:
 
     @contextmanager
     def halt(self, scope: str, name: str) -> Iterator[None]:
-        """Something is stopped for as long as somebody is in here."""
+        """Records a halt that lasts as long as the block."""
         began_at = time.time()
         try:
             yield

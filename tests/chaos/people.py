@@ -1,4 +1,4 @@
-"""Who is mailed in a fault run: people of two brands, in audiences of three sizes."""
+"""The recipients of a fault run: people of two brands, in audiences of three sizes."""
 
 import csv
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ AUDIENCES: Mapping[str, int] = {"all": 3000, "some": 400, "few": 40, "family": 5
 _GROWING = ("all", "some", "few")
 """Each of these holds the next one."""
 DOMAINS = 300
-"""Where they have their mailboxes: mailer goes easy on a domain whose server says so, and the sink says so at times."""
+"""Domains of the mailboxes. mailer slows down for a domain whose server asks for it, and the sink asks at times."""
 SIZE = AUDIENCES["all"]
 
 
 def ref(number: int) -> str:
-    """What an application calls somebody."""
+    """The id of a person at an application."""
     return f"p{number}"
 
 

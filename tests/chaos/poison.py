@@ -11,7 +11,7 @@ from pamqp.commands import Basic
 from tests.acceptance.samples import BRANDS, CATEGORIES, event
 
 _MARK = re.compile(rb"poison-(\d+)")
-"""Stands in each body, so that its dead letter is known whatever else is broken."""
+"""A mark in each body, so that its dead letter is known even if the rest is broken."""
 _WRONG: tuple[dict[str, Any], ...] = (
     {"expires_at": "9999-12-31T23:59:59-14:00"},
     {"send_at": "0001-01-01T00:00:00+14:00"},

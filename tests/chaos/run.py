@@ -24,9 +24,9 @@ from tests.chaos.traffic import UNREACHABLE, Traffic
 from tests.processes import Stack, settings_for, until
 
 TROUBLE = 0.02
-"""Of all messages, those that the sink refuses, or whose connection it ends."""
+"""The share of messages that the sink refuses, or whose connection it ends."""
 OUTAGE_SECONDS = 60.0
-"""For which RabbitMQ is away once, in a run of four minutes or more."""
+"""Seconds for which RabbitMQ is away once, in a run of four minutes or more."""
 DRAIN_SECONDS = 180.0
 """The longest to wait, once the faults are over, for everything to come to its end."""
 _STIR = (
@@ -35,7 +35,7 @@ _STIR = (
     " UPDATE deliveries SET due_at = now() WHERE state = 'deferred' AND due_at > now()"
     " OR state = 'held' AND reason = 'in_doubt' AND due_at IS NULL"
 )
-"""Nobody waits here for hours until a relay is asked again, or for a person to say that one more copy may go out."""
+"""The statement that makes due what waits for a relay, or for a person to allow one more copy."""
 _LEFT = (
     "SELECT (SELECT count(*) FROM mailings WHERE finished_at IS NULL)"
     " + (SELECT count(*) FROM outbox WHERE exchange = 'mailer.events')"
@@ -44,7 +44,7 @@ _LEFT = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for: how long faults go on, in seconds; what chance begins with; how long a lease lasts."""
+    """The options of a run: seconds of faults, the seed of chance, seconds of a lease."""
 
     seconds: float
     seed: int
@@ -67,13 +67,13 @@ class Ground:
     members: dict[str, list[Member]]
 
     async def taken(self) -> int:
-        """How many messages the sink has."""
+        """The number of messages that the sink has."""
         taken: int = (await self.sink.ask())["taken"]
         return taken
 
 
 async def run(plan: Plan, folder: Path, journal: Journal, display: Display) -> Evidence:
-    """The whole of it; what is found in the end."""
+    """Runs everything. Returns the violations that were found."""
     async with _ground(plan, folder, journal) as ground:
         await _disturb(ground, display)
         await _settle(ground, display)
@@ -149,7 +149,7 @@ async def _all_up(ground: Ground) -> None:
 
 
 async def _disturb(ground: Ground, display: Display) -> None:
-    """Traffic and faults for as long as it was asked for."""
+    """Runs traffic and faults for the seconds of the plan."""
     plan, journal = ground.plan, ground.journal
     ends = time.monotonic() + plan.seconds
     quiet, silent = asyncio.Event(), asyncio.Event()
@@ -212,7 +212,7 @@ async def _settle(ground: Ground, display: Display) -> None:
 
 
 async def _stir(ground: Ground) -> int:
-    """Has what was deferred tried at once. How much is not at its end."""
+    """Makes due what was deferred. Returns the number of deliveries without a final state."""
     try:
         await ground.direct.query(_STIR)
         left: int = await ground.direct.value(_LEFT)

@@ -1,4 +1,4 @@
-"""A small process of ours that takes commands: JSON objects on its stdin, each answered by one on its stdout.
+"""A small process of ours that takes commands: a JSON object on its stdin, with an answer on its stdout.
 
 It ends when its stdin does, so it never outlives whoever started it.
 """

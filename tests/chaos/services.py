@@ -31,7 +31,7 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Where it is, past all proxies."""
+        """The URL of the database, past all proxies."""
         return self._server.url()
 
     @property
@@ -40,7 +40,7 @@ class Database:
         return f"{parse_qs(urlsplit(self.url).query)['host'][0]}/{_SOCKET}"
 
     async def prepare(self) -> None:
-        """Makes the tables. Nothing is taken away from what PostgreSQL does by itself to keep a commit."""
+        """Makes the tables, and checks that every setting that keeps a commit is on."""
         connection = await asyncpg.connect(self._server.url("postgres"))
         try:
             await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
@@ -53,7 +53,7 @@ class Database:
         await let_publish(self.url)
 
     async def restart(self, how: signal.Signals) -> None:
-        """Ends it (SIGINT: fast, SIGQUIT: at once, as if the machine had failed) and starts it again."""
+        """Ends the server (SIGINT: fast, SIGQUIT: at once, as if the machine had failed) and starts it again."""
         await asyncio.to_thread(self._restart, how)
 
     def _restart(self, how: signal.Signals) -> None:
@@ -67,7 +67,7 @@ class Database:
         held.release_and_stop_if_last()
 
     def stop(self) -> None:
-        """Ends it."""
+        """Ends the server."""
         self._server.release_and_stop_if_last()
 
 
@@ -84,16 +84,16 @@ class Queues:
 
     @property
     def url(self) -> str:
-        """Where it is, past all proxies."""
+        """The URL of RabbitMQ, past all proxies."""
         return self._node.url
 
     @property
     def address(self) -> str:
-        """Its `host:port`."""
+        """The `host:port` of RabbitMQ."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     async def restart(self, away: float) -> None:
-        """Stops it, and starts it again some seconds later."""
+        """Stops RabbitMQ, and starts it again some seconds later."""
         await asyncio.to_thread(self._node.stop)
         try:
             await asyncio.sleep(away)
@@ -101,12 +101,12 @@ class Queues:
             await asyncio.to_thread(self._node.restart)
 
     def stop(self) -> None:
-        """Ends it."""
+        """Ends RabbitMQ."""
         self._node.stop()
 
 
 def _lives(pid: int) -> bool:
-    """Whether a process is there, and is not one that ended and that nobody has waited for."""
+    """True if a process exists and runs. A process that ended, and that nobody has waited for, does not count."""
     try:
         return bool(Path("/proc", str(pid), "cmdline").read_bytes())
     except OSError:

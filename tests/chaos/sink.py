@@ -28,17 +28,17 @@ _EXTENSIONS = b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUT
 
 
 class Verdict(StrEnum):
-    """What the log says of a message."""
+    """The result of a message, as the log writes it."""
 
     ACCEPTED = "accepted"
-    """It is taken. Its 250 may still get lost."""
+    """The message is accepted. Its 250 may still get lost."""
     REFUSED = "refused"
     DROPPED = "dropped"
-    """The connection was ended before anything was said."""
+    """The connection ended before a reply."""
 
 
 class Refusal(StrEnum):
-    """A way of refusing a session, whatever is to be sent in it. It says nothing about any message."""
+    """A way of refusing a session, for all of its messages. It says nothing about any message."""
 
     GREETING = "greeting"
     EHLO = "ehlo"
@@ -55,11 +55,11 @@ _REFUSALS = {
     Refusal.RELAYING: b"454 4.7.1 Relay access denied\r\n",
 }
 SLOW_SHARE = 0.05
-"""Of all messages, those whose final dot is answered late while the sink is slow."""
+"""The share of messages whose final dot is answered late while the sink is slow."""
 
 
 class Fate(StrEnum):
-    """What may become of a message that meets trouble."""
+    """The fates that a message in trouble can meet."""
 
     MAIL_451 = "mail_451"
     MAIL_421 = "mail_421"
@@ -80,7 +80,7 @@ _WEIGHTS = tuple(1 if fate in (Fate.RCPT_UNKNOWN, Fate.DOT_554) else 4 for fate 
 
 
 class Sink:
-    """What all connections share.
+    """The state that all connections share.
 
     Args:
         log: a descriptor, opened to append. seed: of its troubles.
@@ -100,7 +100,7 @@ class Sink:
         return self.slow if self.slow and self._random.random() < SLOW_SHARE else 0.0
 
     def fate(self) -> Fate | None:
-        """What will become of the next message; None for the usual thing."""
+        """The fate of the next message; None if nothing happens to it."""
         if self._random.random() >= self.trouble:
             return None
         [fate] = self._random.choices(_FATES, _WEIGHTS)

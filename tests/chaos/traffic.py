@@ -1,4 +1,4 @@
-"""What flows while things break: mailings to audiences, single service events, the same again, and people who leave."""
+"""Traffic while things break: mailings to audiences, single service events, repeated events, and people who leave."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ from tests.chaos.poison import Poisoner
 from tests.processes import PUBLIC_URL, Stack
 
 UNREACHABLE = (OSError, TimeoutError, httpx.HTTPError, asyncpg.PostgresError, asyncpg.InterfaceError, BrokerUnavailable)
-"""What a publisher or a person meets while a service is away; they try again."""
+"""Errors that a publisher or a person meets while a service is away. They try again."""
 AT_ONCE = 4
 """Batches that may wait when another mailing is begun: there is always some, and the run stays small."""
 _WAITING = "SELECT count(*) FROM batches WHERE due_at <= now()"
@@ -60,7 +60,7 @@ class Traffic:
         self.outbox_only = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Goes on until told to stop; what was begun is brought to its end then."""
+        """Goes on until told to stop. Work that has begun then is brought to its end."""
         async with asyncio.TaskGroup() as tasks:
             for step, seconds in (
                 (self._single, 0.08),
@@ -109,12 +109,12 @@ class Traffic:
             await self._release(made.id)
 
     async def _release(self, event_id: str) -> None:
-        """A second person lets it go; where that does not work, somebody does at the end."""
+        """Has a second person release the mailing. If that fails, it is released at the end of the run."""
         await asyncio.sleep(2)
         await self._stack.run("mailing", "approve", event_id, "--by", "Dana Duty")
 
     async def _repeat(self) -> None:
-        """The same event again, by whichever way."""
+        """Publishes the same event again, by any way."""
         if self._events:
             self._journal.repeats += 1
             await self._send(self._chance.choice(self._events))
@@ -132,7 +132,7 @@ class Traffic:
             self._events.append(made)
 
     async def _send(self, made: MessageEvent) -> bool:
-        """Whether it was confirmed. A publisher that was told nothing tries again, by another way perhaps."""
+        """Publishes an event. Returns True if it was confirmed. Without an answer it tries again, maybe another way."""
         ways: list[Callable[[MessageEvent], Awaitable[None]]]
         ways = [self._outbox] if self.outbox_only else [self._outbox, self._http, self._publisher.publish_event]
         for _ in range(20):
@@ -156,7 +156,7 @@ class Traffic:
         (await self._client.post("/api/v1/events", content=made.to_json())).raise_for_status()
 
     async def _poison(self) -> None:
-        """A message that nobody can take in."""
+        """Publishes a message that nobody can take in."""
         number = len(self._journal.poison)
         self._journal.poison.append(False)
         try:
@@ -165,7 +165,7 @@ class Traffic:
             return
 
     async def _leave(self) -> None:
-        """Somebody whose mail is on its way leaves its category."""
+        """Has a person whose mail is on its way leave its category."""
         try:
             found = await self._stack.query(_OPEN, OPTIONAL)
         except UNREACHABLE:

@@ -10,7 +10,7 @@ from tests.contract.brokers import BROKERS, Open, Site
 
 @pytest.fixture(params=list(BROKERS))
 def site(request: pytest.FixtureRequest) -> Site:
-    """Where the brokers under test meet. Not asynchronous, since the services' fixtures run loops of their own."""
+    """The place where the brokers under test meet. Not asynchronous: the services' fixtures run their own loops."""
     return BROKERS[request.param](request)
 
 

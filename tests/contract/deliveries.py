@@ -1,4 +1,4 @@
-"""How the contract suites publish, take and count."""
+"""Publishes, takes and counts messages for the contract suites."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +10,7 @@ from tests.contract.brokers import BRAND
 
 SERVICE = lane_events_queue_name(Lane.SERVICE)
 SECONDS = 60
-"""For what must happen; nothing waits for it when all is well."""
+"""The longest to wait for a thing that must happen. No test waits that long when all is well."""
 
 
 def numbered(number: int, key: str = f"{BRAND}.service") -> BrokerMessage:
@@ -19,12 +19,12 @@ def numbered(number: int, key: str = f"{BRAND}.service") -> BrokerMessage:
 
 
 def headers(received: ReceivedMessage) -> dict[str, str]:
-    """The headers but for the publisher, whom a store that tells users apart adds."""
+    """The headers without the publisher's. A store that tells users apart adds it."""
     return {name: value for name, value in received.message.headers.items() if name != HeaderName.PUBLISHER}
 
 
 def ids(received: list[ReceivedMessage]) -> list[str | None]:
-    """Which messages these are."""
+    """The ids of these messages."""
     return [one.message.message_id for one in received]
 
 

@@ -34,7 +34,7 @@ class FakeOutbox:
         return list(self._rows)
 
     def held(self, owner: str) -> int:
-        """How many rows an owner holds."""
+        """The number of rows that an owner holds."""
         return sum(row.owner == owner for row in self._rows.values())
 
     def expire(self, owner: str) -> None:

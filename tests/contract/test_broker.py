@@ -1,4 +1,4 @@
-"""What every broker must do with a message: route, confirm, deliver and settle it. Run over each broker."""
+"""Tests of each broker's duties to a message: it routes, confirms, delivers and settles it. Run over each broker."""
 
 import asyncio
 from dataclasses import replace
@@ -87,7 +87,7 @@ async def test_outcomes_go_to_whoever_has_bound_a_queue(broker: Broker) -> None:
 
 
 async def test_messages_wait_for_a_consumer(another: Open) -> None:
-    """What was published while nobody consumed arrives in another process, after the publisher has gone."""
+    """Messages that were published while nobody consumed arrive in another process, after the publisher has gone."""
     publisher = await another()
     for number in range(5):
         await publisher.publish_message(EVENTS, numbered(number))
@@ -98,7 +98,7 @@ async def test_messages_wait_for_a_consumer(another: Open) -> None:
 
 
 async def test_a_waiting_consumer_is_woken(another: Open) -> None:
-    """It gets what another process publishes later."""
+    """A waiting consumer gets a message that another process publishes later."""
     publisher, worker = await another(), await another()
     async with worker.messages_while_consuming(SERVICE, 10) as batches:
         waiting = asyncio.create_task(take(batches, 1, ack=True))
@@ -126,7 +126,7 @@ async def test_acknowledged_messages_are_gone(another: Open) -> None:
 
 
 async def test_a_released_message_comes_again(broker: Broker) -> None:
-    """It goes back to its queue; what was not released does not."""
+    """A released message goes back to its queue. An acknowledged one does not."""
     await broker.publish_message(EVENTS, numbered(1))
     await broker.publish_message(EVENTS, numbered(2))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
@@ -191,7 +191,7 @@ async def test_a_rejected_message_is_a_dead_letter_with_its_reason(broker: Broke
 
 
 async def test_a_rejected_message_leaves_its_queue(broker: Broker) -> None:
-    """Only the others remain."""
+    """Only the messages that were not rejected remain in the queue."""
     await broker.publish_message(BATCHES, numbered(1, Lane.SERVICE))
     await broker.publish_message(BATCHES, numbered(2, Lane.SERVICE))
     async with broker.messages_while_consuming(lane_batches_queue_name(Lane.SERVICE), 1) as batches:
@@ -201,7 +201,7 @@ async def test_a_rejected_message_leaves_its_queue(broker: Broker) -> None:
 
 
 async def test_a_very_long_reason_does_not_hinder_a_rejection(broker: Broker) -> None:
-    """It is cut to what a header can hold."""
+    """A long reason is cut to the size that a header can hold."""
     await broker.publish_message(EVENTS, numbered(1))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (received,) = await take(batches, 1)
@@ -212,7 +212,7 @@ async def test_a_very_long_reason_does_not_hinder_a_rejection(broker: Broker) ->
 
 
 async def test_an_event_is_published_under_its_own_id(broker: Broker) -> None:
-    """What the publisher of events sends is the event's JSON, its key and its id."""
+    """The publisher of events sends the event's JSON, its key and its id."""
     event = validate_event(
         {"v": 1, "id": "e-1", "brand": BRAND, "category": "service", "template": "t", "to": {"refs": ["u-1"]}}
     )

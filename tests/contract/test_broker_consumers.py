@@ -1,4 +1,4 @@
-"""What every broker must do for its consumers: bound them, share among them, and lose nothing when they go."""
+"""Tests of each broker's duties to its consumers: it bounds them, shares among them, and loses nothing when they go."""
 
 import asyncio
 from contextlib import suppress
@@ -13,7 +13,7 @@ from tests.contract.deliveries import SECONDS, SERVICE, ids, numbered, take, wai
 
 
 async def test_what_a_consumer_leaves_unsettled_comes_again(broker: Broker) -> None:
-    """Also what it never looked at; in order."""
+    """Messages that a consumer left unsettled, or never looked at, come again in order."""
     for number in range(5):
         await broker.publish_message(EVENTS, numbered(number))
     async with broker.messages_while_consuming(SERVICE, 3) as batches:
@@ -45,7 +45,7 @@ async def test_closing_ends_a_waiting_consumer(broker: Broker) -> None:
 
 
 async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
-    """The message belongs to the next consumer, who can settle it."""
+    """The message belongs to the next consumer, which can settle it."""
     await broker.publish_message(EVENTS, numbered(1))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (stale,) = await take(batches, 1)
@@ -99,7 +99,7 @@ async def test_a_consumer_holds_no_more_than_its_prefetch(broker: Broker) -> Non
 
 
 async def test_depth_counts_what_waits(broker: Broker) -> None:
-    """What consumers hold is not counted, nor what is done."""
+    """Neither messages that consumers hold nor settled ones are counted."""
     for number in range(4):
         await broker.publish_message(EVENTS, numbered(number))
     async with broker.messages_while_consuming(SERVICE, 2) as batches:
@@ -158,7 +158,7 @@ async def test_a_lane_that_nobody_consumes_does_not_block_the_others(broker: Bro
 
 
 async def test_a_lane_whose_consumer_is_busy_does_not_block_the_others(broker: Broker) -> None:
-    """Its consumer holds all it may, and the others go on."""
+    """A consumer that holds all it may does not keep other lanes waiting."""
     await asyncio.gather(*(broker.publish_message(EVENTS, numbered(n, f"{BRAND}.promotional")) for n in range(3_000)))
     await broker.publish_message(EVENTS, numbered(3_000, f"{BRAND}.breach"))
     async with broker.messages_while_consuming(lane_events_queue_name(Lane.PROMOTIONAL), 2) as bulk:

@@ -1,4 +1,4 @@
-"""What only the in-process broker has to do: keep the outbox honest, and memory small."""
+"""Tests of duties that only the in-process broker has: it keeps the outbox honest, and memory small."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -46,13 +46,13 @@ async def first(batches: AsyncIterator[list[ReceivedMessage]]) -> ReceivedMessag
 
 
 async def test_a_confirm_means_a_row(outbox: FakeOutbox) -> None:
-    """Also by a broker that was not started, as in an application that only publishes."""
+    """A confirm means a row, even from a broker that was not started, as in an application that only publishes."""
     await OutboxBroker(under_test(), outbox, "application").publish_message(EVENTS, BrokerMessage(b"{}", KEY))
     assert len(outbox.ids) == 1
 
 
 async def test_a_row_goes_when_its_message_is_acknowledged(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """Not before."""
+    """The row stays until its message is acknowledged."""
     await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY))
     async with broker.messages_while_consuming(SERVICE, 1) as batches:
         received = await first(batches)
@@ -79,7 +79,7 @@ async def test_a_row_with_two_copies_goes_when_both_are_acknowledged(outbox: Fak
 
 
 async def test_an_outcome_that_nobody_wants_makes_no_row(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """It is dropped, and one that was parked all the same is removed."""
+    """An outcome without a queue is dropped. A row for one is removed."""
     await broker.publish_message(OUTCOMES, BrokerMessage(b"{}", f"{KEY}.sent"), mandatory=False)
     assert not outbox.ids
     await outbox.add_messages(OUTCOMES, [BrokerMessage(b"{}", f"{KEY}.sent")])
@@ -91,7 +91,7 @@ async def test_an_outcome_that_nobody_wants_makes_no_row(broker: OutboxBroker, o
 async def test_a_row_that_was_parked_for_nobody_is_a_dead_letter(
     broker: OutboxBroker, outbox: FakeOutbox, exchange: str, key: str
 ) -> None:
-    """An application that writes rows itself has no routing checked when it does."""
+    """An application can write a row itself, with a key that no queue is bound to. Such a row becomes a dead letter."""
     await outbox.add_messages(exchange, [BrokerMessage(b"{}", key)])
     async with broker.messages_while_consuming(DEAD_QUEUE, 1) as batches:
         received = await first(batches)
@@ -100,7 +100,7 @@ async def test_a_row_that_was_parked_for_nobody_is_a_dead_letter(
 
 
 async def test_the_rows_of_a_process_that_died_come_to_another(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """They do when its lease ends."""
+    """Another process gets the rows of a dead one when its lease ends."""
     await outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, "1")])
     assert await outbox.lease_rows("died", 10, 3600)
     async with broker.messages_while_consuming(SERVICE, 1) as batches:
@@ -122,7 +122,7 @@ async def test_rows_stay_leased_while_they_are_held(outbox: FakeOutbox, monkeypa
 
 
 async def test_memory_holds_no_more_than_consumers_have_room_for(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """Twice the prefetch, whatever waits in the outbox."""
+    """Memory holds twice the prefetch at most, however many rows wait in the outbox."""
     await outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY)] * 1_000)
     async with broker.messages_while_consuming(SERVICE, 5) as batches:
         assert len(await asyncio.wait_for(anext(batches), SECONDS)) == 5
@@ -142,7 +142,7 @@ async def test_rows_that_nobody_consumes_here_are_left_to_others(broker: OutboxB
 
 
 async def test_a_database_that_goes_away_stops_nothing(outbox: FakeOutbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publishers are told; what was acknowledged meanwhile goes later, and what was rejected comes again."""
+    """Publishers get an error. Acknowledged rows go later, and rejected ones come again."""
     monkeypatch.setattr(memory, "_RETRY_SECONDS", 0.01)
     async with OutboxBroker(under_test(), outbox, "here") as broker:
         await outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, "good"), BrokerMessage(b"bad", KEY, "bad")])

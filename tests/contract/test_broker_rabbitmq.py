@@ -1,4 +1,4 @@
-"""What only RabbitMQ can do: go away and come back, and tell users apart."""
+"""Tests of what only RabbitMQ can do: go away and come back, and tell users apart."""
 
 import asyncio
 import socket
@@ -113,7 +113,7 @@ async def collect(batches: AsyncIterator[list[ReceivedMessage]], wanted: set[str
 
 
 async def test_declaring_twice_is_fine(broker: RabbitBroker, rabbit_url: str) -> None:
-    """Every process declares when it starts; what is queued stays."""
+    """Every process declares when it starts. Queued messages stay."""
     await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, "1"))
     other = RabbitBroker(rabbit_url)
     await other.declare_topology(under_test())
@@ -129,7 +129,7 @@ async def test_declaring_something_different_raises(broker: RabbitBroker) -> Non
 
 
 async def test_the_user_is_the_one_that_rabbitmq_has_validated(broker: RabbitBroker) -> None:
-    """Whatever user a message claims, it travels under the connection's."""
+    """A message travels under the user of its connection, even if it claims another one."""
     await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, user_id="somebody-else"))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (received,) = await asyncio.wait_for(anext(batches), SECONDS)
@@ -148,7 +148,7 @@ FORGED: HeadersType = {
 
 
 async def test_headers_of_ours_are_believed_from_ourselves_only(broker: RabbitBroker, rabbit_url: str) -> None:
-    """Nobody else borrows a name by having an event rejected; whatever else it writes stays."""
+    """A forged header does not lend a name to a publisher whose event is rejected. Its other headers stay."""
     async with await aio_pika.connect(rabbit_url) as connection:
         channel = await connection.channel()
         exchange = await channel.get_exchange(EVENTS, ensure=False)
@@ -207,7 +207,7 @@ async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBrok
 
 
 async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str) -> None:
-    """Bulk lanes share one, whatever they consume; none is shared with publishing."""
+    """Bulk lanes share one connection. None is shared with publishing."""
     await delete_everything(rabbit_url)
     async with Wire(rabbit_url) as wire, AsyncExitStack() as stack:
         broker = RabbitBroker(wire.url)
@@ -242,7 +242,7 @@ def free_port() -> int:
 
 
 async def test_a_process_may_start_before_rabbitmq(node: PrivateRabbit) -> None:
-    """It declares and consumes once RabbitMQ is up, and publishes then."""
+    """A process that starts first declares, consumes and publishes once RabbitMQ is up."""
     node.stop()
 
     async def work() -> None:
@@ -294,7 +294,7 @@ async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRab
 
 
 async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
-    """What was unsettled is delivered again, and settling it by the lost connection is harmless."""
+    """Unsettled messages are delivered again. Settling one by the lost connection is harmless."""
     queue = lane_batches_queue_name(Lane.SERVICE)
     await delete_everything(rabbit_url)
     async with Wire(rabbit_url) as wire, closing(RabbitBroker(wire.url)) as broker:

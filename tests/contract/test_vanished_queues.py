@@ -7,14 +7,15 @@ from contextlib import AsyncExitStack
 
 import aio_pika
 import pytest
+from aiormq.abc import AbstractChannel
 
-from mailer.broker import consumer, declaration
+from mailer.broker import connections, consumer, declaration, rabbitmq
 from mailer.broker.connections import RabbitConnection
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import BATCHES, Queue, lane_batches_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, ReceivedMessage
-from tests.contract.brokers import opened, under_test
+from tests.contract.brokers import closing, opened, under_test
 
 SECONDS = 60
 
@@ -29,7 +30,7 @@ async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
 async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
     broker: RabbitBroker, rabbit_url: str
 ) -> None:
-    """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
+    """A publisher that misses the queue gives RabbitMQ time to end its consumers. Else mail would go to nobody."""
     queue = lane_batches_queue_name(Lane.SERVICE)
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
@@ -49,7 +50,7 @@ async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
 async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobody_is(
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
+    """A process that has just found the queue gives RabbitMQ the same time as one that misses it at first."""
     queue, look = lane_batches_queue_name(Lane.SERVICE), declaration._queue_exists
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
@@ -76,7 +77,7 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
 async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_take_messages_again(
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RabbitMQ tells them nothing, and drops what it sends to them, until they consume again."""
+    """RabbitMQ tells the consumers nothing, and drops the messages that it sends to them, until they consume again."""
     monkeypatch.setattr(consumer, "RENEW_SECONDS", 1)
     queue = lane_batches_queue_name(Lane.SERVICE)
     declared = next(each for each in under_test().queues if each.name == queue)
@@ -97,7 +98,7 @@ async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_t
 async def test_a_consumer_that_consumes_again_and_again_takes_each_message_once(
     broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Messages come at any moment of it; those that come while it ends go to the next channel."""
+    """Each message is taken once, at any moment of a renewal. Messages that come at its end go to the next channel."""
     monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.01)
     names, taken = [str(number) for number in range(150)], Counter[str]()
 
@@ -115,10 +116,105 @@ async def test_a_consumer_that_consumes_again_and_again_takes_each_message_once(
     assert set(taken.values()) == {1}
 
 
+LARGE = b'"' + b"x" * 60_000 + b'"'
+
+
+async def test_a_renewal_that_rabbitmq_answers_late_ends_no_connection(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewal sends one request to close, even if RabbitMQ answers late, since large bodies fill the memory.
+
+    The idle consumers of the same connection stay ready, and each message is delivered once.
+    """
+    monkeypatch.setattr(rabbitmq, "LARGE_IN_HAND", 100_000)
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(connections, "CLOSE_SECONDS", 0.1)
+    problems: list[str] = []
+    watched = RabbitBroker(rabbit_url, report=lambda name, problem: problems.append(problem) if problem else None)
+    names = {str(number) for number in range(6)}
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(closing(watched))
+        loaded = await stack.enter_async_context(
+            watched.messages_while_consuming(lane_batches_queue_name(Lane.NEWSLETTER), 6)
+        )
+        for _ in range(5):
+            await stack.enter_async_context(
+                watched.messages_while_consuming(lane_batches_queue_name(Lane.PROMOTIONAL), 1)
+            )
+        problems.clear()
+        for name in names:
+            await broker.publish_message(BATCHES, BrokerMessage(LARGE, Lane.NEWSLETTER, message_id=name))
+        held = await anext(loaded)
+        await asyncio.sleep(1)
+        assert await broker.queue_depth(lane_batches_queue_name(Lane.NEWSLETTER)) == 0, "all are on their way"
+        assert len(held) == 1, "the others wait for memory"
+        taken = Counter(received.message.message_id or "" for received in held)
+        await held[0].acknowledge()
+        await collect_all([loaded], names - set(taken), taken)
+        assert set(taken.values()) == {1}
+        assert problems == []
+
+
+async def test_a_stop_while_a_channel_is_being_closed_is_obeyed(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker obeys a stop at any moment of a renewal."""
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.001)
+    for delay in range(40):
+        async with asyncio.timeout(10):
+            async with broker.messages_while_consuming(lane_batches_queue_name(Lane.SERVICE), 1):
+                await asyncio.sleep(delay / 4000)
+
+
+async def test_a_connection_that_is_lost_amid_renewals_gets_its_consumers_again(
+    broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost connection gets its consumers again, even if it is lost while an old channel is being closed."""
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.001)
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.01)
+    queue = lane_batches_queue_name(Lane.SERVICE)
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
+        for round_ in range(25):
+            await asyncio.sleep(round_ / 1000)
+            await broker._connection_for_queue(queue).close()
+        monkeypatch.setattr(consumer, "RENEW_SECONDS", 30)
+        for _ in range(3 * len(consumers)):
+            await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE))
+        async with asyncio.timeout(SECONDS):
+            # Each has to take one: the prefetch of a dead consumer's neighbours is used up.
+            first = await asyncio.gather(*(anext(messages) for messages in consumers))
+        assert [len(received) for received in first] == [1] * len(consumers)
+
+
+async def test_a_consumer_that_meets_an_unknown_error_reports_it_and_consumes_again(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer reports an unknown error and consumes again. Else it would count as ready for ever."""
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.01)
+    problems: list[str | None] = []
+    queue, open_channel, failures = lane_batches_queue_name(Lane.SERVICE), RabbitConnection.open_channel, iter("12")
+
+    async def open_channel_or_fail(link: RabbitConnection, *, confirms: bool) -> AbstractChannel:
+        if not confirms and next(failures, None):
+            raise LookupError
+        return await open_channel(link, confirms=confirms)
+
+    monkeypatch.setattr(RabbitConnection, "open_channel", open_channel_or_fail)
+    async with (
+        closing(RabbitBroker(rabbit_url, report=lambda name, problem: problems.append(problem))) as watched,
+        watched.messages_while_consuming(queue, 1) as messages,
+    ):
+        await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id="a"))
+        await collect_all([messages], {"a"})
+    assert [problem for problem in problems if problem and "LookupError" in problem]
+    assert problems[-1] is None
+
+
 async def collect_all(
     consumers: Sequence[AsyncIterator[list[ReceivedMessage]]], wanted: set[str], taken: Counter[str] | None = None
 ) -> None:
-    """Takes and acknowledges from several consumers until all that is wanted has come, and counts it."""
+    """Takes and acknowledges from several consumers until all wanted messages have come. Counts each in `taken`."""
 
     async def take_from(messages: AsyncIterator[list[ReceivedMessage]]) -> None:
         while wanted:

@@ -19,7 +19,7 @@ from tests.integration.web_world import PUBLIC_URL, site_over
 from tests.staff import PASSWORD, add_person
 
 OWN = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
-"""What a browser sends with a form of our own page."""
+"""Header fields of a browser that posts a form of our own page."""
 
 
 class ConsoleBrowser:
@@ -93,7 +93,7 @@ class ConsoleBrowser:
         return member
 
     async def lengthen_waits(self) -> None:
-        """Makes all waits that have begun as long as they get, so that a slow machine is none that waited."""
+        """Makes all begun waits as long as they can get, so that a slow machine does not end them."""
         await self.world.pool.execute("UPDATE staff_failures SET failures = 100 WHERE failures > $1", FREE_FAILURES)
 
     async def forget_steps(self, name: str = "Dana Duty") -> None:

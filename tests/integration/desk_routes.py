@@ -1,4 +1,4 @@
-"""The routes of the API by which people are looked up and acted on, for the role matrix: what each of them needs."""
+"""The routes of the API to look people up and act on them, for the role matrix, each with the right that it needs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _SOUGHT = {"who": "user-1", "reason": "ticket 7"}
 _VALUES = {"opt_out": {"scope": "newsletter"}, "rectify": {"name": "Ada"}, "hold": {"reference": "Case 7"}}
 
 Row = tuple[str, Wish, Mapping[str, Any] | None]
-"""A path, what it needs, and the body."""
+"""A path, the right that it needs, and the body."""
 
 
 def _act(name: PersonActName) -> Row:

@@ -1,4 +1,4 @@
-"""Deliveries as the release before moved them (see old_worker.sql): what goes on while a newer version is deployed."""
+"""Moves deliveries as the previous release did (see old_worker.sql). A deployment runs both versions together."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ _MOVE = _SQL["move"].replace("{lock}", "FOR SHARE").replace("{count}", "")
 _COUNTED_MOVE = _SQL["move"].replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HASH = 19
-"""Where an entry's hash stands in its columns."""
+"""The position of an entry's hash in its columns."""
 _STANDING = (
     *("recipient_id", "version", "email", "opted_out", "objected_at", "consents", "products", "source"),
     *("collected_under", "country", "deactivated_at", "erased_at", "erased_before_at", "restricted_at", "under_13_at"),
@@ -40,7 +40,7 @@ _OTHERS = (
     *("invited_by", "sent", "shared", "mailing_id", "attempt", "name", "locale", "context", "inviter_paused"),
     "tried_at",
 )
-"""As they are read today."""
+"""Columns that are read today as they were."""
 _NEW = {
     **{"shared": None, "tried_at": None, "dead_in": None, "generation": 1, "consented": None},
     **{"paused_until": None, "own_cap": None},

@@ -17,24 +17,24 @@ from mailer.processors.timeouts import SmtpTimeouts
 
 SECRET = "hunter2-secret"
 DROP = "DROP"
-"""In a script: the connection is cut instead of a reply."""
+"""A script's reply that cuts the connection."""
 CLOSE = "CLOSE"
-"""In a script: the connection is ended in good order instead of a reply, and what the client still says is read."""
+"""A script's reply that ends the connection in good order. The client's further commands are still read."""
 HANG = "HANG"
-"""In a script: no reply, and nothing more is read, until the test is over."""
+"""A script's reply that never comes: nothing more is read until the test is over."""
 READ = "READ"
-"""In a script, for content: it is read as usual."""
+"""A script's answer to content: it is read as usual."""
 LEAVES = "(and leaves)"
-"""In a script: the connection is closed after this reply."""
+"""A mark in a script: the connection is closed after this reply."""
 BYTEWISE = "BYTEWISE "
-"""In a script, before a reply: it comes one octet at a time."""
+"""A mark in a script before a reply: the reply comes one octet at a time."""
 HALF = "HALF "
-"""In a script, before a reply: it comes without its line end, and the connection is closed after it."""
+"""A mark in a script before a reply: it comes without its line end, and the connection is closed after it."""
 CONTENT = b"From: news@example.com\r\nSubject: hello\r\n\r\n.dot\r\n..dots\r\nbye\r\n"
 
 
 def outgoing(recipient: str = "ann@example.org", content: bytes = CONTENT, envid: str | None = None) -> OutgoingMessage:
-    """A message."""
+    """A message to send."""
     return OutgoingMessage("bounce@example.com", recipient, content, envid)
 
 
@@ -145,7 +145,7 @@ class Scripted:
             writer.transport.abort()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Until one side ends it. Returns whether it ends in good order."""
+        """Talks until one side ends it. Returns True if it ends in good order."""
         verb, begun, path = "GREETING", False, ""
         while True:
             reply = self._reply(verb, begun, path)
@@ -169,7 +169,7 @@ class Scripted:
             verb = line.partition(" ")[0].upper()
 
     async def _say(self, writer: asyncio.StreamWriter, reply: str) -> bool:
-        """Replies. Returns whether the conversation goes on."""
+        """Sends a reply. Returns True if the conversation goes on."""
         if reply == HANG:
             await self.over.wait()
         if reply in (HANG, DROP, CLOSE):
@@ -183,7 +183,7 @@ class Scripted:
         return not (reply.startswith(("421", "221", HALF)) or reply.endswith(LEAVES))
 
     async def _read_content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Returns whether it came whole."""
+        """Reads the content. Returns True if it came whole."""
         action = self._reply("CONTENT", True, "")
         first = await reader.readexactly(1)
         if action != READ:

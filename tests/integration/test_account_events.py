@@ -55,13 +55,13 @@ HOLDS = {
 
 
 def event(account: str, **values: Any) -> dict[str, Any]:
-    """An account event."""
+    """An account event of this kind."""
     stated = {"v": 1, "id": f"{account}-1", "brand": BRAND, "account": account, "ref": "user-1"}
     return stated | VALUES.get(account, {}) | values
 
 
 async def taken(world: World, body: dict[str, Any] | bytes, key: str = f"{BRAND}.account") -> FakeReceived:
-    """An event that was taken in, however it was settled."""
+    """Gives the intake an event. Returns it with its settlement."""
     world.policies[BRAND] = REACHING
     arrived = received(body, key)
     await world.intake().accept_event_messages("service", [arrived])
@@ -69,7 +69,7 @@ async def taken(world: World, body: dict[str, Any] | bytes, key: str = f"{BRAND}
 
 
 async def standing(world: World, recipient_id: int) -> dict[str, Any]:
-    """Somebody's standing, as it is kept."""
+    """The stored standing of a person."""
     row = await world.pool.fetchrow("SELECT * FROM standings WHERE recipient_id = $1", recipient_id)
     assert row is not None
     return dict(row)
@@ -77,7 +77,7 @@ async def standing(world: World, recipient_id: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("account", HOLDS)
 async def test_each_kind_holds_once_it_is_acknowledged(world: World, account: str) -> None:
-    """What is said is so, stands in the ledger as an application's word, and is on record as taken in."""
+    """The standing has what the event said, the ledger has it as an application's word, and the event is recorded."""
     [ada] = await world.known(1)
     assert (await taken(world, event(account))).settled == "ack"
     column, value = HOLDS[account]
@@ -118,7 +118,7 @@ async def test_an_old_event_does_not_undo_a_later_one(world: World) -> None:
 
 
 async def test_two_workers_take_the_same_event(world: World) -> None:
-    """At once, over the same person: one does it."""
+    """One of five workers that take the same event at once applies it."""
     await world.known(1)
     answers = await asyncio.gather(*(taken(world, event("restrict")) for _ in range(5)))
     assert [answer.settled for answer in answers] == ["ack"] * 5
@@ -197,7 +197,7 @@ BAD: dict[str, tuple[dict[str, Any] | bytes, str, str]] = {
 
 @pytest.mark.parametrize("case", BAD, ids=str)
 async def test_a_bad_event_is_a_dead_letter(world: World, case: str) -> None:
-    """It is refused with what to mend, is not on record as done, and the others that arrived with it are."""
+    """A bad event is refused with what to correct, and not recorded as done. The others with it are done."""
     [ada] = await world.known(1)
     body, key, reason = BAD[case]
     good, bad = received(event("restrict"), f"{BRAND}.account"), received(body, key)
@@ -210,7 +210,7 @@ async def test_a_bad_event_is_a_dead_letter(world: World, case: str) -> None:
 
 
 async def test_a_subscription_is_asked_for_again_without_harm(world: World) -> None:
-    """Where the policy wants a confirmation, the event has a mail sent that asks; twice delivered, it is one event."""
+    """The event of a consent sends a mail that asks to confirm it. Delivered twice, it is one event."""
     brand = "paltalk-2006"
     await world.accept([person(1)], brand=brand, controller=world.policies[brand].controller.id)
     said = event("consent", brand=brand, at=datetime.now(UTC).isoformat())
@@ -236,7 +236,7 @@ async def test_published_as_messages_are(world: World) -> None:
 
 
 async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world: World) -> None:
-    """One queue takes both by one binding; their bodies tell them apart; a right to the one is none to the other."""
+    """One queue takes both by one binding. Their bodies tell them apart, and each needs its own right."""
     plan = build_topology({(BRAND, name): category.lane for name, category in world.policies[BRAND].categories.items()})
     assert [part for part in plan.bindings if part.key == f"{BRAND}.account"] == [
         Binding(EVENTS, lane_events_queue_name(Lane.SERVICE), f"{BRAND}.account")

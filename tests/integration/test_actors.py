@@ -41,7 +41,7 @@ async def test_a_mailing_names_its_publisher_and_who_released_it(world: World) -
 
 
 async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> None:
-    """By queue, by the API, by each of its routes; what a recipient does names nobody else."""
+    """The ledger names who reported a change of an account, on each door. A recipient's own act names nobody."""
     [ada] = await world.known(1)
     arrived: FakeReceived = received(account_event("restrict"), f"{BRAND}.account")
     await world.intake().accept_event_messages("service", [arrived])
@@ -70,7 +70,7 @@ async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> Non
     ["actor = NULL", "actor = 'person:eve'", "actor = ''", "actor = 'person:dana '"],
 )
 async def test_an_actor_is_in_the_chain(world: World, change: str) -> None:
-    """Nobody takes it away or names another one."""
+    """An entry's actor cannot be taken away or changed unnoticed."""
     async with LedgerWriters(KEY).borrow_writer() as writer, world.pool.acquire() as connection:
         entry = LedgerEntry(EntryKind.ACTION, BRAND, reason="erase", actor="person:dana")
         writer.advance_head(await append_entries(connection, writer, [entry]))
@@ -80,7 +80,7 @@ async def test_an_actor_is_in_the_chain(world: World, change: str) -> None:
 
 
 async def test_an_actor_cannot_be_added(world: World) -> None:
-    """To an entry that has none, also none of before there was such a column."""
+    """An actor cannot be added to an entry without one unnoticed, even to an entry of before the column existed."""
     async with LedgerWriters(KEY).borrow_writer() as writer, world.pool.acquire() as connection:
         writer.advance_head(
             await append_entries(connection, writer, [LedgerEntry(EntryKind.ACTION, BRAND, reason="erase")])

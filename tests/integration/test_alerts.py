@@ -130,6 +130,7 @@ class Scene:
         await execute("INSERT INTO seals (body, signature, sealed_at) VALUES ('{}', '', now() - interval '1 hour')")
         await self._no_month_to_come()
         self.world.broker.waiting = 3
+        self.site.app.state.meters.leave_requests.labels("over_brand_limit").inc()
         self.readiness.set_or_clear_problem("database", "it refuses writes")
         CLOCK_OFFSET.set(-60)
         IN_HAND.labels("mailer.events.of-this-test").set(500)
@@ -178,7 +179,7 @@ async def _watched(scene: Scene, folder: Path) -> AsyncIterator[Prometheus]:
 
 
 async def test_each_alert_fires_on_its_trouble(world: World, tmp_path: Path) -> None:
-    """None fires while all is well; each fires once what it is for is true, on the text that processes show."""
+    """No alert fires while all is well. Each fires on its trouble, on the metrics that processes show."""
     scene = Scene(world)
     await scene.sends()
     await scene.look()

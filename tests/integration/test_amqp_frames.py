@@ -112,7 +112,7 @@ async def next_of(arrivals: AsyncIterator[list[ReceivedMessage]]) -> ReceivedMes
 
 
 async def test_every_property_is_passed_on(broker: RabbitBroker, rabbit_url: str) -> None:
-    """Whatever RabbitMQ takes of a publisher arrives, in order, on one connection that never ends."""
+    """Each message that RabbitMQ accepts arrives, in order, on one connection that never ends."""
     taken = set()
     async with broker.messages_while_consuming(QUEUE, 1, 1) as arrivals:
         connection = broker._consuming["service"]._connection
@@ -233,7 +233,7 @@ async def test_a_dead_letter_that_expires_is_kept_for_what_it_died_of(
 async def test_a_dead_letter_that_kills_its_consumer_is_tried_once_more_for_what_it_died_of(
     broker: RabbitBroker, rabbit_url: str, headers: dict[str, str], exchange: str, wanted: tuple[str | None, ...]
 ) -> None:
-    """It came back too often: from then on it waits in a queue of its own, with the cause that it had."""
+    """A dead letter that kills its consumer too often waits in a queue of its own, with its first cause."""
     await broker.publish_message(exchange, BrokerMessage(b"{}", "nobody.service", "m-1", headers))
     async with (
         broker.messages_while_consuming(DEAD_QUEUE, 1) as arrivals,

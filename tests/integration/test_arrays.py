@@ -13,7 +13,7 @@ SPECIAL = [None, "", "NULL", "null", '"', "\\", '\\"', "{", "}", ",", " a ", "a\
 
 
 def test_arrays(database_url: str) -> None:
-    """Also quotes, backslashes, line breaks, braces and what reads like a null."""
+    """Arrays are read with quotes, backslashes, line breaks, braces and texts that look like null."""
     with asyncio.Runner() as runner:
         connection = runner.run(connect(database_url))
 

@@ -182,7 +182,7 @@ ON_THE_QUEUE = {
 
 @dataclass(frozen=True)
 class World:
-    """What became of all of them, by their names.
+    """The results of all cases, by their names.
 
     Attributes:
         answers: the API's: status and problems.
@@ -205,7 +205,7 @@ def world(postgres_server: Server, rabbit_server: Rabbit, tmp_path_factory: pyte
 
 
 async def send_all(folder: Path, database_url: str, rabbit_url: str) -> World:
-    """The whole of it, with one worker, which has to live through it."""
+    """Sends everything to one worker, which must survive it."""
     async with open_stack(folder, database_url, rabbit_url) as stack:
         key = await stack.api_key("shop", "interpals", "paltalk-2006")
         async with stack.running("web", "worker", "timekeeper"), stack.client(key) as client:
@@ -224,7 +224,7 @@ async def send_all(folder: Path, database_url: str, rabbit_url: str) -> World:
 
 
 async def publish_all(stack: Stack) -> dict[str, Mapping[str, Any]]:
-    """Publishes what no library of ours would, and reads a copy of each dead letter."""
+    """Publishes messages that none of our libraries would, and reads a copy of each dead letter."""
     messages = {name: body for name, (body, _) in {**CASES, **ON_THE_QUEUE}.items()}
     letters: dict[str, Mapping[str, Any]] = {}
 
@@ -247,14 +247,14 @@ async def publish_all(stack: Stack) -> dict[str, Mapping[str, Any]]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_api_says_what_to_mend(world: World, name: str) -> None:
-    """With 422 and a body that names the field and the remedy."""
+    """The API answers with 422 and a body that names the field and the remedy."""
     status, problems = world.answers[name]
     assert status == 422, problems
     assert any(CASES[name][1] in problem for problem in problems), problems
 
 
 def test_ten_megabytes_are_too_many_for_the_api(world: World) -> None:
-    """With 413 and the limit."""
+    """The API answers ten megabytes with 413 and names the limit."""
     assert world.answers["ten megabytes"][0] == 413
     assert "4,194,304 bytes" in world.answers["ten megabytes"][1][0]
 

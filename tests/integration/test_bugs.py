@@ -13,13 +13,13 @@ import structlog
 from mailer.metrics_and_logger import WORKER as METRICS
 from mailer.pipeline import consumers, unsettled_message_retries
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.transitions import BUG
 from mailer.pipeline.unsettled_message_retries import UnsettledMessageRetries
 from mailer.policy.category import Lane
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
 from tests.doubles import FakeProcessor, FakeReceived
@@ -38,7 +38,7 @@ def batch_message(batch: int) -> FakeReceived:
 
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message of user-7 cannot be made, by a bug."""
+    """Makes the message of user-7 fail, as by a bug."""
     whole = MailingRenderer.render_message
 
     def broken(self: MailingRenderer, row: DeliveryRow, *arguments: Any) -> Any:
@@ -52,7 +52,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize(("category", "kind"), [("newsletter", "optional"), ("policy_change", "mandatory")])
 async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, category: str, kind: str) -> None:
-    """Its reason names the error and its place, a metric and the log tell of it, and `resume` has it tried again."""
+    """The row's reason names the error and its place. A metric and the log count it. `resume` has it tried again."""
     accepted = await world.accept([person(n) for n in range(70)], category)
     before = held_so_far(kind)
     with structlog.testing.capture_logs() as logs:
@@ -71,16 +71,20 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `release_held_of_mailing_by_reason`, the timekeeper has it tried again."""
+    """Deliveries that a bug held are tried again after `release_deliveries_held_by_bug`."""
     with monkeypatch.context() as patch:
         patch.setattr(MailingRenderer, "render_message", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
         await world.handover().hand_over_batches(accepted.batches)
-    assert await world.upkeep.release_held_of_mailing_by_reason(accepted.mailing_id, BUG) == 2
+    assert (
+        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_held_by_bug(accepted.mailing_id) == 2
+    )
     await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-    assert await world.upkeep.release_held_of_mailing_by_reason(accepted.mailing_id, BUG) == 0
+    assert (
+        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_held_by_bug(accepted.mailing_id) == 0
+    )
 
 
 async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(
@@ -125,7 +129,7 @@ async def test_nothing_that_was_offered_is_tried_again_after_a_bug(world: World)
 
 
 async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its deliveries are held, its message is a dead letter, and nobody publishes it again."""
+    """The deliveries of the batch are held, its message is a dead letter, and nobody publishes it again."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0,))
     accepted = await world.accept([person(1)])
     handover = world.handover()
@@ -161,7 +165,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    """It is not left to its lease again and again: its deliveries are held, and its message is a dead letter."""
+    """The batch does not return again and again: its deliveries are held, and its message is a dead letter."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0, 0.0))
     accepted = await world.accept([person(1), person(2)])
 
@@ -187,7 +191,7 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
 
 
 async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 64 events taken together, 63 are mailings, and one is a dead letter."""
+    """One event of 64 raises an error and is a dead letter. The other 63 become mailings."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0,))
     intake = world.intake()
     admit = intake._admit

@@ -1,4 +1,4 @@
-"""Cancelling: whatever is open of a mailing ends, once, in the ledger, however much is in whose hands."""
+"""Tests of cancelling: all open deliveries of a mailing end once, in the ledger, whoever holds them."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,12 @@ PEOPLE = [person(number) for number in range(5)]
 
 @pytest.fixture
 def halts(world: World) -> PostgresHalts:
-    """What stands still in the world."""
+    """The halts of the world."""
     return PostgresHalts(world.pool, world.writers)
 
 
 async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
-    """How far a mailing has come."""
+    """The state and the counts of a mailing."""
     status = await world.mailings.mailing_status(mailing_id)
     assert status is not None
     return status
@@ -30,7 +30,7 @@ async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
 async def rest(
     world: World, accepted: AcceptedMailing, state: DeliveryState, reason: str = "", minutes: int = 0
 ) -> None:
-    """Brings all of a mailing into a state in which they wait."""
+    """Puts each delivery of a mailing into a state in which it waits."""
     claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
     due_at = datetime.now(UTC) + timedelta(minutes=minutes)
@@ -73,7 +73,7 @@ async def test_cancelling_ends_whatever_is_open(
 
 
 async def test_cancelling_leaves_what_a_worker_holds_to_it(world: World, halts: PostgresHalts) -> None:
-    """What is with a worker is met once it has come back; what was handed over stays so."""
+    """Cancelling leaves a worker its deliveries until they come back. Mail that was handed over stays so."""
     accepted = await world.accept(PEOPLE)
     claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
@@ -124,7 +124,7 @@ async def test_what_is_in_doubt_is_resolved_first(
 
 
 async def test_two_timekeepers_cancel_each_delivery_once(world: World, halts: PostgresHalts) -> None:
-    """Both at once, while a worker hands over what it holds."""
+    """Two timekeepers cancel at once while a worker hands over. Each delivery is cancelled once."""
     accepted = await world.accept([person(number) for number in range(300)])
     await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
     for _ in range(3):
@@ -136,7 +136,7 @@ async def test_two_timekeepers_cancel_each_delivery_once(world: World, halts: Po
 
 
 async def test_a_mailing_that_waits_for_its_release_can_be_cancelled(world: World, halts: PostgresHalts) -> None:
-    """Nobody can release it then."""
+    """A cancelled mailing cannot be released any more."""
     accepted = await world.accept(PEOPLE, "breach")
     await halts.cancel_mailing(accepted.mailing_id, "Dana", "false alarm")
     with pytest.raises(ReleaseRefused, match="it is cancelled"):

@@ -1,4 +1,4 @@
-"""Frequency caps and the alarm on service mail: exact, whatever several workers do at once."""
+"""Frequency caps, and the alarm on service mail. Both are exact, even if several workers act at once."""
 
 import asyncio
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.factories import BRAND, World, person
 
 
 def limited(world: World, *, brand: FrequencyCap | None = None, **categories: CategoryTerms) -> Policy:
-    """The brand's policy with caps; the world goes by it from now on."""
+    """Gives the brand's policy caps, and puts it in force."""
     policy = world.policies[BRAND]
     policy = policy.model_copy(update={"terms": policy.terms | categories, "cap": brand}).with_earlier_versions({})
     world.policies[BRAND] = policy
@@ -32,7 +32,7 @@ def capped(mails: int, days: int = 7) -> CategoryTerms:
 
 
 async def deliver(world: World, accepted: AcceptedMailing) -> set[tuple[str, str]]:
-    """Hands a mailing over; what its deliveries came to."""
+    """Hands a mailing over. Returns the states of its deliveries."""
     await world.handover().hand_over_batches(accepted.batches)
     return set((await world.states(accepted.mailing_id)).values())
 
@@ -42,7 +42,7 @@ SENT, OVER, OVER_BRAND = ("handed_over", ""), ("suppressed", "category_cap"), ("
 
 @pytest.mark.rule("frequency")
 async def test_a_cap_of_a_category(world: World) -> None:
-    """Once somebody has had as many as the cap allows there are no more, until the first has grown old enough."""
+    """A person gets no more mail than the cap allows, until the first one is old enough."""
     limited(world, newsletter=capped(2))
     assert [await deliver(world, await world.accept([person(1)])) for _ in range(3)] == [{SENT}, {SENT}, {OVER}]
     assert await deliver(world, await world.accept([person(2)])) == {SENT}
@@ -55,7 +55,7 @@ async def test_a_cap_of_a_category(world: World) -> None:
 
 @pytest.mark.rule("frequency")
 async def test_a_cap_of_the_brand(world: World) -> None:
-    """The brand's cap counts all optional mail, whatever its category, and no mandatory mail."""
+    """The brand's cap counts optional mail of all categories, and no mandatory mail."""
     limited(world, brand=FrequencyCap(mails=2, days=1))
     await world.paying(1, source="sign-up")
     for category in ("newsletter", "service", "service", "promotional"):
@@ -81,7 +81,7 @@ async def test_a_retry_is_not_counted_twice(world: World) -> None:
 
 @pytest.mark.parametrize("several", ["mailings in one claim", "workers"])
 async def test_one_is_sent_of_two_at_once(world: World, several: str) -> None:
-    """Of two mailings at the same moment to the same people, with a cap of one, everyone gets exactly one."""
+    """Everybody gets exactly one of two simultaneous mailings under a cap of one."""
     limited(world, newsletter=capped(1))
     people = [person(n) for n in range(WINDOW + 20)]
     first, second = [await world.accept(people) for _ in range(2)]
@@ -124,7 +124,7 @@ async def test_service_mail_beyond_its_rate_is_sent_and_noticed(world: World) ->
 
 
 async def test_what_is_not_counted_leaves_no_trace(world: World) -> None:
-    """Without a cap nothing is counted, and an intent leaves the standing as it was."""
+    """Mail without a cap is not counted, and its intent leaves the standing as it was."""
     limited(world)
     accepted = await world.accept([person(1)])
     assert await deliver(world, accepted) == {SENT}

@@ -124,7 +124,7 @@ async def test_pipelining_is_offered_and_works(tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_cannot_be_written_defers(tmp_path: Path) -> None:
-    """What cannot be kept is not accepted, and leaves nothing behind."""
+    """A message that cannot be stored is deferred, and leaves nothing behind."""
     folder = tmp_path / "inbox"
     async with CaptureServer(folder) as server:
         folder.rmdir()
@@ -135,7 +135,7 @@ async def test_a_folder_that_cannot_be_written_defers(tmp_path: Path) -> None:
 
 
 async def test_addresses_stay_out_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Even where everything is logged, no command of a client is."""
+    """No command of a client is logged, even at the debug level."""
     caplog.set_level(logging.DEBUG)
     async with CaptureServer(tmp_path) as server:
         await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE))
@@ -146,7 +146,7 @@ async def test_addresses_stay_out_of_the_log(tmp_path: Path, caplog: pytest.LogC
 def test_stopping_ends_connections_and_frees_the_port(
     tmp_path: Path, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    """On either event loop, a client that lingers is cut off, and the server can be started again on its port."""
+    """Stopping cuts off a client that lingers, on either event loop, and the port can be used again."""
 
     async def linger() -> None:
         server = CaptureServer(tmp_path)
@@ -171,13 +171,13 @@ def test_stopping_ends_connections_and_frees_the_port(
 
 @pytest.mark.parametrize("id", ["../secret", "", "x", "0192f0c1-0000-7000-8000-000000000000"])
 def test_no_such_message(tmp_path: Path, id: str) -> None:
-    """An id that is none, or of nothing, finds nothing, least of all another folder's file."""
+    """An id that does not exist finds nothing, least of all a file of another folder."""
     (tmp_path / "secret.json").write_text(json.dumps({}))
     assert CaptureFolder(tmp_path / "inbox").get_mail(id) is None
 
 
 async def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the demo extra, one line says what to install."""
+    """The error says in one line what to install, if the demo extra is missing."""
     monkeypatch.setitem(sys.modules, "aiosmtpd.smtp", None)
     with pytest.raises(AiosmtpdNotInstalled, match=r"pip install 'pactmail\[demo\]'"):
         await CaptureServer(tmp_path).start()

@@ -153,7 +153,7 @@ async def run_all(stack: Stack, commands: Mapping[str, tuple[Stack, tuple[str, .
 
 @pytest.fixture(scope="module")
 def done(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Done]]:
-    """All the commands that go wrong, which have in common only that they change nothing."""
+    """The results of all commands that go wrong. None of them changes anything."""
     folder = tmp_path_factory.mktemp("cli")
     write_files(folder)
 
@@ -170,7 +170,7 @@ def done(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def one_line(done: Done) -> str:
-    """The error, which is one line, with nothing on stdout."""
+    """The error of a command: exactly one line, with nothing on stdout."""
     assert done.err.startswith("mailer: ")
     assert done.err.count("\n") == 1, done.err
     assert done.out == ""
@@ -179,21 +179,21 @@ def one_line(done: Done) -> str:
 
 @pytest.mark.parametrize("name", BAD_INPUT)
 def test_bad_input_is_refused_with_2(done: dict[str, Done], name: str) -> None:
-    """In one line that says what is wrong."""
+    """A command with bad input ends with status 2, and one line that says what is wrong."""
     assert BAD_INPUT[name][1] in one_line(done[name])
     assert done[name].status == 2
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_what_is_not_there_is_a_failure(done: dict[str, Done], name: str) -> None:
-    """With status 1 and where to look."""
+    """A command about a thing that does not exist ends with status 1, and says where to look."""
     assert FAILURES[name][1] in one_line(done[name])
     assert done[name].status == 1
 
 
 @pytest.mark.parametrize("name", BAD_SETTINGS)
 def test_nothing_starts_on_settings_that_are_wrong(done: dict[str, Done], name: str) -> None:
-    """Not on a default secret above all: the last line names the setting, and no secret is in what is printed."""
+    """No process starts on a wrong setting or a default secret. The last line names the setting, and no secret."""
     error = done[name].err.splitlines()[-1]
     assert BAD_SETTINGS[name][2] in error
     assert done[name].status == 2
@@ -203,13 +203,13 @@ def test_nothing_starts_on_settings_that_are_wrong(done: dict[str, Done], name: 
 
 @pytest.mark.parametrize("name", FAILING)
 def test_a_service_that_fails_is_said_in_one_line(done: dict[str, Done], name: str) -> None:
-    """With status 1."""
+    """A command whose service fails ends with status 1 and one line."""
     assert FAILING[name][2] in one_line(done[name])
     assert done[name].status == 1
 
 
 async def test_help_is_shown_where_no_command_is_given(small_stack: Stack) -> None:
-    """The whole and each group list their commands."""
+    """The command without a subcommand lists its commands, and so does each group."""
     for arguments in ((), ("mailing",), ("ledger",)):
         shown = await small_stack.run(*arguments)
         assert shown.status == 2
@@ -276,7 +276,7 @@ async def test_mailings_and_the_ledger_as_json(small_stack: Stack) -> None:
 
 
 async def test_the_ledger_cannot_be_edited_unnoticed(small_stack: Stack) -> None:
-    """A sealed head, kept elsewhere, tells of what was cut off; verify names what was changed."""
+    """A sealed head that was kept elsewhere shows a cut chain. The command names changed entries."""
     async with small_stack.running("worker"):
         await small_stack.done("publish", "-", stdin=json.dumps(GOOD))
         await small_stack.finished("one")
@@ -360,7 +360,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def resolved(document: Any, pointer: str) -> Any:
-    """What a reference within the document points to (RFC 6901); None if nothing is there."""
+    """The part of the document that a reference points to (RFC 6901); None if there is none."""
     assert pointer.startswith("#/")
     for part in pointer.removeprefix("#/").split("/"):
         document = document.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(document, dict) else None
@@ -368,7 +368,7 @@ def resolved(document: Any, pointer: str) -> Any:
 
 
 async def test_migrate_brings_an_empty_database_up_to_date(small_stack: Stack) -> None:
-    """It makes the database where there is none; a second run changes nothing."""
+    """The command makes a missing database. A second run changes nothing."""
     fresh = small_stack.having(DATABASE_URL=small_stack.database_url.replace("mailer_test_", "mailer_test_fresh_"))
     try:
         first = await fresh.done("migrate")
@@ -382,7 +382,7 @@ async def test_migrate_brings_an_empty_database_up_to_date(small_stack: Stack) -
 
 
 async def test_dead_letters_are_listed_and_shown(small_stack: Stack) -> None:
-    """As a table, as facts, and as JSON with the body as it came."""
+    """Dead letters are shown as a table, as facts, and as JSON with the body as it came."""
     async with small_stack.running("worker"):
         await small_stack.application("publish", {**GOOD, "template": "weekli"})
         await until(lambda: small_stack.query("SELECT FROM dead_letters"), "the dead letter")

@@ -1,4 +1,4 @@
-"""Stopping, pausing and cancelling as they are typed, and what a real worker makes of it."""
+"""Stopping, pausing and cancelling by commands, and their effect on a real worker."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,13 @@ PEOPLE = people("ann", "bob")
 
 
 async def publish(stack: Stack, *names: str, category: str = "newsletter") -> None:
-    """Some events, a line each."""
+    """Publishes some events, a line each."""
     lines = "\n".join(json.dumps(event(name, "interpals", category, PEOPLE)) for name in names)
     await stack.done("publish", "-", stdin=lines)
 
 
 async def test_a_running_worker_stops_and_goes_on(small_stack: Stack) -> None:
-    """What is published meanwhile is taken in and waits; it goes out when everything, the brand and it may go on."""
+    """Mail waits while everything, its brand or its mailing is halted, and goes out once nothing halts it."""
     stack = small_stack
     await stack.done("stop", "--by", "Dana", "--reason", "smoke")
     async with stack.running("worker"):
@@ -74,7 +74,7 @@ async def test_a_stop_reaches_a_worker_in_the_middle(small_stack: Stack) -> None
 
 
 async def test_saying_it_twice_changes_nothing(small_stack: Stack) -> None:
-    """Each says so, and ends well."""
+    """Each command says that it changed nothing, and ends with status 0."""
     stack = small_stack
     said = [
         (await stack.done(*words.split())).out

@@ -48,6 +48,8 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "notices show": ("1",),
     "notices export": (),
     "rate list": (),
+    "halts": (),
+    "flow": (),
     "ledger export": (),
     "policy explain": ("--recipient", REF, "--mailing", EVENT),
 }
@@ -66,7 +68,8 @@ OWN = {
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
     "staff add", "staff disable", "staff enable", "staff reset", "staff list", "staff sessions",
-    "schema queues", "schema api", "publishers add", "publishers list", "publishers show", "publishers revoke",
+    "schema queues", "schema api", "ledger seals", "policy diff",
+    "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
 }  # fmt: skip
 """Commands that print our own words, counts and what was typed. Some of them may not be there any more, or yet."""
 
@@ -115,7 +118,7 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
 def typed(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """Runs a command in this process, which has to succeed: what it prints."""
+    """Runs a command in this process, which has to succeed. Returns its output."""
     with asyncio.Runner() as runner:
         runner.run(write_hostile_values(database_url))
     settings = {**SECRETS, "DATABASE_URL": database_url, "DATA": str(tmp_path)}

@@ -17,12 +17,12 @@ NAME = "Zoë Ærø 日本"
 
 
 def last_line(err: str) -> str:
-    """The line that ended a command; before it there may be warnings."""
+    """The last line of an error. Warnings may stand before it."""
     return err.splitlines()[-1]
 
 
 async def test_a_quote_that_is_never_closed_ends_the_import(small_stack: Stack) -> None:
-    """With status 1 and one line that names the file's line, and what became of those before it."""
+    """An open quote ends the import with status 1, and one line that names the place and the rows before it."""
     lines = [f"u{number},u{number}@example.org,Ann\n" for number in range(3_000)]
     lines[1_000] = 'u1000,u1000@example.org,"Ann\n'
     (small_stack.folder / "people.csv").write_text("ref,email,name\n" + "".join(lines), "utf-8")
@@ -35,7 +35,7 @@ async def test_a_quote_that_is_never_closed_ends_the_import(small_stack: Stack) 
 
 
 async def test_files_are_utf_8_in_every_locale(small_stack: Stack) -> None:
-    """Neither what is published from a file nor what is printed of it depends on the locale."""
+    """The locale changes neither the events that are published from a file nor the printed text."""
     value = event("one-ü", "interpals", "newsletter", people("ann", name=NAME))
     (small_stack.folder / "event.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(value, ensure_ascii=False).encode())
     (small_stack.folder / "broken.json").write_bytes(json.dumps(value, ensure_ascii=False).encode("latin-1", "replace"))
@@ -77,7 +77,7 @@ async def test_an_event_of_one_line_may_have_other_ends_of_lines_in_it(small_sta
     ],
 )
 async def test_an_argument_is_a_text(small_stack: Stack, argument: bytes, what: str) -> None:
-    """Whatever it names, it may come to stand in the ledger: refused in one line, with status 2."""
+    """An argument that cannot stand in the ledger is refused in one line, with status 2."""
     process = await asyncio.create_subprocess_exec(
         *MAILER,
         *("suppressions", "explain", "--brand", "interpals", "--ref"),
@@ -92,7 +92,7 @@ async def test_an_argument_is_a_text(small_stack: Stack, argument: bytes, what: 
 
 
 async def test_an_argument_is_utf_8_in_every_locale(small_stack: Stack) -> None:
-    """As the terminal wrote it, also where Python was told of another encoding."""
+    """An argument is read as UTF-8, even if Python was told another encoding."""
     process = await asyncio.create_subprocess_exec(
         *MAILER,
         *("suppressions", "explain", "--brand", "interpals", "--ref", NAME.encode()),
@@ -133,7 +133,7 @@ async def test_an_argument_is_utf_8_in_every_locale(small_stack: Stack) -> None:
     ],
 )
 async def test_times_and_numbers_out_of_range_are_refused(small_stack: Stack, arguments: tuple[str, ...]) -> None:
-    """In one line, with status 2."""
+    """Times and numbers out of range are refused in one line, with status 2."""
     done = await small_stack.run(*arguments)
     assert done.status == 2
     assert last_line(done.err).startswith("mailer: ")

@@ -41,7 +41,7 @@ async def found_by(operator: Stack, text: str, *options: str) -> list[str]:
 
 
 async def test_people_are_listed_in_pages(world: World, operator: Stack) -> None:
-    """In the order in which they became known, each once, with how they stand; other brands' people are not there."""
+    """People are listed in the order in which they became known, each once, with their standing, for one brand."""
     first, *_ = await world.known(1, 2, 3)
     await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk")
     await world.standings.record_opt_out(BRAND, first, "newsletter", "test")
@@ -122,7 +122,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", TAKE_AN_ID)
 async def test_an_events_id_names_its_mailing_everywhere(world: World, operator: Stack, kind: str) -> None:
-    """Each command says the same by a mailing's id and by its event's, and of an id that is none, that it is none."""
+    """Each command gives the same answer for a mailing's id and its event's id. It refuses an unknown id."""
     accepted = await world.accept([person(1)], id="spring/1")
     answers = []
     for identifier in (str(accepted.mailing_id), "spring/1", "spring/2"):
@@ -141,7 +141,7 @@ async def test_an_events_id_names_its_mailing_everywhere(world: World, operator:
 
 
 async def test_an_events_id_of_two_brands_is_no_name(world: World, operator: Stack) -> None:
-    """Which one is meant has to be said; the refusal names both, and nothing is done to either."""
+    """An event's id of two brands names both mailings in the refusal, and nothing is done to either."""
     await world.accept([person(1)], id="spring")
     await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk", id="spring")
     for words in (TAKE_AN_ID["cancel"], TAKE_AN_ID["purge"], TAKE_AN_ID["rate"], TAKE_AN_ID["explain"]):
@@ -174,7 +174,7 @@ async def test_ids_are_whole_in_a_pipe(world: World, operator: Stack) -> None:
 
 
 async def test_a_history_is_read_in_pages(world: World, operator: Stack) -> None:
-    """By a command that is on record with its person and reason; `next` leads to the older entries."""
+    """The command reads a history in pages, on record with person and reason. `next` leads to older entries."""
     [ada] = await world.known(1)
     for number in range(3):
         await world.standings.record_opt_out(BRAND, ada, f"newsletter/topic-{number}", "page")

@@ -1,4 +1,4 @@
-"""`mailer publish`: what intake would refuse is not published, and `--wait` follows what is."""
+"""Tests of `mailer publish`: it refuses what intake would refuse, and `--wait` follows the rest."""
 
 import json
 import os
@@ -55,7 +55,7 @@ async def test_what_intake_refuses_is_not_published(small_stack: Stack) -> None:
 
 
 async def test_a_text_that_lacks_a_language_is_told(small_stack: Stack) -> None:
-    """Whoever publishes it learns at once who will read another language than their own; status 0."""
+    """A publisher is told which readers would get another language than their own. The status is 0."""
     texts = {**GOOD, "context": {"headline": {"en": "Hello", "DE": "Hallo"}}}
     done = await small_stack.run("publish", "-", stdin=json.dumps(texts))
     said = "mailer: -: context.headline lacks ar: who reads that gets the whole mail in en\n"
@@ -63,14 +63,14 @@ async def test_a_text_that_lacks_a_language_is_told(small_stack: Stack) -> None:
 
 
 async def test_every_line_that_is_no_event_is_told(small_stack: Stack) -> None:
-    """With status 2, as bad input is."""
+    """Each line that is no event is told, and the status is 2, as for bad input."""
     done = await small_stack.run("publish", "-", stdin=f'{{"v": 1}}\n{json.dumps(GOOD)}\n[]\n')
     assert done.status == 2
     assert [line[:19] for line in done.err.splitlines()] == ["mailer: -: line 1: ", "mailer: -: line 3: "]
 
 
 async def test_an_id_that_stands_for_something_else(small_stack: Stack) -> None:
-    """Within a file, and of what was taken in before: status 1, and the fields that differ."""
+    """An id that was used for another event, in the file or before, gives status 1, and the fields that differ."""
     other = {**GOOD, "context": {"headline": "Buy!"}}
     twice = await small_stack.run("publish", "-", stdin=f"{json.dumps(GOOD)}\n{json.dumps(other)}")
     async with small_stack.running("worker"):
@@ -88,7 +88,7 @@ async def test_an_id_that_stands_for_something_else(small_stack: Stack) -> None:
 
 
 async def test_what_the_worker_refuses_is_followed(small_stack: Stack) -> None:
-    """A worker that has other templates than whoever publishes refuses it: status 1, and its reason."""
+    """A worker with other templates than the publisher refuses the event: status 1, with its reason."""
     (small_stack.folder / "none").mkdir()
     async with small_stack.having(TEMPLATES=str(small_stack.folder / "none")).running("worker"):
         told = await small_stack.run("publish", "-", "--wait", stdin=json.dumps(GOOD))
@@ -100,7 +100,7 @@ async def test_what_the_worker_refuses_is_followed(small_stack: Stack) -> None:
 
 
 async def test_without_a_database_that_is_known_nothing_can_be_waited_for(small_stack: Stack) -> None:
-    """It is said before anything is published."""
+    """A command without a known database says so before anything is published."""
     nowhere = small_stack.having(BROKER_URL="amqp://nobody@127.0.0.1:1/", DATABASE_URL="embedded")
     done = await nowhere.run("publish", "-", "--wait", stdin=json.dumps(GOOD))
     assert done.status == 1
@@ -108,7 +108,7 @@ async def test_without_a_database_that_is_known_nothing_can_be_waited_for(small_
 
 
 async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(stack: Stack) -> None:
-    """It is said before anything is published, with what to do; by mailer's own user the event is taken in."""
+    """The command refuses another broker user before anything is published, and says what to do."""
     async with stack.running("worker"):
         await until(lambda: stack.query("SELECT FROM broker_user"), "the worker to say as whom it consumes")
         own = urlsplit(stack.env["MAILER_BROKER_URL"])
@@ -123,7 +123,7 @@ async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(sta
 
 @pytest.mark.parametrize("value", [GOOD, LEAVES], ids=["message", "account"])
 async def test_each_fate(world: World, value: dict[str, Any]) -> None:
-    """Open until a worker has taken it in or refused it; a refusal from before, or of another event, is none of it."""
+    """An event is open until a worker accepts or refuses it. Earlier refusals, and those of others, do not count."""
     asked, published = PublishedEventLookup(world.pool, world.hasher), parse_any_event(json.dumps(value))
     other = parse_any_event(json.dumps({**value, "id": "other"}))
     letter = received(published.to_json(), published.routing_key).message

@@ -18,7 +18,7 @@ Typed = Callable[..., tuple[int, str, str]]
 def typed(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Typed:
-    """Runs a command in this process: its exit status, what it prints, and its errors."""
+    """Runs a command in this process. Returns its exit status, its output and its errors."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAILER_DATABASE_URL", database_url)
     for name, secret in SECRETS.items():

@@ -33,7 +33,7 @@ def operator(tmp_path: Path, database_url: str) -> Stack:
     ],
 )
 async def test_each_mark(world: World, operator: Stack, command: tuple[str, ...], column: str, value: object) -> None:
-    """It holds once the command has ended, and stands in the ledger as an operator's."""
+    """A mark holds once the command has ended, and stands in the ledger as an operator's."""
     await world.known(1)
     await operator.done("recipients", *command)
     assert await world.pool.fetchval(f"SELECT {column} FROM standings") == value  # noqa: S608 - of this file
@@ -50,7 +50,7 @@ async def test_each_mark(world: World, operator: Stack, command: tuple[str, ...]
     ],
 )
 async def test_what_is_so_no_longer(world: World, operator: Stack, command: tuple[str, ...], column: str) -> None:
-    """`--off` takes it back."""
+    """The option `--off` removes a mark."""
     await world.known(1)
     await operator.done("recipients", *command)
     await operator.done("recipients", *command, "--off")
@@ -58,7 +58,7 @@ async def test_what_is_so_no_longer(world: World, operator: Stack, command: tupl
 
 
 async def test_a_correction(world: World, operator: Stack) -> None:
-    """Only what is named changes; a bad value is refused in one line."""
+    """A correction changes only the named fields. A bad value is refused in one line."""
     await world.known(1, name="Ada")
     await operator.done("recipients", "rectify", *WHO, "--email", "ada@new.example")
     row = await world.pool.fetchrow("SELECT email, name FROM recipients")
@@ -84,7 +84,7 @@ async def test_a_correction(world: World, operator: Stack) -> None:
 async def test_what_is_refused(
     world: World, operator: Stack, command: tuple[str, ...], status: int, words: str
 ) -> None:
-    """In one line, which says what to do, and nothing is changed."""
+    """A refused command changes nothing, and says in one line what to do."""
     await world.known(1)
     refused = await operator.run("recipients", *command)
     assert (refused.status, refused.err.count("\n")) == (status, 1)
@@ -93,7 +93,7 @@ async def test_what_is_refused(
 
 
 async def test_an_erasure_names_who_else_has_to_erase(world: World, operator: Stack) -> None:
-    """As JSON and as a table; their answers are noted, once, by a person with a name."""
+    """An erasure names the processors that must erase too. A person with a name confirms each, once."""
     await world.handover().hand_over_batches((await world.accept([person(1), person(2)])).batches)
     told = (await operator.done("recipients", "erase", *WHO, "--json")).json
     assert [keeper["processor"] for keeper in told["processors"]] == ["fake"]
@@ -109,7 +109,7 @@ async def test_an_erasure_names_who_else_has_to_erase(world: World, operator: St
 
 
 async def test_coverage(world: World, operator: Stack) -> None:
-    """How many accounts a mailing reached, and who not, as JSON and as a table; an unknown mailing is an error."""
+    """The command shows how many accounts a mailing reached, and who not. An unknown mailing is an error."""
     await world.known(1, 2)
     await said(world, "under_13", "user-2")
     accepted = await world.accept({"audience": "everyone"}, "policy_change")
@@ -124,7 +124,7 @@ async def test_coverage(world: World, operator: Stack) -> None:
 
 
 async def test_account_events_are_published_as_messages_are(world: World, operator: Stack) -> None:
-    """From a file, beside events of messages; a bad one stops them all, with its line."""
+    """Account events are published from a file, beside message events. A bad line stops them all and is named."""
     line = '{"v": 1, "id": "%s", "brand": "interpals", "account": "%s", "ref": "user-1"}\n'
     done = await operator.done("publish", "-", "--json", stdin=line % ("one", "restrict") + line % ("two", "paid"))
     assert [event["id"] for event in done.json] == ["one", "two"]

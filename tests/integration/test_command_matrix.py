@@ -47,6 +47,7 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "suppressions add": ((*AT, "--ref", REF, "--scope", "newsletter", "--source", "by post", *BY),),
     "suppressions import": (("left.csv", *AT),),
     "publishers add": (("role:shop", *AT, "--category", "newsletter", *BY),),
+    "publishers restrict": (("role:shop", "--category", "newsletter", *BY),),
     "publishers revoke": (("role:shop", *BY),),
     "recipients find": ((REF, *BY),),
     "recipients show": ((REF, *AT, *BY),),
@@ -80,7 +81,7 @@ PUBLISHES = {
     "publish": "tests/integration/test_cli_publish.py::test_a_person_without_the_right_publishes_nothing",
     "dead replay": "tests/integration/test_dead_letters.py",
 }
-"""Commands by which events get in: with the rights of a person, or of who had published them first."""
+"""Commands that publish events, with the rights of a person, or of the first publisher."""
 SHOWS = {
     "recipients list", "recipients export", "consents list", "consents export",
     "suppressions list", "suppressions export", "mailing list", "mailing show",
@@ -89,7 +90,7 @@ SHOWS = {
     "policy jurisdictions", "policy causes",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
-    "init", "notices list", "staff list", "staff sessions",
+    "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

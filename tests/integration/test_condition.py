@@ -1,4 +1,4 @@
-"""A process looks at the database before it works on it, and keeps looking."""
+"""Tests of a process's checks of its database: before it works on it, and while it does."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -29,13 +29,13 @@ async def sql(url: str, statement: str, *arguments: str) -> None:
 
 
 async def age_collation(url: str) -> None:
-    """As if the server's operating system had been another one when the database was made."""
+    """Makes the database seem older than the server's operating system."""
     await sql(url, "UPDATE pg_database SET datcollversion = '0.9' WHERE datname = current_database()")
 
 
 @pytest.mark.parametrize("name", PROCESSES)
 async def test_a_process_does_not_start_on_older_tables(small_stack: Stack, name: str) -> None:
-    """It names the migration that is missing, and ends."""
+    """The process names the migration that is missing, and ends."""
     newest = await small_stack.value("SELECT max(version) FROM schema_migrations")
     await small_stack.query("DELETE FROM schema_migrations WHERE version = $1", newest)
     done = await small_stack.run(name)
@@ -70,7 +70,7 @@ async def test_migrations_do_not_depend_on_the_databases_defaults(small_stack: S
 
 
 async def test_a_refusal_ends_migrate_at_once(small_stack: Stack) -> None:
-    """It does not wait for what waiting does not mend, and says the server's words."""
+    """The command ends at once with the server's words, since waiting would not help."""
     wrong = small_stack.database_url.replace("postgres@", "nobody_at_all@")
     done = await small_stack.having(DATABASE_URL=wrong).run("migrate")
     assert done.status == 1
@@ -88,7 +88,7 @@ async def test_a_refusal_ends_a_process_at_once(small_stack: Stack, name: str) -
 
 
 async def test_a_database_that_is_missing_ends_a_process(small_stack: Stack) -> None:
-    """It says what makes it."""
+    """The process says which command makes the database, and ends."""
     missing = small_stack.database_url.replace("/mailer_test_", "/missing_")
     done = await small_stack.having(DATABASE_URL=missing).run("worker")
     assert done.status == 1

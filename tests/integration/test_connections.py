@@ -1,4 +1,4 @@
-"""Each connection asks for what the statements rely on, whatever the database has as defaults."""
+"""Each connection sets the options that the statements need, for any defaults of the database."""
 
 import asyncio
 import socket
@@ -84,7 +84,7 @@ async def test_each_connection_asks_for_what_it_relies_on(hostile_url: str) -> N
 
 
 async def test_a_commands_connection_has_no_time_limit(hostile_url: str) -> None:
-    """Somebody watches it, and what it reads may be long."""
+    """A command's connection has no time limit, since somebody watches it, and its reads may be long."""
     connection = await connect(hostile_url, ATTENDED)
     try:
         assert await connection.fetchval("SHOW statement_timeout") == "0"
@@ -95,7 +95,7 @@ async def test_a_commands_connection_has_no_time_limit(hostile_url: str) -> None
 
 @pytest.mark.parametrize("kept", ["local", "remote_write", "remote_apply"])
 async def test_waiting_for_replicas_is_left_as_it_is(database_url: str, kept: str) -> None:
-    """Only a commit that waits for nothing is changed."""
+    """The setting is changed only for commits that would wait for nothing."""
     plain = await asyncpg.connect(database_url)
     await plain.execute(f"ALTER DATABASE {urlsplit(database_url).path[1:]} SET synchronous_commit = {kept}")
     await plain.close()
@@ -107,7 +107,7 @@ async def test_waiting_for_replicas_is_left_as_it_is(database_url: str, kept: st
 
 
 async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(database_url: str) -> None:
-    """The server cancels it, and whoever asked is told what it was."""
+    """The server cancels the statement, and the caller gets an error that says so."""
     pool = await open_pool(database_url, size=1, limits=TimeLimits(statement=0.2, idle=60))
     with pytest.raises(StatementTimedOut):
         await pool.execute("SELECT pg_sleep(60)")
@@ -124,7 +124,7 @@ def own_server() -> Iterator[str]:
 
 
 async def flip(url: str, *, read_only: bool) -> None:
-    """Has the whole server only read, or write again, with all its connections as they are."""
+    """Makes the whole server read-only, or writable again, and leaves its connections as they are."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("SET default_transaction_read_only = off")
@@ -135,7 +135,7 @@ async def flip(url: str, *, read_only: bool) -> None:
 
 
 async def problem(pool: DatabasePool) -> str:
-    """Why nothing can be written."""
+    """The reason why nothing can be written."""
     try:
         await pool.fetch_time_of_writable_server()
     except DatabaseUnavailable as error:
@@ -241,7 +241,7 @@ def cluster(url: str, *ports: int) -> str:
 async def test_each_server_of_a_url_has_its_own_time(
     database_url: str, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that takes a connection and never answers, and one that is not there, keep nobody from the third."""
+    """A server that never answers, and one that does not exist, keep nobody from the third one."""
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 3.0)
 
     async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -286,16 +286,16 @@ async def test_a_server_that_freezes_is_not_waited_for(database_url: str, link: 
 
 
 class Frozen(TimeLimits):
-    """Waits for an answer for less than a second."""
+    """A pool that waits less than a second for an answer."""
 
     @property
     def answer_timeout(self) -> float:
-        """As little as a test has time for."""
+        """The shortest time-out that a test can use."""
         return 0.5
 
 
 async def test_a_refusal_of_a_running_process_is_an_outage_with_its_words(own_server: str) -> None:
-    """Whatever it has in hand waits until somebody has mended it."""
+    """Work in hand waits until somebody has corrected what the server refuses."""
     pool = await open_pool(own_server, size=2)
     admin = await asyncpg.connect(own_server.replace("/mailer?", "/postgres?"))
     await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'mailer'")
@@ -314,7 +314,7 @@ async def test_a_refusal_of_a_running_process_is_an_outage_with_its_words(own_se
 
 
 async def test_a_connection_that_is_cut_under_a_transaction_is_an_outage(database_url: str) -> None:
-    """The pool has taken it back by then, and whoever had it is told nothing else."""
+    """The pool has taken the connection back by then. The caller gets only an outage."""
     pool = await open_pool(database_url, size=2)
 
     async def work() -> None:
@@ -330,7 +330,7 @@ async def test_a_connection_that_is_cut_under_a_transaction_is_an_outage(databas
 
 
 async def lost(connection: Connection) -> bool:
-    """Tells whether a statement fails, however it does."""
+    """Returns True if a statement fails, for any reason."""
     try:
         await connection.fetchval("SELECT 1")
     except Exception:
@@ -339,7 +339,7 @@ async def lost(connection: Connection) -> bool:
 
 
 async def test_an_outage_is_no_cause_of_itself(database_url: str, link: Link) -> None:
-    """Whoever describes an error with its causes comes to an end."""
+    """The chain of an error's causes comes to an end."""
     pool = await open_pool(cluster(database_url, link.port), size=1)
     await pool.expire_connections()
     link.lead_to("/no/such/socket")

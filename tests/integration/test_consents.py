@@ -26,7 +26,7 @@ CONFIRMED = "paltalk-2006"
 
 
 def said(scope: str, given: bool = True, **values: Any) -> Consent:
-    """Returns what an application was told, now."""
+    """A consent as an application reports it, now."""
     stated: dict[str, Any] = {"source": "application", "version": "form 1", "words": WORDS, "actor": "recipient"}
     return Consent(scope, given, **{"at": datetime.now(UTC)} | stated | values)
 
@@ -47,7 +47,7 @@ async def leave(world: World, recipient_id: int, scope: str) -> None:
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
-    """How somebody stands."""
+    """The standing of a person."""
     found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
@@ -99,7 +99,7 @@ async def test_tracking_is_withdrawn_and_no_mail_is_left(world: World) -> None:
 
 @pytest.mark.parametrize("source", ["application", "confirmed"])
 async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World, source: str) -> None:
-    """It ends that opt-out and no other, for all with the address, and on record."""
+    """The consent ends that opt-out and no other, for all people with the address, and on record."""
     ada, grace = await world.known(1, 2, email="ada@people.example")
     for scope in ("newsletter", "promotional", "newsletter/chat-rooms"):
         await leave(world, ada, scope)
@@ -120,7 +120,7 @@ async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World
 
 @pytest.mark.parametrize("source", ["page", "letter", "form"])
 async def test_what_others_say_for_somebody_ends_no_opt_out(world: World, source: str) -> None:
-    """A consent that a link's page, an operator or a file brings is kept, and who left stays left."""
+    """A consent that a link's page, an operator or a file brings is kept. It ends no opt-out."""
     [ada] = await world.known(1)
     await leave(world, ada, "newsletter")
     assert await give(world, ada, "newsletter", source=source) == ConsentResult(
@@ -129,7 +129,7 @@ async def test_what_others_say_for_somebody_ends_no_opt_out(world: World, source
 
 
 async def test_a_consent_from_before_the_opt_out_ends_nothing(world: World) -> None:
-    """What was said earlier, and arrives later, does not undo what was said since."""
+    """A consent given before an opt-out, but reported after it, ends nothing."""
     [ada] = await world.known(1)
     await give(world, ada, "newsletter", at=EARLY)
     await leave(world, ada, "newsletter")
@@ -163,7 +163,7 @@ async def test_who_left_a_category_and_asks_for_a_topic_gets_that_alone(world: W
 
 
 async def test_who_leaves_the_last_topic_has_left_the_category(world: World) -> None:
-    """Otherwise the topics that nobody asked for would begin to come."""
+    """A person who leaves the last topic leaves the category. Else other topics would begin to come."""
     [ada] = await world.known(1)
     for topic in ("chat-rooms", "dating"):
         await give(world, ada, f"newsletter/{topic}")
@@ -174,7 +174,7 @@ async def test_who_leaves_the_last_topic_has_left_the_category(world: World) -> 
 
 
 async def test_a_withdrawal_that_no_consent_came_before_leaves_its_topic_only(world: World) -> None:
-    """Who never asked for topics and refuses one still gets the others."""
+    """A person who never asked for topics and refuses one still gets the others."""
     [ada] = await world.known(1)
     await withdraw_consent(world.consents, policies()[BRAND], ada, said("newsletter/dating", given=False))
     assert (await standing(world, ada)).opted_out == {"newsletter/dating"}
@@ -225,7 +225,7 @@ async def test_nobody_there(world: World) -> None:
 
 
 async def test_an_imported_consent_counts_unless_something_was_left(world: World) -> None:
-    """What a file brings is on record, and gives something only to who never left, withdrew, objected or was erased."""
+    """An imported consent is recorded. It counts only for a person who never left, withdrew, objected or was erased."""
     names = ("fresh", "left", "everything", "withdrew", "objected")
     fresh, left, everything, withdrew, objected = await world.known(*range(1, 6))
     await leave(world, left, "newsletter")
@@ -254,7 +254,7 @@ async def test_a_file_twice_is_one_record(world: World) -> None:
 
 
 async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
-    """What a file says of purpose and paid products is kept; what it leaves out stays."""
+    """Purpose and paid products of a file are stored. A file without them leaves them as they were."""
     person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
     stated = person.model_copy(update={"purpose": "sweepstakes"})
     await world.importer().import_rows_in_one_transaction([RecipientImportRow(stated, products=("voice",))])
@@ -264,7 +264,7 @@ async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
 
 
 async def test_consents_come_and_go_as_lines(world: World) -> None:
-    """What one system exports another one takes; withdrawals leave, unknown people and bad lines are told."""
+    """Exported consents can be imported by another system. Unknown people and bad lines are reported."""
     [ada] = await world.known(1)
     rejected: list[tuple[int, str]] = []
     lines = [
@@ -318,7 +318,7 @@ async def test_consents_come_and_go_as_lines(world: World) -> None:
     ],
 )
 async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, status: int, says: str) -> None:
-    """What cannot be recorded is answered with its status and what to mend, and changes nothing."""
+    """The API answers a consent that it refuses with a status and what to correct, and changes nothing."""
     [ada] = await world.known(1)
     key = await issue_key(world.pool, "shop", BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:
@@ -328,7 +328,7 @@ async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, st
 
 
 async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> None:
-    """Without a source no promotion goes to somebody who consents; the answer says so until an event names it."""
+    """The answer to a consent names the missing source, without which no promotion is sent."""
     row = Person(ref="ada", email="ada@people.example", country="DE")
     await world.importer().import_rows_in_one_transaction([RecipientImportRow(row)])
     key = await issue_key(world.pool, "shop", BRAND)

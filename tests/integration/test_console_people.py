@@ -1,4 +1,4 @@
-"""The pages of people: the look-up and its entry, the person's page, acts that count once, and who sees whom."""
+"""The pages of people: the look-up and its entry, the person's page, acts that count once, and the rights to see."""
 
 import re
 from html import unescape
@@ -42,7 +42,7 @@ async def act(browser: ConsoleBrowser, person_path: str, what: str, **fields: st
 
 
 async def test_a_look_up_needs_a_reason_and_is_an_entry(world: World) -> None:
-    """By an address in any spelling, in no URL; who, from where, when and why stand in the ledger, also for nobody."""
+    """A look-up by an address, in no URL, is recorded with person, place, time and reason, even if it finds nobody."""
     [ada] = await world.known(1)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.SUPPORT)
@@ -65,7 +65,7 @@ async def test_a_look_up_needs_a_reason_and_is_an_entry(world: World) -> None:
 
 
 async def test_a_link_to_a_person_asks_for_the_reason_first(world: World) -> None:
-    """Who has not looked the person up sees nothing of them; a colleague's look-up opens it for nobody else."""
+    """A person without a look-up of their own sees nothing. A colleague's look-up opens the page for nobody else."""
     [ada] = await world.known(1)
     path = f"{PEOPLE}/{BRAND}/{ada}"
     async with open_browser(world) as browser, open_browser(world) as other:
@@ -84,7 +84,7 @@ async def test_a_link_to_a_person_asks_for_the_reason_first(world: World) -> Non
 
 
 async def test_a_policy_may_ask_for_no_reason(world: World) -> None:
-    """The strictest of the brands that are searched decides; the look-up is an entry all the same."""
+    """The strictest policy of the searched brands decides; the look-up is an entry all the same."""
     await world.known(1)
     world.policies[BRAND] = world.policies[BRAND].model_copy(update={"look_up_reason": "optional"})
     async with open_browser(world) as browser:
@@ -119,7 +119,7 @@ async def test_people_of_other_brands_are_unseen(world: World) -> None:
 
 
 async def test_a_history_has_pages(world: World) -> None:
-    """By key: each entry once, the newest first; a place that is none is refused."""
+    """A history has pages by key: each entry once, the newest first. A bad place is refused."""
     [ada] = await world.known(1)
     for number in range(30):
         await world.standings.record_opt_out(BRAND, ada, f"newsletter/topic-{number}", "page")
@@ -162,7 +162,7 @@ async def test_an_act_counts_once_and_says_what_was_recorded(world: World, name:
 
 
 async def test_an_act_without_a_reason_changes_nothing(world: World) -> None:
-    """Nor one with a scope that cannot be left, an address that is none, or an id that is not of our form."""
+    """An act with a scope that cannot be left, a bad address, or an id of another form changes nothing either."""
     await world.known(1)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.PRIVACY_OFFICER)
@@ -207,7 +207,7 @@ async def test_data_are_corrected_and_erased(world: World) -> None:
 
 
 async def test_stored_script_is_only_text(world: World) -> None:
-    """In every field of a person and of the ledger that strangers or staff fill."""
+    """Script in a field of a person or of the ledger is only text."""
     hostile = {**person(1, name=SCRIPT), "ref": f"user {SCRIPT}"}
     accepted = await world.accept([hostile], id=f"e-{SCRIPT}")
     await world.handover().hand_over_batches(accepted.batches)

@@ -8,15 +8,19 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from mailer.policy.staff_rights import RIGHTS_OF_ROLE, StaffRight, StaffRole
-from mailer.ports.flow_metrics import FIGURES, Values
+from mailer.web.app import _app_with_routes
 from mailer.web.console.console_app import ROUTERS
+from mailer.web.console.console_pages import TEXTS
 from mailer.web.console.gates import GateKind, SignedIn, gates_of_route, require_gate_of_each_route
-from mailer.web.console.landing import LATE_SECONDS, attention_items
 from tests.factories import World
 from tests.integration.console_browser import open_browser
+from tests.integration.console_operation_routes import OPERATION_ROUTES, path_with_example_values
+from tests.integration.test_role_matrix import ROUTES as API_ROUTES
+from tests.integration.test_role_matrix import routes_of
 from tests.staff import ROOT, add_person
 
 MANAGE, READ = StaffRight.STAFF_MANAGE, StaffRight.PEOPLE_READ
+MISSING = TEXTS["errors"]["right_missing"]
 PARTS = {"{brand}": "interpals", "{person}": "1", "{act}": "restrict", "{number}": "1"}
 """The values of the parts of paths that are tried."""
 ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
@@ -59,8 +63,9 @@ ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
     ("POST", "/console/suppressions/{brand}"): READ,
     ("GET", "/console/suppressions/{brand}/{number}"): READ,
     ("POST", "/console/suppressions/{brand}/{number}/lift"): StaffRight.SUPPRESSIONS_LIFT,
+    **OPERATION_ROUTES,
 }
-"""Every route of the console, and who is let in."""
+"""Every route of the console, with the right that it needs."""
 
 
 def routes() -> Iterator[tuple[str, APIRoute]]:
@@ -76,13 +81,15 @@ def filled(path: str, staff_id: int) -> str:
     """A path with values for its parts."""
     for part, value in {**PARTS, "{staff_id}": str(staff_id)}.items():
         path = path.replace(part, value)
-    return path
+    return path_with_example_values(path)
 
 
 def test_each_route_has_a_row_and_its_gate() -> None:
     """A new route fails here until its row says who is let in; its gate is the one of the row."""
     found = {(method, route.path): gate for method, route in routes() for gate in gates_of_route(route)}
     assert found.keys() == ROUTES.keys()
+    served = {route for route in routes_of(_app_with_routes()) if route[1].startswith("/console")}
+    assert served == ROUTES.keys()
     for key, gate in found.items():
         assert (gate.right or gate.kind) == ROUTES[key], key
 
@@ -93,7 +100,7 @@ def test_get_changes_nothing_by_its_methods() -> None:
 
 
 def test_a_route_without_a_right_does_not_start() -> None:
-    """Neither one without a gate, nor one with two; a gate deeper among the dependencies is found."""
+    """A route without a gate is refused, and so is one with two. A gate deeper among the dependencies is found."""
     router = APIRouter()
 
     @router.get("/console/open")
@@ -118,26 +125,63 @@ def test_a_route_without_a_right_does_not_start() -> None:
 
 @pytest.mark.parametrize("role", [*StaffRole, None])
 async def test_each_role_at_each_route(world: World, role: StaffRole | None) -> None:
-    """With the role at one brand or at all, a route that needs a right answers 403, or does not."""
+    """A route that needs a right answers 403 to each role without it. Others take all who signed in, or a key."""
     async with open_browser(world) as browser:
         member = await browser.enter(role=role or StaffRole.SUPPORT)
         eli, _ = await add_person(world.staff, "Eli", StaffRole.SUPPORT)
         if role is None:
             await world.staff.directory.replace_roles(member, [], ROOT)
         token = re.findall(r'name="form_token" value="(\w+)"', (await browser.open("/console/sessions")).text)[0]
-        for (method, path), needs in ROUTES.items():
-            if not isinstance(needs, StaffRight):
-                continue
+        links = set(re.findall(r'<a href="(/console[^"]*)"', (await browser.open("/console")).text))
+        for (method, path), needs in sorted(ROUTES.items(), key=lambda row: "sign-out" in row[0][1]):
             path = filled(path, eli.id)
             answer = await (browser.open(path) if method == "GET" else browser.post(path, {"form_token": token}))
-            allowed = role is not None and needs in RIGHTS_OF_ROLE[role]
-            assert (answer.status_code == 403) is not allowed, (method, path)
-        links = set(re.findall(r'<a href="(/console[^"]*)"', (await browser.open("/console")).text))
+            is_refused = answer.status_code == 403 and MISSING in answer.text
+            match needs:
+                case StaffRight():
+                    assert is_refused is not (role is not None and needs in RIGHTS_OF_ROLE[role]), (method, path)
+                case GateKind.HALF:
+                    assert (answer.status_code, answer.headers["location"]) == (303, "/console"), path
+                case _:
+                    assert not is_refused, path
+                    assert answer.status_code < 500, path
+                    assert "/console/sign-in?" not in answer.headers.get("location", ""), path
+        await browser.sign_in(code=browser.code())
+        for rows in API_ROUTES.values():
+            for row in rows:
+                asked = await browser.client.request(row.method, row.path, json=row.body)
+                assert asked.status_code == 401, row
         assert ("/console/staff" in links) is (role is not None and MANAGE in RIGHTS_OF_ROLE[role])
     if role is not StaffRole.ADMIN:
         known = await world.staff.directory.get_staff_record(eli.id)
         assert known is not None
         assert (known.member.roles, known.disabled_at) == (eli.roles, None)
+
+
+@pytest.mark.parametrize("role", StaffRole)
+async def test_half_a_sign_in_opens_nothing(world: World, role: StaffRole) -> None:
+    """Each route leads a half signed-in person to the second step, or to setting a needed second factor up."""
+    async with open_browser(world) as half, open_browser(world) as enrolling:
+        await half.enter(role=role)
+        half.client.cookies.clear()
+        await half.sign_in()
+        _, link = await add_person(world.staff, "Eli", role)
+        await enrolling.join(link)
+        tokens = [await half.token("/console/second-step"), await enrolling.token("/console/second-factors")]
+        for (method, path), needs in ROUTES.items():
+            if needs is GateKind.EVERYBODY:
+                continue
+            path = path.replace("{staff_id}", "1")
+            answers = [
+                await (browser.open(path) if method == "GET" else browser.post(path, {"form_token": token}))
+                for browser, token in zip((half, enrolling), tokens, strict=True)
+            ]
+            if needs is not GateKind.HALF:
+                assert (answers[0].status_code, answers[0].headers["location"]) == (303, "/console/second-step"), path
+            if needs is GateKind.HALF:
+                assert (answers[1].status_code, answers[1].headers["location"]) == (303, "/console"), path
+            elif needs is not GateKind.ENROLLING and role is not StaffRole.SUPPORT:
+                assert answers[1].headers["location"] == "/console/second-factors", path
 
 
 async def test_nobody_gets_in_without_signing_in(world: World) -> None:
@@ -154,7 +198,7 @@ async def test_nobody_gets_in_without_signing_in(world: World) -> None:
 
 
 async def test_an_admin_adds_and_changes_people(world: World) -> None:
-    """With the one-time link shown once; the ledger has each change with the network; nobody changes herself."""
+    """An admin adds and changes others, not herself. The one-time link shows once. The ledger has each change."""
     async with open_browser(world) as browser, open_browser(world) as other:
         dana = await browser.enter()
         fields: dict[str, str | list[str]] = {
@@ -189,8 +233,27 @@ async def test_an_admin_adds_and_changes_people(world: World) -> None:
     ]
 
 
+async def test_a_reset_is_told_to_the_person(world: World) -> None:
+    """A reset is told on the first page for a week, with person and network, and on record beside the sessions."""
+    async with open_browser(world) as ann, open_browser(world) as ben:
+        await ann.enter(name="Ann <b>")
+        member, _ = await add_person(world.staff, "Ben", StaffRole.SUPPORT)
+        page = f"/console/staff/{member.id}"
+        shown = await ann.send(f"{page}/reset", on=page)
+        await ben.join(re.findall(r"/console/join/([\w-]+)", shown.text)[0])
+        told = (await ben.open("/console")).text
+        assert "Your access was reset" in told
+        assert "reset by Ann &lt;b&gt;, from 192.0.2.0/24" in told
+        await world.pool.execute("UPDATE staff_access_grants SET at = at - interval '8 days'")
+        assert "Your access was reset" not in (await ben.open("/console")).text
+        for browser, path in ((ben, "/console/sessions"), (ann, page)):
+            kept = (await browser.open(path)).text
+            assert "reset by Ann &lt;b&gt;, from 192.0.2.0/24" in kept
+            assert "added by root" in kept
+
+
 async def test_a_name_with_markup_is_only_a_name(world: World) -> None:
-    """In each page that shows it; a name cannot break out of an attribute either."""
+    """A name with markup is shown as text in each page, and cannot break out of an attribute."""
     name = '"><script>alert(1)</script>{{7*7}}'
     async with open_browser(world) as browser:
         await browser.enter(name=name)
@@ -207,7 +270,7 @@ async def test_a_name_with_markup_is_only_a_name(world: World) -> None:
 
 
 async def test_sessions_are_listed_and_ended(world: World) -> None:
-    """One's own, and nobody else's by its number."""
+    """A person sees and ends their own sessions, and cannot end others' by number."""
     async with open_browser(world) as browser, open_browser(world) as second:
         await browser.enter()
         await browser.forget_steps()
@@ -228,7 +291,7 @@ async def test_sessions_are_listed_and_ended(world: World) -> None:
 
 
 async def test_an_open_browser_is_no_way_to_new_factors(world: World) -> None:
-    """Adding, removing and new codes need the password again, and the last factor stays."""
+    """Adding and removing factors, and new codes, need the password again. The last factor stays."""
     async with open_browser(world) as browser:
         await browser.enter()
         on = "/console/second-factors"
@@ -243,37 +306,3 @@ async def test_an_open_browser_is_no_way_to_new_factors(world: World) -> None:
         assert not {*codes} & {*browser.codes}
         for odd in ("", "{}", "[1]", "null", '{"id":"x"}', "x" * 20_000):
             assert (await browser.send(f"{on}/passkey/add", {"credential": odd}, on)).status_code == 403
-
-
-FIGURES_NOW: Values = {
-    "halts": [(("brand",), 1)],
-    "dead_letters": [(("refused",), 0), (("bug",), 12)],
-    "notices": [(("post",), 3)],
-    "oldest_notice": [(("post",), 90_000)],
-    "oldest_due": [(("service",), LATE_SECONDS + 1), (("newsletter",), 1)],
-    "oldest_parked": [((), LATE_SECONDS - 1)],
-}
-
-
-def test_what_needs_attention() -> None:
-    """Old work and what waits for a person, by the rights; what is 0 or young is left out."""
-    assert {"halts", "dead_letters", "notices", "oldest_due", "oldest_parked"} <= FIGURES.keys()
-    ops = attention_items(FIGURES_NOW, RIGHTS_OF_ROLE[StaffRole.OPS])
-    assert [(item.key, item.count) for item in ops] == [("oldest_due", None), ("halts", 1), ("dead_letters", 12)]
-    assert ops[0].details == [("service", LATE_SECONDS + 1)]
-    officer = attention_items(FIGURES_NOW, RIGHTS_OF_ROLE[StaffRole.PRIVACY_OFFICER])
-    assert ("notices", 3, 90_000) in [(item.key, item.count, item.seconds) for item in officer]
-    assert attention_items(FIGURES_NOW, RIGHTS_OF_ROLE[StaffRole.ADMIN]) == []
-
-
-async def test_the_landing_page_shows_what_waits(world: World) -> None:
-    """A stop by an operator appears; what the database could not say in time is named as not known."""
-    async with open_browser(world) as browser:
-        await browser.enter(role=StaffRole.OPS)
-        assert "Nothing waits for you." in (await browser.open("/console")).text
-        await world.pool.execute("INSERT INTO halts (scope, key, by, reason) VALUES ('brand', 'interpals', 'x', '')")
-    async with open_browser(world) as browser:
-        await browser.enter(name="Eli", role=StaffRole.OPS)
-        assert "Stops" in (await browser.open("/console?brand=interpals")).text
-        assert (await browser.open("/console/static/console.css")).headers["content-type"].startswith("text/css")
-        assert (await browser.open("/console/static/texts.toml")).status_code == 404

@@ -8,7 +8,7 @@ import pytest
 
 from mailer.policy.sign_in_rules import FREE_FAILURES
 from mailer.policy.staff_rights import StaffRole
-from mailer.web.console.password_hashing import PasswordHashes
+from mailer.web.console.password_hashing import HashPlace
 from tests.factories import World
 from tests.integration.console_browser import OWN, ConsoleBrowser, console_site, open_browser, token_of
 from tests.staff import PASSWORD, ROOT, add_person
@@ -39,7 +39,7 @@ async def test_the_whole_way_of_an_admin(world: World) -> None:
 
 
 async def test_support_needs_no_second_factor(world: World) -> None:
-    """Who only reads may sign in by the password alone, and is asked for the app once they have one."""
+    """A person who only reads may sign in by password alone. With an app, the app is asked for too."""
     _, link = await add_person(world.staff, role=StaffRole.SUPPORT)
     async with open_browser(world) as browser:
         await browser.join(link)
@@ -63,7 +63,7 @@ async def test_a_link_is_used_once_and_bad_passwords_do_not_use_it_up(world: Wor
 
 
 async def test_a_link_ends_after_an_hour(world: World) -> None:
-    """Also between opening it and sending the form."""
+    """A link ends after an hour, even between opening it and sending the form."""
     _, link = await add_person(world.staff)
     async with open_browser(world) as browser:
         token = await browser.token(f"/console/join/{link}")
@@ -80,9 +80,9 @@ async def test_unknown_names_look_and_work_like_known_ones(world: World) -> None
     former = await world.staff.directory.list_staff()
     await world.staff.directory.disable_staff_member(former[2].member, ROOT)
     seen: list[str] = []
-    real = PasswordHashes._verify
+    real = HashPlace._verify
 
-    def noting(self: PasswordHashes, stored: str, password: str) -> bool:
+    def noting(self: HashPlace, stored: str, password: str) -> bool:
         seen.append(stored.rpartition("$")[0].rpartition("$")[0])
         return real(self, stored, password)
 
@@ -90,7 +90,7 @@ async def test_unknown_names_look_and_work_like_known_ones(world: World) -> None
         await browser.join(link)
         browser.client.cookies.clear()
         pages = []
-        with patch.object(PasswordHashes, "_verify", noting):
+        with patch.object(HashPlace, "_verify", noting):
             for name in (dana.identity.name, "Nobody", "Eli Invited", "Fay Former", "x" * 5000, "", "key:shop"):
                 answer = await browser.sign_in(name, "a wrong password")
                 pages.append((answer.status_code, SECRET_FIELDS.sub("", re.sub(r'value="[^"]*"', "", answer.text))))
@@ -124,7 +124,8 @@ async def test_guessing_waits_and_the_owner_still_gets_in(world: World) -> None:
 
 async def test_a_network_waits_and_others_do_not(world: World) -> None:
     """One that tries many names waits; somebody from elsewhere signs in, and from there with a recovery code."""
-    async with open_browser(world) as owner, open_browser(world, console_site(world, "198.51.100.9")) as guesser:
+    home, elsewhere = console_site(world, "185.199.108.7"), console_site(world, "185.199.110.9")
+    async with open_browser(world, home) as owner, open_browser(world, elsewhere) as guesser:
         await owner.enter()
         answers = [(await guesser.sign_in(f"name {n}", "a wrong guess")).status_code for n in range(21)]
         assert set(answers) == {403}
@@ -137,7 +138,7 @@ async def test_a_network_waits_and_others_do_not(world: World) -> None:
 
 
 async def test_codes_cannot_be_guessed_and_recovery_codes_always_work(world: World) -> None:
-    """After wrong codes even the right one of the app waits, for who knows the password; a recovery code does not."""
+    """The app's right code must wait after wrong ones. A recovery code works at once."""
     async with open_browser(world) as browser:
         await browser.enter()
         browser.client.cookies.clear()
@@ -153,7 +154,7 @@ async def test_codes_cannot_be_guessed_and_recovery_codes_always_work(world: Wor
 
 
 async def test_no_code_works_twice(world: World) -> None:
-    """Neither one of the app within its half minute, nor a recovery code, nor by two browsers at once."""
+    """No code of the app and no recovery code works twice, not even for two browsers at once."""
     async with open_browser(world) as one, open_browser(world) as two:
         await one.enter()
         await one.forget_steps()
@@ -230,7 +231,7 @@ async def _session_cookie(browser: ConsoleBrowser) -> str:
 
 
 async def test_another_site_sends_no_form(world: World) -> None:
-    """Neither the cookie without the token nor the token without our origin will do, at any form."""
+    """A form needs both the token and our origin. The cookie alone is not enough."""
     async with open_browser(world) as browser:
         await _session_cookie(browser)
         token = await browser.token("/console/staff")
@@ -281,7 +282,7 @@ async def test_a_link_from_elsewhere_does_not_sign_out(world: World) -> None:
 
 
 async def test_a_disabled_person_is_out_at_once(world: World) -> None:
-    """With an open session, and with the right password and code."""
+    """A disabled person is signed out at once, and cannot sign in with the right password and code."""
     async with open_browser(world) as browser:
         dana = await browser.enter()
         await world.staff.directory.disable_staff_member(dana, ROOT)
@@ -304,7 +305,7 @@ async def test_roles_that_are_taken_away_are_gone_at_once(world: World) -> None:
 
 
 async def test_large_and_odd_bodies(world: World) -> None:
-    """Too large, too many fields, bad UTF-8 and null characters are refused, and nothing fails."""
+    """Bodies with too much data, too many fields, bad UTF-8 or null characters are refused. Nothing fails."""
     async with open_browser(world) as browser:
         token = await browser.token("/console/sign-in")
         bodies = (

@@ -12,7 +12,7 @@ ON = f"/console/suppressions/{BRAND}"
 
 
 async def test_a_list_has_pages(world: World) -> None:
-    """By key, the newest first, of the brand and its controller; what ended is left out, and no address is shown."""
+    """A list has pages by key, the newest first, of brand and controller. It has no ended ones, and no address."""
     many = [(f"a{n}@people.example", NewSuppression("*", "opt_out", "import", "import")) for n in range(60)]
     await world.suppressions.suppress_addresses(BRAND, BRAND, many)
     await world.suppressions.suppress_addresses(OTHER, OTHER, many[:3])
@@ -44,7 +44,7 @@ async def test_a_list_has_pages(world: World) -> None:
 
 
 async def test_lifting_is_on_record_once(world: World) -> None:
-    """With a reason and by who may: who, from where and why stand in the ledger; the consent stays without effect."""
+    """A lift needs a reason and a right. The ledger has person, place and reason. The old consent stays void."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
@@ -73,7 +73,7 @@ async def test_lifting_is_on_record_once(world: World) -> None:
 
 
 async def test_an_address_is_explained_also_to_nobody(world: World) -> None:
-    """By address or ref, with what ended; each look-up is an entry, and without a reason there is none."""
+    """An address or ref is explained, with ended suppressions. Each look-up needs a reason, and is an entry."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)

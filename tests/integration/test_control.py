@@ -1,4 +1,4 @@
-"""Pausing, resuming, stopping, over the real rows: nothing begins, nothing is forgotten, nothing twice."""
+"""Pausing, resuming and stopping, over real rows: nothing begins, is lost, or is sent twice."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,12 @@ PEOPLE = [person(number) for number in range(5)]
 
 @pytest.fixture
 def halts(world: World) -> PostgresHalts:
-    """What stands still in the world."""
+    """The halts of the world."""
     return PostgresHalts(world.pool, world.writers)
 
 
 async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
-    """How far a mailing has come."""
+    """The state and the counts of a mailing."""
     status = await world.mailings.mailing_status(mailing_id)
     assert status is not None
     return status
@@ -38,14 +38,14 @@ async def batch_states(world: World) -> list[tuple[str, bool]]:
 
 
 async def tick(world: World, times: int = 3) -> None:
-    """Some ticks, with what they publish handed over."""
+    """Runs some ticks, and hands over the mail that they publish."""
     for _ in range(times):
         await world.timekeeper().run_all_steps_once()
         await world.run_published()
 
 
 async def test_each_change_stands_in_the_ledger_once(world: World, halts: PostgresHalts) -> None:
-    """Halting and lifting again change nothing and say so; what they did first is on record, by whom and why."""
+    """Halting or lifting again changes nothing and says so. The first time is on record, with person and reason."""
     accepted = await world.accept(PEOPLE)
     for halt in (EVERYTHING, Halt(HaltScope.BRAND, BRAND, "Dana"), Halt(HaltScope.PROCESSOR, "relay", "Dana")):
         assert await halts.add_halt(halt)
@@ -125,7 +125,7 @@ async def stand_still(halts: PostgresHalts, scope: str, mailing_id: UUID) -> Non
 
 
 async def go_on(halts: PostgresHalts, scope: str, mailing_id: UUID) -> None:
-    """And lets it go on."""
+    """Lifts the halt again."""
     if scope == "mailing":
         await halts.resume_mailing(mailing_id, "Dana")
     else:
@@ -134,7 +134,7 @@ async def go_on(halts: PostgresHalts, scope: str, mailing_id: UUID) -> None:
 
 @pytest.mark.parametrize("scope", HALTED)
 async def test_what_stands_still_is_neither_published_nor_lost(world: World, halts: PostgresHalts, scope: str) -> None:
-    """Its batches wait where they are, and are published by the first tick after it goes on."""
+    """The batches of halted work wait where they are. The first tick after the halt publishes them."""
     accepted = await world.accept(PEOPLE)
     await stand_still(halts, scope, accepted.mailing_id)
     assert (await status_of(world, accepted.mailing_id)).state == "paused"
@@ -156,7 +156,7 @@ async def test_what_stands_still_is_neither_published_nor_lost(world: World, hal
 
 @pytest.mark.parametrize("scope", HALTED)
 async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHalts, scope: str) -> None:
-    """Its message is used up by the try, so it is published again at once when it goes on: nothing waits to be lost."""
+    """A halted batch is not claimed. Its message is used up by the try, and is published again when work goes on."""
     accepted = await world.accept(PEOPLE)
     other = await world.accept([person(9)], "newsletter", brand="paltalk-2006", controller="paltalk-2006")
     await world.upkeep.mark_batches_published([*accepted.batches, *other.batches])
@@ -185,7 +185,7 @@ async def test_a_backlog_is_not_published_again(world: World, halts: PostgresHal
 
 
 async def test_a_pause_in_the_middle_of_a_window(world: World, halts: PostgresHalts) -> None:
-    """What was not offered goes back as it was, and each gets its mail once after the pause, by its own attempt."""
+    """Mail that was not offered before a pause goes back as it was. Each person gets it once after the pause."""
     accepted = await world.accept(PEOPLE)
 
     def answer(outgoing: OutgoingMessage) -> Outcome:
@@ -248,7 +248,7 @@ async def test_a_paused_mailing_waits_for_its_release_too(world: World, halts: P
 
 
 async def test_two_timekeepers_publish_each_batch_once(world: World) -> None:
-    """One publishes while the other passes by."""
+    """One timekeeper publishes while the other passes by."""
     for number in range(12):
         await world.accept([person(number)])
     await asyncio.gather(*(world.timekeeper().run_all_steps_once() for _ in range(4)))
@@ -305,7 +305,7 @@ async def test_progress_comes_from_the_counters(world: World) -> None:
 
 
 async def test_what_does_not_run_has_no_rate(world: World, halts: PostgresHalts) -> None:
-    """A mailing that is paused, waits or is over."""
+    """A mailing that is paused, waits or is over has no rate."""
     paused = await world.accept(PEOPLE)
     await halts.pause_mailing(paused.mailing_id, "Dana", "")
     waiting = await world.accept(PEOPLE, "breach")
@@ -325,7 +325,7 @@ async def test_a_young_mailing_is_measured_by_its_own_time(world: World) -> None
 
 
 async def test_refused_mail_is_over_too(world: World) -> None:
-    """The rate counts whatever comes to an end."""
+    """The rate counts every delivery that ends."""
     world.processor.answer = lambda outgoing: Outcome(OutcomeKind.BLOCKED, 550, "5.7.1")
     accepted = await world.accept(PEOPLE)
     await world.handover().hand_over_batches(accepted.batches)

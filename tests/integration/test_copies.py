@@ -66,7 +66,7 @@ def family(*own: dict[str, Any], start: int = 1) -> list[dict[str, Any]]:
 
 
 async def many(world: World, people: int, *, shared: bool) -> AcceptedMailing:
-    """A mailing to an audience of people who all share one address, or of whom each has their own."""
+    """A mailing to people who share one address, or who each have their own."""
     name = f"{'one' if shared else 'own'}-{people}"
     await world.pool.execute(
         """
@@ -104,7 +104,7 @@ async def test_the_case(world: World) -> None:
 
 
 async def test_own_values_make_another_text_also_of_optional_mail(world: World) -> None:
-    """A name in the greeting makes no second newsletter; what the event says to each of two accounts does."""
+    """A name in the greeting makes no second newsletter. Different values for two accounts do."""
     greeted = [person(n, email="family@people.example", name=f"Person {n}") for n in (1, 2)]
     accepted = await world.accept(greeted)
     await world.handover().hand_over_batches(accepted.batches)
@@ -153,7 +153,7 @@ async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> 
 
 
 async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:
-    """Many workers at once, of batches that share one address: one copy, the others say so, and the ledger is sound."""
+    """One of many workers sends the copy to an address that their batches share. The others say so in the ledger."""
     accepted = await many(world, 2000, shared=True)
     await asyncio.gather(*(world.handover().hand_over_batches([batch]) for batch in accepted.batches))
     for _ in range(3):

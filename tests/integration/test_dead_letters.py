@@ -16,7 +16,7 @@ LETTER = BrokerMessage(b'{"v": 2}', "interpals.newsletter", "m-1", {HeaderName.P
 
 
 async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input should be 1") -> None:
-    """Keeps one."""
+    """Stores a dead letter."""
     await world.letters.add_dead_letter(
         BrokerMessage(body, "mailer.dead", "m-1"),
         "mailer.events",
@@ -72,7 +72,7 @@ async def test_only_events_are_replayed(world: World, exchange: str) -> None:
 
 
 async def test_strange_letters_are_kept(world: World) -> None:
-    """No header and no body keeps a letter from being kept: what a column cannot hold is replaced."""
+    """Letters with any headers and body are stored. Parts that a column cannot hold are replaced."""
     await world.letters.add_dead_letter(
         BrokerMessage(b"\xff\x00", "a.\0", "m\0\udcff"),
         "mailer.events",
@@ -88,7 +88,7 @@ async def test_strange_letters_are_kept(world: World) -> None:
 
 @pytest.mark.parametrize("body", [b"\xff" * 3_500_000, b"\xc3", b"{\x00}"])
 async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: World, body: bytes) -> None:
-    """It stays as it is and open, however large; letters behind it are published again."""
+    """The letter stays open and as it was, however large. Letters behind it are published again."""
     await world.letters.add_dead_letter(
         BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadLetterCauseKind.REFUSED
     )
@@ -115,7 +115,7 @@ async def test_dead_letters_are_kept_for_ninety_days(world: World) -> None:
 
 
 async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> None:
-    """By ref, another spelling or a former address, of an older version too; reasons go with bodies, others' stay."""
+    """An erasure finds dead letters by ref, by another spelling, and by a former address. Other people's stay."""
     ada, _ = await world.known(1, 2)
     moved = DataCorrection(email="new@people.example")
     assert await world.rights.rectify_recipient(BRAND, ada, moved, "test", blocks=erasure_refusal_by_holds)
@@ -167,7 +167,7 @@ REACHED = {
 
 
 async def test_an_erasure_reaches_its_controllers_dead_letters_and_nobody_elses(world: World) -> None:
-    """Those of the controller's brands and of no brand that can be read are emptied; another controller's stay."""
+    """An erasure empties letters of its controller's brands and of unreadable brands. Another controller's stay."""
     [ada] = await world.known(1)
     owners = {**controllers(), "peerstream": "interpals"}
     for name, (key, body, _) in REACHED.items():

@@ -20,7 +20,7 @@ OLD_ARGUMENTS: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": 2**31
 
 
 async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
-    """Its messages, one with a time that no client could read among them, come to the new queue as they were."""
+    """The messages of an old queue come to the new queue as they were, even one with a time that no client can read."""
     await delete_everything(rabbit_url)
     async with await aio_pika.connect(rabbit_url) as connection:
         channel = await connection.channel()
@@ -102,7 +102,7 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
 async def test_a_dead_letter_says_what_it_died_of(
     world: World, message: BrokerMessage, exchange: str, kind: DeadLetterCauseKind, words: str
 ) -> None:
-    """Also where nobody said it: its queue was missing, or nothing takes its key."""
+    """The cause is found even if nobody said it: the queue was missing, or nothing takes the key."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(message, exchange)
     await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)(
@@ -114,7 +114,7 @@ async def test_a_dead_letter_says_what_it_died_of(
 
 
 async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
-    """As its own publisher; where the broker refuses it, it is a dead letter at once."""
+    """A letter without a queue is published once more, as by its own publisher. If refused, it is dead at once."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
     handle = consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)
     item = FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1", user_id="shop"), EVENTS)
@@ -130,7 +130,7 @@ async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
 
 
 async def test_what_nobody_published_is_not_published_once_more(world: World) -> None:
-    """As our user's it would be ours; nor is it ever replayed."""
+    """A letter without a publisher is not published again, and never replayed. It would seem to be ours."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
     await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)(
         [FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1"), EVENTS)]
@@ -142,7 +142,7 @@ async def test_what_nobody_published_is_not_published_once_more(world: World) ->
 
 
 async def test_only_events_are_published_once_more(world: World) -> None:
-    """A letter that claims to have been a batch is none of ours: as our user it would be handed over."""
+    """A letter that claims to be a batch is not believed. With our user, it would be handed over."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(BrokerMessage(b'{"batch": 1}', "breach", "m-1", {HeaderName.EXCHANGE: BATCHES}), DEAD)
     await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)(
@@ -153,7 +153,7 @@ async def test_only_events_are_published_once_more(world: World) -> None:
 
 
 async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World) -> None:
-    """By id, time, kind, reason, brand and key; those that were replayed are left out unless they are meant."""
+    """Dead letters are chosen by id, time, kind, reason, brand and key. Replayed ones are left out unless asked for."""
     for n, (key, kind) in enumerate(
         [
             ("a.service", DeadLetterCauseKind.MISSING),

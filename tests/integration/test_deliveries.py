@@ -1,4 +1,4 @@
-"""Claim, move, finish: what holds whatever several workers do at once."""
+"""Claim, move, finish: rules that hold even if several workers act at once."""
 
 import asyncio
 import random
@@ -33,12 +33,12 @@ def move(
 
 
 def entry(row: DeliveryRow, kind: EntryKind = EntryKind.HAND_OVER) -> LedgerEntry:
-    """What the ledger says of it."""
+    """The ledger's entry about a row."""
     return LedgerEntry(kind, BRAND, row.mailing_id, row.recipient_id, row.attempt, "newsletter")
 
 
 async def claimed(world: World, accepted: AcceptedMailing) -> Claim:
-    """All of a mailing, held."""
+    """A claim on all deliveries of a mailing."""
     claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
     return claim
@@ -68,7 +68,7 @@ async def test_a_claim_brings_each_person_with_their_standing(world: World) -> N
 
 
 async def test_one_of_many_claimers_gets_a_batch(world: World) -> None:
-    """Of ten that ask at once for one batch, one gets it whole and the others nothing."""
+    """One of ten workers that ask at once for a batch gets it whole. The others get nothing."""
     accepted = await world.accept([person(n) for n in range(100)])
     claims = await asyncio.gather(
         *(world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, f"worker-{n}") for n in range(10))
@@ -129,7 +129,7 @@ async def test_an_empty_batch_is_forgotten(world: World) -> None:
 
 
 async def test_a_stale_standing_refuses_its_row_and_changes_nothing(world: World) -> None:
-    """Of a window, exactly the rows whose standing has changed are named, and no row, counter or entry is written."""
+    """Exactly the rows whose standing has changed are named. No row, counter or entry is written."""
     accepted = await world.accept([person(n) for n in range(10)])
     claim = await claimed(world, accepted)
     before = len(await world.entries())
@@ -147,7 +147,7 @@ async def test_a_stale_standing_refuses_its_row_and_changes_nothing(world: World
 
 
 async def test_a_row_that_was_refused_is_read_again(world: World) -> None:
-    """What is read again has the standing as it is now, and only what the claim still holds."""
+    """Rows that are read again have the standing of now, and only the rows that the claim still holds."""
     accepted = await world.accept([person(1), person(2)])
     claim = await claimed(world, accepted)
     ada, grace = claim.rows
@@ -184,7 +184,7 @@ async def test_what_does_not_hold_is_refused(world: World, change: str) -> None:
 
 
 async def test_no_intent_on_a_lease_that_ran_out(world: World) -> None:
-    """Once the lease is over no hand-over begins, though nobody has taken the rows yet; an outcome is still written."""
+    """No hand-over begins once the lease is over, even if nobody took the rows. An outcome is still written."""
     accepted = await world.accept([person(1), person(2)])
     claim = await claimed(world, accepted)
     ada, grace = claim.rows
@@ -206,7 +206,7 @@ async def test_a_window_of_nothing_is_whole(world: World) -> None:
 
 
 async def test_an_intent_waits_for_an_opt_out_under_way_and_loses(world: World) -> None:
-    """An intent that meets an opt-out which has not committed waits for it, and is refused by what it has become."""
+    """An intent waits for an opt-out that has not committed, and is refused by the new standing."""
     accepted = await world.accept([person(n) for n in range(5)])
     claim = await claimed(world, accepted)
     leaving = claim.rows[2].recipient_id
@@ -262,7 +262,7 @@ class Clocked(FakeProcessor):
 
 
 async def test_opt_out_wins_the_race(database_url: str) -> None:
-    """With opt-outs and hand-overs in full flight, whoever is sent to had the intent committed before their answer."""
+    """Mail is sent only if its intent committed before the answer to the opt-out, with many of both at once."""
     async with open_world(database_url, size=24) as world:
         people = [person(n) for n in range(600)]
         mailings = [await world.accept(people) for _ in range(3)]
@@ -300,7 +300,7 @@ async def test_opt_out_wins_the_race(database_url: str) -> None:
 
 
 async def test_what_was_not_reached_goes_back(world: World) -> None:
-    """At the end of a claim, what is still held is queued again for its time, and a batch without such rows is gone."""
+    """Rows still held at the end of a claim are queued again for their time. A batch without such rows is deleted."""
     first = await world.accept([person(1)])
     second = await world.accept([person(2), person(3)])
     claim = await world.deliveries.claim_queued_deliveries_of_batches([*first.batches, *second.batches], "worker")
@@ -356,7 +356,7 @@ async def test_an_intent_at_the_last_moment_is_not_lost(world: World) -> None:
 
 
 async def test_counters_equal_the_states(world: World) -> None:
-    """After any sequence of moves, refusals, ends and returns, the counters say what the deliveries say."""
+    """The counters agree with the deliveries after any sequence of moves, refusals, ends and returns."""
     chance = random.Random(7)
     accepted = await world.accept([person(n) for n in range(60)])
     targets = [

@@ -1,4 +1,4 @@
-"""The SQL that the documents give to applications does what they say."""
+"""The SQL that the documents give to applications works as they say."""
 
 import asyncio
 import re
@@ -51,7 +51,7 @@ async def taken(database_url: str) -> AsyncIterator[ReceivedMessage]:
 
 
 async def test_the_statement_publishes(database_url: str, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """What the documented statement commits reaches a worker as an event that can be mailed."""
+    """An event that the documented statement commits reaches a worker and can be mailed."""
     await connection.execute(PUBLISH)
     async with taken(database_url) as received:
         event = parse_event(received.message.body)

@@ -37,7 +37,7 @@ def zone() -> dict[tuple[str, str], list[str]]:
 
 
 def levels(done: Done) -> dict[str, str]:
-    """The level of each check, of what was printed as JSON."""
+    """The level of each check, from the output as JSON."""
     return {finding["check"]: finding["level"] for finding in done.json}
 
 
@@ -73,7 +73,7 @@ async def test_a_sound_system(stack: Stack, tmp_path: Path) -> None:
 
 
 async def test_each_line_says_how_bad_it_is(small_stack: Stack) -> None:
-    """Without `--json` a line has the level, what was looked at, and what was found."""
+    """A line has the level, the thing that was checked and the finding, if there is no `--json`."""
     async with name_server({}) as server:
         done = await small_stack.run("doctor", "--resolver", server)
     assert done.status == 1
@@ -90,7 +90,7 @@ async def test_a_stale_collation_is_a_problem(small_stack: Stack) -> None:
 
 
 async def test_services_that_are_away(small_stack: Stack) -> None:
-    """Each is named with its reason, and the other checks are made."""
+    """Each service that is away is named with its reason, and the other checks are made."""
     away = small_stack.having(
         DATABASE_URL=f"postgresql://somebody:hunter2@127.0.0.1:{free_port()}/mailer",
         BROKER_URL=f"amqp://somebody:hunter2@127.0.0.1:{free_port()}/",

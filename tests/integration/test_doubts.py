@@ -22,7 +22,7 @@ IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
 
 
 async def again(world: World, processor: FakeProcessor, times: int) -> None:
-    """Lets the time come for what waits, so often."""
+    """Makes waiting mail due and hands it over, this many times."""
     for _ in range(times):
         await world.due_now()
         await world.timekeeper().run_all_steps_once()
@@ -30,7 +30,7 @@ async def again(world: World, processor: FakeProcessor, times: int) -> None:
 
 
 async def end(world: World, mailing_id: UUID) -> int:
-    """Ends what is doubted, as Grace."""
+    """Ends the doubted deliveries, as Grace."""
     return await end_doubtful_deliveries_of_mailing(
         PostgresHeldDeliveries(world.pool, world.writers), world.deliveries, mailing_id, "Grace"
     )
@@ -75,7 +75,7 @@ async def test_crashes_count_as_copies(world: World) -> None:
 
 
 async def test_a_person_sends_one_more_copy(world: World) -> None:
-    """Whoever lets it go on sends a single further copy; that one may be doubted again, and waits again."""
+    """A person who releases it sends one more copy. If that one is in doubt, it waits again."""
     loses = FakeProcessor(lambda _: IN_DOUBT)
     await world.paying(1)
     accepted = await world.accept({"refs": ["user-1"]}, "service")
@@ -105,7 +105,7 @@ async def test_a_person_sends_one_more_copy(world: World) -> None:
     ("category", "fate"), [("policy_change", ("failed", "in_doubt")), ("breach", ("diverted", "written_notice"))]
 )
 async def test_a_person_ends_it(world: World, category: str, fate: tuple[str, str]) -> None:
-    """Whoever ends it sends no further copy; a breach notice is written instead; the ledger names the person."""
+    """A person who ends it sends no further copy. A breach notice is written instead. The ledger names the person."""
     loses = FakeProcessor(lambda _: IN_DOUBT)
     accepted = await world.accept([person(1)], category)
     if category == "breach":
@@ -129,14 +129,14 @@ class Slow(FakeProcessor):
     async def send(
         self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
-        """Has the messages at once, and answers later."""
+        """Accepts the messages at once, and answers later."""
         self.begun.set()
         await self.answers.wait()
         return await super().send(window, deadline, permit, urgent=urgent)
 
 
 async def test_a_slow_answer_makes_one_copy(database_url: str, world: World) -> None:
-    """While an answer is waited for beyond the lease, nobody takes the window for a dead worker's."""
+    """A window whose answer comes after the lease is not taken for a dead worker's."""
     deliveries = world.open_deliveries(lease_seconds=1)
     slow = Slow()
     await world.paying(1, 2)

@@ -35,7 +35,7 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(place: Path) -> Iterator[Path]:
-    """A folder whose server is stopped at the end, whatever happened to those who held it."""
+    """A folder whose server is stopped at the end, even if its holders died."""
     folder = place / "postgres"
     yield folder
     if (folder / "data" / "postmaster.pid").exists():
@@ -81,7 +81,7 @@ async def test_two_holders_share_one_server(folder: Path) -> None:
 
 
 async def test_data_outlives_the_server(folder: Path) -> None:
-    """What was committed is there after a stop and a start, and text sorts and folds as Unicode says."""
+    """Committed data is there after a stop and a start. Text sorts and folds by Unicode."""
     with postgres.start_postgres(folder) as server:
         await ask(server.url("postgres"), "CREATE TABLE kept AS SELECT lower('ÄÖ') AS word")
     with postgres.start_postgres(folder) as server:
@@ -118,7 +118,7 @@ async def test_a_killed_server_is_started_again(folder: Path) -> None:
 
 
 async def test_a_pid_file_that_names_another_program_is_not_believed(folder: Path) -> None:
-    """After a reboot the old server's number may be anybody's."""
+    """A pid file is not believed if the number belongs to another program, as after a reboot."""
     postgres.start_postgres(folder).release_and_stop_if_last()
     lines = [str(os.getppid()), str(folder / "data"), "1", "5432", str(folder / "data"), "", "1 2", "ready"]
     (folder / "data" / "postmaster.pid").write_text("\n".join(lines))
@@ -127,7 +127,7 @@ async def test_a_pid_file_that_names_another_program_is_not_believed(folder: Pat
 
 
 def test_stopping_a_killed_server_is_no_error(folder: Path) -> None:
-    """Who holds a server that has died lets go of it as of any other."""
+    """A holder of a server that has died lets go of it as of any other."""
     holder = postgres.start_postgres(folder)
     os.kill(pid_of(folder), signal.SIGKILL)
     holder.release_and_stop_if_last()
@@ -155,7 +155,7 @@ def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
 
 
 def test_a_missing_wheel_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, the error says what to install."""
+    """The error says what to install, if the extra is missing."""
     with monkeypatch.context() as patched:
         patched.setattr(importlib.util, "find_spec", lambda name: None)
         with pytest.raises(PrivateServiceUnavailable, match=r"pip install 'pactmail\[demo\]'"):
@@ -163,7 +163,7 @@ def test_a_missing_wheel_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_several_at_once_make_one_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine where nobody has made root's server its user yet, whose number may not change once it has one."""
+    """Several processes that start at once make one user for root's server. A user's number may not change later."""
     made = tmp_path / "made"
     useradd = tmp_path / "useradd"
     useradd.write_text(f"#!/bin/sh\nsleep 0.2\necho once >>{made}\n")

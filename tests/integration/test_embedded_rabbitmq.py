@@ -32,7 +32,7 @@ def node() -> Iterator[rabbitmq.PrivateRabbit]:
 
 
 def listens(url: str) -> bool:
-    """Whether anybody accepts connections at a URL's port."""
+    """True if a process accepts connections at a URL's port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) == 0
 
@@ -95,6 +95,6 @@ def test_a_node_that_fails_says_where_its_words_are(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
-    """Without RabbitMQ, the error says what to install."""
+    """The error says what to install, if RabbitMQ is missing."""
     with pytest.raises(PrivateServiceUnavailable, match="apt-get install rabbitmq-server"):
         rabbitmq.start_rabbitmq(tmp_path / "node", prefix=tmp_path)

@@ -190,7 +190,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
 
 @pytest.mark.promise("interpals-20", "peerstream-09", "paltalk06-21")
 async def test_a_mark_is_nowhere_after_an_erasure(world: World) -> None:
-    """Every trace of a mark that went through every door is gone once its owner is erased, in whatever code."""
+    """Every trace of a mark that went through every door is gone after an erasure, in any code."""
     her = await mark(world)
     assert {"recipients", "outbox", "dead_letters"} <= {table for table, _ in await left(world)}
     await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
@@ -243,7 +243,7 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
 
 
 async def test_nobody_elses_ref_or_address_is_rewritten(world: World) -> None:
-    """A parked event goes where it was to go, to whoever has the erased one's ref in theirs; its words do not."""
+    """A parked event still goes to a person whose ref contains the erased one's. Its words do not change."""
     await world.accept([HERS])
     other = {"ref": f"{REF}-b", "email": f"{REF}.smith@people.example", "context": {"more": f"{REF} says hi"}}
     parked = event_of(BRAND, "weekly", other, context={"headline": f"{REF} writes"})
@@ -266,7 +266,7 @@ async def test_forms_of_earlier_mailboxes_go(world: World) -> None:
 
 
 async def answering(world: World) -> AcceptedMailing:
-    """An answer to the person's request that waits to go out."""
+    """An answer to the person's request that has not gone out yet."""
     event = validate_event(event_of(BRAND, "rights-answer", HERS, id=f"answer-{REF}", reason=f"{NAME} asked"))
     [accepted] = await world.mailings.accept_mailings([new_mailing(event, str(ITSELF), BRAND)])
     return accepted
@@ -274,7 +274,7 @@ async def answering(world: World) -> AcceptedMailing:
 
 @pytest.mark.promise("interpals-20")
 async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
-    """Mail that tells the person of the erasure is handed over; other mail is cancelled; then everything is gone."""
+    """Mail that tells the person of the erasure is handed over first. Other mail is cancelled. All is deleted then."""
     await mailed(world, [HERS])
     her, answer = await world.id_of(REF), await answering(world)
     other = await world.accept([HERS], "service", id=f"service-{REF}")
@@ -331,7 +331,7 @@ async def test_an_answer_that_cannot_arrive_keeps_nothing_for_ever(world: World)
 
 @pytest.mark.promise("interpals-20")
 async def test_the_hash_ends_on_its_day(world: World) -> None:
-    """On the day that the stub names, hash, stub and row go; of an address that came back, its own opt-outs stay."""
+    """Hash, stub and row are deleted on the day that the stub names. A returned address keeps its own opt-outs."""
     await mailed(world, [HERS, person(2)])
     policy = world.policies[BRAND]
     for ref in (REF, "user-2"):
@@ -372,7 +372,7 @@ async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
 
 @pytest.mark.promise("interpals-12")
 async def test_a_hold_preserves(world: World) -> None:
-    """While a hold stands, nothing is rectified, dead letters with the person stay, and a copy is kept as it was."""
+    """Data under a legal hold cannot be corrected. Dead letters with the person stay, and a copy is kept as it was."""
     await mailed(world, [HERS])
     her, policy = await world.id_of(REF), world.policies[BRAND]
     letter = BrokerMessage(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")

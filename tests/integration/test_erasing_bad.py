@@ -1,4 +1,4 @@
-"""Erasure in spite of what nobody has looked at yet, or what PostgreSQL reads in another way than Python."""
+"""Erasure in spite of data that nobody has checked yet, or that PostgreSQL reads differently from Python."""
 
 import json
 
@@ -27,7 +27,7 @@ HERS = person(1, ref=REF)
     ids=["surrogate", "null", "number", "deep", "deeper", "marks"],
 )
 async def test_no_parked_message_keeps_an_erasure_from_its_end(world: World, said: str) -> None:
-    """Nobody has read a row of the outbox yet: what is in it is no event, perhaps, and takes time by its length."""
+    """A row of the outbox may be no event, and may take time by its length. It does not stop an erasure."""
     await world.accept([HERS])
     body = f'{{"v": 1, "id": "bad", {said}}}'.replace("HERS", json.dumps(HERS)).replace("REF", REF)
     await PostgresOutbox(world.pool).add_messages("mailer.events", [BrokerMessage(body.encode(), f"{BRAND}.x", "w")])
@@ -36,7 +36,7 @@ async def test_no_parked_message_keeps_an_erasure_from_its_end(world: World, sai
 
 
 async def test_the_doors_know_all_marks_that_postgresql_puts_in_order(world: World) -> None:
-    """Its Unicode may be newer than Python's. A mark that only it knows would take it the square of a text's length."""
+    """PostgreSQL's Unicode may be newer than Python's. The doors know all its marks; else sorting takes long."""
     found = await world.pool.fetchval(
         "SELECT string_agg(chr(n), '') FROM generate_series(128, 1114111) n WHERE n NOT BETWEEN 55296 AND 57343"
         " AND (normalize(chr(n) || chr(820), NFKD) = chr(820) || normalize(chr(n), NFKD)"

@@ -1,4 +1,4 @@
-"""Two processors: who takes over what from whom, and what is never given to a second one."""
+"""Two processors: the mail that one takes over from the other, and the mail that no second one ever gets."""
 
 from collections import Counter
 from datetime import timedelta
@@ -18,18 +18,18 @@ BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
 
 
 def pair(answer: Outcome) -> tuple[FakeProcessor, FakeProcessor]:
-    """One that always says the same, and a reserve that takes everything."""
+    """A processor that always gives the same answer, and a reserve that accepts everything."""
     return FakeProcessor(lambda _: answer, "first"), FakeProcessor(name="second", weight=0)
 
 
 @pytest.fixture(autouse=True)
 def long_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that is away stays away for the whole test, however slow the machine."""
+    """Keeps a service away for the whole test, however slow the machine is."""
     monkeypatch.setattr(circuit_breaker, "FIRST_SECONDS", circuit_breaker.LONGEST_SECONDS)
 
 
 async def test_a_processor_that_is_away_is_replaced_at_once(world: World) -> None:
-    """What the first could not be offered goes to the second under the same claim; each person gets one copy."""
+    """Mail that the first could not be offered goes to the second under the same claim. Each person gets one copy."""
     first, second = pair(AWAY)
     accepted = await world.accept([person(n) for n in range(200)])
     await world.handover_by([first, second]).hand_over_batches(accepted.batches)
@@ -98,7 +98,7 @@ async def test_what_is_refused_for_good_is_not_tried_elsewhere(world: World) -> 
 
 
 async def test_failover_respects_the_policy(world: World) -> None:
-    """Who may not have the mail does not get it because another one is away; it waits for that one's next probe."""
+    """A processor that the policy forbids gets nothing, even if another one is away. The mail waits for a probe."""
     first, second = pair(AWAY)
     second.is_outside_our_network, second.country = True, "DE"
     policy = world.policies[BRAND]
@@ -121,7 +121,7 @@ async def test_failover_respects_the_policy(world: World) -> None:
 
 
 async def test_processors_share_by_weight(world: World) -> None:
-    """Of weights 3 and 1, each window is shared so; the ledger names who got what."""
+    """Weights of 3 and 1 share each window. The ledger names the processor of each message."""
     heavy, light = FakeProcessor(name="heavy", weight=3), FakeProcessor(name="light")
     accepted = await world.accept([person(n) for n in range(200)])
     await world.handover_by([heavy, light]).hand_over_batches(accepted.batches)
@@ -131,7 +131,7 @@ async def test_processors_share_by_weight(world: World) -> None:
 
 
 async def test_a_halted_processor_is_replaced_too(world: World) -> None:
-    """While an operator has halted one, the reserve takes its mail, and the halted one gets nothing."""
+    """The reserve takes over the mail of a halted processor, and the halted one gets nothing."""
     first, second = pair(ACCEPTED)
     world.halted.processors["first"] = "halted by Grace"
     accepted = await world.accept([person(1)])

@@ -28,7 +28,7 @@ from tests.factories import KEY, World, make_event, new_mailing, person
 
 
 def renderers(world: World, templates: TemplateLibrary) -> MailingRendererCache:
-    """Those of a worker that was started with other templates."""
+    """The renderers of a worker that was started with other templates."""
     return MailingRendererCache(world.policies, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
@@ -50,7 +50,7 @@ def keeping(piece: Piece, text: str) -> NewMailing:
 
 
 async def test_a_template_that_is_changed_during_a_mailing(world: World) -> None:
-    """What was taken in before keeps the old words; what is taken in after has the new ones."""
+    """Mail accepted before the change keeps the old words. Mail accepted after it has the new ones."""
     [before] = await world.mailings.accept_mailings([keeping("subject", "As it was")])
     after = await world.accept([person(2)])
     await world.handover().hand_over_batches([*before.batches, *after.batches])
@@ -70,7 +70,7 @@ async def test_a_template_that_only_newer_workers_can_read(world: World) -> None
 
 
 async def test_a_message_that_breaks_each_connection(world: World) -> None:
-    """Whatever the relay does at one message, all others arrive; that one is tried again, and given up in the end."""
+    """All other mail arrives if the relay breaks at one message. That one is tried again, and given up in the end."""
     lost = Outcome(OutcomeKind.DEFERRED, text="lost before the final dot")
     relay = FakeProcessor(lambda outgoing: lost if outgoing.recipient.startswith("user-7@") else ACCEPTED)
     accepted = await world.accept([person(n) for n in range(100)])
@@ -92,14 +92,14 @@ class Clock:
     wrong: timedelta
 
     def now(self, zone: object) -> datetime:
-        """As `datetime.now`."""
+        """Returns a wrong time, in the way of `datetime.now`."""
         assert zone is UTC
         return datetime.now(UTC) + self.wrong
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
-    """With a worker's clock an hour off, leases still hold: they go by the database's clock and the worker's uptime."""
+    """Leases hold if a worker's clock is an hour off: they go by the database's clock and the worker's uptime."""
     for module in (handover, claim_run, window_sender, writers):
         monkeypatch.setattr(module, "datetime", Clock(timedelta(hours=hours)))
 
@@ -118,7 +118,7 @@ async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch,
 
 
 async def test_mailings_wait_for_a_timekeeper(world: World) -> None:
-    """With none about, what is due stays where it is; the first tick of the next one goes on with it."""
+    """Due mail waits if no timekeeper runs. The first tick of the next one goes on with it."""
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     accepted = await world.accept([person(1)], send_at=later)
     await world.due_now()

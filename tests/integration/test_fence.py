@@ -1,4 +1,4 @@
-"""A database that went back: really restored copies, and what each process and the operator see of it."""
+"""A database that went back: copies really restored, and what each process and the operator see of it."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ class Site:
         return HaltWatcher(self.halts, self.world.writers, remembered or FileDatabaseNotes(self.folder), "host:1")
 
     async def seen(self, control: HaltWatcher | None = None) -> str | None:
-        """Asks, and says what a mailing is told."""
+        """Asks the database, and returns the reason why a mailing is halted, or None."""
         control = control or self.control
         await control.query_halts_and_attest_no_loss()
         return control.mailing_halt_reason(BRAND, uuid7())
@@ -113,7 +113,7 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
 
 
 async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
-    """If the operator says so: running processes accept the new lineage by themselves, and remember it."""
+    """Running processes accept the new lineage by themselves once the operator says so, and remember it."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
     lineage, ended = await restored.halts.begin_new_database_lineage("Dana", None)
@@ -133,7 +133,7 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
 
 
 async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
-    """If the operator says so: optional mail that may have gone out already fails, mandatory mail goes again."""
+    """Optional mail that may have gone out already fails, and mandatory mail goes again, if the operator says so."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
     _, ended = await restored.halts.begin_new_database_lineage("Dana", OPTIONAL)
@@ -157,7 +157,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
 
 
 async def test_a_stop_outlives_the_restore(restored: Site) -> None:
-    """What an operator has stopped stays so until it is started."""
+    """A stop by an operator stays after a restore, until somebody lifts it."""
     await restored.halts.add_halt(Halt(HaltScope.EVERYTHING, OPERATOR, "Dana"))
     assert await restored.seen() == WENT_BACK
     await restored.halts.begin_new_database_lineage("Dana", None)
@@ -167,7 +167,7 @@ async def test_a_stop_outlives_the_restore(restored: Site) -> None:
 async def test_a_promoted_replica_that_lacks_the_last_entries(
     postgres_server: Server, database_url: str, tmp_path: Path
 ) -> None:
-    """With all seals there, a running process still knows what it has committed itself; it begins new chains."""
+    """A running process knows what it has committed, even if the replica has all seals. It begins new chains."""
     async with site(database_url, tmp_path) as primary:
         await primary.world.accept([person(1)])
         await primary.world.ledger.store_one_seal_of_all_chains()
@@ -190,7 +190,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
 async def test_two_restores_one_after_the_other(
     postgres_server: Server, database_url: str, restored: Site, tmp_path: Path
 ) -> None:
-    """The lineage that was begun after the first one is missing after the second one."""
+    """The lineage that began after the first restore is missing after the second one."""
     await restored.seen()
     await restored.halts.begin_new_database_lineage("Dana", None)
     assert await restored.seen() is None
@@ -302,7 +302,7 @@ async def test_what_was_taken_back_since_is_not_made_again(
 async def test_what_widens_is_not_made_again(
     postgres_server: Server, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither is what was said by somebody whose id another person has now, or by one of another database."""
+    """A lost change that widens mail is not made again, nor one of a reused id or of another database."""
     async with site(database_url, tmp_path) as before:
         one, two = await before.world.known(1, 2)
         assert await before.seen() is None

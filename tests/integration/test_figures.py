@@ -54,7 +54,7 @@ async def test_a_figure_that_takes_long_is_left_out(world: World, monkeypatch: p
 
 
 async def test_figures_of_mailings(world: World) -> None:
-    """Deliveries count by lane and state until their mailing is finished; what is due, deferred or held has an age."""
+    """Deliveries count by lane and state until their mailing is finished. Due, deferred or held ones have an age."""
     accepted = await world.accept([person(n) for n in range(5)])
     await world.pool.execute("UPDATE batches SET due_at = now() - interval '10 minutes'")
     await world.accept([person(1)], "breach")

@@ -1,4 +1,4 @@
-"""What keeps mail that is to be sent from going now: limits, halts, a worker's end. Nothing is lost, or sent twice."""
+"""The causes for which mail must wait: limits, halts, a worker's end. Nothing is lost, or sent twice."""
 
 import asyncio
 import math
@@ -39,23 +39,23 @@ async def limit(world: World, scope: Scope, key: str, n: int, per: Period) -> No
 
 
 async def attempts(world: World, mailing_id: UUID) -> set[int]:
-    """Of which attempts the ledger tells."""
+    """The attempts that the ledger tells of."""
     return {entry["attempt"] for entry in await world.entries(mailing_id) if entry["attempt"]}
 
 
 async def reasons(world: World, mailing_id: UUID) -> Counter[tuple[str, str]]:
-    """What the ledger says came of each hand-over: result and processor's reply."""
+    """The outcome of each hand-over in the ledger: result and processor's reply."""
     outcomes = await world.entries(mailing_id, "outcome")
     return Counter((entry["reason"], entry["reply"]) for entry in outcomes)
 
 
 async def batches_due(world: World) -> list[tuple[str, datetime]]:
-    """The batches that are left, and when they are due."""
+    """The batches that are left, with their due times."""
     return [tuple(row) for row in await world.pool.fetch("SELECT state, due_at FROM batches")]
 
 
 async def finish(world: World, accepted: AcceptedMailing, n: int) -> None:
-    """Lets go what waits; in the end, each of so many people has had exactly one copy."""
+    """Hands over everything that waits. In the end, each person has had exactly one copy."""
     await world.due_now()
     await world.timekeeper().run_all_steps_once()
     await world.run_published()
@@ -66,7 +66,7 @@ async def finish(world: World, accepted: AcceptedMailing, n: int) -> None:
 
 
 async def test_a_limit_a_second(world: World) -> None:
-    """Of a batch of 250, each second takes just what the limit lets it, and all go under one claim."""
+    """Each second sends just as many as the limit allows, and the whole batch goes under one claim."""
     sent: Counter[int] = Counter()
 
     def answer(outgoing: OutgoingMessage) -> Outcome:
@@ -93,7 +93,7 @@ async def test_a_limit_a_second(world: World) -> None:
 
 
 async def test_a_limit_of_a_domain_keeps_nobody_else(world: World) -> None:
-    """The rest of the batch goes at once; what the domain cannot take waits in the batch for the next window."""
+    """The rest of the batch goes at once. Mail that the domain cannot take waits for the next window."""
     await limit(world, "domain", "slow.example", 20, "day")
     people = [person(n, email=f"user-{n}@{'slow' if n % 2 else 'people'}.example") for n in range(200)]
     accepted = await world.accept(people)
@@ -107,7 +107,7 @@ async def test_a_limit_of_a_domain_keeps_nobody_else(world: World) -> None:
 
 
 async def test_a_limit_a_day_gives_the_batch_back_until_tomorrow(world: World) -> None:
-    """What is over the limit is queued again, undecided, and due when the next day of the limit begins."""
+    """Mail over the limit is queued again, undecided, and due when the limit's next day begins."""
     await limit(world, "brand", BRAND, 100, "day")
     accepted = await world.accept([person(n) for n in range(150)])
     await world.handover().hand_over_batches(accepted.batches)
@@ -134,7 +134,7 @@ class Clock:
 
 @dataclass
 class Dawdling(FakeProcessor):
-    """Comes to some of its messages when their second is over, once."""
+    """A processor that is late with some messages, once, so that their second is over."""
 
     clock: Clock = field(default_factory=Clock)
     in_time: int = 0
@@ -142,7 +142,7 @@ class Dawdling(FakeProcessor):
     async def send(
         self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
-        """Asks for the permits of the first ones in time, of the others too late."""
+        """Asks for the permits of the first messages in time, and of the others too late."""
         first = not self.windows
 
         def late(index: int) -> str | None:
@@ -159,7 +159,7 @@ class Dawdling(FakeProcessor):
 async def test_a_token_that_runs_out_after_the_intent(
     world: World, monkeypatch: pytest.MonkeyPatch, in_time: int, attempt: int
 ) -> None:
-    """What had no token any more when its turn came is not offered; it is sent once, under the same claim or later."""
+    """A message whose token ran out is not offered. It is sent once, under the same claim or later."""
     clock = Clock()
     for module in (claim_run, window_sender):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
@@ -199,7 +199,7 @@ def _halt_everything(halts: FakeHalts, _: UUID) -> None:
 
 @pytest.mark.parametrize("halt", [_halt_mailing, _halt_brand, _halt_processor, _halt_everything])
 async def test_a_halt_in_the_middle(world: World, halt: Callable[[FakeHalts, UUID], None]) -> None:
-    """Not one message more begins; of what was intended the ledger says that it was not offered, and all is queued."""
+    """No further message begins after a halt. The ledger says that intended mail was not offered, and all is queued."""
     accepted = await world.accept([person(n) for n in range(150)])
 
     def answer(outgoing: OutgoingMessage) -> Outcome:
@@ -223,7 +223,7 @@ async def test_a_halt_in_the_middle(world: World, halt: Callable[[FakeHalts, UUI
 
 
 async def test_a_worker_that_stops(world: World) -> None:
-    """What is under way ends and is recorded; all else goes back, due at once, and another worker sends it."""
+    """The work under way ends and is recorded. All other mail goes back, due at once, and another worker sends it."""
     accepted = await world.accept([person(n) for n in range(200)])
 
     def answer(outgoing: OutgoingMessage) -> Outcome:
@@ -243,7 +243,7 @@ async def test_a_worker_that_stops(world: World) -> None:
 
 
 async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for the next window of a limit ends at once, with everything recorded."""
+    """A worker that waits for the next window of a limit ends at once, with everything recorded."""
     monkeypatch.setattr(claim_run, "PATIENCE", timedelta(days=2))
     await limit(world, "processor", "fake", 20, "day")
     accepted = await world.accept([person(n) for n in range(30)])
@@ -264,7 +264,7 @@ async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pyt
 
 
 class Congested(PostgresRateLimits):
-    """Answers the first question, and all others when it is told to."""
+    """A store of rates that answers the first question, and the others when it is told to."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.pool, world.writers)
@@ -281,7 +281,7 @@ class Congested(PostgresRateLimits):
 
 
 async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
-    """While the next window cannot be prepared, what came of the one before is recorded by itself."""
+    """Outcomes of one window are recorded even if the next window cannot be prepared."""
     world.rates = rates = Congested(world)
     await limit(world, "processor", "fake", 1000, "day")
     accepted = await world.accept([person(n) for n in range(150)])
@@ -300,7 +300,7 @@ async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
 
 
 async def test_one_of_two_by_weight_is_away(world: World) -> None:
-    """The other gets its share too, within its own limit; what it has no token for waits."""
+    """The other processor gets its share too, within its own limit. Mail without a token waits."""
     away = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
     heavy = FakeProcessor(lambda _: away, "heavy", weight=3)
     light = world.processor = FakeProcessor(name="light")
@@ -318,7 +318,7 @@ async def test_one_of_two_by_weight_is_away(world: World) -> None:
 
 
 async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_again(world: World) -> None:
-    """After a failover, no row says that everything stands still: pauses grow with the wait, to seconds."""
+    """Mail that waits for witnesses after a failover gets short pauses. They grow with the wait, up to seconds."""
     accepted = await world.accept([person(1)])
     claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None

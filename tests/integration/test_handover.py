@@ -1,4 +1,4 @@
-"""The hand-over: what a processor's answer leads to, and what crashes and stale standings do."""
+"""The hand-over: the effects of a processor's answer, of crashes and of stale standings."""
 
 import asyncio
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def always(outcome: Outcome) -> FakeProcessor:
 
 
 async def test_every_recipient_ends_in_one_state(world: World) -> None:
-    """Of an audience of all kinds, everyone ends in a state with a reason, the counters agree, and it is finished."""
+    """Everybody of a mixed audience ends in a state with a reason, the counters agree, and the mailing is finished."""
     await world.known(1, 2, 3)
     await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     await world.standings.set_standing_flag(BRAND, await world.id_of("user-2"), StandingFlag.DEACTIVATED, True, "test")
@@ -166,7 +166,7 @@ async def test_mandatory_mail_in_doubt_is_sent_again(world: World) -> None:
 
 
 async def test_what_was_not_offered_goes_back(world: World) -> None:
-    """Where no connection is to be had, one window is tried, and everything goes back; the next time not even that."""
+    """One window is tried if there is no connection, and everything goes back. The next time, nothing is tried."""
     accepted = await world.accept([person(n) for n in range(200)])
     handover = world.handover(nobody := always(UNSENT))
     await handover.hand_over_batches(accepted.batches)
@@ -230,7 +230,7 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
 
 @pytest.mark.parametrize("category", ["newsletter", "service"])
 async def test_a_worker_that_was_killed_after_the_intent(world: World, category: str) -> None:
-    """What a dead worker had intended is in doubt: optional mail ends, mandatory mail goes again; none is forgotten."""
+    """Mail that a dead worker had intended is in doubt: optional mail ends, mandatory mail goes again."""
 
     class Killed(BaseException):
         pass
@@ -268,7 +268,7 @@ async def test_a_worker_that_was_killed_after_the_intent(world: World, category:
 
 
 async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None:
-    """Of a claim over many mailings, those intended and those not begun are all found again."""
+    """The timekeeper finds all mailings of a dead worker's claim again, intended or not begun."""
 
     class Dying(FakeProcessor):
         async def send(
@@ -290,7 +290,7 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
 
 
 async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
-    """Outcomes of a worker that was given up change nothing of what it has become; those of the other rows count."""
+    """Late outcomes of a worker that was given up change none of its rows. Those of other rows count."""
     sending, answer = asyncio.Event(), asyncio.Event()
 
     class Frozen(FakeProcessor):
@@ -350,7 +350,7 @@ class Shaky(PostgresDeliveries):
 async def test_outcomes_are_recorded_through_an_outage(
     world: World, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was delivered is not called in doubt because the database was away for a moment, nor recorded twice."""
+    """An outcome is recorded once, and not called in doubt, if the database is away for a moment."""
     monkeypatch.setattr(outcome_recorder, "RETRY_SECONDS", 0)
     accepted = await world.accept([person(1), person(2)])
     await world.handover(deliveries=Shaky(world, after)).hand_over_batches(accepted.batches)
@@ -361,7 +361,7 @@ async def test_outcomes_are_recorded_through_an_outage(
 
 
 async def test_no_window_begins_near_the_end_of_a_lease(world: World) -> None:
-    """With too little of the lease left nothing is intended, and all of it goes back at once."""
+    """Nothing is intended with too little of the lease left. All mail goes back at once."""
     accepted = await world.accept([person(1)])
     short = PostgresDeliveries(world.pool, world.writers, lease_seconds=0.001)
     await world.handover(deliveries=short).hand_over_batches(accepted.batches)
@@ -380,7 +380,7 @@ async def test_a_batch_that_somebody_holds_is_left(world: World) -> None:
 
 @pytest.mark.rule("expired")
 async def test_an_expired_mailing(world: World) -> None:
-    """What is still open at an event's end becomes expired, and is sent to nobody."""
+    """Open mail becomes expired at an event's end, and is sent to nobody."""
     accepted = await world.accept([person(1)], expires_at="2026-01-01T00:00:00Z")
     await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": (DeliveryState.EXPIRED, "expired")}
@@ -389,7 +389,7 @@ async def test_an_expired_mailing(world: World) -> None:
 
 @pytest.mark.rule("staging")
 async def test_the_staging_fence(world: World) -> None:
-    """With a fence, mail leaves for those within it, and each of the others has the reason."""
+    """Mail leaves only for the addresses within the fence. Each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}
     world.policies[BRAND] = world.policies[BRAND].model_copy(update=fence)
     links = SignedLinks("https://mail.example", (KEY,))

@@ -36,14 +36,14 @@ def news(**values: Any) -> dict[str, Any]:
 
 
 async def settle(world: World, *events: dict[str, Any]) -> list[FakeReceived]:
-    """Events that arrived together, as they were settled."""
+    """Has events arrive together. Returns them as they were settled."""
     arrived = [received(body) for body in events]
     await world.intake().accept_event_messages("newsletter", arrived)
     return arrived
 
 
 async def test_another_event_under_the_same_id_is_a_dead_letter(world: World) -> None:
-    """Together or later; the first one is mailed once, and what differs is named."""
+    """A second event under the id is a dead letter that names the differences. The first is mailed once."""
     breach = {**plain_event([person(1)], "breach"), "id": "one"}
     first, again, moved = await settle(world, news(), news(), news(send_at="2030-01-01T00:00:00Z"))
     [other], [later] = await settle(world, breach), await settle(world, news(to={"people": [person(2)]}))
@@ -64,7 +64,7 @@ async def test_the_same_event_in_other_words_of_json_is_known(world: World) -> N
 
 
 async def test_of_two_takers_with_different_events_one_is_refused(world: World) -> None:
-    """Ten at once, under one id: whichever is first, all others that say something else are dead letters."""
+    """The first of ten simultaneous events under one id wins. All events that differ from it are dead letters."""
     takers = [settle(world, news(campaign=f"campaign-{number % 2}")) for number in range(10)]
     arrived = [item for [item] in await asyncio.gather(*takers)]
     campaign = await world.pool.fetchval("SELECT campaign FROM mailings")
@@ -87,7 +87,7 @@ async def test_rows_from_before_are_answered_as_they_were(world: World) -> None:
 @pytest.mark.parametrize("first", ["restrict", "consent", "opt_out", "erase", "rectify", "channel"])
 @pytest.mark.parametrize("again", ["opt_out", "erase", "object", "withdraw", "deactivate", "under_13"])
 async def test_nothing_that_is_said_under_a_used_id_is_swallowed(world: World, first: str, again: str) -> None:
-    """Whatever the id was used for, of the same person or another one, it is a dead letter; or it is the same again."""
+    """An event under a used id is a dead letter, unless it is the same event again."""
     await world.known(1, 2)
     assert (await taken(world, event(first, id="said"))).settled == "ack"
     entries = await world.entries(kind="action")
@@ -102,7 +102,7 @@ async def test_nothing_that_is_said_under_a_used_id_is_swallowed(world: World, f
 
 @pytest.mark.parametrize("account", VALUES)
 async def test_of_two_workers_with_different_words_one_is_refused(world: World, account: str) -> None:
-    """At once, over two people: one of them is done, and the other one is not answered as done."""
+    """One of two events at once over two people is applied. The other is not answered as if it had been."""
     await world.known(1, 2)
     answers = await asyncio.gather(*(taken(world, event(account, ref=f"user-{1 + n % 2}")) for n in range(6)))
     assert sorted(answer.settled == "ack" for answer in answers) == [False] * 3 + [True] * 3
@@ -131,7 +131,7 @@ async def post(world: World, path: str, *bodies: dict[str, Any]) -> list[httpx.R
 
 
 async def test_the_api_answers_another_event_with_409(world: World) -> None:
-    """It names what differs and parks nothing; the same event again is 200."""
+    """The answer names the differences, and no event is parked. The same event again gets 200."""
     await settle(world, news())
     same, other = await post(world, "/api/v1/events", news(), news(context={"headline": "Buy!"}, reason="now"))
     assert (same.status_code, other.status_code) == (200, 409)
@@ -205,7 +205,7 @@ async def test_the_answer_to_a_consent_says_what_stands(world: World) -> None:
 
 @pytest.mark.parametrize("route", ["consent", "consents"])
 async def test_a_consent_from_before_its_withdrawal_is_not_given(world: World, route: str) -> None:
-    """It is kept on record, and the answer says that it was withdrawn since."""
+    """The consent is recorded, and the answer says that it was withdrawn since."""
     await world.known(1)
     path = f"/api/v1/recipients/{BRAND}/user-1"
     said = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
@@ -244,7 +244,7 @@ async def test_an_erasure_takes_the_digests_of_what_was_said_to_the_person(world
 
 
 async def test_what_is_kept_of_an_event_holds_none_of_its_words(world: World) -> None:
-    """And neither can digests of the same values under two ids be compared."""
+    """The stored digest holds none of the event's words. Digests of equal values under two ids cannot be compared."""
     mailings = [new_mailing(make_event([person(1)], id=name, context={"headline": "Hello"})) for name in ("a", "b")]
     await world.mailings.accept_mailings(mailings)
     kept = await contents(world)
@@ -287,7 +287,7 @@ async def gone(world: World) -> bool:
 
 
 async def test_whatever_was_refused_before_leaves_its_id_free(world: World) -> None:
-    """An event that was mended goes under its own id."""
+    """A refused event leaves its id free: it can be corrected and published again under its own id."""
     [bad] = await settle(world, news(template="weakly"))
     [mended] = await settle(world, news())
     assert str(bad.settled).startswith("rejected: ")

@@ -1,4 +1,4 @@
-"""Files of people, of suppressions and of consents, in any order and beside events: what is strictest holds."""
+"""Files of people, of suppressions and of consents, in any order and beside events: the strictest value holds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from tests.factories import BRAND, World, person, policies
 
 POLICY = policies()[BRAND]
 PEOPLE = ("plain", "objector", "listed", "restricted", "leaver", "withdrawer", "closed")
-"""People of whom different things are said: nothing; an objection, by a column or a list; a restriction; and so on."""
+"""People with different facts: none; an objection, by a column or a list; a restriction; and so on."""
 PROOF = "page,form 1,2026-01-01T00:00:00Z,Yes write to me."
 MAILS = {
     "plain": ("handed_over", ""),
@@ -23,11 +23,11 @@ MAILS = {
     "withdrawer": ("suppressed", "opted_out"),
     "closed": ("suppressed", "deactivated"),
 }
-"""The end of a newsletter to each, whatever came first."""
+"""The state of a newsletter to each person, in any order of the files."""
 
 
 async def consented(world: World) -> ImportCounts:
-    """The file of people, each of whom has asked for the newsletter."""
+    """The file of people. Each of them has asked for the newsletter."""
     head = f"ref,email,country,source,{','.join(CONSENT[:5])},objected,restricted\n"
     lines = [f"{ref},{ref}@people.example,US,sign-up,newsletter,{PROOF},,no\n" for ref in PEOPLE]
     return await read_people(world, [head, *lines])
@@ -74,7 +74,7 @@ FILES: tuple[Callable[[World], Awaitable[ImportCounts]], ...] = (consented, mark
 
 @pytest.mark.promise("interpals-13")
 async def test_files_in_any_order_say_the_same(world: World) -> None:
-    """Four files in each order, and all at once beside events: who refused is not mailed, and who asked is."""
+    """Four files in each order, and all at once beside events, give one result. Only people who asked are mailed."""
     for order in (*[[*files] for files in permutations(FILES)][::5], None):
         await world.pool.execute("TRUNCATE recipients, standings, suppressions, consents, deliveries, mailings CASCADE")
         await known(world)

@@ -20,7 +20,7 @@ def good(n: int = 1, **values: Any) -> dict[str, Any]:
 
 
 async def test_small_mailings_are_handed_over_at_once(world: World) -> None:
-    """What fits one window is handed over by whoever took it in, together, with no batch published."""
+    """A mailing that fits one window is handed over by the worker that took it in. No batch is published."""
     arrived = [received(good(n)) for n in range(10)]
     await world.intake().accept_event_messages("newsletter", arrived)
     assert [item.settled for item in arrived] == ["ack"] * 10
@@ -29,7 +29,7 @@ async def test_small_mailings_are_handed_over_at_once(world: World) -> None:
 
 
 async def test_large_mailings_are_published_as_batches(world: World) -> None:
-    """What is larger goes to the lane's consumers, by the ids of its batches only."""
+    """A larger mailing goes to the lane's consumers. Its messages hold only the ids of its batches."""
     event = plain_event([person(n) for n in range(501)])
     await world.intake().accept_event_messages("newsletter", [item := received(event)])
     assert (item.settled, world.processor.windows) == ("ack", [])
@@ -82,7 +82,7 @@ async def test_a_bad_event_is_a_dead_letter_and_the_others_go_through(world: Wor
 
 
 async def test_a_value_that_only_the_database_refuses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the database cannot hold one event of many, that one alone is refused, and no worker stops."""
+    """One event of many that the database cannot hold is refused alone, and no worker stops."""
     monkeypatch.setattr(mailer.event_context_validation, "_json_fault", lambda value, levels=0: None)
     bad_context = good(3)
     bad_context["context"]["more"] = "\0"
@@ -129,7 +129,7 @@ async def test_who_published_it(world: World) -> None:
     ],
 )
 async def test_an_event_of_nobody_is_a_dead_letter(world: World, user: str | None, headers: dict[str, str]) -> None:
-    """Without a user that RabbitMQ validated nobody is known to have published it, and others are taken in."""
+    """An event without a user that RabbitMQ validated has no known publisher, and is refused. Others are accepted."""
     event = make_event([person(1)])
     nobodys = FakeReceived(BrokerMessage(event.to_json(), event.routing_key, None, headers, user))
     await world.intake().accept_event_messages("newsletter", [nobodys, other := received(good(2))])

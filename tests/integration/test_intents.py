@@ -1,4 +1,4 @@
-"""Intents whose answer comes late or never: what was intended is offered, or goes back and is offered later, once."""
+"""Intents whose answer comes late or never: their mail is offered, or goes back and is offered later, once."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, person
 
 PEOPLE = WINDOW + 6
-"""More than fit into one window: the second one's intents go with the outcomes of the first."""
+"""A number of people that does not fit one window. Intents of the second go with outcomes of the first."""
 SENT = ("handed_over", "")
 
 

@@ -80,7 +80,7 @@ class Machine(RuleBasedStateMachine):
         return self.runner.run(work)
 
     def teardown(self) -> None:
-        """What was tampered with is named (invariant 11); then the next example finds an empty database."""
+        """Changes an entry, which the verification must name (invariant 11). Then it empties the database."""
         if found := self.do(self.steps.tampered()):
             assert found[1] == [found[0]]
         self.do(self.steps.emptied())
@@ -93,7 +93,7 @@ class Machine(RuleBasedStateMachine):
         return f"{what}-{self.serial}"
 
     def account(self, pick: int) -> Account:
-        """Some account that has not been erased."""
+        """An account that has not been erased."""
         living = self.model.living()
         return living[pick % len(living)]
 
@@ -141,7 +141,7 @@ class Machine(RuleBasedStateMachine):
     @somebody_lives
     @rule(pick=picks, scope=st.sampled_from((*OPTIONAL, "updates", "*")))
     def leaves(self, pick: int, scope: str) -> None:
-        """An opt-out of something that the brand has."""
+        """An account's owner opts out of something that the brand has."""
         account = self.account(pick)
         if scope not in self.model.optional[account.brand] | {"*"}:
             with pytest.raises(OptOutRefused):
@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.living_links())
     @rule(pick=picks)
     def leaves_by_an_old_link(self, pick: int) -> None:
-        """Any link that was ever mailed still speaks for the same person, whatever keys have come since."""
+        """Any link that was ever mailed still speaks for the same person, after any change of keys."""
         links = self.living_links()
         text, account, category = links[pick % len(links)]
         token = self.steps.links.read_unsubscribe_token(text)
@@ -174,7 +174,7 @@ class Machine(RuleBasedStateMachine):
     @somebody_lives
     @rule(pick=picks)
     def objects(self, pick: int) -> None:
-        """To all marketing of the controller."""
+        """An account's owner objects to all marketing of the controller."""
         account = self.account(pick)
         self.do(self.steps.objects(account))
         self.model.object(account)
@@ -182,7 +182,7 @@ class Machine(RuleBasedStateMachine):
     @somebody_lives
     @rule(pick=picks, flag=st.sampled_from(tuple(FLAGS)), on=st.booleans())
     def becomes(self, pick: int, flag: StandingFlag, on: bool) -> None:
-        """Closed, restricted, known as a child's; or not so any more."""
+        """An account is closed, restricted, or known as a child's, or one of these no more."""
         account = self.account(pick)
         self.do(self.steps.marked(account, flag, on))
         setattr(account, FLAGS[flag], on)
@@ -190,7 +190,7 @@ class Machine(RuleBasedStateMachine):
     @somebody_lives
     @rule(pick=picks, address=addresses)
     def moves(self, pick: int, address: str) -> None:
-        """Another address for an account; what its owner left or objected to goes with them."""
+        """An account gets another address. The owner's opt-outs and objections go with it."""
         account = self.account(pick)
         self.do(self.steps.imported(account, address=address))
         self.model.settle(account, address)
@@ -198,14 +198,14 @@ class Machine(RuleBasedStateMachine):
     @somebody_lives
     @rule(pick=picks)
     def is_erased(self, pick: int) -> None:
-        """The person's data go."""
+        """A person's data are erased."""
         account = self.account(pick)
         self.do(self.steps.erased(account))
         self.model.erase(account)
 
     @rule()
     def rotates_keys(self) -> None:
-        """A new key is put in front."""
+        """A new key is put first in the list."""
         self.steps.rotate(self.fresh("key"))
 
     @precondition(lambda self: self.model.terms != TERMS)
@@ -278,7 +278,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def every_link_is_still_read(self) -> None:
-        """Links never expire, whatever keys have come since (5)."""
+        """Links never expire, after any change of keys (5)."""
         assert all(self.steps.links.read_unsubscribe_token(text) for text, _, _ in self.links)
 
     @invariant()
@@ -302,12 +302,12 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_verifies(self) -> None:
-        """Also after erasures (8, 11)."""
+        """The ledger verifies, even after erasures (8, 11)."""
         assert self.do(self.steps.world.ledger.verify_ledger()).faults == ()
 
 
 def test_the_invariants_hold_in_any_order(postgres_server: Server) -> None:
-    """Whatever happens in whatever order, what was promised holds after each step."""
+    """All invariants hold after each step, in any order of steps."""
     with postgres_server.database() as url:
         machine = type("Machine", (Machine,), {"url": url})
         checks = settings(

@@ -1,4 +1,4 @@
-"""Invitations: an inviter who is not stopped, an address that is used once, whatever happens at the same time."""
+"""Invitations: each needs an inviter who is not stopped, and an address that is used once, even at the same time."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -20,12 +20,12 @@ SENT = ("handed_over", "")
 
 
 async def invite(world: World, number: int, inviter: str | None = "grace", ref: str | None = None) -> AcceptedMailing:
-    """A member invites somebody, whom another member may know by another ref."""
+    """Has a member invite a person, whom another member may know by another ref."""
     return await world.accept([person(number) | ({"ref": ref} if ref else {})], "invitation", inviter=inviter)
 
 
 async def outcome(world: World, accepted: AcceptedMailing) -> tuple[str, str]:
-    """What an invitation came to."""
+    """The state of an invitation."""
     await world.handover().hand_over_batches(accepted.batches)
     [found] = (await world.states(accepted.mailing_id)).values()
     return found
@@ -51,7 +51,7 @@ async def test_an_address_is_used_once(world: World) -> None:
 
 
 async def test_one_of_many_inviters_wins(world: World) -> None:
-    """Of many who invite one address at once by refs of their own, one invitation is sent; the others say why not."""
+    """One of many simultaneous invitations of an address is sent. The others say why they were not."""
     mailings = [await invite(world, 1, f"member-{n}", ref=f"friend-{n}") for n in range(8)]
     await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for accepted in mailings))
     states = [state for one in mailings for state in (await world.states(one.mailing_id)).values()]
@@ -78,7 +78,7 @@ async def test_who_is_decided_against_keeps_the_address_unused(world: World) -> 
 
 
 async def test_a_window_that_is_refused_uses_nothing_up(world: World) -> None:
-    """What a window has used up is taken back with it, and decided again: the address is free for who is next."""
+    """A window that is refused frees the addresses that it had used up, for the next decision."""
 
     class Slow(PostgresDeliveries):
         async def claim_queued_deliveries_of_batches(
@@ -108,7 +108,7 @@ async def test_a_retry_of_the_same_invitation(world: World) -> None:
 
 
 async def test_a_member_is_no_invitee(world: World) -> None:
-    """Who was known before a member invited them stays what they are, and gets what they got."""
+    """A person who was known before the invitation stays what they were, and gets what they got."""
     await world.known(1, source="sign-up")
     await world.known(2, source=None)
     for number in (1, 2):
@@ -149,7 +149,7 @@ async def test_stopping_and_letting_go_on(world: World) -> None:
 
 
 async def test_a_report_wins_the_race(world: World) -> None:
-    """Once a report has been answered no invitation begins: one that was decided on before it is decided again."""
+    """No invitation begins after a report is answered. One that was decided on before is decided again."""
 
     class Slow(PostgresDeliveries):
         async def claim_queued_deliveries_of_batches(
@@ -187,7 +187,7 @@ async def test_a_suppression_of_another_system(world: World) -> None:
 
 @pytest.mark.promise("interpals-10", "paltalk02-06")
 async def test_a_mailbox_is_invited_once(world: World) -> None:
-    """With a tag or without, in either order, known before the first invitation or after it: one of two arrives."""
+    """One of two invitations to a mailbox arrives, with or without a tag, in either order."""
     pairs = (("{}", "{}+x"), ("{}+x", "{}"), ("{}+x", "{}+y"), ("{}.οδος", "{}.οδοσ"))
     for number, (first, second) in enumerate((*pairs, *pairs)):
         one = person(number, email=f"{first.format(f'bob{number}')}@people.example")

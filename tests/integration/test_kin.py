@@ -13,7 +13,7 @@ CAPITALS, WORD, INNER = "ΟΔΟΣ@people.example", "οδος@people.example", "�
 
 
 async def mailed(world: World, *people: dict[str, Any], **event: Any) -> list[str]:
-    """Those whom a mailing reaches."""
+    """The people whom a mailing reaches."""
     world.processor.sent.clear()
     accepted = await world.accept([*people], **event)
     await world.handover().hand_over_batches(accepted.batches)
@@ -50,7 +50,7 @@ async def test_a_file_of_opt_outs_reaches_every_spelling(world: World) -> None:
 
 
 async def test_a_dead_mailbox_takes_no_mandatory_mail_from_its_kin(world: World) -> None:
-    """A host may know one spelling and not the other: whoever signs up with that one silences nobody."""
+    """A host may know one spelling and not the other. A person who signs up with the other one silences nobody."""
     [dead] = await world.paying(1, email=INNER)
     await world.paying(2, email=WORD)
     await world.standings.mark_address_dead(BRAND, dead, INNER, "test")

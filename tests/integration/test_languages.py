@@ -7,7 +7,7 @@ from tests.factories import World, person
 
 
 async def test_a_mailing_says_which_languages_its_texts_lack(world: World, tmp_path: Path, database_url: str) -> None:
-    """Before a second person releases it, and as they do, the mailing names whose readers get another language."""
+    """The mailing names the readers who will get another language, before and while a second person releases it."""
     contact = {"en": "privacy@interpals.example", "DE": "datenschutz@interpals.example"}
     context = {"happened_on": "2026-02-11", "found_on": "2026-02-14", "contact": contact}
     accepted = await world.accept([person(1, locale="ar")], "breach", context=context)

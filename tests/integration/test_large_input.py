@@ -1,4 +1,4 @@
-"""Large events, and such as take long to check, while others wait."""
+"""Large events, and events that take long to check, while others wait."""
 
 import asyncio
 import gc
@@ -84,7 +84,7 @@ async def test_people_who_are_all_wrong_are_not_all_looked_at(address: str) -> N
 
 
 async def test_a_large_event_is_read_as_a_small_one() -> None:
-    """Its people come out the same, and a fault among many is named by its place."""
+    """The people of a large event are read as those of a small one. A fault among many is named by its place."""
     event = many(ADDRESSES["each at an international domain of its own"], 300)
     body = json.dumps(event).encode()
     assert len(body) > SMALL
@@ -115,7 +115,7 @@ ODD: list[Callable[[dict[str, Any]], Any]] = [
 
 @pytest.mark.parametrize("odd", ODD)
 async def test_what_is_large_and_no_event_is_refused(odd: Callable[[dict[str, Any]], Any]) -> None:
-    """Whatever stands where the people should be."""
+    """A large body that is no event is refused, for any value in the place of its people."""
     body = json.dumps(odd(many(lambda n: f"u{n}@example.org", 300))).encode() + b" " * SMALL
     with pytest.raises(EventRefused):
         await EventReader().read_any_event(body)
@@ -149,7 +149,7 @@ async def test_a_thousand_faults_are_not_all_named(name: str) -> None:
 
 
 async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
-    """Of what arrived together it is handed over first, also behind an event that takes long and one that is wrong."""
+    """A small event is handed over before a slow one and a wrong one that arrived together with it."""
     order: list[str] = []
     events = {
         "large": many(ADDRESSES["each at an international domain of its own"], 2_000),
@@ -173,7 +173,7 @@ async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
 
 
 async def test_intake_of_a_large_event_lets_others_work(world: World) -> None:
-    """The whole way of such an event into the database is made in steps, too."""
+    """A large event comes into the database in steps, so that other work goes on."""
     item = received(many(ADDRESSES["each at an international domain of its own"]))
     async with watching() as watch:
         await world.intake().accept_event_messages("newsletter", [item])

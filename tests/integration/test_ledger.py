@@ -1,4 +1,4 @@
-"""The ledger: what it exports, and that nobody can edit it unnoticed."""
+"""Tests of the ledger: its export, and that nobody can edit it unnoticed."""
 
 import json
 import tracemalloc
@@ -61,7 +61,7 @@ async def test_the_export_of_one_mailing(world: World) -> None:
 
 
 async def test_a_sound_ledger(world: World) -> None:
-    """What was written and not touched verifies, with or without a seal, and is counted."""
+    """Entries that nobody touched verify, with or without a seal, and are counted."""
     await write(world, 6, 3)
     for _ in range(2):
         verdict = await world.ledger.verify_ledger()
@@ -72,7 +72,7 @@ async def test_a_sound_ledger(world: World) -> None:
 
 
 async def test_an_empty_ledger(world: World) -> None:
-    """Nothing is sound, and can be sealed."""
+    """An empty ledger is intact, and can be sealed."""
     record = await world.ledger.store_one_seal_of_all_chains()
     assert json.loads(record["body"])["heads"] == []
     assert await faults(world) == []
@@ -93,7 +93,7 @@ async def test_an_empty_ledger(world: World) -> None:
     ],
 )
 async def test_a_changed_entry_is_named(world: World, column: str) -> None:
-    """Whatever was changed of an entry, it is named by its writer and number."""
+    """A changed entry is named by its writer and number, for any change."""
     [writer] = await write(world)
     await world.pool.execute(f"UPDATE ledger SET {column} WHERE n = 3")  # noqa: S608 - ours
     found = await faults(world)
@@ -158,7 +158,7 @@ async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
 
 
 async def test_a_rewritten_chain_is_named_by_the_seal(world: World) -> None:
-    """Whoever has stolen the key and rewrites a chain is named by a seal that was published before."""
+    """A rewritten chain is named by a seal that was published before, even if the thief has the key."""
     [writer] = await write(world)
     published = await world.ledger.store_one_seal_of_all_chains()
     await world.pool.execute("TRUNCATE ledger, ledger_notes")
@@ -179,7 +179,7 @@ async def test_a_changed_reply_is_named_and_an_erased_one_is_not(world: World) -
 
 
 async def test_a_wrong_key(world: World) -> None:
-    """With another key, a sealed ledger is refused as not ours, and an unsealed one is all faults, but not too many."""
+    """A sealed ledger is refused with another key. An unsealed one has faults only, up to a limit."""
     await write(world, MOST_FAULTS + 5)
     stranger = LedgerOperations(world.pool, "another key")
     assert len((await stranger.verify_ledger()).faults) == MOST_FAULTS
@@ -245,7 +245,7 @@ async def test_verifying_takes_no_memory_that_grows(world: World) -> None:
 
 
 async def test_heads_are_those_of_all_writers(world: World) -> None:
-    """A seal has the last entry of each writer, whatever else was written."""
+    """A seal has the last entry of each writer, even if other tables changed."""
     writers = await write(world, 4, 5)
     heads = json.loads((await world.ledger.store_one_seal_of_all_chains())["body"])["heads"]
     assert [(head["writer"], head["n"]) for head in heads] == [(writer, 4) for writer in writers]
@@ -286,7 +286,7 @@ async def test_an_old_writer_is_not_used_again(world: World) -> None:
 async def test_slices_find_what_a_whole_walk_finds(
     world: World, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However the chains are cut, and by however many processes, the same faults are found and all entries counted."""
+    """The same faults are found, and all entries counted, however the chains are cut, by any number of processes."""
     monkeypatch.setattr(verifying, "SLICE", 4)
     writers = await write(world, 11, 3)
     assert await sliced(world) == verifying.VerificationResult(33, 3, ())

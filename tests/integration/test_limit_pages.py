@@ -17,7 +17,7 @@ LIMITS = ({"pause": "30"}, {"pause": "90"}, {"cap": "weekly"}, {"cap": "monthly"
 
 @pytest.mark.parametrize("form", LIMITS, ids=lambda form: "-".join(*form.items()))
 async def test_a_limit_is_undone_on_its_page(world: World, form: dict[str, str]) -> None:
-    """The page after a press has an undo button, once; what was left before stays left."""
+    """The page after a press has an undo button, once. Earlier opt-outs stay."""
     [holder] = await holders(world, 1)
     link = holder.links(1)["unsubscribe, newsletter"]
     async with browse(world) as client:
@@ -57,7 +57,7 @@ async def test_an_undo_ends_no_longer_pause_and_no_stricter_cap(world: World) ->
 
 
 async def test_pages_offer_limits_after_the_press_and_say_until_when(world: World) -> None:
-    """Not before the press; only while optional mail is left; with what still comes, and the date in one's language."""
+    """The page offers limits after the press, while optional mail is left, with the end date in one's language."""
     [holder] = await holders(world, 1)
     link = holder.links(1)["unsubscribe, newsletter"]
     async with browse(world) as client:
@@ -81,7 +81,7 @@ async def test_pages_offer_limits_after_the_press_and_say_until_when(world: Worl
 
 
 async def test_a_link_to_an_old_address_limits_and_tells_nothing(world: World) -> None:
-    """Its pages are the same for who is paused for long and for who said nothing, and have no undo."""
+    """The pages are the same for a paused person and for one who said nothing. They have no undo."""
     paused, silent = await holders(world, 2)
     await record_own_limit(world.standings, world.policies[BRAND], paused.id, OwnPause(90), "letter")
     await record_own_limit(world.standings, world.policies[BRAND], paused.id, OwnCap.MONTHLY, "letter")

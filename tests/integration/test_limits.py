@@ -1,4 +1,4 @@
-"""Statements on the way of a hand-over end before its lease; what cannot be done comes again, and stops nobody else."""
+"""Statements of a hand-over end before its lease. Work that cannot be done comes again, and stops nobody else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def hurried(database_url: str) -> AsyncIterator[World]:
 
 
 def test_a_statement_ends_before_the_lease_that_it_is_for() -> None:
-    """With what the driver waits beyond it, too: an answer that comes later finds nothing of the claim any more."""
+    """A statement ends before its lease does, and so does the driver's wait for the answer."""
     assert SERVING.answer_timeout is not None
     assert 0 < SERVING.statement < SERVING.answer_timeout < 60
 
@@ -87,7 +87,10 @@ async def test_a_large_audience_has_more_time(world: World, hurried: World) -> N
         await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
         accepting = asyncio.create_task(hurried.mailings.accept_mailings([mailing]))
         await until(lambda: waiting(world.pool))
-        limit = "SELECT now() - query_start > '0.6 s' FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        limit = (
+            "SELECT now() - query_start > '0.6 s' FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         await until(lambda: world.pool.fetchval(limit))
         await transaction.rollback()
     [accepted] = await accepting

@@ -79,7 +79,7 @@ class Holder:
     mailing: UUID
 
     def links(self, generation: int | None) -> dict[str, str]:
-        """Each link of each category, as mail to the address of that generation had it."""
+        """The links of each category, as mail to the address of that generation had them."""
         found = {
             f"unsubscribe, {name}": LINKS.unsubscribe_link(
                 UnsubscribeToken(BRAND, self.id, name, self.mailing, generation)
@@ -97,7 +97,7 @@ class Holder:
 
 
 async def holders(world: World, count: int) -> list[Holder]:
-    """So many people, each with an address of their own, at a brand that may count individually."""
+    """Makes so many people known, each with their own address, at a brand that may count individually."""
     policy = world.policies[BRAND]
     switches = policy.switches.model_copy(update={"tracking": "individual", "service_footer": "leave"})
     world.policies[BRAND] = policy.model_copy(update={"switches": switches})
@@ -106,14 +106,14 @@ async def holders(world: World, count: int) -> list[Holder]:
 
 
 async def standing_of(world: World, holder: Holder) -> Standing:
-    """Tells how they stand now."""
+    """The person's present standing."""
     found = await world.standings.get_standing(BRAND, holder.id)
     assert found is not None
     return found
 
 
 async def refuse_all(world: World, holder: Holder) -> None:
-    """The person has said no to everything."""
+    """Has a person refuse everything."""
     policy = world.policies[BRAND]
     for scope in (*OPTIONAL, EVERYTHING_OPTIONAL):
         await record_opt_out(world.standings, policy, holder.id, scope, "letter")
@@ -123,7 +123,7 @@ async def refuse_all(world: World, holder: Holder) -> None:
 
 
 def is_no_wider(before: Standing, after: Standing) -> bool:
-    """Tells whether nothing more is sent or known than before, and nothing has moved."""
+    """Returns True if no more is sent or known than before, and nothing has moved."""
     return (
         after.opted_out >= before.opted_out
         and after.consents <= before.consents
@@ -135,14 +135,14 @@ def is_no_wider(before: Standing, after: Standing) -> bool:
 
 
 async def move(world: World, holder: Holder) -> None:
-    """The person has another address from now on, and the old mailbox may be somebody else's."""
+    """Gives a person another address. The old mailbox may be somebody else's."""
     correction = DataCorrection(email=f"new-{holder.id}@elsewhere.example")
     await rectify_recipient(world.rights, world.policies[BRAND], holder.id, correction, "letter")
 
 
 @pytest.mark.parametrize("case", ["the address on record", "an earlier address", "a link of before"])
 async def test_no_link_widens_or_moves_anything(world: World, case: str) -> None:
-    """Whatever is posted to whichever link, of who said no to all and of who said nothing, only reduces."""
+    """A post to any link only reduces mail, for a person who refused everything and for one who said nothing."""
     refusing, silent = await holders(world, 2)
     await refuse_all(world, refusing)
     async with browse(world) as client:
@@ -163,7 +163,7 @@ async def test_no_link_widens_or_moves_anything(world: World, case: str) -> None
 
 
 async def test_no_page_tells_how_somebody_stands(world: World) -> None:
-    """The pages of preferences and of leaving the service are the same for who said no to all and who said nothing."""
+    """The pages are the same for a person who refused everything and for one who said nothing."""
     refusing, silent = await holders(world, 2)
     await refuse_all(world, refusing)
     await set_account_flag(world.standings, BRAND, refusing.id, StandingFlag.DEACTIVATED, True, "letter")
@@ -201,7 +201,7 @@ def undo_value(page: str) -> str | None:
 
 
 async def test_nothing_but_its_own_press_is_undone(world: World) -> None:
-    """Not what was left before the press, nor since, nor by one click, nor by somebody else, nor after ten minutes."""
+    """The undo brings back nothing else: no earlier, later, foreign or one-click opt-out, nor an older press."""
     holder, other, late = await holders(world, 3)
     link, theirs, slow = (each.links(1)["unsubscribe, newsletter"] for each in (holder, other, late))
     policy, press = world.policies[BRAND], {"scope": "category"}

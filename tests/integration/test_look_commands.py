@@ -13,7 +13,7 @@ from tests.processes import Done, open_stack
 
 @pytest.mark.parametrize("command", [("policy", "check"), ("web",)], ids=["policy check", "web"])
 def test_nothing_starts_in_a_faulty_look(postgres_server: Server, tmp_path: Path, command: tuple[str, ...]) -> None:
-    """In one line that names the file, the line, the pair of colours and their contrast; status 2."""
+    """The command ends with status 2, and one line with the file, the line, the pair of colours and their contrast."""
     looks = tmp_path / "looks"
     (looks / "interpals").mkdir(parents=True)
     for policy in bundled_files.bundled_folder("policies").glob("*.toml"):

@@ -1,4 +1,4 @@
-"""From events to mailings, deliveries and batches."""
+"""Makes mailings, deliveries and batches from events."""
 
 import asyncio
 import base64
@@ -40,7 +40,7 @@ async def test_an_event_becomes_a_mailing(world: World) -> None:
 
 
 async def test_a_new_mailing_brings_its_facts_along(world: World) -> None:
-    """They are those that the database has; where an audience is counted or a file is kept, nobody guesses."""
+    """The facts of a new mailing are those of the database, even if an audience is counted or a file is kept."""
     context = {"at": "2026-11-22T07:00:00+01:00", "n": 2**62, "x": 1.5, "none": None, "deep": [{"a": "ü\U0001f600"}]}
     attached = {"filename": "a.bin", "content_type": "application/x", "content": "AAECAw=="}
     events = [
@@ -66,7 +66,7 @@ async def test_a_large_attachment_comes_back_as_it_was(world: World) -> None:
 
 
 async def test_the_template_is_kept_with_the_mailing(world: World) -> None:
-    """The template of each version is there as it was, once, whatever is deployed later."""
+    """The template of each version is stored as it was, once, after any later deployment."""
     first, second = (new_mailing(make_event([person(n)])) for n in (1, 2))
     await world.mailings.accept_mailings([first, second])
     assert await world.mailings.read_template_source_by_version(first.template_version) == first.template_source
@@ -91,7 +91,7 @@ async def test_the_same_event_twice_is_one_mailing(world: World) -> None:
 
 
 async def test_the_same_event_from_two_connections_is_one_mailing(world: World) -> None:
-    """Of two that take the same event in at once, one waits for the other and is answered with its mailing."""
+    """One of two connections with the same event waits for the other, and is answered with its mailing."""
     event = make_event([person(1)])
     async with world.pool.acquire() as other:
         transaction = other.transaction()
@@ -141,7 +141,7 @@ async def test_many_takers_of_the_same_events_do_not_deadlock(world: World) -> N
 
 @pytest.mark.rule("one-copy")
 async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
-    """Of refs with one address, in whatever spelling, one gets the mail, and each other says whose copy counts."""
+    """One of several refs with one address gets the mail, in any spelling. Each other ref says whose copy counts."""
     accepted = await world.accept(
         [
             person(1, email="ada@people.example"),
@@ -158,7 +158,7 @@ async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
 
 
 async def test_the_active_account_gets_the_copy(world: World) -> None:
-    """Where one of two accounts is closed, the open one gets the copy, whichever came first."""
+    """The open account gets the copy if the other one is closed, whichever came first."""
     await world.known(1, 2, email="ada@people.example")
     await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
@@ -184,7 +184,7 @@ async def test_two_closed_accounts_get_one_copy_of_legal_mail(world: World) -> N
 
 
 async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -> None:
-    """Where the one whose copy counted is closed, or has moved, before the claim, the other gets the mail after all."""
+    """The other recipient gets the mail if the first one was closed, or has moved, before the claim."""
     closed = await world.accept([person(1, email="ada@people.example"), person(2, email="ada@people.example")])
     moved = await world.accept([person(3, email="eve@people.example"), person(4, email="eve@people.example")])
     await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
@@ -218,7 +218,7 @@ async def test_unknown_refs_say_so(world: World) -> None:
 
 
 async def test_a_ghost_that_becomes_known_gets_mail(world: World) -> None:
-    """Once a ref is made known, however old its data, mail for it goes out."""
+    """Mail goes out to a ref once it is known, however old its data are."""
     await world.accept({"refs": ["user-1"]})
     await world.accept([person(1, collected_at="2001-01-01T00:00:00Z")])
     accepted = await world.accept({"refs": ["user-1"]})
@@ -255,7 +255,7 @@ async def test_a_named_audience(world: World) -> None:
 
 
 async def test_everyone(world: World) -> None:
-    """Everyone is whoever of the brand has an address, once an address, also where an audience is named so."""
+    """The audience `everyone` is each address of the brand once, even if another audience has that name."""
     await audience(world, "everyone", 1, 2)
     await world.known(3, 4, email="ada@people.example")
     await world.accept({"refs": ["ghost"]})

@@ -11,7 +11,7 @@ from tests.integration.test_deliveries import claimed, entry, intend, move
 
 
 async def test_a_move_that_comes_twice_is_an_error(world: World) -> None:
-    """It is in its own way, and nobody can say which of the two is refused; nothing is written."""
+    """A move that stands twice in a window raises an error, and nothing is written."""
     accepted = await world.accept([person(1)])
     claim = await claimed(world, accepted)
     with pytest.raises(RuntimeError, match="2 moves are refused, and each of them holds"):
@@ -21,7 +21,7 @@ async def test_a_move_that_comes_twice_is_an_error(world: World) -> None:
 
 
 async def test_a_chain_goes_on_after_a_refusal(world: World) -> None:
-    """What was refused was never a part of it, so that it need not be given up."""
+    """A chain goes on after a refusal, since the refused entries were never a part of it."""
     accepted = await world.accept([person(1), person(2), person(3)])
     claim = await claimed(world, accepted)
     ada, grace, alan = claim.rows
@@ -34,7 +34,7 @@ async def test_a_chain_goes_on_after_a_refusal(world: World) -> None:
 
 
 async def test_people_are_locked_before_deliveries(world: World) -> None:
-    """As everybody does, or an erasure and a window with an older outcome of the same person would block each other."""
+    """People are locked before deliveries, as everywhere. Else an erasure and a window would block each other."""
     accepted = await world.accept([person(1), person(2)])
     claim = await claimed(world, accepted)
     ada, grace = claim.rows

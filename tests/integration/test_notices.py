@@ -69,7 +69,7 @@ async def test_no_crash_comes_between_a_diversion_and_its_notice(world: World) -
 
 
 async def test_each_diverted_delivery_has_its_own_notice(world: World) -> None:
-    """Two breaches are two notices for one person; who takes mail again is told by mail of the next."""
+    """Two breaches are two notices for one person. A person who takes mail again gets the next one by mail."""
     [ada, bob] = await refusing(world, 1, 2)
     await released(world, {"refs": ["user-1", "user-2"]})
     await released(world, {"refs": ["user-1"]})
@@ -81,7 +81,7 @@ async def test_each_diverted_delivery_has_its_own_notice(world: World) -> None:
 
 
 async def test_the_restricted_and_the_closed_are_told_of_a_breach_in_writing(world: World) -> None:
-    """Neither a restriction nor a closed account keeps a notice from the queue."""
+    """A restricted person and one with a closed account get a written notice of a breach."""
     whom = await refusing(world, 1, 2)
     await said(world, "restrict", "user-1")
     await said(world, "deactivate", "user-2")
@@ -90,7 +90,7 @@ async def test_the_restricted_and_the_closed_are_told_of_a_breach_in_writing(wor
 
 
 async def test_a_notice_is_worked(world: World) -> None:
-    """It is taken by one person, posted, comes back, is posted again; each step has its person in the ledger."""
+    """A notice is taken by one person, posted, returned, and posted again. The ledger has a person for each step."""
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
     notices = PostgresNonEmailNotices(world.pool, world.writers)

@@ -1,4 +1,4 @@
-"""Opens and clicks against somebody who counts: who has the API, the reports, the metrics and the whole database."""
+"""Opens and clicks against a reader who counts, with the API, the reports, the metrics and the whole database."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -27,20 +27,20 @@ from tests.letters import LINKS, consents, parts, read
 SHOP = "https://shop.example/spring"
 TABLES = ("opens", "clicks", "unique_opens", "unique_clicks", "individual_opens", "individual_clicks", "parked_opens")
 READ = TABLES[:-1]
-"""Those that tell something, without what is sealed."""
+"""The tables that tell something about opens, without the sealed one."""
 COUNTS = re.compile(r"/[oc]/")
 CROWD = {"refs": [f"user-{n}" for n in range(25)]}
 
 
 async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
-    """A mailing as operators and the API see it."""
+    """The status of a mailing, as operators and the API see it."""
     found = await world.mailings.mailing_status(mailing_id)
     assert found is not None
     return found
 
 
 def figures(status: MailingStatus) -> list[int | None]:
-    """All that is told of its opens and clicks."""
+    """All figures of the mailing's opens and clicks."""
     return [
         *(status.opens, status.machine_opens, status.unique_opens),
         *(status.clicks, status.machine_clicks, status.unique_clicks),
@@ -48,7 +48,7 @@ def figures(status: MailingStatus) -> list[int | None]:
 
 
 async def stored(world: World) -> dict[str, int]:
-    """Tells how many rows each table has that is about opens or clicks."""
+    """The number of rows about opens or clicks in each table."""
     return {
         table: await world.pool.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - a name from here
         for table in READ
@@ -56,7 +56,7 @@ async def stored(world: World) -> dict[str, int]:
 
 
 async def fetch(world: World, mailing_id: UUID, times: int = 1, **token: Any) -> None:
-    """Somebody reads a mailing, and clicks in it."""
+    """Has somebody read a mailing, and click in it."""
     pixel = LINKS.pixel_url(OpenToken(mailing_id, **token))
     link = LINKS.click_url(ClickToken(mailing_id, SHOP, **token))
     async with browse(world) as client:
@@ -66,7 +66,7 @@ async def fetch(world: World, mailing_id: UUID, times: int = 1, **token: Any) ->
 
 
 def individually(world: World) -> None:
-    """As if InterPals' policy counted people."""
+    """Changes InterPals' policy so that it counts single people."""
     policy = world.policies[BRAND]
     switches = policy.switches.model_copy(update={"tracking": "individual"})
     world.policies[BRAND] = policy.model_copy(update={"switches": switches})
@@ -103,7 +103,7 @@ async def all_others_refuse(world: World) -> Any:
 
 
 async def all_others_are_dead(world: World) -> Any:
-    """Of twenty-four it is known that their mailboxes do not exist."""
+    """Twenty-four of the mailboxes are known not to exist."""
     await world.known(*range(25), country="US", source="sign-up")
     await world.pool.execute(
         "UPDATE standings SET address_dead_at = now() WHERE recipient_id IN"
@@ -256,7 +256,7 @@ async def test_the_figures_of_a_campaign_are_not_those_of_its_mailings(world: Wo
 
 
 async def test_within_the_hour_nothing_is_to_be_seen(world: World) -> None:
-    """Whatever was read and clicked in an hour is in no table, figure or metric before it is over."""
+    """Opens and clicks of an hour stand in no table, figure or metric before the hour is over."""
     mailing = await mailed(world, members(0, US=25))
     await fetch(world, mailing, 25, nonce="n1")
     await opens_of(world).write_counts_of_finished_hours()
@@ -372,7 +372,7 @@ async def test_nobodys_withdrawal_is_too_late(world: World) -> None:
 
 
 async def test_an_outage_loses_no_hour(world: World) -> None:
-    """An hour that cannot be written is kept, and written with its own day once the database is back."""
+    """An hour that cannot be written is kept, and written with its own day when the database is back."""
     mailing = await mailed(world, members(0, US=25))
     clock_of(world).passed = 23
     await fetch(world, mailing, 25)

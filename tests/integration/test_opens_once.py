@@ -1,4 +1,4 @@
-"""Opens and clicks whose writing is cut off: what was read is counted once, and says nothing on its way."""
+"""Opens and clicks whose writing is cut off: each is counted once, and tells nothing on its way."""
 
 import time
 from typing import Any

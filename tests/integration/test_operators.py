@@ -46,7 +46,7 @@ async def test_it_answers_get_and_head_of_its_paths() -> None:
 
 
 async def test_a_path_that_fails_ends_nothing() -> None:
-    """It is answered with 500, without the error's words, and the next request is served."""
+    """A path that fails gets 500, without the error's words. The next request is served."""
 
     def fail() -> HttpAnswer:
         raise KeyError("ada@example.org")
@@ -142,7 +142,7 @@ async def test_a_port_in_use_is_said() -> None:
 
 
 async def test_port_0_opens_nothing() -> None:
-    """Without a port a process does its work all the same."""
+    """A process without a port does its work all the same."""
     async with serving_operator_port("web", "127.0.0.1", 0, Readiness(), []) as operators:
         assert operators.port == 0
 
@@ -212,7 +212,7 @@ async def _processes(stack: Stack, ports: Mapping[str, int]) -> AsyncIterator[No
 
 
 async def test_a_process_says_that_it_waits(stack: Stack) -> None:
-    """Before its database is there, a process lives, is not ready, and says what it waits for."""
+    """A process without its database lives, is not ready, and says what it waits for."""
     port = free_port()
     away = stack.having(METRICS_PORT=str(port), DATABASE_URL="postgresql://mailer@127.0.0.1:1/none")
     async with away.starting("timekeeper"):
@@ -223,7 +223,7 @@ async def test_a_process_says_that_it_waits(stack: Stack) -> None:
 
 
 async def test_a_process_whose_port_is_taken_ends_in_words(stack: Stack, tmp_path: Path) -> None:
-    """It says so in one line, and its status is 1."""
+    """The process says so in one line, and ends with status 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = await stack.having(METRICS_PORT=str(port)).run("worker")

@@ -33,7 +33,7 @@ async def test_what_is_parked_can_be_taken(world: World) -> None:
 
 
 async def test_a_publisher_is_the_role_that_wrote_it(world: World) -> None:
-    """Where nobody is named, the publisher is whoever the database knows, which no row can claim."""
+    """The publisher of a row without a name is the database's user, which no row can claim."""
     await world.outbox.add_messages("mailer.events", [message(1, None)])
     [item] = await world.outbox.lease_rows("one", 10, 30)
     role = await world.pool.fetchval("SELECT current_user::text")
@@ -41,7 +41,7 @@ async def test_a_publisher_is_the_role_that_wrote_it(world: World) -> None:
 
 
 async def test_takers_share_the_work(world: World) -> None:
-    """Of many takers each row is one's, and none waits for another."""
+    """Each row goes to one of many takers, and none waits for another."""
     await world.outbox.add_messages("mailer.events", [message(n) for n in range(100)])
     taken = await asyncio.gather(*(world.outbox.lease_rows(f"taker-{n}", 15, 30) for n in range(10)))
     ids = [item.id for some in taken for item in some]
@@ -78,7 +78,7 @@ async def test_rows_are_left_for_others(world: World) -> None:
 
 
 async def test_rows_are_put_back_or_removed(world: World) -> None:
-    """What is put back can be taken at once, and what is removed is gone."""
+    """A released row can be taken at once. A removed row is deleted."""
     await world.outbox.add_messages("mailer.events", [message(1), message(2)])
     first, second = await world.outbox.lease_rows("one", 10, 30)
     await world.outbox.release_rows([first.id])
@@ -102,7 +102,7 @@ async def test_whoever_waits_is_woken(world: World, database_url: str) -> None:
 
 
 async def test_a_wait_ends_by_itself(world: World) -> None:
-    """With nothing parked, a wait ends after the time that was asked for."""
+    """A wait with nothing parked ends after the requested time."""
     await world.outbox.wait_for_rows(0.01)
     await asyncio.wait_for(world.outbox.wait_for_rows(0.01), 5)
 
@@ -147,6 +147,6 @@ async def test_an_event_is_published_if_the_caller_commits(world: World, databas
 
 
 async def test_the_publisher_for_the_in_process_broker(world: World) -> None:
-    """Its publish has returned when the row is committed."""
+    """The publish has returned when the row is committed."""
     await PublisherToOutbox(world.pool).publish_event(make_event([person(1)]))
     assert len(await PostgresOutbox(world.pool).lease_rows("one", 10, 30)) == 1

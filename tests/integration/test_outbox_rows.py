@@ -42,19 +42,19 @@ STRANGE = {
 
 @pytest.mark.parametrize("name", BAD)
 async def test_what_can_never_be_published_is_not_written(world: World, name: str) -> None:
-    """The database refuses it, whoever writes it."""
+    """The database refuses such a row from every writer."""
     with pytest.raises(asyncpg.CheckViolationError):
         await world.pool.execute(INSERT, *BAD[name])
 
 
 async def test_parking_what_can_never_be_published_is_refused(world: World) -> None:
-    """It is no outage: trying again would not help."""
+    """The error is no outage, since trying again would not help."""
     with pytest.raises(MessageUnpublishable, match="message_id"):
         await world.outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, LONG)])
 
 
 async def test_an_event_that_is_too_large_is_refused_to_its_application(world: World) -> None:
-    """By whichever way it publishes, it gets the error of an event that is refused, and no row is written."""
+    """An event that is too large gets the error of a refused event, by each way of publishing, and no row."""
     large = make_event([person(n, context={"text": "x" * 60_000}) for n in range(300)])
     world.broker.refuses = lambda _: MessageUnpublishable("the body has 18,000,000 bytes")
     for publish in (

@@ -1,4 +1,4 @@
-"""Outcomes for applications: what has changed is told, once committed, to whoever listens."""
+"""Outcomes for applications: changes are published, once committed, to each queue that is bound."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from tests.factories import BRAND, World, person, until
 
 
 def telling(world: World) -> None:
-    """Lets the world tell, as it does with RabbitMQ."""
+    """Lets the world publish outcomes, as it does with RabbitMQ."""
     world.deliveries = PostgresDeliveries(world.pool, world.writers, tell=True)
 
 
 async def told(world: World) -> dict[str, list[dict[str, Any]]]:
-    """What was told, by routing key."""
+    """The published outcomes, by routing key."""
     rows = await world.pool.fetch("SELECT routing_key, body FROM outbox WHERE exchange = 'mailer.outcomes' ORDER BY id")
     messages: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -46,7 +46,7 @@ async def test_each_state_of_a_window_is_told_once(world: World) -> None:
 
 
 async def test_mailings_that_go_together_are_told_together(world: World) -> None:
-    """Many mailings of one recipient that are handed over in one window are one message."""
+    """Many mailings of one recipient in one window make one message."""
     telling(world)
     accepted = [await world.accept([person(n)]) for n in range(5)]
     await world.handover(FakeProcessor()).hand_over_batches([batch for one in accepted for batch in one.batches])
@@ -56,7 +56,7 @@ async def test_mailings_that_go_together_are_told_together(world: World) -> None
 
 
 async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: World) -> None:
-    """They are not mandatory, so without a queue they are dropped and make no dead letter."""
+    """Outcomes are not mandatory: without a queue they are dropped, and make no dead letter."""
     telling(world)
     accepted = await world.accept([person(1)])
     await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)
@@ -77,7 +77,7 @@ async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: Wo
 
 
 async def test_the_in_process_broker_is_told_nothing(world: World) -> None:
-    """Nobody could listen."""
+    """Nothing is published for the in-process broker, since nobody could listen."""
     accepted = await world.accept([person(1)])
     await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)
     assert await told(world) == {}

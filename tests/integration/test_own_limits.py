@@ -1,4 +1,4 @@
-"""A pause and an own cap: what they stop, whatever several workers do at once, and how they begin and end."""
+"""A pause and an own cap: the mail that they stop, even with several workers, and how they begin and end."""
 
 import asyncio
 import random
@@ -28,32 +28,32 @@ SENT, PAUSED, OVER = ("handed_over", ""), ("suppressed", "own_pause"), ("suppres
 
 
 async def limit(world: World, number: int, chosen: OwnLimit, **values: Any) -> OptOutResult:
-    """A person limits their optional mail."""
+    """Sets a limit to a person's optional mail."""
     whose = await world.id_of(f"user-{number}")
     return await record_own_limit(world.standings, world.policies[BRAND], whose, chosen, "page", **values)
 
 
 async def deliver(world: World, accepted: AcceptedMailing) -> set[tuple[str, str]]:
-    """Hands a mailing over; what its deliveries came to."""
+    """Hands a mailing over. Returns the states of its deliveries."""
     await world.handover().hand_over_batches(accepted.batches)
     return set((await world.states(accepted.mailing_id)).values())
 
 
 async def standing(world: World, number: int) -> Standing:
-    """Tells how somebody stands."""
+    """The standing of a person."""
     found = await world.standings.get_standing(BRAND, await world.id_of(f"user-{number}"))
     assert found is not None
     return found
 
 
 async def days_left(world: World, number: int) -> int | None:
-    """The days until a person's pause ends, as whole days; None: there is no pause."""
+    """The whole days until a person's pause ends; None if there is no pause."""
     until = (await standing(world, number)).paused_until
     return None if until is None else round((until - datetime.now(UTC)).total_seconds() / 86400)
 
 
 async def end_pause(world: World) -> None:
-    """As if the time of every pause were over."""
+    """Ends every pause, as if its time were over."""
     past = "now() - interval '1 second'"
     await world.pool.execute(f"UPDATE suppressions SET expires_at = {past} WHERE reason = 'own_pause'")  # noqa: S608
     await world.pool.execute(f"UPDATE standings SET paused_until = {past} WHERE paused_until IS NOT NULL")  # noqa: S608
@@ -63,7 +63,7 @@ async def end_pause(world: World) -> None:
 @pytest.mark.rule("own-cap")
 @pytest.mark.parametrize("paying", [True, False])
 async def test_mandatory_mail_goes_on(world: World, paying: bool) -> None:
-    """Neither a pause nor a cap that is used up stops mandatory mail, of who pays or not; it counts nowhere."""
+    """Neither a pause nor a used-up cap stops mandatory mail, of payers and others. That mail is not counted."""
     await (world.paying(1) if paying else world.known(1))
     await limit(world, 1, OwnCap.MONTHLY)
     assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {SENT}
@@ -84,7 +84,7 @@ async def test_mandatory_mail_goes_on(world: World, paying: bool) -> None:
 
 @pytest.mark.rule("own-pause")
 async def test_a_pause_ends_by_itself(world: World) -> None:
-    """What was suppressed meanwhile never comes; what is published afterwards does, before and after the timekeeper."""
+    """Mail suppressed in a pause never comes. Mail published after it does, even before the timekeeper ran."""
     await world.known(1)
     await limit(world, 1, OwnPause(30))
     missed = await world.accept({"refs": ["user-1"]})
@@ -128,7 +128,7 @@ async def test_what_waits_is_decided_by_the_pause_at_its_time(world: World) -> N
 
 @pytest.mark.rule("own-pause")
 async def test_a_pause_wins_the_race(database_url: str) -> None:
-    """With pauses and hand-overs in full flight, whoever is sent to had the intent committed before their answer."""
+    """Mail is sent only if its intent committed before the answer to the pause, with many of both at once."""
     async with open_world(database_url, size=16) as world:
         people = [person(n) for n in range(300)]
         mailings = [await world.accept(people) for _ in range(2)]
@@ -184,7 +184,7 @@ async def test_one_in_a_week_or_a_month(world: World) -> None:
 @pytest.mark.rule("own-cap")
 @pytest.mark.parametrize("several", ["mailings in one claim", "workers"])
 async def test_one_is_sent_of_several_at_once(world: World, several: str) -> None:
-    """Of three mailings at the same moment to the same people, everyone with a cap gets exactly one."""
+    """Each person with a cap gets exactly one of three simultaneous mailings."""
     numbers = range(WINDOW + 10)
     await world.known(*numbers)
     for number in numbers:
@@ -236,7 +236,7 @@ async def test_who_shares_the_address_is_limited_too(world: World, known: str) -
 
 
 async def test_a_limit_moves_with_its_owner(world: World) -> None:
-    """It holds for a new address, for a first one, and for who has the new address already: the stricter of both."""
+    """A limit goes along to a new address, or a first one. If its owner had limits, the stricter one holds."""
     [ada, _] = await world.known(1, 2)
     await limit(world, 1, OwnPause(90))
     await limit(world, 1, OwnCap.WEEKLY)
@@ -256,7 +256,7 @@ async def test_a_limit_moves_with_its_owner(world: World) -> None:
 
 
 async def test_an_erasure_removes_both(world: World) -> None:
-    """Also of the addresses before; and the copy of a person's data shows both until then."""
+    """An erasure removes both limits, also of earlier addresses. Until then, the copy of the data shows them."""
     [ada] = await world.known(1)
     await limit(world, 1, OwnPause(90))
     await limit(world, 1, OwnCap.WEEKLY)
@@ -307,8 +307,29 @@ async def test_only_older_limits_end(world: World) -> None:
     assert await ends(OWN_PAUSE, datetime.now(UTC)), "there is none"
 
 
+async def test_a_repeated_pause_is_a_later_word(world: World) -> None:
+    """A press moves the time of a pause, though a shorter one keeps its end; an older event moves nothing back."""
+    [ada] = await world.known(1)
+
+    async def said_at() -> datetime:
+        [one] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+        return one.at
+
+    await limit(world, 1, OwnPause(90))
+    first, asked_at = await said_at(), datetime.now(UTC)
+    await limit(world, 1, OwnPause(30))
+    later = await said_at()
+    assert later > asked_at > first
+    assert await days_left(world, 1) == 90
+    await limit(world, 1, OwnPause(30), since=first - timedelta(days=1))
+    assert await said_at() == later
+    policy = world.policies[BRAND]
+    assert not await end_older_own_limits(world.standings, world.suppressions, policy, ada, OWN_PAUSE, asked_at)
+    assert await days_left(world, 1) == 90
+
+
 async def test_an_operator_ends_a_pause_and_no_consent(world: World) -> None:
-    """With a reason, on record; what the person consented to before counts on."""
+    """An operator ends a pause, with a reason on record. The person's earlier consent counts on."""
     [ada] = await world.known(1)
     await world.pool.execute(
         "INSERT INTO consents (controller, brand, recipient_id, scope, given, source, version, actor, at)"
@@ -325,7 +346,7 @@ async def test_an_operator_ends_a_pause_and_no_consent(world: World) -> None:
 
 
 async def test_a_brand_without_optional_mail_takes_none(world: World) -> None:
-    """There is nothing that could be limited, and the refusal says so."""
+    """A brand without optional mail refuses the limit, and says so."""
     [ada] = await world.known(1)
     policy = policies()[BRAND]
     terms = {name: values for name, values in policy.terms.items() if CATEGORIES[name].mandatory}

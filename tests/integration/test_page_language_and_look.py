@@ -1,4 +1,4 @@
-"""The pages in the reader's language and the brand's look: who decides, and what neither of them tells anybody."""
+"""The pages in the reader's language and the brand's look: their choice, and the facts that they hide."""
 
 import base64
 import hashlib
@@ -67,7 +67,7 @@ async def test_who_decides_on_the_language(
 
 @pytest.mark.parametrize("generation", [2, None])
 async def test_an_old_link_tells_no_language(generation: int | None) -> None:
-    """Its reader may be the next owner of the address, whom the person's language does not concern."""
+    """An old link does not show the person's language, since the next owner of the address may read it."""
     world = world_of(locale="ar")
     async with world.client() as client:
         old = await client.get(world.unsubscribe(generation=generation), headers={"accept-language": "de"})
@@ -77,7 +77,7 @@ async def test_an_old_link_tells_no_language(generation: int | None) -> None:
 
 
 async def test_the_switch_changes_nothing_and_has_no_token() -> None:
-    """Its links have a query only. A choice that is followed records nothing, and is remembered nowhere."""
+    """The links have only a query. Following one records nothing."""
     world = world_of(locale="en")
     token = world.unsubscribe().removeprefix("/u/")
     async with world.client() as client:
@@ -168,7 +168,7 @@ async def test_a_failing_page_still_has_the_look_and_the_language(monkeypatch: p
 
 
 async def test_a_brands_own_words_are_text_and_nothing_else() -> None:
-    """They replace the page's words in their language only, and cannot bring markup."""
+    """A brand's words replace the page's words in their language only. They cannot bring markup."""
     world = World()
     own = '[texts.en]\nleave = "<b>Stop</b> & go"\nask_title = "No more of {brand}?"\n'
     own += '[texts.en.kinds]\nnewsletter = ["Gazette", "By {brand}."]\n'

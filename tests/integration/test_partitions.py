@@ -1,4 +1,4 @@
-"""Ten years of partitions: the statements of each mail touch that of their mailings, and no other."""
+"""Ten years of partitions: the statements of a mail touch the partition of its mailing, and no other."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +23,7 @@ WHERE l.pid = pg_backend_pid() AND c.relispartition AND c.relkind = 'r'
 
 
 class OneConnection:
-    """Stands in for a pool, within one transaction: what it locks is locked until the end."""
+    """A stand-in for a pool, within one transaction: its locks last until the end."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -103,7 +103,7 @@ async def test_intake_locks_the_partition_of_its_mailing(ten_years: World, plans
 
 
 async def test_mailings_of_several_months_are_handed_over_together(ten_years: World) -> None:
-    """At the turn of a month, or after a long hold, one claim may have deliveries of several partitions."""
+    """One claim may have deliveries of several months, at the turn of a month or after a long hold."""
     world = ten_years
     old, new = new_mailing(make_event([person(1)])), new_mailing(make_event([person(2)]))
     floor = await world.pool.fetchval("SELECT uuid_floor(now() + interval '40 days')")

@@ -1,4 +1,4 @@
-"""Partners: whom they may not mail, as signed lists of hashes that are posted until they were taken."""
+"""Partners: the people whom they may not mail, as signed lists of hashes, posted until the partner accepts them."""
 
 import asyncio
 import hmac
@@ -30,7 +30,7 @@ SHOP = "penpal-shop"
 
 
 def opened(signed: Any) -> dict[str, Any]:
-    """What a signed list says, if its signature holds."""
+    """The content of a signed list, if its signature holds."""
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signed["public_key"]))
     public.verify(bytes.fromhex(signed["signature"]), signed["body"].encode())
     said: dict[str, Any] = json.loads(signed["body"])
@@ -38,7 +38,7 @@ def opened(signed: Any) -> dict[str, Any]:
 
 
 def hashed(world: World, address: str, partner: str = SHOP) -> str:
-    """What a partner with its key computes of an address."""
+    """The hash of an address that a partner computes with its key."""
     return hmac.digest(world.hasher.partner_key(BRAND, partner), address.encode(), "sha256").hex()
 
 
@@ -61,7 +61,7 @@ async def test_who_leaves_partners_mail_is_on_the_list(world: World, scope: str)
 
 
 async def test_an_objection_and_an_erasure(world: World) -> None:
-    """Who objects to marketing, and who is erased, is on the list; of the latter nothing else is left."""
+    """People who object to marketing, and erased people, are on the list. Nothing else is left of the erased."""
     ada, grace = await world.known(1, 2)
     objection = NewSuppression("*", "objection", "test", "recipient")
     await world.suppressions.suppress_recipient(BRAND, ada, objection)
@@ -72,7 +72,7 @@ async def test_an_objection_and_an_erasure(world: World) -> None:
 
 
 async def test_a_new_address_of_who_left(world: World) -> None:
-    """Who has left takes that along to a new address, and so does the list; imported opt-outs are on it too."""
+    """A person's opt-out goes along to a new address, and the list follows. Imported opt-outs are on it too."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "*", "test")
     await world.accept([person(1, email="New@people.example")])
@@ -97,7 +97,7 @@ async def test_each_partner_has_a_key_of_its_own(world: World) -> None:
 
 @contextmanager
 def partner_server(answer: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A partner that answers with these statuses, then 200; its address, and what it was sent."""
+    """A partner that answers with these statuses, then with 200. Yields its address, and the requests that it got."""
     got: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -108,7 +108,7 @@ def partner_server(answer: list[int]) -> Iterator[tuple[str, list[dict[str, Any]
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -125,7 +125,7 @@ def push_to(world: World, url: str) -> PartnerSync:
 
 
 async def test_new_ones_are_posted_until_they_are_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A partner is posted what is new, signed, in portions; what it refuses, or what leads elsewhere, comes again."""
+    """A partner gets new hashes, signed, in portions. Refused or redirected ones come again."""
     monkeypatch.setattr(partner_sync, "AT_ONCE", 2)
     for recipient_id in await world.known(1, 2, 3):
         await world.standings.record_opt_out(BRAND, recipient_id, "*", "test")
@@ -159,7 +159,7 @@ async def test_a_partner_that_is_not_there(world: World, capsys: pytest.CaptureF
 
 
 async def test_it_pushes_until_told_to_stop(world: World) -> None:
-    """It runs round after round, also after one that failed, and ends when it is told to."""
+    """The push runs round after round, even after one that failed, and ends when it is told to."""
     [ada] = await world.known(1)
     stop = asyncio.Event()
     with partner_server([500]) as (url, got):

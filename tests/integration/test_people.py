@@ -23,14 +23,14 @@ async def data(world: World, ref: str = "user-1") -> dict[str, Any]:
 
 
 async def opted_out(world: World, ref: str, brand: str = BRAND) -> frozenset[str]:
-    """What somebody has left."""
+    """The scopes that somebody has left."""
     standing = await world.standings.get_standing(brand, await world.id_of(ref, brand))
     assert standing is not None
     return standing.opted_out
 
 
 async def test_newer_data_win_field_by_field(world: World) -> None:
-    """Newer data replace older ones but for countries, which are added to; what they leave out stays."""
+    """Newer data replace older ones. Countries are added instead. Fields that are left out stay."""
     await world.known(1, name="Ada", locale="en-GB", collected_at=EARLY)
     await world.known(1, email="new@people.example", country="GB", collected_at=LATE)
     row = await data(world)
@@ -65,19 +65,19 @@ async def test_of_one_event_batch_the_newest_wins(world: World) -> None:
 
 
 def said(seconds: int, ref: str = "user-1", email: str = "a@people.example", **values: Any) -> DatedPersonData:
-    """What an event says of a person, so many seconds after the others."""
+    """The data of a person in an event, this many seconds after the others."""
     observed = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     return DatedPersonData(BRAND, BRAND, Person.model_validate({"ref": ref, "email": email, **values}), observed)
 
 
 async def take_in(world: World, one: DatedPersonData) -> None:
-    """In a transaction of its own."""
+    """Stores the data in a transaction of its own."""
     async with world.pool.acquire() as connection, connection.transaction():
         await upsert_people(connection, world.hasher, [one])
 
 
 async def in_line(world: World) -> bool:
-    """Whether all standings say what the data say."""
+    """True if all standings agree with the data."""
     return not await world.pool.fetchval(
         "SELECT count(*) FROM recipients r JOIN standings s ON s.recipient_id = r.id"
         " WHERE (r.address_hash, r.country) IS DISTINCT FROM (s.address_hash, s.country)"
@@ -105,7 +105,7 @@ async def test_who_changes_back_while_somebody_is_changing_them_is_not_settled(
 
 
 async def test_who_became_known_as_somebody_brought_an_opt_out_along_has_it_at_the_next_event(world: World) -> None:
-    """Neither of two who come to one address at once sees the other; who is known just so is looked at again."""
+    """Neither of two people who come to one address at once sees the other. They get the opt-out at the next event."""
     await take_in(world, said(0, "one"))
     await world.standings.record_opt_out(BRAND, await world.id_of("one"), "newsletter", "test")
     async with world.pool.acquire() as one, world.pool.acquire() as other, one.transaction(), other.transaction():
@@ -159,7 +159,7 @@ async def test_an_opt_out_holds_for_the_address(world: World) -> None:
 
 
 async def test_an_opt_out_moves_with_the_person(world: World) -> None:
-    """Who has left takes that along to a new address, and so has everyone who has it, now or later."""
+    """An opt-out goes along to a new address. It holds for everybody who has that address, now or later."""
     ada, _ = await world.known(1, 2)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
     await world.known(1, email="user-2@people.example")
@@ -184,7 +184,7 @@ async def test_another_brand_is_not_touched(world: World) -> None:
 
 
 async def test_a_new_address_is_not_dead(world: World) -> None:
-    """Who has a new address can be reached again, and who takes over the dead one cannot."""
+    """A person with a new address can be reached again. A person who takes over the dead one cannot."""
     [ada] = await world.known(1)
     await world.standings.mark_address_dead(BRAND, ada, "user-1@people.example", "test")
     await world.known(1, email="new@people.example")
@@ -231,7 +231,7 @@ async def test_a_file_brings_opt_outs_closures_and_audiences(world: World) -> No
 
 
 async def test_the_version_grows_only_with_a_change(world: World) -> None:
-    """What says nothing new leaves the version, so that hand-overs in flight go on."""
+    """Data that say nothing new leave the version as it is, so that hand-overs in flight go on."""
     [ada] = await world.known(1, name="Ada")
     await world.known(1, name="Ada", locale="en")
     await world.importer().import_rows_in_one_transaction(
@@ -247,7 +247,7 @@ async def test_the_version_grows_only_with_a_change(world: World) -> None:
 
 
 async def test_nobody_becomes_known_behind_an_opt_out(world: World) -> None:
-    """A ref that becomes known while its address is being suppressed is suppressed too, whichever commits first."""
+    """A ref that becomes known while its address is being suppressed is suppressed too, in either order of commits."""
     [ada] = await world.known(1, email="ada@people.example")
     async with world.pool.acquire() as other:
         transaction = other.transaction()
@@ -268,7 +268,7 @@ async def test_nobody_becomes_known_behind_an_opt_out(world: World) -> None:
 
 @pytest.mark.parametrize("by_file", [True, False], ids=["file", "event"])
 async def test_standings_are_locked_in_the_order_of_hand_overs(world: World, by_file: bool) -> None:
-    """Whoever changes several standings waits for the first before it holds the second, as a hand-over does."""
+    """A change of several standings locks them in the order of a hand-over: the first before the second."""
     # Refs in another order than ids, and what changes about the first comes later than what changes about the second.
     [first] = await world.known(2)
     [second] = await world.known(1)

@@ -31,7 +31,7 @@ async def posted(client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) 
 
 
 async def test_a_person_is_found_and_read(world: World) -> None:
-    """By address in the body; the look-up and its reason stand in the ledger; the history has pages."""
+    """A person is found by an address in the body. The look-up and its reason are recorded. The history has pages."""
     [ada] = await world.known(1)
     for number in range(3):
         await world.standings.record_opt_out(BRAND, ada, f"newsletter/topic-{number}", "page")
@@ -59,7 +59,7 @@ async def test_a_person_is_found_and_read(world: World) -> None:
 
 
 async def test_an_act_counts_once(world: World) -> None:
-    """With its reason beside the change; the same id with another act is refused; an erasure says its result."""
+    """An act is recorded once, with its reason. Its id with another act is refused. An erasure returns its result."""
     [ada] = await world.known(1)
     order = {"ref": "user-1", "act": "restrict", "id": "order-1", "reason": "ticket 8"}
     async with desk(world) as client:
@@ -82,7 +82,7 @@ async def test_an_act_counts_once(world: World) -> None:
 
 
 async def test_suppressions_are_listed_explained_and_lifted(world: World) -> None:
-    """With words and keyed hashes; lifting needs a reason, and counts once."""
+    """Suppressions are shown with words and keyed hashes. A lift needs a reason, and counts once."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     async with desk(world) as client:

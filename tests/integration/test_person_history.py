@@ -43,7 +43,7 @@ async def access_entries(world: World) -> list[dict[str, Any]]:
 
 
 async def test_a_history_has_all_that_is_known(world: World) -> None:
-    """What was sent, what was not and by which rule, a consent with its proof, an opt-out, a change and who looked."""
+    """A history has sent and unsent mail with its rule, a proven consent, an opt-out, a change and the look-ups."""
     [ada] = await world.known(1)
     sent = await world.accept([{"ref": "user-1", "email": "user-1@people.example"}], "newsletter")
     await world.handover().hand_over_batches(sent.batches)

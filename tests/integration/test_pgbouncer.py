@@ -31,7 +31,7 @@ async def session_url(database_url: str, folder: Path) -> AsyncIterator[str]:
 
 
 async def test_each_session_has_our_settings(session_url: str) -> None:
-    """They are asked for after the session has begun, since PgBouncer refuses them at its start."""
+    """The settings are asked for after a session has begun, since PgBouncer refuses them at its start."""
     pool = await open_pool(session_url, size=2)
     async with pool.acquire(), pool.acquire() as connection:
         found = {setting: await connection.fetchval(f"SHOW {setting}") for setting in EXPECTED}
@@ -49,7 +49,7 @@ async def test_mail_flows_through_session_pooling(session_url: str) -> None:
 
 
 async def test_the_outbox_is_listened_to_through_session_pooling(session_url: str) -> None:
-    """Whoever waits for the outbox is woken by a row of another session."""
+    """A process that waits for the outbox is woken by a row of another session."""
     async with open_world(session_url) as world:
         await world.outbox.wait_for_rows(0)  # it listens from now on, and is awake
         waiting = asyncio.create_task(world.outbox.wait_for_rows(120))
@@ -69,7 +69,7 @@ async def test_a_pool_that_shares_sessions_is_refused(database_url: str, folder:
 async def test_a_process_ends_at_a_pool_that_shares_sessions(
     small_stack: Stack, database_url: str, folder: Path, name: str
 ) -> None:
-    """It does not wait: nothing but a change of the pooler mends it."""
+    """The process ends at once, since only a change of the pooler would help."""
     async with bouncer(database_url, folder, "transaction") as url:
         done = await small_stack.having(DATABASE_URL=url).run(name)
     assert done.status == 1

@@ -7,9 +7,12 @@ import pytest
 
 from mailer.database.statements import load_statements
 from mailer.ports.flow_metrics import FIGURES
+from mailer.postgres.attention_figures import _SQL as _ATTENTION
 from mailer.postgres.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
 from mailer.postgres.flow_metrics import _SQL as _FIGURES
 from mailer.postgres.halts import _SQL as _HALTS
+from mailer.postgres.mailing_directory import _SQL as _DIRECTORY
+from mailer.postgres.mailing_directory import _STATUS as _LISTED
 from mailer.postgres.mailings import _BY_EVENT, _BY_ID, _FACTS, _LATEST, _OF_BRAND
 from mailer.postgres.timekeeping import _SQL as _UPKEEP
 from tests.factories import World, person
@@ -39,6 +42,8 @@ STATEMENTS = {
     "refused": _REFUSED,
     "finish": _DELIVERIES["finish"],
     "facts": _FACTS,
+    **{f"list {name}": statement for name, statement in _DIRECTORY.items()},
+    "listed statuses": _LISTED,
     "accept": _MAILINGS["accept"],
     "first": _MAILINGS["first"],
     "members": _MAILINGS["member_names"],
@@ -48,6 +53,7 @@ STATEMENTS = {
     "settled people": _PEOPLE["settled"],
     "moved people": _PEOPLE["move"],
     "standings": _PEOPLE["derive"],
+    **{f"attention {name}": statement for name, statement in _ATTENTION.items()},
     **{f"figure {name}": _FIGURES[name] for name in FIGURES if name not in ("halts", "partitions_ahead")},
 }
 LARGE = (
@@ -83,7 +89,7 @@ async def test_no_large_table_is_read_in_whole(world: World, name: str) -> None:
 
 
 async def test_a_status_reads_its_mailing_only(world: World) -> None:
-    """Of twenty thousand mailings, a question about one reads a few pages, planned for any values."""
+    """A query about one of twenty thousand mailings reads a few pages, even if it was planned for any values."""
     await world.accept([person(1)])
     await world.pool.execute(
         """

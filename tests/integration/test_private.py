@@ -34,12 +34,12 @@ from tests.factories import BRAND, templates
 
 
 def others_may(path: Path) -> int:
-    """The permissions that group and others have."""
+    """The permissions of group and others."""
     return stat.S_IMODE(path.stat().st_mode) & 0o077
 
 
 def test_no_process_list_shows_the_databases_password(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the database is brought up to date, the arguments of every process are without it."""
+    """No process has the database's password among its arguments while the tables are brought up to date."""
     parts = urlsplit(database_url)
     secret = urlunsplit(parts._replace(netloc=f"postgres:s3cret-word@{parts.netloc.rpartition('@')[2]}"))
     begun: list[tuple[list[str], str]] = []
@@ -57,7 +57,7 @@ def test_no_process_list_shows_the_databases_password(database_url: str, monkeyp
 
 
 def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is closed to others before anything is written; a file of somebody else's is refused."""
+    """A file is closed to others before anything is written. A file of another user is refused."""
     file = tmp_path / "people.rejected.csv"
     file.write_text("")
     file.chmod(0o666)
@@ -74,7 +74,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
 
 
 def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
-    """A named pipe stays as it was: what is written to it is for whoever reads it."""
+    """A named pipe keeps its permissions: its text is for the program that reads it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o644)
     pipe.chmod(0o644)
@@ -134,7 +134,7 @@ def test_who_was_masked_stays_masked(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_all_may_pass_is_left_alone(tmp_path: Path) -> None:
-    """Nothing is written where nothing has to be."""
+    """A folder that all may pass is left alone: nothing is written if nothing has to be."""
     tmp_path.chmod(0o711)
     allow_user_to_traverse_folder(tmp_path, 12_345)
     assert "system.posix_acl_access" not in os.listxattr(tmp_path)
@@ -171,7 +171,7 @@ def captured(folder: Path) -> None:
 
 
 def remembered(folder: Path) -> None:
-    """The database that a process saw, its trace, and a change of somebody's standing."""
+    """Writes the notes of a process: the database that it saw, its trace, and a change of a standing."""
     notes, now = FileDatabaseNotes(folder), datetime.now(UTC)
     notes.write_seal_marker_if_newer(LastSeenSealMarker(uuid4(), 1, "x"), ())
     notes.switch_notes_to_lineage(uuid4())
@@ -185,14 +185,14 @@ def remembered(folder: Path) -> None:
 
 
 def rejected(folder: Path) -> None:
-    """Lines of a file of people that were not taken, in a file that others could read before."""
+    """Writes the rejected lines of a file of people, over a file that others could read."""
     (folder / "people.rejected.csv").touch()
     with RejectedLinesFile(folder / "people.rejected.csv", ("email",)) as rejects:
         rejects.add_line(RejectedLine(2, {"email": "ann"}, "no @"))
 
 
 def previewed(folder: Path) -> None:
-    """A preview of a mail, in both parts."""
+    """Writes a preview of a mail, in both parts."""
     [weekly] = [one for one in templates() if (one.brand, one.name) == (BRAND, "weekly")]
     write_and_open_preview(weekly, render_template_preview(weekly), folder / "preview.html")
 
@@ -200,7 +200,7 @@ def previewed(folder: Path) -> None:
 @pytest.mark.promise("interpals-29", "paltalk06-27")
 @pytest.mark.parametrize("write", [captured, remembered, rejected, previewed])
 def test_whatever_is_written_is_its_owners(tmp_path: Path, write: Callable[[Path], None]) -> None:
-    """Each writer of what people wrote, or who they are, makes files of 0600 in folders of 0700, whatever the umask."""
+    """Each writer of personal data makes files of mode 0600 in folders of mode 0700, for any umask."""
     folder = tmp_path / "data"
     before = os.umask(0)
     try:

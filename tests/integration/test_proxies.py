@@ -1,4 +1,4 @@
-"""The proxies of the docs, as Debian has them, in front of a server: what they pass on, and what they write down."""
+"""The proxies of the docs, as Debian has them, in front of a server: the paths that they pass on, and their logs."""
 
 import asyncio
 import re
@@ -16,9 +16,9 @@ from tests.processes import free_port, until
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "proxy"
 TOKEN = "a-token-that-acts-for-its-reader"
+CONSOLE = ("/console", "/console/sign-in", "/console/staff")
+"""Paths of the staff's, which only a proxy passes on that limits how often a client tries to sign in."""
 OURS = (
-    "/console",
-    "/console/sign-in",
     "/metrics",
     "/readyz",
     "/livez",
@@ -42,7 +42,12 @@ def walk(routes: Iterable[object]) -> Iterator[tuple[str, str]]:
 
 
 PUBLIC = [
-    (path, method) for path, method in sorted(set(walk(_app_with_routes().routes))) if not path.startswith(OURS[:-3])
+    (path, method)
+    for path, method in sorted(set(walk(_app_with_routes().routes)))
+    if not path.startswith((*OURS[:-3], "/console"))
+]
+STAFFS = [
+    (path, method) for path, method in sorted(set(walk(_app_with_routes().routes))) if path.startswith("/console")
 ]
 
 
@@ -92,7 +97,7 @@ def caddy(folder: Path, port: int, upstream: int) -> list[str]:
 
 @dataclass
 class Proxy:
-    """A proxy that runs, a client of it, what is behind it, and the folder of all that it writes."""
+    """A running proxy, a client of it, the server behind it, and the folder of its files."""
 
     client: httpx.AsyncClient
     upstream: Upstream
@@ -100,7 +105,7 @@ class Proxy:
     folder: Path
 
     def written(self) -> str:
-        """All that it has written, whichever file it is in."""
+        """All text that it has written, in any file."""
         return "\n".join(file.read_text("utf-8", "replace") for file in self.folder.rglob("*") if file.is_file())
 
 
@@ -137,12 +142,13 @@ async def test_a_proxy_passes_on_what_is_public_and_writes_no_token(name: str, t
     folder.mkdir()
     assert {"/u/{token}", "/preferences/{token}", "/api/v1/events"} <= {path for path, _ in PUBLIC}
     async with running(name, folder) as proxy:
-        paths = [(method, re.sub(r"\{[^}]*\}", TOKEN, path)) for path, method in PUBLIC]
+        passed = [*PUBLIC, *(STAFFS if name == "nginx" else ())]
+        paths = [(method, re.sub(r"\{[^}]*\}", TOKEN, path)) for path, method in passed]
         for method, path in paths:
             answer = await proxy.client.request(method, f"{path}?q={TOKEN}", headers={"referer": f"https://a/{TOKEN}"})
             assert answer.status_code == 200, path
         assert proxy.upstream.seen == [f"{path}?q={TOKEN}" for _, path in paths]
-        for path in OURS:
+        for path in (*OURS, "/consoles", *(CONSOLE if name == "caddy" else ())):
             assert (await proxy.client.get(path)).status_code == 404, path
         large = await proxy.client.post(f"/u/{TOKEN}", content=b"x" * (5 * 1024 * 1024))
         assert large.status_code in (413, 502)
@@ -151,3 +157,17 @@ async def test_a_proxy_passes_on_what_is_public_and_writes_no_token(name: str, t
         away = await proxy.client.post(f"/u/{TOKEN}")
         assert away.status_code == 502
     assert TOKEN not in proxy.written()
+
+
+@pytest.mark.parametrize("path", ["/console/sign-in", "/console/second-step/passkey/check", "/leave/harbour"])
+async def test_nginx_limits_a_client(path: str, tmp_path: Path) -> None:
+    """Too many tries of one client get 429, and never reach us; other pages are not limited."""
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    async with running("nginx", folder) as proxy:
+        answers = [(await proxy.client.post(path)).status_code for _ in range(40)]
+        assert answers[:10] == [200] * 10
+        assert answers.count(200) < 30
+        assert set(answers) == {200, 429}
+        assert len(proxy.upstream.seen) == answers.count(200)
+        assert {(await proxy.client.get("/console/staff")).status_code for _ in range(40)} == {200}

@@ -26,14 +26,14 @@ async def test_a_key_is_known_by_its_digest_only(world: World) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "mk_", "mk_\0", "\xff", "x" * 100_000])
 async def test_what_is_no_key(world: World, wrong: str) -> None:
-    """Whatever is no key is nobody's."""
+    """A text that is no key names nobody."""
     key = await issue_key(world.pool, "shop", "interpals")
     for candidate in (wrong, key + wrong + "x", key[:-1], key.upper()):
         assert await world.publishers.find_publisher_by_api_key(candidate) is None
 
 
 async def test_a_revoked_key_ends_at_once(world: World) -> None:
-    """It is nobody's for ever; the name gets a new key, and only the rights that are granted then."""
+    """A revoked key names nobody for ever. The name can get a new key, with only the rights that are granted then."""
     key = await issue_key(world.pool, "shop", "interpals")
     assert await world.publishers.revoke_all_rights(SHOP)
     assert await world.publishers.find_publisher_by_api_key(key) is None
@@ -64,7 +64,7 @@ async def test_rights_are_added_to_what_there_is(world: World) -> None:
 
 @pytest.mark.parametrize("kind", [IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
 async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: IdentityKind) -> None:
-    """They have no key, and a key of the same name is somebody else."""
+    """Publishers of other kinds have no key. A key of the same name is another publisher."""
     await issue_key(world.pool, "harbour")
     identity = Identity(kind, "harbour")
     assert await world.publishers.get_publisher(identity) is None
@@ -76,7 +76,7 @@ async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: Ide
 
 
 async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: World) -> None:
-    """Neither mailer itself, nor a key without its digest."""
+    """The table refuses mailer itself, a key without its digest, and a kind that does not exist."""
     for kind in ("mailer", "key", "queue"):
         with pytest.raises(Exception, match="violates check constraint"):
             await world.pool.execute(
@@ -87,14 +87,14 @@ async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: W
 
 
 async def test_another_process_sees_the_same(world: World) -> None:
-    """They are rows, not memory."""
+    """Another process sees the same publishers, since they are rows and not memory."""
     await world.publishers.grant_rights_and_missing_key(SHOP, NEWS)
     assert (await PostgresPublishers(world.pool, world.writers).unrevoked_publishers_by_identity())[SHOP].rights == NEWS
 
 
 @pytest.mark.parametrize("kind", [IdentityKind.KEY, IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
 async def test_each_change_stands_in_the_ledger(world: World, kind: IdentityKind) -> None:
-    """The ledger names who granted what to whom, and who ended it, in the chain; a refused revocation is no entry."""
+    """The ledger's chain names the person, the publisher and the rights of each change. A refused one has no entry."""
     identity = Identity(kind, "harbour")
     dana = PostgresPublishers(world.pool, world.writers.writers_with_actor("person:dana"))
     await dana.grant_rights_and_missing_key(identity, NEWS)

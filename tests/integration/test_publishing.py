@@ -1,4 +1,4 @@
-"""What applications call, in processes of their own: from threads, forks, several loops and transactions."""
+"""The functions that applications call, in processes of their own: from threads, forks, loops and transactions."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ async def run(stack: Stack, script: str) -> Done:
 
 
 async def published(stack: Stack) -> int:
-    """How many events wait, in the outbox or in RabbitMQ."""
+    """The number of events that wait, in the outbox or in RabbitMQ."""
     if stack.env["MAILER_BROKER_URL"].startswith("memory:"):
         return int(await stack.value("SELECT count(*) FROM outbox"))
     return await stack.depth(lane_events_queue_name(Lane.SERVICE))
@@ -67,7 +67,7 @@ async def test_threads_share_a_publisher(any_stack: Stack) -> None:
 
 
 async def waiting(stack: Stack, count: int) -> bool:
-    """Whether so many events wait."""
+    """True if this number of events waits."""
     return await published(stack) == count
 
 
@@ -91,7 +91,7 @@ sys.exit(max(child.exitcode for child in children))
 
 
 async def test_each_loop_has_a_publisher_of_its_own(any_stack: Stack) -> None:
-    """Several loops one after the other, as scripts and test suites have them, and the blocking twin beside."""
+    """Each of several loops, one after the other, has its own publisher. The blocking function works beside them."""
     await run(
         any_stack,
         """
@@ -104,7 +104,7 @@ mailer.publish_blocking(event("blocking"))
 
 
 async def test_a_transaction_that_is_rolled_back_publishes_nothing(small_stack: Stack) -> None:
-    """Only what commits is there, together with what else was committed."""
+    """Only committed events are published, together with everything else that was committed."""
     await run(
         small_stack,
         """
@@ -129,7 +129,7 @@ asyncio.run(main())
 
 
 async def test_an_outage_is_told_and_gets_over(any_stack: Stack) -> None:
-    """While nobody answers, publish raises BrokerUnavailable; later the same process publishes."""
+    """The function `publish` raises BrokerUnavailable in an outage. Later the same process publishes."""
     service = "MAILER_DATABASE_URL" if any_stack.env["MAILER_BROKER_URL"] == "memory://" else "MAILER_BROKER_URL"
     done = await run(
         any_stack.with_env(SERVICE=service),
@@ -156,7 +156,7 @@ asyncio.run(main())
 
 
 async def test_bad_settings_are_told(small_stack: Stack) -> None:
-    """With SettingsError, which names the setting."""
+    """A bad setting raises SettingsError, which names the setting."""
     done = await run(
         small_stack.having(BROKER_URL="kafka://x"),
         """
@@ -177,7 +177,7 @@ async def test_an_event_that_no_worker_knows_is_kept(stack: Stack) -> None:
 
 
 async def test_the_embedded_database_stops_with_who_published(small_stack: Stack) -> None:
-    """On the default, a process that publishes starts the database and does not leave it running."""
+    """A process that publishes with the default settings starts the database, and stops it at its end."""
     with server_folder() as folder:
         embedded = small_stack.having(DATABASE_URL="embedded", PROCESSORS="capture://", DATA=str(folder))
         await embedded.done("migrate")

@@ -1,4 +1,4 @@
-"""Refusals that are not believed: no mass suppression by one outage, and a person's judgement of them."""
+"""Refusals that are not believed: no outage suppresses many addresses, and a person judges the refusals."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -28,35 +28,35 @@ def open_quarantine(world: World) -> PostgresRefusalQuarantine:
 
 
 def selection(domain: str | None = None) -> RefusalSelection:
-    """All of the fake processor's refusals up to now."""
+    """A selection of all the fake processor's refusals up to now."""
     return RefusalSelection("fake", domain, LONG_AGO, datetime.now(UTC) + timedelta(minutes=1))
 
 
 async def judge(world: World, verdict: RefusalVerdict, domain: str | None = None) -> int:
-    """Grace judges them."""
+    """Has Grace judge them."""
     return await judge_quarantined_refusals(
         open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace"
     )
 
 
 async def states(world: World, mailing_id: UUID) -> Counter[tuple[str, str]]:
-    """How many deliveries of a mailing are in which state, for which reason."""
+    """The number of deliveries of a mailing in each state, for each reason."""
     return Counter((await world.states(mailing_id)).values())
 
 
 async def dead(world: World) -> int:
-    """How many people have a dead address."""
+    """The number of people with a dead address."""
     return int(await world.pool.fetchval("SELECT count(*) FROM standings WHERE address_dead_at IS NOT NULL"))
 
 
 async def go_on(world: World, processor: FakeProcessor | None = None) -> None:
-    """What is due is batched, published and handed over."""
+    """Makes batches of what is due, publishes them and hands them over."""
     await world.timekeeper().run_all_steps_once()
     await world.run_published(processor)
 
 
 async def refuse_singly(world: World, *steps: int) -> AsyncIterator[list[UUID]]:
-    """So many mailings to one person each, all refused, and then so many more: each is a window of its own."""
+    """Accepts mailings to one person each, all refused, then as many more. Each is a window of its own."""
     handover = world.handover(FakeProcessor(lambda _: REFUSED))
     number = count()
     for step in steps:
@@ -67,7 +67,7 @@ async def refuse_singly(world: World, *steps: int) -> AsyncIterator[list[UUID]]:
 
 
 async def test_a_relay_begins_to_refuse_everyone(world: World) -> None:
-    """Of 2,000 recipients nobody's address dies; once the relay is mended and they are dismissed, all get mail."""
+    """No address of 2,000 dies. All get mail once the relay is repaired and the refusals are dismissed."""
     accepted = await world.accept([person(n) for n in range(2000)])
     taken = 500
     broken = FakeProcessor(lambda _: ACCEPTED if len(broken.sent) < taken else REFUSED)
@@ -101,7 +101,7 @@ async def test_what_was_believed_before_the_trip_is_taken_back(world: World) -> 
 
 
 async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: World) -> None:
-    """What failed before the trip is made again too once its refusal is dismissed; then the mailing is finished."""
+    """A delivery that failed before the trip is made again when its refusal is dismissed. Then the mailing ends."""
     [[first, *_]] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
     assert await world.states(first) == {"user-0": ("failed", "5.1.1")}
     await world.timekeeper().run_all_steps_once()
@@ -118,7 +118,7 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
 
 
 async def test_believed_by_a_person(world: World) -> None:
-    """The addresses die and the deliveries fail, each on record with who said so; who has a new address keeps it."""
+    """The addresses die and the deliveries fail, with the person on record. A person with a new address keeps it."""
     accepted = await world.accept([person(n) for n in range(30)])
     await world.handover(FakeProcessor(lambda _: REFUSED)).hand_over_batches(accepted.batches)
     await world.known(7, email="new@people.example")
@@ -166,7 +166,7 @@ async def test_breach_mail_goes_on_being_tried(world: World) -> None:
 
 
 async def test_a_belief_that_is_doubted_meanwhile_kills_nothing(world: World) -> None:
-    """Between the judgement and the burial, another window may trip; then the address lives."""
+    """An address lives if another window trips between the judgement and the suppression."""
     quarantine = open_quarantine(world)
     [recipient] = await world.known(1)
     accepted = await world.accept([person(1)])
@@ -214,7 +214,7 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
 
 
 async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
-    """What one process has counted, the next one doubts from its first refusal on."""
+    """A new process doubts from its first refusal on, by the counts of the process before it."""
     [_] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
     bounces = RefusalJudge(open_quarantine(world))
     accepted = await world.accept([person(100)])
@@ -229,14 +229,14 @@ async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
     [(" ", LONG_AGO, "name one"), ("Grace", datetime(2999, 1, 1, tzinfo=UTC), "ends before it begins")],
 )
 async def test_what_cannot_be_judged(world: World, by: str, since: datetime, message: str) -> None:
-    """Nobody judges anonymously, nor an interval that is none."""
+    """A judgement needs a person and a real interval."""
     wanted = RefusalSelection("fake", None, since, datetime.now(UTC))
     with pytest.raises(RefusalVerdictRefused, match=message):
         await judge_quarantined_refusals(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)
 
 
 async def test_the_commands(small_stack: Stack) -> None:
-    """What waits is listed, as a table and as JSON, and judged by relay and interval; nonsense is refused with 2."""
+    """Waiting refusals are listed as a table and as JSON, and judged by relay and interval. Nonsense gives status 2."""
     await small_stack.query(
         "WITH known AS (INSERT INTO recipients (brand, ref, controller, observed_at)"
         " SELECT 'interpals', 'user-' || n, 'interpals', now() FROM generate_series(1, 25) n RETURNING id)"

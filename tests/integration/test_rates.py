@@ -1,4 +1,4 @@
-"""Rates: what all workers together may hand over."""
+"""Rates: the number of messages that all workers together may hand over."""
 
 import asyncio
 import math
@@ -31,7 +31,7 @@ THROTTLE = Outcome(OutcomeKind.DEFERRED, 421, "4.7.28", "too fast")
 def wanted(
     n: int, domain: str = "gmail.com", lane: Lane = Lane.PROMOTIONAL, processor: str = "relay"
 ) -> list[SendRequest]:
-    """So many messages of one kind."""
+    """Requests for a number of messages of one kind."""
     return [SendRequest(processor, domain, BRAND, MAILING, lane)] * n
 
 
@@ -58,12 +58,12 @@ async def limit(rates: PostgresRateLimits, scope: Scope, key: str, n: int, per: 
 
 
 async def used(rates: PostgresRateLimits) -> dict[str, int]:
-    """What was used in the current windows, by key and period."""
+    """The tokens used in the current windows, by key and period."""
     return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits_and_paces()}
 
 
 async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> RateAdmissionResult:
-    """Asks, and notes in which second (of the system's clock) each message went, as the hand-over would send it."""
+    """Asks as the hand-over would, and counts the second in which each message went, by the system's clock."""
     admission = await meter.admit_messages(window)
     for granted in admission.granted:
         if granted and time.monotonic() < admission.until:
@@ -72,7 +72,7 @@ async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[
 
 
 async def test_without_limits_nothing_is_asked(rates: PostgresRateLimits) -> None:
-    """What no limit concerns goes, without a statement, for as long as it likes."""
+    """Mail that no limit concerns goes without a statement, for any time."""
     await limit(rates, "processor", "another", 1)
     meter = RateLimiter(rates, "w")
     admission = await meter.admit_messages(wanted(3))
@@ -100,7 +100,7 @@ async def test_all_limits_of_a_message_hold(rates: PostgresRateLimits) -> None:
 
 
 async def test_refused_ones_are_told_when(rates: PostgresRateLimits) -> None:
-    """What is over the limit may be tried again when the next window begins."""
+    """Mail over the limit may be tried again when the next window begins."""
     await limit(rates, "brand", BRAND, 100, "hour")
     admission = await RateLimiter(rates, "w").admit_messages(wanted(90))
     assert sum(admission.granted) == 85, "15 stay for more urgent mail"
@@ -135,7 +135,7 @@ async def test_what_was_not_sent_is_used_for_others(rates: PostgresRateLimits) -
 
 
 async def test_tokens_of_a_window_that_is_over_are_not_given_back(rates: PostgresRateLimits) -> None:
-    """What was granted before the window in hand began is worth nothing in it."""
+    """Tokens granted before the current window began cannot be given back to it."""
     await limit(rates, "brand", BRAND, 10)
     meter = RateLimiter(rates, "a")
     await meter.admit_messages(wanted(10, lane=Lane.BREACH))
@@ -170,7 +170,7 @@ async def test_a_warm_up_rises_by_the_day(rates: PostgresRateLimits, age: int, f
 
 
 def test_concurrent_workers_never_exceed_a_limit(database_url: str) -> None:
-    """Whatever workers ask for at the same time, no second, and no day, has more than its limit of each."""
+    """No second and no day has more than its limit, for any simultaneous requests of workers."""
 
     @settings(max_examples=12, deadline=None)
     @given(
@@ -205,7 +205,7 @@ async def _stays_within(url: str, a_second: int, a_day: int, workers: list[list[
 
 
 async def test_tokens_taken_at_the_end_of_a_second_hold_through_the_next(rates: PostgresRateLimits) -> None:
-    """Of an ample limit they are charged to both seconds, so that what is under way need not be asked for again."""
+    """Tokens of an ample limit are charged to two seconds, so that mail under way need not ask again."""
     await limit(rates, "processor", "relay", 1_000_000, "second")
     meter, seconds = RateLimiter(rates, "a"), Counter[int]()
     admission = await send(meter, wanted(64), seconds)
@@ -234,7 +234,7 @@ async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRateLimi
 
 
 async def test_workers_that_are_throttled_together_add_up(rates: PostgresRateLimits) -> None:
-    """The pace is half of what all of them together observed, and once is enough for a while."""
+    """The pace is half of the rate that all workers observed together. One slow-down is enough for a while."""
     for name, n in (("a", 100), ("b", 60), ("a", 500)):
         meter = RateLimiter(rates, name)
         for _ in range(n):
@@ -262,7 +262,7 @@ async def test_a_few_refusals_slow_nothing_down(rates: PostgresRateLimits) -> No
 
 
 async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRateLimits) -> None:
-    """Its 421 on every connection is not held against the domains of the mail that was just under way."""
+    """A relay's 421 on every connection does not slow down the domains of the mail under way."""
     meter = RateLimiter(rates, "a")
     for outcome, paces in ((Outcome(OutcomeKind.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
         for _ in range(50):
@@ -272,7 +272,7 @@ async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRateLim
 
 
 async def test_old_windows_and_paces_are_forgotten(rates: PostgresRateLimits) -> None:
-    """What is over goes, so many rows a statement, and the window in hand stays."""
+    """Finished windows and paces are deleted, a number of rows a statement. The current window stays."""
     await limit(rates, "brand", BRAND, 10)
     await RateLimiter(rates, "a").admit_messages(wanted(1))
     await rates._pool.execute(
@@ -289,7 +289,7 @@ async def test_old_windows_and_paces_are_forgotten(rates: PostgresRateLimits) ->
 
 
 async def test_changes_stand_in_the_ledger(rates: PostgresRateLimits) -> None:
-    """Who set and who cleared a limit is on record."""
+    """The ledger names the person who set a limit, and the person who cleared it."""
     await limit(rates, "processor", "relay", 5)
     await rates.clear_limits("processor", "relay", None, "robin")
     found = await rates._pool.fetch(

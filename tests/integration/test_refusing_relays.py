@@ -1,4 +1,4 @@
-"""Relays that refuse us, and not our messages: nobody's delivery fails, and an operator sees it."""
+"""Relays that refuse us rather than a message: nobody's delivery fails, and an operator sees it."""
 
 import json
 from collections import Counter
@@ -73,7 +73,7 @@ async def breach(world: World, people: int) -> UUID:
 
 
 async def run_all(world: World, handover: HandOver) -> None:
-    """Runs whatever waits, as if its time had come."""
+    """Makes everything due that waits, and runs it."""
     await world.due_now()
     await handover.hand_over_batches(
         [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
@@ -82,7 +82,7 @@ async def run_all(world: World, handover: HandOver) -> None:
 
 @pytest.mark.parametrize("kind", REFUSALS)
 async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncExitStack, kind: str) -> None:
-    """A breach notice to 70 stays as it is, whatever the relay refuses, and arrives once each when that is mended."""
+    """A breach notice to 70 people waits, whatever the relay refuses. Each arrives once when that is repaired."""
     script, state = REFUSALS[kind]
     server, processor = await served(stack, {k: list(v) for k, v in script.items()}, login=kind == "no-password")
     mailing_id = await breach(world, 70)
@@ -169,7 +169,7 @@ async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -
 
 
 def denying(*numbers: int) -> FakeProcessor:
-    """A relay that does not relay to some people."""
+    """A relay that refuses to relay to some people."""
     addresses = {f"user-{number}@people.example" for number in numbers}
     denied = Outcome(OutcomeKind.UNSENT, 554, "5.7.1", "Relay access denied", ConnectionTrouble.REFUSED)
     return FakeProcessor(
@@ -180,7 +180,7 @@ def denying(*numbers: int) -> FakeProcessor:
 async def offer_for(
     world: World, handover: HandOver, age: timedelta, rounds: int = 3, others: str = "newsletter"
 ) -> None:
-    """Offers what waits some times, as if it had been offered first so long ago, with mail to others in between."""
+    """Offers waiting mail some times, as if it had been offered first so long ago, with other mail in between."""
     for number in range(rounds):
         await world.pool.execute(
             "UPDATE deliveries SET tried_at = now() - $1::interval WHERE tried_at IS NOT NULL", age
@@ -201,7 +201,7 @@ async def offer_for(
 async def test_who_is_denied_by_each_relay_is_given_up(
     world: World, category: str, others: str, ending: tuple[str, str]
 ) -> None:
-    """Mail to somebody for whom no relay relays, while they take others', waits as long as its category says."""
+    """Mail to a person whom every relay denies, while it takes other mail, ends after its category's age."""
     handover = world.handover_by([denying(3), denying(3, 4)])
     accepted = await world.accept([person(n) for n in range(1, 4)], category)
     if category == "breach":
@@ -249,7 +249,7 @@ async def test_who_is_denied_by_the_only_relay_that_is_able_is_given_up(
 
 
 async def test_what_one_relay_lacks_waits_for_the_other(world: World) -> None:
-    """A message that one relay lacks an extension for does not end while the other one is away, in whichever order."""
+    """A message that lacks an extension at one relay does not end while the other is away, in either order."""
     lacking = Outcome(OutcomeKind.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
     away = FakeProcessor(
         lambda _: Outcome(OutcomeKind.UNSENT, text="nobody listens", trouble=ConnectionTrouble.UNREACHABLE), "away"
@@ -352,7 +352,7 @@ async def test_workers_that_differ(world: World) -> None:
 
 
 def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
-    """After as long as it is tried, and not for a trouble that has just begun, nor for an operator's halt."""
+    """A notice that no relay accepts is written after its time. A new trouble, or a halt, is no reason."""
     now = datetime.now(UTC)
     notice = renderer_of("breach", released_at=now - timedelta(days=6))
     fresh = renderer_of("breach", released_at=now - timedelta(days=1))

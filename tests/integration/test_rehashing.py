@@ -1,4 +1,4 @@
-"""A database whose addresses were hashed by the rule before: what was said of them still holds."""
+"""A database whose addresses were hashed by the earlier rule: what was recorded of them still holds."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -19,14 +19,14 @@ EVEN_EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Before(AddressHasher):
-    """Hashes by the rule before."""
+    """A hasher with the earlier rule."""
 
     def hash_address(self, address: str) -> bytes:
-        """32 bytes."""
+        """Returns 32 bytes."""
         return self._mac(legacy_mailbox(address).encode())
 
     def legacy_hash(self, address: str) -> None:
-        """There was no other rule."""
+        """Returns None: there was no other rule."""
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ async def optional_mail(world: World, *people: dict[str, object]) -> list[str]:
 
 
 async def bring_up_to_date(world: World) -> None:
-    """Marks what was said until now as the migration does."""
+    """Marks everything recorded until now, as the migration does."""
     await world.pool.execute("UPDATE suppressions SET exact = false")
 
 
 async def opted_out(world: World, ref: str) -> list[str]:
-    """Returns what somebody has left."""
+    """The scopes that somebody has left."""
     scopes: list[str] = await world.pool.fetchval(
         "SELECT opted_out FROM recipients r JOIN standings ON recipient_id = id WHERE ref = $1", ref
     )
@@ -61,7 +61,7 @@ async def opted_out(world: World, ref: str) -> list[str]:
 
 
 async def test_an_opt_out_holds_for_known_people_and_new_ones(before: World, world: World) -> None:
-    """After the hashes were made anew, whoever left before has left, by their old account and by a new one."""
+    """Opt-outs hold after the hashes were made anew, for the old account and for a new one."""
     await before.known(1, email=MUNICH)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
     assert await rehash_legacy_addresses(world.pool, world.hasher) == 1
@@ -70,7 +70,7 @@ async def test_an_opt_out_holds_for_known_people_and_new_ones(before: World, wor
 
 
 async def test_an_opt_out_of_an_address_that_nobody_has_any_more_holds(before: World, world: World) -> None:
-    """Of an erased person only the hash is left; it is found under the rule before as well."""
+    """The hash of an erased person is found under the earlier rule too. Nothing else of the person is left."""
     await before.known(1, email=STRASZE)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "*", "test")
     await said(before, "erase")
@@ -89,7 +89,7 @@ async def test_what_a_file_suppressed_holds(before: World, world: World) -> None
 
 
 async def test_two_mailboxes_that_had_one_hash_are_told_apart(before: World, world: World) -> None:
-    """Opt-outs that were said of both hold for both; what is said from now on is about one of them."""
+    """Opt-outs recorded of both mailboxes hold for both. Those recorded from now on are about one of them."""
     await before.known(1, email=STRASSE)
     await before.known(2, email=STRASZE)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")

@@ -25,7 +25,7 @@ from tests.factories import World, person, plain_event, received, until
 
 
 async def relayed(world: World, done: Callable[[], bool]) -> None:
-    """Relays until something has come about."""
+    """Relays until a condition is true."""
     stop = asyncio.Event()
     relay = asyncio.create_task(
         consumers.relay_outbox_until_stopped(world.outbox, world.broker, world.letters, "relay", stop)
@@ -40,7 +40,7 @@ async def relayed(world: World, done: Callable[[], bool]) -> None:
 
 
 async def left(world: World) -> int:
-    """How many rows the outbox has."""
+    """The number of rows in the outbox."""
     found = await world.pool.fetchval("SELECT count(*) FROM outbox")
     assert isinstance(found, int)
     return found
@@ -72,7 +72,7 @@ async def test_what_is_parked_is_published(world: World) -> None:
 
 
 async def test_a_broker_that_fails(world: World) -> None:
-    """What the broker does not confirm stays and is published when it is back; what it did is not published twice."""
+    """Unconfirmed messages stay, and are published when the broker is back. Confirmed ones are not published twice."""
     await world.outbox.add_messages("mailer.events", [message(n) for n in range(5)])
     asked = 0
 
@@ -89,7 +89,7 @@ async def test_a_broker_that_fails(world: World) -> None:
 
 
 async def test_a_broker_that_is_away(world: World) -> None:
-    """While the broker is away the rows stay and are nobody's, so that any relay can publish them."""
+    """Rows stay, without an owner, if the broker is away, so that any relay can publish them."""
     await world.outbox.add_messages("mailer.events", [message(1)])
     asked = 0
 
@@ -134,7 +134,7 @@ async def test_rows_of_a_queue_that_refuses_hold_up_no_others(world: World) -> N
 
 
 async def test_a_dead_letter_whose_queue_refuses_holds_up_no_others(world: World) -> None:
-    """It is kept as a row when its second publication is refused, and so are those that came with it."""
+    """A letter whose second publication is refused is stored as a row, and so are those that came with it."""
     missing = FakeReceived(message(1))
     others = [received(plain_event({"refs": ["a"]})) for _ in range(3)]
     world.broker.refuses = lambda _: QueueRefusedMessage("its queue may be full")
@@ -219,13 +219,13 @@ async def test_batches_not_begun_at_a_stop_are_left_to_others(world: World) -> N
 
 
 class Absent(FakeBroker):
-    """A broker that is waited for."""
+    """A broker that never gets ready."""
 
     @asynccontextmanager
     async def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
-        """Never gets there."""
+        """Waits for ever."""
         await asyncio.Event().wait()
         async with super().messages_while_consuming(queue, prefetch, at_once) as arrivals:
             yield arrivals
@@ -242,7 +242,7 @@ async def test_a_broker_that_is_waited_for_does_not_keep_a_worker_from_ending(wo
 
 
 async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
-    """While the database is away messages stay in hand, handled when it is back, or left unsettled at a stop."""
+    """Messages stay in hand if the database is away. They are handled later, or left unsettled at a stop."""
     stop, failures = asyncio.Event(), 0
     item = received(plain_event([person(1)]))
     handle = partial(world.intake().accept_event_messages, Lane.NEWSLETTER)

@@ -45,7 +45,7 @@ async def test_a_report_has_figures_of_groups(world: World) -> None:
 
 
 async def test_too_few_people_are_nobodys_to_see(world: World) -> None:
-    """Of an audience below the minimum there is no figure at all, nor of one that nobody was handed anything of."""
+    """An audience below the minimum has no figures. A campaign that nobody was handed anything of has none either."""
     mailing = await mailed(world, members(0, US=19), campaign="few")
     await fetched(world, "opens", mailing, 100)
     few = await report(world, "few")
@@ -58,7 +58,7 @@ async def test_too_few_people_are_nobodys_to_see(world: World) -> None:
 
 
 async def test_only_what_was_handed_over_counts(world: World) -> None:
-    """Who left before is in no figure, and a campaign of several mailings counts each person once."""
+    """People who left before are in no figure. A campaign of several mailings counts each person once."""
     await mailed(world, members(0, US=60), campaign="spring")
     for number in range(25):
         await world.standings.record_opt_out(BRAND, await world.id_of(f"user-{number}"), "newsletter", "test")
@@ -69,7 +69,7 @@ async def test_only_what_was_handed_over_counts(world: World) -> None:
 
 
 async def test_a_report_waits_for_the_end(world: World) -> None:
-    """A running campaign has no report yet, and says so; what is no campaign has none."""
+    """A running campaign has no report yet, and says so. An unknown campaign has none."""
     reports = PostgresCampaignReports(world.pool)
     await mailed(world, members(0, US=30), campaign="spring")
     later = await world.accept(members(0, US=60), campaign="spring")
@@ -85,7 +85,7 @@ async def test_a_report_waits_for_the_end(world: World) -> None:
 
 
 async def test_a_mailing_without_a_campaign_counts_by_itself(world: World) -> None:
-    """It goes by its id, in the one spelling there is of it."""
+    """A mailing without a campaign has a report by its id, in one spelling only."""
     mailing = await mailed(world, members(0, US=30))
     assert (await report(world, str(mailing))).people == 30
     for other in (str(mailing).upper(), mailing.hex, f"{{{mailing}}}"):
@@ -93,7 +93,7 @@ async def test_a_mailing_without_a_campaign_counts_by_itself(world: World) -> No
 
 
 async def test_a_report_never_changes(world: World) -> None:
-    """What comes later changes no figure: opens, people who move, another mailing of the name."""
+    """Later opens, people who move, and another mailing of the same name change no figure."""
     mailing = await mailed(world, members(0, US=40, BR=40), campaign="spring")
     await fetched(world, "opens", mailing, 20)
     first = await report(world, "spring")
@@ -137,7 +137,7 @@ async def test_who_moves_is_not_found(world: World) -> None:
 
 
 async def test_two_at_once_see_one_another(world: World) -> None:
-    """Of two reports whose audiences differ by one person, asked for at the same time, one is withheld."""
+    """One of two simultaneous reports is withheld, if their audiences differ by one person."""
     people = members(0, US=60)
     await mailed(world, people, campaign="one")
     await mailed(world, people[1:], campaign="other")

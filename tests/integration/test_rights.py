@@ -1,4 +1,4 @@
-"""Rights, in their details: what an erasure empties and leaves, corrections, holds, purges, and the API."""
+"""Rights in detail: the data that an erasure deletes and keeps, corrections, holds, purges, and the API."""
 
 import json
 from collections.abc import Mapping
@@ -34,14 +34,14 @@ POLICY: Policy = policies()[BRAND]
 
 
 async def erased(world: World, number: int = 1) -> int:
-    """Somebody who was erased."""
+    """Erases a person. Returns the person's id."""
     recipient_id = await world.id_of(f"user-{number}")
     await erase_recipient(world.rights, POLICY, recipient_id, "test")
     return recipient_id
 
 
 async def row(world: World, table: str, recipient_id: int, key: str = "recipient_id") -> Mapping[str, Any]:
-    """Somebody's row."""
+    """A row about the person, in this table."""
     found = await world.pool.fetchrow(f"SELECT * FROM {table} WHERE {key} = $1", recipient_id)  # noqa: S608 - our own
     assert found is not None
     return dict(found)
@@ -169,7 +169,7 @@ async def test_data_from_before_change_nobody(world: World, way: str) -> None:
 
 
 async def test_a_mailing_that_names_the_erased_ref_says_so(world: World) -> None:
-    """Whoever still lists the ref gets a delivery that was suppressed as erased, without the values for it."""
+    """A mailing that still lists the erased ref has a delivery suppressed as erased, without the values for it."""
     ada, _ = await world.known(1, 2)
     await erased(world)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
@@ -186,7 +186,7 @@ async def test_a_mailing_that_names_the_erased_ref_says_so(world: World) -> None
 
 @pytest.mark.parametrize("state", ["queued", "deferred", "held"])
 async def test_what_waits_is_cancelled(world: World, state: str) -> None:
-    """From whatever state, with its entry and the right counts; the mailing finishes, and applications are told."""
+    """A waiting delivery in any state is cancelled, with its entry and right counts. The outcome is published."""
     ada, _ = await world.known(1, 2)
     accepted = await world.accept({"refs": ["user-1"]})
     if state != "queued":
@@ -284,7 +284,7 @@ async def test_law_needs_names(world: World) -> None:
 
 
 async def test_nobody_has_no_rights(world: World) -> None:
-    """Who is not there, or another brand's, has no copy, cannot be erased, and is no child."""
+    """A person who does not exist at the brand has no copy, cannot be erased, and cannot be marked as a child."""
     [ada] = await world.known(1)
     for policy, recipient_id in ((POLICY, 99), (policies()["peerstream"], ada)):
         with pytest.raises(UnknownRecipient):
@@ -297,7 +297,7 @@ async def test_nobody_has_no_rights(world: World) -> None:
 
 
 async def test_a_copy_of_who_got_nothing(world: World) -> None:
-    """Whoever was only made known has a copy too: empty lists, and nothing of anybody else."""
+    """A person who was only made known has a copy too: empty lists, and nothing of anybody else."""
     ada, bob = await world.known(1, 2)
     await set_account_flag(world.standings, BRAND, bob, StandingFlag.RESTRICTED, True, "test")
     copy = await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC))
@@ -328,7 +328,7 @@ async def test_purges_are_due_where_it_was_promised(world: World) -> None:
 
 
 async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
-    """A relay does not have what it was not offered or has refused; what is in doubt, it may have; folding keeps it."""
+    """A relay has no data of mail that was not offered or was refused. Of mail in doubt, it may. Folding keeps this."""
     outcomes = {
         "user-1": Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE),
         "user-2": Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later"),
@@ -347,7 +347,7 @@ async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
 
 
 async def test_coverage_of_a_mailing_to_some(world: World) -> None:
-    """Who was not in the audience is named too."""
+    """The report names people outside the audience too."""
     await world.known(1, 2, 3)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
     await world.standings.record_opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
@@ -390,7 +390,7 @@ async def test_the_api_does_what_events_do(world: World) -> None:
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "2026-99-99T99:99:99", "0001-01-01T00:00:00+14:00"])
 async def test_a_text_that_looks_like_a_time_is_shown_as_it_is(world: World, text: str) -> None:
-    """The page of a person's data can be made whatever stands in them; real times are in words."""
+    """The page of a person's data can be made for any values. Real times are written in words."""
     [ada] = await world.known(1, collected_at="2026-01-01T00:00:00Z")
     await world.accept([person(1, context={"headline": text})])
     page = personal_data_as_html(await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC)))

@@ -29,6 +29,7 @@ from mailer.policy.publisher_rights import (
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import DeadLetterCauseKind
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.processors.capture_server import CaptureFolder as Captured
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.process_monitoring import LoopHeartbeat, operator_port_routes
@@ -43,9 +44,8 @@ from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
 from tests.publishers import ACTIONS, everything
 
-OTHER = "peerstream"
+OTHER, WITHDRAWAL = "peerstream", {"scope": "newsletter", "given": False}
 PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
-WITHDRAWAL = {"scope": "newsletter", "given": False}
 CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 
 
@@ -66,15 +66,13 @@ def said(account: str) -> Row:
     return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", AccountActionAttempt(BRAND, account), body)
 
 
-RECIPIENT = f"/api/v1/recipients/{BRAND}/user-1"
+RECIPIENT, STATUS = f"/api/v1/recipients/{BRAND}/user-1", ReadDataAttempt(BRAND, ReadableData.STATUS)
 ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/events"): tuple(
         Row("POST", "/api/v1/events", PublishAttempt(BRAND, category, "weekly"))
         for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
-    ("GET", "/api/v1/events/{brand}/{event_id:path}"): (
-        Row("GET", f"/api/v1/events/{BRAND}/one", ReadDataAttempt(BRAND, ReadableData.STATUS)),
-    ),
+    ("GET", "/api/v1/events/{brand}/{event_id:path}"): (Row("GET", f"/api/v1/events/{BRAND}/one", STATUS),),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/consents"): (
         Row("POST", f"{RECIPIENT}/consents", AccountActionAttempt(BRAND, "consent"), CONSENT),
         Row("POST", f"{RECIPIENT}/consents", AccountActionAttempt(BRAND, "withdraw"), WITHDRAWAL),
@@ -89,6 +87,8 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
         Row("GET", RECIPIENT, ReadDataAttempt(BRAND, ReadableData.EXPORT)),
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/{account}"): tuple(said(account) for account in KINDS),
+    ("GET", "/api/v1/mailings/{brand}"): (Row("GET", f"/api/v1/mailings/{BRAND}", STATUS),),
+    ("GET", "/api/v1/mailings/{brand}/{mailing_id}"): (Row("GET", f"/api/v1/mailings/{BRAND}/{uuid7()}", STATUS),),
     ("GET", "/api/v1/reports/{brand}/{campaign}"): (
         Row("GET", f"/api/v1/reports/{BRAND}/spring", ReadDataAttempt(BRAND, ReadableData.REPORT)),
     ),
@@ -107,7 +107,7 @@ WITHOUT_KEY = {
 OPERATORS = {"/metrics", "/livez", "/readyz"}
 """The paths of each operators' port, which is no publisher's: its network is closed to others, and it only shows."""
 INBOX = {"/inbox", "/inbox/{id}", "/inbox/{id}/text", "/inbox/{id}/headers", "/inbox/{id}/html", "/inbox/{id}/raw"}
-"""Those of captured mail, at the operators' port of `web`."""
+"""The paths of captured mail, at the operators' port of `web`."""
 ANSWERING = {"mailer/web/app.py", "mailer/web/captured_mail_inbox.py", "mailer/runtime/process_monitoring.py"}
 """The modules that make something which answers over HTTP."""
 
@@ -136,7 +136,7 @@ def without(wish: Wish) -> RightsOfOnePublisher:
 
 
 def roles(wish: Wish) -> dict[str, tuple[RightsOfOnePublisher | None, bool]]:
-    """The kinds of publishers, by what they are granted (None: not known), and whether they may do it."""
+    """The kinds of publishers, by their rights (None: not known), and the answer if they may do it."""
     return {
         "nobody": (None, False),
         "without rights": (RightsOfOnePublisher(), False),
@@ -166,7 +166,7 @@ def test_each_route_has_a_row(world: World) -> None:
 
 
 def test_the_operators_port_only_shows(tmp_path: Path) -> None:
-    """Its paths are known, all are read only, and none is a path of the public site; nothing else answers over HTTP."""
+    """All paths of the operators' port are known and read-only, and none is on the public site."""
     assert operator_port_routes(Readiness(), LoopHeartbeat(), []).keys() == OPERATORS
     assert set(routes_of(create_inbox_app(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
     assert not (OPERATORS | INBOX) & {path for _, path in ROUTES} | WITHOUT_KEY.keys() & (OPERATORS | INBOX)
@@ -379,7 +379,7 @@ async def test_mailers_own_words_need_their_own_category(world: World, kind: Ide
 
 @pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
 async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, template: str) -> None:
-    """Its own mail waits for nobody and goes out; other mail in its name is a dead letter."""
+    """Mailer's own mail needs no second person. Other mail in mailer's name is a dead letter."""
     event, headers = own_words(template, "own"), {HeaderName.PUBLISHER: str(ITSELF)}
     arrived = FakeReceived(BrokerMessage(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
     await world.intake().accept_event_messages("service", [arrived])

@@ -99,7 +99,7 @@ async def test_who_shares_an_address_is_told_at_once(world: World) -> None:
 
 
 async def test_a_person_takes_it_along_and_leaves_it_behind(world: World) -> None:
-    """A new address makes no entrant a member, and the old one makes none of who has it next."""
+    """A new address makes no contest entrant a member. The old one makes its next owner no entrant."""
     await said(world, 1, email="old@people.example", source="contest", policy_version="2004")
     await said(world, 2, email="old@people.example", source="sign-up", policy_version="2024")
     for number in (1, 2):

@@ -1,4 +1,4 @@
-"""Seals: what they name, how they are chained and thinned out, and that nobody can edit them unnoticed."""
+"""Seals: their content, their chain and their thinning out. Nobody can edit them unnoticed."""
 
 import json
 from typing import Any
@@ -83,7 +83,7 @@ async def test_seals_cannot_be_edited_unnoticed(world: World, harm: str, number:
 
 
 async def test_old_seals_are_thinned_out(world: World) -> None:
-    """After a month only whole seals remain, which still verify; what goes too early is missed."""
+    """Only whole seals remain after a month, and they still verify. A seal deleted too early is missed."""
     writer = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, writer)
@@ -122,7 +122,7 @@ async def test_seals_of_the_form_before(world: World) -> None:
 
 
 async def test_seals_are_published_once(world: World) -> None:
-    """What was made since the last published seal follows, and nothing for who is not of this database."""
+    """Seals newer than the last published one follow. A seal of another database gets nothing."""
 
     async def behind(last: dict[str, Any] | None) -> list[int]:
         return [body(record)["number"] async for record in world.ledger.seals_since_published(last)]
@@ -148,7 +148,7 @@ async def old_writer(world: World, days: int) -> ChainWriter:
 
 
 async def test_what_came_after_a_seal_is_verified_alone(world: World) -> None:
-    """Of a long ledger, only chains that may have moved since a kept seal are read; each fault in them is named."""
+    """Only chains that may have moved since a kept seal are read. Each fault in them is named."""
     old = await old_writer(world, 20)
     kept = await world.ledger.store_one_seal_of_all_chains()
     recent = ChainWriter(KEY.encode())

@@ -52,7 +52,7 @@ async def closing(overtime: HandOverTasks, stuck: Stuck) -> AsyncIterator[None]:
 
 
 async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
-    """Its consumers go on with what the other one may have; what it holds ends once it answers, and nothing twice."""
+    """Mail for the other relay goes on. The slow relay's mail ends once it answers, and none goes out twice."""
     stuck, good = Stuck(name="stuck", weight=9), FakeProcessor(name="good")
     mailings = [await world.accept([person(10 * n + each) for each in range(10)]) for n in range(20)]
     overtime, batches = HandOverTasks(world.handover_by([stuck, good])), [one.batches[0] for one in mailings]

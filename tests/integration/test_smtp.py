@@ -77,7 +77,7 @@ async def test_each_recipient_has_its_own_reply(extensions: tuple[str, ...]) -> 
 
 
 async def test_nobody_listens() -> None:
-    """Where there is no server, every message is unsent, with the reason."""
+    """Every message is unsent, with the reason, if there is no server."""
     async with real(lambda: SMTP(Keep(), hostname="test")) as port:
         pass
     async with processor(port, pool=4) as sender:
@@ -106,7 +106,7 @@ async def test_connections_that_cannot_be_made_leave_the_rest_to_the_others() ->
 
 
 async def test_no_message_begins_after_the_deadline() -> None:
-    """Once its time is up, nothing is offered, and no connection is made for it."""
+    """Nothing is offered, and no connection is made, after the deadline."""
     async with scripted() as server, processor(server.port) as sender:
         [outcome] = await sender.send([outgoing()], time.monotonic() - 1, allowed)
         assert (outcome.result, server.connections) == (OutcomeKind.UNSENT, 0)
@@ -125,7 +125,7 @@ async def test_windows_share_the_pool(extensions: tuple[str, ...]) -> None:
 
 
 async def test_a_cancelled_window_leaves_no_connection_half_way() -> None:
-    """After a cancellation the pool is whole, and the next window starts on a clean connection."""
+    """The pool is whole after a cancellation, and the next window starts on a clean connection."""
     arrived = asyncio.Event()
     go_on = asyncio.Event()
 
@@ -152,7 +152,7 @@ async def test_a_cancelled_window_leaves_no_connection_half_way() -> None:
 
 
 async def test_one_write_carries_the_next_envelope_too() -> None:
-    """To a server that is quick, the next MAIL, RCPT and DATA come before the final dot is answered (RFC 2920 3.1)."""
+    """The next MAIL, RCPT and DATA reach a quick server before it answers the final dot (RFC 2920 3.1)."""
     seen: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -209,7 +209,7 @@ async def test_a_connection_that_ended_between_windows_costs_nothing(extensions:
 
 @both_ways
 async def test_a_connection_carries_only_so_many(extensions: tuple[str, ...]) -> None:
-    """After the relay's number of messages a connection is ended politely, in the middle of a window too."""
+    """A connection is ended politely after the relay's number of messages, even in the middle of a window."""
     async with scripted(extensions=extensions) as server, processor(server.port, messages=2) as sender:
         outcomes = await sender.send([outgoing() for _ in range(5)], soon(), allowed)
         assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 5
@@ -219,7 +219,7 @@ async def test_a_connection_carries_only_so_many(extensions: tuple[str, ...]) ->
 
 @both_ways
 async def test_an_old_connection_begins_nothing(extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Past its age a connection is ended politely instead of used again."""
+    """A connection that is too old is ended politely, and not used again."""
     async with scripted(extensions=extensions) as server, processor(server.port, age=300.0) as sender:
         await sender.send([outgoing()], soon(), allowed)
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 301)
@@ -231,7 +231,7 @@ async def test_an_old_connection_begins_nothing(extensions: tuple[str, ...], mon
 
 @both_ways
 async def test_an_idle_connection_is_ended(extensions: tuple[str, ...]) -> None:
-    """With nobody using it, it is ended by itself, and politely."""
+    """A connection that nobody uses is ended by itself, and politely."""
     async with scripted(extensions=extensions) as server, processor(server.port, idle=0.01) as sender:
         await sender.send([outgoing()], soon(), allowed)
         await server.hears("QUIT")
@@ -240,7 +240,7 @@ async def test_an_idle_connection_is_ended(extensions: tuple[str, ...]) -> None:
 
 
 async def test_urgent_mail_has_connections_of_its_own() -> None:
-    """Where bulk mail holds all that it may, urgent mail goes out, and more bulk mail waits until its time is up."""
+    """Urgent mail goes out while bulk mail holds all its connections. More bulk mail waits until its time is up."""
     async with (
         scripted({"MAIL": [HANG, "250 Ok"]}, extensions=PIPELINING) as server,
         processor(server.port, pool=1, urgent=1) as sender,
@@ -256,7 +256,7 @@ async def test_urgent_mail_has_connections_of_its_own() -> None:
 
 
 async def test_urgent_mail_may_take_every_connection() -> None:
-    """With no bulk mail about, a large urgent window goes out over all connections at once."""
+    """A large urgent window goes out over all connections at once, if there is no bulk mail."""
     async with scripted(extensions=PIPELINING) as server, processor(server.port, pool=2, urgent=1) as sender:
         for urgent, connections in ((False, 2), (True, 3)):
             outcomes = await sender.send([outgoing() for _ in range(9)], soon(), allowed, urgent=urgent)
@@ -266,7 +266,7 @@ async def test_urgent_mail_may_take_every_connection() -> None:
 
 @both_ways
 async def test_a_bug_in_a_permit_is_not_swallowed(extensions: tuple[str, ...]) -> None:
-    """What is asked may fail; then the window fails, on no connection half way, and the next one is carried."""
+    """A permit that raises an error makes the window fail, on no connection half way. The next window is carried."""
 
     def broken(index: int) -> str | None:
         if index == 1:

@@ -19,7 +19,7 @@ WINDOW = 30
 
 @dataclass
 class Strict:
-    """A server that looks at what came behind a final dot before it answers the dot.
+    """A server that reads the commands behind a final dot before it answers the dot.
 
     Attributes:
         manner: what it does then: `take`, a reply to each command, `drop` them in silence, or `hang up`.
@@ -77,7 +77,7 @@ class Strict:
 
 @asynccontextmanager
 async def strict(manner: str, pool: int = 1) -> AsyncIterator[tuple[Strict, SmtpProcessor]]:
-    """Such a server, and a processor for it."""
+    """A strict server, and a processor for it."""
     made = Strict(manner)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     times = SmtpTimeouts(connect=0.3)
@@ -97,7 +97,7 @@ REFUSALS = ("503 Bad sequence of commands", "554 5.5.1 no", "550 5.7.1 no", "451
 @pytest.mark.parametrize("pool", [1, 4])
 @pytest.mark.parametrize("reply", REFUSALS)
 async def test_a_reply_to_a_command_sent_ahead_says_nothing_about_its_message(reply: str, pool: int) -> None:
-    """All messages are taken once, whatever the server answers to commands behind a dot; then none come any more."""
+    """All messages are taken once, for any answer to commands behind a dot. After that, none are sent ahead."""
     async with strict(reply, pool) as (server, sender):
         assert await sent(sender) == {OutcomeKind.ACCEPTED: WINDOW}
         assert len(set(server.taken)) == len(server.taken) == WINDOW

@@ -1,4 +1,4 @@
-"""The crash points of a hand-over by SMTP: what the server has when the process dies there."""
+"""The crash points of a hand-over by SMTP: the messages that the server has when the process dies there."""
 
 import asyncio
 import os

@@ -75,7 +75,7 @@ async def test_the_first_address_drops_packets(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_every_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the trouble is named."""
+    """The trouble is named if every address drops packets."""
     async with scripted() as server:
         with black_hole(server.port) as hole:
             named(monkeypatch, [hole], server.port)
@@ -97,7 +97,7 @@ async def test_the_first_address_does_not_greet(monkeypatch: pytest.MonkeyPatch,
 
 
 async def test_a_name_without_an_address() -> None:
-    """It is the DNS's trouble, or the name's."""
+    """A name without an address is a trouble of the DNS, or of the name."""
     async with processor(25, host="relay.invalid") as sender:
         [outcome] = await sender.send([outgoing()], soon(), allowed)
     assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.DNS)

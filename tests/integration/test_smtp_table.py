@@ -43,7 +43,7 @@ A, D, R, B, S, Q, U = (
 )
 Script = Mapping[str, Sequence[str]]
 BIG = b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 200_000
-"""More than what the system keeps for a socket."""
+"""Octets that no socket buffer holds."""
 SILENCE = 4.0
 """Seconds of patience where a server says nothing. Those rows are walked all at once, so it is waited for once."""
 NO = "450 4.2.0 Later"
@@ -89,11 +89,11 @@ class Row:
 
     @property
     def silent(self) -> bool:
-        """Whether the server is waited for in vain."""
+        """True if the server never answers in this row."""
         return any(HANG in replies for replies in self.script.values())
 
     def expected(self, pipelining: bool) -> list[OutcomeKind]:
-        """Its outcomes on a server with or without."""
+        """The row's outcomes on a server with or without PIPELINING."""
         return list(self.results if pipelining or self.plain is None else self.plain)
 
 
@@ -325,7 +325,7 @@ async def walk(row: Row, pipelining: bool, monkeypatch: pytest.MonkeyPatch | Non
 
 
 def window_of(row: Row) -> list[OutgoingMessage]:
-    """Its messages, each to another recipient."""
+    """The row's messages, each to another recipient."""
     return [
         outgoing(row.recipients.get(n, f"r{n}@example.org"), row.contents.get(n, CONTENT))
         for n in range(len(row.results))
@@ -340,7 +340,7 @@ class Frozen:
     server: Scripted
 
     def __call__(self) -> bool:
-        """Whether it has leapt."""
+        """True if the clock has leapt."""
         wanted = self.row.frozen or self.row.halted
         return wanted is not None and self.server.commands.count("DATA") >= wanted
 
@@ -351,7 +351,7 @@ class Frozen:
 
 
 def hold_against(server: Scripted, window: Sequence[OutgoingMessage], outcomes: Sequence[Outcome]) -> None:
-    """What was said against what the server took: at most once each, and never unsaid."""
+    """Compares the outcomes with what the server took: each message at most once, and never called unsent."""
     said = {message.recipient: outcome.result for message, outcome in zip(window, outcomes, strict=True)}
     assert len(set(server.taken)) == len(server.taken)
     assert {said[recipient] for recipient in server.taken} <= {A, Q}
@@ -359,5 +359,5 @@ def hold_against(server: Scripted, window: Sequence[OutgoingMessage], outcomes: 
 
 
 def test_the_table_is_as_long_as_it_should_be() -> None:
-    """At least 45 ways, each with a name of its own."""
+    """The table has at least 45 rows, each with a name of its own."""
     assert len(ROWS) == len({row.name for row in ROWS}) >= 45

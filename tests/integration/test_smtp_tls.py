@@ -66,7 +66,7 @@ async def test_starttls_with_a_certificate_that_is_not_trusted(
 async def test_starttls_with_a_certificate_that_is_trusted(
     certificate: tuple[ssl.SSLContext, ssl.SSLContext], pipelining: bool
 ) -> None:
-    """With the certificate trusted, AUTH and the mail go through, encrypted; also what is too big for one write."""
+    """AUTH and the mail go through, encrypted, if the certificate is trusted, even mail too big for one write."""
     keep = Keep(pipelining=pipelining)
     logins: list[object] = []
 

@@ -1,7 +1,6 @@
 """Staff in PostgreSQL: links are used once, sessions end, failures are counted, and the ledger has every change."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -11,24 +10,47 @@ from mailer.ports.staff import Passkey, StaffActor, StaffNameTaken
 from tests.factories import World
 from tests.staff import ROOT, add_person
 
-HOUR = timedelta(hours=1)
 ACCOUNT, NETWORK = b"account", b"network"
 
 
-def by(member: StaffMember) -> StaffActor:
-    """The person, from a network."""
-    return StaffActor(member.identity, "192.0.2.0/24")
+def by(member: StaffMember, session_id: int | None = None) -> StaffActor:
+    """The person, from a network, in a session if one is given."""
+    return StaffActor(member.identity, "192.0.2.0/24", session_id)
+
+
+async def begin(world: World, member: StaffMember, factor: str | None = None, replaces: str | None = None) -> str:
+    """A session of a person whose password has the hash `hash`; its token."""
+    await world.pool.execute("UPDATE staff SET password_hash = 'hash' WHERE id = $1", member.id)
+    token = await world.staff.sign_in.begin_session(by(member), member.id, "hash", factor, replaces)
+    assert token is not None
+    return token
+
+
+async def in_session(world: World, member: StaffMember, factor: str | None = None) -> StaffActor:
+    """The person, in a session of theirs."""
+    session = await world.staff.sign_in.find_session(await begin(world, member, factor))
+    assert session is not None
+    return by(member, session.id)
+
+
+async def add_app(world: World, member: StaffMember) -> bool:
+    """Sets an app up for a person, with the secret `sealed` and the codes `one` and `two`."""
+    actor = await in_session(world, member, "totp")
+    assert actor.session_id is not None
+    await world.staff.factors.begin_totp(actor.session_id, b"sealed")
+    return await world.staff.factors.confirm_totp(actor, member.id, b"sealed", 100, [b"one", b"two"])
 
 
 async def test_everything_is_in_the_ledger_which_verifies(world: World) -> None:
-    """Each change names the person, who did it and from where; the ledger is intact, and has no secret."""
+    """Each change names the two people and the network. The ledger is intact, and has no secret."""
     dana, link = await add_person(world.staff)
     await world.staff.sign_in.use_link(link, "hash", "192.0.2.0/24")
-    token = await world.staff.sign_in.begin_session(by(dana), dana.id, HOUR, "totp", None)
+    token = await begin(world, dana, "totp")
     await world.staff.directory.replace_roles(dana, [parse_role_at_brand("ops", "interpals")], ROOT)
     await world.staff.directory.disable_staff_member(dana, ROOT)
     await world.staff.directory.enable_staff_member(dana, ROOT)
     again = await world.staff.directory.reset_staff_member(dana, ROOT)
+    assert again
     entries = [entry async for entry in world.ledger.iterate_entries()]
     assert [(entry["reason"], entry["actor"], entry["reply"]) for entry in entries] == [
         ("staff-added", "person:root", "from a command"),
@@ -49,14 +71,14 @@ async def test_everything_is_in_the_ledger_which_verifies(world: World) -> None:
 
 
 async def test_a_name_is_taken_once(world: World) -> None:
-    """In any spelling that is the same person."""
+    """A name is taken once, in any spelling that is the same person."""
     await add_person(world.staff)
     with pytest.raises(StaffNameTaken):
         await add_person(world.staff, "dana  DUTY")
 
 
 async def test_of_two_that_use_one_link_one_wins(world: World) -> None:
-    """Both at once, and again afterwards."""
+    """One of two that use a link at once gets in, and nobody afterwards."""
     dana, link = await add_person(world.staff)
     both = await asyncio.gather(*(world.staff.sign_in.use_link(link, f"hash {n}", "n") for n in range(8)))
     assert [one for one in both if one] == [dana]
@@ -65,12 +87,14 @@ async def test_of_two_that_use_one_link_one_wins(world: World) -> None:
 
 
 async def test_a_link_ends(world: World) -> None:
-    """After an hour, by a newer link, and with the person's access."""
+    """A link ends after an hour, by a newer link, and with the person's access."""
     dana, link = await add_person(world.staff)
     await world.pool.execute("UPDATE staff_links SET expires_at = now() - interval '1 second'")
     assert await world.staff.sign_in.use_link(link, "hash", "n") is None
     newer = await world.staff.directory.reset_staff_member(dana, ROOT)
     newest = await world.staff.directory.reset_staff_member(dana, ROOT)
+    assert newer
+    assert newest
     assert await world.staff.sign_in.find_member_of_link(newer) is None
     assert await world.staff.sign_in.find_member_of_link(newest) == dana
     await world.staff.directory.disable_staff_member(dana, ROOT)
@@ -79,42 +103,39 @@ async def test_a_link_ends(world: World) -> None:
 
 
 async def test_sessions_end(world: World) -> None:
-    """By hand, by being idle, at their end, when replaced, and at once when the person is disabled or reset."""
+    """A session ends by hand, when idle, at its end, when replaced, and when the person is disabled or reset."""
     staff = world.staff
     dana, _ = await add_person(staff)
     eli, _ = await add_person(staff, "Eli")
 
-    async def begin(replaces: str | None = None) -> str:
-        return await staff.sign_in.begin_session(by(dana), dana.id, HOUR, None, replaces)
-
-    first = await begin()
+    first = await begin(world, dana)
     session = await staff.sign_in.find_session(first)
     assert session
     assert (session.member, session.has_second_factor, session.network) == (dana, False, "192.0.2.0/24")
     assert not await staff.sign_in.end_session(eli, session.id, by(eli))
     assert await staff.sign_in.end_session(dana, session.id, by(dana))
-    second = await begin()
-    third = await begin(replaces=second)
+    second = await begin(world, dana)
+    third = await begin(world, dana, replaces=second)
     assert await staff.sign_in.find_session(second) is None
     await world.pool.execute("UPDATE staff_sessions SET seen_at = now() - interval '3 hours'")
     assert await staff.sign_in.find_session(third) is None
-    fourth = await begin()
+    fourth = await begin(world, dana)
     await world.pool.execute("UPDATE staff_sessions SET ends_at = now()")
     assert await staff.sign_in.find_session(fourth) is None
-    fifth = await begin()
+    fifth = await begin(world, dana)
     assert len(await staff.directory.list_sessions(dana.id)) == 1
     await staff.directory.disable_staff_member(dana, ROOT)
     assert await staff.sign_in.find_session(fifth) is None
-    assert await staff.sign_in.find_session(await begin()) is None
+    assert await staff.sign_in.begin_session(by(dana), dana.id, "hash", None, None) is None
     await staff.directory.enable_staff_member(dana, ROOT)
-    sixth = await begin()
+    sixth = await begin(world, dana)
     await staff.directory.reset_staff_member(dana, ROOT)
     assert await staff.sign_in.find_session(sixth) is None
     assert await staff.sign_in.find_session("") is None
 
 
 async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> None:
-    """Many at once count one by one. Success forgets them, and a day without failures does, too."""
+    """Simultaneous failures count one by one. Success forgets them, and so does a day without failures."""
     count = world.staff.sign_in.count_attempt
     keys = {ACCOUNT: WAITS_OF_ACCOUNT, NETWORK: WAITS_OF_NETWORK}
     answers = await asyncio.gather(*(count(keys) for _ in range(FREE_FAILURES + 6)))
@@ -126,7 +147,7 @@ async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> 
     assert 5 < await count(keys) <= 10
     counted = await world.pool.fetchval("SELECT failures FROM staff_failures WHERE key = $1", NETWORK)
     assert counted == FREE_FAILURES + 3
-    await world.staff.sign_in.forgive_attempt(ACCOUNT, [NETWORK])
+    await world.staff.sign_in.forgive_attempts([ACCOUNT], [NETWORK])
     assert await world.pool.fetchval("SELECT failures FROM staff_failures WHERE key = $1", NETWORK) == counted - 1
     assert await count(keys) == 0
     await world.pool.execute("UPDATE staff_failures SET failures = 99, last_at = now() - interval '2 days'")
@@ -135,7 +156,7 @@ async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> 
 
 
 async def test_a_network_waits_for_all_accounts(world: World) -> None:
-    """Someone who tries many names waits, and what is refused counts for no account."""
+    """A client that tries many names waits. Refused tries count for no account."""
     count = world.staff.sign_in.count_attempt
     answers = [await count({b"%d" % n: WAITS_OF_ACCOUNT, NETWORK: WAITS_OF_NETWORK}) for n in range(30)]
     assert answers[:21] == [0] * 21
@@ -144,15 +165,15 @@ async def test_a_network_waits_for_all_accounts(world: World) -> None:
 
 
 async def test_a_step_and_a_code_are_used_once(world: World) -> None:
-    """By ten at once: one has it. An app that is not confirmed counts for nothing."""
+    """One of ten simultaneous uses of a step or a code succeeds. An app that is not confirmed does not count."""
     dana, _ = await add_person(world.staff)
     factors = world.staff.factors
-    await factors.begin_totp(dana.id, b"sealed")
+    actor = await in_session(world, dana)
+    await factors.begin_totp(actor.session_id or 0, b"unconfirmed")
     assert not await factors.take_totp_step(dana.id, 100)
     assert (await factors.read_factors(dana.id)).count == 0
-    assert await factors.confirm_totp(by(dana), dana.id, 100, [b"one", b"two"])
-    assert not await factors.confirm_totp(by(dana), dana.id, 101, [b"three"])
-    await factors.begin_totp(dana.id, b"another")
+    assert await add_app(world, dana)
+    assert not await add_app(world, dana)
     assert (await factors.read_factors(dana.id)).totp_secret == b"sealed"
     assert not await factors.take_totp_step(dana.id, 100)
     assert sum(await asyncio.gather(*(factors.take_totp_step(dana.id, 101) for _ in range(10)))) == 1
@@ -182,9 +203,9 @@ async def test_passkeys(world: World) -> None:
 
 
 async def test_a_challenge_is_taken_once(world: World) -> None:
-    """By ten at once."""
+    """One of ten that take a challenge at once gets it."""
     dana, _ = await add_person(world.staff)
-    token = await world.staff.sign_in.begin_session(by(dana), dana.id, HOUR, None, None)
+    token = await begin(world, dana)
     session = await world.staff.sign_in.find_session(token)
     assert session
     await world.staff.sign_in.set_challenge(session.id, b"challenge")
@@ -193,7 +214,7 @@ async def test_a_challenge_is_taken_once(world: World) -> None:
 
 
 async def test_a_role_of_a_newer_version_gives_nothing(world: World) -> None:
-    """As after going back to an older version of mailer."""
+    """A role of a newer version of mailer gives no rights, as after going back to an older version."""
     dana, _ = await add_person(world.staff, role=StaffRole.SUPPORT)
     await world.pool.execute("INSERT INTO staff_roles VALUES ($1, 'emperor', '*')", dana.id)
     known = await world.staff.directory.get_staff_record(dana.id)

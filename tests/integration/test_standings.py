@@ -11,7 +11,7 @@ from tests.factories import BRAND, World, policies
 
 
 async def standing(world: World, recipient_id: int) -> Standing:
-    """How somebody stands."""
+    """The standing of a person."""
     found = await world.standings.get_standing(BRAND, recipient_id)
     assert found is not None
     return found

@@ -1,10 +1,11 @@
-"""The sender's fault: the stream that is blocked pauses, and nothing else does."""
+"""Blocks that are the sender's fault: the blocked stream pauses, and nothing else does."""
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
-from mailer.pipeline.block_pauses import PAUSE, STREAK, WHOLE, BlockPauses
+from mailer.pipeline.block_pauses import PAUSE, STOP, STREAK, WHOLE, BlockPauses
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -17,10 +18,11 @@ from tests.factories import World, person
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
 BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
 TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
+MINUTE = timedelta(minutes=1)
 
 
 def paused(streams: BlockPauses, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
-    """Whether a stream pauses now, and not for longer than it should."""
+    """True if a stream pauses now, and no longer than it should."""
     now = datetime.now(UTC)
     until = streams.paused_until(processor, CATEGORIES[category], domain, now)
     assert until is None or until <= now + PAUSE
@@ -28,7 +30,7 @@ def paused(streams: BlockPauses, domain: str, category: str = "promotional", pro
 
 
 async def block(streams: BlockPauses, *domains: str, category: str = "promotional") -> None:
-    """Each of the domains blocks a streak of messages."""
+    """Has each domain block enough messages in a row."""
     sent = [(CATEGORIES[category], domain) for domain in domains for _ in range(STREAK)]
     await streams.pause_blocked_streams("relay", sent, [BLOCKED] * len(sent))
 
@@ -48,7 +50,7 @@ async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -
 
 
 async def test_one_mailbox_pauses_nothing(world: World) -> None:
-    """Fewer than a streak, or with mail taken in between, are mailboxes' own filters; our own refusal is none."""
+    """Few blocks, or blocks with accepted mail between them, are filters of single mailboxes, and pause nothing."""
     streams = BlockPauses(PostgresStreamPauses(world.pool))
     one = (PROMOTIONAL, "a.example")
     await streams.pause_blocked_streams("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
@@ -71,8 +73,22 @@ async def test_blocks_and_refusals_of_our_set_up_are_counted_apart(world: World)
     assert paused(streams, "a.example")
 
 
+async def test_refusals_of_our_set_up_with_accepted_mail_between_them_pause_nothing(world: World) -> None:
+    """The order within one window counts: a domain that takes mail has no quarrel with our set-up."""
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    one, set_up = (PROMOTIONAL, "a.example"), Outcome(OutcomeKind.SET_UP, 550, None, "your DNS is broken")
+    await streams.pause_blocked_streams("relay", [one] * 9, [*[set_up] * (STREAK - 1), TAKEN] * 3)
+    assert not paused(streams, "a.example")
+    await streams.pause_blocked_streams("relay", [one] * (STREAK + 1), [TAKEN, *[set_up] * STREAK])
+    now = datetime.now(UTC)
+    assert streams.paused_until("relay", PROMOTIONAL, "a.example", now) == pytest.approx(now + STOP, abs=MINUTE)
+    await streams.pause_blocked_streams("relay", [(PROMOTIONAL, "b.example")] * STREAK, [set_up] * STREAK)
+    await streams.pause_blocked_streams("relay", [(BREACH, "b.example")] * STREAK, [set_up] * STREAK)
+    assert streams.paused_until("relay", BREACH, "b.example", now) is None
+
+
 async def test_many_domains_pause_the_whole_stream(world: World) -> None:
-    """Where so many domains block it, it pauses for all of them."""
+    """A stream pauses for all domains, if this many domains block it."""
     streams = BlockPauses(PostgresStreamPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE - 1)))
     assert not paused(streams, "z.example")
@@ -82,7 +98,7 @@ async def test_many_domains_pause_the_whole_stream(world: World) -> None:
 
 
 async def test_breach_mail_never_pauses(world: World) -> None:
-    """Neither is it counted, nor held for what other mail has met."""
+    """Breach mail is neither counted, nor held for blocks of other mail."""
     streams = BlockPauses(PostgresStreamPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE)), category="breach")
     assert streams.paused_until("relay", BREACH, "0.example", datetime.now(UTC)) is None
@@ -90,7 +106,7 @@ async def test_breach_mail_never_pauses(world: World) -> None:
 
 
 async def test_without_the_database_the_outcomes_are_not_lost(world: World) -> None:
-    """What cannot be shared still pauses here."""
+    """A pause that cannot be stored still holds in this process."""
 
     class Away(PostgresStreamPauses):
         async def add_pauses(self, pauses: object) -> None:
@@ -200,7 +216,7 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
 
 
 async def test_the_words_of_one_mailbox_stop_no_stream(world: World) -> None:
-    """Whoever refuses mail in their own words stops nobody else's at their domain; several such in a row do."""
+    """One person's own words stop nobody else's mail at their domain. Several such replies in a row do."""
     streams = BlockPauses(PostgresStreamPauses(world.pool))
     said = Outcome(OutcomeKind.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
     now = datetime.now(UTC)

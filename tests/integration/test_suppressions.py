@@ -1,4 +1,4 @@
-"""Suppressions: how they come, whom they concern, how they end; all of it on record."""
+"""Suppressions: their causes, the people whom they concern, and their ends. All of it is on record."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -29,25 +29,25 @@ SOON = timedelta(hours=1)
 
 
 def told(scope: str = "newsletter", **values: Any) -> NewSuppression:
-    """What an operator was told."""
+    """A suppression that a person asked an operator for."""
     stated = {"reason": "opt_out", "source": "by telephone", "actor": "Dana"}
     return NewSuppression(scope, **stated | values)
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
-    """How somebody stands."""
+    """The standing of a person."""
     found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
 
 
 async def all_of(found: AsyncIterator[Suppression]) -> list[Suppression]:
-    """As a list."""
+    """All suppressions, as a list."""
     return [one async for one in found]
 
 
 async def test_an_operator_suppresses(world: World) -> None:
-    """What somebody said to an operator holds at once, with who wrote it down."""
+    """A suppression by an operator holds at once, with the person who recorded it."""
     [ada] = await world.known(1)
     await suppress_recipient(world.suppressions, POLICY, ada, told())
     assert (await standing(world, ada)).opted_out == {"newsletter"}
@@ -60,7 +60,7 @@ async def test_an_operator_suppresses(world: World) -> None:
 
 
 async def test_an_objection_is_the_controllers(world: World) -> None:
-    """It holds for every brand of the controller with the address, for who comes later too, and moves with them."""
+    """An objection holds at every brand of the controller for the address, for later people too. It moves along."""
     [ada] = await world.known(1)
     await world.accept([{"ref": "user-1", "email": "user-1@people.example"}], brand=SISTER, controller=BRAND)
     await object_to_marketing(world.suppressions, POLICY, ada, "letter", "Dana")
@@ -108,7 +108,7 @@ async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
 
 
 async def test_what_cannot_be_lifted(world: World) -> None:
-    """That somebody was erased stays true, and another controller's suppressions are not ours."""
+    """An erasure cannot be lifted. Another controller's suppressions are not found."""
     [ada] = await world.known(1)
     await world.pool.execute(
         "INSERT INTO suppressions (controller, address_key, address_hash, scope, reason, source)"
@@ -132,7 +132,7 @@ async def test_what_cannot_be_lifted(world: World) -> None:
     ],
 )
 async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], message: str) -> None:
-    """Mandatory mail, what only an erasure says, what nobody says, and what is over."""
+    """Mandatory mail, an erasure, an anonymous entry and an entry that is over cannot be suppressed."""
     [ada] = await world.known(1)
     with pytest.raises(SuppressionRefused, match=message):
         await suppress_recipient(world.suppressions, POLICY, ada, told(**values))
@@ -175,7 +175,7 @@ async def test_nobody_there(world: World) -> None:
 
 
 async def over(world: World) -> None:
-    """As if the time of all that expires had passed."""
+    """Ends everything that expires, as if its time had passed."""
     await world.pool.execute("UPDATE suppressions SET expires_at = now() - interval '1 s' WHERE expires_at IS NOT NULL")
 
 
@@ -200,7 +200,7 @@ async def test_one_with_an_end_lapses(world: World) -> None:
 
 
 async def test_an_opt_out_outlasts_what_expires(world: World) -> None:
-    """Who leaves for good while something holds for a time, or just after it, has left for good."""
+    """A person who leaves for good during a temporary suppression, or just after it, has left for good."""
     [ada] = await world.known(1)
     await suppress_recipient(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
     await over(world)
@@ -223,7 +223,7 @@ async def test_a_complaint_that_is_lifted_leaves_nothing_behind(world: World) ->
 
 
 async def test_another_systems_list(world: World) -> None:
-    """Addresses that are nobody's yet are kept as hashes, and who comes later with one has left; bad lines are told."""
+    """Unknown addresses are stored as hashes. A person who comes later with one has left. Bad lines are reported."""
     [ada] = await world.known(1)
     rejected: list[RejectedLine] = []
     lines = [
@@ -278,7 +278,7 @@ async def test_a_list_without_its_columns(world: World, header: str) -> None:
 
 
 async def test_an_operator_does_all_of_it_by_commands(world: World, tmp_path: Path, database_url: str) -> None:
-    """Suppressing, seeing why, and lifting: what each command answers, and what it refuses."""
+    """Commands suppress, explain and lift: the test checks each answer, and each refusal."""
     operator = commands(tmp_path, database_url)
     (operator.folder / "people.csv").write_text("ref,email\nuser-1,user-1@people.example\n")
     await operator.done("recipients", "import", "people.csv", "--brand", BRAND)

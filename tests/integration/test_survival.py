@@ -1,4 +1,4 @@
-"""What has come of mail survives what goes wrong next to it: an error in the middle, a lock, an outage, a doubt."""
+"""Outcomes of mail survive failures next to it: an error in the middle, a lock, an outage, a doubt."""
 
 import asyncio
 import time
@@ -38,7 +38,7 @@ from tests.factories import BRAND, World, person, until, waiting
 from tests.renderers import NoLimits, NoPauses
 
 PEOPLE = WINDOW + 6
-"""More than fit into one window."""
+"""A number of people that does not fit one window."""
 DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "later")
 REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
@@ -75,12 +75,12 @@ async def two_windows(world: World) -> tuple[AcceptedMailing, int]:
 
 
 async def sent_of(world: World, mailing_id: UUID) -> int:
-    """How many of a mailing's deliveries are recorded as handed over."""
+    """The number of a mailing's deliveries that are recorded as handed over."""
     return sum(state == SENT for state in (await world.states(mailing_id)).values())
 
 
 async def carry_on(world: World, rounds: int = 2) -> None:
-    """As if the worker were gone: its lease ends, and others do what is left."""
+    """Ends the worker's lease, as if it were gone, and has others do the rest."""
     await world.lose_leases()
     for _ in range(rounds):
         await world.timekeeper().run_all_steps_once()
@@ -89,13 +89,13 @@ async def carry_on(world: World, rounds: int = 2) -> None:
 
 
 class FailsOnce(NoLimits):
-    """A meter that cannot be asked for its second window."""
+    """A meter that fails when it is asked for its second window."""
 
     def __init__(self) -> None:
         self.asked = 0
 
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
-        """All may go, if it can be asked."""
+        """Admits all messages, unless it fails."""
         self.asked += 1
         if self.asked == 2:
             raise ConnectionError("the database went away for a moment")
@@ -103,7 +103,7 @@ class FailsOnce(NoLimits):
 
 
 async def test_an_error_while_the_next_window_is_prepared(world: World) -> None:
-    """What was taken is recorded although the next window cannot be prepared, and nobody gets it twice."""
+    """Accepted mail is recorded even if the next window cannot be prepared. Nobody gets it twice."""
     accepted, _ = await two_windows(world)
     with pytest.raises(ConnectionError):
         await handing_over(world, world.processor, meter=FailsOnce()).hand_over_batches(accepted.batches)
@@ -113,15 +113,15 @@ async def test_an_error_while_the_next_window_is_prepared(world: World) -> None:
 
 
 class CannotReadAgain(PostgresDeliveries):
-    """Deliveries that are not there any more when a refused row is looked at again."""
+    """Deliveries that cannot be read again after a refusal."""
 
     async def reread_claimed_rows(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
-        """Fails."""
+        """Raises an error."""
         raise ConnectionError("gone")
 
 
 async def test_an_error_while_refused_rows_are_read_again(world: World) -> None:
-    """What was taken is recorded although a row of the next window is refused and cannot be read again."""
+    """Accepted mail is recorded even if a refused row of the next window cannot be read again."""
     accepted, last = await two_windows(world)
 
     class Changing(FakeProcessor):
@@ -138,7 +138,7 @@ async def test_an_error_while_refused_rows_are_read_again(world: World) -> None:
 
 
 async def test_a_processor_that_fails_beside_another(world: World) -> None:
-    """Two processors share a window and one has a bug: what the other one took is recorded."""
+    """Two processors share a window and one has a bug. The mail that the other one took is recorded."""
     asked, taken = asyncio.Event(), asyncio.Event()
 
     class Slow(FakeProcessor):
@@ -202,7 +202,7 @@ class Confused(PostgresRefusalQuarantine):
     async def store_refusals_without_suppressing(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
-        """Fails."""
+        """Raises an error."""
         raise self.error
 
 
@@ -210,7 +210,7 @@ class Confused(PostgresRefusalQuarantine):
 async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Whatever keeps refusals from being judged: what was taken is recorded soon, and no address is made dead."""
+    """Accepted mail is recorded soon, and no address is made dead, if refusals cannot be judged."""
     monkeypatch.setattr(outcome_recorder, "JUDGE_SECONDS", 0.0)
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     answers = iter([REFUSED])
@@ -225,7 +225,7 @@ async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(
 async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bug of who chooses among processors, or counts what they take, makes nothing in doubt."""
+    """A bug in the choice of processors, or in their counts, leaves nothing in doubt."""
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     monkeypatch.setattr(ProcessorRoutes, "note_outcomes_for_routing", lambda *_: 1 / 0)
     monkeypatch.setattr(NoLimits, "count_reply_for_pace", lambda *_: 1 / 0)
@@ -259,7 +259,7 @@ async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkey
 
 
 async def tried(world: World, accepted: AcceptedMailing) -> tuple[datetime | None, str, timedelta | None]:
-    """Since when a mailing's only delivery was offered, its state, and how long it waits."""
+    """The time at which a mailing's only delivery was first offered, its state, and its wait."""
     row = await world.pool.fetchrow(
         "SELECT tried_at, state, due_at - now() AS wait FROM deliveries WHERE mailing_id = $1", accepted.mailing_id
     )
@@ -268,7 +268,7 @@ async def tried(world: World, accepted: AcceptedMailing) -> tuple[datetime | Non
 
 
 async def test_the_first_try_is_the_first_offer(world: World) -> None:
-    """What could not be offered was not tried, however often; its first greylisting is retried in about a minute."""
+    """Mail that could not be offered was not tried. Its first greylisting is retried in about a minute."""
     accepted = await world.accept([person(1)])
     for _ in range(9):
         await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
@@ -286,7 +286,7 @@ async def test_the_first_try_is_the_first_offer(world: World) -> None:
     [("newsletter", ("failed", "gave_up 4.7.1")), ("breach", ("diverted", "written_notice"))],
 )
 async def test_the_age_counts_from_the_first_offer(world: World, category: str, ending: tuple[str, str]) -> None:
-    """An old mailing whose mail was just offered is tried again; what was refused for days is given up, or written."""
+    """An old mailing that was just offered is tried again. Mail refused for days is given up, or written."""
     accepted = await world.accept([person(1)], category)
     if category == "breach":
         await world.mailings.release_mailing(accepted.mailing_id, "Grace")
@@ -329,24 +329,24 @@ async def test_a_copy_waits_for_what_becomes_of_the_first(world: World) -> None:
 
 @dataclass
 class Counting:
-    """A meter that knows what it has given and got back."""
+    """A meter that counts the tokens given and returned."""
 
     real: RateLimiter
     taken: list[SendRequest] = field(default_factory=list)
     given: list[SendRequest] = field(default_factory=list)
 
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
-        """As the real one does."""
+        """Admits messages as the real meter does, and counts them."""
         self.taken += wanted
         return await self.real.admit_messages(wanted)
 
     def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
-        """As the real one does."""
+        """Takes tokens back as the real meter does, and counts them."""
         self.given += unsent
         self.real.put_tokens_back(admission, unsent)
 
     def count_reply_for_pace(self, processor: str, domain: str, outcome: Outcome) -> None:
-        """As the real one does."""
+        """Counts a reply as the real meter does."""
         self.real.count_reply_for_pace(processor, domain, outcome)
 
 
@@ -377,7 +377,7 @@ async def test_tokens_come_back_when_nothing_could_be_intended(world: World) -> 
 
 
 async def test_bulk_mail_gives_way_to_urgent_mail(world: World) -> None:
-    """While urgent mail needs the database, bulk mail begins nothing for a while; then both have gone out."""
+    """Bulk mail begins nothing for a while, if urgent mail needs the database. Then both have gone out."""
     handover = handing_over(world, world.processor)
     await world.paying(2)
     bulk = await world.accept([person(1)])

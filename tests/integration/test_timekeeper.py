@@ -35,7 +35,7 @@ async def doubtful(world: World, category: str, people: int) -> None:
 
 
 async def test_many_timekeepers_do_no_harm(world: World) -> None:
-    """Several that tick at once resolve each delivery once, publish and finish, and the ledger tells each step once."""
+    """Simultaneous timekeepers resolve each delivery once. The ledger tells each step once."""
     for category in ("newsletter", "service", "newsletter"):
         await doubtful(world, category, 40)
     await world.lose_leases()
@@ -54,7 +54,7 @@ async def test_many_timekeepers_do_no_harm(world: World) -> None:
 
 
 async def test_more_intents_than_one_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With more to resolve than a step takes, the rest is resolved by the following ticks, and nothing is forgotten."""
+    """The ticks that follow resolve the intents that one step cannot. None is lost."""
     monkeypatch.setattr("mailer.pipeline.timekeeper.AT_ONCE", 7)
     await doubtful(world, "newsletter", 30)
     await world.lose_leases()
@@ -66,7 +66,7 @@ async def test_more_intents_than_one_step(world: World, monkeypatch: pytest.Monk
 
 
 async def test_a_broker_that_is_away(world: World) -> None:
-    """While the broker is away all else goes on, and batches are published once it is back."""
+    """All else goes on if the broker is away, and batches are published once it is back."""
     accepted = await world.accept([person(1)])
     world.broker.away = True
     keeper = world.timekeeper()
@@ -98,7 +98,7 @@ async def test_lost_batches_are_published_when_their_lane_is_idle(world: World) 
 
 
 async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that fails is done again; told to stop, it ends."""
+    """A step that fails is done again. The timekeeper ends when it is told to stop."""
     keeper, stop, tries = world.timekeeper(), asyncio.Event(), 0
 
     async def give_back(limit: int) -> int:
@@ -129,7 +129,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
 async def test_a_step_that_fails_keeps_no_other_from_being_done(
     world: World, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    """Whichever step meets a bug, the others are done, and the log names it."""
+    """The other steps are done if one step meets a bug, and the log names it."""
     called: list[str] = []
 
     def watched(name: str) -> Callable[..., Awaitable[object]]:
@@ -162,7 +162,7 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
 
 
 async def test_a_deleted_queue_of_batches_ends_no_tick(world: World) -> None:
-    """A batch that no queue takes is published by a later tick; what else is due is done in this one."""
+    """A later tick publishes a batch that no queue takes. This tick does its other work."""
     await world.accept([person(n) for n in range(100)])
     await world.pool.execute("UPDATE batches SET published_at = NULL")
     world.broker.refuses = lambda _: MessageUnroutable("no queue is bound")

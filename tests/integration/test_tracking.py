@@ -1,4 +1,4 @@
-"""The pixel and tracked links over a real database: what is kept, and what is not."""
+"""The pixel and tracked links over a real database: the data that are stored, and the data that are not."""
 
 from typing import Any
 from uuid import UUID
@@ -26,14 +26,14 @@ async def rows(world: World, table: str) -> list[tuple[Any, ...]]:
 
 
 def individually(world: World, minimum_cell: int = 20) -> None:
-    """As if InterPals' policy counted people."""
+    """Changes InterPals' policy so that it counts single people."""
     policy = world.policies["interpals"]
     switches = policy.switches.model_copy(update={"tracking": "individual"})
     world.policies["interpals"] = policy.model_copy(update={"switches": switches, "minimum_cell": minimum_cell})
 
 
 async def crowd(world: World, people: int = 25) -> tuple[UUID, int]:
-    """A mailing that so many were handed, and the first of them, who has consented to be counted."""
+    """A mailing that this many people were handed, and the first of them, who has consented to be counted."""
     mailing_id = await mailed(world, members(0, US=people))
     await consents(world, "interpals", TRACKING, ref="user-0")
     return mailing_id, await world.id_of("user-0")
@@ -109,7 +109,7 @@ async def test_what_a_mail_program_took_along_leads_nowhere_else(world: World) -
 
 
 async def test_a_reader_is_led_on_while_the_database_is_away(world: World) -> None:
-    """What cannot be counted is not counted; nobody waits for it."""
+    """A click that cannot be counted leads on at once."""
     async with browse(world) as client:
         await world.pool.execute("ALTER TABLE mailings RENAME TO away")
         answer = await client.get(LINKS.click_url(ClickToken(uuid7(), SHOP, recipient_id=7, generation=1)))
@@ -129,7 +129,7 @@ async def test_a_second_open_of_one_message_is_known_as_such(world: World) -> No
 
 
 async def test_an_individual_open_and_click_need_that_level_now(world: World) -> None:
-    """They are kept of who consents, at a policy that allows it; else they count for the mailing only."""
+    """A person's opens and clicks are kept only with consent and a policy that allows it. Else the mailing counts."""
     mailing_id, reader = await crowd(world)
     other = await world.id_of("user-1")
     links = [LINKS.pixel_url(OpenToken(mailing_id, recipient_id=who, generation=1)) for who in (reader, other)]
@@ -153,7 +153,7 @@ async def test_an_individual_open_and_click_need_that_level_now(world: World) ->
 
 @pytest.mark.parametrize("generation", [1, None])
 async def test_an_earlier_mailbox_opens_for_nobody(world: World, generation: int | None) -> None:
-    """After a change of address, mail in the old mailbox counts for its mailing; so does mail of before generations."""
+    """Mail in the old mailbox counts for its mailing only, after a change of address. So does older mail."""
     individually(world)
     mailing_id, reader = await crowd(world)
     await world.pool.execute("UPDATE standings SET generation = 2 WHERE recipient_id = $1", reader)
@@ -166,7 +166,7 @@ async def test_an_earlier_mailbox_opens_for_nobody(world: World, generation: int
 
 
 async def test_so_few_that_the_count_would_be_somebodys(world: World) -> None:
-    """Who withdrew is counted for a small mailing no more either: there, its count would tell of one person."""
+    """A person who withdrew is not counted for a small mailing either. Its count would tell of one person."""
     individually(world)
     mailing_id, reader = await crowd(world, 3)
     pixel = LINKS.pixel_url(OpenToken(mailing_id, recipient_id=reader, generation=1))

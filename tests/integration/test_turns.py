@@ -49,7 +49,7 @@ async def stranger(url: str, rights: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.mark.parametrize("rights", RIGHTS.values(), ids=RIGHTS)
 async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: str, rights: str) -> None:
-    """It holds every advisory lock there ever was, and reads what it may in an open transaction."""
+    """Another role holds every advisory lock, and reads in an open transaction. The opt-out does not wait."""
     [ada] = await world.known(1)
     async with stranger(database_url, rights) as other:
         for name in OLD_LOCKS:
@@ -83,14 +83,14 @@ async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: 
     ],
 )
 async def test_another_role_cannot_take_a_turn(database_url: str, rights: str, table: str, statement: str) -> None:
-    """Neither a role that may do nothing nor one that reads everything gets a lock that conflicts with ours."""
+    """Neither a role without rights nor one that reads everything gets a lock that conflicts with ours."""
     async with stranger(database_url, rights) as other:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await other.execute(statement.format(table))
 
 
 async def test_nothing_waits_for_advisory_locks(world: World) -> None:
-    """They are everybody's: neither a statement of ours nor a function in the database takes one."""
+    """Neither our statements nor our functions in the database take advisory locks, which anybody can hold."""
     folder = Path(bundled_files.__file__).parent
     sources = {file: file.read_text("utf-8") for kind in ("*.py", "*.sql") for file in folder.rglob(kind)}
     assert len(sources) > 100
@@ -103,7 +103,7 @@ async def test_nothing_waits_for_advisory_locks(world: World) -> None:
 
 @pytest.mark.parametrize("table", ["turn_addresses", "standings"])
 async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, database_url: str, table: str) -> None:
-    """With mailer's rights an opt-out can be held up: it ends in words, with nothing half done, and is made again."""
+    """An opt-out that mailer's own role blocks ends in words, with nothing half done. It can be made again."""
     [ada] = await world.known(1)
     pool = await open_pool(database_url, 3, TimeLimits(statement=30, idle=60, lock=0.2))
     hurried = World(pool)
@@ -156,7 +156,7 @@ async def test_who_presses_while_a_lock_is_held_is_asked_to_come_again(
 
 
 async def test_people_become_known_side_by_side(world: World) -> None:
-    """Those who share a turn do not wait for one another, and an opt-out waits for those under way only."""
+    """Events that share a turn do not wait for one another. An opt-out waits only for those under way."""
     [ada] = await world.known(1)
     async with world.pool.acquire() as one, world.pool.acquire() as two:
         first, second = one.transaction(), two.transaction()

@@ -1,4 +1,4 @@
-"""An upgrade amid mailings: what the release before has begun ends as it should."""
+"""An upgrade amid mailings: work that the release before has begun ends as it should."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -39,7 +39,7 @@ def migrated(server: Server, folder: Path) -> Iterator[str]:
 
 @pytest.fixture
 async def before(old_url: str) -> AsyncIterator[World]:
-    """The flow over them."""
+    """The flow over the tables of the release before."""
     async with open_world(old_url) as opened:
         yield opened
 
@@ -68,7 +68,7 @@ async def in_flight(world: World, category: str, *names: str | None, sent: int =
 
 
 async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, str]]]:
-    """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
+    """The people to whom today's release sends the rest after its migrations, and the states of the accounts."""
     apply_migrations(url, bundled_files.bundled_folder("migrations"))
     async with open_world(url) as world:
         await world.timekeeper().run_all_steps_once()
@@ -82,7 +82,7 @@ async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, 
 
 @pytest.mark.parametrize("category", ["newsletter", "policy_change"])
 async def test_accounts_of_one_address_get_one_copy(old_url: str, before: World, category: str) -> None:
-    """None of three accounts had their copy when the tables were brought up to date: one of them gets it."""
+    """One of three accounts with one address gets the copy, if none had it before the upgrade."""
     mailing_id = await in_flight(before, category, None, None, None)
     sent, states = await ended(old_url, mailing_id)
     assert sent == ["family@people.example", "user-100@people.example"]
@@ -91,7 +91,7 @@ async def test_accounts_of_one_address_get_one_copy(old_url: str, before: World,
 
 @pytest.mark.parametrize("category", ["newsletter", "policy_change"])
 async def test_what_had_gone_to_an_address_is_not_sent_again(old_url: str, before: World, category: str) -> None:
-    """One of three accounts had its copy before: the others get none."""
+    """The other accounts get no copy, if one of three had it before the upgrade."""
     mailing_id = await in_flight(before, category, None, None, None, sent=1)
     sent, states = await ended(old_url, mailing_id)
     assert sent == ["user-100@people.example"]
@@ -109,7 +109,7 @@ async def test_mandatory_mail_with_words_of_its_own_still_goes(
 
 
 async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, before: World) -> None:
-    """A row for each fetch becomes one a day; what few were handed goes, and links that few clicked are one."""
+    """The rows of single fetches become one a day. Counts of few people are deleted, and rare links become one."""
     many, few = UUID(int=1), UUID(int=2)
     for mailing_id, handed in ((many, 25), (few, 19)):
         await before.pool.execute("INSERT INTO counters VALUES ($1, 'handed_over', '', $2)", mailing_id, handed)

@@ -1,4 +1,4 @@
-"""An upgrade from the release that had one flag `paid`, and service mail that was a notification to who did not pay."""
+"""An upgrade from the release with one flag `paid`, and service mail that non-payers got as a notification."""
 
 import json
 import shutil
@@ -91,7 +91,7 @@ async def add_person(world: World, ref: str) -> None:
 
 
 async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: World) -> None:
-    """Every product is theirs who paid; who left or complained of notifications has left updates; all else stays."""
+    """A payer has every product. A person who left or complained of notifications has left updates. The rest stays."""
     for ref in PEOPLE:
         await add_person(before, ref)
     unknown = before.hasher.hash_address("nobody@people.example")
@@ -137,7 +137,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
 
 
 async def test_a_mailing_of_before_ends_as_it_began(world: World) -> None:
-    """A welcome mail that was accepted as service mail keeps its words: updates to who pays nothing, with a way out."""
+    """A welcome mail that was accepted as service mail keeps its words. Non-payers get it as updates, with a link."""
     event = make_event([person(1)], "service").model_copy(update={"template": "welcome"})
     maintenance = templates().find_template(BRAND, "maintenance")
     assert maintenance is not None

@@ -1,4 +1,4 @@
-"""An upgrade from the release that had one flag `paid`: what each kind of standing means is kept."""
+"""An upgrade from the release with one flag `paid`: each kind of standing keeps its meaning."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,7 +69,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("", "", "", "erased_before", "erased_before"),
     ),
 }
-"""People by ref: the rows that they had before, and why each mail is not sent after it."""
+"""People by ref: the rows that they had before, and the reason why each mail is not sent after the upgrade."""
 
 
 async def add_kind(world: World, ref: str) -> None:
@@ -103,7 +103,7 @@ async def add_kind(world: World, ref: str) -> None:
 
 
 async def reasons(world: World) -> dict[str, tuple[str, ...]]:
-    """Why each mail of the five categories did not go to each person; empty where it went."""
+    """The reason why each mail of the five categories did not go to each person; empty if it went."""
     found: dict[str, list[str]] = {ref: [] for ref in KINDS}
     for category in ("account", "service", "newsletter", "promotional", "notification"):
         accepted = await world.accept({"refs": list(KINDS)}, category)

@@ -94,7 +94,7 @@ async def test_what_is_not_due_stays(world: World) -> None:
 
 
 async def test_two_that_batch_at_once_share_the_work(world: World) -> None:
-    """Each delivery that is due is batched once, whoever else is at it."""
+    """Each due delivery gets into one batch, even if two timekeepers make batches at once."""
     accepted = await world.accept([person(n) for n in range(200)])
     await defer(world, accepted.mailing_id, accepted.batches)
     done = await asyncio.gather(*(world.upkeep.batch_due_deliveries(50) for _ in range(6)))
@@ -124,7 +124,7 @@ async def test_a_mailing_is_finished_when_nothing_is_open(world: World) -> None:
 
 
 async def test_counters_are_folded(world: World) -> None:
-    """Many deltas become one row a reason, with the same sums, also while more are being added."""
+    """Many deltas become one row a reason, with the same sums, even while more are added."""
     accepted = await world.accept([person(1)])
     deltas = [(accepted.mailing_id, state, "", n) for state, n in (("queued", -1), ("failed", 1)) for _ in range(150)]
     await world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", deltas)
@@ -154,7 +154,7 @@ async def test_partitions_are_made_ahead(world: World) -> None:
 
 
 async def test_partitions_begin_with_their_month(world: World) -> None:
-    """A month's bound is the least UUIDv7 of its first moment, in UTC whatever the session's time zone is."""
+    """A month's bound is the least UUIDv7 of its first moment, in UTC for any time zone of the session."""
     moment = datetime(2026, 12, 1, tzinfo=UTC)
     floor = await world.pool.fetchval("SELECT uuid_floor($1)", moment)
     assert floor.int >> 80 == moment.timestamp() * 1000

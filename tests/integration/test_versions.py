@@ -27,14 +27,14 @@ from tests.processes import Stack
 
 
 async def tellers(world: World) -> set[tuple[int, str]]:
-    """Which versions of the message about outcomes are waiting, and of which states they tell."""
+    """The versions of the waiting messages about outcomes, with the state that each tells of."""
     rows = await world.pool.fetch("SELECT body FROM outbox WHERE exchange = 'mailer.outcomes'")
     bodies = [json.loads(row["body"]) for row in rows]
     return {(body["v"], body["state"]) for body in bodies}
 
 
 async def test_two_versions_share_the_work(world: World) -> None:
-    """An older and a newer worker take whichever batch they get: one copy each, true counters, a sound ledger."""
+    """An older and a newer worker take the batches that they get: one copy each, true counters, an intact ledger."""
     await world.known(1, 2)
     await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     accepted = await world.accept([person(n) for n in range(1, 1101)])

@@ -48,7 +48,7 @@ async def test_get_and_head_ask_and_change_nothing() -> None:
 )
 @pytest.mark.parametrize("agent", ["", None, "Mozilla/5.0"])
 async def test_one_click_takes_any_body_from_anybody(kind: str | None, body: bytes, agent: str | None) -> None:
-    """A POST leaves the link's category whatever it holds and whoever sends it, with a plain 200 (RFC 8058 3.2)."""
+    """A POST leaves the link's category with a plain 200, for any body from any client (RFC 8058 3.2)."""
     world = World()
     headers = {"content-type": kind} if kind else {}
     async with world.client() as client:
@@ -130,7 +130,7 @@ async def test_somebody_who_is_gone_gets_the_answer_of_somebody_who_is_there() -
     "behind", [".", ")", ",", ";", "%3E", "%22", "'", "%20", "%20%20", "%E2%80%9D", ").%20Harbor", "/", "//", "./"]
 )
 async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> None:
-    """A full stop, a bracket or a space behind the link is not held against whoever opens it: page and button work."""
+    """A full stop, a bracket or a space behind the link does no harm: page and button work."""
     world = World()
     async with world.client() as client:
         page = await client.get(world.unsubscribe() + behind)
@@ -144,7 +144,7 @@ async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> 
 @pytest.mark.parametrize("token", ["nonsense", "a.b", "%00", "x" * 5000, "%F0%9F%92%A9", "..%2F..%2Fetc"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 async def test_a_bad_token_gets_a_clear_page(method: str, token: str) -> None:
-    """What we did not sign is answered with 400 and a page that helps, and nothing is changed."""
+    """A token that we did not sign gets 400 and a page that helps. Nothing is changed."""
     world = World()
     async with world.client() as client:
         answer = await client.request(method, f"/u/{token}")
@@ -291,7 +291,7 @@ async def test_metrics_rise_with_what_is_written() -> None:
 
 
 async def test_logs_and_metrics_name_nobody(production_log: Callable[[], str]) -> None:
-    """Neither token, address nor user agent is in a log line or a metric, not even when the database fails."""
+    """No token, address or user agent is in a log line or a metric, not even when the database fails."""
     world = World()
     async with world.client() as client:
         await client.get(world.pixel(), headers=BROWSER)
@@ -316,7 +316,7 @@ async def test_logs_and_metrics_name_nobody(production_log: Callable[[], str]) -
 
 
 async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own() -> None:
-    """Whoever probes the site can't make its metrics grow."""
+    """A client that probes the site cannot make its metrics grow."""
     world = World()
     async with world.client() as client:
         for probe in ("/wp-login.php", "/u", "/u/x/y", "/docs", "/inbox/x"):
@@ -329,7 +329,7 @@ async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own(
 
 
 async def test_a_page_takes_no_large_body() -> None:
-    """More than 64 kB for a page is refused with 413, and nothing is changed."""
+    """A body of more than 64 kB for a page is refused with 413, and nothing is changed."""
     world = World()
     async with world.client() as client:
         answer = await client.post(world.unsubscribe(), content=b"x" * 65_537)
@@ -338,7 +338,7 @@ async def test_a_page_takes_no_large_body() -> None:
 
 
 async def test_the_public_port_shows_operators_nothing() -> None:
-    """It says that it answers, and knows no metrics, no readiness and no inbox."""
+    """The public port says that it answers. It has no metrics, no readiness and no inbox."""
     async with World().client() as client:
         lives = await client.get("/healthz")
         hidden = [await client.get(path) for path in ("/metrics", "/livez", "/readyz", "/inbox", "/inbox/m1")]

@@ -147,7 +147,7 @@ def _with_person(**values: str) -> dict[str, Any]:
     ],
 )
 async def test_a_bad_event_is_refused_with_what_to_mend(body: bytes | str, problem: str) -> None:
-    """Whatever is wrong with an event, the answer is 422 with a line a problem, and the next one is taken."""
+    """A bad event gets 422 and a line for each problem. The next event is accepted."""
     world = World()
     answer = await _post(world, body)
     assert answer.status_code == 422
@@ -157,7 +157,7 @@ async def test_a_bad_event_is_refused_with_what_to_mend(body: bytes | str, probl
 
 
 async def test_a_huge_body_is_refused_while_it_arrives() -> None:
-    """Ten megabytes are read to their end, so that the client sees the answer, but never held."""
+    """A body of ten megabytes is read to its end, but not kept, so that the client sees the answer."""
     taken = 0
 
     async def huge() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Answers of the web to requests that nobody means well with: what to mend, and never 5xx."""
+"""The web's answers to hostile requests: they say what to correct, and are never 5xx."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ APIS = (
 
 @pytest.mark.parametrize("bad", BAD_PATHS)
 async def test_a_path_that_is_no_text_is_refused(bad: str) -> None:
-    """On every route, pages too: U+0000, what is not UTF-8, half pairs and endless paths."""
+    """Every route refuses U+0000, text that is not UTF-8, half pairs and endless paths, on pages too."""
     async with World().client() as client:
         for path in (*PAGES, *APIS):
             answer = await client.get(path + bad, headers=BEARER)
@@ -53,7 +53,7 @@ async def test_a_path_that_is_no_text_is_refused(bad: str) -> None:
 
 @pytest.mark.parametrize("query", ["x=%00", "x=%ff", "x=%ed%a0%80", "x=" + "a" * 9_000])
 async def test_a_query_that_is_no_text_is_refused(query: str) -> None:
-    """The same of queries."""
+    """Every route refuses the same texts in queries."""
     async with World().client() as client:
         answer = await client.get(f"/api/v1/events/interpals/a?{query}", headers=BEARER)
     assert answer.status_code in (400, 414)
@@ -62,7 +62,7 @@ async def test_a_query_that_is_no_text_is_refused(query: str) -> None:
 
 @pytest.mark.parametrize("ref", ["a%0ab", "a%e2%80%aeb", "a%e2%80%a8b", "a" * 201, "%7f"])
 async def test_a_ref_in_a_path_is_a_name(ref: str) -> None:
-    """A text that could not be anybody's ref is refused before anybody is looked for."""
+    """A ref that nobody could have is refused before anybody is looked for."""
     async with World().client() as client:
         answer = await client.get(f"/api/v1/recipients/interpals/{ref}", headers=BEARER)
     assert answer.status_code in (404, 422)  # no route takes a line break
@@ -71,7 +71,7 @@ async def test_a_ref_in_a_path_is_a_name(ref: str) -> None:
 
 @pytest.mark.parametrize("host", ["[::", "a b", "", "x" * 5_000, "[v1.x]"])
 async def test_a_host_that_is_none_breaks_nothing(host: str) -> None:
-    """We make no use of the field."""
+    """A bad Host field breaks nothing, since nothing uses it."""
     async with World().client() as client:
         for path in ("/u/x", "/api/v1/events/interpals/a", "/nowhere"):
             answer = await client.get(path, headers={"host": host})
@@ -119,7 +119,7 @@ async def test_a_body_that_is_no_json_of_ours_is_refused(body: bytes, kind: str,
     "body", [{f"field{n}": n for n in range(100_000)}, {"scopes": [1] * 300_000}, {"purposes": [{}] * 300_000}]
 )
 async def test_a_thousand_faults_are_not_all_named(body: dict[str, Any]) -> None:
-    """To name each would hold the loop for seconds, and everybody's opt-out with it."""
+    """The answer does not name each fault. That would hold the loop for seconds, and everybody's opt-out with it."""
     async with World().client() as client:
         answer = await client.post("/api/v1/recipients/interpals/u1/opt-outs", json=body, headers=BEARER)
     assert answer.status_code == 422
@@ -223,7 +223,7 @@ def _statuses(world: World) -> list[str]:
     ],
 )
 async def test_no_request_gets_a_5xx(rest: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is sent as a body, whole or not: the client's fault is answered as such, and late ones with 408."""
+    """The client's fault is answered as such, for any body, whole or not. A late body gets 408."""
     monkeypatch.setattr(middleware, "REQUEST_SECONDS", 1)
     world = World()
     async with served(world) as port:
@@ -255,7 +255,7 @@ async def test_a_refusal_can_be_written_whatever_it_quotes() -> None:
 
 
 async def test_every_route_says_when_to_try_again_without_a_database(world: factories.World) -> None:
-    """Whichever needs it: pages of links and the API; only an image and a redirect go without."""
+    """Pages of links and the API say when to try again. Only an image and a redirect work without the database."""
     [ada] = await world.known(1)
     key = await issue_key(world.pool, "shop", factories.BRAND)
     links, mailing = SignedLinks(PUBLIC_URL, (factories.KEY,)), uuid7()

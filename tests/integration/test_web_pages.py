@@ -1,4 +1,4 @@
-"""The pages behind the links of a mail, over a real database: what they show, and what their buttons do."""
+"""The pages behind the links of a mail, over a real database: their contents, and the effects of their buttons."""
 
 import re
 from datetime import UTC, datetime
@@ -41,19 +41,19 @@ async def confirmation(world: World) -> str:
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
-    """Somebody's standing."""
+    """The standing of a person."""
     found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
 
 
 def offered(page: str, name: str = "stop") -> set[str]:
-    """Returns what can be ticked: to be stopped, or to be asked for (`want`)."""
+    """The boxes that can be ticked: to stop mail, or to ask for it (`want`)."""
     return set(re.findall(rf'<input type="checkbox" name="{name}" value="([^"]+)"', page))
 
 
 def change(world: World, brand: str = BRAND, *, tracking: str | None = None, **values: Any) -> None:
-    """As if a brand's policy said something else."""
+    """Changes a brand's policy."""
     policy = world.policies[brand]
     if tracking:
         values["switches"] = policy.switches.model_copy(update={"tracking": tracking})
@@ -81,7 +81,7 @@ async def test_what_is_asked_for_waits_with_its_words(world: World) -> None:
 
 
 async def test_one_kind_after_everything_was_stopped(world: World) -> None:
-    """The button stops all; what is asked for and confirmed afterwards comes back alone."""
+    """The button stops all mail. Mail that is asked for and confirmed afterwards comes back alone."""
     who = await somebody(world)
     async with browse(world) as client:
         await client.post(preferences(who), data={"all": "yes"})
@@ -139,7 +139,7 @@ async def test_a_subscription_takes_one_more_step(world: World) -> None:
 
 
 async def test_an_objection_stops_all_and_is_taken_back_on_record(world: World) -> None:
-    """It holds for the controller at once, and ends by a confirmation, on record; a newer one stays."""
+    """An objection holds for the controller at once. A confirmation ends it, on record. A newer one stays."""
     who = await somebody(world)
     press = {"wish": "marketing-again"}
     async with browse(world) as client:
@@ -161,7 +161,7 @@ async def test_an_objection_stops_all_and_is_taken_back_on_record(world: World) 
 
 
 async def test_partners_are_asked_for_one_by_one(world: World) -> None:
-    """Where partners mail on request, each of today's partners has a box of its own; a tick is the recorded request."""
+    """Each of today's partners has a box of its own, if partners mail on request. A tick is the recorded request."""
     since = datetime(2020, 1, 1, tzinfo=UTC).date()
     partners = [
         Partner(id=name, name=name.title(), contract="c", since=since, until=until)
@@ -219,7 +219,7 @@ async def test_a_choice_that_is_none_is_not_said_to_be_saved(world: World) -> No
 
 
 async def test_links_of_who_is_gone_or_never_was(world: World) -> None:
-    """An erased person's links say that nothing is there; what we did not sign says that the link is broken."""
+    """An erased person's links say that nothing is there. A link that we did not sign is called broken."""
     who = await somebody(world)
     async with browse(world) as client:  # of mail that the brand no longer has
         await client.post(preferences(who), data={"want": "newsletter"})

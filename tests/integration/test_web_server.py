@@ -40,7 +40,7 @@ async def test_the_site_over_a_real_socket() -> None:
 
 
 async def test_a_client_that_sends_too_much_sees_why() -> None:
-    """Ten megabytes over a socket are answered with 413 or 401 and a body, not with a reset connection."""
+    """The server answers ten megabytes with 413 or 401 and a body. It does not reset the connection."""
     body = b" " * 10_000_000
     async with _serving(World().app, asyncio.Event()) as client:
         large = await client.post("/api/v1/events", content=body, headers={"authorization": f"Bearer {KEY}"})
@@ -78,7 +78,7 @@ async def test_a_stop_answers_what_is_in_flight() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
-    """A port in use is said, and not shared with whoever has it."""
+    """A port in use is an error. It is not shared with the program that has it."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await serve_app(World().app, "127.0.0.1", taken.getsockname()[1], asyncio.Event())
 

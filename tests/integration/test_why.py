@@ -1,4 +1,4 @@
-"""The page that says why somebody got a mail, by what stood when it was sent."""
+"""The page that says why a person got a mail, by the facts of the time at which it was sent."""
 
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -49,7 +49,7 @@ async def test_a_mail_that_was_asked_for_stays_so(world: World) -> None:
 
 @pytest.mark.parametrize(("scope", "asked"), [("newsletter/chess", True), ("newsletter", True), ("promotional", False)])
 async def test_a_consent_to_something_else_is_no_reason(world: World, scope: str, asked: bool) -> None:
-    """A mail on a topic was asked for by who consented to the topic or its category, and to no other."""
+    """A mail on a topic was asked for only by people who consented to the topic or its category."""
     [ada] = await world.known(1)
     await give(world, ada, scope)
     assert (ASKED in await page(world, await sent(world, "chess"))) is asked

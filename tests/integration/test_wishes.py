@@ -87,7 +87,7 @@ async def test_a_confirmation_mail_carries_no_address_of_the_asker(world: World,
 
 
 async def test_one_mail_a_day_asks(world: World) -> None:
-    """A person who asks often, or is made to, gets one mail a day; whatever is asked for waits for its answer."""
+    """A person who asks often, or is made to, gets one mail a day. Each request waits for its answer."""
     ada = await asks(world)
     for scope in ("newsletter", "promotional", "newsletter/chat-rooms"):
         await ask_again(world, ada, scope)
@@ -190,7 +190,7 @@ async def by_file(world: World, recipient_id: int, scope: str, at: datetime) -> 
 @pytest.mark.parametrize("by", [by_action, by_file])
 @pytest.mark.parametrize("scope", [TRACKING, "newsletter", "newsletter/chat-rooms"])
 async def test_a_consent_withdrawn_since_is_not_confirmed(world: World, scope: str, by: Withdrawing) -> None:
-    """A withdrawal, also of what was never given, voids its wish, and one from before leaves it."""
+    """A withdrawal voids its wish, even without a consent before. One from before the wish leaves it."""
     ada = await asks(world)
     now = datetime.now(UTC)
     await wishes(world, ada, scope, now)
@@ -281,7 +281,7 @@ async def test_a_link_that_is_too_old_or_of_another_address_answers_nothing(worl
 
 
 async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
-    """A link can be older than the policy: what it asks for is no scope of it any more."""
+    """A link can be older than the policy: the scope that it asks for exists no more."""
     ada = await asks(world)
     [wish] = await world.wishes.read_wishes_of_confirmation_mail(CONFIRMED, ada, (await token(world, ada)).confirmation)
     with pytest.raises(ConsentRefused, match="is no scope"):

@@ -38,8 +38,8 @@ from mailer.ports.open_and_click_counts import (
 from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
+from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
-from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
@@ -47,6 +47,7 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from mailer.web.console.console_context import build_console_context
 from tests import factories
+from tests.console_operations import console_operations_over
 from tests.hours import opens_of
 from tests.publishers import everything
 
@@ -57,7 +58,7 @@ PUBLIC_URL = "https://mail.example"
 
 
 class Standings:
-    """Standings of a brand's recipients, and a log of what was changed."""
+    """Standings of a brand's recipients, and a log of their changes."""
 
     def __init__(self) -> None:
         self.rows = {("interpals", 17): Standing(17, 1, "ada@people.example")}
@@ -71,7 +72,7 @@ class Standings:
     async def record_opt_out(
         self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
     ) -> OptOutResult | None:
-        """Adds to what was left."""
+        """Adds to the opt-outs."""
         if self.broken:
             raise ConnectionError("no route to ada@people.example")
         standing = self.rows.get((brand, recipient_id))
@@ -113,26 +114,26 @@ class Opens:
         self.broken = self.away = False
 
     def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
-        """Counts one."""
+        """Counts one open."""
         if self.broken:
             raise ConnectionError("the database is gone")
         self.counted.append((trace.mailing_id, trace.machine))
 
     def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
-        """Counts none: the tests of clicks have a real database."""
+        """Counts nothing: the tests of clicks have a real database."""
 
     async def find_standing_of_mailed_recipient(
         self, mailing_id: UUID, recipient_id: int
     ) -> MailedRecipientStanding | None:
-        """Nobody: neither have those of individual opens."""
+        """Finds nobody: the tests of individual opens have a real database."""
         return None
 
     def seconds_to_next_hour(self) -> float:
-        """The hour is over."""
+        """Returns 0: the hour is over."""
         return 0
 
     async def write_counts_of_finished_hours(self) -> WrittenOpenAndClickCounts:
-        """Writes all, unless the database is gone."""
+        """Writes all counts, unless the database is away."""
         if self.away:
             raise ConnectionError("the database is gone")
         written = Counter(machine for _, machine in self.counted)
@@ -141,7 +142,7 @@ class Opens:
         return WrittenOpenAndClickCounts(written, {})
 
     async def save_counts_for_next_process(self) -> None:
-        """Keeps what is there."""
+        """Keeps the counts."""
         self.parked = list(self.counted)
 
 
@@ -170,12 +171,12 @@ class Reports:
     async def get_or_issue_campaign_report(
         self, brand: str, campaign: str, minimum: int
     ) -> AdvertiserCampaignReport | None:
-        """One of them."""
+        """Finds a report."""
         return self.rows.get((brand, campaign))
 
 
 class Outbox:
-    """What was parked."""
+    """A stand-in for the outbox. It keeps the parked messages."""
 
     def __init__(self) -> None:
         self.parked: list[tuple[str, BrokerMessage]] = []
@@ -207,6 +208,11 @@ class Mail:
     author: str = "InterPals Letters <letters@mail.interpals.example>"
     raw: bytes = b"Subject: raw\r\n\r\nraw\r\n"
 
+    @property
+    def feedback_id(self) -> str | None:
+        """The field of that name."""
+        return next((value for name, value in self.headers if name.lower() == "feedback-id"), None)
+
 
 class Mails:
     """An inbox of such mails."""
@@ -215,21 +221,21 @@ class Mails:
         self.mails = mails
 
     def list_mails(self) -> Sequence[CapturedMail]:
-        """All of them."""
+        """Lists all mails."""
         return self.mails
 
     def get_mail(self, id: str) -> CapturedMail | None:
-        """One of them."""
+        """Finds a mail."""
         return next((mail for mail in self.mails if mail.id == id), None)
 
 
 _elsewhere: Any = None
-"""What only the pages need whose tests have a real database (`site_over`)."""
+"""A part that only pages need. Their tests have a real database (`site_over`)."""
 
 
 @dataclass
 class World:
-    """All that a site stands on."""
+    """All parts that a site stands on."""
 
     public_url: str = "https://mail.example"
     standings: Standings = field(default_factory=Standings)
@@ -342,5 +348,12 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
         looks=load_brand_looks(POLICIES, world.policies),
-        console=build_console_context(PUBLIC_URL, keys, world.people, world.staff, PostgresFlowMetrics(world.pool)),
+        console=build_console_context(
+            PUBLIC_URL,
+            keys,
+            world.people,
+            world.staff,
+            PostgresAttentionFigures(world.pool),
+            console_operations_over(world),
+        ),
     )

@@ -1,4 +1,4 @@
-"""What the proofs look at: a world of the test's own, and commands over its database."""
+"""Fixtures of the proofs: a world of the test's own, and commands over its database."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

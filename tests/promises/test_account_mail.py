@@ -1,4 +1,4 @@
-"""Mail without which an account cannot be used arrives; an announcement can be left by who does not pay for it."""
+"""Tests of mail without which an account cannot be used: it arrives. Announcements can be left by non-payers."""
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -25,28 +25,28 @@ from tests.promises.test_consents import one_click, tell, why_not
 
 BRAND = "interpals"
 OWN = ("welcome", "password", "receipt")
-"""Verification, password, receipt."""
+"""The categories of account mail: verification, password, receipt."""
 
 
 async def leaves(world: World) -> None:
-    """Opts out of all, of updates, and of the purpose."""
+    """Opts Ada out of all, of updates, and of the purpose."""
     for scope in ("*", "updates", "purpose/service_notice"):
         await world.standings.record_opt_out(BRAND, await world.id_of("ada"), scope, "test")
 
 
 async def objects(world: World) -> None:
-    """Objects to marketing."""
+    """Has Ada object to marketing."""
     await object_to_marketing(world.suppressions, world.policies[BRAND], await world.id_of("ada"), "a letter", "Grace")
 
 
 async def complains(world: World) -> None:
-    """Complains to her provider."""
+    """Has Ada complain to her provider."""
     told = NewSuppression("*", "complaint", "feedback loop", "Grace")
     await suppress_recipient(world.suppressions, world.policies[BRAND], await world.id_of("ada"), told)
 
 
 async def has_had_enough(world: World) -> None:
-    """Has had as much as the caps allow, outside the policy's hours."""
+    """Lets Ada get as much as the caps allow, outside the policy's hours."""
     one, hours = FrequencyCap(mails=1, days=7), SendingHours.model_validate({"from": "00:00", "to": "00:01"})
     policy = world.policies[BRAND]
     terms = policy.terms | {name: CategoryTerms(cap=one) for name in ("updates", "notification")}
@@ -56,18 +56,18 @@ async def has_had_enough(world: World) -> None:
 
 
 async def was_only_invited(world: World) -> None:
-    """Is nobody but an invitee of a country and a policy that nobody knows."""
+    """Makes Ada an invitee of a country and a policy that nobody knows."""
     await stands(world, "source = 'invitation', collected_under = 'lost', country = NULL, version = version + 1", BRAND)
 
 
 async def closes(world: World) -> None:
-    """Closes a restricted account, and wants to be called."""
+    """Closes Ada's account, which is restricted, and has her ask to be called."""
     restricts = "deactivated_at = now(), restricted_at = now(), electronic_refused_at = now(), channel = 'sms'"
     await stands(world, f"{restricts}, version = version + 1", BRAND)
 
 
 async def registers_again(world: World) -> None:
-    """Is erased, and opens another account."""
+    """Erases Ada, who then opens another account."""
     await tell(world, BRAND, "erase")
     await known(world, BRAND, ADA | {"ref": "ada-again", "collected_at": datetime.now(UTC).isoformat()})
 
@@ -135,7 +135,7 @@ async def test_updates_have_a_preference_of_their_own(world: World) -> None:
 
 @pytest.mark.promise("interpals-08")
 async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World) -> None:
-    """An announcement about what she pays for arrives whatever she left; any other one has a way out of its own."""
+    """A payer gets announcements about her product, even if she left. Any other announcement has its own way out."""
     await known(world, BRAND, ADA)
     paid = {"v": 1, "id": "p1", "brand": BRAND, "account": "paid", "ref": "ada", "product": "premium"}
     await world.intake().accept_event_messages("service", [received(paid, f"{BRAND}.account")])
@@ -153,7 +153,7 @@ async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World
 
 @pytest.mark.promise("interpals-08")
 async def test_who_paid_for_everything_and_ends_one_product_pays_for_the_rest(world: World) -> None:
-    """Mail about any other product still arrives whatever she left; about the one that ended she can leave it."""
+    """Mail about other products still arrives, even if she left. She can leave mail about the ended one."""
     await known(world, BRAND, ADA)
     await leaves(world)
     said: dict[str, Any] = {"v": 1, "brand": BRAND, "ref": "ada"}
@@ -194,7 +194,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
 
 @pytest.mark.promise("interpals-08", "interpals-26")
 async def test_the_page_says_what_still_comes_and_why(world: World) -> None:
-    """To a free account announcements are what can be left; to who pays they stay, and the page says why."""
+    """A free account can leave announcements. A paying account cannot, and the page says why."""
     await known(world, BRAND, ADA, GRACE)
     await world.standings.set_product_paid(BRAND, await world.id_of("grace"), "premium", True, "application")
     free, pays = [link_of(mail) for mail in await told(world, event_of(BRAND, "weekly", to={"refs": ["ada", "grace"]}))]

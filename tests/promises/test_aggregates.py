@@ -1,4 +1,4 @@
-"""An advertiser names an audience and never sees a person, whatever they ask, and however often."""
+"""An advertiser names an audience and never sees a person, for any questions, however often asked."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def advertiser(tmp_path: Path, database_url: str) -> Stack:
 
 
 async def answers(advertiser: Stack, world: World, campaign: str) -> list[dict[str, Any]]:
-    """What an advertiser is told on the command line and by the API."""
+    """The answers that an advertiser gets on the command line and by the API."""
     done = await advertiser.done("report", "advertiser", "--brand", BRAND, "--campaign", campaign, "--json")
     async with Site(reports=PostgresCampaignReports(world.pool)).client() as client:
         path = f"/api/v1/reports/{BRAND}/{campaign}"
@@ -59,7 +59,7 @@ async def test_a_hidden_group_is_not_what_is_left(advertiser: Stack, world: Worl
 
 @PROMISES
 async def test_a_group_too_small_has_no_figures(advertiser: Stack, world: World) -> None:
-    """Of an audience of fewer than twenty people, an advertiser is told nothing."""
+    """An advertiser gets no figures of an audience of fewer than twenty people."""
     await fetched(world, "opens", await mailed(world, members(0, US=19), campaign="few"), 100)
     for answer in await answers(advertiser, world, "few"):
         assert answer["people"] is answer["opens"] is answer["clicks"] is None

@@ -1,4 +1,4 @@
-"""What people consented to, refused and left: seen in what was handed over, in the ledger, in answers to commands."""
+"""Consents, refusals and opt-outs of people: seen in the mail, in the ledger, and in answers to commands."""
 
 import json
 import re
@@ -29,7 +29,7 @@ BY_USE = (
 
 
 async def tell(world: World, brand: str, what: str, ref: str = "ada", **said: Any) -> tuple[int, dict[str, Any]]:
-    """What an application tells the API of somebody; the answer."""
+    """Reports something about a person to the API, as an application does. Returns the answer."""
     issued: int = await world.pool.fetchval("SELECT count(*) FROM publishers")
     key = await issue_key(world.pool, f"app-{issued}", brand)
     async with browse(world, authorization=f"Bearer {key}") as client:
@@ -48,7 +48,7 @@ async def renderer(world: World, url: str) -> int:
 
 
 async def one_click(world: World, message: EmailMessage) -> int:
-    """What a mail program posts for List-Unsubscribe (RFC 8058)."""
+    """Posts List-Unsubscribe as a mail program does (RFC 8058). Returns the status."""
     [url] = re.findall(r"<(https://[^>]+)>", message["List-Unsubscribe"])
     async with browse(world) as client:
         body = {"List-Unsubscribe": "One-Click"}
@@ -56,7 +56,7 @@ async def one_click(world: World, message: EmailMessage) -> int:
 
 
 async def why_not(world: World, ref: str = "ada") -> tuple[str, str]:
-    """Reason and rule of the last decision about somebody, as the ledger has it."""
+    """The reason and the rule of the last decision about somebody, as the ledger has them."""
     row = await world.pool.fetchrow(
         "SELECT l.reason, l.rule FROM ledger l JOIN recipients r ON r.id = l.recipient_id"
         " WHERE l.kind = 'decision' AND r.ref = $1 ORDER BY l.at DESC, l.n DESC LIMIT 1",
@@ -67,7 +67,7 @@ async def why_not(world: World, ref: str = "ada") -> tuple[str, str]:
 
 
 async def imports(operator: Stack, text: str, *options: str, brand: str = BRAND) -> dict[str, Any]:
-    """Imports recipients from a file's text; the command's answer."""
+    """Imports recipients from a file's text. Returns the command's answer."""
     (operator.folder / "people.csv").write_text(text)
     done = await operator.done("recipients", "import", "people.csv", "--brand", brand, *options, "--json")
     answer: dict[str, Any] = done.json
@@ -75,7 +75,7 @@ async def imports(operator: Stack, text: str, *options: str, brand: str = BRAND)
 
 
 def reasons(operator: Stack, name: str = "people.rejected.csv") -> str:
-    """The file of rejected lines."""
+    """The text of the file of rejected lines."""
     return (operator.folder / name).read_text()
 
 
@@ -99,7 +99,7 @@ async def test_a_contest_entry_says_what_for_and_is_no_consent(world: World, ope
 
 @pytest.mark.promise("interpals-06")
 async def test_a_consent_has_proof_or_is_none(world: World, operator: Stack) -> None:
-    """Without words and version nothing is recorded, by API or by file; with them, controller and version are kept."""
+    """A consent without words and version is refused, by API or by file. With them, the controller is kept too."""
     await known(world, BRAND, ADA)
     status, answer = await tell(world, BRAND, "consents", scope="newsletter")
     assert (status, "lacks words, version" in answer["problems"][0]) == (422, True)
@@ -154,7 +154,7 @@ async def test_notifications_have_a_preference_of_their_own(world: World) -> Non
 
 @pytest.mark.promise("interpals-13")
 async def test_data_of_another_controller_bring_its_promises(world: World, operator: Stack) -> None:
-    """Without its suppressions nobody is taken over; with them, who had left there has left here, before any mail."""
+    """People of another controller come only with its suppressions. Who had left there gets no mail here."""
     header = (
         "ref,email,country,source,policy_version,consents,consent_source,consent_version,consent_at,consent_words\n"
     )
@@ -185,7 +185,7 @@ async def test_data_of_another_controller_bring_its_promises(world: World, opera
 
 @pytest.mark.promise("interpals-24", "paltalk02-02", "paltalk06-12")
 async def test_offers_go_by_the_policy_and_the_law(world: World) -> None:
-    """By opt-out at two brands, unless the law where somebody lives wants an opt-in; by opt-in only at the third."""
+    """Two brands send offers until an opt-out, unless the person's law wants an opt-in. The third needs an opt-in."""
     german = {**ADA, "ref": "eva", "email": "eva@people.example", "country": "DE"}
     for brand in (BRAND, OLD, NEW):
         offer = event_of(brand, "spring-offer", ADA, german)
@@ -270,7 +270,7 @@ async def test_a_newsletter_is_asked_for_confirmed_and_left(world: World) -> Non
 
 @pytest.mark.promise("paltalk06-03")
 async def test_a_newsletter_needs_its_subscription_whatever_offers_need(world: World) -> None:
-    """Even where direct marketing went by opt-out, nobody would get the newsletter who has not subscribed."""
+    """Nobody without a subscription gets the newsletter, even if direct marketing goes by opt-out."""
     policy = world.policies[NEW]
     loose = Switches.model_validate({**policy.switches.model_dump(), "promo_basis": "opt_out"})
     world.policies[NEW] = policy.model_copy(update={"switches": loose})
@@ -281,7 +281,7 @@ async def test_a_newsletter_needs_its_subscription_whatever_offers_need(world: W
 
 @pytest.mark.promise("paltalk06-14")
 async def test_a_purpose_is_refused(world: World) -> None:
-    """Who refuses offers by the API gets none, though they once asked; the newsletter is another purpose."""
+    """A person who refuses offers by the API gets none, though they once asked. The newsletter is another purpose."""
     await known(world, NEW, ADA)
     await tell(world, NEW, "consents", scope="promotional", **SAID)
     assert len(await told(world, event_of(NEW, "spring-offer"))) == 1
@@ -296,7 +296,7 @@ async def test_a_purpose_is_refused(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-25")
 async def test_a_new_purpose_waits_for_a_fresh_consent(world: World) -> None:
-    """Whose address was collected before a purpose was named gets nothing for it, until they are asked and say yes."""
+    """A person collected before a purpose was named gets nothing for it until they say yes to it."""
     policy = policies()[NEW]
     purposes = tuple(purpose for purpose in policy.purposes if purpose != "offers")
     earlier = policy.model_copy(update={"version": "2005", "purposes": purposes})
@@ -332,7 +332,7 @@ async def test_continued_use_moves_nobody_to_a_version(world: World) -> None:
 
 @pytest.mark.promise("peerstream-09")
 async def test_a_consent_opens_no_restriction(world: World) -> None:
-    """Who is restricted gets legal and security mail only, also after having consented to other mail."""
+    """A restricted person gets legal and security mail only, even after having consented to other mail."""
     brand = "peerstream"
     await known(world, brand, ADA)
     await tell(world, brand, "consents", scope="promotional", **SAID)

@@ -12,7 +12,7 @@ from tests.factories import BRAND, World, person
 
 @pytest.mark.rule("objection")
 async def test_an_objection_stops_optional_mail_only(world: World) -> None:
-    """Who objected to marketing gets neither newsletter nor notification, and service mail as before."""
+    """A person who objected to marketing gets neither newsletter nor notification, and service mail as before."""
     [ada] = await world.paying(1)
     suppressions = PostgresSuppressions(world.pool, world.writers, world.hasher)
     await object_to_marketing(suppressions, world.policies[BRAND], ada, "a letter", "Grace")
@@ -29,7 +29,7 @@ async def test_an_objection_stops_optional_mail_only(world: World) -> None:
 
 @pytest.mark.rule("mail-hours")
 async def test_optional_mail_waits_for_the_hours(world: World) -> None:
-    """What comes outside the policy's hours is held until they begin where the recipient lives."""
+    """Optional mail outside the policy's hours is held until they begin where the recipient lives."""
     now = datetime.now(UTC)
     hours = SendingHours.model_validate(
         {"from": "13:00", "to": "23:00"} if now.hour < 12 else {"from": "00:00", "to": "11:00"}
@@ -47,7 +47,7 @@ async def test_optional_mail_waits_for_the_hours(world: World) -> None:
 
 @pytest.mark.rule("not-yet")
 async def test_nothing_goes_out_before_its_time(world: World) -> None:
-    """What may go out in an hour only is held, even where a worker gets hold of it early."""
+    """Mail with a later send time is held, even if a worker gets hold of it early."""
     accepted = await world.accept([person(1)])
     soon = datetime.now(UTC) + timedelta(hours=1)
     await world.pool.execute("UPDATE mailings SET send_at = $2 WHERE id = $1", accepted.mailing_id, soon)

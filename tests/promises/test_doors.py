@@ -170,7 +170,7 @@ async def test_no_member_sees_anothers_address(world: World) -> None:
 
 @pytest.mark.promise("interpals-05", "interpals-04")
 async def test_a_partner_in_a_letter_reaches_who_asked(world: World) -> None:
-    """A letter or an offer that names a partner says so, and goes to who asked for that partner's mail alone."""
+    """Mail that names a partner says so, and goes only to people who asked for that partner's mail."""
     bob = {**ADA, "ref": "bob", "email": "bob@mail.example", "name": "Bob"}
     await known(world, "interpals", ADA, bob)
     await consents(world, "interpals", "partner/penpal-shop")
@@ -190,7 +190,7 @@ async def test_a_partner_in_a_letter_reaches_who_asked(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-05", "paltalk06-10")
 async def test_service_mail_carries_no_offer_in_any_field(world: World) -> None:
-    """Reason, values, names and files of mail that nobody can leave promote nothing, whoever publishes it."""
+    """Mail that nobody can leave has no promotion in reason, values, names or files, from any publisher."""
     await known(world, NEW, ADA)
     picture = {"filename": "a.png", "content_type": "image/png", "content": "iVBORw0KGgo="}
     note = {"filename": "50% off.pdf", "content_type": "application/pdf", "content": "JVBERi0="}

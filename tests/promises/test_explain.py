@@ -18,7 +18,7 @@ from tests.processes import SECRETS, Stack
 
 
 async def asked(operator: Stack, *options: str, recipient: str = "ada") -> dict[str, Any]:
-    """An explanation, which is on record nowhere and names no address."""
+    """Asks for an explanation. It is on record nowhere and names no address."""
     done = await operator.done("policy", "explain", "--recipient", recipient, *options, "--json")
     assert "people.example" not in done.out.lower()
     found: dict[str, Any] = done.json
@@ -35,7 +35,7 @@ async def mailing_of(world: World, template: str = "weekly") -> UUID:
 async def test_the_record_answers_and_not_the_rules_of_today(
     world: World, operator: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two mails, before she left and after it: the answer tells the relay and the time, and who left by which mail."""
+    """The answer about two mails, before and after she left, names the relay, the time, and the mail of the link."""
     monkeypatch.setattr(world.hasher, "hash_address", AddressHasher(SECRETS["ADDRESS_KEY"]).hash_address)
     monkeypatch.setattr(world.hasher, "key_id", AddressHasher(SECRETS["ADDRESS_KEY"]).key_id)
     await known(world, BRAND, ADA)
@@ -81,7 +81,7 @@ async def test_what_a_processor_said_and_what_she_asked_for(world: World, operat
 
 
 async def test_as_of_a_past_day(world: World, operator: Stack) -> None:
-    """A past moment is told by the standing of then, as far as there is a record, and says what there is none of."""
+    """A past moment is explained by the standing of then, as far as it is on record. The rest is called unknown."""
     await known(world, BRAND, ADA)
     her = await world.id_of("ada")
     await world.pool.execute("UPDATE recipients SET created_at = now() - interval '9 days'")
@@ -112,7 +112,7 @@ async def test_waiting_mail_says_for_what(world: World, operator: Stack) -> None
 
 
 async def test_why_she_gets_this(world: World, operator: Stack) -> None:
-    """Of a mail that might be sent it tells what it is to her, and where each switch that holds for her comes from."""
+    """An explanation of a mail not yet sent tells its decision, and the origin of each switch that holds for her."""
     await known(world, BRAND, ADA | {"country": "FR"})
     weekly = await asked(operator, "--template", "weekly")  # one brand knows her
     assert weekly["brand"] == BRAND
@@ -124,7 +124,7 @@ async def test_why_she_gets_this(world: World, operator: Stack) -> None:
 
 
 async def test_it_is_told_in_words(world: World, operator: Stack) -> None:
-    """Without JSON it is two sentences, then tables that name no field."""
+    """An explanation without JSON is two sentences, then tables that name no field."""
     await known(world, BRAND, ADA)
     done = await operator.done(
         "policy", "explain", "--recipient", "ada", "--brand", BRAND, "--template", "invitation", "--inviter", "grace"
@@ -150,14 +150,14 @@ async def test_it_is_told_in_words(world: World, operator: Stack) -> None:
     ],
 )
 async def test_what_cannot_be_explained(operator: Stack, options: tuple[str, ...], says: str) -> None:
-    """What is not there is said in one line, with status 2."""
+    """The command ends with status 2 and one line, which names the thing that does not exist."""
     done = await operator.run("policy", "explain", "--recipient", "ada", *options)
     assert (done.status, done.out) == (2, "")
     assert says in done.err
 
 
 async def test_what_is_missing_is_named(world: World, operator: Stack) -> None:
-    """Of somebody of whom nobody knows how the address was collected, it says so, and what would mend it."""
+    """An explanation names a missing fact, and what would mend it: here, how the address was collected."""
     await known(world, BRAND, ADA | {"source": None})
     found = await asked(operator, "--brand", BRAND, "--template", "spring-offer")
     assert found["decision"]["reason"] == "unknown_basis"

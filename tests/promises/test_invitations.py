@@ -20,7 +20,7 @@ FRIEND = {"ref": "friend", "email": "friend@people.example"}
 
 
 async def invited(world: World, brand: str, inviter: str | None, friend: dict[str, Any] = FRIEND) -> list[EmailMessage]:
-    """What a friend gets whom a member invites."""
+    """The mail that a friend gets when a member invites them."""
     return await told(world, event_of(brand, "invitation", friend, inviter=inviter))
 
 
@@ -68,7 +68,7 @@ async def test_a_report_stops_the_inviter(world: World) -> None:
 
 
 async def test_an_operator_stops_a_member_and_lets_them_invite_again(world: World, operator: Stack) -> None:
-    """By command, on record with who said so; a second time changes nothing, and a brand that is none is refused."""
+    """A command stops an inviter, on record with the person who did it. Doing it twice changes nothing."""
     asked = ("Grace", "--brand", "paltalk-2002", "--by", "Olga")
     assert (await operator.done("inviters", "pause", *asked)).out == "Grace may not invite from now on.\n"
     assert await invited(world, "paltalk-2002", "Grace") == []
@@ -84,7 +84,7 @@ async def test_an_operator_stops_a_member_and_lets_them_invite_again(world: Worl
 
 @pytest.mark.promise("interpals-04")
 async def test_no_mail_for_strangers(world: World) -> None:
-    """For a third party that is no partner nothing is handed over, even to who would like it."""
+    """A third party that is no partner gets no mail sent, not even to a person who would like it."""
     await known(world, "interpals", ADA)
     await consents(world, "interpals", "partner/stranger", "partner", "promotional")
     for partner, sent in (("stranger", 0), ("penpal-shop", 0)):
@@ -100,7 +100,7 @@ async def test_no_mail_for_strangers(world: World) -> None:
 
 @pytest.mark.promise("interpals-05")
 async def test_partners_mail_needs_a_request(world: World) -> None:
-    """Only who asked for that partner gets its mail, with a way out; a withdrawn request counts no more."""
+    """Only a person who asked for that partner gets its mail, with a way out. A withdrawn request does not count."""
     await known(world, "interpals", ADA, GRACE)
     await consents(world, "interpals", "partner/penpal-shop")
     offer = event_of("interpals", "partner-offer", partner="penpal-shop", to={"refs": ["ada", "grace"]})
@@ -133,7 +133,7 @@ async def test_a_partner_is_told_whom_not_to_mail(world: World, tmp_path: Path, 
 
 @pytest.mark.promise("interpals-08")
 async def test_service_mail_on_paid_products_has_no_opt_out(world: World) -> None:
-    """Payers get service mail whatever they left, without a way out; to others it is an update with one."""
+    """Payers get service mail even if they left everything, without a way out. Others get it as an update with one."""
     await known(world, "interpals", ADA, GRACE)
     await stands(world, "products = '{*}', version = version + 1", "interpals", "grace")
     service = event_of("interpals", "maintenance", to={"refs": ["ada", "grace"]})
@@ -150,7 +150,7 @@ async def test_service_mail_on_paid_products_has_no_opt_out(world: World) -> Non
 
 @pytest.mark.promise("paltalk06-04")
 async def test_too_much_service_mail_is_noticed(world: World) -> None:
-    """Beyond ten in thirty days service mail still arrives, and the ledger sounds the alarm for that account alone."""
+    """Service mail beyond ten in thirty days still arrives. The ledger sounds the alarm for that account alone."""
     await known(world, "paltalk-2006", ADA, GRACE)
     for n in range(11):
         to = ["ada", "grace"] if n == 0 else ["ada"]

@@ -34,7 +34,7 @@ def address_of(ref: str) -> str:
 
 
 async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], consenting: bool = False) -> set[str]:
-    """Those of some people who are handed an offer and a newsletter of a brand; they get both or neither."""
+    """The people who are handed an offer and a newsletter of a brand. Each gets both or neither."""
     version = policies()[brand].version
     audience = [
         {**person(0), "ref": ref, "email": address_of(ref), "source": "sign-up"} | {"policy_version": version} | values
@@ -65,7 +65,7 @@ async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], c
 @pytest.mark.promise("interpals-24", "paltalk02-02")
 @pytest.mark.parametrize("brand", OPT_OUT_BRANDS)
 async def test_offers_go_unasked_only_where_the_law_is_known_to_allow_it(world: World, brand: str) -> None:
-    """Under a policy of opt-out, nobody in an unknown or unreviewed country is mailed unasked, however it is spelt."""
+    """An opt-out brand mails nobody unasked in an unknown or unreviewed country, however the country is spelt."""
     assert await offered(world, brand, ASKED_FIRST | NOT_ASKED) == set(NOT_ASKED)
 
 
@@ -79,7 +79,7 @@ async def test_who_asked_gets_offers_wherever_they_live(world: World, brand: str
 
 @pytest.mark.promise("paltalk06-12")
 async def test_special_offers_go_to_nobody_who_has_not_asked(world: World) -> None:
-    """Under a policy of opt-in the country changes nothing."""
+    """An opt-in brand sends offers only to people who asked, in every country."""
     assert await offered(world, "paltalk-2006", ASKED_FIRST | NOT_ASKED) == set()
 
 
@@ -110,7 +110,7 @@ async def test_no_event_lifts_a_countrys_law(world: World, later: dict[str, str]
 
 @pytest.mark.promise("interpals-24")
 async def test_no_file_lifts_a_countrys_law(world: World, operator: Stack) -> None:
-    """A file that names another country adds it to what was known, and offers nobody anything."""
+    """A file that names another country adds it to the known ones, and offers nobody anything."""
     await known(world, BRAND, {**ADA, "country": "DE"})
     file = "ref,email,country,source,policy_version\nada,ada@people.example,US,sign-up,2024\n"
     assert (await imports(operator, file))["taken"] == 1
@@ -120,7 +120,7 @@ async def test_no_file_lifts_a_countrys_law(world: World, operator: Stack) -> No
 
 @pytest.mark.promise("interpals-24")
 async def test_mandatory_mail_goes_to_every_country(world: World) -> None:
-    """A change of the policy reaches people of whom nobody knows where they live."""
+    """A change of the policy reaches people whose country is unknown."""
     await world.known(1, country="AR")
     await world.known(2, country=None)
     arrived = received(plain_event({"refs": ["user-1", "user-2"]}, "policy_change"))

@@ -56,7 +56,7 @@ async def test_a_name_is_that_of_the_members_own_record(world: World) -> None:
 
 @pytest.mark.promise("interpals-28", "interpals-10")
 async def test_an_invitation_names_its_inviter_by_their_record(world: World) -> None:
-    """An invitation shows the inviter's name and not their ref; of who has none on record, a neutral word."""
+    """An invitation shows the inviter's name and not their ref. Without a name on record, it shows a neutral word."""
     await known(world, BRAND, GRACE)
     [message] = await told(world, event_of(BRAND, "invitation", INVITED, inviter="grace"))
     assert message["Subject"].startswith("Grace Hopper would like to write to you")

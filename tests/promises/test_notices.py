@@ -1,4 +1,4 @@
-"""Written notice for free: who is not told by mail stands on a queue that somebody works, with an address."""
+"""Written notice for free: people who are not told by mail are on a queue that staff work, with an address."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ LINES = ["Ada Lovelace", "1 Mill Lane", "Ely CB7 4AB"]
 
 @pytest.mark.promise("interpals-18")
 async def test_a_written_notice_is_worked_from_the_queue_to_the_post(world: World, operator: Stack) -> None:
-    """The list has no data of theirs; who takes a notice sees the address and the words; the posting is on record."""
+    """The list has no personal data. The person who takes a notice sees address and words. The posting is on record."""
     [ada, bob] = await world.known(1, 2, name="Ada")
     for ref in ("user-1", "user-2"):
         await said(world, "electronic", ref, allowed=False)
@@ -69,7 +69,7 @@ async def test_a_written_notice_is_worked_from_the_queue_to_the_post(world: Worl
 
 @pytest.mark.promise("interpals-18")
 async def test_who_has_no_mailbox_at_all_can_have_a_letter(world: World, operator: Stack) -> None:
-    """Somebody of whom only a postal address is known is diverted, and the letter's words are there."""
+    """A person with only a postal address is diverted, and the letter's words are there."""
     assert (await said(world, "postal", address=LINES)).settled == "ack"
     await released(world, {"refs": ["user-1"]})
     [notice] = (await operator.done("notices", "list", "--json")).json

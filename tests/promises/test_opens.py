@@ -1,4 +1,4 @@
-"""Opens and clicks are nobody's, also for who counts what the API says and knows the URLs of an event."""
+"""Opens and clicks name nobody, even to a reader who counts the API's figures and knows an event's URLs."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,14 +14,14 @@ from tests.publishers import issue_key
 
 
 async def count_nobody(world: World) -> None:
-    """Has InterPals' policy count people no more."""
+    """Changes InterPals' policy so that it no longer counts people."""
     policy = world.policies["interpals"]
     switches = policy.switches.model_copy(update={"tracking": "unlinkable"})
     world.policies["interpals"] = policy.model_copy(update={"switches": switches})
 
 
 async def move_to_france(world: World) -> None:
-    """All move to where the law lets nobody be counted individually, whatever they consent to."""
+    """Moves everybody to a country whose law lets nobody be counted individually, even with consent."""
     await world.pool.execute("UPDATE standings SET country = 'FR'")
 
 
@@ -56,7 +56,7 @@ async def test_no_link_leads_from_a_click_to_a_recipient(world: World) -> None:
 @pytest.mark.promise("paltalk06-18")
 @pytest.mark.parametrize("narrow", [count_nobody, move_to_france], ids=lambda narrow: narrow.__name__)
 async def test_a_consent_does_not_outweigh_the_policy(world: World, narrow: Callable[[World], Awaitable[None]]) -> None:
-    """An open of who still consents is nobody's once the policy or the law of their country counts nobody.
+    """An open of a person who still consents is nobody's once the policy or the country's law counts nobody.
 
     It counts for the mailing, also of mail that was sent before.
     """

@@ -43,7 +43,7 @@ async def test_every_kind_of_contest_is_no_consent(world: World, operator: Stack
 @pytest.mark.parametrize("brand", ["interpals", "paltalk-2002"])
 @pytest.mark.parametrize("invited", ["Bob+x@bücher.example", "BOB@xn--bcher-kva.example", "bob@BÜCHER.example"])
 async def test_an_invitee_who_registers_is_still_asked(world: World, brand: str, invited: str) -> None:
-    """Registering makes the account's mail possible, under any ref and spelling; what markets waits for a consent."""
+    """Registering makes account mail possible, under any ref and spelling. Marketing waits for a consent."""
     guest = {"ref": "guest", "email": invited, "source": "sign-up", "collected_at": "2026-01-01T00:00:00Z"}
     assert len(await told(world, event_of(brand, "invitation", guest, inviter="Grace"))) == 1
     bob = {**ADA, "ref": "bob", "email": "bob@xn--bcher-kva.example", "source": "sign-up"}
@@ -126,6 +126,6 @@ async def test_continued_use_is_no_consent(world: World, operator: Stack, came: 
 
 
 async def test_who_came_under_the_laxer_version_is_not_asked(world: World) -> None:
-    """The strict version is theirs who came under it; for who came later the present one holds."""
+    """The strict version holds for people who came under it. The present one holds for people who came later."""
     world.policies[BRAND] = with_stricter_first(policies()[BRAND])
     assert len(await told(world, event_of(BRAND, "spring-offer", {**ADA, "policy_version": "2024"}))) == 1

@@ -1,4 +1,4 @@
-"""Who is handed data, what proves it, and who has to forget: seen in the ledger and in what was handed over."""
+"""The processors that get data, the record of it, and their duty to forget: seen in the ledger and in the mail."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.processes import Stack
 
 
 def letter(content: bytes) -> EmailMessage:
-    """A message that was handed over."""
+    """Parses a message that was handed over."""
     message = message_from_bytes(content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
@@ -35,7 +35,7 @@ async def test_each_hand_over_is_on_record(world: World) -> None:
 
 @pytest.mark.promise("interpals-11", "paltalk06-09")
 async def test_the_fields_on_record_are_those_that_went(world: World) -> None:
-    """The ledger names the kinds of data in each message, no name for who has none, and no unseen profile."""
+    """The ledger names the kinds of data in each message. It has no name for nameless people, and no unused profile."""
     profile = {"profile": {"age": "37 years"}, "unused": "chess"}
     people = [person(1, name="Grace", context=profile), person(2, name=None, context=profile)]
     accepted = await mailed(world, people, context={"headline": "Spring", "more": None})
@@ -56,7 +56,7 @@ async def test_the_fields_on_record_are_those_that_went(world: World) -> None:
 @pytest.mark.promise("interpals-15", "paltalk06-23", "paltalk06-24", "peerstream-03")
 @pytest.mark.parametrize("brand", ["interpals", "paltalk-2006", "peerstream"])
 async def test_the_proof_of_a_notice_is_kept(world: World, brand: str) -> None:
-    """Of each copy of a notice of change, the ledger keeps the digest of what was handed over."""
+    """The ledger keeps the digest of each copy of a notice of change that was handed over."""
     await world.accept([person(1)], controller=world.policies[brand].controller.id, brand=brand)
     event = notice(brand, {"audience": "everyone"})
     await world.intake().accept_event_messages("service", [item := received(event)])
@@ -79,7 +79,7 @@ async def test_the_proof_of_a_notice_is_kept(world: World, brand: str) -> None:
 async def test_data_go_only_to_processors_of_the_registry(
     world: World, brand: str, good: dict[str, Any], strangers: list[dict[str, Any]]
 ) -> None:
-    """The country of each hand-over is on record; nothing goes to who is not in the registry, or not any more."""
+    """The country of each hand-over is on record. A processor that is not in the registry now gets nothing."""
     told = {"brand": brand, "controller": world.policies[brand].controller.id}
     await world.accept([person(1)], "service", **told)
     await said(world, "paid", brand=brand)
@@ -98,7 +98,7 @@ async def test_data_go_only_to_processors_of_the_registry(
 
 @pytest.mark.promise("paltalk06-13")
 async def test_outside_systems_retain_nothing(world: World, operator: Stack) -> None:
-    """Without the statement nothing is handed over; with it, what is to be purged, and that it was, is on record."""
+    """A processor gets no mail without its statement. With it, each purge is on record, first as due, then as done."""
     brand = "paltalk-2006"
     current = world.policies[brand]
     told = {"controller": current.controller.id, "brand": brand, "reason": "Maintenance"}
@@ -129,7 +129,7 @@ async def test_outside_systems_retain_nothing(world: World, operator: Stack) -> 
 
 @pytest.mark.promise("paltalk06-23")
 async def test_a_notice_to_everyone_says_whom_it_reached(world: World) -> None:
-    """Of all accounts, the report says how many the notice reached, and names the others with the reason."""
+    """The report says how many of all accounts the notice reached, and names the others with the reason."""
     brand = "paltalk-2006"
     told = {"controller": world.policies[brand].controller.id, "brand": brand, "reason": "Maintenance"}
     await world.accept([person(n) for n in range(1, 5)], "service", **told)

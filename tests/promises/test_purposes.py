@@ -1,4 +1,4 @@
-"""What data are used for: a closed list, seen in what was handed over, in the ledger and in answers to publishers."""
+"""The uses of data are a closed list: seen in the mail, in the ledger and in answers to publishers."""
 
 from pathlib import Path
 from shutil import copytree

@@ -1,4 +1,4 @@
-"""What messages say and do not say, seen in those that were handed over; and what never gets as far."""
+"""The content of messages, seen in mail that was handed over. A template that lacks a part does not load."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.cli.mailing import reasons_for_waiting
+from mailer.actions.mailing_waits import held_for_people
 from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.rendering.signed_links import SERVICE
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
@@ -55,7 +55,7 @@ async def test_optional_mail_shows_the_way_out(world: World, tmp_path: Path) -> 
 
 @pytest.mark.promise("interpals-07", "paltalk06-15", "paltalk02-09")
 async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
-    """Whoever gets no visible link or address gets no mail: it is held and shown, and everybody else gets theirs."""
+    """A mail without a visible link or address is held and shown. Everybody else gets theirs."""
     people, kept = [person(1, name="Ada"), person(2), person(3, name="Cy")], {}
     for lost in ("{{ unsubscribe_url }}", policies()["interpals"].controller.postal_address):
         mailing = new_mailing(make_event(people))
@@ -73,7 +73,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         assert {states["user-1"], states["user-3"]} == {("handed_over", "")}
         status = await world.mailings.mailing_status(accepted.mailing_id)
         assert status is not None
-        assert any("would not see how to leave, or our address" in line for line in reasons_for_waiting(status, []))
+        assert any("would not see how to leave, or our address" in str(line) for line in held_for_people(status))
         assert len(await world.entries(accepted.mailing_id, "hand_over")) == 2
         [entry] = [one for one in await world.entries(accepted.mailing_id) if one["reason"] == "held no_way_out"]
         assert ("unsubscribe_url" if "url" in lost else "postal_address") in entry["reply"]
@@ -81,7 +81,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-05", "paltalk06-10")
 async def test_service_and_order_mail_promote_nothing(world: World, tmp_path: Path) -> None:
-    """It cannot be unsubscribed from and counts nobody; with a promotional block in it, it does not load."""
+    """Service mail has no unsubscribe link and counts nobody. With a promotional block in it, it does not load."""
     for name in ("maintenance", "order-confirmation"):
         mail = await told_ada(world, "paltalk-2006", name)
         assert (mail["List-Unsubscribe"], mail["List-Id"]) == (None, None)
@@ -95,7 +95,7 @@ async def test_service_and_order_mail_promote_nothing(world: World, tmp_path: Pa
 
 @pytest.mark.promise("paltalk06-07", "paltalk02-05")
 async def test_no_mail_has_or_asks_for_a_secret(world: World, tmp_path: Path) -> None:
-    """A welcome mail verifies the account by a link; what would carry or ask for a password does not load."""
+    """A welcome mail verifies the account by a link. A template that carries or asks for a password does not load."""
     for brand in ("paltalk-2006", "paltalk-2002"):
         link = f"https://app.{policies()[brand].domain}/verify/5e1f"
         context = dict(templates().find_template(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
@@ -143,7 +143,7 @@ async def test_every_mail_of_2002_can_be_left(world: World, tmp_path: Path) -> N
 
 @pytest.mark.promise("interpals-16")
 async def test_a_breach_notice_stands_alone(world: World, tmp_path: Path) -> None:
-    """It reaches who has left everything, says the five facts, counts nobody; one that says less does not load."""
+    """A breach notice reaches people who left, has the five facts, and counts nobody. One with less does not load."""
     await known(world, "interpals", ADA)
     await stands(world, "opted_out = '{*}', objected_at = now(), deactivated_at = now()", "interpals")
     arrived = await publish(world, event_of("interpals", "breach-notice"))
@@ -190,7 +190,7 @@ def notice_template() -> dict[str, str]:
 
 @pytest.mark.promise("paltalk06-09")
 async def test_a_profile_stays_in_the_words(world: World, tmp_path: Path) -> None:
-    """It tailors a promotion's text, and stands in no address, no header and nobody else's mail."""
+    """A profile changes a promotion's text. It stands in no address, no header and nobody else's mail."""
     await known(world, "paltalk-2006", ADA, {**ADA, "ref": "bob", "email": "bob@people.example"})
     for ref in ("ada", "bob"):
         await consents(world, "paltalk-2006", "promotional", ref=ref)
@@ -222,7 +222,7 @@ async def test_a_profile_stays_in_the_words(world: World, tmp_path: Path) -> Non
 
 
 def profile_names(brand: str) -> list[str]:
-    """What of a profile the promotion of a brand uses."""
+    """The names of a profile that a brand's promotion uses."""
     template = templates().find_template(brand, "spring-offer")
     assert template is not None
     return list(template.profile)
@@ -230,7 +230,7 @@ def profile_names(brand: str) -> list[str]:
 
 @pytest.mark.promise("peerstream-12", "paltalk06-09")
 async def test_refusing_personalisation_keeps_plain_promotions(world: World) -> None:
-    """Who refused it gets the same offer with an empty profile; everyone else's is as it was."""
+    """A person who refused personalisation gets the same offer with an empty profile. Others see no change."""
     await known(world, "peerstream", ADA, {**ADA, "ref": "bob", "email": "bob@people.example"})
     for ref in ("ada", "bob"):
         await consents(world, "peerstream", "promotional", ref=ref)
@@ -244,7 +244,7 @@ async def test_refusing_personalisation_keeps_plain_promotions(world: World) -> 
 
 @pytest.mark.promise("paltalk06-20")
 async def test_tracked_mail_can_be_refused(world: World) -> None:
-    """Who refused it gets the same newsletter without pixel and counted links, and is still subscribed."""
+    """A person who refused tracking gets the same newsletter without pixel and counted links."""
     people = [{**ADA, "ref": f"user-{n}", "email": f"user-{n:02}@people.example"} for n in range(25)]
     await known(world, "paltalk-2006", *people)
     for one in people:
@@ -266,7 +266,7 @@ async def test_tracked_mail_can_be_refused(world: World) -> None:
 
 @pytest.mark.promise("peerstream-01")
 async def test_brand_and_controller_are_named(world: World, tmp_path: Path) -> None:
-    """Each mail names the brand and who answers for it, in both parts; one that does not is not loaded."""
+    """Each mail names the brand and the controller in both parts. A template that does not is not loaded."""
     policy = policies()["peerstream"]
     for name in ("maintenance", "rights-answer"):
         mail = await told_ada(world, "peerstream", name)
@@ -311,7 +311,7 @@ async def test_changes_go_to_the_address_on_record(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-04")
 async def test_service_mail_has_its_reason(world: World) -> None:
-    """Without one it is a dead letter; with one, the reader is told."""
+    """Service mail without a reason is a dead letter. With one, the reader is told the reason."""
     refused = await publish(world, event_of("paltalk-2006", "maintenance", ADA, reason=None))
     assert "reason: is missing" in str(refused.settled)
     mail = await told_ada(world, "paltalk-2006", "maintenance", reason="Your room moves to another server")
@@ -320,7 +320,7 @@ async def test_service_mail_has_its_reason(world: World) -> None:
 
 @pytest.mark.promise("paltalk02-05")
 async def test_all_mail_is_aligned(world: World) -> None:
-    """From and return path of every mail are of the domain that signs; a policy with another sender is refused."""
+    """The From and return path of every mail are of the domain that signs. A policy with another sender is refused."""
     domain = policies()["paltalk-2002"].domain
     for name in ("maintenance", "weekly"):
         mail = await told_ada(world, "paltalk-2002", name)
@@ -335,7 +335,7 @@ async def test_all_mail_is_aligned(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-29")
 async def test_an_answer_names_the_seals_programme(world: World, tmp_path: Path) -> None:
-    """An answer to a request says in both parts to whom one may turn next; a template that does not is refused."""
+    """An answer to a request names the seal's programme in both parts. A template that does not is refused."""
     mail = await told_ada(world, "paltalk-2006", "rights-answer")
     for part in parts(mail):
         assert "TRUSTe" in part

@@ -22,7 +22,7 @@ from tests.promises.test_consents import imports, reasons
 
 
 def letter(content: bytes) -> EmailMessage:
-    """A message that was handed over."""
+    """Parses a message that was handed over."""
     message = message_from_bytes(content, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
@@ -30,7 +30,7 @@ def letter(content: bytes) -> EmailMessage:
 
 @pytest.mark.promise("interpals-03")
 async def test_nobody_under_13_is_mailed(world: World) -> None:
-    """Of a child nothing goes out, not even of what was queued, which is cancelled; nor does a breach notice."""
+    """A child gets no mail, not even a breach notice. Queued mail is cancelled."""
     await world.paying(1)
     queued = await world.accept({"refs": ["user-1"]}, "service")
     assert (await said(world, "under_13")).settled == "ack"
@@ -45,7 +45,7 @@ async def test_nobody_under_13_is_mailed(world: World) -> None:
 
 @pytest.mark.promise("interpals-12")
 async def test_a_legal_hold_forbids_erasure_and_says_so(world: World, operator: Stack) -> None:
-    """While a hold stands, erasure is refused by command, queue and API, with its reference; then it is done."""
+    """A legal hold makes command, queue and API refuse an erasure, and gives its reference. Later, it works."""
     await world.known(1)
     who = ("user-1", "--brand", BRAND)
     process = ("--reference", "Case 7/26", "--by", "Dana")
@@ -66,7 +66,7 @@ async def test_a_legal_hold_forbids_erasure_and_says_so(world: World, operator: 
 
 @pytest.mark.promise("interpals-12")
 async def test_a_disclosure_is_on_record(world: World, operator: Stack) -> None:
-    """What was disclosed stands in the ledger, with who did it, and in the copy of the person's data."""
+    """A disclosure stands in the ledger, with who did it, and in the copy of the person's data."""
     [ada] = await world.known(1)
     who = ("user-1", "--brand", BRAND)
     what = ("--authority", "County Court", "--reference", "Case 7/26", "--field", "email", "--field", "name")
@@ -80,7 +80,7 @@ async def test_a_disclosure_is_on_record(world: World, operator: Stack) -> None:
 
 @pytest.mark.promise("interpals-18")
 async def test_who_wants_no_electronic_notice_gets_a_written_one(world: World) -> None:
-    """Who withdrew that consent is put on the written-notice queue for a breach, and still gets other mail."""
+    """A person who withdrew electronic notices gets a breach notice in writing, and still gets other mail."""
     await world.paying(1, 2)
     assert (await said(world, "electronic", allowed=False)).settled == "ack"
     breach = await released(world, {"refs": ["user-1", "user-2"]})
@@ -106,7 +106,7 @@ async def test_mail_goes_to_the_address_that_is_on_record_now(world: World) -> N
 
 @pytest.mark.promise("interpals-20", "peerstream-09")
 async def test_erasure_is_real(world: World) -> None:
-    """After it no table has the address, the name or the ref; a keyed hash and a ledger that verifies are left."""
+    """An erasure leaves the address, the name and the ref in no table. A keyed hash and an intact ledger remain."""
     [ada] = await world.known(1, name="Ada Lovelace", locale="en-GB", country="GB", source="sign-up")
     await mailed(world, [person(1, name="Ada Lovelace", context={"more": "user-1 likes chess"})])
     queued = await world.accept([person(1, name="Ada Lovelace", context={"more": "Ada Lovelace"}), person(2)])
@@ -202,7 +202,7 @@ async def test_nobody_was_collected_in_the_future(world: World, operator: Stack)
 @pytest.mark.promise("interpals-20")
 @pytest.mark.parametrize("address", [ADA, "first@people.example", "second@people.example"])
 async def test_a_former_address_of_the_erased_gets_nothing(world: World, address: str) -> None:
-    """After corrections and an erasure, old data of any address bring nobody back; new data get own mail, no offers."""
+    """Old data of any former address bring no erased person back. New data get own mail, but no offers."""
     old = datetime.now(UTC).isoformat()
     await world.known(1, email="first@people.example", source="sign-up")
     assert (await said(world, "rectify", email="second@people.example")).settled == "ack"
@@ -219,7 +219,7 @@ async def test_a_former_address_of_the_erased_gets_nothing(world: World, address
 @pytest.mark.promise("paltalk06-06", "paltalk02-01", "paltalk02-08")
 @pytest.mark.parametrize("brand", ["paltalk-2006", "paltalk-2002"])
 async def test_who_closes_the_account_gets_no_service_mail(world: World, brand: str) -> None:
-    """Nothing of what is queued or claimed goes out once an account is closed, while a breach notice still does."""
+    """No queued or claimed mail goes out once an account is closed. A breach notice still does."""
     controller = world.policies[brand].controller.id
     told = {"controller": controller, "brand": brand, "reason": "Maintenance"}
     await world.accept([person(1)], "service", **told)
@@ -369,7 +369,7 @@ async def test_the_copy_is_complete(world: World, operator: Stack, tmp_path: Pat
 
 @pytest.mark.promise("peerstream-09")
 async def test_who_is_restricted_gets_legal_and_security_mail_only(world: World) -> None:
-    """Under restriction neither newsletters nor service mail go out, while a breach notice does."""
+    """A restricted person gets neither newsletters nor service mail, but gets a breach notice."""
     brand = "peerstream"
     told = {"controller": world.policies[brand].controller.id, "brand": brand}
     await world.accept([person(1, country="US")], "service", **told)

@@ -1,4 +1,4 @@
-"""What the links in a mail do, and what is kept of it: seen in answers, tables, logs and the next mail."""
+"""The effects of the links in a mail, and the data kept of them: seen in answers, tables, logs and the next mail."""
 
 import json
 import re
@@ -73,7 +73,7 @@ async def crowd(world: World, brand: str, *scopes: str) -> list[EmailMessage]:
 
 
 def track_individually(world: World) -> None:
-    """As if InterPals' policy counted people."""
+    """Changes InterPals' policy so that it counts single people."""
     policy = world.policies["interpals"]
     switches = policy.switches.model_copy(update={"tracking": "individual"})
     world.policies["interpals"] = policy.model_copy(update={"switches": switches})
@@ -156,7 +156,7 @@ async def test_a_purpose_is_refused_by_the_api(world: World) -> None:
 async def test_neither_logs_nor_tables_tell_who_came_from_where(
     world: World, production_log: Callable[[], str]
 ) -> None:
-    """Whatever is fetched or pressed, no IP address, program or token is logged, and none of the first two stored."""
+    """A fetch or a press logs no IP address, program or token, and stores neither address nor program."""
     mail = (await crowd(world, "peerstream", "newsletter"))[0]
     agent = "Mozilla/5.0 (TestBrowser 77.7) Gecko/20100101"
     visited = [
@@ -285,7 +285,7 @@ async def test_tracked_mail_is_refused_apart_from_unsubscribing(world: World) ->
 
 @pytest.mark.promise("paltalk02-08", "paltalk02-09")
 async def test_the_link_in_service_mail_leaves_the_service(world: World) -> None:
-    """Its page closes the account by a confirmation mail: service mail ends, legal and security mail does not.
+    """The page of the link closes the account by a confirmation mail. Service mail ends; legal mail does not.
 
     A service mail may be forwarded: its link alone closes nothing.
     """
@@ -339,7 +339,7 @@ async def test_following_a_link_shows_and_pressing_acts(world: World) -> None:
 
 @pytest.mark.promise("peerstream-08")
 async def test_an_opt_out_asks_nobody_who_they_are(world: World) -> None:
-    """Whoever holds the mail can leave with it: no login, no cookie, no question, also after keys were rotated."""
+    """A person who holds the mail can leave with it: no login, no cookie, no question, even after a key rotation."""
     await known(world, "peerstream", ADA)
     await consents(world, "peerstream", "newsletter")
     recipient_id = await world.id_of("ada", "peerstream")
@@ -360,7 +360,7 @@ async def test_an_opt_out_asks_nobody_who_they_are(world: World) -> None:
 @pytest.mark.promise("peerstream-11")
 @pytest.mark.parametrize("wish", [{"dnt": "1"}, {"sec-gpc": "1"}])
 async def test_do_not_track_stores_nothing_of_one_person(world: World, wish: dict[str, str]) -> None:
-    """A request with DNT or Sec-GPC counts for the mailing only: no nonce, and nobody, whatever they consented to."""
+    """A request with DNT or Sec-GPC counts for the mailing only: no nonce and no person, even with consent."""
     unlinkable = (await crowd(world, "peerstream", "newsletter"))[0]
     track_individually(world)
     individual = (await crowd(world, "interpals", TRACKING))[0]
@@ -382,7 +382,7 @@ async def test_do_not_track_stores_nothing_of_one_person(world: World, wish: dic
 
 @pytest.mark.promise("peerstream-12")
 async def test_the_page_refuses_personalisation_and_keeps_promotions(world: World) -> None:
-    """Who ticks it on the page gets the same offer with an empty profile."""
+    """A person who ticks it on the page gets the same offer with an empty profile."""
     await known(world, "peerstream", ADA)
     await consents(world, "peerstream", "promotional")
     (plain,) = await told(world, _personal_offer(world))

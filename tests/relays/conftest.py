@@ -31,5 +31,5 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture
 def vouched(place: Path) -> Certificate:
-    """A certificate of loopback; its file stands for whoever issues certificates."""
+    """A certificate of loopback. Its file stands for the issuer of certificates."""
     return certified(place)

@@ -1,4 +1,4 @@
-"""The servers that Postfix asks: who may log in (Dovecot's protocol), and what is to become of a message (a policy)."""
+"""The servers that Postfix asks: about logins (Dovecot's protocol), and about messages (a policy)."""
 
 import asyncio
 import base64
@@ -54,7 +54,7 @@ class Helper:
             writer.write(f"action={action}\n\n".encode())
 
     async def _authenticate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Dovecot's protocol, version 1.1: what is offered, then requests, each with all that the client said."""
+        """Speaks Dovecot's protocol, version 1.1: the offer, and then requests, each with all of the client's words."""
         offered = "".join(f"MECH\t{name}\tplaintext\n" for name in self.mechanisms)
         writer.write(f"VERSION\t1\t1\n{offered}SPID\t1\nCUID\t1\nCOOKIE\t{'0' * 32}\nDONE\n".encode())
         waiting = dict[str, str]()
@@ -91,7 +91,7 @@ class Helper:
 async def helping(
     manner: Manner, mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
 ) -> AsyncIterator[tuple[Helper, int]]:
-    """Such a server and its port."""
+    """A helper server and its port."""
     helper = Helper(manner, mechanisms)
     server = await asyncio.start_server(helper.serve, "127.0.0.1", 0)
     async with server:

@@ -1,4 +1,4 @@
-"""The SMTP processor in front of a real Postfix: what `make test` tries of the real relays, since it is quick."""
+"""The SMTP processor in front of a real Postfix. `make test` runs this part of the relay tests, since it is quick."""
 
 import stat
 from collections import Counter

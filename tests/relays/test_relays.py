@@ -30,7 +30,7 @@ SERVERS = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd, "haraka": h
 NAMES = tuple(f"r{n}" for n in range(12))
 FINAL = {"handed_over", "failed", "suppressed", "diverted"}
 COPIES = 3
-"""Of mandatory mail, at most."""
+"""The most copies of mandatory mail."""
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
 each_server = pytest.mark.parametrize("software", SERVERS)
 
@@ -176,7 +176,7 @@ def walks(rows: Sequence[tuple[Manner, str, dict[str, str]]]) -> list[ParameterS
 async def test_a_relay_that_is_set_up_as_it_should_be(
     world: World, manner: Manner, login: str, options: dict[str, str]
 ) -> None:
-    """Everybody gets each mail once; whom the relay does not know gets none."""
+    """Everybody gets each mail once. People whom the relay does not know get none."""
     facing = world.facing(login, **options)
     async with world.serving(manner) as (server, _), facing.running("worker"):
         await world.publish()
@@ -195,7 +195,7 @@ WRONG: tuple[tuple[Manner, str, dict[str, str]], ...] = (
 async def test_a_relay_that_refuses_us_fails_nobody(
     world: World, manner: Manner, login: str, options: dict[str, str]
 ) -> None:
-    """Its refusals are about the set-up: the mail waits, and goes out once the set-up is right."""
+    """The refusals are about the set-up. The mail waits, and goes out once the set-up is right."""
     async with world.serving(manner), world.facing(login, **options).running("worker") as (worker,):
         await world.publish()
         await world.tried("unsent")

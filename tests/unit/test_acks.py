@@ -15,13 +15,13 @@ from mailer.broker.acks import AckBatcher
 
 @dataclass
 class Channel:
-    """Keeps what RabbitMQ would be told, and what it would then still wait for."""
+    """A stand-in for the channel. It keeps the acks, and the tags for which RabbitMQ would still wait."""
 
     lost: bool = False
     said: list[tuple[int, bool]] = field(default_factory=list)
 
     async def basic_ack(self, delivery_tag: int, multiple: bool = False, wait: bool = True) -> None:
-        """As aiormq's."""
+        """Keeps an ack; see aiormq's `Channel.basic_ack`."""
         if self.lost:
             raise ChannelInvalidStateError
         self.said.append((delivery_tag, multiple))
@@ -50,7 +50,7 @@ async def test_all_of_a_turn_leave_as_one() -> None:
 
 
 async def test_what_is_still_in_hand_is_not_acknowledged_with_the_others() -> None:
-    """Behind a message that is not done with, each goes by itself."""
+    """A message behind one that is still in hand is acknowledged by itself."""
     channel = Channel()
     acks = acks_on(channel)
     for tag in range(1, 6):
@@ -75,7 +75,7 @@ async def test_a_message_that_was_delivered_but_not_seen_yet_is_not_acknowledged
 
 
 async def test_a_lost_channel_needs_no_acks() -> None:
-    """What was on it is delivered again."""
+    """A lost channel gets no acks: RabbitMQ delivers its messages again."""
     channel = Channel(lost=True)
     acks = acks_on(channel)
     acks.mark_tags_unsettled_up_to(1)
@@ -102,7 +102,7 @@ async def test_a_dead_connection_does_not_keep_a_consumer_from_leaving(monkeypat
 
 @given(st.data())
 def test_exactly_what_is_done_is_acknowledged(data: st.DataObject) -> None:
-    """Whatever is delivered, done with or given back, in any order and over any number of turns."""
+    """Exactly the settled messages are acknowledged, in any order, over any number of turns."""
 
     async def check() -> None:
         channel, done, back, delivered = Channel(), set[int](), set[int](), 0

@@ -29,13 +29,13 @@ HASHER = AddressHasher("a key of the tests")
     ],
 )
 def test_two_spellings_are_one_mailbox_or_two(one: str, other: str, same: bool) -> None:
-    """Case and canonical equivalence make no other mailbox; what only looks alike or folds alike does."""
+    """Case and canonical equivalence make no other mailbox. Texts that only look alike or fold alike do."""
     assert (HASHER.hash_address(one) == HASHER.hash_address(other)) is same
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=1, max_size=20))
 def test_the_form_of_a_mailbox_is_its_own_form(local: str) -> None:
-    """Whatever stands in a local part, written in its form it is the same mailbox."""
+    """The canonical form of any local part is its own canonical form."""
     form = canonical_mailbox(f"{local.strip() or 'x'}@people.example")
     assert canonical_mailbox(form) == form
 
@@ -58,7 +58,7 @@ def test_the_rule_before_gave_few_another_hash(address: str, differs: bool, alon
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=1, max_size=20))
 def test_what_was_said_under_the_rule_before_is_found(local: str) -> None:
-    """Whatever an address is, one of the two hashes that are looked up is that of the rule before; ASCII has one."""
+    """One of the two hashes that are looked up is that of the earlier rule. An ASCII address has one hash."""
     address = f"{local.strip() or 'x'}@people.example"
     earlier = HASHER.legacy_hash(address)
     before = HASHER._mac(legacy_mailbox(address).encode())

@@ -27,7 +27,7 @@ def ask(**changes: Any) -> Template:
 
 
 def problems(**changes: Any) -> list[str]:
-    """Why it is refused."""
+    """The problems for which the event is refused."""
     with pytest.raises(EventRefused) as caught:
         ask(**changes)
     return list(caught.value.problems)
@@ -40,7 +40,7 @@ def people(*contexts: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("to", [{"people": [SAM]}, {"refs": ["user-17"]}, {"audience": "everyone"}])
 def test_a_good_event_has_its_template(to: dict[str, Any]) -> None:
-    """What can be rendered is admitted, whatever its audience."""
+    """An event that can be rendered is admitted, for each kind of audience."""
     assert ask(to=to) is TEMPLATES.find_template("paltalk-2006", "weekly")
 
 
@@ -176,7 +176,7 @@ def test_missing_context() -> None:
 
 
 def test_a_persons_context_counts() -> None:
-    """What each person has need not be in the event's context; who lacks it is named."""
+    """A person's context may hold what the event's lacks. A person who lacks it too is named."""
     assert ask(context={}, to=people({"headline": "a"}, {"headline": "b"})).name == "weekly"
     assert problems(context={}, to=people({"headline": "a"}, {}, {})) == [
         "to.people.1.context: headline is missing, and from 1 more; template weekly needs it"
@@ -229,7 +229,7 @@ def mandatory(**changes: Any) -> dict[str, Any]:
 
 
 def test_service_mail_needs_a_reason() -> None:
-    """Where the policy says that service mail is rare and necessary, an event tells why; elsewhere it need not."""
+    """Service mail must give a reason if the policy calls it rare and necessary. Elsewhere it need not."""
     assert ask(**mandatory()).name == "maintenance"
     assert problems(**mandatory(reason=None)) == [
         "reason: is missing; paltalk-2006 sends service mail only where it is necessary: say why"
@@ -284,7 +284,7 @@ def test_partners_are_those_of_the_policy() -> None:
 
 
 def test_a_breach_notice_has_no_attachments() -> None:
-    """It says all that it has to say itself."""
+    """A breach notice with an attachment is refused, since its text must say everything."""
     template = TEMPLATES.find_template("paltalk-2006", "breach-notice")
     assert template
     file = {"filename": "a.txt", "content_type": "text/plain", "content": "eA=="}

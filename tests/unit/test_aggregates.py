@@ -1,4 +1,4 @@
-"""What may be shown of an audience, tried on audiences of any kind and against who knows the rules."""
+"""The figures of an audience that may be shown, tried on any audiences, against readers who know the rules."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ CELLS = st.dictionaries(st.sampled_from("ABCDEFG"), st.integers(1, 3 * MINIMUM))
 GROUPS = st.dictionaries(
     st.tuples(st.sampled_from("ABC?"), st.sampled_from("XYZ?")), st.integers(1, 2 * MINIMUM), min_size=1, max_size=9
 )
-"""How many people have one value in a first breakdown and one in a second; `?` is not in it at all."""
+"""Numbers of people with one value in a first breakdown and one in a second; `?` is missing from a breakdown."""
 
 
 @given(CELLS)
@@ -81,13 +81,13 @@ def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
 
 
 def looks_the_same(unseen: Mapping[str, int], seen: Mapping[str, int]) -> bool:
-    """Whether some lot hides just these cells."""
+    """True if some random order hides just these cells."""
     lots = [{value: people} for value, people in unseen.items() if people >= MINIMUM] or [{}]
     return any(find_values_to_hide({**lot, **unseen, **seen}, MINIMUM) == unseen.keys() for lot in lots)
 
 
 def test_the_next_smallest_would_have_told() -> None:
-    """Which large cell joins a small one is the order's choice, not the size's."""
+    """The random order, not the size, chooses the large cell that is hidden along with a small one."""
     assert find_values_to_hide({"FR": 30, "IT": 19, "DE": 90}, 20) == {"FR", "IT"}
     assert find_values_to_hide({"DE": 90, "IT": 19, "FR": 30}, 20) == {"DE", "IT"}
 
@@ -127,7 +127,7 @@ def unions(values: set[str | None]) -> list[set[str | None]]:
 
 
 def differences(groups: Mapping[tuple[str | None, str | None], int]) -> Iterator[int]:
-    """How many people each sum of figures of one breakdown, less a sum of figures of the other, is about."""
+    """The people behind each difference of a sum of figures of one breakdown and a sum of figures of the other."""
     for one in unions({first for first, _ in groups}):
         for other in unions({second for _, second in groups}):
             yield sum(people for (first, second), people in groups.items() if (first in one) != (second in other))
@@ -135,14 +135,14 @@ def differences(groups: Mapping[tuple[str | None, str | None], int]) -> Iterator
 
 @given(GROUPS.map(shared))
 def test_nothing_small_is_left_by_subtraction(groups: dict[tuple[str | None, str | None], int]) -> None:
-    """Where two breakdowns may both be shown, no sum of one less a sum of the other is about a few people."""
+    """No difference of sums is about a few people, if two breakdowns may both be shown."""
     if not has_small_difference(groups, MINIMUM):
         assert all(people == 0 or people >= MINIMUM for people in differences(groups))
 
 
 @given(GROUPS.map(shared))
 def test_audiences_differ_by_many_or_by_nobody(groups: dict[tuple[str | None, str | None], int]) -> None:
-    """Who is only in the first audience, and who is only in the second, are nobody or at least the minimum."""
+    """The people who are in only one of the two audiences are nobody, or at least the minimum."""
     gone = sum(people for (_, second), people in groups.items() if second is None)
     come = sum(people for (first, _), people in groups.items() if first is None)
     if not has_small_difference(groups, MINIMUM):
@@ -169,7 +169,7 @@ def test_the_same_again_and_something_else_are_shown(first: dict[str, int], seco
 
 @given(st.lists(st.tuples(st.sampled_from("ABC?"), st.sampled_from("XYZ?")).filter(lambda pair: pair != ("?", "?"))))
 def test_the_overlap_has_everybody_once(people: list[tuple[str, str]]) -> None:
-    """From two breakdowns' figures and what they have in common, everyone is counted where they belong."""
+    """The figures of two breakdowns and of their overlap count everybody once, in the right pair of cells."""
     first = Counter(one for one, _ in people if one != "?")
     second = Counter(other for _, other in people if other != "?")
     common = Counter((one, other) for one, other in people if "?" not in (one, other))

@@ -6,7 +6,7 @@ ONE, OTHER = object(), object()
 
 
 def test_one_connection_tries_it_for_all() -> None:
-    """Until it has an answer, no other connection sends anything ahead."""
+    """No other connection sends anything ahead until the first one has an answer."""
     ahead = EnvelopeAheadSupport("relay")
     ahead.note_first_attempt_started(ONE)
     assert ahead.is_allowed_on_connection(ONE)
@@ -27,7 +27,7 @@ def test_a_relay_that_took_them_may_be_lost() -> None:
 
 
 def test_a_connection_that_ends_on_the_first_try() -> None:
-    """It forbids it for all, unless it was ended from here."""
+    """A connection that ends on the first try forbids sending ahead, unless we ended it."""
     ahead = EnvelopeAheadSupport("relay")
     ahead.note_first_attempt_started(ONE)
     ahead.note_connection_end(ONE, by_us=True)
@@ -38,7 +38,7 @@ def test_a_connection_that_ends_on_the_first_try() -> None:
 
 
 def test_a_connection_that_ends_after_its_answer() -> None:
-    """Whatever it was, it was not what had been sent ahead."""
+    """A connection that ends after its answer did not end because of commands sent ahead."""
     ahead = EnvelopeAheadSupport("relay")
     ahead.note_first_attempt_started(ONE)
     ahead.note_answer(ONE, taken=False)

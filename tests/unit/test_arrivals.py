@@ -1,4 +1,4 @@
-"""What has arrived is handed out in the order of arrival, so many at a time, and none of it is forgotten."""
+"""Messages that arrived are handed out in the order of arrival, a number at a time. None is forgotten."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ async def taken(arrivals: ArrivedMessages) -> list[int]:
 
 
 async def test_at_most_so_many_at_once_in_the_order_of_arrival() -> None:
-    """What is left waits for nothing, and goes with what arrived meanwhile."""
+    """Messages left over do not wait, and go with those that arrived meanwhile."""
     arrivals = ArrivedMessages(3)
     add(arrivals, 1, 2, 3, 4)
     assert await taken(arrivals) == [1, 2, 3]
@@ -46,14 +46,14 @@ async def test_at_most_so_many_at_once_in_the_order_of_arrival() -> None:
 
 
 async def test_by_default_all_that_waits() -> None:
-    """Whoever says nothing takes all."""
+    """A caller who gives no limit gets all messages."""
     arrivals = ArrivedMessages()
     add(arrivals, *range(200))
     assert await taken(arrivals) == list(range(200))
 
 
 async def test_what_went_back_to_its_queue_is_not_handed_out() -> None:
-    """It will be delivered again; what is left behind it is handed out in its place."""
+    """A message that went back to its queue is not handed out. The next one takes its place."""
     arrivals = ArrivedMessages(2)
     first, *_ = add(arrivals, 1, 2, 3)
     first.is_unsettled = False
@@ -61,7 +61,7 @@ async def test_what_went_back_to_its_queue_is_not_handed_out() -> None:
 
 
 async def test_the_end_is_the_end_though_something_waits() -> None:
-    """What nobody has taken by then is given back by whoever ended it."""
+    """The iteration ends even if messages wait. The one who ended it gives them back."""
     arrivals = ArrivedMessages(1)
     add(arrivals, 1, 2)
     assert await taken(arrivals) == [1]

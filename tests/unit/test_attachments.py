@@ -1,4 +1,4 @@
-"""Which files may be attached: by type, by name, and by what is in them."""
+"""The files that may be attached: by type, by name, and by content."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ from tests.template_files import ROOT
 
 
 def refused(allowed: tuple[str, ...] | None = None, **file: Any) -> list[str]:
-    """Why a file is refused by a policy that attaches what it says; empty if it is taken."""
+    """The problems for which a policy refuses a file; empty if the file is accepted."""
     policy = policies()["interpals"]
     if allowed is not None:
         policy = policy.model_copy(update={"attachments": allowed})
@@ -110,7 +110,7 @@ def test_a_name_has_no_path(filename: str) -> None:
 
 @pytest.mark.parametrize("filename", ["..", ".", " . "])
 def test_dots_are_no_name(filename: str) -> None:
-    """A folder's name for itself, or for the one above it, is none of a file."""
+    """A folder's name for itself, or for the one above it, is no name of a file."""
     [problem] = refused(filename=filename)
     assert problem.startswith("attachments.0.filename: is blank")
 
@@ -136,13 +136,13 @@ def test_a_text_is_in_utf8(content: bytes, content_type: str) -> None:
 
 @given(st.text(max_size=30), st.sampled_from(["exe", "html", "js", "lnk"]), st.text(" .\u200b\u00ad\u2060", max_size=5))
 def test_no_ending_hides(name: str, ending: str, behind: str) -> None:
-    """Whatever stands before and invisibly behind an ending, it is seen."""
+    """An ending is found, whatever stands before it and whatever invisible characters stand behind it."""
     assert file_extension(f"{name}.{ending.upper()}{behind}") == ending
     assert list(attachment_faults(INERT, f"{name}.{ending}{behind}", "text/plain")) != []
 
 
 def test_a_policy_names_types() -> None:
-    """A word that is no type is refused where it stands; without the key, what is only shown is attached."""
+    """A word that is no type is refused with its place. Without the key, only inert types are attached."""
     text = (ROOT / "policies" / "interpals.toml").read_text("utf-8")
     assert parse_policy(text, "interpals.toml").attachments == INERT
     assert parse_policy('attachments = ["text/html"]\n' + text, "interpals.toml").attachments == ("text/html",)

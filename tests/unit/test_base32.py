@@ -11,7 +11,7 @@ from mailer.rendering.base32 import LONGEST, encode_base32
 
 @given(st.binary(max_size=LONGEST))
 def test_is_what_the_standard_library_makes(data: bytes) -> None:
-    """Its text, but for case and padding."""
+    """The text equals that of the standard library, but for case and padding."""
     assert encode_base32(data) == base64.b32encode(data).decode().rstrip("=").lower()
 
 

@@ -1,4 +1,4 @@
-"""The look of a brand's pages: what is taken, and what is refused with words that help."""
+"""The look of a brand's pages: looks that are accepted, and looks that are refused with words that help."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def look(text: str, logo: bytes = PNG) -> BrandLook:
 
 
 def test_each_shipped_brand_has_a_look_of_its_own() -> None:
-    """They pass the check of every look, and differ."""
+    """The looks of the shipped brands pass the check of every look, and differ."""
     looks = load_brand_looks(SHIPPED, BRANDS)
     assert sorted(looks) == BRANDS
     assert len({look.logo for look in looks.values()}) == len({str(look.accents) for look in looks.values()}) == 4
@@ -128,7 +128,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 @given(st.integers(0, 0xFFFFFF), st.sampled_from(["light", "dark"]))
 def test_a_colour_that_is_taken_can_be_read(number: int, scheme: str) -> None:
-    """No pair of text and background is below 4.5:1, whatever the colour."""
+    """No pair of text and background is below 4.5:1, for any accepted colour."""
     accent, colours = f"#{number:06x}", SCHEMES[scheme]
     pairs = [(accent, colours.ground), (accent, colours.card), (colours.on_accent, accent)]
     ratios = []
@@ -165,7 +165,7 @@ def test_the_colours_that_are_checked_are_those_of_the_pages() -> None:
     ],
 )
 def test_a_logo_is_known_by_its_content(content: bytes, type_: str) -> None:
-    """Its name says nothing."""
+    """A logo's type is known by its content, not by its name."""
     assert logo_as_data_uri(content).startswith(f"data:{type_};base64,")
 
 

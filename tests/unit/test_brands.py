@@ -1,4 +1,4 @@
-"""People of the shipped brands: what the source of an address lets each brand send, and by which channel it answers."""
+"""People of the shipped brands: the mail that each source of an address allows, and the channel of answers."""
 
 from dataclasses import replace
 
@@ -27,14 +27,14 @@ SOURCES = [
     ("peerstream", "order", "no_opt_in", ELSE),
     ("peerstream", "newsletter-form", "not_collected_for_it", ELSE),
 ]
-"""Reasons by brand and source: why an offer does not go to who has consented to nothing."""
+"""The reason why an offer does not go to a person without any consent, by brand and source."""
 
 
 @pytest.mark.parametrize(("brand", "source", "why_not", "said"), SOURCES)
 def test_a_source_lets_a_brand_send_what_it_was_given_for(
     brand: str, source: str, why_not: str | None, said: str
 ) -> None:
-    """An offer goes to who signed up or bought, where the policy lets it; the page says how the address was given."""
+    """An offer goes to people who signed up or bought, where the policy allows it. The page names the source."""
     policy = policies()[brand].model_copy(update={"name": "Brand"})
     somebody = replace(ADA, source=source, consents=frozenset[str]())
     assert reason(decided("promotional", somebody, policy)) == why_not

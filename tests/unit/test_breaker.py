@@ -5,7 +5,7 @@ import pytest
 from mailer.pipeline.circuit_breaker import FIRST_SECONDS, LONGEST_SECONDS, PROBE, PROBE_SECONDS, CircuitBreaker
 
 SOME = 1.0
-"""A spread: the whole pause."""
+"""The spread that makes a pause as long as it can be."""
 
 
 def test_it_opens_for_five_seconds_doubling_to_five_minutes() -> None:
@@ -25,14 +25,14 @@ def test_it_opens_for_five_seconds_doubling_to_five_minutes() -> None:
 
 @pytest.mark.parametrize(("spread", "pause"), [(0.0, 3.75), (0.5, 4.375), (1.0, 5.0)])
 def test_the_pause_is_jittered(spread: float, pause: float) -> None:
-    """So that not all workers come back at once; never longer than it should be."""
+    """The pause is random, so that not all workers come back at once. It is never longer than the limit."""
     breaker = CircuitBreaker()
     breaker.open_after_failure(0.0, spread)
     assert breaker.retry_at == pause
 
 
 def test_half_open_lets_one_window_probe() -> None:
-    """After the pause a window's worth goes through, then nothing until its outcome is known."""
+    """One window may go after the pause. Then nothing goes until its outcome is known."""
     breaker = CircuitBreaker()
     breaker.open_after_failure(0.0, SOME)
     for _ in range(PROBE):
@@ -45,7 +45,7 @@ def test_half_open_lets_one_window_probe() -> None:
 
 
 def test_a_probe_of_which_nothing_is_heard_is_given_up() -> None:
-    """Its messages may never have been sent; after the longest lease the next ones probe."""
+    """A probe without any answer is given up after the longest lease. Then the next messages probe."""
     breaker = CircuitBreaker()
     breaker.open_after_failure(0.0, SOME)
     for _ in range(PROBE):
@@ -63,7 +63,7 @@ def test_a_failure_that_began_before_it_opened_says_nothing_new() -> None:
 
 
 def test_success_begins_anew() -> None:
-    """After it, the next failure opens for the first, short pause; a success while it is open closes it too."""
+    """The next failure after a success opens for the first, short pause. A success closes an open breaker too."""
     breaker = CircuitBreaker()
     breaker.open_after_failure(0.0, SOME)
     breaker.record_attempt(breaker.retry_at)

@@ -1,4 +1,4 @@
-"""CSV files that are broken: what stands before the fault is told apart from what stands behind it."""
+"""CSV files that are broken: lines before the fault are told apart from lines behind it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +15,13 @@ HEADER = "ref,email,name,collected_at\n"
 
 
 class Importer:
-    """Keeps the refs of what is written."""
+    """A stand-in for the importer. It keeps the refs of all rows."""
 
     def __init__(self) -> None:
         self.refs: list[str] = []
 
     async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
-        """Keeps a chunk's."""
+        """Keeps the refs of a chunk."""
         self.refs += [row.person.ref for row in rows]
 
 
@@ -40,7 +40,7 @@ async def imported(lines: list[str]) -> tuple[ImportCounts, list[str], list[Reje
 
 
 def test_a_column_stands_once() -> None:
-    """Which of two `email` counts cannot be told, so the file is refused before a line is read."""
+    """A file with two `email` columns is refused before a line is read, since nobody can tell which one counts."""
     with (
         DUPLICATE.open(encoding="utf-8", newline="") as file,
         pytest.raises(InputRefused, match="names email twice"),
@@ -49,7 +49,7 @@ def test_a_column_stands_once() -> None:
 
 
 async def test_a_quote_that_is_never_closed_is_named() -> None:
-    """Of 3,000 lines those before it are taken, its own is named, and none behind it is."""
+    """The lines before an open quote are accepted, its own line is named, and no line behind it is accepted."""
     lines = [line(number, name='"Ann' if number == 1_500 else "Ann") for number in range(3_000)]
     done, refs, rejected = await imported(lines)
     assert refs == [f"u{number}" for number in range(1_500)]
@@ -97,7 +97,7 @@ async def test_a_time_that_is_none_costs_its_own_line(at: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n", '"', "ref,email\n\n\n"])
 def test_a_file_without_lines_has_none(text: str) -> None:
-    """It is refused for its header, or read to its end."""
+    """A file without lines is refused for its header, or read to its end."""
     try:
         found = list(check_header_and_read_rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
     except InputRefused:

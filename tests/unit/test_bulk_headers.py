@@ -31,7 +31,7 @@ def test_a_feedback_id_is_four_parts_as_they_are(campaign: str | None) -> None:
 
 @given(st.text(max_size=1100))
 def test_a_feedback_id_is_four_parts_or_none(campaign: str) -> None:
-    """Whatever stands for a campaign, the field is ASCII on one line in four parts, or the mail is not written."""
+    """The field is ASCII on one line in four parts for any campaign, or the mail is not written."""
     try:
         found = field(newsletter(campaign=campaign), "Feedback-ID")
     except HeaderRefused:
@@ -63,7 +63,7 @@ def test_a_list_has_a_name_and_an_id(changes: dict[str, Any], phrase: str, label
 
 @given(st.sampled_from([category for category in CATEGORIES.values() if category.is_optional]), SLUGS, SLUGS, LINES)
 def test_any_list_has_a_name_and_a_short_id(category: Category, brand: str, topic: str, name: str) -> None:
-    """Whatever brand and topic are called, the field is one phrase and one id, without encoded words."""
+    """The field is one phrase and one id, without encoded words, for any name of brand and topic."""
     found = re.fullmatch(
         r"""([^<>"\\]+|"(?:\\.|[^"\\])*") <([a-z0-9.-]+)>""",
         field(newsletter(category=category, brand=brand, topic=topic, name=name), "List-Id"),

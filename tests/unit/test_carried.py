@@ -1,4 +1,4 @@
-"""Refusals of what an event would carry: addresses of others, partners, and promotion, in whatever field."""
+"""Refusals of the contents of an event: addresses of others, partners, and promotion, in any field."""
 
 import base64
 from typing import Any
@@ -17,7 +17,7 @@ OTHER = "olive@mail.example"
 
 
 def refused(event: dict[str, Any], policy: dict[str, Any] | None = None) -> str:
-    """Why an event is refused; empty if it is taken."""
+    """The problem for which an event is refused; empty if it is accepted."""
     brand = policies()[event["brand"]]
     among = {**policies(), event["brand"]: brand.model_copy(update=policy or {}).with_earlier_versions({})}
     try:
@@ -131,7 +131,7 @@ SPELLINGS = (
 @pytest.mark.parametrize("named", NAMES)
 @pytest.mark.parametrize("template", ["weekly", "spring-offer", "activity", "maintenance"])
 def test_a_partner_is_named_to_who_asked_alone(template: str, named: str) -> None:
-    """An event of another kind that names a partner is refused, or says so, and goes to who asked for that partner."""
+    """An event of another kind that names a partner is refused, or says so and goes to people who asked for it."""
     event = event_of(BRAND, template, ADA)
     field = "reason" if template == "maintenance" else "attachments"
     given = {field: named} if field == "reason" else {field: file(f"{named}.pdf", "application/pdf")}
@@ -149,7 +149,7 @@ def test_a_partner_is_named_in_any_spelling(named: str) -> None:
 
 @pytest.mark.parametrize("said", ["Pen pals shop too", "A shop, penpal", "Our penpals' shopping", "penpal-shopper"])
 def test_other_words_name_no_partner(said: str) -> None:
-    """Words of a partner's name by themselves, and longer words, are none of its name."""
+    """Single words of a partner's name, and longer words, do not count as its name."""
     event = event_of(BRAND, "weekly", ADA)
     assert refused({**event, "context": {**event["context"], "headline": said}}) == ""
 
@@ -188,7 +188,7 @@ def test_a_partners_domain_names_it() -> None:
     ],
 )
 def test_times_and_places_are_no_addresses(said: str) -> None:
-    """Words and signs that also stand in addresses are none by themselves."""
+    """Words and signs that also stand in addresses are no addresses by themselves."""
     event = event_of(BRAND, "weekly", ADA)
     assert refused({**event, "context": {**event["context"], "headline": said}}) == ""
 

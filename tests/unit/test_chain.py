@@ -44,7 +44,7 @@ OTHER: dict[str, Any] = {
 
 
 def hashed(entry: LedgerEntry, **changes: Any) -> bytes:
-    """Its hash in one place of a chain."""
+    """The entry's hash in one place of a chain."""
     values: dict[str, Any] = {
         "mac": KeyedHash(b"k"),
         "previous": GENESIS,
@@ -118,7 +118,7 @@ def test_entries_are_linked() -> None:
     st.none() | st.binary(min_size=32, max_size=32),
 )
 def test_the_canonical_form_is_the_json_of_the_columns(entry: LedgerEntry, commitment: bytes | None) -> None:
-    """However it is put together, what is authenticated is one JSON array, as ledgers have had it from the start."""
+    """The authenticated text is one JSON array, as in the first ledgers, in each way of building it."""
     columns: list[Any] = list(entry)
     kind, brand, mailing_id, *rest, fields, _, message_id, actor = columns
     moment = (AT - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -130,7 +130,7 @@ def test_the_canonical_form_is_the_json_of_the_columns(entry: LedgerEntry, commi
 
 @given(st.binary(max_size=200), st.binary(max_size=300))
 def test_macs(key: bytes, message: bytes) -> None:
-    """They are the HMAC-SHA-256 of Python's own library, for keys of any length."""
+    """The MACs equal the HMAC-SHA-256 of Python's own library, for keys of any length."""
     assert KeyedHash(key)(message) == hmac.new(key, message, hashlib.sha256).digest()
 
 

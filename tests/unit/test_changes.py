@@ -1,4 +1,4 @@
-"""The changes from one version of a policy to the next: what is loosened, and how people were told."""
+"""The changes from one version of a policy to the next: looser values, and the way in which people were told."""
 
 from datetime import date
 

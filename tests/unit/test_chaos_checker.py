@@ -32,7 +32,7 @@ def intent(key: Key, at: float, attempt: int = 1, committed: float = 0.01) -> En
 
 
 def outcome(key: Key, at: float, reason: str, attempt: int = 1) -> Entry:
-    """The ledger's word of what came of it."""
+    """The ledger's entry about the result."""
     return Entry(key, at, at + 0.01, "outcome", CATEGORY[key[0]], reason, attempt)
 
 
@@ -172,32 +172,32 @@ BROKEN: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
 
 
 def test_kept_promises_are_no_violations() -> None:
-    """What is in doubt for a reason, sent again with one id, or begun before an answer or a stop is as it should be."""
+    """Mail in doubt for a reason, sent again with one id, or begun before an answer or a stop, breaks no promise."""
     assert check(GOOD) == []
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_each_broken_promise_is_found(name: str) -> None:
-    """A violation made by hand is named as that, whatever else it breaks."""
+    """A violation made by hand is found and named, even if it breaks more."""
     promise, damage = BROKEN[name]
     assert promise in {violation.promise for violation in check(damage(GOOD))}
 
 
 def test_mail_that_was_held_up_on_its_way_is_not_late() -> None:
-    """What the proxy held up is measured from when it could pass."""
+    """Mail that the proxy held up is measured from the moment at which it could pass."""
     late = replace(GOOD, seen=[copy(LETTER, T + 6.5), *GOOD.seen[1:]])
     held = replace(late, faults=[*GOOD.faults, Fault("smtp stalls", T + 1, T + 4, hinders=True)])
     assert "nothing on a lease that ran out" not in {violation.promise for violation in check(held)}
 
 
 def test_a_stop_of_something_else_stops_nothing_here() -> None:
-    """Another brand's or another mailing's pause is none of a mailing's business."""
+    """A pause of another brand or mailing does not stop this mailing."""
     others = [Halt("brand", "paltalk-2006", T - 2, T + 3), Halt("mailing", "m3", T - 2, T + 3)]
     assert check(replace(GOOD, halts=others)) == []
 
 
 def test_a_history_tells_all_about_one_delivery_in_order() -> None:
-    """Its entries, its copies, its reader's opt-out and what was done meanwhile, by time; nothing of others."""
+    """A history has the delivery's entries, copies, opt-out and faults, by time, and nothing of others."""
     told = history(replace(GOOD, halts=[Halt("brand", "interpals", T + 1.5, T + 1.8)]), LETTER)
     kinds = [text.split()[0] for _, text in told]
     assert kinds == ["ledger", "person", "sink", "sink", "fault", "halt", "halt", "ledger"]

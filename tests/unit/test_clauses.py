@@ -53,7 +53,7 @@ def test_a_clause_falls_to_its_test() -> None:
 
 
 def test_a_run_over_nothing_is_refused() -> None:
-    """It would prove nothing."""
+    """A run over nothing is refused, since it would prove nothing."""
     with pytest.raises(SystemExit, match="no mutant has 'no such clause' in its name"):
         tell(mutants_of("mailer.policy.some", SOURCE), {}, "no such clause")
 

@@ -1,4 +1,4 @@
-"""The compose file: what each process of it is given."""
+"""The compose file: the settings of each process."""
 
 from pathlib import Path
 from typing import Any

@@ -71,7 +71,7 @@ def test_a_newer_database_is_worked_on() -> None:
 
 
 def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
-    """It names both versions and the statements that mend it."""
+    """The problem names both versions and the statements that repair it."""
     findings = findings_at_process_start(
         replace(SOUND, collation_now="2.41", stale_collations=('public."de-x-icu"',)), OURS
     )
@@ -111,7 +111,7 @@ def test_a_server_that_does_not_wait_for_its_disk() -> None:
     ],
 )
 def test_two_clocks(ahead: float, level: FindingLevel, said: str) -> None:
-    """A small difference is none, a large one stops the work."""
+    """A small difference of clocks is no problem. A large one stops the work."""
     found = judge_clock_difference(ahead)
     assert found.level is level
     assert said in found.text
@@ -127,7 +127,7 @@ def test_two_clocks(ahead: float, level: FindingLevel, said: str) -> None:
     ],
 )
 def test_partitions_ahead(partitions: str, level: FindingLevel) -> None:
-    """There has to be one for the next month before that begins."""
+    """The next month's partition must exist before the month begins."""
     assert only(judge_partitions_and_seals(replace(STOCK, partitions=partitions), NOW), "partitions").level is level
 
 

@@ -61,7 +61,7 @@ def test_a_consent_counts_as_the_law_lets_it(country: str | None) -> None:
 
 @pytest.mark.parametrize("days", [None, "", "newsletters\t2026-11-01\t2026-11-01", "other\t2026-11-01\t2026-11-01"])
 def test_a_consent_of_which_nobody_knows_the_day_counts_where_none_is_asked(days: str | None) -> None:
-    """Unknown is never the laxest: without a line of its own, it is not confirmed, and as old as can be."""
+    """A consent without a known day counts as unconfirmed, and as old as can be."""
     assert (
         legal_flaw_of_consent(ConsentValidityTerms(confirmed=True), days, "newsletter", NOW) == "consent_not_confirmed"
     )
@@ -109,7 +109,7 @@ def test_of_several_terms_the_strictest_hold(
 
 
 def test_terms_are_rows_of_a_file() -> None:
-    """A file of one's own sets them, wrong values are refused, and no file is laxer for who is not reviewed."""
+    """A file of one's own sets the terms. Wrong values are refused. No file is laxer for unreviewed countries."""
     row = '\n[{}]\nvalue = {}\nsource = "a law, Art. 4"\nchecked = 2026-11-28\nsure = "unsure"\n'
     own = parse_law_by_country({"aq": GOOD + row.format("confirmed", "true") + row.format("renewal", 6)})
     assert (

@@ -1,4 +1,4 @@
-"""Digests of events: alike for what is equal in meaning, unlike for all else, and of no use to whoever has no key."""
+"""Digests of events: the same for equal events, different for all others, and useless without the key."""
 
 import json
 from typing import Any, get_args
@@ -120,7 +120,7 @@ def test_what_is_equal_in_meaning_is_the_same(name: str) -> None:
 
 
 def test_refs_are_a_set() -> None:
-    """Neither their order nor a ref that stands there twice makes another audience."""
+    """Neither the order of refs nor a repeated ref makes another audience."""
     first, again = ({**MESSAGE, "to": {"refs": refs}} for refs in (["a", "b", "c"], ["c", "a", "b", "a"]))
     assert content(first) == content(again)
 
@@ -203,7 +203,7 @@ def plain(value: Any) -> Any:
 
 @given(st.dictionaries(st.text("ab:{", max_size=3), JSON, max_size=3), st.data())
 def test_contexts_are_written_alike_if_they_are_equal(first: dict[str, Any], data: st.DataObject) -> None:
-    """For any two contexts, one of which may be a small change of the other or the same in another order."""
+    """Contexts have the same text if, and only if, they are equal. Order does not count."""
     other = data.draw(
         st.dictionaries(st.text("ab:{", max_size=3), JSON, max_size=3)
         | st.permutations(list(first.items())).map(dict)
@@ -226,7 +226,7 @@ def test_without_the_key_nothing_can_be_tested_against_it() -> None:
 
 
 def test_what_an_erasure_has_taken_is_not_compared() -> None:
-    """Of the open fields that are left, each still tells another event."""
+    """An erasure takes fields away. Each open field that is left still tells another event."""
     whole = content(MESSAGE)
     left = whole[: 5 + whole[4]]
     assert len(left) < len(whole)
@@ -241,7 +241,7 @@ def test_what_nobody_can_tell_is_taken_for_the_same() -> None:
 
 
 def test_the_refusal_names_fields_and_no_values() -> None:
-    """And says what to do."""
+    """The refusal names fields and no values, and says what to do."""
     assert str(IdTaken(("send_at", "to"))) == (
         "id: it stands for another event already, from which this one differs in send_at, to;"
         " say it under an id of its own, or publish the first one as it was"

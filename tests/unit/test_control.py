@@ -1,4 +1,4 @@
-"""What stands still, as a process knows it: from answers, their age, and what was seen before."""
+"""The halts as a process knows them: from answers, their age, and what was seen before."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -41,7 +41,7 @@ SOUND = HaltsAndMissingEntries((), ONE, frozenset(), 5, {5: "five"})
 
 @dataclass
 class FakeDatabase:
-    """Answers as the test wants, and keeps what it was asked and told."""
+    """A stand-in for the database. It answers as the test wants, and keeps the questions."""
 
     answer: HaltsAndMissingEntries = SOUND
     error: Exception | None = None
@@ -54,62 +54,62 @@ class FakeDatabase:
     async def read_halts_and_missing_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltsAndMissingEntries:
-        """The answer, or the error."""
+        """Returns the answer, or raises the error."""
         self.asked.append((frozenset(seals), frozenset(heads)))
         if self.error:
             raise self.error
         return self.answer
 
     async def add_halt(self, halt: Halt) -> bool:
-        """Keeps it, if it can be written."""
+        """Keeps the halt, if the database takes writes."""
         if not self.refuses:
             self.told.append(halt)
             return True
         raise ConnectionError("read-only")
 
     async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
-        """Keeps for whom it was."""
+        """Keeps the witnesses for whom it was recorded."""
         self.attested.append(list(witnesses))
 
     async def record_process_end_without_loss(self, witness: UUID) -> None:
-        """Keeps whose end it was."""
+        """Keeps the process whose end was recorded."""
         self.left.append(witness)
 
     async def find_lost_standing_changes(
         self, changes: Sequence[JournaledStandingChange]
     ) -> Sequence[tuple[JournaledStandingChange, bool]]:
-        """All of them."""
+        """Returns all of them."""
         return [(change, True) for change in changes]
 
     async def lift_halt(self, scope: HaltScope, key: str, by: str) -> bool:
-        """Nobody asks for it here."""
+        """Unused in these tests."""
         raise NotImplementedError
 
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
-        """Nobody asks for it here."""
+        """Unused in these tests."""
         raise NotImplementedError
 
     async def resume_mailing(self, mailing_id: UUID, by: str) -> bool:
-        """Nobody asks for it here."""
+        """Unused in these tests."""
         raise NotImplementedError
 
     async def cancel_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
-        """Nobody asks for it here."""
+        """Unused in these tests."""
         raise NotImplementedError
 
     async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
-        """Nobody asks for it here."""
+        """Unused in these tests."""
         raise NotImplementedError
 
 
 @dataclass
 class FakeChains:
-    """Counts how often they were begun anew."""
+    """A stand-in for the chains. It counts how often they were begun anew."""
 
     renewed: int = 0
 
     def abandon_chains_for_new_ones(self) -> None:
-        """Counts it."""
+        """Counts the call."""
         self.renewed += 1
 
 
@@ -140,17 +140,17 @@ class Scene:
         self.mended.append(frozenset(lineages))
 
     def answers(self, *halts: Halt) -> None:
-        """From now on these stand still."""
+        """Sets the halts of later answers."""
         self.database.answer = replace(self.database.answer, halts=halts)
 
     def halted(self) -> str | None:
-        """What a mailing of a brand is told."""
+        """The reason why a mailing of a brand is halted, or None."""
         return self.control.mailing_halt_reason("acme", ONE)
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """With nothing remembered."""
+    """A scene with nothing remembered."""
     return Scene(tmp_path / "deep")
 
 
@@ -179,7 +179,7 @@ async def test_what_is_halted_is_said_by_scope(scene: Scene, halt: Halt, expecte
 
 
 async def test_an_old_answer_is_no_permission(scene: Scene) -> None:
-    """Before the first answer, and two seconds after the last one was asked for, everything stands still."""
+    """Everything is halted before the first answer, and once the last answer is more than two seconds old."""
     assert scene.halted() == NOBODY_TO_ASK
     await scene.control.query_halts_and_attest_no_loss()
     scene.now += FRESH
@@ -341,7 +341,7 @@ async def test_after_a_failover_everybody_who_remembers_is_waited_for(scene: Sce
 
 
 async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None:
-    """Neither while it runs nor when it ends; who misses nothing says in the end that nobody has to wait for it."""
+    """A process that misses entries never says otherwise. At its end, a process that misses none says so."""
     await scene.control.query_halts_and_attest_no_loss()
     await scene.control.deregister_this_process_if_intact()
     assert scene.database.left == [scene.remembered.id]
@@ -355,7 +355,7 @@ async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None
 
 
 async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
-    """As soon as an operator has said that it goes on; so does a process that was started before, and after."""
+    """A process goes on as soon as an operator accepts the new lineage, whether it started before or after that."""
     await scene.control.query_halts_and_attest_no_loss()
     scene.remembered.note_committed_entry_on_disk(WRITER, 7)
     scene.database.answer = replace(BACK["the seal is missing"], missing=frozenset({(WRITER, 7)}))
@@ -390,7 +390,7 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
 
 
 async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
-    """Before the first seal there is only the lineage to know a database by."""
+    """A process knows a database by its lineage alone, before the first seal."""
     scene.database.answer = HaltsAndMissingEntries((), ONE, frozenset(), 0, {})
     await scene.control.query_halts_and_attest_no_loss()
     assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == LastSeenSealMarker(ONE)

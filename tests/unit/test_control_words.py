@@ -17,12 +17,12 @@ from tests.unit.test_control import Scene
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """With nothing remembered."""
+    """A scene with nothing remembered."""
     return Scene(tmp_path / "deep")
 
 
 async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not twice a second: when they begin to, by each error, and how many they were once one is answered."""
+    """Failing questions are logged when they begin, for each error, and with their number once one is answered."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
     ask = scene.database.read_halts_and_missing_entries

@@ -28,7 +28,7 @@ def row(number: int) -> DeliveryRow:
 
 @pytest.mark.parametrize("state", DeliveryState)
 def test_it_is_a_copy_only_if_the_other_goes_out(state: DeliveryState) -> None:
-    """Whoever does not get the mail keeps nobody else from it."""
+    """A delivery counts as a copy only if the first one goes out."""
     found = mark_row_as_copy_or_none(row(2), SharedAddressTextCarrier(1, 1, state, None, ""), {}, NOW, each_told=False)
     assert (found.standing.copy_of if found else None) == (1 if state in GOES_OUT else None)
     assert found is None or found.standing.copy_known_at is None
@@ -36,7 +36,7 @@ def test_it_is_a_copy_only_if_the_other_goes_out(state: DeliveryState) -> None:
 
 @pytest.mark.parametrize("state", sorted(GOES_OUT))
 def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: DeliveryState) -> None:
-    """Until then, it is looked at again when the other one is offered again."""
+    """A copy counts once the other was handed over, if each recipient is told. Until then it is looked at again."""
     later = NOW + timedelta(hours=1)
     for due_at in (None, later):
         found = mark_row_as_copy_or_none(
@@ -67,7 +67,7 @@ def test_what_was_just_done_is_newer_than_what_was_read() -> None:
 
 
 def test_nobody_is_a_copy_of_their_own() -> None:
-    """Whoever carried the text before and comes again carries it again."""
+    """A recipient who carried the text before carries it again. Nobody is a copy of themselves."""
     assert (
         mark_row_as_copy_or_none(
             row(1), SharedAddressTextCarrier(1, 1, DeliveryState.DEFERRED, None, ""), {}, NOW, each_told=False
@@ -88,7 +88,7 @@ def test_windows_keep_everyone_once(people: list[int], size: int) -> None:
 
 
 def test_what_may_be_met_once_is_met_once_a_window() -> None:
-    """Whoever is counted against a cap comes again in a later window."""
+    """A person who is counted against a cap comes again in a later window."""
     rows = [row(1), row(2), row(3)]
     once = {(MAILING, 1): {"ada"}, (MAILING, 3): {"ada"}}
     assert [[one.recipient_id for one in window] for window in split_into_windows(rows, 10, once)] == [[1, 2], [3]]

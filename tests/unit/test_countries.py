@@ -1,4 +1,4 @@
-"""Countries from outside: ISO 3166-1 in any case, what people write for it, and nothing else."""
+"""Countries from outside: ISO 3166-1 in any case, the names that people write, and nothing else."""
 
 import re
 from contextlib import suppress
@@ -87,7 +87,7 @@ def test_what_is_no_country_is_refused_with_words(text: str) -> None:
 
 
 def test_a_policys_countries_are_read_as_a_persons() -> None:
-    """A floor of UK is one of GB, a processor's country too; the same country twice is refused, and so is none."""
+    """A floor of UK is one of GB, and so is a processor's country. A repeated country and a bad one are refused."""
     floors = parse_policy(DEFAULT + '\n[jurisdictions.UK]\ntracking = "off"\n', "p.toml").jurisdictions
     assert floors["GB"].tracking == "off"
     with pytest.raises(PolicyError, match=r'jurisdictions\.GB is "GB", and stands twice; remove one'):

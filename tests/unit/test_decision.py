@@ -1,4 +1,4 @@
-"""The decision: what each rule says, in which order they are asked, and what holds whatever comes together."""
+"""The decision: the answer of each rule, the order of the rules, and what holds for every combination."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ ADA = Standing(17, 3, "Ada@People.Example", source="sign-up", country="US", cons
 
 
 def revised(policy: Policy, earlier: Policy | None = None, **values: Any) -> Policy:
-    """A policy that says something else."""
+    """A policy with some changed values."""
     return policy.model_copy(update=values).with_earlier_versions({earlier.version: earlier} if earlier else {})
 
 
@@ -78,7 +78,7 @@ def decided(category: str, standing: Standing = ADA, policy: Policy = POLICY, **
 
 
 def reason(decision: Decision) -> str | None:
-    """Why not; None if it is sent."""
+    """The reason why it is not sent; None if it is sent."""
     return None if isinstance(decision, Send) else decision.reason
 
 
@@ -146,7 +146,7 @@ brands = st.builds(
 
 @given(mailings, standings, brands)
 def test_it_is_total_and_names_its_rule(mailing: Mailing, standing: Standing, policy: Policy) -> None:
-    """Whatever comes together, there is one decision, by a rule of the registry, under the version that was asked."""
+    """Each combination has one decision, by a rule of the registry, under the version that was asked."""
     decision = decide(mailing, standing, policy, NOW)
     assert isinstance(decision, Send | Suppress | Hold | Divert)
     assert decision.rule == SEND or decision.rule in ASKED.keys() & RULES.keys()
@@ -167,7 +167,7 @@ def test_an_explanation_agrees_with_the_decision(mailing: Mailing, standing: Sta
 def test_nothing_that_is_about_marketing_stops_mandatory_mail(
     mailing: Mailing, standing: Standing, policy: Policy, category: Any
 ) -> None:
-    """For mandatory mail it makes no difference what somebody has left, objected to, consented to or had already."""
+    """Opt-outs, objections, consents and earlier mail make no difference to mandatory mail."""
     mailing, standing = replace(mailing, category=category), replace(standing, products=frozenset({"*"}))
     willing = replace(
         standing,
@@ -189,7 +189,7 @@ def test_nothing_that_is_about_marketing_stops_mandatory_mail(
 def test_optional_mail_never_goes_to_who_left(
     mailing: Mailing, standing: Standing, policy: Policy, category: Any, how: str
 ) -> None:
-    """Who has left a category, its topic or all, or objected, gets none of it, on no channel and at no time."""
+    """A person who left a category, its topic or all, or objected, gets none of it, on any channel at any time."""
     mailing = replace(mailing, category=category)
     topic = f"{category.name}/{mailing.topic}" if mailing.topic else category.name
     left = {"category": {category.name}, "all": {EVERYTHING_OPTIONAL}, "topic": {topic}, "objects": set[str]()}[how]
@@ -199,9 +199,9 @@ def test_optional_mail_never_goes_to_who_left(
 
 @given(mailings, standings, brands)
 def test_mail_only_goes_to_an_address(mailing: Mailing, standing: Standing, policy: Policy) -> None:
-    """Mail that is sent is due, not expired, promised, and for a grown-up who is there, with an address that lives.
+    """Mail that is sent is due, not expired and promised. Its person is no child, and has a living address.
 
-    The answer to who asked to be erased is for nobody who is there any more.
+    Only the answer to a request for erasure goes to a person who was erased.
     """
     decision = decide(mailing, standing, policy, NOW)
     if isinstance(decision, Send):
@@ -227,7 +227,7 @@ def test_the_strictest_of_three_holds(now: Switches, then: Switches, floor: Swit
 
 @pytest.mark.parametrize("country", [*law().reviewed_countries, "AR", "EU", "XK"])
 def test_no_policy_goes_below_the_floor(country: str) -> None:
-    """A law that asks for an opt-in, or is unknown, holds for a brand that mails by opt-out: who asked is mailed."""
+    """The law that asks for an opt-in, or an unknown law, holds for an opt-out brand. People who asked are mailed."""
     asks = law().switch_floor(country).promo_basis == "opt_in"
     decision = decided("promotional", replace(ADA, country=country))
     assert reason(decision) == ("no_opt_in" if asks else None)
@@ -307,7 +307,7 @@ def test_invariant_3(category: str, flag: str) -> None:
     ],
 )
 def test_an_unknown_basis(lacks: dict[str, Any], known: bool) -> None:
-    """Without a source or a known version no marketing goes out, and offers not even on request; other mail does."""
+    """Marketing needs a source and a known policy version. Without them, not even requested offers go out."""
     standing = replace(ADA, **lacks)
     unknown = None if known else "unknown_basis"
     assert [reason(decided(name, standing)) for name in ("promotional", "newsletter")] == [unknown, unknown]
@@ -332,7 +332,7 @@ def test_beyond_the_rate_service_mail_is_sent_and_noticed() -> None:
 
 
 def test_a_cap_counts_what_the_mail_is_to_the_person() -> None:
-    """Service mail to who pays nothing counts as the update that it is, and is counted before it is decided."""
+    """Service mail to a non-payer counts as an update, and is counted before the decision."""
     capped = {"service": CategoryTerms(), "updates": CategoryTerms(cap=FrequencyCap(mails=1, days=7))}
     policy = revised(POLICY, terms=capped)
     unpaid = replace(ADA, sent=(("updates", 1),))
@@ -367,7 +367,7 @@ def test_an_address_known_dead() -> None:
 
 
 def test_times() -> None:
-    """An event holds until it is due, and is over at its end, to the microsecond; what is final comes first."""
+    """An event waits until it is due, and is over at its end, to the microsecond. Final reasons come first."""
     soon, late = NOW + timedelta(microseconds=1), NOW - timedelta(microseconds=1)
     assert decided("service", send_at=soon) == Hold(soon, "not_yet_due", "not-yet", "2024")
     assert isinstance(decided("service", send_at=NOW), Send)
@@ -392,7 +392,7 @@ def test_times() -> None:
     ],
 )
 def test_the_staging_fence(allowed: tuple[str, ...] | None, through: bool) -> None:
-    """In staging, mail leaves for the addresses and domains named, in whatever case they are written."""
+    """Staging mail leaves only for the addresses and domains named, in any case of letters."""
     policy = Policy.model_validate(POLICY.model_dump(by_alias=True) | {"only_deliver_to": allowed})
     decision = decided("breach", policy=policy)
     assert through or decision == Suppress("only_deliver_to", "staging", "2024")

@@ -43,7 +43,7 @@ ONLY = {
     "inviter": {"invitation"},
     "electronic-consent": {"breach"},
 }
-"""By rule: the only categories that it may stop."""
+"""The only categories that a rule may stop, by rule."""
 
 UNWANTED = replace(
     ADA,
@@ -61,7 +61,7 @@ UNWANTED = replace(
     own_cap=OwnCap.WEEKLY,
     sent=tuple((name, 9) for name in (EVERYTHING_OPTIONAL, WITHIN_OWN_CAP, *CATEGORIES)),
 )
-"""Somebody to whom nearly every rule has something to say."""
+"""A person about whom nearly every rule decides."""
 STERN = revised(
     POLICY,
     revised(POLICY, version="2020", purposes=()),
@@ -79,7 +79,7 @@ def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **va
 @pytest.mark.parametrize("rule", ONLY)
 @pytest.mark.parametrize("source", [None, INVITED, "contest"])
 def test_a_rule_stops_only_its_categories(rule: str, source: str | None) -> None:
-    """A rule is asked of its categories only, and says nothing of others to who asks it directly."""
+    """A rule is asked only about its categories. Asked directly about another one, it says nothing."""
     standing = replace(UNWANTED, source=source)
     for name in CATEGORIES:
         given = facts(name, replace(standing, products=frozenset({"*"})), STERN, inviter=None, partner=None)
@@ -102,13 +102,13 @@ ALLOWED = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_m
 NEVER = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "never"}))
 DAY = SendingHours.model_validate({"from": "08:00", "to": "21:00"})
 AMERICAN_DAY = revised(POLICY, hours=DAY)
-"""At noon in UTC it is day in France, and not yet in all of America."""
+"""A policy with mail hours by day. At noon in UTC it is day in France, and not yet in all of America."""
 UNPAID = revised(
     POLICY,
     terms={"service": CategoryTerms()},
     switches=POLICY.switches.model_copy(update={"service_scope": "paid"}),
 )
-"""Service mail is an update to who pays nothing, and of updates the policy says nothing."""
+"""A policy without terms for updates. Service mail is an update for non-payers."""
 
 HAD_ONE = ((WITHIN_OWN_CAP, 1),)
 
@@ -233,7 +233,7 @@ def test_one_clause_decides(
 
 
 def test_an_undecided_copy_is_looked_at_again() -> None:
-    """It is so after the moment at which the other copy's fate is known, or after now if that is past."""
+    """The delivery is looked at again when the other copy's state is known, or now if that time is past."""
     for known, base in ((NOW + timedelta(hours=1), NOW + timedelta(hours=1)), (NOW - timedelta(hours=1), NOW)):
         decision = decided("service", replace(ADA, copy_of=16, copy_known_at=known))
         assert decision == Hold(base + SOON, "copy_undecided", "one-copy", "2024")
@@ -256,7 +256,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
 
 
 def test_an_explanation_marks_one_rule() -> None:
-    """Only the first rule that speaks decides, also where later ones speak."""
+    """Only the first rule that speaks decides, even if later ones speak."""
     answers = list(answers_of_all_rules(facts("newsletter", UNWANTED, STERN)))
     assert [answer.rule for answer in answers if answer.decides] == ["restricted"]
     assert len([answer for answer in answers if answer.verdict]) > 5

@@ -9,7 +9,7 @@ from tests.signed import COVERED, DOMAIN, KINDS, NOW, kinds, newsletter, pem, si
 
 
 def verified(message: bytes) -> list[bool]:
-    """What dkimpy says of each signature, first the upper one."""
+    """The verdict of dkimpy on each signature, the upper one first."""
     records = {f"{name}.".encode(): text.encode() for name, text in signer().dns_records().items()}
     count = message.lower().count(b"dkim-signature:")
     check = dkim.DKIM(message, minkey=2048)
@@ -67,13 +67,13 @@ def test_a_change_breaks_both(before: bytes, after: bytes) -> None:
 
 
 def test_every_signed_name_is_tried() -> None:
-    """The table of what somebody may add has all names that are signed."""
+    """The table of fields that somebody may add has all signed names."""
     assert {name.lower().encode() for name in COVERED} == set(SIGNED)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_field_more_breaks_both(kind: str) -> None:
-    """Whatever signed field somebody adds, on top or at the bottom, whether it was there or not: no signature holds."""
+    """A signed field that somebody adds, on top or at the bottom, breaks both signatures."""
     signed = kinds()[kind]
     assert verified(signed) == [True, True]
     assert [what for what, message in tampered(signed) if verified(message) != [False, False]] == []
@@ -117,7 +117,7 @@ def test_odd_bodies_verify(body: bytes) -> None:
 
 @given(st.lists(st.text("ab .\t", max_size=8), max_size=12))
 def test_any_body_verifies(lines: list[str]) -> None:
-    """Whatever the lines of a body are, the signatures are good."""
+    """The signatures are good for a body of any lines."""
     message = b"From: a@paltalk.example\r\n\r\n" + "".join(f"{line}\r\n" for line in lines).encode()
     assert verified(signer().sign_message(message, NOW)) == [True, True]
 
@@ -131,7 +131,7 @@ def test_repeated_fields_are_covered() -> None:
 
 
 def test_one_key_makes_one_signature() -> None:
-    """Without a second key there is only rsa-sha256."""
+    """A signer without a second key signs with rsa-sha256 only."""
     signed = DkimSigner(DOMAIN, DkimKey("r2", pem(rsa.generate_private_key(65537, 2048)))).sign_message(
         newsletter(), NOW
     )

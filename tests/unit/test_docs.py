@@ -114,7 +114,7 @@ def test_every_command_exists(document: str) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """Whoever runs mailer finds each command in the operations page."""
+    """Each command of mailer stands in the operations page."""
     assert isinstance(GROUP, typer.core.TyperGroup)
     named = {" ".join(words) for words in commands(OPERATIONS)}
     for name, command in GROUP.commands.items():

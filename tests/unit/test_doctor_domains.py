@@ -240,7 +240,7 @@ async def test_a_domain_with_a_fault(
 
 
 async def test_a_domain_without_a_key() -> None:
-    """Its mail goes unsigned, which the operator is told."""
+    """The operator is told that mail of the domain is not signed."""
     findings = await examined({}, SenderDomain("mail.example", ["mail.example"], {}))
     [found] = [found for found in findings if found.check.startswith("DKIM")]
     assert found.level is FindingLevel.WARNING
@@ -248,7 +248,7 @@ async def test_a_domain_without_a_key() -> None:
 
 
 async def test_a_dns_that_does_not_answer_is_no_fault_of_the_domain() -> None:
-    """It is said, and the other checks are made."""
+    """The silence of the DNS is reported, and the other checks are made."""
     findings = await examined({}, down=frozenset({KEY}))
     assert [found.level for found in findings] == [
         FindingLevel.OK,

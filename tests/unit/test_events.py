@@ -75,7 +75,7 @@ TEXTS = [
 
 
 def problems(value: Any) -> tuple[str, ...]:
-    """Why something is refused."""
+    """The problems for which a value is refused."""
     with pytest.raises(EventRefused) as refused:
         validate_event(value)
     return refused.value.problems
@@ -101,7 +101,7 @@ def nested(depth: int) -> Any:
 
 
 def test_a_full_event_travels() -> None:
-    """What is published is what arrives, with nothing lost of any field."""
+    """An event arrives as it was published, with each field."""
     event = validate_event(FULL)
     assert parse_event(event.to_json()) == event
     assert event.attachments[0].content == b"hi"
@@ -109,7 +109,7 @@ def test_a_full_event_travels() -> None:
 
 
 def test_python_need_not_say_the_version() -> None:
-    """Whoever builds an event in Python has a version installed; on the wire it is always said."""
+    """An event built in Python need not name the version. The version always stands on the wire."""
     event = MessageEvent(id="1", brand="b", category="service", template="t", to=Refs(refs=("u1",)))
     assert parse_event(event.to_json()) == event
     assert json.loads(event.to_json())["v"] == 1
@@ -260,7 +260,7 @@ def test_what_is_required(name: str) -> None:
 
 
 def test_every_problem_is_told_at_once() -> None:
-    """Whoever mends an event need not publish it once a mistake."""
+    """All problems of an event are told at once, so that nobody has to publish it once a mistake."""
     told = problems({"id": "", "brand": "X", "category": "newsletter", "template": "weekly", "to": {"refs": ["", "a"]}})
     assert [problem.partition(":")[0] for problem in told] == ["v", "id", "brand", "to.refs.0"]
 
@@ -268,7 +268,7 @@ def test_every_problem_is_told_at_once() -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: ".".join(str(part) for part in path))
 @pytest.mark.parametrize("char", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\ud800"])
 def test_no_text_has_a_control_character(path: tuple[Any, ...], char: str) -> None:
-    """No field takes a line break, a control character or half a surrogate pair, at whichever end."""
+    """No field takes a line break, a control character or half a surrogate pair, at either end."""
     for text in (f"ab{char}c", f"abc{char}", f"{char}abc"):
         [problem] = problems(put(path, text))
         assert problem.startswith(".".join(str(part) for part in path) + ": ")
@@ -301,7 +301,7 @@ def test_what_is_not_an_object(value: Any) -> None:
     ],
 )
 def test_what_is_not_an_event_in_json(body: bytes, message: str) -> None:
-    """What is no JSON, or too much of it, is refused and never raises anything else."""
+    """A body that is no JSON, or too much of it, is refused. Nothing else is raised."""
     with pytest.raises(EventRefused, match=f"^{re.escape(message)}"):
         parse_event(body)
 
@@ -330,7 +330,7 @@ def test_one_address_has_one_form() -> None:
     | st.binary()
 )
 def test_nothing_but_a_refusal_comes_out(value: Any) -> None:
-    """Whatever stands in an event's place, or in its context, is an event or a refusal."""
+    """Any value in an event's place, or in its context, is an event or a refusal."""
     for candidate in (value, GOOD | {"context": {"a": value}}, GOOD | {"to": value}, GOOD | {"id": value}):
         try:
             event = validate_event(candidate)

@@ -74,7 +74,7 @@ async def test_the_recipients_import(brand: str) -> None:
 
 
 async def test_the_recipients_are_of_all_kinds() -> None:
-    """Many languages and countries, people who left or closed their account, one address that two share."""
+    """The example has many languages and countries, people who left or closed their account, and a shared address."""
     _, rows, _ = await imported(BRANDS[0])
     people = [row.person for row in rows]
     assert {"en", "en-GB", "de", "ar", "fr", "zh-Hant-TW"} <= {person.locale for person in people}

@@ -40,7 +40,7 @@ async def run(suite: Path, *arguments: str) -> tuple[int, str]:
 
 
 async def test_outcomes_and_warnings_are_told(suite: Path) -> None:
-    """Those of each test once, with the reason of a failure."""
+    """The outcome and the warnings of each test are told once, with the reason of a failure."""
     status, out = await run(suite)
     assert (status, "2 failed, 4 passed, 2 warnings" in out) == (1, True), out
     assert out.count("AssertionError: assert [] == ['a reason']") == 4
@@ -57,7 +57,7 @@ async def test_tests_of_a_process_that_dies_have_failed(suite: Path) -> None:
 
 
 async def test_a_run_that_stops_takes_no_more_files(suite: Path) -> None:
-    """With -x, files that nobody has taken are not run."""
+    """A run with -x that has failed starts no more files."""
     for number in range(20):
         (suite / f"test_x{number}.py").write_text("def test_slow():\n    import time; time.sleep(0.2)\n")
     status, out = await run(suite, "-x")
@@ -66,7 +66,7 @@ async def test_a_run_that_stops_takes_no_more_files(suite: Path) -> None:
 
 
 async def test_what_cannot_be_imported_ends_the_run(suite: Path) -> None:
-    """Nothing is run then, as without forks."""
+    """No test runs if a file cannot be imported, as without forks."""
     (suite / "test_two.py").write_text("import nothing_of_this_name")
     status, out = await run(suite)
     assert (status, "1 error during collection" in out) == (2, True), out

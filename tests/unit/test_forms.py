@@ -1,4 +1,4 @@
-"""Form letters: what is filled in once many times reads as if it had been rendered for each."""
+"""Form letters: a text that is filled in many times reads as if it had been rendered for each person."""
 
 import email.policy
 from dataclasses import replace
@@ -69,7 +69,7 @@ def one_by_one(renderer: MailingRenderer, row: DeliveryRow) -> bytes:
     locale=st.sampled_from(["en", "en-GB", "de-AT", "ar", None]),
 )
 def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | None], locale: str | None) -> None:
-    """Whoever is filled into a form gets the same parts as one for whom the template is rendered."""
+    """A recipient filled into a form gets the same parts as one for whom the template is rendered."""
     renderer = renderer_of(category)
     for number, name in enumerate(names):
         row = DeliveryRow(renderer.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
@@ -142,7 +142,7 @@ def test_what_a_template_does_with_a_value(source: str, bent: set[str]) -> None:
 
 @pytest.mark.parametrize("text", ["\ue000", "\ue001", "\ue000x\ue001", "\ue000name", "a\ue000name\ue001\ue001"])
 def test_a_text_with_marks_of_its_own_is_no_form(text: str) -> None:
-    """What looks like a slot and is none makes the template be rendered for each person."""
+    """A text with marks that look like a slot has no form. The template is rendered for each person."""
     assert split_at_marks(text, ["name"]) is None
 
 
@@ -158,7 +158,7 @@ def test_cutting() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), TEXT), max_size=6), st.booleans())
 def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> None:
-    """Whatever stands in the pieces and the slots, Python's parser reads the text that they make together."""
+    """Python's parser reads the text that the pieces and the slots make together, for any of them."""
     values = {str(number): text for number, (is_slot, text) in enumerate(pieces) if is_slot}
     body = tuple(MergeField(str(number)) if is_slot else text for number, (is_slot, text) in enumerate(pieces))
     category = policies()["interpals"].categories["newsletter" if optional else "service"]
@@ -182,7 +182,7 @@ def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> Non
 
 @given(st.binary(max_size=400).filter(lambda data: b"\r" not in data and b"\n" not in data))
 def test_quoted_printable_reads_back(data: bytes) -> None:
-    """Each encoding decodes to what was encoded, in lines of at most 76 octets, with no white space at their ends."""
+    """Each encoding decodes to the original, in lines of at most 76 octets, with no white space at their ends."""
     for encoded in (quoted_printable(data), quoted_piece(data)):
         assert decodestring(encoded) == data
         assert all(len(line) <= 76 and not line.endswith((b" ", b"\t")) for line in encoded.split(b"\r\n"))

@@ -24,7 +24,7 @@ def gets(**values: Any) -> frozenset[str]:
 
 
 def test_offers_are_for_who_may_get_any() -> None:
-    """Without a consent where the law asks for one, or without a basis, no page speaks of offers."""
+    """No page speaks of offers to a person without a basis, or without a consent that the law asks for."""
     assert "promotional" not in gets()
     assert "promotional" in gets(consents=frozenset({"promotional"}))
     assert "promotional" not in gets(consents=frozenset({"promotional"}), source=None)
@@ -47,14 +47,14 @@ def test_a_topic_is_mail_of_its_category() -> None:
     ],
 )
 def test_who_gets_nothing_optional(values: dict[str, Any]) -> None:
-    """All left, objected, closed, dead, a child: whatever they had consented to."""
+    """A person who left or objected, a closed account, a dead address and a child get nothing, even with consents."""
     asked = frozenset({"newsletter", "promotional", "newsletter/chess"})
     assert gets(consents=asked, **values) == frozenset()
 
 
 @given(st.sampled_from(sorted(POLICIES)), st.data())
 def test_what_was_left_is_never_called_still_coming(brand: str, data: st.DataObject) -> None:
-    """Whatever else holds of a person, of any brand."""
+    """A category that a person has left is never called still coming, for any brand and standing."""
     policy = POLICIES[brand]
     optional = [category.name for category in policy.categories.values() if category.is_optional]
     left = data.draw(st.frozensets(st.sampled_from(optional)))

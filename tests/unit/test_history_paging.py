@@ -54,7 +54,7 @@ def page_of(
 
 @given(MAILS, OTHERS, st.integers(1, 5))
 def test_pages_show_each_entry_once(mails: set[Entry], others: set[Entry], limit: int) -> None:
-    """In the order of their places, newest first; the last page says that it is the last."""
+    """Pages show each entry once, the newest first. The last page says that it is the last."""
     shown: list[Entry] = []
     before = None
     while True:

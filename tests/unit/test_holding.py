@@ -47,7 +47,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"opted_out": frozenset({"promotional"})},
     ),
 }
-"""By kind: what else it says, a standing in which that is so, and one in which it is not."""
+"""The cases by kind: the event's other fields, a standing in which it holds, and one in which it does not."""
 
 
 @pytest.mark.parametrize("account", CASES)

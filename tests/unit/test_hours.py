@@ -40,7 +40,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_the_next_opening(country: str | None, now: str, until: str) -> None:
-    """What is outside waits for the next opening in all zones of the country; nobody's country is in UTC."""
+    """Mail outside the hours waits for the next opening in all zones of the country. Unknown countries use UTC."""
     assert next_opening(EIGHT, NINE, time_zones_of_country(country), utc(now)) == utc(until)
     assert time_zones_of_country(country and f"{country}\nUS") == time_zones_of_country(country)
 
@@ -54,7 +54,7 @@ def test_an_hour_that_comes_twice() -> None:
 
 
 def test_zones_too_far_apart() -> None:
-    """Where no moment suits all zones, the first one counts, so that nobody waits for ever."""
+    """The first opening counts if no moment suits all zones, so that nobody waits for ever."""
     assert next_opening(time(9), time(17), time_zones_of_country("RU"), utc("2026-12-01T00:00")) == utc(
         "2026-12-01T07:00"
     )

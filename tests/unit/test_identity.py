@@ -1,4 +1,4 @@
-"""Names of who says something: each has one form, and names of different kinds are never the same."""
+"""Names of publishers and people: each has one form, and names of different kinds are never the same."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ NAMES = st.text(min_size=1, max_size=60).filter(
 
 @given(st.sampled_from(IdentityKind), NAMES)
 def test_each_is_read_as_it_is_written(kind: IdentityKind, name: str) -> None:
-    """Whatever colons and kinds a name has in it."""
+    """An identity is read as it is written, with any colons and kinds in its name."""
     written = Identity(kind, name)
     assert Identity.parse_identity(str(written)) == written
     assert (Identity.parse_identity(str(written)).kind, Identity.parse_identity(str(written)).name) == (kind, name)
@@ -31,7 +31,7 @@ def test_each_is_read_as_it_is_written(kind: IdentityKind, name: str) -> None:
 def test_names_of_different_kinds_are_never_the_same(
     one: IdentityKind, other: IdentityKind, first: str, second: str
 ) -> None:
-    """Neither as values nor as text."""
+    """Names of different kinds differ, both as values and as text."""
     if one is not other:
         assert Identity(one, first) != Identity(other, second)
         assert str(Identity(one, first)) != str(Identity(other, second))
@@ -42,7 +42,7 @@ def test_names_of_different_kinds_are_never_the_same(
 @pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\0", "a\u202eb", "a\x7f", "é" * 128, "\ud800"])
 @pytest.mark.parametrize("kind", IdentityKind)
 def test_what_is_no_name(kind: IdentityKind, name: str) -> None:
-    """It is refused, also where it is read."""
+    """A text that is no name is refused, also when it is read."""
     with pytest.raises(ValueError, match=r"name|surrogates"):
         Identity(kind, name)
     assert identity_or_none(f"{kind}:{name}") is None
@@ -58,7 +58,7 @@ def test_what_is_no_identity(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["dana", " Dana ", "person:dana", "person: DANA", "\uff44\uff41\uff4e\uff41"])
 def test_a_person_is_the_same_in_any_case(text: str) -> None:
-    """With or without the kind."""
+    """A person is the same in any case of letters, with or without the kind."""
     assert parse_person_identity(text) == Identity(IdentityKind.PERSON, "dana")
     assert hash(parse_person_identity(text)) == hash(Identity(IdentityKind.PERSON, "Dana"))
 
@@ -93,6 +93,6 @@ def test_a_name_with_a_colon_is_a_persons() -> None:
     ],
 )
 def test_who_published_a_message(user: str | None, headers: dict[str, str], publisher: str | None) -> None:
-    """As we noted it, or as the broker validated it; what is no identity is nobody."""
+    """The publisher is the one that we noted, or that the broker validated. A text that is no identity is nobody."""
     found = publisher_identity_of_message(BrokerMessage(b"", "a.b", None, headers, user))
     assert found == (publisher and Identity.parse_identity(publisher))

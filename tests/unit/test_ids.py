@@ -21,7 +21,7 @@ def test_it_begins_with_the_time() -> None:
 
 
 def test_they_differ() -> None:
-    """Many of one millisecond are all different, in all of the random bits."""
+    """The ids of one millisecond all differ, in all of the random bits."""
     many = [uuid7().int for _ in range(10_000)]
     assert len(set(many)) == len(many)
     for bit in (*range(62), *range(64, 76)):
@@ -45,5 +45,5 @@ def test_the_time_of_an_id() -> None:
     ids=("nothing", "words", "version 4", "too long", "in the year 10889"),
 )
 def test_other_ids_have_no_time(id_: str) -> None:
-    """Words, random UUIDs, what is too long, and a time after the year 9999."""
+    """Words, random UUIDs, texts that are too long, and a time after the year 9999 have no time."""
     assert uuid7_creation_time(id_) is None

@@ -21,7 +21,7 @@ POLICY = policies()["interpals"]
 
 @dataclass
 class Importer:
-    """Keeps what is written."""
+    """A stand-in for the importer. It keeps all rows."""
 
     chunks: list[list[RecipientImportRow]] = field(default_factory=list)
 
@@ -32,7 +32,7 @@ class Importer:
 
 @dataclass
 class Import:
-    """One import and all that it said."""
+    """One import and its messages."""
 
     policy: Policy = POLICY
     importer: Importer = field(default_factory=Importer)
@@ -48,7 +48,7 @@ class Import:
 
     @property
     def rows(self) -> list[RecipientImportRow]:
-        """All that was written."""
+        """All rows that were written."""
         return [row for chunk in self.importer.chunks for row in chunk]
 
 
@@ -62,7 +62,7 @@ async def test_addresses_and_languages_are_those_of_events() -> None:
 
 
 async def test_a_full_line_is_taken() -> None:
-    """Every column of a line is read, whatever spaces stand around it."""
+    """Every column of a line is read, with any spaces around its value."""
     done = Import()
     header = "ref, email,name,locale,country,source,collected_at,policy_version,opted_out,deactivated,audiences\n"
     line = (
@@ -83,7 +83,7 @@ PROOF = 'page,form 2025-01,2025-01-01T12:05:00Z,"Yes, write to me."'
 
 
 async def test_a_line_brings_consents_with_their_proof() -> None:
-    """One line's proof stands for each scope that it names; who asked is known, where the data were another's."""
+    """One line's proof stands for each scope that it names. The controller that asked is known, if it was another."""
     done = Import()
     line = f"u1,ada@people.example,sign-up,,,newsletter; promotional ;tracking,{PROOF},yes\n"
     assert await done.run(CONSENTED + line, "Acme Ltd") == ImportCounts(0, 1), "Acme's lines name its policy's version"
@@ -136,7 +136,7 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
     ],
 )
 async def test_a_line_without_its_proof_is_rejected(line: str, reason: str) -> None:
-    """What a line says of consents, of a contest or a partner it says with proof, or not at all."""
+    """A line without the proof of its consents, contest or partner is rejected."""
     done = Import()
     assert await done.run(f"{CONSENTED}u1,ada@people.example,{line}\n") == ImportCounts(0, 1)
     assert done.rejected[0].reason.startswith(reason)
@@ -168,7 +168,7 @@ async def test_products_of_a_line(paid: str, products: str, found: tuple[str, ..
 
 
 async def test_a_confirmed_subscription_is_proven() -> None:
-    """Where a brand takes confirmed subscriptions only, a file brings those only."""
+    """A file brings confirmed subscriptions only, if the brand accepts no others."""
     line = f"u1,ada@people.example,sign-up,,,newsletter,{PROOF},\n"
     done = Import(policies()["paltalk-2006"])
     assert await done.run(CONSENTED + line) == ImportCounts(0, 1)
@@ -264,7 +264,7 @@ async def test_it_goes_by_chunks() -> None:
 
 
 async def test_a_write_that_fails_ends_the_import() -> None:
-    """While a chunk is written the next one is read already; it is not written after one that failed."""
+    """A failed write ends the import. The next chunk, which is read already, is not written."""
 
     class Failing(Importer):
         async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
@@ -280,7 +280,7 @@ async def test_a_write_that_fails_ends_the_import() -> None:
 
 
 async def test_a_short_line_is_taken_by_what_it_has() -> None:
-    """Columns that a line does not reach are empty, and empty lines are none."""
+    """Columns that a line does not reach are empty. Empty lines are skipped."""
     done = Import()
     assert await done.run("ref,email,name\n\nu1,ada@people.example\n\nu2\n") == ImportCounts(1, 1)
     assert done.rows[0].person.name is None

@@ -1,4 +1,4 @@
-"""A new brand by `mailer init`: what it makes is whole, checked and tried, as somebody without Python would do it."""
+"""A new brand by `mailer init`: its files are whole, checked and tried, as a user without Python would do it."""
 
 import re
 import shlex
@@ -73,7 +73,7 @@ def test_a_new_brand_is_whole_and_keeps_its_promises(here: Path, capsys: pytest.
 
 
 def test_what_is_not_filled_in_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without options, the command and the check name each line that lacks something, and nothing can be sent."""
+    """The command and the check name each line that was not filled in, and nothing can be sent."""
     assert run("init", "harbor") == 0
     told = capsys.readouterr().out
     assert re.search(r'\n  policies/harbor\.toml:\d+: postal_address = "FILL IN: street, town and country"\n', told)

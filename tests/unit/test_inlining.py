@@ -32,7 +32,7 @@ INLINING: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("source", "said"), INLINING)
 def test_what_cannot_be_inlined_is_refused(source: str, said: str) -> None:
-    """Where inlining once might differ from inlining each message, the author is told what to change."""
+    """The author is told what to change, if inlining once might differ from inlining each message."""
     page = f"<!doctype html><html><head><title>t</title></head><body>{source}</body></html>"
     page = re.sub(r"(<title>.*?</head>)(<body>)(<style>.*?</style>)", r"\3\1\2", page)
     with pytest.raises(InliningError, match=re.escape(said)):
@@ -41,7 +41,7 @@ def test_what_cannot_be_inlined_is_refused(source: str, said: str) -> None:
 
 @given(st.lists(st.sampled_from(["<b>&", "plain", "ünï"]), max_size=4), st.booleans())
 def test_loops_and_branches_inline_alike(items: list[str], shown: bool) -> None:
-    """However often a loop runs and whichever branch is taken, inlining before or after rendering is the same."""
+    """Inlining before or after rendering gives the same, for any number of loops and any branch."""
     page = (
         "<!doctype html><html><head><title>{{ shown }}</title>"
         "<style>td { color: red } .a td { margin: 0 }</style></head>"

@@ -1,4 +1,4 @@
-"""The types of what comes from outside, at their borders."""
+"""The types of all input from outside, at their borders."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -111,7 +111,7 @@ def test_pythons_own_times_are_moments_too() -> None:
 @settings(deadline=None)
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_moment_is_one_or_is_refused(at: datetime) -> None:
-    """Whatever Python can write as a time with its zone is kept as it is, or refused with a reason."""
+    """Each time with a zone that Python can write is kept as it is, or refused with a reason."""
     fixed = datetime.fromisoformat(at.isoformat())  # other zones' times may be none, or two
     offset = fixed.utcoffset()
     assert offset is not None
@@ -180,7 +180,7 @@ def test_words_have_lines() -> None:
 
 @pytest.mark.parametrize("char", ["x", "\u00fc", "\u304a", "\U0001f600"])
 def test_an_id_is_measured_in_octets(char: str) -> None:
-    """255 octets in UTF-8 are taken, one more is not, whatever the characters."""
+    """An id of 255 octets in UTF-8 is accepted, of any characters. One more is not."""
     reader, size = TypeAdapter(Id), len(char.encode())
     longest = char * (MAX_ID // size) + "x" * (MAX_ID % size)
     assert len(reader.validate_python(longest).encode()) == MAX_ID
@@ -208,7 +208,7 @@ def test_what_is_no_json_of_ours(body: bytes, message: str) -> None:
 
 
 def test_a_mark_of_byte_order_is_passed_over() -> None:
-    """As RFC 8259 8.1 allows; some editors write one."""
+    """A byte order mark is passed over, as RFC 8259 8.1 allows. Some editors write one."""
     assert parse_json_strictly(b'\xef\xbb\xbf{"a": 1}') == parse_json_strictly('\ufeff{"a": 1}') == {"a": 1}
 
 
@@ -221,7 +221,7 @@ def test_a_mark_of_byte_order_is_passed_over() -> None:
     )
 )
 def test_all_other_json_is_read_as_it_is(value: Any) -> None:
-    """Whatever has no key twice comes back."""
+    """JSON without a repeated key comes back as it was."""
     assert parse_json_strictly(json.dumps(value).encode("utf-8", "surrogatepass")) == value
 
 
@@ -239,7 +239,7 @@ def test_a_domain_is_looked_at_once() -> None:
     ("local", "octets"), [("a" * 64, 64), ("a" * 65, 65), ("\u00fc" * 32, 64), ("\u00fc" * 33, 66)]
 )
 def test_a_local_part_has_64_octets_at_every_door(local: str, octets: int, domain: str) -> None:
-    """In an event, as where answers go, in an account event and in a list; the refusal says how many there are."""
+    """A local part has at most 64 octets at every door: events, Reply-To, account events and lists."""
     email = f"{local}@{domain}"
     account = {"v": 1, "id": "1", "brand": "b", "ref": "u1", "account": "rectify", "email": email}
     event = {"v": 1, "id": "1", "brand": "b", "category": "service", "template": "t", "to": {"refs": ["u1"]}}

@@ -1,4 +1,4 @@
-"""The law as data: what each row does to somebody who lives there, files that are refused, and the command."""
+"""The law as data: the effect of each row on a person who lives there, files that are refused, and the command."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -67,7 +67,7 @@ sure = "primary"
 
 @pytest.mark.parametrize("country", sorted(COUNTRIES))
 def test_each_countrys_law_decides(country: str) -> None:
-    """Under the laxest policy, somebody in each country gets what the law there lets them get, and no more."""
+    """A person in each country gets just what the law there allows, under the laxest policy."""
     promo, partner, tracking = LAW.get(country, STRICTEST)
     somebody = replace(ADA, country=country, consents=frozenset[str]())
     for category in ("promotional", "newsletter"):
@@ -184,7 +184,7 @@ def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
 
 
 def test_every_demand_is_made_by_some_file() -> None:
-    """There is no key that no jurisdiction needs, and each demand says where it comes from."""
+    """Each key is used by some jurisdiction, and each demand names its source."""
     shipped = [parse_jurisdiction(text, name) for name, text in read_texts_of_toml_files("jurisdictions").items()]
     assert {name for one in shipped for name in one.demands_by_key} == set(DEMANDS)
     assert all(any(char.isdigit() for char in demand.source) or demand.sure == "unsure"
@@ -246,7 +246,7 @@ ADVERTISING = {
 
 
 def test_a_line_tells_each_reader_that_it_is_advertising() -> None:
-    """Wherever the law wants the line, it says so in the reader's language."""
+    """The line tells each reader that it is advertising, in the reader's language, wherever the law wants it."""
     for country, mark in law().marks.items():
         for language, line in mark.lines.items():
             assert line == ADVERTISING[language], country
@@ -266,7 +266,7 @@ def test_a_line_tells_each_reader_that_it_is_advertising() -> None:
     ],
 )
 def test_the_command_shows_the_law(arguments: tuple[str, ...], status: int, said: str) -> None:
-    """The list, one country and the page say what there is, with its source; what is no country is bad input."""
+    """The list, one country and the page show the law with its source. A word that is no country is bad input."""
     result = CliRunner().invoke(app, ["policy", "jurisdictions", *arguments])
     assert result.exit_code == status
     assert said in result.output

@@ -33,7 +33,7 @@ TAGS = st.builds(
 
 @given(TAGS, st.data())
 def test_a_tag_is_read_in_any_case_and_with_either_hyphen(subtags: list[str], data: st.DataObject) -> None:
-    """Whatever the case of each letter and the mark between the subtags, it is one tag, at each door."""
+    """Each door reads a tag in any case of letters, and with either mark between the subtags."""
     code = "-".join(subtags)
     written = subtags[0] + "".join(data.draw(st.sampled_from("-_")) + subtag for subtag in subtags[1:])
     upper = data.draw(st.lists(st.booleans(), min_size=len(written), max_size=len(written)))
@@ -147,5 +147,5 @@ def test_the_direction_is_that_of_the_script(code: str, rightwards: bool) -> Non
 
 @pytest.mark.parametrize("accepted", ["DE-at", "de_AT", "de-Latn-AT;q=0.9, it"])
 def test_pages_take_a_tag_in_any_form(accepted: str) -> None:
-    """The language of a page is found by the first subtag, whatever stands after it."""
+    """The language of a page is found by the first subtag alone."""
     assert choose_language(accepted).code == "de"

@@ -35,7 +35,7 @@ COLUMNS = ("id", "reason", "more")
     ],
 )
 def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
-    """Control characters, direction, invisible ones; what people write stays."""
+    """Control characters, changes of direction and invisible characters are shown. Ordinary text stays."""
     assert escape_line(text) == shown
 
 
@@ -50,7 +50,7 @@ def test_no_text_gives_orders_to_a_terminal(text: str) -> None:
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))
 def test_json_stays_the_same_document(value: object) -> None:
-    """A character that a text shows by its code is that character to whoever reads the JSON."""
+    """A character that a text shows by its code is that character for a program that reads the JSON."""
     shown = escape_json(json.dumps(value, ensure_ascii=False))
     assert json.loads(shown) == value
     assert escape_line(shown) == shown
@@ -99,7 +99,7 @@ def test_no_value_can_look_like_another_line() -> None:
 
 
 def test_markup_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither markup nor names of emoji nor escape sequences are: in lines, tables, facts, JSON and errors."""
+    """Lines, tables, facts, JSON and errors show markup, emoji names and escape sequences as text."""
     shared.out.print(HOSTILE)
     shared.print_table((HOSTILE,), [(HOSTILE,), ([HOSTILE],)], HOSTILE)
     shared.print_facts({HOSTILE: HOSTILE})
@@ -114,7 +114,7 @@ def test_markup_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("settings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1"}, {"COLUMNS": "20"}])
 def test_no_environment_colours_or_cuts_an_id(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
-    """An id stands whole, without colour, however narrow the terminal is and whatever its variables say."""
+    """An id is shown whole, without colour, at any width and with any variables of the terminal."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     id_, ours, theirs = "0192f0c1-0000-7000-8000-000000000000", *pty.openpty()
@@ -135,7 +135,7 @@ def test_no_environment_colours_or_cuts_an_id(monkeypatch: pytest.MonkeyPatch, s
 
 
 def printing(tree: ast.AST) -> Iterator[str]:
-    """Names of what prints past `mailer.cli.shared`."""
+    """Names of functions that print past `mailer.cli.shared`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             match node.func:

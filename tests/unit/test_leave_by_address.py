@@ -30,13 +30,13 @@ from mailer.web.broken_links import brand_in_broken_link
     ],
 )
 def test_the_network_of_a_client(host: str | None, network: str | None) -> None:
-    """A /24 or a /48; what is of our own network is a proxy, behind which everybody is."""
+    """The network is a /24 or a /48. An address of our own network is a proxy's, and stands for everybody."""
     assert network_of_client(host) == network
 
 
 @given(st.text(max_size=300))
 def test_any_token_names_a_brand_or_none(token: str) -> None:
-    """Whatever stands in a path is read without an error."""
+    """Any text in a path is read without an error, and names a brand of the site or none."""
     assert brand_in_broken_link(token, {"interpals"}) in (None, "interpals")
 
 
@@ -52,6 +52,6 @@ def test_any_token_names_a_brand_or_none(token: str) -> None:
     ],
 )
 def test_the_brand_of_a_link_that_was_cut_off(payload: str, brand: str | None) -> None:
-    """Only a brand of this site, at the place where a token has it."""
+    """The brand is found only if it is of this site, and stands where a token has it."""
     token = base64.urlsafe_b64encode(payload.encode()).rstrip(b"=").decode()
     assert brand_in_broken_link(token + "AAAA", {"interpals"}) == brand

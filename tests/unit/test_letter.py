@@ -1,4 +1,4 @@
-"""What of a message goes over the wire, for what a server offers."""
+"""The parts of a message that go over the wire, for the extensions that a server offers."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_utf8_is_declared() -> None:
 @pytest.mark.parametrize("field", ["Reply-To: hilfé@example.org", "To: zoë@example.org", "X: a\r\n é"])
 @pytest.mark.parametrize("above", ["", "Subject: x\r\n"])
 def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
-    """UTF-8 in a header asks for SMTPUTF8 (RFC 6531 3.4), whatever the recipient's address; in a body it does not."""
+    """UTF-8 in a header asks for SMTPUTF8 (RFC 6531 3.4), for any recipient's address. In a body it does not."""
     content = f"{above}{field}\r\n\r\nhi\r\n".encode()
     assert letter(content).mail.endswith(b" BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e7")
     assert b"SMTPUTF8" not in letter("Subject: x\r\n\r\nhilfé\r\n".encode()).mail
@@ -99,7 +99,7 @@ def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
     ],
 )
 def test_what_is_never_offered(recipient: str, content: bytes, extensions: SmtpExtensions, status: str) -> None:
-    """What would smuggle a command, break the protocol or be refused anyway stays here, held against ourselves."""
+    """Mail that would smuggle a command, break the protocol or be refused anyway is not offered. That is our fault."""
     made = compose_transaction_or_outcome(OutgoingMessage("b@example.com", recipient, content), 0, extensions)
     assert isinstance(made, Outcome)
     assert (made.result, made.status) == (OutcomeKind.BLOCKED, status)
@@ -123,6 +123,6 @@ def test_the_limit_of_size(size: str, most: int | None) -> None:
 
 
 def test_xtext() -> None:
-    """What RFC 3461 4 does not allow is written in hexadecimal digits."""
+    """A character that RFC 3461 4 does not allow is written in hexadecimal digits."""
     assert encode_xtext("plain-1@x.org") == "plain-1@x.org"
     assert encode_xtext("a+b=c d") == "a+2Bb+3Dc+20d"

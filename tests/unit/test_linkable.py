@@ -131,7 +131,7 @@ WORDS = st.text(string.ascii_letters + string.digits + " ,;!?'\"()\n", max_size=
 
 @pytest.mark.parametrize("text", LINKS, ids=ascii)
 def test_what_a_mail_program_makes_a_link_of(text: str) -> None:
-    """Addresses, domains, mailboxes and shares are found in whatever spelling, and among other words."""
+    """Addresses, domains, mailboxes and shares are found in any spelling, and among other words."""
     assert has_autolink(text)
     assert has_autolink(f"Dear Sam, look: {text} and so on")
 
@@ -160,7 +160,7 @@ def test_a_link_is_found_in_any_disguise(form: str, name: str, data: st.DataObje
 
 @given(st.text(string.ascii_letters + string.digits + " ,;!?'\"()_-+*%$€äöüßاحсы\n" + UNSEEN))
 def test_a_text_without_signs_of_an_address_has_none(text: str) -> None:
-    """Without a dot, a colon, an @ or a backslash there is no link."""
+    """A text without a dot, a colon, an @ or a backslash has no link."""
     assert not has_autolink(text)
 
 
@@ -238,7 +238,7 @@ def test_mandatory_mail_carries_no_link_of_the_caller(text: str) -> None:
     ],
 )
 def test_each_text_that_mandatory_mail_shows_is_looked_at(name: str, context: dict[str, Any]) -> None:
-    """It is found in lists and objects, in each value but those of which the template makes a link itself."""
+    """A link is found in lists and objects, in each value but those of which the template makes a link itself."""
     (named,) = context
     assert any(problem.startswith(f"context: {named} {HOLDS}") for problem in refusals(name, context))
 
@@ -255,7 +255,7 @@ def test_a_persons_own_values_are_looked_at() -> None:
 
 
 def test_links_that_a_template_makes_are_taken() -> None:
-    """A value of which the template makes a link is an address; what it does not use shows nothing."""
+    """A value that the template makes a link of is an address. A value that the template does not use shows nothing."""
     assert refusals("welcome", {"verify_url": "https://paltalk.example/verify/1", "unused": "evil.com"}) == []
     assert refusals("breach-notice", {"contact": "dpo@paltalk.example"}) == []
 

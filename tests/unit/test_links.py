@@ -57,7 +57,7 @@ EVERY: dict[str, tuple[Callable[[SignedLinks], str], Callable[[SignedLinks, str]
         MailReportToken("brand", 7, MAILING),
     ),
 }
-"""By its path: how each link is made, how it is read, and what it says."""
+"""The maker, the reader and the token of each link, by its path."""
 
 
 def token_of(url: str) -> str:
@@ -94,7 +94,7 @@ def test_click_reads_back(mailing_id: UUID, path: str, nonce: str | None, recipi
 
 
 def test_the_longest_url_is_read_back() -> None:
-    """Whatever may be tracked fits the longest token that is looked at; one octet more is not tracked."""
+    """The longest URL that may be tracked fits the longest token that is read. One octet more is not tracked."""
     noise = "".join(chr(0x4E00 + number * 37 % 20000) for number in range(MAX_URL))
     longest = "https://shop.example/" + noise.encode()[: MAX_URL - 21].decode(errors="ignore")
     token = ClickToken(
@@ -227,7 +227,7 @@ def test_what_follows_a_link_is_no_part_of_it(path: str, behind: str) -> None:
 
 @given(st.text(max_size=60), st.sampled_from(sorted(EVERY)))
 def test_only_the_token_makes_a_link_bad(behind: str, path: str) -> None:
-    """Whatever stands behind a token changes nothing, whatever is missing of it everything."""
+    """Text behind a token changes nothing. A token with a missing part is no token."""
     make, read, said = EVERY[path]
     token = token_of(make(LINKS)).removesuffix(".gif")
     assert read(LINKS, token + behind) == said
@@ -235,7 +235,7 @@ def test_only_the_token_makes_a_link_bad(behind: str, path: str) -> None:
 
 
 def test_links_survive_rotation_and_end_with_their_key() -> None:
-    """What an older key signed is read as long as the key is listed; what a newer one signed needs that one."""
+    """A link is read as long as the key that signed it is listed."""
     before, after, without = SignedLinks(URL, ["a"]), SignedLinks(URL, ["b", "a"]), SignedLinks(URL, ["b"])
     token, mailing_id = UnsubscribeToken("brand", 7, "newsletter"), uuid4()
     old, new = token_of(before.unsubscribe_link(token)), token_of(after.unsubscribe_link(token))
@@ -265,7 +265,7 @@ def test_message_id_is_the_deliverys_own(mailing_id: UUID, recipient_id: int) ->
 
 @pytest.mark.parametrize("keys", [[], [""], ["a", ""]])
 def test_a_key_is_needed(keys: list[str]) -> None:
-    """Without a secret, or with an empty one, nothing is signed."""
+    """Links are not signed without a secret, or with an empty one."""
     with pytest.raises(ValueError, match="key"):
         SignedLinks(URL, keys)
 

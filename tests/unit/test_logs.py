@@ -1,4 +1,4 @@
-"""Logs: one line each, in one format, without what may name somebody, and nothing waits for whoever reads them."""
+"""Logs: one line each, in one format, without any data that name a person. No process waits for their reader."""
 
 import asyncio
 import errno
@@ -61,7 +61,7 @@ def test_log_lines_hold_no_exception_message(tmp_path: Path, library: bool) -> N
 
 
 def test_libraries_are_heard_from_warning_on(tmp_path: Path) -> None:
-    """Our lines go from INFO on; what a library says is in the same format, and so are Python's warnings."""
+    """Our lines are logged from INFO on. Lines of libraries and Python's warnings have the same format."""
     with _logging(tmp_path / "log", json=True) as lines:
         log.debug("a")
         log.info("b")
@@ -103,7 +103,7 @@ def test_colours_are_for_terminals(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def _on_a_terminal() -> str:
-    """A log line as a terminal gets it."""
+    """The log line as a terminal gets it."""
     ours, theirs = pty.openpty()
     set_up_logs(json=False, fd=theirs)
     structlog.get_logger().info("hello")
@@ -151,7 +151,7 @@ def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_nobody_reads_keeps_nobody_from_ending() -> None:
-    """Whoever ends waits for the last lines no longer than it says."""
+    """A process that ends waits for its last log lines no longer than the limit."""
     ours, theirs = os.pipe()
     writer = LineWriter(theirs, int)
     writer.queue_or_drop_piece(b"x" * 1_000_000)
@@ -192,7 +192,7 @@ def test_a_pipe_that_does_not_block_is_waited_for() -> None:
 
 
 def test_the_line_after_a_cut_one_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that is full cuts a line, and drops the next ones in whole: what follows stands on a line of its own."""
+    """A full disk cuts a line and drops the next ones whole. The line after them begins on a line of its own."""
     ours, theirs = os.pipe()
     full, write = OSError(errno.ENOSPC, "full"), os.write
     answers: list[int | OSError | None] = [5, full, full, None]

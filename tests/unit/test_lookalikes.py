@@ -21,7 +21,7 @@ ABOVE, BELOW = "\u0301", "\u0316"
 @pytest.mark.parametrize("form", get_args(Form))
 @given(text=st.text(max_size=25))
 def test_a_text_has_the_form_of_unicode(form: Form, text: str) -> None:
-    """It is another one only where more than 30 marks stand in a row."""
+    """A text changes only if more than 30 marks stand in a row."""
     assert normalized(form, text) == unicodedata.normalize(form, text)
 
 
@@ -52,7 +52,7 @@ def test_nothing_else_is_changed_by_many_signs() -> None:
     ("marks", "many"), [(30 * ABOVE, False), (31 * ABOVE, True), (15 * "\u034f" + 16 * ABOVE, False)]
 )
 def test_more_marks_than_a_language_has_are_many(marks: str, many: bool) -> None:
-    """They stand behind one another; what is no mark ends them."""
+    """Marks count while they stand behind one another. Any other character ends the row."""
     assert has_many_marks("e" + marks) == many
 
 
@@ -65,7 +65,7 @@ def test_marks_that_python_does_not_know_yet_are_marks(mark: str) -> None:
 
 @given(st.text(alphabet="a\u00fc \u2192\uff9e" + ABOVE + BELOW, max_size=200), st.integers(0, 40), st.integers(0, 40))
 def test_many_marks_are_found_wherever_they_stand(before: str, signs: int, marks: int) -> None:
-    """They are looked for at every 31st place at first."""
+    """A long row of marks is found anywhere. The search looks at every 31st place first."""
     text = before + signs * "\u2192" + marks * ABOVE + "a" + before
     longest = run = 0
     for char in text:

@@ -84,7 +84,7 @@ def test_name_bidi_override() -> None:
 
 
 def test_reply_to_utf8_without_smtputf8() -> None:
-    """These very bytes go only to a relay that offers SMTPUTF8, which is asked for it (RFC 6531 3.4)."""
+    """A Reply-To in UTF-8 goes only to a relay that offers SMTPUTF8, which is asked for it (RFC 6531 3.4)."""
     outgoing = OutgoingMessage(
         "b@x.example", "hp1@h.example", (CASES / "reply-to-utf8-without-smtputf8.eml").read_bytes()
     )

@@ -9,7 +9,7 @@ HASHER = AddressHasher("a key of the tests")
 
 
 def mentions(ref: str = "user-17") -> PersonMentionRemover:
-    """Those of somebody without an address."""
+    """The mentions of somebody without an address."""
     return PersonMentionRemover("interpals", ref, frozenset(), HASHER)
 
 
@@ -57,5 +57,5 @@ def test_patterns_take_no_sign_of_theirs_from_a_ref() -> None:
 
 
 def test_names_of_values_stay() -> None:
-    """A template knows its values by their names, whoever is called so."""
+    """Names of values stay, since a template knows its values by them, even if a person has such a name."""
     assert mentions("value-17").remove_from_value({"value-17": "value-17 writes"}) == {"value-17": "erased writes"}

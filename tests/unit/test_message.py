@@ -66,7 +66,7 @@ def read(content: bytes) -> EmailMessage:
 
 
 def defects(message: EmailMessage) -> Iterator[object]:
-    """What the parser finds wrong in any part."""
+    """The defects that the parser finds in any part."""
     for part in message.walk():
         yield from part.defects
 
@@ -154,7 +154,7 @@ def test_a_subject_reads_in_its_order(subject: str, shown: str) -> None:
 
 @given(st.text("a\u05d0 " + TURNS, max_size=12))
 def test_marks_of_direction_are_whole_or_gone(subject: str) -> None:
-    """Whatever a value brings into a subject, each mark that is left has its end, and the letters stay."""
+    """Each mark of direction that a subject keeps has its end, and all letters stay."""
     left = without_direction_overrides(subject)
     assert not {"\u202d", "\u202e"} & set(left)
     assert left.count("\u202a") + left.count("\u202b") == left.count("\u202c")
@@ -169,7 +169,7 @@ def test_marks_of_direction_are_whole_or_gone(subject: str) -> None:
     st.sampled_from(["x.example", "b\u00fccher.example"]),
 )
 def test_a_sender_that_a_policy_takes_is_the_from(name: str, local: str, domain: str) -> None:
-    """Whatever name a policy gives, the From has the policy's address and that name, and the mail can be written."""
+    """The From has the policy's address and name, for any name that a policy accepts, and the mail can be written."""
     sender = f"{name} <{local}@{domain}>"
     try:
         TypeAdapter(Sender).validate_python(sender)
@@ -254,7 +254,7 @@ def test_a_name_is_not_turned(turn: str) -> None:
 
 
 def test_no_name_is_an_address_alone() -> None:
-    """Without a display name, or with a blank one, the To is the address."""
+    """The To is the address alone if there is no display name, or a blank one."""
     for name in (None, "", "  "):
         assert b"\r\nTo: sam@example.org\r\n" in write(name=name)
 
@@ -327,7 +327,7 @@ def test_injection_is_refused(field: str, injected: str) -> None:
 
 @pytest.mark.parametrize("field", ["sender", "campaign", "reply_to"])
 def test_injection_into_the_letterhead_is_refused(field: str) -> None:
-    """Nor can a value of the mailing."""
+    """No value of the mailing can begin a header of its own either."""
     with pytest.raises(HeaderRefused):
         StaticMessageParts(MailingHeaders(**{**fields(NEWSLETTER), field: "a@b.example\r\nBcc: x@y.example"}))
 

@@ -28,7 +28,7 @@ def test_a_killer_has_its_whole_name(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_nothing_misses_survives(tmp_path: Path) -> None:
-    """Neither a proof that passes without the rule, nor none at all, nor one that cannot be run, is a killer."""
+    """A missing proof, one that passes without the rule, and one that cannot run kill no mutant."""
     runner = Runner(tmp_path, "", 60)
     assert runner.without("under-13", [FENCE]) == Fate("under-13", 1, None, "its proofs pass without it")
     assert runner.without("erased", []) == Fate("erased", 0, None, "no proof")

@@ -79,7 +79,7 @@ def of(name: str) -> Callable[[], str]:
     [("mx7.example.org", "mx7.example.org"), ("mx7.example.org.", "mx7.example.org"), ("vm", "[192.0.2.7]")],
 )
 async def test_the_system_s_name_if_it_is_one(monkeypatch: pytest.MonkeyPatch, system: str, said: str) -> None:
-    """Else the address of the connection's own end."""
+    """The name is the system's, if it is one. Else it is the address of the connection's own end."""
     monkeypatch.setattr(socket, "getfqdn", of(system))
     assert await EhloName(None).name_for_address("192.0.2.7") == said
 

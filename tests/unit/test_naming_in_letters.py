@@ -59,7 +59,7 @@ def has_ref(body: bytes, ref: str = REF, brand: str = "interpals", routing_key: 
     ],
 )
 def test_an_address_is_found_however_it_is_written(body: bytes) -> None:
-    """As JSON codes, in another case, in a URL, as a key, twice, cut off, or in what is no JSON."""
+    """An address is found as JSON codes, in another case, in a URL, as a key, twice, cut off, or outside of JSON."""
     assert is_named(body)
     assert not is_named(body, "love@example.org")
 
@@ -95,7 +95,7 @@ def test_an_address_is_compared_as_suppressions_are(written: str, person: str) -
     ],
 )
 def test_a_ref_is_found(body: bytes) -> None:
-    """In the fields that hold refs, of an event that could not be taken in."""
+    """A ref is found in the fields that hold refs, even in an event that could not be accepted."""
     assert has_ref(body)
     assert not has_ref(body, brand="paltalk-2006")
 
@@ -118,7 +118,7 @@ def test_a_ref_is_of_one_brand_and_no_other_text() -> None:
     ids=["of an old encoding", "with dots", "with dots, in quotes"],
 )
 def test_an_unusual_address_is_found(body: bytes, address: str) -> None:
-    """In bytes that are no UTF-8, and with dots where RFC 5322 has none."""
+    """An address is found in bytes that are no UTF-8, and with dots where RFC 5322 has none."""
     assert is_named(body, address)
 
 
@@ -143,7 +143,7 @@ def test_who_is_named_beside_the_body_is_found() -> None:
     ids=["before an @", "signs before an @", "percent", "no word", "words", "Punycode", "marks"],
 )
 def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
-    """All is looked at with the little that can belong to it, or the time would grow with the square of the size.
+    """Each part is read with only the text that can belong to it. Else the time would grow with the square of the size.
 
     Whoever may publish could hold a process for hours, with one letter that cannot be delivered.
     """
@@ -160,7 +160,7 @@ def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
     ],
 )
 def test_encoded_words_are_read(text: str) -> None:
-    """One after the other, whatever stands beside them."""
+    """Encoded words are read one after the other, with any text beside them."""
     assert is_named(json.dumps({"x": text}).encode())
 
 
@@ -183,7 +183,7 @@ def test_an_encoded_word_is_read_in_any_charset(charset: str, name: str) -> None
 
 @pytest.mark.parametrize("charset", sorted(_CHARSETS))
 def test_a_charset_is_read_whatever_the_octets(charset: str) -> None:
-    """None fails, and none is a code of octets."""
+    """No charset raises an error, and none is a code of octets."""
     assert isinstance(bytes(range(256)).decode(charset, "replace"), str)
 
 
@@ -195,7 +195,7 @@ def test_charsets_that_nobody_knows_are_not_kept() -> None:
 
 
 def test_blanks_behind_encoded_words_stay() -> None:
-    """They end a word: what follows is not taken for a part of it."""
+    """A blank ends an encoded word. The text that follows is not a part of the word."""
     assert is_named(b"=?utf-8?q?hello?= ada.lovelace=?utf-8?b?QA==?=example.org")
 
 
@@ -207,7 +207,7 @@ DOCUMENTS = st.recursive(
 
 @given(st.binary(max_size=200) | DOCUMENTS.map(lambda document: json.dumps(document).encode()))
 def test_no_body_is_too_strange(body: bytes) -> None:
-    """Whatever a publisher sends, its names can be read or there are none."""
+    """The names in any body can be read, or there are none. No body raises an error."""
     assert isinstance(person_keys_in_body(body, KEY, HASHER), list)
 
 

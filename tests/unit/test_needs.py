@@ -162,7 +162,7 @@ FREE = {
 
 
 def opposites(document: Document) -> Iterator[tuple[str, Document]]:
-    """Yields every single change of what a policy says, with its words."""
+    """Yields every single change of a policy's values, with its words."""
     for words, path, value in (*_switches(document), *_categories(document), *_lists(document), *_values(document)):
         changed = copy.deepcopy(document)
         *outer, last = path
@@ -248,7 +248,7 @@ def test_every_opposite_breaks_what_it_breaks(brand: str) -> None:
 
 
 def test_an_opposite_is_refused_in_words() -> None:
-    """A file that no longer says what a promise needs is refused: its line, the promise, the need, what it says."""
+    """A file that no longer meets a promise's need is refused with its line, the promise, the need and the value."""
     text = FILES["paltalk-2006"]
     for old, new, key, said in (
         (

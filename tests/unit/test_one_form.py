@@ -92,9 +92,9 @@ HOSTS = st.one_of(
 @example("a@example.c")
 @example("a@example.123")
 def test_the_quick_way_agrees_with_the_library(address: str) -> None:
-    """Whatever an address is, it is taken or refused as email-validator does, and comes out as the library makes it.
+    """Each address is accepted or refused as by email-validator, and gets the library's form.
 
-    But for what stands before the @: of quoted strings only those of atoms and dots are taken, and at most 64 octets.
+    Local parts are the exception: a quoted string must be of atoms and dots, and 64 octets are the most.
     """
     try:
         parts = validate_email(address, check_deliverability=False, test_environment=True, allow_quoted_local=True)

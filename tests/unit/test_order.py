@@ -28,7 +28,7 @@ PRECEDENCE = (
     # What may pass.
     *("one-copy", "staging", "not-yet", "frequency", "own-cap", "mail-hours"),
 )
-"""The rules, by whose reason is told first. Whoever adds a rule gives it a place here, too."""
+"""The rules, in the order in which their reasons are told. A new rule needs a place here, too."""
 
 
 def test_each_rule_has_its_place() -> None:

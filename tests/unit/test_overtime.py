@@ -72,7 +72,7 @@ async def test_only_so_many_of_a_lane_go_on_by_themselves() -> None:
 
 
 async def test_what_ends_in_time_is_waited_for() -> None:
-    """Its consumer hears what befell it."""
+    """Work that ends in time is waited for. Its consumer gets its error."""
     work = Work()
     overtime = put_beside(work, 1)
     good, bad = (asyncio.create_task(overtime.hand_over_or_leave_running(Lane.SERVICE, [n])) for n in range(2))

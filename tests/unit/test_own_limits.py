@@ -20,7 +20,7 @@ from mailer.web.own_limits import own_limit_in_form, own_limits_in_words
 from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
 
 ANY_SERVICE = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": "any"}))
-"""Under this policy, service mail is mandatory also for who pays for nothing."""
+"""A policy under which service mail is mandatory for everybody, paying or not."""
 MOMENTS = st.none() | st.timedeltas(timedelta(days=-100), timedelta(days=100)).map(lambda apart: NOW + apart)
 
 
@@ -48,7 +48,7 @@ def test_no_limit_touches_mandatory_mail(
 
 @given(paused_until=MOMENTS, send_at=MOMENTS)
 def test_a_pause_stops_what_is_due_within_it(paused_until: datetime | None, send_at: datetime | None) -> None:
-    """Optional mail that is due before the end is suppressed at once; what is due later is only held until then."""
+    """Optional mail that is due before the end is suppressed at once. Mail due later is only held until then."""
     decision = decide(mailing_of("newsletter", send_at=send_at), replace(ADA, paused_until=paused_until), POLICY, NOW)
     due = NOW if send_at is None else max(NOW, send_at)
     assert (decision.rule == "own-pause") is (paused_until is not None and due < paused_until)
@@ -63,7 +63,7 @@ def test_only_optional_mail_of_who_has_a_cap_is_counted() -> None:
 
 
 def test_a_brand_without_optional_mail_has_none() -> None:
-    """Only of mandatory categories."""
+    """A brand with only mandatory categories has no limits."""
     terms = {name: values for name, values in POLICY.terms.items() if CATEGORIES[name].mandatory}
     assert has_optional_mail(POLICY)
     assert not has_optional_mail(revised(POLICY, terms=terms))
@@ -83,7 +83,7 @@ def test_a_brand_without_optional_mail_has_none() -> None:
     ],
 )
 def test_only_the_buttons_of_the_page_limit(form: dict[str, list[str]], limit: object) -> None:
-    """Any other value is none; several buttons at once are the first of a pause."""
+    """Any other value is no limit. Several buttons at once are the first of a pause."""
     assert own_limit_in_form(form) == limit
 
 
@@ -118,7 +118,7 @@ def test_a_journaled_name_that_is_not_known_is_the_strictest(name: str, scope: s
 
 
 def test_a_journaled_pause_that_is_over_is_none() -> None:
-    """It ended by itself."""
+    """A pause in the journal that is over is no limit."""
     assert limit_of_names("own_pause 30", "*", NOW - timedelta(days=30), NOW) is None
     assert limit_of_names("own_pause 90", "*", NOW - timedelta(days=30), NOW) == OwnPause(90)
 

@@ -46,7 +46,7 @@ def test_what_asks_for_a_slower_pace(code: int, status: str | None, asks: bool) 
 
 @pytest.mark.parametrize("result", [result for result in OutcomeKind if result is not OutcomeKind.DEFERRED])
 def test_only_a_deferral_asks(result: OutcomeKind) -> None:
-    """What was taken, refused for good, or never offered says nothing about the pace."""
+    """Mail that was accepted, refused for good, or never offered says nothing about the pace."""
     assert not is_throttling(Outcome(result, 450, "4.7.1"))
 
 
@@ -54,7 +54,7 @@ def test_only_a_deferral_asks(result: OutcomeKind) -> None:
     ("minutes", "pace"), [(-1, 50.0), (0, 50.0), (1, 100.0), (1.5, 141.4), (2.9, 373.2), (3, None), (99_999, None)]
 )
 def test_the_pace_comes_back(minutes: float, pace: float | None) -> None:
-    """It doubles each minute; at four times what was observed the slow-down is forgotten."""
+    """The pace doubles each minute. At four times the observed pace the slow-down is forgotten."""
     found = recovered_pace_or_none(SendingPace(50, 100, NOW), NOW + timedelta(minutes=minutes))
     assert found is None if pace is None else found == pytest.approx(pace, abs=0.1)
 
@@ -76,7 +76,7 @@ def test_it_stays_between_the_floor_and_what_is_trusted(rate: float, later: list
 
 @given(st.floats(2, 10_000), st.floats(2, 10_000))
 def test_what_was_slowed_while_little_was_sent_is_soon_over(idle: float, bulk: float) -> None:
-    """Three minutes end it; throttled again after it has come back, what is observed by then is halved."""
+    """Three minutes end a slow-down. If the pace came back and is throttled again, the rate observed then is halved."""
     pace = slower_pace(None, idle, "a", NOW)
     assert recovered_pace_or_none(pace, NOW + timedelta(minutes=3)) is None
     again = slower_pace(pace, bulk, "a", NOW + timedelta(minutes=2))
@@ -88,7 +88,7 @@ TAKEN, FULL = Outcome(OutcomeKind.ACCEPTED, 250), Outcome(OutcomeKind.DEFERRED, 
 
 
 def looks(*answers: list[Outcome]) -> list[ReplySample]:
-    """What was answered between each two looks."""
+    """The replies between each two looks."""
     found = []
     for outcomes in answers:
         look = ReplySample()
@@ -130,7 +130,7 @@ def test_one_taken_more_never_slows_down(answers: list[list[Outcome]]) -> None:
 
 @given(st.lists(RATES, min_size=1, max_size=5))
 def test_workers_add_up_once(rates: list[float]) -> None:
-    """Workers that are throttled together slow down from the sum of what they observed, each counted once."""
+    """Workers that are throttled together slow down from the sum of their rates, each counted once."""
     pace = slower_pace(None, rates[0], "0", NOW)
     for _ in range(2):
         for number, rate in enumerate(rates):

@@ -82,7 +82,7 @@ def imported(modules: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("code", [EXPORTED, PUBLISHING], ids=["imports", "publishes"])
 def test_an_application_loads_no_server(code: str) -> None:
-    """No web server, template engine, database driver, terminal or metrics is loaded by what applications use."""
+    """The functions that applications use load no web server, template engine, database driver, terminal or metrics."""
     assert not {name.partition(".")[0] for name in loaded(code)} & HEAVY
 
 
@@ -114,14 +114,14 @@ def test_the_demo_brings_the_server() -> None:
 
 
 def test_a_missing_server_is_said_by_the_command_in_one_line() -> None:
-    """Without the extra, the command says what to install."""
+    """The command says in one line what to install, if the extra is missing."""
     told = without("typer", "from mailer.__main__ import main\nmain()")
     assert (told.returncode, told.stdout) == (1, "")
     assert re.fullmatch(r"mailer: the command needs typer: pip install 'pactmail\[server\]'\n", told.stderr)
 
 
 def test_a_missing_driver_is_said_by_publish() -> None:
-    """Without the extra, an application on the in-process broker is told to install it, or to name RabbitMQ."""
+    """An application on the in-process broker is told to install the extra, or to name RabbitMQ."""
     code = """
 from mailer import MessageEvent, Refs, SettingsError, publish_blocking
 

@@ -36,7 +36,7 @@ def test_every_language_says_everything() -> None:
 
 
 def test_a_copy_of_personal_data_shows_a_number_that_is_0() -> None:
-    """What is empty is left out; 0 is a value."""
+    """The copy leaves out empty values. The number 0 is a value."""
     values = {"opens": 0, "rate": 0.0, "name": "", "erased": False, "consents": [], "more": {}, "country": None, "a": 1}
     assert _nonempty_values(values) == {"opens": 0, "rate": 0.0, "a": 1}
 
@@ -58,7 +58,7 @@ def test_an_address_is_shown_masked(address: str, shown: str) -> None:
 
 @given(st.emails())
 def test_a_masked_address_tells_two_characters_and_the_top_level(address: str) -> None:
-    """Whatever the address, all else is left out."""
+    """A masked address shows two characters and the top-level domain, and nothing else, for any address."""
     local, _, domain = address.rpartition("@")
     assert mask_address(address) == f"{local[0]}…@{domain[0]}….{domain.rpartition('.')[2]}"
 
@@ -126,5 +126,5 @@ def test_proxies_and_scanners_are_machines(agent: str) -> None:
 
 
 def test_no_user_agent_is_a_machine() -> None:
-    """Whoever sends no user agent at all is no mail program."""
+    """A request without a user agent comes from a machine, not from a mail program."""
     assert is_machine({})

@@ -54,7 +54,7 @@ def test_an_outage_is_told_from_the_drivers_errors(error: Exception) -> None:
 
 
 def test_a_statement_that_was_cancelled_is_told_apart() -> None:
-    """Whoever asked may have asked for too much; a server that does not even cancel is away."""
+    """A cancelled statement is told apart from an outage: the caller may have asked for too much."""
     error = asyncpg.QueryCanceledError("canceling statement due to statement timeout")
     assert type(outage_meant_by_error(error)) is StatementTimedOut
 
@@ -67,13 +67,13 @@ def test_an_outages_words_hold_no_values() -> None:
 
 @pytest.mark.parametrize("error", REFUSED, ids=str)
 def test_a_poolers_refusal_is_told_by_its_words(error: Exception) -> None:
-    """PgBouncer gives the class of a lost connection to what waiting does not mend."""
+    """PgBouncer reports some permanent refusals with the class of a lost connection. Their words tell them apart."""
     assert type(outage_meant_by_error(error)) is DatabaseAccessRefused
 
 
 @pytest.mark.parametrize("error", WRONG, ids=lambda error: f"{type(error).__name__} {error}")
 def test_a_bug_is_no_outage(error: Exception) -> None:
-    """Whatever a value of the input says, waiting for it would stop everybody else."""
+    """An error about a value of the input is no outage. Waiting for it would stop everybody else."""
     assert outage_meant_by_error(error) is None
 
 
@@ -129,6 +129,6 @@ def test_a_clusters_url_names_each_server() -> None:
 
 
 def test_a_socket_is_one_server() -> None:
-    """Its folder is an option of the URL."""
+    """The socket's folder is an option of the URL."""
     assert server_urls("postgresql://postgres@/mailer?host=/run/pg") == ["postgresql://postgres@/mailer?host=/run/pg"]
     assert server_and_database("postgresql:///mailer?host=/run/pg") == "a local socket/mailer"

@@ -21,7 +21,7 @@ QUEUE = "mailer.events.service"
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long between two tries."""
+    """Makes the pauses between tries short."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0, 0.0))
     monkeypatch.setattr(unsettled_message_retries, "PASSING_PAUSES", (0.0,) * 4)
 
@@ -32,7 +32,7 @@ def messages(*names: str) -> list[FakeReceived]:
 
 
 def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> Handle:
-    """A handler that acknowledges what has no error, and raises the first error of the others."""
+    """A handler that acknowledges messages without an error, and raises the first error of the others."""
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         tries.append(tuple(received.message.body for received in arrived))
@@ -55,7 +55,7 @@ async def settled(*arrived: FakeReceived) -> None:
 
 
 async def test_a_bug_costs_one_message() -> None:
-    """Of messages taken together, all that can be handled are; the one that cannot is a dead letter with its place."""
+    """One message that cannot be handled is a dead letter with its place. The others of its batch are handled."""
     tries: list[tuple[bytes, ...]] = []
     arrived = messages("a", "bad", "b")
     handle = raising(lambda body: OverflowError("9999-12-31 of ada@example.org") if body == b"bad" else None, tries)
@@ -70,7 +70,7 @@ async def test_a_bug_costs_one_message() -> None:
 
 
 async def test_a_bug_keeps_its_consumer_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a message waits to be tried again, its consumer handles the next ones."""
+    """A consumer handles the next messages while one waits to be tried again."""
     monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (3600.0,))
     handle = raising(lambda body: KeyError("x") if body == b"bad" else None, [])
     consumer = UnsettledMessageRetries(QUEUE, handle, asyncio.Event())
@@ -191,13 +191,13 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
 def test_kinds_of_trouble(error: Exception, trouble: ErrorKind) -> None:
-    """Only a service that is away, or set up wrongly, is waited for."""
+    """Only a service that is away, or wrongly set up, is waited for."""
     assert classify_error(error) is trouble
 
 
 @pytest.mark.parametrize("cause", [asyncpg.DeadlockDetectedError(""), asyncpg.LockNotAvailableError("")])
 def test_a_deadlock_is_no_outage(cause: Exception) -> None:
-    """Whatever the driver's error became on its way here, it is tried a bounded number of times."""
+    """A deadlock is tried a bounded number of times, even if another error wraps it."""
     try:
         raise DatabaseUnavailable("the database is away") from cause
     except DatabaseUnavailable as error:

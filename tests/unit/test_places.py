@@ -1,4 +1,4 @@
-"""Who gets the places of a relay: nobody waits while one is free, and none rests while there is something to carry."""
+"""The connection slots of a relay: no window waits while a slot is free, and no slot rests while there is mail."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ TAKEN = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 @dataclass
 class Crew:
-    """So many more are wanted."""
+    """A stand-in for a window. It wants so many more senders."""
 
     wanted: int
     is_urgent: bool = False
@@ -39,11 +39,11 @@ class Crew:
 
     @property
     def needs_more_senders(self) -> bool:
-        """Whether it is so."""
+        """True if it has fewer senders than it wants."""
         return self.size < self.wanted
 
     def start_sender(self) -> None:
-        """One more."""
+        """Counts one more sender."""
         self.size += 1
 
 
@@ -63,7 +63,7 @@ async def test_what_is_free_goes_round() -> None:
 
 
 async def test_who_has_none_comes_first() -> None:
-    """What becomes free goes to a window that waits for its first place, and not to one that wants more."""
+    """A free slot goes to a window that waits for its first slot, not to one that wants more."""
     places, crew = ConnectionSlots(2, 0), Crew(9)
     places.start_giving_free_slots_to(crew)
     waiting = [asyncio.create_task(places.acquire_slot(False, 5)) for _ in range(2)]
@@ -92,7 +92,7 @@ async def test_what_only_urgent_mail_may_have_waits_for_no_bulk_mail() -> None:
 
 
 async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
-    """Between the moment in which a place becomes free and that in which an urgent window takes it."""
+    """A free slot that is promised to an urgent window goes to no other window in the meantime."""
     places, bulk = ConnectionSlots(2, 0), Crew(9)
     assert await places.acquire_slot(True, 0)
     assert await places.acquire_slot(False, 0)
@@ -107,7 +107,7 @@ async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
 
 
 async def test_a_crew_that_is_not_short_is_forgotten() -> None:
-    """It is not asked again, so that it may end."""
+    """A window with enough senders is not asked again, so that it may end."""
     places, crew = ConnectionSlots(3, 0), Crew(1)
     places.start_giving_free_slots_to(crew)
     assert crew.size == 1
@@ -118,7 +118,7 @@ async def test_a_crew_that_is_not_short_is_forgotten() -> None:
 
 
 class Line:
-    """A connection that takes a message as soon as the test lets it."""
+    """A connection that accepts a message as soon as the test lets it."""
 
     is_connection_open, is_spent, has_failed_at_once = True, False, False
 
@@ -126,18 +126,18 @@ class Line:
         self._relay = relay
 
     async def send_messages(self, share: WindowQueue) -> None:
-        """Takes one message after the other."""
+        """Accepts one message after the other."""
         while (letter := share.take_next_message(SmtpExtensions(), time.monotonic())) is not None:
             await self._relay.carries()
             share.settle_message(letter, TAKEN)
 
     async def quit(self) -> None:
-        """Nothing is to be ended."""
+        """Does nothing: there is no connection to end."""
 
 
 @dataclass
 class Fake:
-    """A relay, and its dialler.
+    """A stand-in for a relay and its connector.
 
     Attributes:
         dialled: how many connections were asked for. carrying, most: how many carry a message now, and did at most.
@@ -151,7 +151,7 @@ class Fake:
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     async def connect_or_return_failure(self, patience: float) -> SmtpConnection | NoConnectionResult:
-        """A connection, or why there is none."""
+        """A connection, or the reason why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)
         return DOWN if self.down else cast(SmtpConnection, Line(self))
@@ -166,17 +166,17 @@ class Fake:
             self.carrying -= 1
 
     def let_go(self, messages: int) -> None:
-        """Of so many more."""
+        """Lets go of so many more messages."""
         for _ in range(messages):
             self.lets.release()
 
     def pool(self) -> ConnectionPool:
-        """Its connections: four for all mail and two more for urgent mail."""
+        """The relay's slots: four for all mail and two more for urgent mail."""
         return ConnectionPool(RELAY, cast(Connector, self))
 
 
 def window(size: int, permit: Permit = lambda index: None, seconds: float = 30) -> WindowQueue:
-    """So many messages, for which there is so much time."""
+    """A window of this many messages, with this much time."""
     message = OutgoingMessage("b@news.example", AddrSpec("ada@people.example"), b"Subject: a\r\n\r\nb\r\n", None)
     return WindowQueue([message] * size, time.monotonic() + seconds, permit)
 
@@ -188,7 +188,7 @@ async def settle() -> None:
 
 
 async def test_a_window_under_way_gets_what_becomes_free() -> None:
-    """It begins with the one place that a small window has left, and then has all of them."""
+    """A window begins with the one slot that a small window has left. Then it gets all of them."""
     relay = Fake()
     pool = relay.pool()
     small = asyncio.create_task(pool.send_window_until_trouble(window(3), False))
@@ -207,7 +207,7 @@ async def test_a_window_under_way_gets_what_becomes_free() -> None:
 
 
 async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
-    """Who finds no connection is not replaced, or it would be asked again and again until the time is up."""
+    """A sender that finds no connection is not replaced. Else the relay would be asked again until the time is up."""
     relay, share = Fake(down=True), window(40)
     assert await relay.pool().send_window_until_trouble(share, False) == DOWN
     assert relay.dialled == 4
@@ -215,7 +215,7 @@ async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
 
 
 async def test_no_place_is_lost() -> None:
-    """Neither by a bug in a permit, nor by a cancellation before some have begun, nor by one while they wait."""
+    """A slot is not lost by a bug in a permit, nor by a cancellation before messages begin or while they wait."""
 
     def bug(index: int) -> str | None:
         raise LookupError("a bug")
@@ -241,7 +241,7 @@ async def test_no_place_is_lost() -> None:
 @pytest.mark.parametrize("sizes", [(40, 40), (40, 1), (1, 40), (40, 40, 40)])
 @pytest.mark.parametrize("turns", range(4))
 async def test_windows_that_are_cancelled_together_leave_every_place(sizes: Sequence[int], turns: int) -> None:
-    """As all are when a worker fails. None of them gives a place to another one that is ending, too."""
+    """Windows that are cancelled together, as when a worker fails, leave every slot free."""
     relay = Fake()
     pool = relay.pool()
     carrying = [asyncio.create_task(pool.send_window_until_trouble(window(size), False)) for size in sizes]
@@ -255,7 +255,7 @@ async def test_windows_that_are_cancelled_together_leave_every_place(sizes: Sequ
 
 
 async def test_a_window_that_is_through_is_kept_nowhere() -> None:
-    """Also while others wait for a place all the time; its messages would else stay in memory."""
+    """A finished window is kept nowhere, even while others wait. Its messages would else stay in memory."""
     relay = Fake()
     pool = relay.pool()
     relay.let_go(10_000)
@@ -273,7 +273,7 @@ async def test_a_window_that_is_through_is_kept_nowhere() -> None:
 
 
 async def test_a_window_whose_time_is_up_takes_no_place() -> None:
-    """It ends with nothing begun, and what was taken for it is free again."""
+    """A window without time ends with nothing begun, and its slot is free again."""
     relay, late = Fake(), window(2, seconds=-1)
     pool = relay.pool()
     assert await pool.send_window_until_trouble(late, False) is None

@@ -35,7 +35,7 @@ ERRORS = re.findall(
 
 
 def section(title: str) -> str:
-    """What stands under a heading, without the sections below it."""
+    """The text under a heading, without the sections below it."""
     return re.split(r"^#+ ", PAGE.partition(f"# {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
@@ -77,7 +77,7 @@ def patched(patch: str) -> str:
 
 
 def provoked(patch: str, message: str) -> str:
-    """What the patched default is refused with; beside the default itself where the message is of a second file."""
+    """The error for which the patched default is refused. A message about a second file needs the default beside it."""
     texts = {"my-brand.toml": patched(patch)}
     if "my-brand-2.toml" in message:
         texts = {"my-brand.toml": DEFAULT, "my-brand-2.toml": patched(patch)}

@@ -49,7 +49,7 @@ def test_check_shows_every_promise(tmp_path: Path) -> None:
 
 
 def test_check_is_content_with_a_good_record(tmp_path: Path) -> None:
-    """With a proof of everything on record, every promise is kept or waits, and the status is 0."""
+    """Every promise is kept or waits, and the status is 0, if the record has a proof of everything."""
     shown = policy_command("check", "--json", "--record", record_of(tmp_path / "none.json")).stdout
     known = [found["id"] for found in json.loads(shown)["promises"]]
     tests = [
@@ -73,7 +73,7 @@ rules = ["way-out"]
 
 
 def test_check_works_on_one_promise_where_mailer_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a record, what is needed holds, rules exist, a trial is made, and the rest is said in words."""
+    """The check works without a record: needs hold, rules exist, a trial is made, and the rest is told in words."""
     (tmp_path / "policies").mkdir()
     text = (
         (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8").replace('"default"', '"acme"', 1)

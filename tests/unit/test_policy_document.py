@@ -19,7 +19,7 @@ from tests.factories import law
 FILES = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
 TEXT = FILES["interpals.toml"]
 BARE = TEXT.partition("[[promises]]")[0]
-"""Without promises, so that switches can be others."""
+"""A policy text without promises, so that its switches can be changed."""
 TODAY = date(2026, 6, 1)
 
 
@@ -52,7 +52,7 @@ def test_the_shipped_policies_are_good() -> None:
 
 
 def test_only_some_promises_wait() -> None:
-    """Those that need pages or inbound mail may wait, and no others."""
+    """Only promises that need pages or inbound mail may wait."""
     waiting = {
         p.id for policy in parse_policies_in_force(FILES, TODAY, law()).values() for p in policy.promises if p.waits_for
     }
@@ -90,7 +90,7 @@ def test_categories_have_traits_and_senders() -> None:
     ],
 )
 def test_a_bad_file_is_refused_with_its_place(old: str, new: str, message: str) -> None:
-    """What cannot be used is refused, naming the file, the line and the remedy."""
+    """A file that cannot be used is refused with its name, the line and the remedy."""
     assert old in TEXT
     with pytest.raises(PolicyError, match=re.escape(message)) as refused:
         parse_policy(TEXT.replace(old, new, 1), "p.toml")
@@ -100,7 +100,7 @@ def test_a_bad_file_is_refused_with_its_place(old: str, new: str, message: str) 
 
 
 def test_every_fault_is_told_at_once() -> None:
-    """Who mends a file sees all that is wrong in it, a line each, and in every file."""
+    """All faults of all files are told at once, a line each."""
     broken = BARE.replace('"opt_out"', '"x"').replace("minimum_cell = 20", "minimum_cell = 1")
     with pytest.raises(PolicyError) as refused:
         parse_policies_in_force({"a.toml": broken, "b.toml": "brand ="}, TODAY)
@@ -181,7 +181,7 @@ def test_a_policy_is_never_weaker_than_the_floor(country: str, switch: str) -> N
 
 
 def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
-    """The others stand beside it, and the strictest of both holds for who was collected under another one."""
+    """The other versions stay beside it. The strictest of both holds for people collected under another one."""
     files = {
         "a.toml": version("2024", "2024-01-01", tracking="off"),
         "b.toml": version("2025", "2025-01-01", promo_basis="opt_in"),
@@ -224,7 +224,7 @@ def test_a_brand_without_a_version_in_force_is_refused() -> None:
 
 
 def test_a_copy_has_switches_of_its_own() -> None:
-    """What holds under a copy with other switches is worked out anew."""
+    """A copy with other switches works out their effects anew."""
     policy = parse_policy(TEXT, "p.toml", law())
     assert policy.switches_for(None, "US").promo_basis == "opt_out"
     stricter = policy.model_copy(update={"switches": policy.switches.model_copy(update={"promo_basis": "opt_in"})})

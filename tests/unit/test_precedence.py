@@ -16,7 +16,7 @@ async def at_once(step: Awaitable[None]) -> None:
 
 
 async def test_bulk_mail_waits_until_nothing_urgent_is_going_on() -> None:
-    """It waits for the last of two, and goes on at once then."""
+    """Bulk mail waits for the last of two urgent tasks, and goes on at once then."""
     precedence, order = LanePriority(), list[str]()
 
     async def bulk() -> None:
@@ -34,7 +34,7 @@ async def test_bulk_mail_waits_until_nothing_urgent_is_going_on() -> None:
 
 
 async def test_urgent_mail_does_not_wait_for_urgent_mail() -> None:
-    """Nor does anything wait for bulk mail."""
+    """Urgent mail does not wait for urgent mail. Nothing waits for bulk mail."""
     precedence = LanePriority()
     with precedence.mark_urgent_work_running(urgent=True):
         await at_once(precedence.wait_while_urgent_work_runs(urgent=True))
@@ -43,7 +43,7 @@ async def test_urgent_mail_does_not_wait_for_urgent_mail() -> None:
 
 
 async def test_bulk_mail_is_only_slowed() -> None:
-    """While a large breach notice goes out, a window of bulk mail begins all the same, in its time."""
+    """Bulk mail goes out late, but it goes out, while a large breach notice is being sent."""
     precedence, begun = LanePriority(), time.monotonic()
     with precedence.mark_urgent_work_running(urgent=True):
         await precedence.wait_while_urgent_work_runs(urgent=False)

@@ -118,7 +118,7 @@ def test_what_waits_is_never_kept() -> None:
 
 
 def test_without_a_record_nothing_is_kept_and_nothing_is_broken() -> None:
-    """Without tests it can be seen that rules exist; a rule that does not is still a fault."""
+    """A check without a record sees which rules exist. A rule that does not exist is still a fault."""
     found = build_promise_report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
     assert [row.promise_status for row in found.rows] == [
         PromiseStatus.UNPROVEN,
@@ -140,14 +140,14 @@ def test_others_tests_need_not_prove_the_rules() -> None:
 
 
 def test_only_a_whole_run_counts() -> None:
-    """With the record of a part, the check says to run all tests."""
+    """The check says to run all tests, if the record is of a part of them."""
     faults = build_promise_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0"), whole=False)).all_faults
     assert any("record" in fault and "run all of them" in fault for fault in faults)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"when": 1, "commit": 1, "whole": 1, "tests": [1]}'])
 def test_what_is_no_record_is_refused(text: str) -> None:
-    """A file that is none says what writes one."""
+    """The error for a file that is no record names the command that writes one."""
     with pytest.raises(ValueError, match=r"mailer\.testing\.proofs"):
         parse_proof_record(text)
 
@@ -303,7 +303,7 @@ async def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
     ],
 )
 async def test_a_run_of_a_part_leaves_the_record_alone(suite: Suite, arguments: Sequence[str]) -> None:
-    """It cannot pass for a whole one; asked for a record, it says of itself that it is of a part."""
+    """A run of a part leaves the record alone. If asked for a record, it writes one that says it is of a part."""
     await suite.run(*arguments)
     assert not suite.record.exists()
     aside = suite.folder / "aside.json"
@@ -319,7 +319,7 @@ async def test_what_a_stopped_run_left_out_has_not_run(suite: Suite) -> None:
 
 
 async def test_a_file_that_cannot_be_imported_makes_no_whole_run(suite: Suite) -> None:
-    """Its proofs are missing, so nothing is recorded."""
+    """A run without the proofs of a broken file records nothing."""
     (suite.folder / "tests" / "test_broken.py").write_text("import nothing_of_this_name")
     await suite.run("--continue-on-collection-errors")
     assert not suite.record.exists()

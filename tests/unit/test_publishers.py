@@ -1,4 +1,4 @@
-"""The one check of all doors: what is granted may be done, at its brands, and nothing else."""
+"""The one check of all doors: granted actions are allowed, at their brands, and nothing else."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_a_grant_lets_what_it_names_and_nothing_else(kind: IdentityKind) -> None
 
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_who_is_not_known_or_has_nothing_may_nothing(kind: IdentityKind) -> None:
-    """Also who has a brand, and who has all but a brand; the refusal names the command that lets it."""
+    """A publisher needs both a brand and a right at it. The refusal names the command that grants it."""
     everything = RightsOfOnePublisher(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadableData))
     identity = Identity(kind, "the shop")
     for wish, _ in ALL:
@@ -69,7 +69,7 @@ def test_who_is_not_known_or_has_nothing_may_nothing(kind: IdentityKind) -> None
 
 
 def test_mailer_itself_publishes_its_own_mail_only() -> None:
-    """It has no rights that somebody grants, and nobody else says its words without a second person."""
+    """Mailer itself cannot be granted rights. Nobody else publishes its mail without a second person."""
     for wish, _ in ALL:
         assert has_right(PIPELINE, wish) == (
             isinstance(wish, PublishAttempt) and wish.category == "rights" and wish.template in OWN_TEMPLATES
@@ -90,7 +90,7 @@ def test_mailer_itself_publishes_its_own_mail_only() -> None:
 
 @given(st.text(max_size=8), st.text(max_size=8))
 def test_no_name_stands_for_all(brand: str, name: str) -> None:
-    """There is no wildcard: a name lets itself only."""
+    """A name has rights for itself only. There is no wildcard."""
     publisher = Publisher(
         Identity(IdentityKind.KEY, "shop"), RightsOfOnePublisher(frozenset({"*"}), frozenset({"*"}), frozenset({"*"}))
     )
@@ -99,18 +99,18 @@ def test_no_name_stands_for_all(brand: str, name: str) -> None:
 
 
 class Rows:
-    """Publishers as rows, and how often they were asked for."""
+    """A stand-in for the table of publishers. It counts the queries."""
 
     def __init__(self) -> None:
         self.known: dict[Identity, Publisher] = {}
         self.asked = 0
 
     async def find_publisher_by_api_key(self, key: str) -> Publisher | None:
-        """Nobody's."""
+        """Finds nobody."""
         return None
 
     async def unrevoked_publishers_by_identity(self) -> Mapping[Identity, Publisher]:
-        """Those who are known."""
+        """The publishers that are known."""
         self.asked += 1
         return dict(self.known)
 
@@ -151,7 +151,7 @@ async def test_who_was_added_just_now_is_found() -> None:
 
 
 async def test_no_row_is_mailer_itself() -> None:
-    """Whoever could write such a row gains nothing by it."""
+    """A row for mailer itself gives no rights. Nobody gains anything by writing one."""
     rows = Rows()
     rows.known[ITSELF] = Publisher(ITSELF, ERASES.rights)
     register = PublisherRegister(rows)

@@ -25,7 +25,7 @@ def test_only_a_beginning_and_an_end_are_news() -> None:
 
 
 def test_a_snapshot_stays_as_it_was() -> None:
-    """A reader in another thread sees one state, whatever is reported meanwhile."""
+    """A reader in another thread sees one state, even if a new one is reported meanwhile."""
     readiness = Readiness()
     readiness.set_or_clear_problem("a", "one")
     seen = readiness.problems

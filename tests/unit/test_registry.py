@@ -8,7 +8,7 @@ from mailer.policy.rule_registry import RULES, disable_rule_before_import, rule
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test registers or takes away is gone after it."""
+    """Restores the registry after each test."""
     monkeypatch.setattr(rule_registry, "RULES", dict(RULES))
     monkeypatch.setattr(rule_registry, "_removed", set())
 
@@ -31,7 +31,7 @@ def test_a_rule_has_a_name_a_source_and_a_place() -> None:
 
 
 def test_a_rule_that_is_taken_away_says_nothing() -> None:
-    """It returns what it returns when it has nothing to say, and is still listed."""
+    """A removed rule returns the value for having nothing to say, and is still listed."""
     disable_rule_before_import("a-rule")
 
     @rule("a-rule", "a law", idle=False)
@@ -49,7 +49,7 @@ def test_a_rule_that_is_taken_away_says_nothing() -> None:
 
 
 async def test_what_waits_can_be_taken_away_too() -> None:
-    """A rule that has to be awaited stays one; what it leaves may depend on what it is given."""
+    """A rule that has to be awaited stays one. Its result without the rule may depend on its arguments."""
     disable_rule_before_import("a-rule")
 
     @rule("a-rule", "a law", idle=lambda text: text)

@@ -1,4 +1,4 @@
-"""A relay's URL: what it may say, and errors that show no password."""
+"""A relay's URL: its allowed parts, and errors that show no password."""
 
 import re
 from pathlib import Path

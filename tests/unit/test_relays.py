@@ -1,4 +1,4 @@
-"""The states of relays: what begins one, what ends it, and what is said of it."""
+"""The states of relays: their beginnings, their ends, and their words."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,6 @@ from mailer.pipeline.processor_conditions import (
     REFUSES_SOME,
     SLOW,
     UNUSED,
-    WORDS,
     WORKING,
     ProcessorCondition,
     condition_after_window,
@@ -21,6 +20,7 @@ from mailer.pipeline.processor_conditions import (
 )
 from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.ports.processor_states import STATE_WORDS
 
 NOW = datetime(2026, 11, 27, 18, 2, tzinfo=UTC)
 NEW = ProcessorCondition(UNUSED, NOW)
@@ -41,13 +41,13 @@ def test_each_trouble_is_a_state_with_words_and_a_remedy(trouble: ConnectionTrou
     """An operator reads of each what it is, since when, the last words, and what to check."""
     found = condition_after_window(NEW, [unsent(trouble)] * 3, NOW)
     assert (found.state, found.since, found.times) == (trouble.relay_state, NOW, 1)
-    assert WORDS[found.state]
+    assert STATE_WORDS[found.state]
     assert found.remedy == trouble.operator_remedy
     assert found.error == f"relay: {trouble}"
 
 
 def test_a_state_has_a_beginning_and_a_count() -> None:
-    """The same trouble again keeps its beginning; another one begins anew; what works ends it and keeps the words."""
+    """The same trouble again keeps its beginning. Another one begins anew. A success ends it and keeps the words."""
     first = condition_after_window(NEW, [unsent(ConnectionTrouble.UNREACHABLE)], NOW)
     again = condition_after_window(first, [unsent(ConnectionTrouble.LOST)], NOW + timedelta(minutes=1))
     assert (again.state, again.since, again.times) == (DOWN, NOW, 2)
@@ -70,7 +70,7 @@ def test_lost_connections_are_down() -> None:
 
 
 def test_it_may_refuse_some_and_take_others() -> None:
-    """That is a state of its own, which ends once it has not been met for a while; a lost connection beside is none."""
+    """Refusing some mail and accepting other mail is a state of its own. It ends when it was not met for a while."""
     some = condition_after_window(NEW, [TAKEN, DENIED], NOW)
     assert some.state == REFUSES_SOME
     assert condition_after_window(some, [TAKEN], NOW + QUIET[REFUSES_SOME] / 2) is some
@@ -111,7 +111,7 @@ def test_a_worker_is_not_ready_while_no_relay_can_be_used() -> None:
 
 
 def test_it_is_slow_for_a_minute_after_the_last_window_that_took_long() -> None:
-    """So it is said once, however the windows come. What is worse comes first."""
+    """A relay counts as slow for a minute after its last slow window. A worse state comes first."""
     slow = condition_when_slow(condition_after_window(NEW, [TAKEN], NOW), 1, 30.0, NOW)
     words = "1 window waits for its answers, and none has ended for 30 seconds"
     assert (slow.state, slow.has_trouble, slow.error) == (SLOW, True, words)

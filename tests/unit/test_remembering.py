@@ -31,7 +31,7 @@ def change(n: int) -> JournaledStandingChange:
 
 
 def noted(folder: Path, *heads: tuple[UUID, int], lineage: UUID = ONE) -> UUID:
-    """A process has noted something, and has ended; its id."""
+    """Notes some entries as a process that has ended. Returns its id."""
     with closing(FileDatabaseNotes(folder)) as process:
         process.switch_notes_to_lineage(lineage)
         for writer, n in heads:
@@ -48,7 +48,7 @@ def test_a_trace_outlives_its_process(tmp_path: Path) -> None:
 
 
 def test_the_trace_of_a_living_process_is_not_one_of_the_dead(tmp_path: Path) -> None:
-    """Its file is locked for as long as it lives."""
+    """The trace's file is locked for as long as its process lives."""
     with closing(FileDatabaseNotes(tmp_path)) as living:
         living.switch_notes_to_lineage(ONE)
         living.note_committed_entry_on_disk(WRITER, 1)
@@ -57,7 +57,7 @@ def test_the_trace_of_a_living_process_is_not_one_of_the_dead(tmp_path: Path) ->
 
 
 def test_the_newest_entries_are_kept(tmp_path: Path) -> None:
-    """As many as can have been under way at the same time: whichever the server committed last is among them."""
+    """A trace keeps as many of the newest entries as could have been under way at the same time."""
     heads = [(UUID(int=100 + n), 1) for n in range(SLOTS + 6)]
     noted(tmp_path, *heads)
     [trace] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
@@ -77,7 +77,7 @@ def test_a_slot_that_was_half_written_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"mailer", b"\0" * 40, os.urandom(3000)])
 def test_a_file_that_is_no_trace_stops_nobody(tmp_path: Path, content: bytes) -> None:
-    """It has no entries that could be missing."""
+    """A file that is no trace has no entries that could be missing."""
     noted(tmp_path, (WRITER, 1))
     (tmp_path / "seen" / "other.trace").write_bytes(content)
     (tmp_path / "seen" / f"{UUID(int=5)}.trace").write_bytes(content)
@@ -99,7 +99,7 @@ async def test_newer_notes_stand_for_those_of_the_dead(tmp_path: Path) -> None:
 
 
 def test_an_old_trace_is_forgotten(tmp_path: Path) -> None:
-    """As an old seal is: nobody was here for so long."""
+    """An old trace is deleted, as an old seal is."""
     id_ = noted(tmp_path, (WRITER, 1))
     file = tmp_path / "seen" / f"{id_}.trace"
     long_ago = file.stat().st_mtime - SECONDS_KEPT - 60
@@ -109,7 +109,7 @@ def test_an_old_trace_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_what_was_lost_is_not_noted_over(tmp_path: Path) -> None:
-    """While the database is one that went back, notes wait; a new lineage begins with none."""
+    """Notes wait while the database is one that went back. A new lineage begins with no notes."""
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         process.note_committed_entry_on_disk(WRITER, 1)
@@ -124,7 +124,7 @@ def test_what_was_lost_is_not_noted_over(tmp_path: Path) -> None:
 
 
 async def test_the_journal_has_what_was_answered(tmp_path: Path) -> None:
-    """On disk before the answer, with ids and no address; what was seen to is ticked off."""
+    """The journal has each change before its answer, with ids and no address. Handled changes are ticked off."""
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1), change(2)])
@@ -163,7 +163,7 @@ async def test_what_is_written_behind_a_torn_line_counts(tmp_path: Path) -> None
     "line", [b"7", b"{}", b"[]", b"null", b'{"ticked_off":7}', b'{"ticked_off":[1,2,3]}', b"\xff\0"]
 )
 async def test_a_line_that_is_no_change_costs_only_itself(tmp_path: Path, line: bytes) -> None:
-    """Else the fence would never let go."""
+    """A line that is no change is left out. Else the fence would never let go."""
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1)])
@@ -198,7 +198,7 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
 async def test_a_folder_of_another_user_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, production_log: Callable[[], str], call: str
 ) -> None:
-    """One line says which setting names it, and which right is missing; what may have been lost is not passed over."""
+    """One line names the setting and the right that is missing. Changes that may have been lost are not passed over."""
 
     def denied(path: object, *_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
@@ -220,7 +220,7 @@ async def test_a_folder_of_another_user_is_named(
 
 
 def test_a_command_that_may_not_read_the_journal_says_so_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """As `mailer start --after-restore` of another user than the workers'."""
+    """A command of another user who may not read the journal, such as `mailer start`, says so in one line."""
 
     async def command() -> None:
         raise DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
@@ -231,7 +231,7 @@ def test_a_command_that_may_not_read_the_journal_says_so_in_a_line(capsys: pytes
 
 
 def test_a_container_with_the_same_process_id_is_in_nobodys_way(tmp_path: Path) -> None:
-    """Several share a volume: none writes to the half-written file of another one."""
+    """Several containers share a volume. None writes to the half-written file of another one."""
     (tmp_path / f"database.json.{os.getpid()}").mkdir()
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.write_seal_marker_if_newer(SEEN, ())
@@ -248,7 +248,7 @@ async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> No
         async def find_lost_standing_changes(
             self, changes: Sequence[JournaledStandingChange]
         ) -> list[tuple[JournaledStandingChange, bool]]:
-            """All of them."""
+            """Returns all changes."""
             return [(one, True) for one in changes]
 
     async def again(one: JournaledStandingChange) -> bool:

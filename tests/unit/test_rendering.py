@@ -82,18 +82,18 @@ def tokens(message: EmailMessage, path: str) -> list[str]:
 
 
 def opened(message: EmailMessage) -> OpenToken | None:
-    """What the pixel counts, None if there is none."""
+    """The token that the pixel counts; None if there is no pixel."""
     found = tokens(message, "o")
     return LINKS.read_open_token(found[0]) if found else None
 
 
 def clicked(message: EmailMessage) -> set[ClickToken | None]:
-    """What the links count."""
+    """The tokens that the links count."""
     return {LINKS.read_click_token(token) for token in tokens(message, "c")}
 
 
 def test_a_mailings_opens_and_clicks_are_nobodys() -> None:
-    """At `mailing`, everyone gets the same pixel and the same links, which say nothing but the mailing."""
+    """Everybody gets the same pixel and links at `mailing`. They name only the mailing."""
     renderer = renderer_of()
     first, second = (rendered(renderer, row_for(renderer, number)) for number in (7, 8))
     assert opened(first) == opened(second) == OpenToken(renderer.facts.id)
@@ -102,7 +102,7 @@ def test_a_mailings_opens_and_clicks_are_nobodys() -> None:
 
 
 def test_unlinkable_opens_have_a_random_nonce() -> None:
-    """At `unlinkable`, each message has a nonce of its own, the same in its pixel and links, and new each time."""
+    """Each message has a random nonce at `unlinkable`: the same in its pixel and links, and new each time."""
     renderer = renderer_of(tracking="unlinkable")
     messages = [rendered(renderer, row_for(renderer, 7)) for _ in range(3)]
     seen = [opened(message) for message in messages]
@@ -114,7 +114,7 @@ def test_unlinkable_opens_have_a_random_nonce() -> None:
 
 
 def test_individual_opens_need_a_consent() -> None:
-    """At `individual`, only who consented is named; everyone else's open is unlinkable."""
+    """Only people who consented are named at `individual`. The opens of others are unlinkable."""
     renderer = renderer_of(tracking="individual")
     with_consent = rendered(renderer, row_for(renderer, 7, consents=frozenset({TRACKING})))
     assert opened(with_consent) == OpenToken(renderer.facts.id, None, 7, 1)
@@ -133,7 +133,7 @@ def test_individual_opens_need_a_consent() -> None:
     ],
 )
 def test_nobody_is_counted_who_may_not_be(tracking: str, standing: dict[str, Any]) -> None:
-    """Without tracking the mail is the same, with no pixel and with the links themselves."""
+    """The mail without tracking has no pixel, and its links are the plain ones."""
     renderer = renderer_of(tracking=tracking)
     message = rendered(renderer, row_for(renderer, **standing))
     assert (opened(message), clicked(message)) == (None, set())
@@ -144,7 +144,7 @@ def test_nobody_is_counted_who_may_not_be(tracking: str, standing: dict[str, Any
 
 @pytest.mark.parametrize("tracking", ["mailing", "unlinkable"])
 def test_few_recipients_are_not_counted(tracking: str) -> None:
-    """Where an open would be somebody's, there is neither pixel nor counted link, but for who consented."""
+    """Small audiences get neither pixel nor counted link, since an open would name somebody, unless they consented."""
     renderer = renderer_of(tracking=tracking, audience_size=19)
     assert (opened(rendered(renderer, row_for(renderer))), clicked(rendered(renderer, row_for(renderer)))) == (
         None,
@@ -157,7 +157,7 @@ def test_few_recipients_are_not_counted(tracking: str) -> None:
 
 
 def test_a_jurisdiction_lowers_the_level() -> None:
-    """Under a law that allows one pixel a mailing, a more telling policy is overruled for those who live there."""
+    """The law of the reader's country allows one pixel a mailing, and so overrules a policy that tells more."""
     renderer = renderer_of(tracking="individual")
     assert opened(rendered(renderer, row_for(renderer, country="FR", consents=frozenset({TRACKING})))) == OpenToken(
         renderer.facts.id
@@ -179,7 +179,7 @@ def test_service_mail_is_an_update_to_some() -> None:
 
 
 def test_a_topic_is_a_list_of_its_own() -> None:
-    """Mailings that share all but their topic share no list; what has none is the category's."""
+    """Mailings that differ only in their topic share no list. Mail without a topic is on the category's list."""
     renderers, context = (
         MailingRendererCache(policies(), templates(), LINKS, None),
         _example("interpals", "maintenance"),
@@ -199,7 +199,7 @@ def test_a_topic_is_a_list_of_its_own() -> None:
 
 
 def test_the_service_itself_can_be_left() -> None:
-    """Under `leave`, all mandatory mail has a link to close the account, and no header to unsubscribe."""
+    """All mandatory mail has a link to close the account at `leave`, and no header to unsubscribe."""
     for category, name in (("service", "maintenance"), ("breach", "breach-notice"), ("rights", "rights-answer")):
         context = dict(_example("paltalk-2002", name))
         facts = replace(facts_of(), brand="paltalk-2002", category=category, template=name, context=context)

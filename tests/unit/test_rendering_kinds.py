@@ -52,7 +52,7 @@ def rendered(renderer: MailingRenderer, number: int = 1, context: Mapping[str, A
 
 
 def html_of(message: EmailMessage) -> str:
-    """Its HTML."""
+    """The HTML part of a message."""
     body = message.get_body(("html",))
     assert body is not None
     return str(body.get_content())
@@ -75,7 +75,7 @@ def test_an_empty_value_of_one_person(tmp_path: Path, value: object) -> None:
 @pytest.mark.parametrize("value", [3, 3.5, True], ids=["int", "float", "bool"])
 @pytest.mark.parametrize("first", ["text", "number"])
 def test_a_number_where_another_has_a_text(tmp_path: Path, value: object, first: str) -> None:
-    """One person's value is a text and another's is none: each reads their own, whoever comes first."""
+    """One person's value is a text and another's a number. Each reads their own, in either order."""
     templates = library(tmp_path, FILES)
     renderer = set_up(presses_of(templates), templates)
     values = ["a text", value] if first == "text" else [value, "a text"]
@@ -84,7 +84,7 @@ def test_a_number_where_another_has_a_text(tmp_path: Path, value: object, first:
 
 
 def test_a_pixel_is_its_own_mailings(tmp_path: Path) -> None:
-    """Where a few are enough to be counted, the pixel of one mailing does not stand in the messages of another."""
+    """The pixel of one mailing does not stand in the messages of another, even where few people are enough to count."""
     pixel = '{% if pixel_url %}<img src="{{ pixel_url }}" alt="">{% endif %}<p>'
     policy = POLICY.model_copy(update={"minimum_cell": 5})
     templates = library(tmp_path, within(FILES, HTML, "<p>", pixel), policies={NAME: policy})
@@ -117,7 +117,7 @@ def news_for(name: str) -> MessageEvent:
 
 
 def test_nobody_is_admitted_by_anothers_name(tmp_path: Path) -> None:
-    """Where a template takes names apart, that one name can be rendered says nothing of the next."""
+    """One renderable name admits no other name, if a template takes names apart."""
     surname = "{{ headline }}{% if recipient.name %} {{ recipient.name.split(' ')[1] }}{% endif %}"
     files = within(FILES, HTML, "{{ headline }}", surname)
     templates = library(tmp_path, within(files, "news/body.txt.j2", "{{ headline }}", surname))

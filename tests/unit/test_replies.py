@@ -45,5 +45,5 @@ def test_what_is_no_reply(octets: bytes) -> None:
 
 @given(octets=st.binary(max_size=200))
 def test_nothing_that_comes_is_an_error(octets: bytes) -> None:
-    """Whatever a server says is a reply, garbage, or not whole yet."""
+    """Any octets of a server are a reply, garbage, or not whole yet. None raises an error."""
     assert all(0 <= code <= 999 for code, _ in ReplyParser().feed_octets(octets))

@@ -161,14 +161,14 @@ def test_samples(result: OutcomeKind, code: int, text: str, status: str | None) 
 
 @pytest.mark.parametrize(("code", "text", "status"), SET_UP)
 def test_a_broken_set_up_says_what_to_check(code: int, text: str, status: str) -> None:
-    """Each of these replies tells operators what to look at, whatever it answers."""
+    """Each of these replies tells operators what to check, at any stage."""
     assert operator_checks_for_reply(status or None, text)
     assert {outcome_of_reply(stage, code, text).result for stage in TRANSACTION} == {OutcomeKind.SET_UP}
 
 
 @given(st.integers(400, 499), st.text())
 def test_a_passing_code_is_never_hard(code: int, text: str) -> None:
-    """Whatever a 4xx reply says, the delivery goes on: tried again, held, or offered elsewhere."""
+    """The delivery goes on after any 4xx reply: tried again, held, or offered elsewhere."""
     goes_on = {OutcomeKind.DEFERRED, OutcomeKind.SET_UP, OutcomeKind.UNSENT}
     assert {outcome_of_reply(stage, code, text).result for stage in TRANSACTION} <= goes_on
 

@@ -1,4 +1,4 @@
-"""Which of several processors gets a message."""
+"""The choice of a processor for a message."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
 
 @dataclass
 class Scene:
-    """Routes, with a clock and halts in the test's hand."""
+    """Routes, with a clock and halts that the test sets."""
 
     processors: Sequence[FakeProcessor]
     halts: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Scene:
         self.routes = ProcessorRoutes(self.processors, self.halts.get, lambda: self.seconds)
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
-        """Notes outcomes of messages to people who were not met before."""
+        """Records outcomes of messages to people who were not met before."""
         self.routes.note_outcomes_for_routing(
             name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER
         )
@@ -65,17 +65,17 @@ class Scene:
     def choose(
         self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW, *, lane: Lane = Lane.NEWSLETTER
     ) -> str | NoRoute:
-        """The name of the chosen one."""
+        """The name of the chosen processor."""
         found = self.routes.choose_processor(policy or policies()["interpals"], purpose, now, lane=lane)
         return found if isinstance(found, NoRoute) else found.name
 
     def shares(self, messages: int = 60) -> Counter[str | NoRoute]:
-        """How many of some messages each gets."""
+        """The number of messages that each processor gets."""
         return Counter(self.choose() for _ in range(messages))
 
 
 def test_weights_are_shares() -> None:
-    """Of 3 and 1, three quarters and a quarter, evenly interleaved; a reserve gets nothing."""
+    """Weights of 3 and 1 give three quarters and a quarter, evenly mixed. A reserve gets nothing."""
     scene = Scene([FakeProcessor(name="a", weight=3), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)])
     assert scene.shares() == {"a": 45, "b": 15}
     assert [scene.choose() for _ in range(4)].count("b") == 1
@@ -93,7 +93,7 @@ def test_a_reserve_takes_over_when_no_other_can() -> None:
 
 
 def test_each_serves_its_own_purposes() -> None:
-    """A processor with purposes gets those only; what none serves is held, with the rule that says so."""
+    """A processor with purposes gets only those. Mail that none serves is held, with the rule that says so."""
     scene = Scene([FakeProcessor(name="a", purposes=frozenset({"newsletter"})), FakeProcessor(name="b")])
     assert scene.choose(purpose="notice") == "b"
     assert scene.shares() == {"a": 30, "b": 30}
@@ -121,7 +121,7 @@ def test_a_new_day_is_looked_up_anew() -> None:
 
 
 def test_a_processor_that_is_away_is_left_alone_and_probed() -> None:
-    """What it could not take goes to the other at once; after the pause a window's worth probes it."""
+    """Mail that a processor could not take goes to the other one at once. After the pause, one window probes it."""
     scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
     scene.note("a", [AWAY, AWAY])
     assert scene.shares() == {"b": 60}
@@ -164,7 +164,7 @@ def test_what_was_withheld_says_nothing_of_the_processor() -> None:
 
 
 def test_the_earliest_moment_to_try_again() -> None:
-    """Where one is halted and one away, it is the sooner of both; nothing is decided, so there is no rule."""
+    """The earliest time to try again is the sooner one, if one processor is halted and one is away."""
     scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
     scene.halts["a"] = "processor_paused"
     scene.halts["b"] = "processor_paused"
@@ -243,7 +243,7 @@ def test_who_does_not_take_a_message_ends_no_other_ones_trouble() -> None:
 
 
 def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
-    """It goes by another one, by a reserve, or is offered again later."""
+    """A processor that refused a message does not get it again. It goes by another one, by a reserve, or later."""
     processors = [FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)]
     routes, policy = Scene(processors).routes, policies()["interpals"]
     for barred, name in ((["a"], "b"), (["a", "b"], "spare")):
@@ -256,7 +256,7 @@ def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
 
 
 class Carried:
-    """Windows that processors have in hand until the test ends them, and how often each was said to be late."""
+    """Windows that processors have in hand until the test ends them. Counts how often each was called late."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -286,7 +286,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 async def test_a_slow_processor_keeps_nothing_from_the_others() -> None:
-    """With two slow windows it gets only its own mail while another one can take mail; with more, that comes later."""
+    """A processor with two slow windows gets only its own mail. With more, even that waits."""
     scene = Scene([FakeProcessor(name="a", weight=9), FakeProcessor(name="b", purposes=frozenset({PURPOSE}))])
     carried = Carried(scene)
     with ExitStack() as stack:
@@ -335,7 +335,7 @@ async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
 
 @pytest.mark.usefixtures("quick")
 async def test_mail_waits_in_line_where_all_that_work_are_slow() -> None:
-    """Nobody's consumer could do anything else; nor is there one while the others are halted or away."""
+    """Mail waits if all working processors are slow, since no consumer could do anything else."""
     scene = Scene([FakeProcessor(name=name) for name in "abc"])
     carried = Carried(scene)
     with ExitStack() as stack:
@@ -354,7 +354,7 @@ async def test_mail_waits_in_line_where_all_that_work_are_slow() -> None:
 
 @pytest.mark.usefixtures("quick")
 async def test_who_waits_for_a_slow_processor_is_told_while_others_can_take_mail() -> None:
-    """Alone, it is waited for; once another one can take mail, whoever waits is told at the next look."""
+    """A slow processor alone is waited for. Once another one can take mail, the next look tells the waiting window."""
     scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
     scene.halts["b"] = "paused"
     carried = Carried(scene)

@@ -20,7 +20,7 @@ from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
     ],
 )
 def test_service_scope(scope: str, paid: bool, left: bool, category: str, gets: bool) -> None:
-    """Under `paid`, service mail to who pays nothing is an update, which can be left; else nothing stops it."""
+    """Service mail to a non-payer is an update under `paid`, and can be left. Else nothing stops it."""
     policy = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": scope}))
     standing = replace(ADA, products=frozenset({"*"} if paid else ()), opted_out=frozenset({"updates"} if left else ()))
     mailing = mailing_of("service")
@@ -43,7 +43,7 @@ def test_service_scope(scope: str, paid: bool, left: bool, category: str, gets: 
     ],
 )
 def test_service_scope_by_product(products: tuple[str, ...], about: str | None, category: str) -> None:
-    """Only who pays for the very product cannot leave announcements about it; without one it concerns all who pay."""
+    """Only a payer of that product cannot leave announcements about it. Without a product, all payers are meant."""
     standing = replace(ADA, products=frozenset(products), opted_out=frozenset({"*"}))
     mailing = mailing_of("service", product=about)
     assert facts_for_rules(mailing, standing, POLICY, NOW).category.name == category

@@ -1,4 +1,4 @@
-"""Replies about the session, as real servers give them, at each stage at which they do; and what is none."""
+"""Replies about the session, as real servers give them at each stage, and replies that are not about it."""
 
 import pytest
 
@@ -186,7 +186,7 @@ def test_before_mail_every_refusal_is_about_the_session(
 def test_a_refusal_of_us_says_nothing_of_the_message(
     server: str, stages: tuple[SmtpStage, ...], code: int, text: str
 ) -> None:
-    """Within a transaction, what is about our set-up at the relay leaves it unsent: nobody's delivery fails."""
+    """A reply about our set-up at the relay leaves the message unsent: nobody's delivery fails."""
     for stage in stages:
         outcome = outcome_of_reply(stage, code, text)
         assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.REFUSED), (server, stage)
@@ -196,7 +196,7 @@ def test_a_refusal_of_us_says_nothing_of_the_message(
 def test_what_is_about_one_message_or_recipient_stays_its_outcome(
     server: str, stages: tuple[SmtpStage, ...], code: int, text: str, result: OutcomeKind
 ) -> None:
-    """Policy, content, sender and recipient are the message's own, whatever status their servers use for them."""
+    """Policy, content, sender and recipient are the message's own, with any status that servers use for them."""
     for stage in stages:
         outcome = outcome_of_reply(stage, code, text)
         assert (outcome.result, outcome.trouble) == (result, None), (server, stage)

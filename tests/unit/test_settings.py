@@ -69,14 +69,14 @@ WEAK = {
 
 @pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
 def test_short_secrets_are_refused(monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
-    """So are those that can be guessed, and an old one that still verifies links."""
+    """Short secrets are refused, and so are secrets that can be guessed, and old ones that still verify links."""
     settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": weak})
     with pytest.raises(SettingsError, match="MAILER_SECRET_KEYS"):
         settings.check_production()
 
 
 def test_good_secrets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several for the links, newest first."""
+    """Good secrets are accepted: for links there may be several, newest first."""
     new, old = (hashlib.sha256(name).hexdigest() for name in (b"new", b"old"))
     settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": f"{new}, {old}"})
     settings.check_production()
@@ -85,7 +85,7 @@ def test_good_secrets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given_examples(st.binary(min_size=16, max_size=64), st.sampled_from(["hex", "base64", "words"]))
 def test_secrets_made_by_chance_are_taken(noise: bytes, form: str) -> None:
-    """As `openssl rand` prints them, or as a hash of anything; and a sentence of words."""
+    """Random secrets are accepted, as `openssl rand` or a hash prints them, and so is a sentence of words."""
     digest = hashlib.sha256(noise)
     secret = {
         "hex": digest.hexdigest(),
@@ -100,7 +100,7 @@ def test_secrets_made_by_chance_are_taken(noise: bytes, form: str) -> None:
 @pytest.mark.parametrize("one", SECRETS)
 @pytest.mark.parametrize("other", SECRETS)
 def test_a_secret_for_two_is_refused(monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None:
-    """Whoever learns it could do what both are for; an old key of links counts, too."""
+    """A secret with two uses is refused, an old key of links too. Who learns it could do both."""
     if one == other:
         given(monkeypatch, **REAL, **SECRETS).check_production()
         return
@@ -117,12 +117,12 @@ def test_a_secret_for_two_is_refused(monkeypatch: pytest.MonkeyPatch, one: str, 
     "text", ['["a@b.example", "@c.example"]', "a@b.example,@c.example", " a@b.example , @c.example, "]
 )
 def test_lists_are_json_or_have_commas(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """With or without spaces."""
+    """A list is JSON, or has commas, with or without spaces."""
     assert given(monkeypatch, ONLY_DELIVER_TO=text).only_deliver_to == ("a@b.example", "@c.example")
 
 
 def test_the_environment_goes_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `.env` is read where the process runs; what is not a setting of ours is let be."""
+    """A `.env` is read in the working folder of the process. Variables that are not our settings are ignored."""
     (tmp_path / ".env").write_text("MAILER_PORT=1\nMAILER_HOST=0.0.0.0\nOTHER=x\n")
     settings = given(monkeypatch, PORT="2")
     assert (settings.port, settings.host) == (2, "0.0.0.0")  # noqa: S104 - it is only read here
@@ -214,7 +214,7 @@ def test_what_is_wrong_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch
 
 
 def test_relays_or_captured_mail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several relays are fine; none, or one beside captured mail, is refused."""
+    """Several relays are accepted. No relay, or one beside captured mail, is refused."""
     given(monkeypatch, PROCESSORS="smtp://a,smtp://b", **SECRETS).check_production()
     for processors in ("smtp://a,capture://", ""):
         with pytest.raises(SettingsError, match="MAILER_PROCESSORS"):
@@ -232,5 +232,5 @@ def test_relays_or_captured_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_services_are_named_by_urls(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """Several servers, a local socket, encoded passwords and options are taken as they are."""
+    """URLs with several servers, a local socket, encoded passwords and options are accepted as they are."""
     assert getattr(given(monkeypatch, **{name: value}), name.lower()) == value

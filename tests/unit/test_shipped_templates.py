@@ -1,4 +1,4 @@
-"""The templates that are shipped: what they say, and that inlining their CSS once is right."""
+"""The shipped templates: their contents, and that inlining their CSS once is right."""
 
 import re
 from inspect import unwrap
@@ -110,7 +110,7 @@ def test_languages_are_really_translated(template: Template) -> None:
 
 
 def test_no_pixel_without_its_address() -> None:
-    """Where the pipeline gives no pixel, there is none."""
+    """The page has no pixel if the pipeline gives none."""
     weekly = SHIPPED.find_template("paltalk-2006", "weekly")
     assert weekly
     assert "<img" not in weekly.render("en", values(headline="x", pixel_url=None)).html
@@ -137,7 +137,7 @@ def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
 
 
 def test_service_footer_says_how_to_deactivate() -> None:
-    """The brand whose policy says so names the way out of service mail, which is none out of breach notices."""
+    """Service mail of that brand names the way out of service mail. It does not lead out of breach notices."""
     way_out = {"en": "deactivate your account", "de": "dein Konto deaktivierst", "ar": "تعطيل حسابك"}
     for locale, words in way_out.items():
         for brand, name, said in (

@@ -100,7 +100,7 @@ def test_a_heading_is_linked_as_on_github() -> None:
     ],
 )
 def test_faults_of_a_site_are_found(tmp_path: Path, head: str, body: str, fault: str | None) -> None:
-    """A thing loaded from elsewhere and a dead link are faults; a link to elsewhere is none."""
+    """A thing loaded from elsewhere and a dead link are faults. A link to elsewhere is not."""
     (tmp_path / "a.html").write_text(f"<head>{head}</head><body>{body}</body>", "utf-8")
     (tmp_path / "b.html").write_text('<h1 id="here">b</h1>', "utf-8")
     assert [*faults(tmp_path)] == ([fault] if fault else [])

@@ -1,4 +1,4 @@
-"""The sources of addresses: each of a kind, whatever its spelling, and none that nobody listed."""
+"""The sources of addresses: each has a kind, in any spelling, and unlisted ones are refused."""
 
 import pytest
 

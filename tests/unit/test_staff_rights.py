@@ -1,5 +1,7 @@
 """Rights of staff: roles bundle them, nobody releases their own, and unknown names are refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
@@ -30,7 +32,7 @@ def somebody(*roles: tuple[str, str], name: str = "Dana", disabled: bool = False
 @pytest.mark.parametrize("role", StaffRole)
 @pytest.mark.parametrize("right", StaffRight)
 def test_a_role_gives_its_rights_and_no_other(role: StaffRole, right: StaffRight) -> None:
-    """For every brand, each right is had exactly if the role bundles it; nobody and the disabled have none."""
+    """A person has a right if, and only if, the role bundles it. Nobody and the disabled have none."""
     given = has_staff_right(somebody((role, EVERY_BRAND)), right)
     assert given is (right in RIGHTS_OF_ROLE[role])
     assert not has_staff_right(somebody((role, EVERY_BRAND), disabled=True), right)
@@ -69,11 +71,21 @@ def test_nobody_releases_their_own(name: str) -> None:
     assert not may_release(None, StaffRight.BREACH_RELEASE, "interpals", writers)
 
 
+def test_two_people_who_may_be_one_do_not_second_each_other() -> None:
+    """The maker of a one-time link and the person who got it release no work of each other for a while."""
+    ann, ben, cem = (Identity(IdentityKind.PERSON, name) for name in ("Ann", "Ben", "Cem"))
+    linked = replace(somebody(("ops", "*"), name="Ann"), not_independent_of=frozenset({ben}))
+    assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({ben}))
+    assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({cem, ben}))
+    assert not may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({ann}))
+    assert may_release(linked, StaffRight.BREACH_RELEASE, "interpals", frozenset({cem}))
+
+
 @pytest.mark.parametrize(
     ("role", "brand"), [("root", "*"), ("Admin", "*"), ("", "*"), ("admin ", "*"), ("admin", "interpals")]
 )
 def test_an_unknown_role_is_refused(role: str, brand: str) -> None:
-    """So is an admin of one brand, who could make herself admin of the others."""
+    """An unknown role is refused, and so is an admin of one brand, who could make herself admin of the others."""
     with pytest.raises(ValueError, match="role"):
         parse_role_at_brand(role, brand)
 

@@ -62,7 +62,7 @@ def test_shipped_pages_survive(template: Template, locale: str) -> None:
 
 @pytest.mark.parametrize(("template", "locale"), SHIPPED, ids=NAMES)
 def test_company_and_address_keep_their_direction(template: Template, locale: str) -> None:
-    """In a page of any direction, what is written in Latin letters stands between isolating marks."""
+    """Latin company names and addresses stand between isolating marks, in a page of any direction."""
     page = render_template_preview(template, locale).html
     controller = policies()[template.brand].controller
     for text in (controller.name, controller.postal_address):
@@ -70,7 +70,7 @@ def test_company_and_address_keep_their_direction(template: Template, locale: st
 
 
 def test_a_brands_own_pages_survive(tmp_path: Path) -> None:
-    """Authors write `<bdi>`; what is sent has the form that is kept, also where a form is shared by many readers."""
+    """Authors write `<bdi>`. The sent mail has the surviving form, even if many readers share a form letter."""
     files = within(FILES, "news/body.html.j2", "<p>{{ headline }}</p>", "<p><bdi>{{ headline }}</bdi></p>")
     template = library(tmp_path, files).find_template("paltalk-2006", "news")
     assert template

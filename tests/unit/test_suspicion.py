@@ -1,4 +1,4 @@
-"""Which hard refusals are believed, by their number, their share, and what is usual."""
+"""The hard refusals that are believed, by their number, their share, and the usual share."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,18 +66,18 @@ class Memory:
     async def store_refusals_without_suppressing(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
-        """Keeps how many."""
+        """Keeps the number of refusals."""
         if self.failures:
             self.failures -= 1
             raise ConnectionError
         self.recorded.append((len(believed), len(doubted)))
 
     async def suppress_addresses_of_believed_refusals(self, processor: str, believed: Sequence[HardRefusal]) -> None:
-        """Keeps how many."""
+        """Keeps the number of addresses."""
         self.recorded.append((-len(believed), 0))
 
     async def quarantine_recently_believed_refusals(self, processor: str, domains: Collection[str] | None) -> int:
-        """Keeps of which domains."""
+        """Keeps the domains."""
         self.retracted.append(None if domains is None else set(domains))
         return 0
 
@@ -93,7 +93,7 @@ class Scene:
         self.bounces = RefusalJudge(self.memory, lambda: self.seconds)
 
     async def window(self, taken: int, refused: int, domain: str = "people.example") -> JudgedWindowRefusals:
-        """What is found of a window with so many answers of each kind."""
+        """The judgement about a window with so many answers of each kind."""
         rows = [row(n, domain) for n in range(taken + refused)]
         return await self.bounces.judge_refusals("relay", rows, [TAKEN] * taken + [REFUSED] * refused)
 
@@ -104,7 +104,7 @@ def row(number: int, domain: str) -> DeliveryRow:
 
 
 async def test_the_first_are_believed_and_then_none() -> None:
-    """With windows of one, nineteen refusals are believed; the twentieth trips, and takes the others back."""
+    """Nineteen refusals in windows of one are believed. The twentieth trips, and takes the others back."""
     scene = Scene()
     found = [await scene.window(0, 1) for _ in range(25)]
     assert [len(judgement.believed) for judgement in found] == [1] * 19 + [0] * 6
@@ -113,14 +113,14 @@ async def test_the_first_are_believed_and_then_none() -> None:
 
 
 async def test_a_window_that_trips_is_doubted_as_a_whole() -> None:
-    """Its own refusals count before it is judged."""
+    """A window's own refusals count before it is judged."""
     scene = Scene()
     found = await scene.window(0, 64)
     assert (len(found.believed), len(found.doubted)) == (0, 64)
 
 
 async def test_a_usual_share_is_believed() -> None:
-    """Some of a big mailing's addresses are dead, and nobody has to look at them."""
+    """A usual share of dead addresses in a big mailing is believed, and nobody has to look at it."""
     scene = Scene(Memory(usual=RefusalTally(100_000, 1_000)))
     found = [await scene.window(63, 1) for _ in range(100)]
     assert all(len(judgement.believed) == 1 for judgement in found)
@@ -139,7 +139,7 @@ async def test_one_domain_is_doubted_and_the_others_believed() -> None:
 
 
 async def test_answers_of_an_hour_ago_hide_nothing() -> None:
-    """What a domain took long ago does not make its refusals of today look few."""
+    """Mail that a domain accepted long ago does not make its refusals of today look few."""
     scene = Scene()
     await scene.window(1000, 0, "broken.example")
     scene.seconds += 3600
@@ -154,7 +154,7 @@ async def test_other_workers_answers_count() -> None:
 
 
 async def test_what_it_costs() -> None:
-    """Without a refusal, a look in ten seconds; with refusals, one a second."""
+    """The counters are read once in ten seconds without a refusal, and once a second with refusals."""
     scene = Scene(Memory(usual=RefusalTally(100, 50)))
     for _ in range(200):
         await scene.window(64, 0)
@@ -168,7 +168,7 @@ async def test_what_it_costs() -> None:
 
 
 async def test_a_window_that_is_judged_again_counts_once() -> None:
-    """After an error of the database the hand-over asks again; nothing is counted twice, and nothing is lost."""
+    """The hand-over judges again after a database error. Nothing is counted twice, and nothing is lost."""
     scene = Scene()
     scene.memory.failures = 3
     for _ in range(3):
@@ -193,7 +193,7 @@ async def test_without_counters_it_is_judged_by_what_is_known() -> None:
 
 
 async def test_only_answers_count() -> None:
-    """What was deferred, unsent or lost says nothing of whether an address is there."""
+    """Deferred, unsent or lost mail says nothing about an address."""
     scene = Scene()
     others = [Outcome(result) for result in (OutcomeKind.DEFERRED, OutcomeKind.UNSENT, OutcomeKind.IN_DOUBT)]
     await scene.bounces.judge_refusals("relay", [row(n, "people.example") for n in range(3)], others)

@@ -1,4 +1,4 @@
-"""Each value of the switches that no rule of a decision looks at: what a footer offers, and what an open may tell."""
+"""Each value of the switches that no rule of a decision reads: for footers, and for opens."""
 
 from dataclasses import replace
 

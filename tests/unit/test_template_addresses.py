@@ -1,4 +1,4 @@
-"""Values in addresses: what is fetched is the same for everyone, and an address leads to a page or a mailbox."""
+"""Values in addresses: fetched files are the same for everyone, and an address leads to a page or a mailbox."""
 
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ def showing(html: str, **example: str) -> dict[str, str]:
 
 
 def event(context: dict[str, Any], **person: Any) -> Any:
-    """An event of the template for one person, of whose own these values are."""
+    """An event of the template for one person, with these values as the person's own."""
     said = {"ref": "u1", "email": "ada@people.example", "context": person}
     told = {"v": 1, "id": "1", "brand": "paltalk-2006", "category": "newsletter", "template": "news"}
     return validate_event({**told, "to": {"people": [said]}, "context": {"headline": "x", **context}})
 
 
 def refusal(templates: TemplateLibrary, context: dict[str, Any], **person: Any) -> str:
-    """The answer to such an event; empty if it is taken in."""
+    """The refusal of such an event; empty if it is accepted."""
     try:
         check_event_and_get_template(event(context, **person), POLICIES, templates)
     except EventRefused as refused:
@@ -96,7 +96,7 @@ def test_css_has_no_values(tmp_path: Path, css: str, files: dict[str, str]) -> N
     ],
 )
 def test_no_image_carries_who_opens(tmp_path: Path, html: str) -> None:
-    """Neither a person's name nor a link of theirs, the pixel's token among them, goes to whoever serves an image."""
+    """No image's server learns a person's name or link, or the pixel's token."""
     said = faults(tmp_path, showing(html).copy() | {MANIFEST: FILES[MANIFEST].replace('"One"', f'"{PICTURE}"')})
     assert "would tell who opens the mail" in said
 
@@ -144,7 +144,7 @@ LINKING = (
 @pytest.mark.parametrize("html", LINKING)
 @pytest.mark.parametrize("whose", ["event", "person"])
 def test_a_value_that_begins_an_address_is_one(tmp_path: Path, html: str, whose: str) -> None:
-    """A scheme that runs something, a share of Windows or a host that is not clear is no address, whoever gives it."""
+    """A scheme that runs something, a share of Windows or an unclear host is no address, from any source."""
     templates = library(tmp_path, showing(html, url='"https://x.example/"'))
     for url in (*BAD_ADDRESSES, "https://x.example/"):
         said = refusal(templates, {"url": url}) if whose == "event" else refusal(templates, {}, url=url)
@@ -177,7 +177,7 @@ def test_no_value_ends_a_scheme(tmp_path: Path, html: str, files: dict[str, str]
 
 
 def test_a_mailbox_of_a_value_is_one(tmp_path: Path) -> None:
-    """Behind `mailto:` stands no other scheme and nothing invisible."""
+    """A mailbox behind `mailto:` has no other scheme and nothing invisible."""
     templates = library(tmp_path, showing('<a href="mailto:{{ box }}">x</a>', box='"help@paltalk.example"'))
     assert refusal(templates, {"box": "care@paltalk.example"}) == ""
     assert "box" in refusal(templates, {"box": "care@paltalk\u200b.example"})
@@ -193,7 +193,7 @@ def test_an_image_of_a_value_is_of_the_web_or_of_the_mail(tmp_path: Path, src: s
 
 
 def test_what_is_computed_is_looked_at_for_each_person(tmp_path: Path) -> None:
-    """An address that a template computes is looked at when it is rendered, for whoever it is."""
+    """An address that a template computes is checked when it is rendered, for each person."""
     template: Template = next(
         iter(library(tmp_path, showing('<a href="{{ url | lower }}">x</a>', url='"https://x.example"')))
     )

@@ -1,4 +1,4 @@
-"""What templates are refused for: one broken piece at a time, and the name of what is wrong with it."""
+"""The faults for which a template is refused: one broken piece at a time, and the name of its fault."""
 
 from pathlib import Path
 
@@ -75,7 +75,7 @@ MANDATORY_FAULTS: list[tuple[str, str, str]] = [
     ("html", "said"), [fault[1:] for fault in MANDATORY_FAULTS], ids=[fault[0] for fault in MANDATORY_FAULTS]
 )
 def test_mandatory_mail_is_neither_tracked_nor_promotional(tmp_path: Path, html: str, said: str) -> None:
-    """What has no place in mandatory mail is refused when the template is loaded."""
+    """Content that has no place in mandatory mail is refused when the template is loaded."""
     assert len(library(tmp_path / "good", MANDATORY)) == 1
     body = MANDATORY["news/body.html.j2"].replace("<p>{{ headline }}</p>", "<p>{{ headline }}</p>" + html)
     assert said in faults(tmp_path / "bad", {**MANDATORY, "news/body.html.j2": body})
@@ -175,7 +175,7 @@ def test_a_mail_may_speak_of_secrets(tmp_path: Path, text: str, why: str) -> Non
 
 
 def test_a_profile_may_be_shown(tmp_path: Path) -> None:
-    """A guarded profile is words for who has one, and nothing for who refused it."""
+    """A guarded profile is words for a person who has one, and nothing for a person who refused it."""
     template = only(tmp_path, PERSONAL)
     with_one = template.render("en", {**SAMPLE, "headline": "x", "profile": {"city": "Porto"}})
     assert "Near Porto" in with_one.html
@@ -183,7 +183,7 @@ def test_a_profile_may_be_shown(tmp_path: Path) -> None:
 
 
 def test_mandatory_mail_has_no_profile(tmp_path: Path) -> None:
-    """It is the same for everyone."""
+    """Mandatory mail is the same for everybody, so it has no profile."""
     said = faults(tmp_path, {**MANDATORY, PAGE: PERSONAL[PAGE]})
     assert "uses profile; service mail is the same for everyone" in said
 
@@ -198,7 +198,7 @@ def test_partners_creatives_have_a_way_out(tmp_path: Path) -> None:
 
 
 def test_service_mail_says_how_to_deactivate(tmp_path: Path) -> None:
-    """Where deactivating is the way out of service mail, a part that does not say so is refused."""
+    """A part that does not say how to deactivate is refused, if that is the way out of service mail."""
     said = faults(tmp_path, within(MANDATORY, TEXT, "Close your account", ""))
     assert "the text part does not say how to deactivate" in said
     assert "HTML" not in said
@@ -206,7 +206,7 @@ def test_service_mail_says_how_to_deactivate(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("category", ["service", "rights", "policy_change", "breach"])
 def test_every_mandatory_mail_offers_to_leave(tmp_path: Path, category: str) -> None:
-    """Where the policy promises a link in every mail, mandatory mail of any category has one in both parts."""
+    """All mandatory mail has a link to leave in both parts, if the policy promises one in every mail."""
     files = BREACH | {HTML: LEAVING[HTML], TEXT: LEAVING[TEXT]} if category == "breach" else LEAVING
     files = within(
         files, MANIFEST, f'category = "{"breach" if category == "breach" else "service"}"', f'category = "{category}"'

@@ -52,7 +52,7 @@ TRICKS = [
 @pytest.mark.parametrize("trick", TRICKS)
 @pytest.mark.parametrize("place", [TEXT, PAGE, "news/template.toml", "_layout/strings.toml"])
 def test_nothing_switches_escaping_off(tmp_path: Path, trick: str, place: str) -> None:
-    """Whatever marks text as HTML, or captures what was marked, is refused in a body, a subject and a string."""
+    """Code that marks text as HTML, or captures marked text, is refused in a body, a subject and a string."""
     old = {"news/template.toml": "News: {{ headline }}", "_layout/strings.toml": "Leave & go"}.get(
         place, "{{ headline }}"
     )
@@ -90,7 +90,7 @@ ARGUMENTS: dict[str, str] = {
 @pytest.mark.parametrize("name", sorted(FILTERS - {"when", "tracked"}))
 @given(value=st.sampled_from([TAG, [TAG], {"x": TAG}, [{"x": TAG}], [[TAG]], f"a{TAG}%s", "&lt;img src=x&gt;"]))
 def test_no_filter_that_may_stand_unescapes(name: str, value: Any) -> None:
-    """A filter of the list takes any value and writes no tag, whatever else it writes or refuses."""
+    """A filter of the list takes any value and writes no tag, for all that it writes or refuses."""
     use = f"headline | {name}{ARGUMENTS.get(name, '')}"
     written = ""
     with suppress(Exception):  # a filter may refuse a value, in whichever way

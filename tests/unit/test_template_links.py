@@ -34,7 +34,7 @@ DEAD = "something right behind unsubscribe_url"
     ],
 )
 def test_a_link_ends_at_white_space(tmp_path: Path, behind: str) -> None:
-    """Whatever stands right behind the link in the text part, be it in a branch that no example takes, is refused."""
+    """A text without white space right behind a link is refused, even in a branch that no example takes."""
     said = faults(tmp_path, within(FILES, TEXT, "{{ unsubscribe_url }}", "{{ unsubscribe_url }}" + behind))
     assert f"the text part has {DEAD}" in said
 
@@ -93,7 +93,7 @@ def test_each_language_is_looked_at(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["preferences_url", "report_url"])
 def test_every_link_of_ours_ends(tmp_path: Path, name: str) -> None:
-    """So do the links to the preferences and to why somebody got this."""
+    """Links to the preferences, and to why somebody got this, end as the unsubscribe link does."""
     said = faults(tmp_path, within(FILES, BODY, "{{ headline }}", f"{{{{ {name} }}}}."))
     assert f"right behind {name}" in said
 
@@ -121,7 +121,7 @@ def test_a_link_of_a_context_may_get_a_path(tmp_path: Path, behind: str, good: b
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=3))
 def test_a_rendered_link_ends(behind: str) -> None:
-    """Whatever is rendered right behind a link is white space, or a fault."""
+    """A rendered link ends with white space, or there is a fault."""
     found = list(glued_link_faults(f"Leave: {LINK}{behind}", "", {"unsubscribe_url": LINK}))
     assert (not found) == (not behind or behind[0].isspace())
 

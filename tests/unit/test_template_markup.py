@@ -219,7 +219,7 @@ def test_css_that_fetches_is_found_in_any_writing(written: tuple[str, list[str]]
     ],
 )
 def test_a_page_is_in_the_charset_of_its_mail(meta: str) -> None:
-    """Another charset in the page reads other characters out of what was escaped in UTF-8."""
+    """A page with another charset would read other characters in text that was escaped in UTF-8."""
     assert markup_faults(meta, mandatory=False)
     for good in ('<meta charset="utf-8">', '<meta http-equiv="Content-Type" content="text/html; charset=UTF-8">'):
         assert not markup_faults(good, mandatory=True)

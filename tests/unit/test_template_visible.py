@@ -1,4 +1,4 @@
-"""Whatever a reader must see is shown: a comment, the head of a page or CSS that hides it is no place for it."""
+"""Content that a reader must see is shown. A comment, the head of a page or hiding CSS is no place for it."""
 
 from pathlib import Path
 

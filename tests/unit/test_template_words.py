@@ -83,7 +83,7 @@ def test_promotion_is_recognised(locale: str, said: str) -> None:
 
 @pytest.mark.parametrize(("locale", "said"), PLAIN)
 def test_plain_words_are_not(locale: str, said: str) -> None:
-    """Words that tell of an account, an order or a law are none."""
+    """Words about an account, an order or a law do not count as promotion."""
     assert not list(promotional_words(said, locale))
 
 
@@ -103,7 +103,7 @@ def test_plain_words_are_not(locale: str, said: str) -> None:
     ],
 )
 def test_a_mandatory_template_promotes_nothing(tmp_path: Path, html: str) -> None:
-    """However it is put together, and in whichever branch, a word that promotes is refused in mandatory mail only."""
+    """A word of promotion is refused in mandatory mail only, in any spelling and any branch."""
     optional = {**FILES, MANIFEST: FILES[MANIFEST] + "amount = 5\n"}
     assert len(library(tmp_path / "good", within(optional, PAGE, "<p>{{ headline }}</p>", html))) == 1
     mandatory = {**MANDATORY, MANIFEST: MANDATORY[MANIFEST] + "amount = 5\n"}
@@ -113,7 +113,7 @@ def test_a_mandatory_template_promotes_nothing(tmp_path: Path, html: str) -> Non
 
 @pytest.mark.parametrize("category", ["account", "updates"])
 def test_no_offer_travels_as_mail_of_an_account_or_as_an_update(tmp_path: Path, category: str) -> None:
-    """Neither promotes in a word, nor takes a value without a type, though updates can be left."""
+    """Account mail and updates contain no word of promotion, and no value without a type."""
     policy = POLICIES["paltalk-2006"]
     terms = {**policy.terms, "updates": CategoryTerms()}
     policies = {policy.brand: policy.model_copy(update={"terms": terms})}

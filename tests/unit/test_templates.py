@@ -104,7 +104,7 @@ def test_dates_are_in_the_readers_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("date", ["{{ day | when }}", "{{ [day] | map('when') | first }}"])
 def test_a_form_is_for_readers_of_one_kind_of_dates(tmp_path: Path, date: str) -> None:
-    """Whichever way a template writes dates, two readers of two regions share no form of it."""
+    """Two readers of two regions share no form of a date, in any way that a template can write it."""
     template = dated_news(tmp_path, date)
     assert [template.date_locale_for(reader, "en") for reader in ("en-GB", "en-AU", "en")] == ["en-GB", "en-AU", "en"]
     assert {news(tmp_path / "plain").date_locale_for(reader, "en") for reader in ("en-GB", "en-AU")} == {"en"}
@@ -201,7 +201,7 @@ def test_version_is_a_digest_of_all_it_uses(tmp_path: Path) -> None:
 
 
 def test_guarded_names_are_not_required(tmp_path: Path) -> None:
-    """What a template tests for, or has a default for, need not be in a context."""
+    """A name that a template tests for, or has a default for, need not be in a context."""
     body = FILES["news/body.txt.j2"].replace(
         "{{ headline }}", "{{ headline }}{% if extra is defined %}{{ extra }}{% endif %}{{ other | default('') }}"
     )

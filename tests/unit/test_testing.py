@@ -1,4 +1,4 @@
-"""The double for applications' own tests."""
+"""The test double for applications' own tests."""
 
 from contextlib import suppress
 
@@ -17,14 +17,14 @@ def event(event_id: str = "1") -> MessageEvent:
 
 
 async def sign_up(event_id: str) -> None:
-    """What an application does, in each of its ways."""
+    """Publishes as an application does, in each of its ways."""
     await mailer.publish(event(event_id))
     mailer.publish_blocking(event(event_id))
     await mailer.publish_in_transaction(object(), event(event_id))
 
 
 async def test_what_is_published_is_recorded() -> None:
-    """By publish, its blocking twin and the outbox, in their order; nothing is sent."""
+    """Events by publish, its blocking twin and the outbox are recorded in their order. Nothing is sent."""
     with mailer.testing.recorded() as published:
         await sign_up("1")
         mailer.publish_blocking(event("2"))
@@ -32,7 +32,7 @@ async def test_what_is_published_is_recorded() -> None:
 
 
 async def test_the_one_event() -> None:
-    """`only` gives it, and fails where there is none or another one."""
+    """The method `only` returns the event, and fails if there is none or another one."""
     with mailer.testing.recorded() as published:
         with pytest.raises(AssertionError, match="0 events were published, not one"):
             published.only()
@@ -53,7 +53,7 @@ async def test_what_is_said_of_accounts_is_apart() -> None:
 
 
 async def test_what_is_no_event_is_refused() -> None:
-    """As the real thing would; a dictionary is the likeliest mistake."""
+    """A dictionary, the likeliest mistake, is refused as the real function would refuse it."""
     refused = pytest.raises(TypeError, match="takes a MessageEvent or an AccountEvent, not dict")
     with mailer.testing.recorded() as published, refused:
         await mailer.publish({"id": "1"})  # type: ignore[arg-type]  # that is what is tested
@@ -61,7 +61,7 @@ async def test_what_is_no_event_is_refused() -> None:
 
 
 async def test_the_real_functions_come_back() -> None:
-    """After the block, also when it fails; and one block does not see another's events."""
+    """The real functions come back after the block, even after an error. A block sees its own events only."""
     before = mailer.publish, mailer.publish_blocking, mailer.publish_in_transaction
     with suppress(ZeroDivisionError), mailer.testing.recorded() as first:
         await mailer.publish(event())

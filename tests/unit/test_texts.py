@@ -61,7 +61,7 @@ def weekly(headline: Any, **values: Any) -> dict[str, Any]:
     st.permutations(READERS),
 )
 def test_no_mail_mixes_two_languages(others: set[str], spell: Any, size: int, readers: list[str | None]) -> None:
-    """Whatever languages a text has, however they are spelled, the text, the frame and the direction fit each other."""
+    """The text, the frame and the direction of a mail are in one language, for any languages and spellings."""
     given = {"en": TEXTS["en"], **{spell(code): TEXTS[code] for code in others}}
     renderer = renderer_of(context=weekly(given), audience_size=size)
     for reader in readers:
@@ -115,7 +115,7 @@ def test_what_lacks_the_default_is_refused(headline: Any, problem: str) -> None:
 
 
 def test_texts_of_a_person_are_in_their_language() -> None:
-    """Whoever speaks to one person knows their language, and writes in it."""
+    """The text of a person's own context must be in that person's language, not one for each language."""
     people = [{"ref": "u1", "email": "a@people.example", "context": {"headline": TEXTS}}]
     with pytest.raises(EventRefused, match=r"to\.people\.0\.context: headline is by language; write the text"):
         check_event_and_get_template(make_event(people, context=weekly("x")), policies(), templates())

@@ -17,7 +17,7 @@ def script(folder: Path, text: str) -> tuple[str, ...]:
 
 
 async def test_a_file_is_read_anew(tmp_path: Path) -> None:
-    """Whoever keeps it fresh need not tell anybody."""
+    """A file is read anew for each token, so that the program that renews it need not tell anybody."""
     file = tmp_path / "token"
     tokens = FileOrCommandTokenProvider(TokenFileOrCommand(file=file))
     for token in ("one", "two"):
@@ -26,7 +26,7 @@ async def test_a_file_is_read_anew(tmp_path: Path) -> None:
 
 
 async def test_a_command_is_run_again_only_if_its_token_is_refused(tmp_path: Path) -> None:
-    """Its token serves all connections until then."""
+    """A command's token serves all connections until it is refused."""
     tokens = FileOrCommandTokenProvider(
         TokenFileOrCommand(command=script(tmp_path, f"echo x >>{tmp_path}/runs; wc -l <{tmp_path}/runs"))
     )
@@ -46,14 +46,14 @@ async def test_a_command_is_run_again_only_if_its_token_is_refused(tmp_path: Pat
     ],
 )
 async def test_a_command_that_gives_none(tmp_path: Path, text: str, reason: str) -> None:
-    """The error says what it did, and nothing of what it printed."""
+    """The error says what the command did, and nothing of its output."""
     with pytest.raises(TokenUnavailable, match=reason) as caught:
         await FileOrCommandTokenProvider(TokenFileOrCommand(command=script(tmp_path, text))).get_token()
     assert "secret" not in str(caught.value)
 
 
 async def test_a_source_that_is_not_there(tmp_path: Path) -> None:
-    """Neither a file nor a command."""
+    """A source that does not exist, a file or a command, gives an error."""
     with pytest.raises(TokenUnavailable, match="cannot be read: No such file"):
         await FileOrCommandTokenProvider(TokenFileOrCommand(file=tmp_path / "token")).get_token()
     with pytest.raises(TokenUnavailable, match="cannot be run: No such file"):

@@ -35,7 +35,7 @@ TWO_BRANDS = build_topology(
 
 
 def test_every_lane_has_its_two_queues() -> None:
-    """Also a lane that no category uses: its consumers may start before a policy does."""
+    """Each lane has its queues, even one that no category uses: its consumers may start before a policy does."""
     names = {queue.name for queue in build_topology({}).queues}
     assert names == {*DEAD_QUEUES, LAST} | {
         make(lane) for lane in Lane for make in (lane_events_queue_name, lane_batches_queue_name)
@@ -88,7 +88,7 @@ def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
     ],
 )
 def test_an_event_goes_where_its_brand_and_category_lead(key: str, queue: str) -> None:
-    """One queue each; what no policy names is a dead letter."""
+    """An event goes to one queue. An event that no policy names is a dead letter."""
     assert TWO_BRANDS.queues_for_message(EVENTS, key) == (queue,)
 
 
@@ -125,7 +125,7 @@ def test_patterns_match_as_amqp_says(pattern: str, key: str, matches: bool) -> N
 
 
 def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
-    """As in AMQP."""
+    """A queue that is bound twice gets one copy, as in AMQP."""
     twice = Topology(
         (Exchange("x", ExchangeKind.TOPIC),), (Queue("q"),), (Binding("x", "q", "a.*"), Binding("x", "q", "#"))
     )
@@ -139,14 +139,14 @@ def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
     )
 )
 def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str, str], Lane]) -> None:
-    """Whatever the policies say."""
+    """Each category reaches its lane and no other, for any policies."""
     made = build_topology(categories)
     for (brand, category), lane in categories.items():
         assert made.queues_for_message(EVENTS, f"{brand}.{category}") == (lane_events_queue_name(lane),)
 
 
 def test_a_dead_letter_says_why_and_whence() -> None:
-    """Its own words replace those that a publisher may have put there."""
+    """A dead letter's own headers replace those that a publisher may have put there."""
     message = BrokerMessage(b"x", "a.b", "id", {HeaderName.REASON: "forged", "kept": "yes"}, "user")
     letter = build_dead_letter(message, EVENTS, "unknown brand", DeadLetterCauseKind.REFUSED)
     assert letter == BrokerMessage(
@@ -166,7 +166,7 @@ def test_a_dead_letter_says_why_and_whence() -> None:
 
 @pytest.mark.parametrize("headers", [{f"h{n}": "\x01" * 2_000 for n in range(30)}, {"ü" * 127: "x"}])
 def test_a_dead_letter_fits_wherever_it_is_published(headers: dict[str, str]) -> None:
-    """It drops what others wrote rather than not to be one; who published it stays."""
+    """A dead letter drops foreign headers if it would not fit. It keeps its publisher."""
     kept = build_dead_letter(
         BrokerMessage(b"x", "a.b", "id", {**headers, HeaderName.PUBLISHER: "app"}), EVENTS, "no", "refused"
     ).headers

@@ -1,4 +1,4 @@
-"""Quoted-printable that comes through: what it reads back as, and what its lines never begin with."""
+"""Quoted-printable that survives: it reads back unchanged, and its lines have no dangerous beginning."""
 
 import quopri
 import re

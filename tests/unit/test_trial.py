@@ -1,4 +1,4 @@
-"""The trial of a policy: whatever breaks a promise makes its line fail, and says for whom."""
+"""The trial of a policy: a broken promise makes its line fail, and the line says for whom."""
 
 from collections.abc import Callable
 
@@ -181,7 +181,7 @@ KINDS = (
     ("case", "said"), [pytest.param(case, says[name], id=name) for cases, says in KINDS for name, case in cases.items()]
 )
 def test_a_broken_promise_fails(case: Case, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its line holds as long as nothing is broken; then it fails, by this statement, and says for whom or where."""
+    """A promise's line holds until it is broken. Then it fails by this statement, and says for whom or where."""
     before = case.try_it(None)
     assert said in before.statements
     assert said not in before.contradicted
@@ -216,7 +216,7 @@ def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_trial_knows_that_the_law_asks_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipeline that forgets where people live sends offers to Germany, and to who lives nobody knows where."""
+    """A pipeline that ignores countries sends offers to Germany, and to people whose country is unknown."""
     monkeypatch.setattr(Policy, "switches_for", lambda policy, *_: policy.switches)
     line = trial_of(policies()["interpals"], NOTHING, ["promo-basis"])["promo-basis"]
     assert line.result == FAILS
@@ -274,7 +274,7 @@ def mailing_for_partners(policy: Policy) -> Policy:
 def test_a_policy_turned_round_breaks_its_promise(
     promise: str, turned: Callable[[Policy], Policy], template: str | None
 ) -> None:
-    """Whatever the policy or its rules say, a promise is held against what it needs."""
+    """A promise fails if the policy or its rules contradict what it needs."""
     brand = next(name for name, policy in policies().items() if promise in {one.id for one in policy.promises})
     library = NOTHING if template is None else edited(brand, template, "text", "", "")
     policy = policies()[brand]
@@ -289,7 +289,7 @@ def test_a_policy_turned_round_breaks_its_promise(
 
 
 def test_the_people_of_a_large_policy_are_bounded() -> None:
-    """With hundreds of partners and purposes, each is met by somebody, and the pairs stay within a bound."""
+    """A policy with hundreds of partners and purposes has somebody for each, and a bounded number of people."""
     policy = policies()["interpals"]
     many = tuple(policy.partners[0].model_copy(update={"id": f"partner-{n}"}) for n in range(120))
     purposes = tuple(f"purpose_{n}" for n in range(120))

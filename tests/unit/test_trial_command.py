@@ -47,7 +47,7 @@ def test_the_command_tells_an_officer(
 def test_the_command_fails_by_a_promise_that_does_not_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its status is 1, and the report, here as JSON in a file, names the first person or thing that breaks it."""
+    """The status is 1, and the report names the first person or thing that breaks the promise."""
     own_policy(tmp_path, monkeypatch, "processor-known", "opt-out")
     report = tmp_path / "report.json"
     assert run("acme", "--json", "--to", str(report)) == 1

@@ -89,7 +89,7 @@ def test_a_host_ends_for_all_programs_at_the_same_place(odd: str) -> None:
 
 @pytest.mark.parametrize("odd", ["\u0430", "\u00e0", "a\u0300", "%61", "\u0251"])
 def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
-    """A letter of another script, with an accent or as a code is none of the brand's domain."""
+    """A letter of another script, with an accent or as a code is no part of the brand's domain."""
     assert type_fault(parse_value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
 
 
@@ -101,7 +101,7 @@ def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
     ],
 )
 def test_a_url_that_reads_otherwise_than_it_leads_is_none(url: str) -> None:
-    """A user, a port that is none, codes in the host and what turns or hides characters make no URL."""
+    """A user, a port that does not exist, codes in the host and characters that turn or hide text make no URL."""
     assert type_fault(parse_value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
 
 
@@ -135,7 +135,7 @@ JSON = st.recursive(
 
 @given(st.sampled_from(["slug", "date", "number", "money", "moment"]), JSON)
 def test_no_narrow_type_lets_a_link_through(written: str, value: Any) -> None:
-    """Whatever fits a type that is no text and no address holds no link."""
+    """A value of a type that is no text and no address holds no link."""
     if type_fault(parse_value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
         assert not (isinstance(value, str) and has_autolink(value))
 
@@ -168,7 +168,7 @@ def test_a_mandatory_template_declares_each_value(tmp_path: Path) -> None:
     ],
 )
 def test_a_declaration_is_checked(tmp_path: Path, old: str, new: str, said: str) -> None:
-    """A type that is none, that nothing uses, or that the example does not have is a fault of the template."""
+    """A bad type, an unused type, and a type that the example lacks are faults of the template."""
     assert said in faults(tmp_path, within(MANDATORY, MANIFEST, old, new))
 
 
@@ -179,7 +179,7 @@ def test_what_becomes_a_link_is_declared_as_one(tmp_path: Path) -> None:
 
 
 def refusals(files: dict[str, str], folder: Path, context: dict[str, Any], category: str = "service") -> list[str]:
-    """Why a mail with a context is refused."""
+    """The problems for which a mail with a context is refused."""
     event = {"v": 1, "id": "1", "brand": "paltalk-2006", "category": category, "template": "news", "context": context}
     event |= {"to": {"refs": ["a"]}, "reason": "Because"}
     try:
@@ -240,7 +240,7 @@ STORIES = {
     ("category", "purpose"), [("service", "service_notice"), ("account", "service_notice"), ("rights", "rights")]
 )
 def test_a_letter_is_no_notice(tmp_path: Path, types: str, said: str, category: str, purpose: str) -> None:
-    """The values of an editorial letter are refused in mail that nobody can leave, whatever it is called."""
+    """The values of an editorial letter are refused in mail that nobody can leave, under any name."""
     files = within(MANDATORY, MANIFEST, "[example]", f"{types}\n[example]")
     files = within(files, BODY, "{{ headline }}", "{{ items }} {{ headline }}")
     files = within(files, MANIFEST, '"service"', f'"{category}"')

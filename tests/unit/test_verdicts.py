@@ -37,7 +37,7 @@ def intended(category: str = "newsletter", tried_at: datetime | None = None, **v
 
 
 def sent(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -> SendStep:
-    """What is prepared for somebody who gets it."""
+    """The step that is prepared for a person who gets the mail."""
     step = plan(row_of(renderer, standing, **values), renderer, RELAY, NOW)
     assert isinstance(step, SendStep)
     return step
@@ -126,7 +126,7 @@ def test_a_processor_that_may_not_have_it() -> None:
 
 
 def test_an_invitation_says_so() -> None:
-    """The intent of an invitation uses its address up; one whose inviter was stopped since the claim is none."""
+    """The intent of an invitation uses its address up. It has no intent if its inviter was stopped since the claim."""
     renderer = renderer_of("invitation", inviter="grace")
     assert plan(row_of(renderer), renderer, RELAY, NOW).change.move.invites
     stopped = plan(row_of(renderer, inviter_paused=True), renderer, RELAY, NOW).change.move
@@ -261,7 +261,7 @@ def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
     ],
 )
 def test_what_no_processor_may_have_ends(category: str, age: timedelta, state: DeliveryState, reason: str) -> None:
-    """It is held while it is young; then a notice is written, and all other mail ends, with the reason and the rule."""
+    """Mail that no processor may have is held while it is young. Then a notice is written, and other mail ends."""
     renderer = renderer_of(category, released_at=NOW - age)
     step = plan(row_of(renderer), renderer, FakeProcessor(name="elsewhere", is_outside_our_network=True), NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (state, reason)

@@ -1,4 +1,4 @@
-"""The versions of a policy that bind somebody, by what was said of them."""
+"""The versions of a policy that bind a person, by the recorded versions and consents."""
 
 from datetime import UTC, date, datetime
 
@@ -46,13 +46,13 @@ ALL = ["2004", "2014", "2024", "2027"]
     ],
 )
 def test_the_versions_that_bind(said: str, bind: list[str]) -> None:
-    """Those that were named bind; after a consent to a version that one does, and newer ones that were named."""
+    """Versions that were named bind. A consent to one replaces older ones. Newer ones that were named still bind."""
     assert sorted(found.version for found in POLICY.binding_versions(said)) == bind
 
 
 @pytest.mark.parametrize("said", [None, "", "lost", "2024\nlost", "\n2024", "other/2024", "\n\tlost"])
 def test_what_nobody_knows_is_every_version(said: str | None) -> None:
-    """Without a version, or with one that the brand does not have, the strictest of all holds, switch by switch."""
+    """The strictest of all versions holds, switch by switch, for a person without a version that the brand has."""
     assert sorted(found.version for found in POLICY.binding_versions(said)) == ALL
     switches = POLICY.switches_for(said, "US")
     assert (switches.partner_mail, switches.tracking, switches.service_footer) == ("never", "off", "leave")

@@ -22,7 +22,7 @@ POLICY = LATER.model_copy(update={"version": "2026", "effective": date(2026, 6, 
 
 
 def reason_of(**values: Any) -> str:
-    """Why a consent is refused that is good but for some values; empty where it is not."""
+    """The reason why a consent with some changed values is refused; empty if it is accepted."""
     try:
         check_and_normalize_consent(POLICY, replace(GOOD, **values), NOW, lambda proof: proof == "a token")
     except ConsentRefused as error:
@@ -126,7 +126,7 @@ def test_what_was_shown_and_done_is_a_consent(values: dict[str, Any]) -> None:
     ],
 )
 def test_what_nobody_did_is_no_consent(values: dict[str, Any], reason: str) -> None:
-    """An act that is none, no version, a time at which nobody can have said it, or a proof of nothing is refused."""
+    """An unknown act, no version, an impossible time, or a proof of nothing is refused."""
     assert reason in reason_of(**values)
 
 

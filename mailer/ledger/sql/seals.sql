@@ -41,3 +41,6 @@ SELECT k.writer, k.n, l.hash IS NOT NULL AS changed,
 FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) AS k (writer, n, hash)
 LEFT JOIN ledger l ON l.writer = k.writer AND l.n = k.n
 WHERE l.hash IS DISTINCT FROM k.hash
+
+-- name: newest
+SELECT id, sealed_at, whole FROM seals WHERE id < coalesce($1::bigint, 9223372036854775807) ORDER BY id DESC LIMIT $2

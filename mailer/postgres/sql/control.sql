@@ -112,3 +112,9 @@ WITH ended AS (
     ON CONFLICT (scope, key) DO UPDATE SET by = excluded.by, reason = excluded.reason
 )
 SELECT id, brand, category FROM ended
+
+-- name: in_force
+SELECT h.scope, h.key, h.by, h.reason, h.at, CASE h.scope WHEN 'brand' THEN h.key ELSE m.brand END AS brand, m.event_id
+FROM (SELECT * FROM halts ORDER BY scope <> 'everything', at LIMIT $1) h
+LEFT JOIN mailings m ON m.id = CASE h.scope WHEN 'mailing' THEN h.key::uuid END
+ORDER BY h.scope <> 'everything', h.at

@@ -3,17 +3,31 @@ INSERT INTO dead_letters (reason, exchange, routing_key, message_id, publisher, 
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: latest
-SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $9
+SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $10
+
+-- name: page
+-- Looks at a bounded number. The bodies are not read: their sizes stand in their headers.
+SELECT l.*, {chosen} AS fits FROM (
+    SELECT id, at, kind, reason, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
+    FROM dead_letters d WHERE d.id <= $2 AND d.id >= $1 ORDER BY d.id DESC LIMIT $10) l
+ORDER BY l.id DESC
+
+-- name: page_of_open
+-- The same for those that nobody has replayed, which have an index of their own.
+SELECT l.*, {chosen} AS fits FROM (
+    SELECT id, at, kind, reason, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
+    FROM dead_letters d WHERE d.replayed_at IS NULL AND d.id <= $2 AND d.id >= $1 ORDER BY d.id DESC LIMIT $10) l
+ORDER BY l.id DESC
 
 -- name: replayable
 SELECT id FROM dead_letters
-WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND octet_length(body) <= $9 ORDER BY id
+WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND octet_length(body) <= $10 ORDER BY id LIMIT $11
 
 -- name: chosen
 id >= $1 AND id <= $2 AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
 AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR strpos(reason, $6) > 0)
 AND ($7::text IS NULL OR routing_key = $7 OR starts_with(routing_key, $7 || '.'))
-AND ($8 OR replayed_at IS NULL)
+AND ($8 OR replayed_at IS NULL) AND ($9::text[] IS NULL OR split_part(routing_key, '.', 1) = ANY ($9))
 
 -- name: one
 SELECT * FROM dead_letters WHERE id = $1
@@ -21,7 +35,8 @@ SELECT * FROM dead_letters WHERE id = $1
 -- name: replayed
 -- Only events of somebody are published again: nobody has no rights, and what claims to be a batch or an outcome is mailer's own to say.
 UPDATE dead_letters SET replayed_at = now()
-WHERE id = $1 AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' RETURNING *
+WHERE id = $1 AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND ($2 OR replayed_at IS NULL)
+RETURNING *
 
 -- name: park
 INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)

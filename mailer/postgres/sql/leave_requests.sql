@@ -1,23 +1,30 @@
 -- name: store
--- Stores a request if nothing that it counts for has reached its limit. Never looks for a recipient.
+-- Stores a request if nothing that it counts for has reached its limit; else returns the limit. Never looks for a recipient.
 WITH wanted AS (
     SELECT counted, key, most,
            date_trunc(CASE counted WHEN 'brand' THEN 'hour' ELSE 'day' END, now(), 'UTC') AS since
     FROM unnest($5::text[], $6::bytea[], $7::integer[]) AS w (counted, key, most)
+), reached AS (
+    SELECT f.counted FROM wanted f JOIN leave_request_counts c ON c.brand = $1 AND (c.counted, c.key, c.since) = (f.counted, f.key, f.since)
+    WHERE c.n >= f.most
 ), counts AS (
     INSERT INTO leave_request_counts AS c (brand, counted, key, since, n)
     SELECT $1, w.counted, w.key, w.since, 1 FROM wanted w
-    WHERE NOT EXISTS (
-        SELECT FROM wanted f JOIN leave_request_counts c ON c.brand = $1 AND (c.counted, c.key, c.since) = (f.counted, f.key, f.since)
-        WHERE c.n >= f.most)
+    WHERE NOT EXISTS (SELECT FROM reached)
     ORDER BY w.counted, w.key
     ON CONFLICT (brand, counted, key, since) DO UPDATE SET n = c.n + 1
     WHERE c.n < (SELECT f.most FROM wanted f WHERE (f.counted, f.key) = (c.counted, c.key))
-    RETURNING 1
+    RETURNING c.counted, c.key
+), refused AS (
+    SELECT counted FROM reached
+    UNION ALL
+    SELECT w.counted FROM wanted w WHERE NOT EXISTS (SELECT FROM counts c WHERE (c.counted, c.key) = (w.counted, w.key))
+      AND NOT EXISTS (SELECT FROM reached)
+), stored AS (
+    INSERT INTO leave_requests (brand, controller, address_key, address_hashes)
+    SELECT $1, $2, $3, $4::bytea[] WHERE NOT EXISTS (SELECT FROM refused)
 )
-INSERT INTO leave_requests (brand, controller, address_key, address_hashes)
-SELECT $1, $2, $3, $4::bytea[] WHERE (SELECT count(*) FROM counts) = (SELECT count(*) FROM wanted)
-RETURNING id
+SELECT counted FROM refused ORDER BY counted <> 'brand' LIMIT 1
 
 -- name: take
 -- Deletes the oldest requests, and returns the recipients whose address was typed, without the erased. Those who still

@@ -137,8 +137,18 @@ SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publishe
         AND state IN ('suppressed', 'diverted', 'cancelled', 'expired', 'failed', 'handed_over')) AS ended_lately,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(c.state, c.reason, c.n) ORDER BY c.state, c.reason), '[]')
         FROM (SELECT state, reason, sum(n) AS n FROM counters WHERE mailing_id = m.id
-              GROUP BY state, reason HAVING sum(n) <> 0) c) AS counts,
-       (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND NOT machine)
+              GROUP BY state, reason HAVING sum(n) <> 0) c) AS counts
+       {fetches}
+FROM mailings m
+CROSS JOIN LATERAL (
+    SELECT array_agg(h.scope ORDER BY h.scope) AS scopes FROM halts h
+    WHERE h.scope = 'everything' OR (h.scope, h.key) IN (('brand', m.brand), ('mailing', m.id::text))) halts
+WHERE {which}
+ORDER BY m.id DESC
+
+-- name: fetches
+-- Counts rows: it is for reports and commands, not for a page or a list.
+     , (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND NOT machine)
            + (SELECT count(*) FROM individual_opens WHERE mailing_id = m.id) AS opens,
        (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND machine) AS machine_opens,
        (SELECT count(*) FROM unique_opens WHERE mailing_id = m.id)
@@ -148,12 +158,6 @@ SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publishe
        (SELECT coalesce(sum(n), 0) FROM clicks WHERE mailing_id = m.id AND machine) AS machine_clicks,
        (SELECT count(*) FROM unique_clicks WHERE mailing_id = m.id)
            + (SELECT count(*) FROM individual_clicks WHERE mailing_id = m.id) AS unique_clicks
-FROM mailings m
-CROSS JOIN LATERAL (
-    SELECT array_agg(h.scope ORDER BY h.scope) AS scopes FROM halts h
-    WHERE h.scope = 'everything' OR (h.scope, h.key) IN (('brand', m.brand), ('mailing', m.id::text))) halts
-WHERE {which}
-ORDER BY m.id DESC
 
 -- name: release
 UPDATE mailings SET state = 'released', released_at = now(), released_by = $2 WHERE id = $1 AND state = 'awaiting_release'

@@ -28,6 +28,16 @@ RETURNING digest = $7
 -- name: revoke
 UPDATE publishers SET revoked_at = now() WHERE kind = $1 AND name = $2 AND revoked_at IS NULL RETURNING name
 
+-- name: restrict
+UPDATE publishers p SET
+    brands = ARRAY(SELECT unnest(p.brands) EXCEPT SELECT unnest($3::text[]) ORDER BY 1),
+    categories = ARRAY(SELECT unnest(p.categories) EXCEPT SELECT unnest($4::text[]) ORDER BY 1),
+    actions = ARRAY(SELECT unnest(p.actions) EXCEPT SELECT unnest($5::text[]) ORDER BY 1),
+    reads = ARRAY(SELECT unnest(p.reads) EXCEPT SELECT unnest($6::text[]) ORDER BY 1)
+WHERE kind = $1 AND name = $2 AND revoked_at IS NULL
+  AND (p.brands && $3 OR p.categories && $4 OR p.actions && $5 OR p.reads && $6)
+RETURNING name
+
 -- name: note
 INSERT INTO publisher_entries (kind, name, writer, n) VALUES ($1, $2, $3, $4)
 

@@ -1,8 +1,5 @@
--- name: lock
-SELECT FROM staff WHERE id = $1 FOR UPDATE
-
 -- name: totp
-SELECT secret, confirmed_at IS NOT NULL AS confirmed FROM staff_totp WHERE staff_id = $1
+SELECT secret FROM staff_totp WHERE staff_id = $1 AND confirmed_at IS NOT NULL
 
 -- name: passkeys
 SELECT id, public_key, sign_count, name, created_at, last_used_at FROM staff_passkeys WHERE staff_id = $1 ORDER BY created_at, id
@@ -11,16 +8,20 @@ SELECT id, public_key, sign_count, name, created_at, last_used_at FROM staff_pas
 SELECT count(*) FROM staff_recovery_codes WHERE staff_id = $1 AND used_at IS NULL
 
 -- name: begin_totp
-INSERT INTO staff_totp (staff_id, secret) VALUES ($1, $2)
-ON CONFLICT (staff_id) DO UPDATE SET secret = excluded.secret, last_step = 0 WHERE staff_totp.confirmed_at IS NULL
+UPDATE staff_sessions SET totp_secret = $2, totp_at = now() WHERE id = $1
 
 -- name: take_step
 UPDATE staff_totp SET last_step = $2
 WHERE staff_id = $1 AND last_step < $2 AND confirmed_at IS NOT NULL RETURNING staff_id
 
--- name: confirm_totp
-UPDATE staff_totp SET confirmed_at = now(), last_step = $2
-WHERE staff_id = $1 AND confirmed_at IS NULL AND last_step < $2 RETURNING staff_id
+-- name: take_pending_totp
+-- Only the secret whose code was checked, in the session that has asked for it.
+UPDATE staff_sessions SET totp_secret = NULL, totp_at = NULL
+WHERE id = $1 AND totp_secret = $2 AND totp_at > now() - {waits_at_most} RETURNING id
+
+-- name: add_totp
+INSERT INTO staff_totp (staff_id, secret, confirmed_at, last_step) VALUES ($1, $2, now(), $3)
+ON CONFLICT (staff_id) DO NOTHING RETURNING staff_id
 
 -- name: remove_totp
 DELETE FROM staff_totp WHERE staff_id = $1 AND confirmed_at IS NOT NULL RETURNING staff_id
@@ -34,6 +35,9 @@ DELETE FROM staff_recovery_codes WHERE staff_id = $1
 
 -- name: add_codes
 INSERT INTO staff_recovery_codes (staff_id, digest) SELECT $1, unnest($2::bytea[])
+
+-- name: has_code
+SELECT EXISTS (SELECT FROM staff_recovery_codes WHERE staff_id = $1 AND digest = $2 AND used_at IS NULL)
 
 -- name: use_code
 UPDATE staff_recovery_codes SET used_at = now() WHERE staff_id = $1 AND digest = $2 AND used_at IS NULL RETURNING staff_id

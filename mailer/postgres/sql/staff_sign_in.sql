@@ -22,14 +22,10 @@ DELETE FROM staff_failures WHERE key = $1
 UPDATE staff_failures SET failures = greatest(failures - 1, 0) WHERE key = ANY($1::bytea[])
 
 -- name: password
-SELECT s.id, s.shown_name, s.email, s.disabled_at, s.password_hash,
-       ARRAY(SELECT r.role || '@' || r.brand FROM staff_roles r WHERE r.staff_id = s.id) AS roles
-FROM staff s WHERE s.name = $1 AND s.disabled_at IS NULL
+SELECT {member}, s.password_hash FROM staff s WHERE s.name = $1 AND s.disabled_at IS NULL
 
 -- name: link
-SELECT s.id, s.shown_name, s.email, s.disabled_at,
-       ARRAY(SELECT r.role || '@' || r.brand FROM staff_roles r WHERE r.staff_id = s.id) AS roles
-FROM staff_links l JOIN staff s ON s.id = l.staff_id
+SELECT {member} FROM staff_links l JOIN staff s ON s.id = l.staff_id
 WHERE l.digest = $1 AND l.used_at IS NULL AND l.expires_at > now() AND s.disabled_at IS NULL
 
 -- name: use_link
@@ -42,8 +38,20 @@ UPDATE staff SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL RETURN
 DELETE FROM staff_sessions WHERE staff_id = $1
 
 -- name: begin
+-- Begins a session, if the password that was checked is still the person's. Its end is near while the second step is to come.
 INSERT INTO staff_sessions (digest, staff_id, second_factor, ends_at, network)
-SELECT $1, s.id, $3, now() + $4::interval, $5 FROM staff s WHERE s.id = $2 AND s.disabled_at IS NULL
+SELECT $1, s.id, $3, now() + CASE
+    WHEN NOT $3 AND (EXISTS (SELECT FROM staff_totp t WHERE t.staff_id = s.id AND t.confirmed_at IS NOT NULL)
+                     OR EXISTS (SELECT FROM staff_passkeys p WHERE p.staff_id = s.id)) THEN $5::interval
+    ELSE $4::interval END, $6
+FROM staff s WHERE s.id = $2 AND s.disabled_at IS NULL AND s.password_hash = $7
+RETURNING id
+
+-- name: continue
+-- Ends a session, and begins another one of its person in which a second factor was shown.
+WITH old AS (DELETE FROM staff_sessions WHERE id = $2 RETURNING staff_id)
+INSERT INTO staff_sessions (digest, staff_id, second_factor, ends_at, network)
+SELECT $1, staff_id, true, now() + $3::interval, $4 FROM old
 RETURNING id
 
 -- name: end_by_token
@@ -54,9 +62,8 @@ DELETE FROM staff_sessions WHERE digest IN (
     SELECT digest FROM staff_sessions WHERE ends_at < now() ORDER BY ends_at LIMIT 20 FOR UPDATE SKIP LOCKED)
 
 -- name: sessions
-SELECT n.id AS session_id, n.second_factor, n.created_at, n.seen_at, n.ends_at, n.network, n.challenge,
-       s.id, s.shown_name, s.email, s.disabled_at,
-       ARRAY(SELECT r.role || '@' || r.brand FROM staff_roles r WHERE r.staff_id = s.id) AS roles,
+SELECT n.id AS session_id, n.second_factor, n.created_at, n.seen_at, n.ends_at, n.network,
+       CASE WHEN n.totp_at > now() - {waits_at_most} THEN n.totp_secret END AS pending_totp, {member},
        EXISTS (SELECT FROM staff_totp t WHERE t.staff_id = s.id AND t.confirmed_at IS NOT NULL)
            OR EXISTS (SELECT FROM staff_passkeys p WHERE p.staff_id = s.id) AS is_factor_set_up
 FROM staff_sessions n JOIN staff s ON s.id = n.staff_id
@@ -69,8 +76,18 @@ UPDATE staff_sessions SET seen_at = now() WHERE id = $1 AND seen_at < now() - in
 DELETE FROM staff_sessions WHERE id = $1 AND staff_id = $2 RETURNING id
 
 -- name: set_challenge
-UPDATE staff_sessions SET challenge = $2 WHERE id = $1
+UPDATE staff_sessions SET challenge = $2, challenge_at = now() WHERE id = $1
 
 -- name: take_challenge
-WITH old AS (SELECT digest, challenge FROM staff_sessions WHERE id = $1 AND challenge IS NOT NULL FOR UPDATE)
-UPDATE staff_sessions n SET challenge = NULL FROM old WHERE n.digest = old.digest RETURNING old.challenge
+WITH old AS (SELECT digest, challenge, challenge_at FROM staff_sessions WHERE id = $1 AND challenge IS NOT NULL FOR UPDATE)
+UPDATE staff_sessions n SET challenge = NULL, challenge_at = NULL FROM old WHERE n.digest = old.digest
+RETURNING CASE WHEN old.challenge_at > now() - {waits_at_most} THEN old.challenge END
+
+-- name: use_challenge
+INSERT INTO staff_used_challenges (digest) VALUES ($1) ON CONFLICT (digest) DO NOTHING RETURNING digest
+
+-- name: delete_old_challenges
+-- An hour is longer than any of them is good for, whatever the clocks of two machines say.
+DELETE FROM staff_used_challenges WHERE digest IN (
+    SELECT digest FROM staff_used_challenges WHERE used_at < now() - interval '1 hour'
+    ORDER BY used_at LIMIT 20 FOR UPDATE SKIP LOCKED)

@@ -121,10 +121,6 @@ FROM batches b JOIN deliveries d ON d.mailing_id = b.mailing_id AND d.batch = b.
 JOIN mailings m ON m.id = b.mailing_id
 WHERE b.id = $1 AND b.state = 'queued' ORDER BY d.recipient_id
 
--- name: retry_held
-UPDATE deliveries SET due_at = now()
-WHERE mailing_id = $1 AND state = 'held' AND due_at IS NULL AND starts_with(reason, $2)
-
 -- name: sweep
 DELETE FROM batches WHERE id = ANY (ARRAY(
     SELECT b.id FROM batches b WHERE b.mailing_id = $1 AND b.state = 'queued' AND NOT EXISTS (

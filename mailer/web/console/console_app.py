@@ -5,12 +5,22 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, Response
 
+from mailer.metrics_and_logger import log
+from mailer.ports.staff import StaffSessionOver
 from mailer.web.console import (
+    dead_letter_pages,
+    flow_pages,
+    halt_pages,
     landing,
+    ledger_pages,
+    mailing_pages,
     own_account,
     passkeys,
     people_pages,
     person_act_pages,
+    policy_pages,
+    processor_pages,
+    publisher_pages,
     sign_in,
     staff_pages,
     suppression_pages,
@@ -18,13 +28,25 @@ from mailer.web.console import (
 from mailer.web.console.console_context import HOME, own_path
 from mailer.web.console.console_pages import console_problem_page, own_navigation_page, redirect_within_console
 from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere, require_gate_of_each_route
+from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 
 _STATIC = Path(__file__).with_name("static")
-_FILES = {"console.css": "text/css", "passkey.js": "text/javascript"}
+_FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
+_operations = (
+    mailing_pages.router,
+    halt_pages.router,
+    dead_letter_pages.router,
+    processor_pages.router,
+    flow_pages.router,
+    policy_pages.router,
+    ledger_pages.router,
+    publisher_pages.router,
+)
 ROUTERS = (
     *(sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
     *(people_pages.router, person_act_pages.router, suppression_pages.router),
+    *_operations,
     _files,
 )
 """The routers of all pages of the console. Each route has a gate."""
@@ -49,6 +71,8 @@ def add_console(app: FastAPI) -> None:
         app.include_router(router)
     app.add_exception_handler(SentElsewhere, _redirect)
     app.add_exception_handler(NeedsOwnNavigation, _lead_on)
+    app.add_exception_handler(StaffSessionOver, _redirect)
+    app.add_exception_handler(HashQueueFull, _answer_full_queue)
 
 
 def is_console_path(path: str) -> bool:
@@ -64,6 +88,13 @@ def answer_console_problem(request: Request, status: int, problem: str = "") -> 
 async def _redirect(request: Request, error: Exception) -> Response:
     path = error.path if isinstance(error, SentElsewhere) else HOME
     return redirect_within_console(request.app.state.site.console, path)
+
+
+async def _answer_full_queue(request: Request, _: Exception) -> Response:
+    log.warning("too many passwords wait for their hash; further sign-ins are answered with 503")
+    page = console_problem_page(request.app.state.site.console, 503, "many_sign_ins")
+    page.headers["retry-after"] = str(RETRY_SECONDS)
+    return page
 
 
 async def _lead_on(request: Request, _: Exception) -> Response:

@@ -1,7 +1,6 @@
 """The stores and secrets of the console, and paths within it."""
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,15 +10,15 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from mailer.actions.people_desk import PeopleDesk
-from mailer.ports.flow_metrics import FlowMetricsSource, Values
+from mailer.ports.attention_figures import AttentionFigures, AttentionFigureSource
 from mailer.ports.staff import StaffStores
 from mailer.web.console.console_secrets import ConsoleSecrets
+from mailer.web.console.operations import ConsoleOperations
 from mailer.web.console.password_hashing import PasswordHashes
+from mailer.web.console.shared_reading import SharedReading
 
 HOME = "/console"
 _OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*")
-_FIGURES_LAST = 10.0
-"""Seconds for which the figures of the landing page are kept, and shared by all who look."""
 
 
 @dataclass
@@ -30,17 +29,18 @@ class ConsoleContext:
         public_url: the public address of the site.
         brands: the names of all brands.
         people: looks people up, and acts on them.
-        flow: reads the figures of what needs attention.
+        attention: the figures of what needs attention at all brands.
+        operations: the stores behind the pages of operations.
     """
 
     public_url: str
     brands: frozenset[str]
     people: PeopleDesk
     staff: StaffStores
-    flow: FlowMetricsSource
+    attention: SharedReading[AttentionFigures]
     secrets: ConsoleSecrets
+    operations: ConsoleOperations
     passwords: PasswordHashes = field(default_factory=PasswordHashes)
-    _figures: tuple[float, Values] | None = None
 
     @cached_property
     def is_https(self) -> bool:
@@ -67,18 +67,18 @@ class ConsoleContext:
         """Returns the name of a cookie. `__Host-` binds it to this host and HTTPS (RFC 6265bis 4.1.3)."""
         return f"{'__Host-' if self.is_https else ''}mailer{purpose}"
 
-    async def read_figures(self) -> Values:
-        """Returns the figures of the flow, ten seconds old at most."""
-        if self._figures is None or time.monotonic() - self._figures[0] > _FIGURES_LAST:
-            self._figures = time.monotonic(), await self.flow.read_metrics()
-        return self._figures[1]
-
 
 def build_console_context(
-    public_url: str, secret_keys: Sequence[str], people: PeopleDesk, staff: StaffStores, flow: FlowMetricsSource
+    public_url: str,
+    secret_keys: Sequence[str],
+    people: PeopleDesk,
+    staff: StaffStores,
+    attention: AttentionFigureSource,
+    operations: ConsoleOperations,
 ) -> ConsoleContext:
     """Returns what the console stands on; its keys are derived from the secret keys, the newest first."""
-    return ConsoleContext(public_url, frozenset(people.policies), people, staff, flow, ConsoleSecrets(secret_keys))
+    figures, secrets = SharedReading(attention.read_attention_figures), ConsoleSecrets(secret_keys)
+    return ConsoleContext(public_url, frozenset(people.policies), people, staff, figures, secrets, operations)
 
 
 def own_path(text: str) -> str:

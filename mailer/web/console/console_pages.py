@@ -4,6 +4,7 @@ import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,16 @@ def passkey_id_as_text(passkey_id: bytes) -> str:
     return urlsafe_b64encode(passkey_id).decode()
 
 
-TEXTS: Mapping[str, Any] = tomllib.loads((_FOLDER / "texts.toml").read_text("utf-8"))
+def _read_texts() -> dict[str, Any]:
+    """Returns the texts of all files, with the sections of one name put together."""
+    texts: dict[str, Any] = {}
+    for file in sorted(_FOLDER.glob("texts*.toml")):
+        for name, section in tomllib.loads(file.read_text("utf-8")).items():
+            texts[name] = {**texts.get(name, {}), **section} if isinstance(section, dict) else section
+    return texts
+
+
+TEXTS: Mapping[str, Any] = _read_texts()
 """The English texts of the console."""
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
@@ -57,6 +67,14 @@ NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(HOME, "home"),
     NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
     NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
+    NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/processors", "processors", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/flow", "flow", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/policies", "policies", StaffRight.POLICIES_READ),
+    NavigationEntry(f"{HOME}/ledger", "ledger", StaffRight.LEDGER_VERIFY),
+    NavigationEntry(f"{HOME}/publishers", "publishers", StaffRight.PUBLISHERS_MANAGE),
     NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
 ]
 """The entries of the navigation, in their order."""
@@ -96,6 +114,12 @@ def console_page(
     return page
 
 
+def console_fragment(visitor: Visitor, template: str, **values: Any) -> HTMLResponse:
+    """Returns a part of a page, by which the script replaces an older one."""
+    html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, visitor=visitor, base=visitor.console.base)
+    return HTMLResponse(html, 200, _HEADERS)
+
+
 def console_problem_page(console: ConsoleContext, status: int, problem: str) -> HTMLResponse:
     """Returns a page that names a problem, for anybody."""
     known = problem if problem in TEXTS["errors"] else f"status_{status}"
@@ -115,10 +139,18 @@ def redirect_within_console(console: ConsoleContext, path: str) -> Response:
     return RedirectResponse(f"{console.base}{path}", 303)
 
 
-def set_console_cookie(answer: Response, console: ConsoleContext, purpose: str, value: str) -> None:
-    """Sets a cookie that scripts cannot read and other sites cannot send; it ends with the browser."""
+def set_console_cookie(
+    answer: Response, console: ConsoleContext, purpose: str, value: str, lasts: timedelta | None = None
+) -> None:
+    """Sets a cookie that scripts cannot read and other sites cannot send. Without `lasts` it ends with the browser."""
     answer.set_cookie(
-        console.cookie_name(purpose), value, path="/", secure=console.is_https, httponly=True, samesite="strict"
+        console.cookie_name(purpose),
+        value,
+        max_age=round(lasts.total_seconds()) if lasts else None,
+        path="/",
+        secure=console.is_https,
+        httponly=True,
+        samesite="strict",
     )
 
 

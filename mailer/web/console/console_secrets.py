@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mailer.keyed_hash import KeyedHash
+from mailer.policy.sign_in_rules import DEVICE_LASTS, SECRET_WAITS
 
 RECOVERY_CODES = 10
 """The number of recovery codes that are made at once."""
@@ -31,6 +32,8 @@ class ConsoleSecrets:
             [Fernet(urlsafe_b64encode(_derive_key(key, "authenticator secrets"))) for key in secret_keys]
         )
         self._forms = [KeyedHash(_derive_key(key, "form tokens")) for key in secret_keys]
+        self._devices = [KeyedHash(_derive_key(key, "known devices")) for key in secret_keys]
+        self._challenges = KeyedHash(_derive_key(secret_keys[0], "challenges without a session"))
         self._failures = KeyedHash(_derive_key(secret_keys[0], "failed sign-ins"))
 
     def encrypt(self, secret: str) -> bytes:
@@ -52,6 +55,36 @@ class ConsoleSecrets:
         """Tells whether a token is one of the holder of a cookie."""
         return any(compare_digest(key(cookie.encode()).hex().encode(), token.encode()) for key in self._forms)
 
+    def new_device_token(self, name: str, now: float) -> str:
+        """Returns the token of a browser in which a person has signed in completely.
+
+        Args:
+            name: of the person, in the form in which names are compared.
+            now: the time in seconds (Unix).
+        """
+        issued = f"{int(now)}.{secrets.token_urlsafe(12)}"
+        return f"{issued}.{self._devices[0](_device_text(name, issued)).hex()}"
+
+    def is_device_token(self, name: str, token: str, now: float) -> bool:
+        """Tells whether a token is one of a browser in which a person has signed in within `DEVICE_LASTS`."""
+        issued, _, code = token.rpartition(".")
+        text = _device_text(name, issued)
+        if not any(compare_digest(key(text).hex().encode(), code.encode()) for key in self._devices):
+            return False
+        return 0 <= now - int(issued.partition(".")[0]) < DEVICE_LASTS.total_seconds()
+
+    def new_challenge(self, form_token: str, now: float) -> bytes:
+        """Returns a challenge of a passkey for somebody without a session. It is good with the forms of one cookie."""
+        made = secrets.token_bytes(16) + int(now).to_bytes(8, "big")
+        return made + self._challenges(form_token.encode() + made)
+
+    def is_challenge(self, form_token: str, challenge: bytes, now: float) -> bool:
+        """Tells whether a challenge was made for the forms of a cookie, within `SECRET_WAITS`."""
+        made, code = challenge[:24], challenge[24:]
+        if not compare_digest(self._challenges(form_token.encode() + made), code):
+            return False
+        return 0 <= now - int.from_bytes(made[16:], "big") < SECRET_WAITS.total_seconds()
+
     def failure_key(self, kind: str, text: str) -> bytes:
         """Returns the key under which failures of a name or a network are counted."""
         return self._failures(f"{kind}\0{text}".encode())
@@ -71,6 +104,10 @@ def recovery_code_digest(staff_id: int, code: str) -> bytes:
 def is_shaped_as_recovery_code(code: str) -> bool:
     """Tells whether a text has the length of a recovery code."""
     return sum(char.isalnum() for char in code) == _RECOVERY_LENGTH
+
+
+def _device_text(name: str, issued: str) -> bytes:
+    return f"{name}\0{issued}".encode()
 
 
 def _new_recovery_code() -> str:

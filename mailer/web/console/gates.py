@@ -1,4 +1,4 @@
-"""The gate of each route of the console: who may come in, and whether a form is their own.
+"""The gate of each route of the console: the right that it needs, and the check that a form is the person's own.
 
 A route without a gate does not start (`require_gate_of_each_route`).
 """
@@ -6,6 +6,7 @@ A route without a gate does not start (`require_gate_of_each_route`).
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -16,10 +17,12 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from mailer.policy.sign_in_rules import masked_network
+from mailer.actions.leave_requests import network_of_client
+from mailer.policy.sign_in_rules import PASSWORD_IS_RECENT, masked_network
 from mailer.policy.staff_rights import (
     StaffMember,
     StaffRight,
+    brands_with_right,
     has_staff_right,
     needs_second_factor,
     rights_somewhere,
@@ -30,7 +33,7 @@ from mailer.web.form_posts import Form
 
 SIGN_IN, SECOND_STEP, SECOND_FACTORS = f"{HOME}/sign-in", f"{HOME}/second-step", f"{HOME}/second-factors"
 MAX_FIELDS = 400
-_COOKIE_LENGTH = 100
+_COOKIE_LENGTH = 200
 
 
 class GateKind(StrEnum):
@@ -67,7 +70,9 @@ class Visitor:
     Attributes:
         form: the fields of the form; its token was checked.
         form_token: the token for the forms of the answer.
-        network: the masked network.
+        network: the masked network, for the ledger.
+        counted_network: the network that failures are counted for; None if nobody knows it, as behind a proxy of ours.
+        device: the token of the browser, in which somebody has signed in before; empty if there is none.
         token: of the session.
         new_form_cookie: the cookie that the answer has to set, so that the next form can be checked.
     """
@@ -76,6 +81,8 @@ class Visitor:
     form: Form
     form_token: str
     network: str
+    counted_network: str | None = None
+    device: str = ""
     session: StaffSession | None = None
     token: str | None = None
     new_form_cookie: str | None = None
@@ -91,7 +98,15 @@ class Visitor:
     @property
     def actor(self) -> StaffActor:
         """The person and the network, for the ledger."""
-        return StaffActor(self.member.identity, self.network)
+        return StaffActor(self.member.identity, self.network, self.session.id if self.session else None)
+
+    @property
+    def has_to_show_password_again(self) -> bool:
+        """True if a change of second factors needs the password: they have one, or have not just signed in."""
+        session = self.session
+        return (
+            session is None or session.is_factor_set_up or datetime.now(UTC) - session.created_at > PASSWORD_IS_RECENT
+        )
 
     @property
     def rights(self) -> frozenset[StaffRight]:
@@ -106,6 +121,11 @@ class Visitor:
         """
         if not has_staff_right(self.member, right, brand):
             raise HTTPException(403, "right_missing")
+
+    def brands_seen(self, right: StaffRight) -> frozenset[str]:
+        """Returns the brands at which the person has a right; of the page's brand, if its address names one."""
+        brands = brands_with_right(self.member, right, self.console.brands)
+        return brands & {self.brand} if self.brand else brands
 
     def field(self, name: str, longest: int = 200) -> str:
         """Returns a field of the form, without blanks around it; an empty text if it is missing or too long."""
@@ -145,9 +165,8 @@ class StaffGate:
         return visitor
 
     def _require_stage(self, session: StaffSession) -> None:
-        is_half = session.is_factor_set_up and not session.has_second_factor
-        if is_half != (self.kind is GateKind.HALF):
-            raise SentElsewhere(SECOND_STEP if is_half else HOME)
+        if session.is_half != (self.kind is GateKind.HALF):
+            raise SentElsewhere(SECOND_STEP if session.is_half else HOME)
         must_enrol = not session.is_factor_set_up and needs_second_factor(session.member)
         if must_enrol and self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
             raise SentElsewhere(SECOND_FACTORS)
@@ -203,11 +222,14 @@ async def _read_visitor(request: Request, console: ConsoleContext) -> Visitor:
     form: Form = {}
     if request.method == "POST":
         form = await _read_own_form(request, console, held)
+    host = request.client.host if request.client else ""
     return Visitor(
         console,
         form,
         console.secrets.form_token(cookie),
-        masked_network(request.client.host if request.client else ""),
+        masked_network(host),
+        network_of_client(host),
+        request.cookies.get(console.cookie_name("-device"), "")[:_COOKIE_LENGTH],
         session,
         token if session else None,
         None if held else cookie,

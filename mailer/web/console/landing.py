@@ -1,16 +1,25 @@
 """The landing page of the console: it shows what needs somebody's attention."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from mailer.policy.staff_rights import StaffRight
-from mailer.ports.flow_metrics import Values
+from mailer.policy.staff_rights import (
+    INDEPENDENT_AGAIN_AFTER,
+    StaffMember,
+    StaffRight,
+    brands_with_right,
+    has_staff_right,
+)
+from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
+from mailer.ports.staff import AccessGrant
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import TEXTS, console_page
-from mailer.web.console.gates import SignedIn
+from mailer.web.console.gates import SignedIn, Visitor
 
 router = APIRouter(include_in_schema=False)
 LATE_SECONDS = 300
@@ -35,43 +44,89 @@ class AttentionItem:
 
 
 _COUNTED = {
-    "halts": (StaffRight.MAILINGS_READ, None),
-    "dead_letters": (StaffRight.MAILINGS_READ, None),
-    "quarantined": (StaffRight.MAILINGS_READ, None),
-    "notices": (StaffRight.NOTICES_WORK, "oldest_notice"),
-    "awaiting_release": (StaffRight.MAILINGS_READ, "oldest_release"),
+    "halts": StaffRight.MAILINGS_READ,
+    "dead_letters": StaffRight.MAILINGS_READ,
+    "quarantined": StaffRight.MAILINGS_READ,
+    "notices": StaffRight.NOTICES_WORK,
+    "awaiting_release": StaffRight.MAILINGS_READ,
 }
-"""Figures of `ports.flow_metrics.FIGURES` that need attention if they are above 0, who sees them, and their ages."""
+"""Figures that need attention if they are above 0, and who sees them."""
 _AGED = {"oldest_due": StaffRight.MAILINGS_READ, "oldest_parked": StaffRight.MAILINGS_READ}
 """Ages that need attention from `LATE_SECONDS` on."""
+_CONCERNS_ALL = ("halts", "everything")
+"""The figure of no brand that everybody sees who may see figures of one: the stop of all mail."""
 
 
 @router.get(HOME)
 async def show_landing_page(visitor: SignedIn) -> Response:
-    """Shows what needs attention, as far as the person's rights go."""
-    seen = {right for right, _ in _COUNTED.values()} & visitor.rights
-    figures = await visitor.console.read_figures() if seen else {}
-    missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if seen and key not in figures]
-    items = attention_items(figures, visitor.rights)
-    return console_page(visitor, "landing.html.j2", items=items, missing=missing, sees=bool(seen))
+    """Shows what needs attention at the brands of the person's roles, or at the chosen one of them."""
+    sees = not visitor.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
+    figures = await visitor.console.attention.get_value() if sees else {}
+    missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
+    items = attention_items(figures, visitor.member, visitor.console.brands, visitor.brand)
+    return console_page(
+        visitor, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _late_resets(visitor)
+    )
 
 
-def attention_items(figures: Values, rights: frozenset[StaffRight]) -> list[AttentionItem]:
-    """Returns what needs attention, the oldest problems of the sending of mail first."""
+async def _late_resets(visitor: Visitor) -> list[AccessGrant]:
+    """Returns the resets of the person's access of the last days, which are told to them: others saw the link."""
+    since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
+    grants = await visitor.console.staff.directory.list_access_grants(visitor.member.id)
+    return [grant for grant in grants if grant.what == "reset" and grant.at > since]
+
+
+def attention_items(
+    figures: AttentionFigures, member: StaffMember, brands: frozenset[str], chosen: str = ""
+) -> list[AttentionItem]:
+    """Returns what needs attention of a person, the oldest problems of the sending of mail first.
+
+    Args:
+        figures: those of all brands.
+        member: the person, whose roles say which figures of which brands are shown.
+        brands: all brands that there are.
+        chosen: a brand, if only its figures are wanted.
+    """
     items = []
     for key, right in _AGED.items():
-        late = [(_label(labels), round(age)) for labels, age in figures.get(key, ()) if age >= LATE_SECONDS]
-        if right in rights and late:
-            items.append(AttentionItem(key, None, max(age for _, age in late), [pair for pair in late if pair[0]]))
-    for key, (right, aged) in _COUNTED.items():
-        counts = [(_label(labels), round(number)) for labels, number in figures.get(key, ()) if number > 0]
-        if right not in rights or not counts:
-            continue
-        ages = [round(age) for _, age in figures.get(aged, ())] if aged else []
-        total = sum(number for _, number in counts)
-        items.append(AttentionItem(key, total, max(ages, default=None), [pair for pair in counts if pair[0]]))
+        seen = _figures_seen(figures, key, right, member, brands, chosen)
+        if late := _greatest_by_label(
+            (one.label, one.seconds or 0) for one in seen if (one.seconds or 0) >= LATE_SECONDS
+        ):
+            items.append(AttentionItem(key, None, max(late.values()), _named(late)))
+    for key, right in _COUNTED.items():
+        seen = _figures_seen(figures, key, right, member, brands, chosen)
+        counts = Counter[str]()
+        for one in seen:
+            counts[one.label] += one.count or 0
+        if total := counts.total():
+            ages = [one.seconds for one in seen if one.seconds is not None]
+            items.append(AttentionItem(key, total, max(ages, default=None), _named(+counts)))
     return items
 
 
-def _label(labels: Sequence[str]) -> str:
-    return ", ".join(label.replace("_", " ") for label in labels)
+def _figures_seen(
+    figures: AttentionFigures, key: str, right: StaffRight, member: StaffMember, brands: frozenset[str], chosen: str
+) -> list[AttentionFigure]:
+    """Returns the figures that a person may see. Those of no brand, or of an unknown one, need the right everywhere."""
+    allowed = brands_with_right(member, right, brands)
+    wanted = allowed & {chosen} if chosen else allowed
+    sees_all = has_staff_right(member, right) and not chosen
+    return [
+        one
+        for one in figures.get(key, ())
+        if (one.brand in wanted)
+        or (one.brand not in brands and sees_all)
+        or (bool(allowed) and one.brand is None and (key, one.label) == _CONCERNS_ALL)
+    ]
+
+
+def _greatest_by_label(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    greatest: dict[str, int] = {}
+    for label, number in pairs:
+        greatest[label] = max(number, greatest.get(label, 0))
+    return greatest
+
+
+def _named(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(label.replace("_", " "), number) for label, number in sorted(numbers.items()) if label]

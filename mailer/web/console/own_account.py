@@ -10,13 +10,13 @@ from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
 from mailer.web.console.gates import SECOND_FACTORS, Enrolling, SignedIn, Visitor
+from mailer.web.console.new_sessions import continue_session, with_session_cookies
 from mailer.web.console.second_factor_checks import (
     matching_totp_step,
     new_totp_secret,
     qr_code_data_uri,
     totp_setup_uri,
 )
-from mailer.web.console.sign_in import begin_new_session, with_session_cookie
 
 router = APIRouter(include_in_schema=False)
 SESSIONS = f"{HOME}/sessions"
@@ -24,9 +24,11 @@ SESSIONS = f"{HOME}/sessions"
 
 @router.get(SESSIONS)
 async def show_sessions(visitor: SignedIn) -> Response:
-    """Shows the person's open sessions."""
-    sessions = await visitor.console.staff.directory.list_sessions(visitor.member.id)
-    return console_page(visitor, "sessions.html.j2", sessions=sessions)
+    """Shows the person's open sessions, and who has made one-time links for them."""
+    directory = visitor.console.staff.directory
+    sessions = await directory.list_sessions(visitor.member.id)
+    grants = await directory.list_access_grants(visitor.member.id)
+    return console_page(visitor, "sessions.html.j2", sessions=sessions, grants=grants)
 
 
 @router.post(f"{SESSIONS}/end")
@@ -49,8 +51,9 @@ async def begin_app(visitor: Enrolling) -> Response:
     """Makes a secret for an authenticator app, which counts once the app has shown a right code."""
     if not await has_shown_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
-    sealed = visitor.console.secrets.encrypt(new_totp_secret())
-    await visitor.console.staff.factors.begin_totp(visitor.member.id, sealed)
+    if visitor.session is not None:
+        sealed = visitor.console.secrets.encrypt(new_totp_secret())
+        await visitor.console.staff.factors.begin_totp(visitor.session.id, sealed)
     return redirect_within_console(visitor.console, SECOND_FACTORS)
 
 
@@ -58,15 +61,18 @@ async def begin_app(visitor: Enrolling) -> Response:
 async def confirm_app(visitor: Enrolling) -> Response:
     """Takes the first code of the app, shows the recovery codes, and begins a new session with the second factor."""
     console, member = visitor.console, visitor.member
-    factors = await console.staff.factors.read_factors(member.id)
-    secret = console.secrets.decrypt(factors.totp_secret) if factors.totp_secret else None
+    if visitor.session is None or (sealed := visitor.session.pending_totp) is None:
+        return await second_factors_page(visitor, "app_late")
+    secret = console.secrets.decrypt(sealed)
     step = matching_totp_step(secret, visitor.field("code")) if secret else None
+    if step is None:
+        return await second_factors_page(visitor, "code_wrong")
     codes = new_recovery_codes()
     digests = [recovery_code_digest(member.id, code) for code in codes]
-    if step is None or not await console.staff.factors.confirm_totp(visitor.actor, member.id, step, digests):
-        return await second_factors_page(visitor, "code_wrong")
-    visitor = await begin_new_session(visitor, member, "totp")
-    return with_session_cookie(recovery_codes_page(visitor, codes), visitor)
+    if not await console.staff.factors.confirm_totp(visitor.actor, member.id, sealed, step, digests):
+        return await second_factors_page(visitor, "app_late")
+    visitor = await continue_session(visitor, "totp")
+    return with_session_cookies(recovery_codes_page(visitor, codes), visitor)
 
 
 @router.post(f"{SECOND_FACTORS}/app/remove")
@@ -91,21 +97,22 @@ async def make_recovery_codes(visitor: SignedIn) -> Response:
 
 
 async def has_shown_password_again(visitor: Visitor) -> bool:
-    """Tells whether the form has the person's password. Who has no second factor yet has just typed it.
+    """Tells whether the form has the person's password. Who sets up a first factor may have just typed it.
 
     Wrong ones count as failed sign-ins: whoever finds an open browser cannot guess on.
     """
-    if visitor.session is None or not visitor.session.is_factor_set_up:
+    if not visitor.has_to_show_password_again:
         return True
     console, form = visitor.console, visitor.member.identity.form[1]
     key = console.secrets.failure_key("again", form)
-    if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
-        return False
-    found = await console.staff.sign_in.find_password(form)
-    stored = found.password_hash if found else None
-    right = await console.passwords.is_password(stored, visitor.raw_field("password", MAX_PASSWORD))
+    with console.passwords.take_place(is_known=True) as place:
+        if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
+            return False
+        found = await console.staff.sign_in.find_password(form)
+        stored = found.password_hash if found else None
+        right = await place.is_password(stored, visitor.raw_field("password", MAX_PASSWORD))
     if right:
-        await console.staff.sign_in.forgive_attempt(key)
+        await console.staff.sign_in.forgive_attempts([key])
     return right
 
 
@@ -124,7 +131,7 @@ async def second_factors_page(visitor: Visitor, error: str | None = None, option
     """
     member, console = visitor.member, visitor.console
     factors = await console.staff.factors.read_factors(member.id)
-    pending = factors.totp_secret if not factors.is_totp_confirmed else None
+    pending = visitor.session.pending_totp if visitor.session and factors.totp_secret is None else None
     secret = console.secrets.decrypt(pending) if pending else None
     image = qr_code_data_uri(totp_setup_uri(secret, member.identity)) if secret else None
     return console_page(

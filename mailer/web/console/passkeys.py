@@ -1,37 +1,27 @@
-"""Passkeys by WebAuthn: adding, showing and removing them. The library `webauthn` checks what browsers send."""
+"""Passkeys by WebAuthn: adding, showing and removing them."""
 
 from base64 import urlsafe_b64decode
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from mailer.ports.staff import Passkey
 from mailer.web.console.console_context import own_path
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
 from mailer.web.console.gates import SECOND_FACTORS, SECOND_STEP, Enrolling, HalfSignedIn, SignedIn, Visitor
+from mailer.web.console.new_sessions import continue_session, lead_on, with_session_cookies
 from mailer.web.console.own_account import has_shown_password_again, recovery_codes_page, second_factors_page
-from mailer.web.console.sign_in import begin_new_session, enter_console, with_session_cookie
+from mailer.web.console.passkey_checks import (
+    MAX_CREDENTIAL,
+    check_new_passkey,
+    find_shown_passkey,
+    new_passkey_options,
+    shown_passkey_options,
+)
 
 router = APIRouter(include_in_schema=False)
-_MAX_CREDENTIAL = 16_000
 _MAX_NAME = 60
-_UNREADABLE = (WebAuthnException, ValueError, KeyError, TypeError)
-"""The errors of the library for a credential that is wrong, or is none."""
 
 
 @router.post(f"{SECOND_FACTORS}/passkey")
@@ -41,18 +31,9 @@ async def begin_passkey(visitor: Enrolling) -> Response:
         return await second_factors_page(visitor, "password_wrong")
     member, console = visitor.member, visitor.console
     factors = await console.staff.factors.read_factors(member.id)
-    options = generate_registration_options(
-        rp_id=console.host,
-        rp_name="mailer",
-        user_name=member.identity.name,
-        user_id=f"staff {member.id}".encode(),
-        exclude_credentials=[PublicKeyCredentialDescriptor(id=passkey.id) for passkey in factors.passkeys],
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.PREFERRED, user_verification=UserVerificationRequirement.PREFERRED
-        ),
-    )
-    await _store_challenge(visitor, options.challenge)
-    return await second_factors_page(visitor, options=options_to_json(options))
+    options, challenge = new_passkey_options(console, member, factors.passkeys)
+    await _store_challenge(visitor, challenge)
+    return await second_factors_page(visitor, options=options)
 
 
 @router.post(f"{SECOND_FACTORS}/passkey/add")
@@ -65,9 +46,9 @@ async def add_passkey(visitor: Enrolling) -> Response:
     digests = [recovery_code_digest(member.id, code) for code in codes]
     if passkey is None or not await console.staff.factors.add_passkey(visitor.actor, member.id, passkey, digests):
         return await second_factors_page(visitor, "passkey_wrong")
-    visitor = await begin_new_session(visitor, member, "passkey")
+    visitor = await continue_session(visitor, "passkey")
     answer = recovery_codes_page(visitor, codes) if codes else redirect_within_console(console, SECOND_FACTORS)
-    return with_session_cookie(answer, visitor)
+    return with_session_cookies(answer, visitor)
 
 
 @router.post(f"{SECOND_FACTORS}/passkey/remove")
@@ -85,27 +66,22 @@ async def remove_passkey(visitor: SignedIn) -> Response:
 async def ask_for_passkey(visitor: HalfSignedIn) -> Response:
     """Makes a challenge, and lets the browser ask for one of the person's passkeys."""
     factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
-    options = generate_authentication_options(
-        rp_id=visitor.console.host,
-        allow_credentials=[PublicKeyCredentialDescriptor(id=passkey.id) for passkey in factors.passkeys],
-    )
-    await _store_challenge(visitor, options.challenge)
-    return console_page(
-        visitor,
-        "second_step.html.j2",
-        factors=factors,
-        next=own_path(visitor.field("next")),
-        options=options_to_json(options),
-    )
+    options, challenge = shown_passkey_options(visitor.console, factors.passkeys)
+    await _store_challenge(visitor, challenge)
+    next = own_path(visitor.field("next"))
+    return console_page(visitor, "second_step.html.j2", factors=factors, next=next, options=options)
 
 
 @router.post(f"{SECOND_STEP}/passkey/check")
 async def check_passkey(visitor: HalfSignedIn) -> Response:
     """Checks a shown passkey, and signs in. No failures count: nobody can guess a signature."""
     next = own_path(visitor.field("next"))
-    if await _is_own_passkey(visitor):
-        return await enter_console(visitor, visitor.member, "passkey", next)
     factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
+    challenge = await _taken_challenge(visitor)
+    credential = visitor.raw_field("credential", MAX_CREDENTIAL)
+    shown = find_shown_passkey(visitor.console, factors.passkeys, credential, challenge) if challenge else None
+    if shown is not None and await visitor.console.staff.factors.use_passkey(*shown):
+        return lead_on(await continue_session(visitor, "passkey"), next)
     return console_page(visitor, "second_step.html.j2", 403, "passkey_wrong", factors=factors, next=next, options=None)
 
 
@@ -130,35 +106,5 @@ async def _new_passkey(visitor: Visitor) -> Passkey | None:
     challenge = await _taken_challenge(visitor)
     if challenge is None:
         return None
-    try:
-        shown = verify_registration_response(
-            credential=visitor.raw_field("credential", _MAX_CREDENTIAL),
-            expected_challenge=challenge,
-            expected_rp_id=visitor.console.host,
-            expected_origin=visitor.console.origin,
-        )
-    except _UNREADABLE:
-        return None
     name = visitor.field("name", _MAX_NAME) or "passkey"
-    return Passkey(shown.credential_id, shown.credential_public_key, shown.sign_count, name)
-
-
-async def _is_own_passkey(visitor: Visitor) -> bool:
-    challenge = await _taken_challenge(visitor)
-    factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
-    credential = visitor.raw_field("credential", _MAX_CREDENTIAL)
-    for passkey in factors.passkeys if challenge is not None else ():
-        try:
-            shown = verify_authentication_response(
-                credential=credential,
-                expected_challenge=challenge or b"",
-                expected_rp_id=visitor.console.host,
-                expected_origin=visitor.console.origin,
-                credential_public_key=passkey.public_key,
-                credential_current_sign_count=passkey.sign_count,
-            )
-        except _UNREADABLE:
-            continue
-        if shown.credential_id == passkey.id:
-            return await visitor.console.staff.factors.use_passkey(passkey, shown.new_sign_count)
-    return False
+    return check_new_passkey(visitor.console, visitor.raw_field("credential", MAX_CREDENTIAL), challenge, name)

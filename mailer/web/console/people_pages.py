@@ -70,7 +70,7 @@ async def look_up(visitor: PeopleReader) -> Response:
 
 @router.get(f"{PEOPLE}/{{brand}}/{{person}}")
 async def show_person(brand: str, person: int, visitor: PeopleReader, before: str = "") -> Response:
-    """Shows a person to who has looked them up lately; asks anybody else for the reason."""
+    """Shows a person after a recent look-up by the reader. Else it asks for the reason."""
     recipient = await require_recipient(visitor, brand, person)
     if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
         return _reason_page(visitor, recipient)

@@ -62,14 +62,15 @@ def matching_totp_step(secret: str, code: str, now: float | None = None) -> int 
 
 
 async def find_right_code(console: ConsoleContext, staff_id: int, code: str) -> ShownCode | None:
-    """Returns the kind of a code, if an app shows it now or it is shaped as a recovery code; it uses nothing up."""
-    factors = await console.staff.factors.read_factors(staff_id)
+    """Returns the kind of a code, if an app shows it now or it is an unused recovery code; it uses nothing up."""
     if is_shaped_as_recovery_code(code):
-        return ShownCode("recovery-code", digest=recovery_code_digest(staff_id, code))
+        digest = recovery_code_digest(staff_id, code)
+        found = await console.staff.factors.has_recovery_code(staff_id, digest)
+        return ShownCode("recovery-code", digest=digest) if found else None
+    factors = await console.staff.factors.read_factors(staff_id)
     secret = console.secrets.decrypt(factors.totp_secret) if factors.totp_secret else None
     step = matching_totp_step(secret or new_totp_secret(), code)
-    usable = secret is not None and factors.is_totp_confirmed
-    return ShownCode("totp", step) if step is not None and usable else None
+    return ShownCode("totp", step) if step is not None and secret is not None else None
 
 
 async def use_code_up(console: ConsoleContext, by: StaffActor, member: StaffMember, shown: ShownCode | None) -> bool:
@@ -88,5 +89,5 @@ async def use_code_up(console: ConsoleContext, by: StaffActor, member: StaffMemb
     else:
         used = await factors.use_recovery_code(by, member.id, shown.digest)
     if used:
-        await console.staff.sign_in.forgive_attempt(key)
+        await console.staff.sign_in.forgive_attempts([key])
     return used

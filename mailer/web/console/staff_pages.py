@@ -1,4 +1,4 @@
-"""The page "Staff": who may sign in, and with which roles. It needs `staff:manage`."""
+"""The page "Staff": the people who may sign in, and their roles. It needs `staff:manage`."""
 
 from typing import Annotated
 
@@ -92,9 +92,9 @@ async def enable_staff_member(staff_id: int, visitor: StaffManager) -> Response:
 async def reset_staff_member(staff_id: int, visitor: StaffManager) -> Response:
     """Ends sessions, password and second factors of a person, and shows a new one-time link."""
     known = await _require_other_person(visitor, staff_id)
-    if known.disabled_at is not None:
-        return await _member_page(visitor, staff_id, "reset_disabled")
     token = await visitor.console.staff.directory.reset_staff_member(known.member, visitor.actor)
+    if token is None:
+        return await _member_page(visitor, staff_id, "reset_disabled")
     return _link_page(visitor, known.member.identity.name, token)
 
 
@@ -149,7 +149,7 @@ async def _staff_page(visitor: Visitor, error: str | None = None) -> Response:
 
 async def _member_page(visitor: Visitor, staff_id: int, error: str | None = None) -> Response:
     known = await _require_person(visitor, staff_id)
-    sessions = await visitor.console.staff.directory.list_sessions(staff_id)
+    directory = visitor.console.staff.directory
     return console_page(
         visitor,
         "staff_member.html.j2",
@@ -157,7 +157,8 @@ async def _member_page(visitor: Visitor, staff_id: int, error: str | None = None
         error,
         known=known,
         held=sorted(map(str, known.member.roles)),
-        sessions=sessions,
+        sessions=await directory.list_sessions(staff_id),
+        grants=await directory.list_access_grants(staff_id),
         roles=choosable_roles(visitor.console.brands),
         is_own=known.member.id == visitor.member.id,
     )

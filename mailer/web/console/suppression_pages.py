@@ -73,7 +73,7 @@ async def explain_suppressions(brand: str, visitor: PeopleReader) -> Response:
 
 @router.get(f"{SUPPRESSIONS}/{{brand}}/{{number}}")
 async def show_suppression(brand: str, number: int, visitor: PeopleReader) -> Response:
-    """Shows one suppression, and the form to lift it to who may."""
+    """Shows one suppression, with the form to lift it if the reader may."""
     return await _suppression_page(visitor, brand, await _require_suppression(visitor, brand, number))
 
 

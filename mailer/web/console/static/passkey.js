@@ -42,5 +42,5 @@ const ask = async (form) => {
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   form.querySelector("[data-ask]").addEventListener("click", () => ask(form));
-  ask(form);
+  if (!("waits" in form.dataset)) ask(form);
 }

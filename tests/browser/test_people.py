@@ -1,46 +1,29 @@
 """People in a real browser: a look-up, the history and one act, with JavaScript and without, by keyboard alone."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
-from mailer.policy.sign_in_rules import SESSION_LASTS
 from mailer.policy.staff_rights import StaffRole
-from mailer.ports.staff import StaffActor
+from tests.browser.chromium import page_with_session, running_chromium, serving, session_of
 from tests.factories import BRAND, World
-from tests.integration.test_console_passkeys import serving
 from tests.integration.test_console_people import accesses
-from tests.staff import add_person
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-
-async def token_of_session(world: World) -> str:
-    """The token of a session of a privacy officer, with a second factor."""
-    member, _ = await add_person(world.staff, role=StaffRole.PRIVACY_OFFICER)
-    by = StaffActor(member.identity, "192.0.2.0/24")
-    await world.staff.factors.begin_totp(member.id, b"secret")
-    await world.staff.factors.confirm_totp(by, member.id, 1, [])
-    return await world.staff.sign_in.begin_session(by, member.id, SESSION_LASTS, "totp", None)
 
 
 @asynccontextmanager
-async def browsing(world: World, *, script: bool) -> AsyncIterator[Page]:
-    """A page of Chromium, signed in, on the page to find people."""
-    token = await token_of_session(world)
-    async with serving(world) as url, async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await chromium.new_context(java_script_enabled=script, base_url=url)
-        await context.add_cookies([{"name": "mailer", "value": token, "url": url}])
-        page = await context.new_page()
+async def browsing(world: World, *, script: bool) -> AsyncIterator[tuple[Page, str]]:
+    """Yields a page of Chromium where a privacy officer can find people, and the address of the site."""
+    token = await session_of(world, role=StaffRole.PRIVACY_OFFICER)
+    async with (
+        serving(world) as url,
+        running_chromium() as browser,
+        page_with_session(browser, url, token, java_script_enabled=script) as page,
+    ):
         page.set_default_timeout(20_000)
-        await page.goto("/console/people")
-        yield page
-        await chromium.close()
+        await page.goto(f"{url}/console/people")
+        yield page, url
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -48,7 +31,7 @@ async def test_a_person_is_looked_up_and_restricted(world: World, script: bool) 
     """By keyboard alone; the address is in no URL, the act is shown as recorded, and a reload does nothing again."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
-    async with browsing(world, script=script) as page:
+    async with browsing(world, script=script) as (page, _):
         visited: list[str] = []
         page.on("request", lambda request: visited.append(request.url))
         await page.focus("#who")
@@ -84,7 +67,7 @@ async def test_a_phone_at_400_percent_needs_no_second_scroll(world: World) -> No
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
-    async with browsing(world, script=True) as page:
+    async with browsing(world, script=True) as (page, url):
         await page.fill("#who", "user-1")
         await page.fill("#reason", "ticket 7")
         await page.click("button.main")
@@ -93,5 +76,5 @@ async def test_a_phone_at_400_percent_needs_no_second_scroll(world: World) -> No
         person = f"/console/people/{BRAND}/{ada}"
         stops = f"/console/suppressions/{BRAND}"
         for path in ("/console/people", person, f"{person}/acts/erase", stops, f"{stops}/{stop.id}"):
-            await page.goto(path)
+            await page.goto(f"{url}{path}")
             assert await page.evaluate("document.documentElement.scrollWidth") <= 320, path

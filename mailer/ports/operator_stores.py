@@ -1,0 +1,40 @@
+"""The stores that staff change at the console and by the API, together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from mailer.ports.dead_letters import DeadLetterDesk
+from mailer.ports.halts import HaltStore
+from mailer.ports.held_deliveries import HeldDeliveries
+from mailer.ports.publishers import PublisherDesk
+from mailer.ports.stream_pauses import StreamPauses
+
+
+class MailingReleases(Protocol):
+    """Releases mailings that wait for a second person."""
+
+    async def release_mailing(self, mailing_id: UUID, person: str) -> None:
+        """Releases a mailing.
+
+        Raises:
+            ReleaseRefused: it does not wait for a release, its publisher is unknown, or the person is its publisher.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorStores:
+    """The stores of one person who acts. Each change is an entry of the ledger with the person and the network."""
+
+    halts: HaltStore
+    held: HeldDeliveries
+    mailings: MailingReleases
+    letters: DeadLetterDesk
+    streams: StreamPauses
+    publishers: PublisherDesk
+
+
+OperatorStoresOpener = Callable[[str, str], OperatorStores]
+"""Returns the stores for an actor (an identity, as text) and a masked network; an empty network is not recorded."""

@@ -1,0 +1,195 @@
+"""The pages of dead letters: list, text, and replay after a question."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from mailer.actions.dead_letter_replay import replay_dead_letters
+from mailer.input_types import parse_named_moment
+from mailer.policy.staff_rights import EVERY_BRAND, StaffRight, has_staff_right
+from mailer.ports.dead_letters import (
+    DeadLetter,
+    DeadLetterCauseKind,
+    DeadLetterDesk,
+    DeadLetterFilter,
+    DeadLetterPage,
+)
+from mailer.web.console.console_context import HOME
+from mailer.web.console.console_pages import console_page
+from mailer.web.console.dead_letter_text import mask_addresses, masked_body, whole_body
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.mailing_pages import MailingReader
+
+router = APIRouter(include_in_schema=False)
+DEAD = f"{HOME}/dead"
+ROWS = 50
+MOST_AT_ONCE = 500
+"""The most dead letters that one press replays: a second or two."""
+_MAX_ID = 2**63 - 1
+_FIELDS = ("from", "to", "since", "until", "kind", "reason", "key", "again")
+"""The fields of a filter, as the options of `mailer dead replay` are called."""
+DeadLetterReplayer = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.DEAD_REPLAY))]
+PersonReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_READ))]
+
+
+class FilterRefused(ValueError):
+    """A field of the filter cannot be understood. Its argument is the key of a text in `[errors]`."""
+
+
+@router.get(DEAD)
+async def show_dead_letters(request: Request, visitor: MailingReader) -> Response:
+    """Shows the newest dead letters of the person's brands that fit the filter."""
+    fields = _fields_of(request.query_params.get)
+    try:
+        chosen = _filter_of(visitor, fields, StaffRight.MAILINGS_READ)
+    except FilterRefused as error:
+        return console_page(visitor, "dead.html.j2", 422, str(error), **_list_values(visitor, fields))
+    page = await _desk(visitor).list_page(chosen, ROWS)
+    return console_page(visitor, "dead.html.j2", **_list_values(visitor, fields, page))
+
+
+@router.get(f"{DEAD}/replay")
+async def ask_before_replaying(request: Request, visitor: DeadLetterReplayer) -> Response:
+    """Shows how many dead letters would be published again. It is bound to what is there now."""
+    return await _replay_page(visitor, _fields_of(request.query_params.get))
+
+
+@router.post(f"{DEAD}/replay")
+async def replay_letters(visitor: DeadLetterReplayer) -> Response:
+    """Publishes dead letters again, and says how many. What is still wrong dies anew."""
+    fields = _fields_of(lambda name: visitor.field(name))
+    try:
+        chosen, bound = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY), _id_of(visitor.field("bound"))
+    except FilterRefused as error:
+        return await _replay_page(visitor, fields, str(error))
+    result = await replay_dead_letters(_desk(visitor), replace(chosen, last=min(chosen.last, bound)), MOST_AT_ONCE)
+    left = await _desk(visitor).find_replayable_ids(replace(chosen, first=bound + 1), 1)
+    return console_page(visitor, "dead_replayed.html.j2", result=result, are_more_left=bool(left), fields=fields)
+
+
+@router.get(f"{DEAD}/{{letter_id}}")
+async def show_dead_letter(letter_id: int, visitor: MailingReader) -> Response:
+    """Shows one dead letter, without personal data."""
+    letter = await _require_letter(visitor, letter_id)
+    return _letter_page(visitor, letter, masked_body(letter.message.body), is_masked=True)
+
+
+@router.post(f"{DEAD}/{{letter_id}}/text")
+async def show_whole_text(letter_id: int, visitor: PersonReader) -> Response:
+    """Shows one dead letter with the personal data in it. The ledger records who has read it."""
+    letter = await _require_letter(visitor, letter_id, StaffRight.PEOPLE_READ)
+    await _desk(visitor).record_reading(letter)
+    return _letter_page(visitor, letter, whole_body(letter.message.body), is_masked=False)
+
+
+def _fields_of(read: Any) -> dict[str, str]:
+    """Returns the fields of a filter that are filled in."""
+    texts = {name: str(read(name) or "").strip()[:200] for name in _FIELDS}
+    return {name: text for name, text in texts.items() if text and text.isprintable()}
+
+
+def _filter_of(visitor: Visitor, fields: dict[str, str], right: StaffRight) -> DeadLetterFilter:
+    """Returns the filter for the fields of a form, limited to the brands at which the person has a right.
+
+    Raises:
+        FilterRefused: a number, a time or a kind cannot be understood.
+    """
+    kind = fields.get("kind")
+    if kind is not None and kind not in DeadLetterCauseKind.__members__.values():
+        raise FilterRefused("dead_kind_bad")
+    try:
+        since, until = (
+            parse_named_moment(name, fields[name]) if name in fields else None for name in ("since", "until")
+        )
+    except ValueError:
+        raise FilterRefused("dead_time_bad") from None
+    return DeadLetterFilter(
+        _id_of(fields.get("from", "1")),
+        _id_of(fields.get("to", str(_MAX_ID))),
+        since,
+        until,
+        None if kind is None else DeadLetterCauseKind(kind),
+        fields.get("reason"),
+        fields.get("key"),
+        "again" in fields,
+        _brands_of(visitor, right),
+    )
+
+
+def _id_of(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= _MAX_ID):
+        raise FilterRefused("dead_id_bad")
+    return int(text)
+
+
+def _brands_of(visitor: Visitor, right: StaffRight) -> frozenset[str] | None:
+    """Returns the brands whose dead letters the person sees; None for all, with what belongs to no brand."""
+    sees_all = has_staff_right(visitor.member, right) and not visitor.brand
+    return None if sees_all else visitor.brands_seen(right)
+
+
+def _desk(visitor: Visitor) -> DeadLetterDesk:
+    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network).letters
+
+
+async def _require_letter(visitor: Visitor, letter_id: int, right: StaffRight = StaffRight.MAILINGS_READ) -> DeadLetter:
+    """Returns a dead letter that the person may see.
+
+    Raises:
+        HTTPException: 404: there is none, or it is another brand's. 403: the person lacks the right at its brand.
+    """
+    letter = await _desk(visitor).get_dead_letter(letter_id) if 0 < letter_id <= _MAX_ID else None
+    brand = letter.message.routing_key.partition(".")[0] if letter else ""
+    known = brand if brand in visitor.console.brands else None
+    if letter is None or not has_staff_right(visitor.member, StaffRight.MAILINGS_READ, known):
+        raise HTTPException(404, "dead_unknown")
+    visitor.require_right(right, known)
+    return letter
+
+
+def _list_values(visitor: Visitor, fields: dict[str, str], page: DeadLetterPage | None = None) -> dict[str, Any]:
+    return {
+        "fields": fields,
+        "kinds": list(DeadLetterCauseKind),
+        "page": page,
+        "shows_more_filters": not fields.keys().isdisjoint(("from", "to", "since", "until", "again")),
+        "mask": mask_addresses,
+        "may_replay": StaffRight.DEAD_REPLAY in visitor.rights,
+    }
+
+
+def _letter_page(visitor: Visitor, letter: DeadLetter, text: str, *, is_masked: bool) -> Response:
+    brand = letter.message.routing_key.partition(".")[0]
+    known = brand if brand in visitor.console.brands else EVERY_BRAND
+    return console_page(
+        visitor,
+        "dead_letter.html.j2",
+        letter=letter,
+        text=text,
+        is_masked=is_masked,
+        mask=mask_addresses if is_masked else str,
+        may_replay=has_staff_right(visitor.member, StaffRight.DEAD_REPLAY, known),
+        may_read=has_staff_right(visitor.member, StaffRight.PEOPLE_READ, known),
+    )
+
+
+async def _replay_page(visitor: Visitor, fields: dict[str, str], error: str | None = None) -> Response:
+    ids: list[int] = []
+    try:
+        chosen = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY)
+        ids = [*await _desk(visitor).find_replayable_ids(chosen, MOST_AT_ONCE + 1)]
+    except FilterRefused as refused:
+        error = error or str(refused)
+    shown = ids[:MOST_AT_ONCE]
+    return console_page(
+        visitor,
+        "dead_replay.html.j2",
+        422 if error else 200,
+        error,
+        fields=fields,
+        ids=shown,
+        are_more=len(ids) > len(shown),
+    )

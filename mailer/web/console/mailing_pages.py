@@ -1,0 +1,188 @@
+"""The pages of mailings: list, state with live progress, and the buttons to pause, resume, cancel and release."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from mailer.actions.mailing_control import resume_mailing_and_held_deliveries
+from mailer.policy.staff_rights import StaffRight, has_staff_right, right_to_release
+from mailer.ports.halts import MailingControlRefused
+from mailer.ports.mailing_releases import UnpreviewableMailing, preview_counts_in_words
+from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus, ReleaseRefused
+from mailer.ports.operator_stores import OperatorStores
+from mailer.web.console.console_context import HOME
+from mailer.web.console.console_pages import console_fragment, console_page, redirect_within_console
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+
+router = APIRouter(include_in_schema=False)
+MAILINGS = f"{HOME}/mailings"
+ROWS = 50
+MOST_FORESEEN = 5000
+"""The most recipients about whom the page of a release decides, so that it opens within a second or two."""
+MAX_REASON = 300
+"""The longest reason that somebody can give, in characters."""
+MailingReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.MAILINGS_READ))]
+MailingController = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.MAILINGS_CONTROL))]
+
+
+@router.get(MAILINGS)
+async def show_mailings(
+    visitor: MailingReader, state: Annotated[str, Query()] = "", before: Annotated[UUID | None, Query()] = None
+) -> Response:
+    """Shows the newest mailings of the brands that the person has, by state if one is chosen."""
+    chosen = MailingListState(state) if state in MailingListState.__members__.values() else None
+    brands = visitor.brands_seen(StaffRight.MAILINGS_READ)
+    page = await visitor.console.operations.mailings.list_mailings(MailingFilter(brands, chosen, before), ROWS)
+    return console_page(
+        visitor, "mailings.html.j2", page=page, state=chosen, states=list(MailingListState), first=before
+    )
+
+
+@router.get(f"{MAILINGS}/{{mailing_id}}")
+async def show_mailing(mailing_id: UUID, visitor: MailingReader) -> Response:
+    """Shows one mailing: its state, its progress, and why it waits."""
+    return await _mailing_page(visitor, await _require_mailing(visitor, mailing_id))
+
+
+@router.get(f"{MAILINGS}/{{mailing_id}}/progress")
+async def show_progress(mailing_id: UUID, visitor: MailingReader) -> Response:
+    """Returns the part of a mailing's page that changes while it runs."""
+    status = await _require_mailing(visitor, mailing_id)
+    return console_fragment(visitor, "mailing_progress.html.j2", **await _progress_values(visitor, status))
+
+
+@router.post(f"{MAILINGS}/{{mailing_id}}/pause")
+async def pause_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
+    """Pauses a mailing; its page then says how many have gone. A second press changes nothing."""
+    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    try:
+        await _stores(visitor).halts.pause_mailing(
+            status.id, visitor.member.identity.name, visitor.field("reason", MAX_REASON)
+        )
+    except MailingControlRefused:
+        return await _mailing_page(visitor, status, "mailing_over")
+    return _to_mailing(visitor, status)
+
+
+@router.post(f"{MAILINGS}/{{mailing_id}}/resume")
+async def resume_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
+    """Lets a mailing go on, and tries what of it is held."""
+    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    stores = _stores(visitor)
+    try:
+        await resume_mailing_and_held_deliveries(stores.halts, stores.held, status.id, visitor.member.identity.name)
+    except MailingControlRefused:
+        return await _mailing_page(visitor, status, "mailing_over")
+    return _to_mailing(visitor, status)
+
+
+@router.get(f"{MAILINGS}/{{mailing_id}}/cancel")
+async def ask_before_cancelling(mailing_id: UUID, visitor: MailingController) -> Response:
+    """Shows how many have gone and how many would not, before a mailing is cancelled."""
+    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    return console_page(visitor, "mailing_cancel.html.j2", **await _progress_values(visitor, status))
+
+
+@router.post(f"{MAILINGS}/{{mailing_id}}/cancel")
+async def cancel_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
+    """Ends a mailing for good."""
+    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    name, reason = visitor.member.identity.name, visitor.field("reason", MAX_REASON)
+    try:
+        await _stores(visitor).halts.cancel_mailing(status.id, name, reason)
+    except MailingControlRefused:
+        return await _mailing_page(visitor, status, "mailing_over")
+    return _to_mailing(visitor, status)
+
+
+@router.get(f"{MAILINGS}/{{mailing_id}}/release")
+async def ask_before_releasing(mailing_id: UUID, visitor: MailingReader) -> Response:
+    """Shows whom a mailing would reach, before it is released."""
+    return await _release_page(visitor, await _require_releasable(visitor, mailing_id))
+
+
+@router.post(f"{MAILINGS}/{{mailing_id}}/release")
+async def release_mailing(mailing_id: UUID, visitor: MailingReader) -> Response:
+    """Releases a mailing that somebody else has published."""
+    status = await _require_releasable(visitor, mailing_id)
+    try:
+        foreseen = await visitor.console.operations.previews.preview_release(status, MOST_FORESEEN)
+        if not foreseen.mail and not visitor.field("reaching_nobody"):
+            return await _release_page(visitor, status, "release_reaches_nobody")
+        await _stores(visitor).mailings.release_mailing(status.id, visitor.member.identity.name)
+    except UnpreviewableMailing:
+        return await _release_page(visitor, status, "release_unforeseen")
+    except ReleaseRefused:
+        return await _release_page(visitor, status, "release_refused")
+    return _to_mailing(visitor, status)
+
+
+async def _require_mailing(
+    visitor: Visitor, mailing_id: UUID, right: StaffRight = StaffRight.MAILINGS_READ
+) -> MailingStatus:
+    """Returns a mailing of a brand at which the person has a right.
+
+    Raises:
+        HTTPException: 404: there is none, or it is another brand's. 403: the person may only read it.
+    """
+    status = await visitor.console.operations.mailings.find_mailing(mailing_id)
+    if status is None or not has_staff_right(visitor.member, StaffRight.MAILINGS_READ, status.brand):
+        raise HTTPException(404, "mailing_unknown")
+    visitor.require_right(right, status.brand)
+    return status
+
+
+async def _require_releasable(visitor: Visitor, mailing_id: UUID) -> MailingStatus:
+    status = await _require_mailing(visitor, mailing_id)
+    visitor.require_right(right_to_release(status.category), status.brand)
+    return status
+
+
+def _stores(visitor: Visitor) -> OperatorStores:
+    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network)
+
+
+def _to_mailing(visitor: Visitor, status: MailingStatus) -> Response:
+    return redirect_within_console(visitor.console, f"{MAILINGS}/{status.id}")
+
+
+async def _progress_values(visitor: Visitor, status: MailingStatus) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    waits = await visitor.console.operations.waits.explain_waits(status, now)
+    return {"mailing": status, "progress": status.progress(now), "waits": waits, "now": now}
+
+
+async def _mailing_page(visitor: Visitor, status: MailingStatus, error: str | None = None) -> Response:
+    may_control = has_staff_right(visitor.member, StaffRight.MAILINGS_CONTROL, status.brand)
+    may_release = has_staff_right(visitor.member, right_to_release(status.category), status.brand)
+    return console_page(
+        visitor,
+        "mailing.html.j2",
+        409 if error else 200,
+        error,
+        **await _progress_values(visitor, status),
+        may_control=may_control and status.finished_at is None and status.state not in ("cancelled", "ended"),
+        may_release=may_release and status.state == "awaiting_release",
+        is_own=status.publisher == str(visitor.member.identity),
+    )
+
+
+async def _release_page(visitor: Visitor, status: MailingStatus, error: str | None = None) -> Response:
+    try:
+        foreseen = await visitor.console.operations.previews.preview_release(status, MOST_FORESEEN)
+    except UnpreviewableMailing:
+        foreseen, error = None, "release_unforeseen"
+    return console_page(
+        visitor,
+        "mailing_release.html.j2",
+        409 if error else 200,
+        error,
+        mailing=status,
+        foreseen=foreseen,
+        counts=preview_counts_in_words(foreseen) if foreseen else [],
+        is_own=status.publisher == str(visitor.member.identity),
+    )

@@ -1,0 +1,50 @@
+"""The stores behind the pages of operations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mailer.actions.mailing_waits import MailingWaits
+from mailer.policy.policy_file import Policy
+from mailer.ports.flow_metrics import Values
+from mailer.ports.halts import HaltList
+from mailer.ports.ledger_desk import LedgerDesk
+from mailer.ports.mailing_releases import ReleasePreviewer
+from mailer.ports.mailings import MailingDirectory
+from mailer.ports.operator_stores import OperatorStoresOpener
+from mailer.ports.processor_states import ProcessorStates
+from mailer.ports.rates import RateLimitStore
+from mailer.ports.running_processes import RunningProcesses
+from mailer.web.console.shared_reading import SharedReading
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOperations:
+    """The stores behind the pages of operations.
+
+    Attributes:
+        open_stores: opens the stores that a person changes.
+        mailings: lists and finds mailings.
+        waits: explains why mailings wait.
+        previews: foresees whom a mailing reaches that waits for its release.
+        halts: lists the halts that hold now.
+        states: lists the states of processors.
+        limits: lists rate limits and paces.
+        processes: lists the processes that run.
+        processor_names: the processors that this process knows from its settings.
+        policies: the policies in force, by brand, each with its other versions.
+        ledger: shows seals, and verifies the newest entries.
+        figures: the figures of `/metrics` that come from the database.
+    """
+
+    open_stores: OperatorStoresOpener
+    mailings: MailingDirectory
+    waits: MailingWaits
+    previews: ReleasePreviewer
+    halts: HaltList
+    states: ProcessorStates
+    limits: RateLimitStore
+    processes: RunningProcesses
+    processor_names: Sequence[str]
+    policies: Mapping[str, Policy]
+    ledger: LedgerDesk
+    figures: SharedReading[Values]

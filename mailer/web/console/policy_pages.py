@@ -1,0 +1,74 @@
+"""The pages of policies: promises with their rules, and the differences between two policies."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from mailer.policy.policy_differences import differences_between_policies
+from mailer.policy.policy_file import Policy
+from mailer.policy.staff_rights import StaffRight
+from mailer.policy.version_changes import version_changes
+from mailer.web.console.console_context import HOME
+from mailer.web.console.console_pages import console_page
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+
+router = APIRouter(include_in_schema=False)
+POLICIES = f"{HOME}/policies"
+PolicyReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.POLICIES_READ))]
+
+
+@router.get(POLICIES)
+async def show_policies(visitor: PolicyReader) -> Response:
+    """Shows the versions of each of the person's brands, and a form to compare two."""
+    versions = list(_versions_seen(visitor))
+    return console_page(visitor, "policies.html.j2", versions=versions, in_force=_names_in_force(visitor))
+
+
+@router.get(f"{POLICIES}/compare")
+async def compare_policies(
+    visitor: PolicyReader, before: Annotated[str, Query()] = "", after: Annotated[str, Query()] = ""
+) -> Response:
+    """Shows the keys in which two policies differ."""
+    one, other = _require_policy(visitor, before), _require_policy(visitor, after)
+    return console_page(
+        visitor,
+        "policy_differences.html.j2",
+        before=one,
+        after=other,
+        differences=differences_between_policies(one, other),
+    )
+
+
+@router.get(f"{POLICIES}/{{brand}}")
+async def show_policy(brand: str, visitor: PolicyReader) -> Response:
+    """Shows what one brand promised, with the rules that keep it, and what each newer version loosened."""
+    policy = visitor.console.operations.policies.get(brand)
+    if policy is None:
+        raise HTTPException(404, "policy_unknown")
+    return console_page(visitor, "policy.html.j2", policy=policy, changes=list(version_changes(policy)))
+
+
+def policy_name(policy: Policy) -> str:
+    """Returns the name by which the pages and `mailer policy diff` call a version: `brand@version`."""
+    return f"{policy.brand}@{policy.version}"
+
+
+def _versions_seen(visitor: Visitor) -> Iterator[tuple[str, Policy]]:
+    policies = visitor.console.operations.policies
+    for brand in sorted(visitor.brands_seen(StaffRight.POLICIES_READ) & policies.keys()):
+        for policy in sorted(policies[brand].all_versions, key=lambda version: version.effective, reverse=True):
+            yield policy_name(policy), policy
+
+
+def _names_in_force(visitor: Visitor) -> frozenset[str]:
+    return frozenset(policy_name(policy) for policy in visitor.console.operations.policies.values())
+
+
+def _require_policy(visitor: Visitor, name: str) -> Policy:
+    found = dict(_versions_seen(visitor)).get(name)
+    if found is None:
+        raise HTTPException(404, "policy_unknown")
+    return found

@@ -1,0 +1,168 @@
+"""The pages of publishers and their keys. They need `publishers:manage`."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from mailer.accounts import KINDS
+from mailer.policy.category import CATEGORIES
+from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
+from mailer.policy.publisher_rights import NOTHING, ReadableData, RightsOfOnePublisher
+from mailer.policy.staff_rights import StaffRight
+from mailer.ports.publishers import PublisherDesk, PublisherRecord
+from mailer.web.console.console_context import HOME
+from mailer.web.console.console_pages import console_page, redirect_within_console
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+
+router = APIRouter(include_in_schema=False)
+PUBLISHERS = f"{HOME}/publishers"
+PublisherManager = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PUBLISHERS_MANAGE))]
+Who = Annotated[str, Query(max_length=300)]
+
+
+@router.get(PUBLISHERS)
+async def show_publishers(visitor: PublisherManager) -> Response:
+    """Shows all publishers, and a form to add one."""
+    return await _list_page(visitor)
+
+
+@router.post(PUBLISHERS)
+async def add_publisher(visitor: PublisherManager) -> Response:
+    """Grants rights, and shows a new key for the only time."""
+    try:
+        identity = _parse_publisher(f"{visitor.field('kind')}:{visitor.field('name', 255)}")
+    except ValueError:
+        return await _list_page(visitor, "publisher_bad")
+    rights = _ticked_rights(visitor)
+    if not rights.brands:
+        return await _list_page(visitor, "publisher_brandless")
+    key = await _desk(visitor).grant_rights_and_missing_key(identity, rights)
+    if key is None:
+        return _to_publisher(visitor, identity)
+    return console_page(visitor, "publisher_key.html.j2", identity=identity, key=key)
+
+
+@router.get(f"{PUBLISHERS}/one")
+async def show_publisher(visitor: PublisherManager, who: Who = "") -> Response:
+    """Shows one publisher: its rights, and who granted it what."""
+    return await _publisher_page(visitor, await _require_publisher(visitor, who))
+
+
+@router.post(f"{PUBLISHERS}/rights")
+async def change_rights(visitor: PublisherManager) -> Response:
+    """Takes back what is no longer ticked, and grants what is newly ticked."""
+    known = await _require_publisher(visitor, visitor.field("who", 300))
+    identity, held, wanted = known.publisher.identity, known.publisher.rights, _ticked_rights(visitor)
+    if known.revoked_at is not None:
+        return await _publisher_page(visitor, known, "publisher_revoked")
+    lost, gained = rights_without(held, wanted), rights_without(wanted, held)
+    if lost != NOTHING:
+        await _desk(visitor).take_rights_back(identity, lost)
+    if gained != NOTHING:
+        await _desk(visitor).grant_rights_and_missing_key(identity, gained)
+    return _to_publisher(visitor, identity)
+
+
+@router.get(f"{PUBLISHERS}/revoke")
+async def ask_before_revoking(visitor: PublisherManager, who: Who = "") -> Response:
+    """Says what it means that a publisher is revoked."""
+    return console_page(visitor, "publisher_revoke.html.j2", known=await _require_publisher(visitor, who))
+
+
+@router.post(f"{PUBLISHERS}/revoke")
+async def revoke_publisher(visitor: PublisherManager) -> Response:
+    """Ends all rights of a publisher; a key for ever."""
+    known = await _require_publisher(visitor, visitor.field("who", 300))
+    await _desk(visitor).revoke_all_rights(known.publisher.identity)
+    return redirect_within_console(visitor.console, PUBLISHERS)
+
+
+def rights_without(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
+    """Returns the rights that are not among some others."""
+    return RightsOfOnePublisher(
+        *(getattr(rights, one.name) - getattr(others, one.name) for one in fields(RightsOfOnePublisher))
+    )
+
+
+def _choices(visitor: Visitor) -> dict[str, Sequence[str]]:
+    """Returns all that can be ticked, by the name of the field."""
+    return {
+        "brand": sorted(visitor.console.brands),
+        "category": list(CATEGORIES),
+        "action": list(KINDS),
+        "read": [one.value for one in ReadableData],
+    }
+
+
+def _ticked_rights(visitor: Visitor) -> RightsOfOnePublisher:
+    """Returns the rights that are ticked.
+
+    Raises:
+        HTTPException: 422: something is ticked that does not exist.
+    """
+    ticked = {name: frozenset(visitor.form.get(name, [])) for name in _choices(visitor)}
+    if any(ticked[name] - set(known) for name, known in _choices(visitor).items()):
+        raise HTTPException(422, "publisher_right_bad")
+    return RightsOfOnePublisher(ticked["brand"], ticked["category"], ticked["action"], ticked["read"])
+
+
+def _parse_publisher(text: str) -> Identity:
+    """Returns the identity of a publisher.
+
+    Raises:
+        ValueError: the text names none that rights are granted to.
+    """
+    identity = Identity.parse_identity(text)
+    if identity.kind not in WRITTEN:
+        raise ValueError("mailer's own rights are not granted")
+    return identity
+
+
+async def _require_publisher(visitor: Visitor, who: str) -> PublisherRecord:
+    try:
+        known = await _desk(visitor).get_publisher(_parse_publisher(who))
+    except ValueError:
+        known = None
+    if known is None:
+        raise HTTPException(404, "publisher_unknown")
+    return known
+
+
+def _to_publisher(visitor: Visitor, identity: Identity) -> Response:
+    return redirect_within_console(visitor.console, f"{PUBLISHERS}/one?who={quote(str(identity), safe='')}")
+
+
+def _desk(visitor: Visitor) -> PublisherDesk:
+    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network).publishers
+
+
+async def _list_page(visitor: Visitor, error: str | None = None) -> Response:
+    publishers = await _desk(visitor).list_publishers()
+    return console_page(
+        visitor,
+        "publishers.html.j2",
+        422 if error else 200,
+        error,
+        publishers=publishers,
+        choices=_choices(visitor),
+        kinds=[kind.value for kind in WRITTEN],
+    )
+
+
+async def _publisher_page(visitor: Visitor, known: PublisherRecord, error: str | None = None) -> Response:
+    rights = known.publisher.rights
+    return console_page(
+        visitor,
+        "publisher.html.j2",
+        409 if error else 200,
+        error,
+        known=known,
+        changes=await _desk(visitor).read_rights_changes(known.publisher.identity),
+        choices=_choices(visitor),
+        held={"brand": rights.brands, "category": rights.categories, "action": rights.actions, "read": rights.reads},
+    )

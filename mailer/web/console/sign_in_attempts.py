@@ -1,0 +1,181 @@
+"""Checks name, password and second factor of somebody who signs in, and lets those wait who guess.
+
+Failures of a browser in which the person has signed in before are counted apart from those of strangers. So strangers
+do not make the owner wait there. Where the owner has to wait, the password counts only together with a second factor.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from webauthn.helpers import base64url_to_bytes
+
+from mailer.policy.publisher_and_staff_identity import parse_person_identity
+from mailer.policy.sign_in_rules import MAX_PASSWORD, MAX_STAFF_NAME, WAITS_OF_ACCOUNT, WAITS_OF_NETWORK
+from mailer.ports.staff import Passkey, PasswordOfMember, StaffActor
+from mailer.web.console.console_context import ConsoleContext
+from mailer.web.console.console_secrets import is_shaped_as_recovery_code
+from mailer.web.console.gates import Visitor
+from mailer.web.console.passkey_checks import MAX_CREDENTIAL, find_shown_passkey
+from mailer.web.console.password_hashing import HashPlace
+from mailer.web.console.second_factor_checks import ShownCode, find_right_code, use_code_up
+
+NOBODY = 0
+"""An id that no person has."""
+MAX_CHALLENGE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAttempt:
+    """The fields of the form for signing in, and the keys under which a failure is counted.
+
+    Attributes:
+        name: as it was typed.
+        form: the name in the form in which names are compared; an empty text, which nobody has, if it is no name.
+        account: the key of this person's failures, in this browser or of strangers.
+        network: the key of the network's failures; None if it is not counted.
+        is_known: True if this person has signed in before in this browser.
+    """
+
+    name: str
+    form: str
+    password: str
+    code: str
+    credential: str
+    challenge: str
+    account: bytes
+    network: bytes | None
+    is_known: bool
+
+    @property
+    def has_factor(self) -> bool:
+        """True if a code or a passkey was given."""
+        return bool(self.code or self.credential)
+
+    @property
+    def waits(self) -> Mapping[bytes, Sequence[int]]:
+        """The seconds to wait after failures, by key."""
+        network = {} if self.network is None else {self.network: WAITS_OF_NETWORK}
+        return {self.account: WAITS_OF_ACCOUNT, **network}
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRefused:
+    """An attempt that failed; for no more than `wait` seconds nothing but a second factor helps."""
+
+    wait: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAccepted:
+    """A right password, with the kind of the second factor that was shown; None if none was."""
+
+    shown: PasswordOfMember
+    factor: str | None
+
+
+ShownFactor = ShownCode | tuple[Passkey, int]
+
+
+def read_attempt(visitor: Visitor) -> SignInAttempt:
+    """Returns what was typed, and who is counted for it."""
+    secrets, name = visitor.console.secrets, visitor.field("name")
+    form = _folded_name(name)
+    is_known = bool(form) and secrets.is_device_token(form, visitor.device, time.time())
+    typed = form or hashlib.sha256(name.encode()).hexdigest()
+    network = None if is_known else visitor.counted_network
+    return SignInAttempt(
+        name,
+        form,
+        visitor.raw_field("password", MAX_PASSWORD),
+        visitor.field("code"),
+        visitor.raw_field("credential", MAX_CREDENTIAL),
+        visitor.field("challenge", MAX_CHALLENGE),
+        secrets.failure_key("device", visitor.device) if is_known else secrets.failure_key("account", typed),
+        None if network is None else secrets.failure_key("network", network),
+        is_known,
+    )
+
+
+async def check_attempt(visitor: Visitor, attempt: SignInAttempt, place: HashPlace) -> SignInAccepted | SignInRefused:
+    """Checks an attempt. Unknown names take the same work as known ones.
+
+    During a wait, no hash is computed before a right second factor was shown; and whoever has one may not guess
+    passwords either.
+    """
+    sign_in = visitor.console.staff.sign_in
+    wait = await sign_in.count_attempt(attempt.waits)
+    if wait and not attempt.has_factor:
+        return SignInRefused(wait)
+    found = await sign_in.find_password(attempt.form)
+    owner = found.member.id if found else NOBODY
+    beside = visitor.console.secrets.failure_key("beside a factor", str(owner))
+    factor = await _find_shown_factor(visitor, attempt, owner, wait)
+    if wait and (factor is None or await sign_in.count_attempt({beside: WAITS_OF_ACCOUNT})):
+        return SignInRefused(wait)
+    if not await place.is_password(found.password_hash if found else None, attempt.password) or found is None:
+        return SignInRefused(wait)
+    kind = await _kind_of_used_factor(visitor, found, factor) if attempt.has_factor else None
+    if wait and kind is None:
+        return SignInRefused(wait)
+    keys = [attempt.account, beside, _guessed_key(visitor.console, attempt)]
+    await sign_in.forgive_attempts(keys, [attempt.network] if attempt.network and not wait else [])
+    return SignInAccepted(found, kind)
+
+
+async def _find_shown_factor(visitor: Visitor, attempt: SignInAttempt, owner: int, wait: int) -> ShownFactor | None:
+    """Returns the right second factor that was shown; None if none was. It uses nothing up.
+
+    Codes of six digits can be guessed. During a wait, each counts before it is checked.
+    """
+    console = visitor.console
+    if attempt.credential:
+        return await _find_passkey_without_session(visitor, attempt, owner)
+    if not attempt.code:
+        return None
+    if wait and not is_shaped_as_recovery_code(attempt.code):
+        key = _guessed_key(console, attempt)
+        if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
+            return None
+    return await find_right_code(console, owner, attempt.code)
+
+
+def _guessed_key(console: ConsoleContext, attempt: SignInAttempt) -> bytes:
+    """Returns the key of the codes that are tried during the wait that an attempt is in."""
+    return console.secrets.failure_key("code in a wait", attempt.account.hex())
+
+
+async def _find_passkey_without_session(
+    visitor: Visitor, attempt: SignInAttempt, owner: int
+) -> tuple[Passkey, int] | None:
+    console = visitor.console
+    try:
+        challenge = base64url_to_bytes(attempt.challenge)
+    except ValueError:
+        return None
+    if not console.secrets.is_challenge(visitor.form_token, challenge, time.time()):
+        return None
+    factors = await console.staff.factors.read_factors(owner)
+    found = find_shown_passkey(console, factors.passkeys, attempt.credential, challenge)
+    if found is None or not await console.staff.sign_in.use_challenge(challenge):
+        return None
+    return found
+
+
+async def _kind_of_used_factor(visitor: Visitor, found: PasswordOfMember, factor: ShownFactor | None) -> str | None:
+    by = StaffActor(found.member.identity, visitor.network)
+    if factor is None or isinstance(factor, ShownCode):
+        used = await use_code_up(visitor.console, by, found.member, factor)
+        return factor.kind if used and factor else None
+    return "passkey" if await visitor.console.staff.factors.use_passkey(*factor) else None
+
+
+def _folded_name(name: str) -> str:
+    """Returns a typed name in normal form; an empty text, which nobody has, if it is no name."""
+    if len(name) > MAX_STAFF_NAME:
+        return ""
+    try:
+        return parse_person_identity(name).form[1]
+    except ValueError:
+        return ""

@@ -1,0 +1,100 @@
+"""Puts the web app together over an application, and serves it."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mailer.app import App, names_of_configured_processors
+from mailer.metrics_and_logger import WEB
+from mailer.postgres.attention_figures import PostgresAttentionFigures
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
+from mailer.postgres.operator_stores import build_operator_stores_opener
+from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.running_processes import PostgresRunningProcesses
+from mailer.processors.capture_server import CaptureFolder
+from mailer.rendering.event_checks import check_event_and_get_template
+from mailer.runtime.operator_port import OperatorPort
+
+if TYPE_CHECKING:
+    from mailer.web.console.operations import ConsoleOperations
+
+
+async def serve_web(
+    app: App,
+    stop: asyncio.Event,
+    announce: Callable[[int], object] | None = None,
+    operators: OperatorPort | None = None,
+) -> None:
+    """Serves the web app until `stop` is set. Operators can see captured mail.
+
+    Args:
+        app: the application.
+        stop: ends it.
+        announce: is called with the port once the server takes connections.
+        operators: the port that shows the inbox of captured mail.
+    """
+    # The web framework takes a tenth of a second to load, and all other commands do without it.
+    from mailer.look_loading import load_brand_looks
+    from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
+    from mailer.web.captured_mail_inbox import create_inbox_app
+    from mailer.web.console.console_context import build_console_context
+    from mailer.web.web_context import WebContext
+
+    settings = app.settings
+    if operators is not None and settings.is_mail_captured:
+        operators.other = create_inbox_app(CaptureFolder(settings.data / "captured"))
+    site = WebContext(
+        links=app.links,
+        policies=app.policies,
+        standings=app.standings,
+        consents=app.consents,
+        suppressions=app.suppressions,
+        wishes=PostgresPendingRequests(app.pool, app.writers),
+        inviters=app.inviters,
+        leave_requests=app.leave_requests,
+        origins=PostgresMailAndAddressOrigins(app.pool),
+        opens=app.opens,
+        mailings=app.mailings,
+        reports=app.reports,
+        rights=app.rights,
+        desks=app.desks,
+        outbox=app.outbox,
+        publishers=app.publishers,
+        admit=partial(check_event_and_get_template, policies=app.policies, templates=app.templates),
+        registry=WEB,
+        public_url=settings.public_url,
+        looks=load_brand_looks(settings.policies, app.policies),
+        console=build_console_context(
+            settings.public_url,
+            settings.secret_keys,
+            app.people,
+            app.staff,
+            PostgresAttentionFigures(app.pool),
+            _console_operations_of(app),
+        ),
+    )
+    async with app.control.polling_while_in_use():
+        await serve_site_and_write_open_counts(site, settings.host, settings.port, stop, announce)
+
+
+def _console_operations_of(app: App) -> "ConsoleOperations":
+    """Returns the stores behind the console's pages of operations."""
+    from mailer.web.console.operations import ConsoleOperations
+    from mailer.web.console.shared_reading import SharedReading
+
+    return ConsoleOperations(
+        build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies),
+        app.mailing_directory,
+        app.waits,
+        app.release_previews,
+        app.halts,
+        app.processors,
+        app.rates,
+        PostgresRunningProcesses(app.pool),
+        names_of_configured_processors(app.settings),
+        app.policies,
+        app.ledger,
+        SharedReading(PostgresFlowMetrics(app.pool).read_metrics),
+    )

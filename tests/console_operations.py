@@ -1,0 +1,42 @@
+"""The stores behind the pages of operations, over the database of a test."""
+
+from mailer.actions.mailing_waits import MailingWaits
+from mailer.pipeline.no_route import NoRoute
+from mailer.pipeline.release_preview import MailingReleasePreviewer
+from mailer.policy.category import Lane
+from mailer.policy.policy_file import Policy
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.mailing_directory import PostgresMailingDirectory
+from mailer.postgres.operator_stores import build_operator_stores_opener
+from mailer.postgres.running_processes import PostgresRunningProcesses
+from mailer.web.console.operations import ConsoleOperations
+from mailer.web.console.shared_reading import SharedReading
+from tests.factories import World, templates
+
+
+async def _no_obstacle(policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
+    return None
+
+
+def console_operations_over(world: World) -> ConsoleOperations:
+    """The stores, as `mailer.web_serving` puts them together; every processor may have all mail."""
+    halts = PostgresHalts(world.pool, world.writers)
+
+    def has_template(brand: str, name: str) -> bool:
+        return templates().find_template(brand, name) is not None
+
+    return ConsoleOperations(
+        build_operator_stores_opener(world.pool, world.writers, world.hasher, world.policies),
+        PostgresMailingDirectory(world.pool, world.policies),
+        MailingWaits(world.mailings, world.processors, halts, world.policies, has_template),
+        MailingReleasePreviewer(world.mailings, world.deliveries, lambda: world.renderers, _no_obstacle),
+        halts,
+        world.processors,
+        world.rates,
+        PostgresRunningProcesses(world.pool),
+        ["capture"],
+        world.policies,
+        world.ledger,
+        SharedReading(PostgresFlowMetrics(world.pool).read_metrics),
+    )

@@ -1,0 +1,94 @@
+"""Made-up mail and trouble for pictures of the console, and the pages to look at."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.publisher_rights import RightsOfOnePublisher
+from mailer.policy.staff_rights import StaffRole
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.dead_letters import DeadLetterCauseKind
+from mailer.ports.halts import Halt, HaltScope
+from mailer.ports.processor_states import ProcessorState
+from mailer.postgres.halts import PostgresHalts
+from tests.factories import BRAND, World, person, plain_event, policies
+
+PALTALK = "paltalk-2006"
+Shot = tuple[str, str, str]
+"""The name of a picture, the role of the person who looks, and the path."""
+
+
+async def add_scenery(world: World) -> list[Shot]:
+    """Adds mailings, halts, dead letters and states of relays; returns the pages."""
+    people, halts = [person(number) for number in range(40)], PostgresHalts(world.pool, world.writers)
+    for number in range(6):
+        await world.accept(people, campaign=f"autumn-{number}")
+    await world.pool.execute("UPDATE mailings SET finished_at = now()")
+    running = (await world.accept(people, campaign="harbour-in-winter")).mailing_id
+    deltas = [("queued", "", -30), ("handed_over", "", 24), ("suppressed", "opted_out", 2), ("held", "set_up", 4)]
+    await world.pool.executemany(
+        "INSERT INTO counters VALUES ($1, $2, $3, $4)", [(running, *delta) for delta in deltas]
+    )
+    await world.pool.execute("UPDATE mailings SET released_at = now() - interval '1 minute' WHERE id = $1", running)
+    paused = (await world.accept(people, campaign="spring-offers")).mailing_id
+    await halts.pause_mailing(paused, "Grace Hopper", "the offer names last year's price")
+    breach = (await world.accept(people, "breach")).mailing_id
+    await halts.add_halt(Halt(HaltScope.PROCESSOR, "relay-eu", "Grace Hopper", "maintenance"))
+    await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Grace Hopper", "a wrong list"))
+    since = datetime.now(UTC) - timedelta(minutes=17)
+    await world.processors.store_states_of_worker(
+        "worker-1",
+        [
+            ProcessorState("relay-us", "down", since, "421 4.3.2 Service not available", "look at the relay", 12),
+            ProcessorState("relay-eu", "working", since),
+        ],
+    )
+    await world.ledger.store_one_seal_of_all_chains()
+    rights = RightsOfOnePublisher(
+        frozenset({BRAND}), frozenset({"account", "newsletter"}), frozenset({"opt_out"}), frozenset({"status"})
+    )
+    for who in ("key:web-shop", "role:billing"):
+        await world.publishers.grant_rights_and_missing_key(Identity.parse_identity(who), rights)
+    admin = StaffRole.ADMIN.value
+    ops, letter = StaffRole.OPS.value, await _add_dead_letters(world)
+    return [
+        ("mailings", ops, "/console/mailings"),
+        ("mailing-running", ops, f"/console/mailings/{running}"),
+        ("mailing-paused", ops, f"/console/mailings/{paused}"),
+        ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
+        ("mailing-release", ops, f"/console/mailings/{breach}/release"),
+        ("halts", ops, "/console/halts"),
+        ("processors", ops, "/console/processors"),
+        ("flow", ops, "/console/flow"),
+        ("policies", ops, "/console/policies"),
+        ("policy", ops, f"/console/policies/{BRAND}"),
+        (
+            "policy-differences",
+            ops,
+            f"/console/policies/compare?before={_name(PALTALK)}&after={_name(BRAND)}",
+        ),
+        ("ledger", ops, "/console/ledger"),
+        ("publishers", admin, "/console/publishers"),
+        ("publisher", admin, "/console/publishers/one?who=key:web-shop"),
+        ("publisher-revoke", admin, "/console/publishers/revoke?who=key:web-shop"),
+        ("dead", ops, "/console/dead"),
+        ("dead-letter", ops, f"/console/dead/{letter}"),
+        ("dead-replay", ops, "/console/dead/replay?kind=refused"),
+    ]
+
+
+async def _add_dead_letters(world: World) -> int:
+    """Adds dead letters, and returns the number of the newest."""
+    event = plain_event([person(1), person(2)])
+    for number in range(5):
+        kind = DeadLetterCauseKind.REFUSED if number % 2 else DeadLetterCauseKind.NOT_ALLOWED
+        message = BrokerMessage(json.dumps(event).encode(), "mailer.dead", event["id"])
+        reason = "key:shop may not publish newsletter mail of interpals"
+        if number % 2:
+            reason = "to.people.0.email: ann@example.org is an address of nobody; context.headline: Field required"
+        await world.letters.add_dead_letter(message, "mailer.events", f"{BRAND}.newsletter", reason, "key:shop", kind)
+    return int(await world.pool.fetchval("SELECT max(id) FROM dead_letters"))
+
+
+def _name(brand: str) -> str:
+    return f"{brand}@{policies()[brand].version}"

@@ -1,0 +1,48 @@
+"""The rows of the console's role matrix for the pages of operations."""
+
+from mailer.policy.staff_rights import StaffRight
+
+MAILINGS = StaffRight.MAILINGS_READ
+CONTROL = StaffRight.MAILINGS_CONTROL
+MANAGE = StaffRight.PUBLISHERS_MANAGE
+OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
+    ("GET", "/console/mailings"): MAILINGS,
+    ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
+    ("GET", "/console/mailings/{mailing_id}/progress"): MAILINGS,
+    ("POST", "/console/mailings/{mailing_id}/pause"): CONTROL,
+    ("POST", "/console/mailings/{mailing_id}/resume"): CONTROL,
+    ("GET", "/console/mailings/{mailing_id}/cancel"): CONTROL,
+    ("POST", "/console/mailings/{mailing_id}/cancel"): CONTROL,
+    ("GET", "/console/mailings/{mailing_id}/release"): MAILINGS,
+    ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
+    ("GET", "/console/halts"): MAILINGS,
+    ("GET", "/console/processors"): StaffRight.PROCESSORS_READ,
+    ("POST", "/console/processors/pause"): CONTROL,
+    ("POST", "/console/processors/resume"): CONTROL,
+    ("GET", "/console/flow"): StaffRight.PROCESSORS_READ,
+    ("GET", "/console/policies"): StaffRight.POLICIES_READ,
+    ("GET", "/console/policies/compare"): StaffRight.POLICIES_READ,
+    ("GET", "/console/policies/{brand}"): StaffRight.POLICIES_READ,
+    ("GET", "/console/ledger"): StaffRight.LEDGER_VERIFY,
+    ("POST", "/console/ledger/verify"): StaffRight.LEDGER_VERIFY,
+    ("GET", "/console/publishers"): MANAGE,
+    ("POST", "/console/publishers"): MANAGE,
+    ("GET", "/console/publishers/one"): MANAGE,
+    ("POST", "/console/publishers/rights"): MANAGE,
+    ("GET", "/console/publishers/revoke"): MANAGE,
+    ("POST", "/console/publishers/revoke"): MANAGE,
+    ("GET", "/console/dead"): MAILINGS,
+    ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
+    ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
+    ("GET", "/console/dead/{letter_id}"): MAILINGS,
+    ("POST", "/console/dead/{letter_id}/text"): StaffRight.PEOPLE_READ,
+}
+"""The routes, and the rights that they need. A release also needs the right of its category (`right_to_release`)."""
+_EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001", "letter_id": "1", "brand": "interpals"}
+
+
+def path_with_example_values(path: str) -> str:
+    """The path of a route with values that stand for nothing that exists."""
+    for name, value in _EXAMPLES.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path

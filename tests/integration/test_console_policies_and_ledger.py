@@ -1,0 +1,117 @@
+"""The pages of policies and of the ledger."""
+
+import re
+
+import pytest
+
+from mailer.policy.staff_rights import StaffRole
+from tests.factories import BRAND, World, person
+from tests.integration.console_browser import open_browser
+
+OTHER = "peerstream"
+VERIFY = "/console/ledger/verify"
+
+
+async def test_a_policy_is_shown_with_its_promises_and_rules(world: World) -> None:
+    """Each promise has its words and its rules; two policies are compared key by key."""
+    policy, other = world.policies[BRAND], world.policies[OTHER]
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.MARKETER)
+        page = (await browser.open(f"/console/policies/{BRAND}")).text
+        for line in policy.promises:
+            assert f'<strong id="{line.id}">' in page
+            assert all(rule in page for rule in line.rules)
+        pair = f"before={BRAND}@{policy.version}&after={OTHER}@{other.version}"
+        compared = (await browser.open(f"/console/policies/compare?{pair}")).text
+        assert "<code>controller.id</code>" in compared
+        same = f"before={BRAND}@{policy.version}&after={BRAND}@{policy.version}"
+        assert "They say the same." in (await browser.open(f"/console/policies/compare?{same}")).text
+
+
+async def test_other_brands_policies_are_not_seen(world: World) -> None:
+    """Neither listed, nor by name, nor in a comparison."""
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.MARKETER, brand=BRAND)
+        listed = (await browser.open("/console/policies")).text
+        assert re.findall(r'href="/console/policies/([\w-]+)"', listed) == [BRAND]
+        assert (await browser.open(f"/console/policies/{OTHER}")).status_code == 403
+        pair = f"before={BRAND}@{world.policies[BRAND].version}&after={OTHER}@{world.policies[OTHER].version}"
+        assert (await browser.open(f"/console/policies/compare?{pair}")).status_code == 404
+        for odd in ("nobody", "..%2F..", "x" * 300):
+            assert (await browser.open(f"/console/policies/{odd}")).status_code in (403, 404)
+
+
+async def test_the_ledger_is_verified_since_the_last_seal(world: World) -> None:
+    """Intact first; then an entry is changed behind the seal, and the page names it; its entries are counted."""
+    await world.accept([person(1)])
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS)
+        assert "There is no seal yet." in (await browser.send(VERIFY, on="/console/ledger")).text
+        await world.ledger.store_one_seal_of_all_chains()
+        assert "Intact. Nothing was written" in (await browser.send(VERIFY, on="/console/ledger")).text
+        await world.accept([person(2)])
+        assert re.search(r"Intact: \d+ entries by 1 writers", (await browser.send(VERIFY, on="/console/ledger")).text)
+        await world.pool.execute("ALTER TABLE ledger DISABLE TRIGGER USER")
+        last = "(writer, n) = (SELECT writer, n FROM ledger ORDER BY at DESC, n DESC LIMIT 1)"
+        await world.pool.execute(f"UPDATE ledger SET brand = 'forged' WHERE {last}")  # noqa: S608
+        page = (await browser.send(VERIFY, on="/console/ledger")).text
+        assert "The ledger was changed." in page
+        assert "changed or reordered" in page
+
+
+async def test_what_was_sealed_is_compared(world: World) -> None:
+    """An entry that was sealed and is gone, or has another hash, is found, though it is not read again."""
+    await world.accept([person(1)])
+    await world.ledger.store_one_seal_of_all_chains()
+    await world.accept([person(2)])
+    assert (await world.ledger.verify_since_last_seal(1000)).faults == ()
+    seal = await world.ledger.latest_seal()
+    assert seal is not None
+    await world.pool.execute("ALTER TABLE ledger DISABLE TRIGGER USER")
+    n = int(re.findall(r'"n":(\d+)', seal["body"])[0])
+    await world.pool.execute("UPDATE ledger SET hash = sha256(hash) WHERE n = $1", n)
+    found = await world.ledger.verify_since_last_seal(1000)
+    assert any("not the entry that was sealed" in fault.what for fault in found.faults)
+    await world.pool.execute("DELETE FROM ledger WHERE n >= $1", n)
+    found = await world.ledger.verify_since_last_seal(1000)
+    assert any(fault.what.startswith("missing") for fault in found.faults)
+
+
+async def test_it_stops_where_it_is_told(world: World) -> None:
+    """A bounded check says that there is more, and names what it found."""
+    await world.ledger.store_one_seal_of_all_chains()
+    for number in range(4):
+        await world.accept([person(number)])
+    await world.ledger.store_one_seal_of_all_chains()
+    for number in range(4, 9):
+        await world.accept([person(number)])
+    whole = await world.ledger.verify_since_last_seal(1000)
+    assert (whole.is_complete, whole.entries >= 5, whole.faults) == (True, True, ())
+    part = await world.ledger.verify_since_last_seal(2)
+    assert (part.is_complete, part.entries) == (False, 2)
+
+
+async def test_a_forged_seal_is_named(world: World) -> None:
+    """One that is not signed by this ledger's key."""
+    await world.accept([person(1)])
+    await world.ledger.store_one_seal_of_all_chains()
+    await world.pool.execute("ALTER TABLE seals DISABLE TRIGGER USER")
+    await world.pool.execute("UPDATE seals SET signature = '\\x00'")
+    found = await world.ledger.verify_since_last_seal(1000)
+    assert [fault.writer for fault in found.faults] == ["seals"]
+
+
+async def test_seals_have_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest first."""
+    monkeypatch.setattr("mailer.web.console.ledger_pages.ROWS", 2)
+    for _ in range(3):
+        await world.ledger.store_one_seal_of_all_chains()
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS)
+        first = (await browser.open("/console/ledger")).text
+        [older] = re.findall(r'href="\?before=(\d+)"', first)
+        assert re.findall(r"<tr><td>(\d+)</td>", first)[-1] == older
+        second = (await browser.open(f"/console/ledger?before={older}")).text
+        assert len(re.findall(r"<tr><td>(\d+)</td>", second)) == 1
+        for odd in ("0", "x", "9" * 30):
+            assert (await browser.open(f"/console/ledger?before={odd}")).status_code == 404
