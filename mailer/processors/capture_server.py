@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser, BytesParser
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -212,16 +212,18 @@ class CaptureServer:
 
 
 def load_aiosmtpd_server_class() -> "type[SMTP]":
-    """Imports and returns the SMTP server class of aiosmtpd, which the extra `demo` installs.
+    """Imports aiosmtpd, which the extra `demo` installs, and returns our class of its SMTP server.
 
     Raises:
         AiosmtpdNotInstalled: aiosmtpd is not installed.
     """
     try:
-        from aiosmtpd.smtp import SMTP
+        import aiosmtpd.smtp  # noqa: F401 - the module below needs it
     except ModuleNotFoundError:
         raise AiosmtpdNotInstalled("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
-    return SMTP
+    from mailer.processors.capture_session import CaptureSession
+
+    return CaptureSession
 
 
 class _SmtpHandler:
@@ -277,8 +279,13 @@ def _decoded_value_of_each_header(content: bytes, *names: str) -> list[str]:
     """
     head, _, _ = content.partition(b"\r\n\r\n")
     written = {name.lower(): value for name, value in reversed([*BytesHeaderParser().parsebytes(head).raw_items()])}
-    parse = email.policy.default.header_fetch_parse
-    return [str(parse(name, written[name.lower()])) if name.lower() in written else "" for name in names]
+    return [_decoded_header(name, written[name.lower()]) if name.lower() in written else "" for name in names]
+
+
+@lru_cache(maxsize=256)
+def _decoded_header(name: str, value: str) -> str:
+    """Decodes a header field. Most messages of a mailing have the same ones, and decoding is slow."""
+    return str(email.policy.default.header_fetch_parse(name, value))
 
 
 def _sort_key_by_time(captured: CapturedMessage) -> tuple[datetime, str]:

@@ -13,17 +13,18 @@ from tests.integration.test_console_people import accesses
 
 
 @asynccontextmanager
-async def browsing(world: World, *, script: bool) -> AsyncIterator[tuple[Page, str]]:
-    """Yields a page of Chromium where a privacy officer can find people, and the address of the site."""
-    token = await session_of(world, role=StaffRole.PRIVACY_OFFICER)
+async def browsing(world: World, *, script: bool) -> AsyncIterator[Page]:
+    """Yields a page of Chromium, signed in as a privacy officer, on the page to find people."""
+    token = await session_of(world, StaffRole.PRIVACY_OFFICER)
+    settings = {"java_script_enabled": script}
     async with (
         serving(world) as url,
         running_chromium() as browser,
-        page_with_session(browser, url, token, java_script_enabled=script) as page,
+        page_with_session(browser, url, token, base_url=url, **settings) as page,
     ):
         page.set_default_timeout(20_000)
-        await page.goto(f"{url}/console/people")
-        yield page, url
+        await page.goto("/console/people")
+        yield page
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -31,7 +32,7 @@ async def test_a_person_is_looked_up_and_restricted(world: World, script: bool) 
     """By keyboard alone; the address is in no URL, the act is shown as recorded, and a reload does nothing again."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
-    async with browsing(world, script=script) as (page, _):
+    async with browsing(world, script=script) as page:
         visited: list[str] = []
         page.on("request", lambda request: visited.append(request.url))
         await page.focus("#who")
@@ -67,7 +68,7 @@ async def test_a_phone_at_400_percent_needs_no_second_scroll(world: World) -> No
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
-    async with browsing(world, script=True) as (page, url):
+    async with browsing(world, script=True) as page:
         await page.fill("#who", "user-1")
         await page.fill("#reason", "ticket 7")
         await page.click("button.main")
@@ -76,5 +77,5 @@ async def test_a_phone_at_400_percent_needs_no_second_scroll(world: World) -> No
         person = f"/console/people/{BRAND}/{ada}"
         stops = f"/console/suppressions/{BRAND}"
         for path in ("/console/people", person, f"{person}/acts/erase", stops, f"{stops}/{stop.id}"):
-            await page.goto(f"{url}{path}")
+            await page.goto(path)
             assert await page.evaluate("document.documentElement.scrollWidth") <= 320, path
