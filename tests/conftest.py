@@ -8,8 +8,8 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,17 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+import uvloop
 
 from mailer.metrics_and_logger import log
 from mailer.runtime.logs import close_output, flush_output, set_up_logs
+from tests.cheap_passwords import make_password_hashes_cheap
 from tests.hostile import make_hostile
 from tests.known_types import remember_types
 from tests.processes import Stack, open_stack
+from tests.server_folders import temporary_files_in_memory
 from tests.services import Databases, SharedServices, running_postgres, running_rabbit
-from tests.shipped import remember_templates
+from tests.shipped import remember_policies, remember_templates
 from tests.spawning import start_zygote, use_zygote
 
 pytest_plugins = ["mailer.testing.proofs", "tests.forking"]
@@ -39,7 +42,9 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 remember_templates()
+remember_policies()
 remember_types()
+make_password_hashes_cheap()
 
 _ZYGOTES = pytest.StashKey[list[socket.socket]]()
 _SHARED = pytest.StashKey[SharedServices]()
@@ -50,8 +55,21 @@ _NUMBER = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     """Starts what the processes of `--forks` share, while the tests are collected: the zygote and the servers."""
     if config.option.forks and not config.option.collectonly:
+        config.add_cleanup(_entered(temporary_files_in_memory()))
         config.stash[_ZYGOTES] = start_zygote(config.option.forks)
         config.stash[_SHARED] = SharedServices(config.option.forks)
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the event loop that mailer's processes have; asyncio's own takes more of the processor."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+def _entered(context: AbstractContextManager[None]) -> Callable[[], None]:
+    """Enters a context; the function that leaves it."""
+    stack = ExitStack()
+    stack.enter_context(context)
+    return stack.close
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

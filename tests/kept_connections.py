@@ -12,7 +12,10 @@ import asyncpg
 from aiormq.exceptions import ChannelNotFoundEntity
 from pamqp.commands import Queue
 
-_ENDED = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, OSError)
+_ENDED = (
+    *(asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),
+    *(asyncpg.InterfaceError, asyncpg.InternalClientError, OSError),
+)
 """The errors of a database connection that has ended."""
 
 
@@ -32,6 +35,11 @@ class KeptConnections:
                     return list(await kept.fetch(statement, *arguments))
                 except _ENDED:
                     kept.terminate()
+                except BaseException as error:
+                    # A query that was broken off, as by a time limit, leaves the driver in the middle of an answer.
+                    if not isinstance(error, asyncpg.PostgresError):
+                        kept.terminate()
+                    raise
             self._databases[url] = fresh = await asyncpg.connect(url)
             return list(await fresh.fetch(statement, *arguments))
 

@@ -1,10 +1,14 @@
 """A part of the templates that mailer ships: each process reads all that there are, which takes it a second more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
 
-from mailer import bundled_files
+from mailer import bundled_files, policy_loading
+from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.rendering import template_library
 from mailer.rendering.template_files import BrandFiles
 from mailer.rendering.template_library import Template
@@ -54,6 +58,39 @@ def remember_templates() -> None:
         return known[key]
 
     template_library._load_template = remembered
+
+
+def remember_policies() -> None:
+    """Reads each set of policies and of laws once in this process, which takes half of what a command of a test takes.
+
+    They are the same where the texts of their files, the law and the day are. A command copies what it changes.
+    """
+    laws: dict[frozenset[tuple[str, str]], LawByCountry] = {}
+    known: dict[tuple[object, ...], dict[str, Policy]] = {}
+
+    @wraps(parse_law_by_country)
+    def remembered_law(texts: Mapping[str, str]) -> LawByCountry:
+        if (key := frozenset(texts.items())) not in laws:
+            laws[key] = parse_law_by_country(texts)
+        return laws[key]
+
+    @wraps(parse_policies_in_force)
+    def remembered(texts: Mapping[str, str], today: date, law: LawByCountry | None = None) -> dict[str, Policy]:
+        if not any(law is one for one in laws.values()):
+            return parse_policies_in_force(texts, today, law)
+        if (key := (frozenset(texts.items()), today, id(law))) not in known:
+            known[key] = parse_policies_in_force(texts, today, law)
+        return dict(known[key])
+
+    vars(policy_loading).update(parse_law_by_country=remembered_law, parse_policies_in_force=remembered)
+
+
+def load_shipped_policies() -> None:
+    """Reads the policies that mailer ships, as each of its processes does when it starts."""
+    loading = vars(policy_loading)
+    law = loading["parse_law_by_country"](bundled_files.read_texts_of_toml_files("jurisdictions"))
+    texts = bundled_files.read_texts_of_toml_files("policies")
+    loading["parse_policies_in_force"](texts, datetime.now(UTC).date(), law)
 
 
 def _written(brand: BrandFiles) -> str:

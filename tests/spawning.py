@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
+MAILER = (sys.executable, "-m", "mailer")
 _AT_START = ("PYTHON", "LC_", "LANG")
 """Variables, or how they begin, that a process looks at while it starts: with others of these it has to start anew."""
 

@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.shipped import remember_templates, shipped_templates
+from tests.shipped import load_shipped_policies, remember_policies, remember_templates, shipped_templates
 
 LONGEST = 1 << 17
 """Octets of a request: an environment and a command line."""
@@ -119,6 +119,8 @@ def end_with(run: Callable[[], object]) -> None:
 
 def main() -> None:
     """Serves; in a process that was forked, does what it was forked for."""
+    import typer.main
+
     import mailer.app
     import mailer.cli
     import mailer.web.app
@@ -127,6 +129,9 @@ def main() -> None:
     from tests.factories import policies
 
     remember_templates()
+    remember_policies()
+    load_shipped_policies()
+    vars(typer.main)["get_command"] = {mailer.cli.app: typer.main.get_command(mailer.cli.app)}.__getitem__
     with tempfile.TemporaryDirectory() as folder:
         TemplateLibrary.load_library(shipped_templates(Path(folder)), policies())
     gc.collect()

@@ -27,12 +27,12 @@ async def declare_topology(link: RabbitConnection, topology: Topology) -> None:
 
     Raises:
         BrokerAccessRefused: an exchange or queue of that name exists and is different, or our user may not create it.
-        BrokerUnavailable: RabbitMQ did not answer.
+        BrokerUnavailable: RabbitMQ did not answer, or a part was deleted meanwhile.
     """
     there = [queue for queue in topology.queues if await _queue_exists(link, queue)]
     if there and len(there) < len(topology.queues):
         await asyncio.sleep(VANISHING_SECONDS)
-    left, problems = list(topology.parts_in_declaration_order), []
+    left, problems = list(topology.parts_in_declaration_order), list[str]()
     while left:
         try:
             async with link.brief_channel() as channel:
@@ -47,6 +47,8 @@ async def declare_topology(link: RabbitConnection, topology: Topology) -> None:
                 there = [queue for queue in there if queue != left[0]]
                 await asyncio.sleep(VANISHING_SECONDS)
                 continue
+            if error.code == 404 and not problems:
+                raise  # somebody deleted an exchange or a queue that was there when this began
             problems.append(str(error))
             del left[0]
     if problems:

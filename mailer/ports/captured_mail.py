@@ -34,6 +34,11 @@ class CapturedMail(Protocol):
         ...
 
     @property
+    def feedback_id(self) -> str | None:
+        """The Feedback-ID field; None if there is none."""
+        ...
+
+    @property
     def raw(self) -> bytes:
         """The message exactly as received."""
         ...

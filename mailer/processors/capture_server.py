@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser, BytesParser
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -45,6 +45,7 @@ class CapturedMessage:
         author: the From field, decoded.
         subject: the Subject field, decoded.
         file: the file with its bytes.
+        noted_feedback_id: the Feedback-ID field, empty if there is none; None if it was not noted at the capture.
     """
 
     id: str
@@ -54,6 +55,15 @@ class CapturedMessage:
     author: str
     subject: str
     file: Path
+    noted_feedback_id: str | None = None
+
+    @cached_property
+    def feedback_id(self) -> str | None:
+        """The Feedback-ID field; None if there is none. It is read from the message if the capture did not note it."""
+        if self.noted_feedback_id is not None:
+            return self.noted_feedback_id or None
+        with self.file.open("rb") as message:
+            return BytesHeaderParser().parse(message).get("Feedback-ID")
 
     @cached_property
     def raw(self) -> bytes:
@@ -123,6 +133,7 @@ class CaptureFolder:
             author=facts["author"],
             subject=facts["subject"],
             file=file.with_suffix(".eml"),
+            noted_feedback_id=facts.get("feedback_id"),
         )
 
 
@@ -201,16 +212,18 @@ class CaptureServer:
 
 
 def load_aiosmtpd_server_class() -> "type[SMTP]":
-    """Imports and returns the SMTP server class of aiosmtpd, which the extra `demo` installs.
+    """Imports aiosmtpd, which the extra `demo` installs, and returns our class of its SMTP server.
 
     Raises:
         AiosmtpdNotInstalled: aiosmtpd is not installed.
     """
     try:
-        from aiosmtpd.smtp import SMTP
+        import aiosmtpd.smtp  # noqa: F401 - the module below needs it
     except ModuleNotFoundError:
         raise AiosmtpdNotInstalled("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
-    return SMTP
+    from mailer.processors.capture_session import CaptureSession
+
+    return CaptureSession
 
 
 class _SmtpHandler:
@@ -244,7 +257,7 @@ class _SmtpHandler:
 
     def _store_received_mail(self, envelope: "Envelope") -> str:
         content = envelope.original_content or b""
-        author, subject = _decoded_value_of_each_header(content, "From", "Subject")
+        author, subject, feedback = _decoded_value_of_each_header(content, "From", "Subject", "Feedback-ID")
         id = str(uuid.uuid4())
         facts = {
             "at": datetime.now(UTC).isoformat(),
@@ -252,6 +265,7 @@ class _SmtpHandler:
             "recipients": envelope.rcpt_tos,
             "author": author,
             "subject": subject,
+            "feedback_id": feedback,
         }
         _write_atomically(self._folder / f"{id}.eml", content)
         _write_atomically(self._folder / f"{id}.json", json.dumps(facts).encode())
@@ -265,8 +279,13 @@ def _decoded_value_of_each_header(content: bytes, *names: str) -> list[str]:
     """
     head, _, _ = content.partition(b"\r\n\r\n")
     written = {name.lower(): value for name, value in reversed([*BytesHeaderParser().parsebytes(head).raw_items()])}
-    parse = email.policy.default.header_fetch_parse
-    return [str(parse(name, written[name.lower()])) if name.lower() in written else "" for name in names]
+    return [_decoded_header(name, written[name.lower()]) if name.lower() in written else "" for name in names]
+
+
+@lru_cache(maxsize=256)
+def _decoded_header(name: str, value: str) -> str:
+    """Decodes a header field. Most messages of a mailing have the same ones, and decoding is slow."""
+    return str(email.policy.default.header_fetch_parse(name, value))
 
 
 def _sort_key_by_time(captured: CapturedMessage) -> tuple[datetime, str]:

@@ -20,6 +20,7 @@ from mailer.web import (
     consent_api,
     health,
     leave_by_address,
+    mailing_api,
     people_api,
     preferences,
     report_api,
@@ -100,6 +101,7 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
     for router in (
         api.router,
         report_api.router,
+        mailing_api.router,
         consent_api.router,
         account_api.router,
         people_api.router,

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -13,6 +14,7 @@ from starlette.middleware import Middleware
 
 from mailer.policy.category import CATEGORIES
 from mailer.ports.captured_mail import CapturedMail, CapturedMails
+from mailer.web.inbox_filter import InboxFilter, brands_of_mails, fitting_mails, kind_of_mail, newest_of_each_kind
 from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import render_inbox_template
 
@@ -68,14 +70,42 @@ async def _require_mail(id: str, inbox: TheInbox) -> CapturedMail:
 TheMail = Annotated[CapturedMail, Depends(_require_mail)]
 
 
+Text = Annotated[str, Query(max_length=200)]
+
+
 @router.get("/inbox")
-async def mail_list_page(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1) -> Response:
-    """Shows the list of captured mails, newest first."""
-    found = await asyncio.to_thread(inbox.list_mails)
+async def mail_list_page(
+    inbox: TheInbox,
+    page: Annotated[int, Query(ge=1)] = 1,
+    text: Text = "",
+    brand: Text = "",
+    category: Text = "",
+    person: Text = "",
+) -> Response:
+    """Shows the captured mails that fit, newest first. The first page without a filter begins with one of each kind."""
+    chosen = InboxFilter(*(given.strip() for given in (text, brand, category, person)))
+    return render_inbox_template("inbox.html.j2", await asyncio.to_thread(_list_values, inbox, chosen, page))
+
+
+def _list_values(inbox: CapturedMails, chosen: InboxFilter, page: int) -> dict[str, object]:
+    """Returns the values for the list. It reads files."""
+    mails = inbox.list_mails()
+    found = fitting_mails(mails, chosen)
+    is_filtered = chosen != InboxFilter()
+    kinds = newest_of_each_kind(mails) if page == 1 and not is_filtered else []
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
-    lines = await asyncio.to_thread(lambda: [_Line(mail, category_of_mail(mail)) for mail in shown])
-    pages = max(1, ceil(len(found) / PER_PAGE))
-    return render_inbox_template("inbox.html.j2", {"lines": lines, "total": len(found), "page": page, "pages": pages})
+    return {
+        "lines": [_Line(mail, _badge_of_mail(mail)) for mail in shown],
+        "newest": [_Line(mail, _badge_of_mail(mail)) for mail in kinds] if len(kinds) < len(found) else [],
+        "total": len(found),
+        "page": page,
+        "pages": max(1, ceil(len(found) / PER_PAGE)),
+        "chosen": chosen,
+        "is_filtered": is_filtered,
+        "query": urlencode({name: value for name, value in asdict(chosen).items() if value}),
+        "brands": brands_of_mails(mails),
+        "categories": list(CATEGORIES),
+    }
 
 
 @router.get("/inbox/{id}")
@@ -110,15 +140,13 @@ async def raw_message(mail: TheMail) -> Response:
     return Response(mail.raw, media_type="message/rfc822", headers={"content-disposition": name})
 
 
-def category_of_mail(mail: CapturedMail) -> str | None:
-    """Returns the category in a mail's Feedback-ID (`campaign:category:brand:sender`), or None."""
-    fields = {name.lower(): value for name, value in mail.headers}
-    parts = fields.get("feedback-id", "").split(":")
-    return parts[1] if len(parts) == 4 and parts[1] in CATEGORIES else None
+def _badge_of_mail(mail: CapturedMail) -> str | None:
+    kind = kind_of_mail(mail)
+    return kind.category if kind else None
 
 
 def _mail_page(mail: CapturedMail, view: str) -> Response:
-    return render_inbox_template("mail.html.j2", {"mail": mail, "view": view, "badge": category_of_mail(mail)})
+    return render_inbox_template("mail.html.j2", {"mail": mail, "view": view, "badge": _badge_of_mail(mail)})
 
 
 def _open_links_in_new_tabs(html: str) -> str:

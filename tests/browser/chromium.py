@@ -62,7 +62,7 @@ async def running_chromium() -> AsyncIterator[Browser]:
 
 
 async def session_of(world: World, role: str = StaffRole.OPS, brand: str = EVERY_BRAND, name: str = "Dana Duty") -> str:
-    """The token of a session of a new person, with a second factor."""
+    """Returns the token of a session of a new person, with a second factor."""
     async with open_browser(world) as browser:
         await browser.enter(name, role, brand)
         return str(browser.client.cookies["__Host-mailer"])
@@ -70,7 +70,7 @@ async def session_of(world: World, role: str = StaffRole.OPS, brand: str = EVERY
 
 @asynccontextmanager
 async def page_with_session(browser: Browser, url: str, token: str, **settings: Any) -> AsyncIterator[Page]:
-    """A page of a fresh context that has the cookie of a session; the test fails if a script of a page does."""
+    """Yields a page of a fresh context that has the cookie of a session. A page whose script fails, fails the test."""
     context = await browser.new_context(**settings)
     await context.add_cookies([{"name": "mailer", "value": token, "url": url}])
     page, problems = await context.new_page(), list[str]()

@@ -12,7 +12,7 @@ from aiormq.abc import AbstractChannel
 from mailer.broker import connections, consumer, declaration, rabbitmq
 from mailer.broker.connections import RabbitConnection
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import BATCHES, Queue, lane_batches_queue_name
+from mailer.broker.topology import BATCHES, Binding, Part, Queue, lane_batches_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, ReceivedMessage
 from tests.contract.brokers import closing, opened, under_test
@@ -72,6 +72,24 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
             *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
         )
         await collect_all(consumers, names)
+
+
+async def test_an_exchange_that_is_deleted_amid_declaring_is_declared_again(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that starts just then waits a second, and does not end as if RabbitMQ refused it."""
+    declare, deleted = declaration._declare_part, list[str]()
+
+    async def declare_after_it_is_deleted(channel: AbstractChannel, part: Part) -> None:
+        if isinstance(part, Binding) and not deleted:
+            deleted.append(part.exchange)
+            async with await aio_pika.connect(rabbit_url) as connection:
+                await (await connection.channel()).exchange_delete(part.exchange)
+        await declare(channel, part)
+
+    monkeypatch.setattr(declaration, "_declare_part", declare_after_it_is_deleted)
+    await broker.declare_topology(under_test())
+    assert await broker.has_exchange(deleted[0])
 
 
 async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_take_messages_again(

@@ -123,6 +123,74 @@ async def test_pipelining_is_offered_and_works(tmp_path: Path) -> None:
     }
 
 
+LONGEST_LINE = b"x" * 999 + b"\r\n"
+"""Octets of the longest line that aiosmtpd takes: two more than RFC 5321 allows."""
+SIZE_LIMIT = 33_554_432
+"""Octets of the largest message that aiosmtpd takes."""
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 20])
+async def test_a_text_ends_at_its_lone_dot_however_it_comes(tmp_path: Path, piece: int) -> None:
+    """Every text comes out as it went in, in pieces of any size, also with dots and empty lines where they mislead."""
+    texts = [b"", b"\r\n", b".\r\n", b"..\r\n", b"a.\r\n", b"\r\n.\r\n\r\n", b".\n\r\n", b"a\r.\r\n", LONGEST_LINE * 3]
+    async with CaptureServer(tmp_path) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        sent = b"EHLO localhost\r\n"
+        for number, text in enumerate(texts):
+            sent += b"MAIL FROM:<b@example.com>\r\nRCPT TO:<r%d@example.org>\r\nDATA" % number
+            sent += (b"\r\n" + text).replace(b"\r\n.", b"\r\n..") + b".\r\n"
+        sent += b"QUIT\r\n"
+        for start in range(0, len(sent), piece):
+            writer.write(sent[start : start + piece])
+            await writer.drain()
+        assert (await reader.read()).count(b"kept as") == len(texts)
+        writer.close()
+    kept = {captured.recipients[0]: captured.raw for captured in CaptureFolder(tmp_path).list_mails()}
+    assert kept == {f"r{number}@example.org": text for number, text in enumerate(texts)}
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (b"a\r\n" + b"x" + LONGEST_LINE, b"500 Line too long"),
+        (b"x" * 5_000 + b"\r\nb\r\n", b"500 Line too long"),
+        ((b"x" * 62 + b"\r\n") * (SIZE_LIMIT // 64) + b"y\r\n", b"552 Error: Too much mail data"),
+    ],
+    ids=["a line of 1,002 octets", "a line of 5,002 octets", "a text of 32 MiB and a line"],
+)
+async def test_what_is_too_long_is_refused_and_the_next_is_kept(tmp_path: Path, text: bytes, answer: bytes) -> None:
+    """A line that is too long would show a fault of ours, so it is refused; the session goes on."""
+    begin = b"MAIL FROM:<b@example.com>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n"
+    async with CaptureServer(tmp_path) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"EHLO localhost\r\n" + begin + text + b".\r\n" + begin + b"good\r\n.\r\nQUIT\r\n")
+        replies = (await reader.read()).splitlines()
+        writer.close()
+    assert sum(reply.startswith(answer) for reply in replies) == 1
+    [captured] = CaptureFolder(tmp_path).list_mails()
+    assert captured.raw == b"good\r\n"
+
+
+async def test_data_out_of_order_is_refused(tmp_path: Path) -> None:
+    """DATA needs a recipient and no argument."""
+    begin = b"MAIL FROM:<b@example.com>\r\n"
+    async with CaptureServer(tmp_path) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        sent = (
+            b"DATA\r\n",
+            b"EHLO localhost\r\n",
+            begin,
+            b"DATA\r\n",
+            b"RCPT TO:<ann@example.org>\r\n",
+            b"DATA now\r\n",
+        )
+        writer.write(b"".join(sent) + b"QUIT\r\n")
+        replies = (await reader.read()).splitlines()
+        writer.close()
+    assert [reply[:3] for reply in replies if reply.startswith(b"50")] == [b"503", b"503", b"501"]
+    assert CaptureFolder(tmp_path).list_mails() == []
+
+
 async def test_a_folder_that_cannot_be_written_defers(tmp_path: Path) -> None:
     """A message that cannot be stored is deferred, and leaves nothing behind."""
     folder = tmp_path / "inbox"

@@ -70,16 +70,30 @@ async def test_a_link_to_a_person_asks_for_the_reason_first(world: World) -> Non
     path = f"{PEOPLE}/{BRAND}/{ada}"
     async with open_browser(world) as browser, open_browser(world) as other:
         await browser.enter(role=StaffRole.SUPPORT)
-        await other.enter(name="Eli", role=StaffRole.SUPPORT)
+        await other.enter(name="Eli", role=StaffRole.PRIVACY_OFFICER)
         await look_up(browser)
         asked = await other.open(path)
         assert "user-1" not in asked.text
+        assert (await other.open(f"{path}/acts/restrict")).headers["location"] == path
         assert (await other.send(path, {"reason": ""})).status_code == 422
         assert (await other.send(path, {"reason": "ticket 9"})).headers["location"] == path
         assert "user-1@people.example" in (await other.open(path)).text
         assert [entry["reply"] for entry in await accesses(world)][1] == "from 192.0.2.0/24: ticket 9"
         await world.pool.execute("UPDATE ledger SET at = at - interval '31 minutes' WHERE kind = 'access'")
         assert "user-1" not in (await browser.open(path)).text
+
+
+async def test_a_policy_may_ask_for_no_reason(world: World) -> None:
+    """The strictest of the brands that are searched decides; the look-up is an entry all the same."""
+    await world.known(1)
+    world.policies[BRAND] = world.policies[BRAND].model_copy(update={"look_up_reason": "optional"})
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.SUPPORT)
+        silent = WHO | {"reason": ""}
+        assert (await browser.send(PEOPLE, silent)).status_code == 422
+        assert (await browser.send(PEOPLE, silent | {"brand": BRAND})).status_code == 303
+    [entry] = await accesses(world)
+    assert entry["reply"] == "from 192.0.2.0/24: no reason was given"
 
 
 async def test_people_of_other_brands_are_unseen(world: World) -> None:
@@ -132,7 +146,7 @@ async def test_an_act_counts_once_and_says_what_was_recorded(world: World, name:
     fields = {"opt_out": {"scope": "newsletter"}, "hold": {"reference": "Case 7", "named": "yes"}}.get(name, {})
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.PRIVACY_OFFICER)
-        path = f"{PEOPLE}/{BRAND}/{ada}/acts/{name}"
+        path = f"{await look_up(browser)}/acts/{name}"
         order = {"order": await order_of(browser, path), "reason": "ticket 8", **fields}
         done, again = await browser.send(path, order), await browser.send(path, order)
     assert (done.status_code, again.status_code) == (200, 200)
@@ -149,10 +163,10 @@ async def test_an_act_counts_once_and_says_what_was_recorded(world: World, name:
 
 async def test_an_act_without_a_reason_changes_nothing(world: World) -> None:
     """An act with a scope that cannot be left, a bad address, or an id of another form changes nothing either."""
-    [ada] = await world.known(1)
-    path = f"{PEOPLE}/{BRAND}/{ada}"
+    await world.known(1)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        path = await look_up(browser)
         for name in PersonActName:
             assert (await act(browser, path, name, reason=" ", sure="yes")).status_code == 422, name
         assert (await act(browser, path, "opt_out", scope="breach")).status_code == 422
@@ -174,6 +188,7 @@ async def test_data_are_corrected_and_erased(world: World) -> None:
     sure = {"reason": str(ErasureGround.ASKED), "sure": "yes"}
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        assert await look_up(browser) == path
         assert (await act(browser, path, "rectify", name="Ada L.", country="GB")).status_code == 200
         assert (await act(browser, path, "hold", reference="Case 7")).status_code == 200
         held = await act(browser, path, "erase", **sure)

@@ -6,9 +6,13 @@ from typing import Any
 from mailer.actions.people_desk import look_people_up, read_history, read_person
 from mailer.actions.person_acts import PersonActName, PersonOrder, act_on_person
 from mailer.actions.person_history import HistoryLine, history_in_words, mailings_named_in
+from mailer.actions.rights import read_personal_data
 from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
+from mailer.ports.pending_requests import PendingRequest
 from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World
 
 DANA = PersonAccess(Identity.parse_identity("person:Dana"), AccessDoor.CONSOLE, "192.0.2.0/24", "ticket 7")
@@ -70,3 +74,37 @@ async def test_a_history_has_all_that_is_known(world: World) -> None:
     assert "Links in it: unsubscribe, preferences, report" in lines[6].details[1]
     shown = await read_person(world.people, person)
     assert (shown.standing.restricted, [stop.reason for stop in shown.stops]) == (True, ["opt_out"])
+
+
+async def test_the_copy_tells_of_look_ups_and_of_no_secret_hold(world: World) -> None:
+    """When somebody looked, without the words of staff; a hold that the person may not know of is not told at all."""
+    await world.known(1)
+    person, policy = await found(world, "user-1"), world.policies[BRAND]
+    hold = PersonOrder(PersonActName.HOLD, "order-1", {"reference": "Case 7/26"})
+    await act_on_person(world.people, policy, person, hold, DANA)
+    lift = PersonOrder(PersonActName.LIFT_HOLD, "order-2", {"reference": "Case 7/26"})
+    await act_on_person(world.people, policy, person, lift, DANA)
+    copy = await read_personal_data(world.rights, policy, person.id, datetime.now(UTC))
+    assert [(entry["kind"], entry["reason"]) for entry in copy["entries"]] == [("access", "looked-up")]
+    for secret in ("Case 7", "hold", "ticket", "Dana", "192.0.2"):
+        assert secret not in str(copy["entries"])
+    assert "Case 7" not in str(copy)
+    assert [entry["reason"] for entry in await access_entries(world)] == ["looked-up", "acted", "acted"]
+
+
+async def test_an_address_brings_its_suppressions_along(world: World) -> None:
+    """What was suppressed before the person was known is in the history, once; so is a request with its link."""
+    left = NewSuppression("newsletter", "opt_out", "letter", "person:Grace")
+    await world.suppressions.suppress_addresses(BRAND, BRAND, [("user-1@people.example", left)])
+    [ada] = await world.known(1)
+    wish = PendingRequest("promotional", "2024", "Yes, send me offers.", datetime.now(UTC))
+    await world.wishes.store_wishes_and_ask_to_confirm(
+        BRAND, ada, [wish], lambda mail: BrokerMessage(b"{}", f"{BRAND}.rights", str(mail.id))
+    )
+    lines = await told(world, await found(world, "user-1"))
+    assert [line.kind for line in lines] == ["access", "request", "suppression"]
+    assert lines[1].title.startswith("Asked for promotional mail")
+    assert "The link was not used; it works until" in lines[1].details[1]
+    assert lines[2].title.startswith("Left newsletter mail on ")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    assert [line.kind for line in await told(world, await found(world, "user-1"))].count("suppression") == 0

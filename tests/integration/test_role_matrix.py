@@ -29,6 +29,7 @@ from mailer.policy.publisher_rights import (
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import DeadLetterCauseKind
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.processors.capture_server import CaptureFolder as Captured
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.process_monitoring import LoopHeartbeat, operator_port_routes
@@ -43,9 +44,8 @@ from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
 from tests.publishers import ACTIONS, everything
 
-OTHER = "peerstream"
+OTHER, WITHDRAWAL = "peerstream", {"scope": "newsletter", "given": False}
 PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
-WITHDRAWAL = {"scope": "newsletter", "given": False}
 CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 
 
@@ -66,15 +66,13 @@ def said(account: str) -> Row:
     return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", AccountActionAttempt(BRAND, account), body)
 
 
-RECIPIENT = f"/api/v1/recipients/{BRAND}/user-1"
+RECIPIENT, STATUS = f"/api/v1/recipients/{BRAND}/user-1", ReadDataAttempt(BRAND, ReadableData.STATUS)
 ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/events"): tuple(
         Row("POST", "/api/v1/events", PublishAttempt(BRAND, category, "weekly"))
         for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
-    ("GET", "/api/v1/events/{brand}/{event_id:path}"): (
-        Row("GET", f"/api/v1/events/{BRAND}/one", ReadDataAttempt(BRAND, ReadableData.STATUS)),
-    ),
+    ("GET", "/api/v1/events/{brand}/{event_id:path}"): (Row("GET", f"/api/v1/events/{BRAND}/one", STATUS),),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/consents"): (
         Row("POST", f"{RECIPIENT}/consents", AccountActionAttempt(BRAND, "consent"), CONSENT),
         Row("POST", f"{RECIPIENT}/consents", AccountActionAttempt(BRAND, "withdraw"), WITHDRAWAL),
@@ -89,6 +87,8 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
         Row("GET", RECIPIENT, ReadDataAttempt(BRAND, ReadableData.EXPORT)),
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/{account}"): tuple(said(account) for account in KINDS),
+    ("GET", "/api/v1/mailings/{brand}"): (Row("GET", f"/api/v1/mailings/{BRAND}", STATUS),),
+    ("GET", "/api/v1/mailings/{brand}/{mailing_id}"): (Row("GET", f"/api/v1/mailings/{BRAND}/{uuid7()}", STATUS),),
     ("GET", "/api/v1/reports/{brand}/{campaign}"): (
         Row("GET", f"/api/v1/reports/{BRAND}/spring", ReadDataAttempt(BRAND, ReadableData.REPORT)),
     ),

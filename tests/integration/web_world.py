@@ -208,6 +208,11 @@ class Mail:
     author: str = "InterPals Letters <letters@mail.interpals.example>"
     raw: bytes = b"Subject: raw\r\n\r\nraw\r\n"
 
+    @property
+    def feedback_id(self) -> str | None:
+        """The field of that name."""
+        return next((value for name, value in self.headers if name.lower() == "feedback-id"), None)
+
 
 class Mails:
     """An inbox of such mails."""

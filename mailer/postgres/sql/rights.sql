@@ -37,10 +37,13 @@ SELECT m.id AS mailing, m.event_id AS event, coalesce(d.sent_as, m.category) AS 
 FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2 WHERE m.brand = $1 ORDER BY m.id
 
 -- name: copy_entries
+-- A hold is told by its own record, if it may be. Of a look-up, the copy has the time and the way, and not the staff's words.
 SELECT l.at, l.mailing_id AS mailing, l.kind, l.attempt, l.category, l.reason, l.rule, l.policy, l.processor, l.country,
-       l.contract, l.purpose, l.fields, l.message_id, notes.text AS reply
+       l.contract, l.purpose, l.fields, l.message_id, CASE WHEN l.kind <> 'access' THEN notes.text END AS reply
 FROM (SELECT l.* FROM mailings m JOIN ledger l ON l.mailing_id = m.id AND l.recipient_id = $2 WHERE m.brand = $1
-      UNION ALL SELECT l.* FROM ledger l WHERE l.mailing_id IS NULL AND l.recipient_id = $2 AND l.brand = $1) l
+      UNION ALL SELECT l.* FROM ledger l WHERE l.mailing_id IS NULL AND l.recipient_id = $2 AND l.brand = $1
+          AND (l.reason IN ('legal_hold', 'legal_hold_lifted')
+               OR l.kind = 'access' AND l.fields && '{hold,lift_hold}') IS NOT TRUE) l
 LEFT JOIN ledger_notes notes USING (writer, n)
 ORDER BY l.at, l.writer, l.n
 

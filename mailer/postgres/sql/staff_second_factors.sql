@@ -20,8 +20,10 @@ UPDATE staff_sessions SET totp_secret = NULL, totp_at = NULL
 WHERE id = $1 AND totp_secret = $2 AND totp_at > now() - {waits_at_most} RETURNING id
 
 -- name: add_totp
+-- A row without a time of confirmation is one of the version before.
 INSERT INTO staff_totp (staff_id, secret, confirmed_at, last_step) VALUES ($1, $2, now(), $3)
-ON CONFLICT (staff_id) DO NOTHING RETURNING staff_id
+ON CONFLICT (staff_id) DO UPDATE SET secret = excluded.secret, confirmed_at = now(), last_step = excluded.last_step
+WHERE staff_totp.confirmed_at IS NULL RETURNING staff_id
 
 -- name: remove_totp
 DELETE FROM staff_totp WHERE staff_id = $1 AND confirmed_at IS NOT NULL RETURNING staff_id

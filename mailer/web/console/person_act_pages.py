@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from mailer.actions.people_desk import is_person_open
 from mailer.actions.person_acts import (
     ActRefused,
     ErasureGround,
@@ -22,7 +23,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.person_history import ListedRecipient
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.gates import GateKind, SentElsewhere, StaffGate, Visitor
 from mailer.web.console.people_pages import MAX_TYPED, PEOPLE, access_of, path_of_person, require_recipient
 
 router = APIRouter(include_in_schema=False)
@@ -40,8 +41,13 @@ FIELDS: Mapping[PersonActName, tuple[str, ...]] = {
 
 @router.get(_ACT)
 async def show_act(brand: str, person: int, act: PersonActName, visitor: PersonActor) -> Response:
-    """Shows what an act does, and its form with an id of its own, so that it counts once however often it is sent."""
+    """Shows what an act does, and its form with an id of its own, so that it counts once however often it is sent.
+
+    Who has not looked the person up lately is sent to the person's page, which asks for the reason.
+    """
     recipient = await require_recipient(visitor, brand, person)
+    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
+        raise SentElsewhere(path_of_person(brand, person))
     return _form_page(visitor, recipient, act, f"staff-{uuid7().hex}")
 
 
