@@ -96,7 +96,7 @@ async def test_a_second_person_releases(world: World) -> None:
 
 
 async def test_a_marketer_releases_no_breach_notice(world: World) -> None:
-    """It needs `breach:release`; a role for another brand does not even see it."""
+    """A release needs `breach:release`. A role for another brand does not even see the mailing."""
     mailing_id = await add_mailing(world, "breach")
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.MARKETER)
@@ -119,7 +119,7 @@ async def test_what_reaches_nobody_is_released_only_on_purpose(world: World) -> 
 
 
 async def test_other_brands_are_not_seen(world: World) -> None:
-    """Neither in a list, nor by id, nor by a button; not even with the other brand in the address."""
+    """Mailings of other brands are not in a list, not found by id, and not changed by a button."""
     theirs, own = await add_mailing(world, brand=OTHER), await add_mailing(world)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS, brand=BRAND)
