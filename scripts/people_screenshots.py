@@ -149,7 +149,7 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
     """Returns a site whose console is over a made-up person."""
     folder = bundled_files.bundled_folder("policies")
     policies = parse_policies_in_force(bundled_files.read_texts_of_toml_files(folder), date(2026, 11, 29))
-    desk, none = cast(Any, _Desk()), cast(Any, SimpleNamespace())
+    desk, none = cast(Any, _Desk()), cast(Any, SimpleNamespace(read_attention_figures=None))
     stores = SimpleNamespace(standings=desk, suppressions=desk, rights=desk)
     people = PeopleDesk(policies, desk, desk, desk, desk, cast(Any, lambda *which: stores))
     staff = cast(Any, SimpleNamespace(sign_in=desk))

@@ -64,7 +64,7 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Not before `until`; then it is decided again."""
+    """The mail does not go before `until`. Then it is decided again."""
 
     until: datetime
     reason: str

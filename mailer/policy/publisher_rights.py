@@ -14,6 +14,8 @@ DESK_ACTIONS = ("hold", "lift_hold", LIFT)
 """Actions on people that are no account events: legal holds, and the lifting of a suppression."""
 OWN_CATEGORY = "rights"
 """The category of mailer's own mail. From any other publisher it waits for a second person, for any template."""
+MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing")
+"""What can be done with mailings by the API, beside the account actions."""
 
 
 class ReadableData(StrEnum):
@@ -48,6 +50,13 @@ class AccountActionAttempt(NamedTuple):
     action: str
 
 
+class MailingControlAttempt(NamedTuple):
+    """A wish to pause, resume or cancel mailings: one of `MAILING_ACTIONS`."""
+
+    brand: str
+    action: str
+
+
 class ReadDataAttempt(NamedTuple):
     """A wish to read something."""
 
@@ -55,7 +64,7 @@ class ReadDataAttempt(NamedTuple):
     what: ReadableData
 
 
-Wish = PublishAttempt | AccountActionAttempt | ReadDataAttempt
+Wish = PublishAttempt | AccountActionAttempt | MailingControlAttempt | ReadDataAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ def has_right(publisher: Publisher | None, wish: Wish) -> bool:
             if publisher.identity == ITSELF:
                 return category == OWN_CATEGORY and template in OWN_TEMPLATES
             return brand in rights.brands and category in rights.categories
-        case AccountActionAttempt(brand, action):
+        case AccountActionAttempt(brand, action) | MailingControlAttempt(brand, action):
             return brand in rights.brands and action in rights.actions
         case ReadDataAttempt(brand, what):
             return brand in rights.brands and what in rights.reads
@@ -113,6 +122,8 @@ def refusal_of_publisher_without_right(identity: Identity, publisher: Publisher 
             what, option = f"publish {category} mail of {brand}", f"--category {category}"
         case AccountActionAttempt(brand, action):
             what, option = f"say {action} of an account at {brand}", f"--action {action}"
+        case MailingControlAttempt(brand, action):
+            what, option = f"{action.replace('_', ' a ')} of {brand}", f"--action {action}"
         case ReadDataAttempt(brand, read):
             what, option = f"read {read} of {brand}", f"--read {read}"
     if identity == ITSELF:

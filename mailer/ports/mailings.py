@@ -174,7 +174,7 @@ class MailingListState(StrEnum):
     FINISHED = "finished"
     CANCELLED = "cancelled"
     ENDED = "ended"
-    """It was ended after a restore."""
+    """The mailing was ended after a restore."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ class RequestLimit(StrEnum):
     """The limit over which a request was. The names are those of `leave_request_counts.counted`."""
 
     ADDRESS = "address"
-    """Too many for one mailbox, which nobody may learn from the answer."""
+    """The requests are too many for one mailbox. Nobody may learn this from the answer."""
     NETWORK = "network"
-    """Too many from one network."""
+    """The requests are too many from one network."""
     BRAND = "brand"
-    """Too many for one brand, for whatever addresses."""
+    """The requests are too many for one brand, for any addresses."""
 
 
 class PersonToAnswer(NamedTuple):

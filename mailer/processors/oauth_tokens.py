@@ -18,7 +18,7 @@ _TOKEN: Final = re.compile(r"[!-~]{1,16384}")
 
 
 class TokenUnavailable(Exception):
-    """There is no token. The text gives the reason, and quotes neither the file nor the command's output."""
+    """The token cannot be had. The text gives the reason, and quotes neither the file nor the command's output."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,23 @@
-"""The API for mailings: lists of a brand's mailings, and one with its progress."""
+"""The API for mailings: lists of a brand's mailings, one with its progress, and pausing, resuming and cancelling."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mailer.input_types import Slug
-from mailer.policy.publisher_rights import ReadableData, ReadDataAttempt
+from mailer.actions.mailing_control import resume_mailing_and_held_deliveries
+from mailer.input_types import Line, Slug
+from mailer.policy.publisher_rights import MailingControlAttempt, ReadableData, ReadDataAttempt
+from mailer.policy.sign_in_rules import masked_network
+from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
 from mailer.web.api import REFUSALS, DeliveryCount, TheClient, openapi_refusal_response, refuse_client_without_right
-from mailer.web.web_context import TheSite
+from mailer.web.web_context import TheSite, WebContext
 
 MAILINGS = "/api/v1/mailings/{brand}"
 router = APIRouter(tags=["mailings"])
@@ -48,6 +52,22 @@ class MailingProgress(ListedMailing):
     open: int
     rate: float | None
     eta: datetime | None
+
+
+class MailingAct(StrEnum):
+    """What can be done with a mailing. Only a person releases one."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+class MailingControlOrdered(BaseModel):
+    """Why it is done; it stands in the ledger."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Line = Field("", max_length=300)
 
 
 class MailingList(BaseModel):
@@ -85,9 +105,54 @@ async def list_mailings(
 async def show_mailing(brand: Slug, mailing_id: UUID, site: TheSite, client: TheClient) -> MailingProgress:
     """Returns a mailing by its own id; by its event's: `/api/v1/events/{brand}/{event_id}`."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.STATUS))
+    return _progress_of(await _mailing_or_404(site, brand, mailing_id))
+
+
+@router.post(
+    MAILINGS + "/{mailing_id}/{act}",
+    summary="Pause, resume or cancel a mailing",
+    responses={
+        404: openapi_refusal_response("The brand has no such mailing."),
+        409: openapi_refusal_response("The mailing is over."),
+        **REFUSALS,
+    },
+)
+async def control_mailing(
+    brand: Slug,
+    mailing_id: UUID,
+    act: MailingAct,
+    request: Request,
+    site: TheSite,
+    client: TheClient,
+    ordered: MailingControlOrdered | None = None,
+) -> MailingProgress:
+    """Does it once, and returns the mailing; a second time changes nothing. The ledger names the holder of the key."""
+    refuse_client_without_right(client, MailingControlAttempt(brand, f"{act}_mailing"))
+    mailing = await _mailing_or_404(site, brand, mailing_id)
+    network = masked_network(request.client.host if request.client else "")
+    stores = site.console.operations.open_stores(str(client.identity), network)
+    by, reason = str(client.identity), ordered.reason if ordered else ""
+    try:
+        match act:
+            case MailingAct.PAUSE:
+                await stores.halts.pause_mailing(mailing.id, by, reason)
+            case MailingAct.RESUME:
+                await resume_mailing_and_held_deliveries(stores.halts, stores.held, mailing.id, by)
+            case MailingAct.CANCEL:
+                await stores.halts.cancel_mailing(mailing.id, by, reason)
+    except MailingControlRefused as error:
+        raise HTTPException(409, str(error)) from error
+    return _progress_of(await _mailing_or_404(site, brand, mailing_id))
+
+
+async def _mailing_or_404(site: WebContext, brand: str, mailing_id: UUID) -> MailingStatus:
     mailing = await site.console.operations.mailings.find_mailing(mailing_id)
     if mailing is None or mailing.brand != brand:
         raise HTTPException(404, f"{brand} has no mailing {mailing_id}")
+    return mailing
+
+
+def _progress_of(mailing: MailingStatus) -> MailingProgress:
     progress = mailing.progress(datetime.now(UTC))
     return MailingProgress(
         **_facts_of(mailing), done=progress.done, open=progress.open, rate=progress.rate, eta=progress.eta

@@ -78,7 +78,7 @@ async def show_list(
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
 ) -> SuppressionsShown:
-    """Those that hold now, the newest first. `before` is the `next` of the page before."""
+    """Returns the suppressions that hold now, the newest first. `before` is the `next` of the previous page."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.SUPPRESSIONS))
     page = await list_suppressions(site.console.people, policy_or_404(site, brand), before, limit)
     shown = [_shown(stop, suppression_in_words(stop, page.templates)) for stop in page.stops]

@@ -1,10 +1,11 @@
 """A browser at the console, for tests: it keeps cookies, and sends forms as a page of the console does."""
 
 import re
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from html import unescape
+from types import SimpleNamespace
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import httpx
@@ -14,12 +15,15 @@ from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.sign_in_rules import FREE_FAILURES
 from mailer.policy.staff_rights import EVERY_BRAND, StaffMember, StaffRole
 from mailer.web.app import create_app
+from mailer.web.console import second_factor_checks
 from tests import factories
 from tests.integration.web_world import PUBLIC_URL, site_over
 from tests.staff import PASSWORD, add_person
 
 OWN = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
 """Header fields of a browser that posts a form of our own page."""
+CLOCK = SimpleNamespace(time=lambda: 1_800_000_015.0)
+"""The clock of apps and console. It stands amid a half minute: on a busy machine a code would come too late."""
 
 
 class ConsoleBrowser:
@@ -78,8 +82,7 @@ class ConsoleBrowser:
 
     def code(self) -> str:
         """A code of the app that was not used yet: of the step before now, of now, then of the next."""
-        now = int(time.time() // 30)
-        self._step = max(self._step + 1, now - 1)
+        self._step = max(self._step + 1, int(CLOCK.time() // 30) - 1)
         return pyotp.TOTP(self.secret).at(self._step * 30)
 
     async def enter(
@@ -117,8 +120,9 @@ async def open_browser(
 ) -> AsyncIterator[ConsoleBrowser]:
     """A browser at a console over a real database."""
     transport = site or console_site(world)
-    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
-        yield ConsoleBrowser(client, world)
+    with patch.object(second_factor_checks, "time", CLOCK):
+        async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
+            yield ConsoleBrowser(client, world)
 
 
 def console_site(world: factories.World, host: str = "192.0.2.7") -> httpx.ASGITransport:

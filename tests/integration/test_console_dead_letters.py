@@ -103,7 +103,7 @@ async def test_a_large_replay_goes_in_portions(world: World, monkeypatch: pytest
 
 
 async def test_other_brands_are_not_seen(world: World) -> None:
-    """Nor what belongs to no brand; neither read nor replayed, by number, range or filter."""
+    """Letters of other brands, or of no brand, are neither read nor replayed, by number, range or filter."""
     own, theirs, nobodys = await keep(world), await keep(world, OTHER), await keep(world, "nonsense")
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS, brand=BRAND)

@@ -108,7 +108,7 @@ async def test_strangers_do_not_keep_out_who_has_no_second_factor(world: World) 
 
 
 async def test_a_known_browser_is_one_persons_and_real(world: World) -> None:
-    """Its cookie says nothing of other names, cannot be made up or kept for ever, and its own guesses wait."""
+    """A known browser's cookie is for one name, cannot be made up, and expires. Its own wrong guesses wait."""
     _, link = await add_person(world.staff, "Sue", StaffRole.SUPPORT)
     await add_person(world.staff, "Eli", StaffRole.SUPPORT)
     async with open_browser(world) as sue, open_browser(world) as stranger:

@@ -120,7 +120,7 @@ ODD_PATHS = (
 
 @pytest.mark.parametrize("path", ODD_PATHS)
 async def test_no_path_leads_out(world: World, path: str) -> None:
-    """Neither to another file nor to another page: it is a page that is not there, and repeats nothing of the path."""
+    """A path out of the site leads to no file and no page. The answer repeats nothing of the path."""
     async with open_browser(world) as browser:
         await browser.enter()
         request = browser.client.build_request("GET", "/")

@@ -96,7 +96,7 @@ async def test_a_second_person_releases(world: World) -> None:
 
 
 async def test_a_marketer_releases_no_breach_notice(world: World) -> None:
-    """It needs `breach:release`; a role for another brand does not even see it."""
+    """A release needs `breach:release`. A role for another brand does not even see the mailing."""
     mailing_id = await add_mailing(world, "breach")
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.MARKETER)
@@ -113,13 +113,13 @@ async def test_what_reaches_nobody_is_released_only_on_purpose(world: World) -> 
     await world.pool.execute("UPDATE standings SET address_dead_at = now(), dead_in = '{}'")
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS)
-        assert "by mail" not in (await browser.open(f"{LIST}/{mailing_id}/release")).text
+        assert "by mail</li>" not in (await browser.open(f"{LIST}/{mailing_id}/release")).text
         assert await press(browser, mailing_id, "release") == 409
         assert await press(browser, mailing_id, "release", reaching_nobody="yes") == 303
 
 
 async def test_other_brands_are_not_seen(world: World) -> None:
-    """Neither in a list, nor by id, nor by a button; not even with the other brand in the address."""
+    """Mailings of other brands are not in a list, not found by id, and not changed by a button."""
     theirs, own = await add_mailing(world, brand=OTHER), await add_mailing(world)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS, brand=BRAND)
@@ -172,7 +172,7 @@ async def test_the_list_leads_to_older_ones(world: World, monkeypatch: pytest.Mo
         second = (await browser.open(LIST + older.replace("&amp;", "&"))).text
         assert re.findall(r'href="/console/mailings/([0-9a-f-]{36})"', second) == [str(ids[0])]
         for odd in ("?state=nonsense", "?before=", "?before=x", "?before=%00", "?state="):
-            assert (await browser.open(LIST + odd)).status_code in (200, 404), odd
+            assert (await browser.open(LIST + odd)).status_code in (200, 400, 404), odd
 
 
 async def test_stored_script_is_only_text(world: World) -> None:
@@ -220,3 +220,16 @@ async def test_the_page_of_stops_shows_what_concerns_ones_brands(world: World) -
         assert "everything stands still" in waits
         assert "it is paused" in waits
         assert "theirs alone" not in waits
+
+
+async def test_what_needs_attention_leads_to_its_page(world: World) -> None:
+    """Stops and mailings that wait for a release are links; the pages that they lead to show them."""
+    mailing_id = await add_mailing(world, "breach")
+    await world.pool.execute("INSERT INTO halts (scope, key, by, reason) VALUES ('brand', $1, 'Grace', 'ink')", BRAND)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS)
+        shown = (await browser.open("/console")).text
+        links = re.findall(r'<a href="(/console/[^"]*)">', shown.partition('class="cards"')[2])
+        pages = {link: (await browser.open(link)).text for link in links}
+    assert "ink" in pages["/console/halts"]
+    assert str(mailing_id) in pages["/console/mailings?state=awaiting_release"]

@@ -84,7 +84,7 @@ async def test_a_link_to_a_person_asks_for_the_reason_first(world: World) -> Non
 
 
 async def test_a_policy_may_ask_for_no_reason(world: World) -> None:
-    """The strictest of the brands that are searched decides; the look-up is an entry all the same."""
+    """The strictest policy of the searched brands decides; the look-up is an entry all the same."""
     await world.known(1)
     world.policies[BRAND] = world.policies[BRAND].model_copy(update={"look_up_reason": "optional"})
     async with open_browser(world) as browser:

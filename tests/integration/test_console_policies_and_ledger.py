@@ -29,7 +29,7 @@ async def test_a_policy_is_shown_with_its_promises_and_rules(world: World) -> No
 
 
 async def test_other_brands_policies_are_not_seen(world: World) -> None:
-    """Neither listed, nor by name, nor in a comparison."""
+    """Policies of other brands are not listed, not shown by name, and not compared."""
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.MARKETER, brand=BRAND)
         listed = (await browser.open("/console/policies")).text

@@ -60,7 +60,7 @@ async def test_a_processor_is_shown_paused_and_resumed(world: World) -> None:
 
 
 async def test_one_brands_ops_pause_no_processor(world: World) -> None:
-    """It serves all brands; they see its state."""
+    """A processor serves all brands. A role for one brand sees its state, and cannot pause it."""
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS, brand=BRAND)
         page = await browser.open(PAGE)

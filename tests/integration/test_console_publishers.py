@@ -38,7 +38,7 @@ async def add(browser: ConsoleBrowser, fields: Fields = NEW) -> tuple[int, list[
 
 
 async def test_a_key_is_made_shown_once_changed_and_revoked(world: World) -> None:
-    """It works; a second press shows no key; each change is an entry with person and network; the end is for ever."""
+    """A new key works and shows once. Each change is an entry with person and network. A revoked key stays revoked."""
     async with open_browser(world) as browser:
         await browser.enter()
         status, [key] = await add(browser)

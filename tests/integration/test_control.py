@@ -7,12 +7,14 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.ports.halts import OPERATOR, Halt, HaltScope, MailingControlRefused
-from mailer.ports.mailings import MailingStatus
+from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.ports.processor import OutgoingMessage
 from mailer.postgres.halts import PostgresHalts
 from tests.doubles import ACCEPTED
 from tests.factories import BRAND, World, person, until
+from tests.staff import add_person
 
 EVERYTHING = Halt(HaltScope.EVERYTHING, OPERATOR, "Dana", "smoke")
 PEOPLE = [person(number) for number in range(5)]
@@ -245,6 +247,20 @@ async def test_a_paused_mailing_waits_for_its_release_too(world: World, halts: P
     await halts.resume_mailing(accepted.mailing_id, "Dana")
     await tick(world)
     assert len(world.processor.sent) == 5
+
+
+@pytest.mark.parametrize("giver", ["Dana Duty", "Eli"])
+async def test_whoever_made_ones_link_lately_is_no_second_person(world: World, giver: str) -> None:
+    """With the link of the other, one person could be both, whoever of them published. After a week they are two."""
+    [other] = {"Dana Duty", "Eli"} - {giver}
+    await add_person(world.staff, other)
+    await world.pool.execute("UPDATE staff_access_grants SET giver = $1", parse_person_identity(giver).form[1])
+    accepted = await world.accept(PEOPLE, "breach", publisher="person:Dana Duty")
+    with pytest.raises(ReleaseRefused, match="not independent"):
+        await world.mailings.release_mailing(accepted.mailing_id, "ELI")
+    await world.pool.execute("UPDATE staff_access_grants SET at = now() - interval '8 days'")
+    await world.mailings.release_mailing(accepted.mailing_id, "ELI")
+    assert (await status_of(world, accepted.mailing_id)).state != "awaiting_release"
 
 
 async def test_two_timekeepers_publish_each_batch_once(world: World) -> None:

@@ -56,7 +56,7 @@ async def test_a_network_has_a_limit_a_day(
 
 
 async def test_a_flood_is_bounded(world: World) -> None:
-    """Ten thousand requests at once for as many addresses: a brand stores a thousand an hour; other brands go on."""
+    """A brand stores a thousand of ten thousand simultaneous requests in an hour. Other brands go on."""
     taken = 0
     for begin in range(0, 10_000, 500):
         stored = await asyncio.gather(

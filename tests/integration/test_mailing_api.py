@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.publisher_rights import ReadableData, RightsOfOnePublisher
+from mailer.policy.publisher_rights import MAILING_ACTIONS, ReadableData, RightsOfOnePublisher
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
 
@@ -54,3 +54,42 @@ async def test_one_mailing_has_its_progress(world: World) -> None:
     assert (shown["state"], shown["halted"], shown["done"], shown["open"]) == ("paused", ["brand"], 1, 2)
     assert {"state": "handed_over", "reason": "", "count": 1} in shown["counts"]
     assert "Grace" not in answer.text
+
+
+async def controller_of(world: World, *actions: str) -> dict[str, str]:
+    """The header field with a key that may do something with a brand's mailings."""
+    rights = RightsOfOnePublisher(frozenset({BRAND}), actions=frozenset(actions))
+    key = await world.publishers.grant_rights_and_missing_key(Identity.parse_identity("key:shop"), rights)
+    return {"authorization": f"Bearer {key}"}
+
+
+async def test_a_key_pauses_resumes_and_cancels(world: World) -> None:
+    """Each once, with the holder of the key and the network in the ledger; then it is over for good."""
+    mailing_id = (await world.accept(PEOPLE)).mailing_id
+    path = f"/api/v1/mailings/{BRAND}/{mailing_id}"
+    async with browse(world, **await controller_of(world, *MAILING_ACTIONS)) as client:
+        for act, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+            for body in ({"reason": "a wrong price"}, {}):
+                answer = await client.post(f"{path}/{act}", json=body)
+                assert (answer.status_code, answer.json()["state"]) == (200, state)
+        assert (await client.post(f"{path}/resume")).status_code == 409
+        wrong: list[object] = [{"reason": "x" * 301}, {"reason": "two\nlines"}, {"reason": 1}, {"why": "x"}, []]
+        for bad in wrong:
+            assert (await client.post(f"{path}/pause", json=bad)).status_code == 422
+        assert (await client.post(f"{path}/release")).status_code == 422
+    entries = [entry for entry in await world.entries(mailing_id, "mailing") if entry["actor"] == "key:shop"]
+    assert [entry["reason"] for entry in entries][-3:] == ["paused", "resumed", "cancelled"]
+    assert "a wrong price; from " in entries[-3]["reply"]
+
+
+async def test_a_key_controls_only_what_it_may(world: World) -> None:
+    """Each action is a right of its own; another brand's mailing is no mailing of this brand."""
+    own, theirs = (await world.accept(PEOPLE)).mailing_id, (await world.accept(PEOPLE)).mailing_id
+    await world.pool.execute("UPDATE mailings SET brand = $2 WHERE id = $1", theirs, OTHER)
+    async with browse(world, **await controller_of(world, "pause_mailing")) as client:
+        refused = await client.post(f"/api/v1/mailings/{BRAND}/{own}/cancel")
+        assert refused.status_code == 403
+        assert f"key:shop may not cancel a mailing of {BRAND}; `mailer publishers add" in refused.text
+        assert (await client.post(f"/api/v1/mailings/{OTHER}/{theirs}/pause")).status_code == 403
+        assert (await client.post(f"/api/v1/mailings/{BRAND}/{theirs}/pause")).status_code == 404
+    assert await world.pool.fetchval("SELECT count(*) FROM halts") == 0

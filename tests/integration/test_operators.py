@@ -16,7 +16,7 @@ from mailer.runtime.operator_port import CLIENTS, HttpAnswer, OperatorPort
 from mailer.runtime.process_monitoring import STUCK, LoopHeartbeat, operator_port_routes, serving_operator_port
 from mailer.runtime.readiness import Readiness
 from tests.acceptance.samples import event, people
-from tests.processes import Stack, free_port, until
+from tests.processes import SECONDS, Stack, free_port, until
 
 
 def _said(text: str) -> Callable[[], HttpAnswer]:
@@ -25,7 +25,7 @@ def _said(text: str) -> Callable[[], HttpAnswer]:
 
 @asynccontextmanager
 async def _client(operators: OperatorPort) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{operators.port}", timeout=30) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{operators.port}", timeout=SECONDS) as client:
         yield client
 
 

@@ -163,7 +163,7 @@ async def test_a_proxy_passes_on_what_is_public_and_writes_no_token(name: str, t
     "path", ["/console/sign-in", "/console/second-step/passkey/check", "/leave/harbour", "/data/harbour"]
 )
 async def test_nginx_limits_a_client(path: str, tmp_path: Path) -> None:
-    """Too many tries of one client get 429, and never reach us; other pages are not limited."""
+    """A client with too many tries gets 429 from nginx, and does not reach us. Other pages are not limited."""
     folder = tmp_path / "proxy"
     folder.mkdir()
     async with running("nginx", folder) as proxy:

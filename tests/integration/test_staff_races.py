@@ -25,7 +25,7 @@ async def outcome(change: Awaitable[object]) -> object:
 
 
 async def test_a_password_from_before_a_reset_begins_no_session(world: World) -> None:
-    """Nor does one from before a newer password, or of a disabled person; the right one does."""
+    """A password from before a reset or a newer one begins no session, nor does one of a disabled person."""
     dana, _ = await add_person(world.staff)
     await begin(world, dana)
     sign_in = world.staff.sign_in
@@ -137,7 +137,7 @@ async def test_two_admins_never_shut_each_other_out(world: World, what: str) -> 
 
 
 async def test_a_link_and_a_reset_at_the_same_moment(world: World) -> None:
-    """Neither waits for the other forever; the password of a used link does not outlive a later reset."""
+    """A link and a reset do not wait for each other for ever. A used link's password does not outlive a later reset."""
     dana, _ = await add_person(world.staff)
     for number in range(20):
         link = await world.staff.directory.reset_staff_member(dana, ROOT)

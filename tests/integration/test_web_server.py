@@ -10,15 +10,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailer.web.server import serve_app
 from tests.integration.web_world import KEY, World
+from tests.processes import SECONDS
 
 
 @asynccontextmanager
 async def _serving(app: ASGIApp, stop: asyncio.Event) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application on a free port, and a stop when done."""
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
         group.create_task(serve_app(app, "127.0.0.1", 0, stop, port.set_result))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}", timeout=SECONDS) as client:
             yield client
         stop.set()
 

@@ -11,7 +11,7 @@ OURS = ConsoleSecrets(KEYS)
 
 
 def test_a_known_browser_is_known_for_one_name_and_ninety_days() -> None:
-    """Not before it was made, not after its time, not for another name, not under another key; an older key will do."""
+    """A token is valid for one name for ninety days, and not before. It may be signed with an older key."""
     token = OURS.new_device_token("dana duty", NOW)
     lasts = DEVICE_LASTS.total_seconds()
     assert OURS.is_device_token("dana duty", token, NOW)

@@ -51,6 +51,6 @@ def test_a_plain_field_with_an_address_is_masked_too() -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    """And say how much is missing."""
+    """A cut text says how much is missing."""
     assert whole_body(b"x" * (MAX_SHOWN + 5)).endswith("… (5 characters more)")
     assert "ada@" not in mask_addresses("to.people.0.email: <ada@people.example> is none; mailto:ada@people.example")

@@ -5,7 +5,7 @@ from tests.factories import BRAND, policies
 
 
 def test_a_policy_does_not_differ_from_itself() -> None:
-    """None of them."""
+    """A policy has no difference from itself."""
     assert all(differences_between_policies(policy, policy) == [] for policy in policies().values())
 
 

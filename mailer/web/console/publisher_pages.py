@@ -12,7 +12,13 @@ from starlette.exceptions import HTTPException
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
-from mailer.policy.publisher_rights import NOTHING, ReadableData, RightsOfOnePublisher
+from mailer.policy.publisher_rights import (
+    DESK_ACTIONS,
+    MAILING_ACTIONS,
+    NOTHING,
+    ReadableData,
+    RightsOfOnePublisher,
+)
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.publishers import PublisherDesk, PublisherRecord
 from mailer.web.console.console_context import HOME
@@ -94,7 +100,7 @@ def _choices(visitor: Visitor) -> dict[str, Sequence[str]]:
     return {
         "brand": sorted(visitor.console.brands),
         "category": list(CATEGORIES),
-        "action": list(KINDS),
+        "action": [*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS],
         "read": [one.value for one in ReadableData],
     }
 

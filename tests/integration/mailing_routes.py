@@ -1,0 +1,21 @@
+"""The routes of the API for mailings, for the role matrix: what each of them needs."""
+
+from collections.abc import Mapping
+
+from mailer.policy.publisher_rights import MAILING_ACTIONS, MailingControlAttempt, ReadableData, ReadDataAttempt
+from tests.factories import BRAND
+from tests.integration.desk_routes import DESK_ROUTES, Row
+
+_LIST = f"/api/v1/mailings/{BRAND}"
+_ONE = f"{_LIST}/0192f0c1-0000-7000-8000-000000000001"
+_STATUS = ReadDataAttempt(BRAND, ReadableData.STATUS)
+MAILING_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
+    ("GET", "/api/v1/mailings/{brand}"): ((_LIST, _STATUS, None),),
+    ("GET", "/api/v1/mailings/{brand}/{mailing_id}"): ((_ONE, _STATUS, None),),
+    ("POST", "/api/v1/mailings/{brand}/{mailing_id}/{act}"): tuple(
+        (f"{_ONE}/{action.partition('_')[0]}", MailingControlAttempt(BRAND, action), {}) for action in MAILING_ACTIONS
+    ),
+}
+"""Each route with the requests that are tried."""
+MORE_ROUTES = {**DESK_ROUTES, **MAILING_ROUTES}
+"""These, and those of people."""
