@@ -116,8 +116,7 @@ class Scene:
         )
         await execute(
             "INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at)"
-            " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + interval '6 days', now()"
-            " FROM recipients LIMIT 1"
+            " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + '6 days', now() FROM recipients LIMIT 1"
         )
         await execute(
             "INSERT INTO public_notices (id, brand, texts, digest, first_day, last_day, drafted_by, released_by,"
