@@ -20,10 +20,15 @@ class AckBatcher:
 
     Args:
         channel: the channel of the messages. If it is lost, RabbitMQ delivers its unsettled messages again.
+
+    Attributes:
+        is_closing: True once the channel is to be closed. A frame for a closed channel would end the whole
+            connection (504), so nothing is sent any more.
     """
 
     def __init__(self, channel: AbstractChannel) -> None:
         self.channel = channel
+        self.is_closing = False
         self._open: dict[int, None] = {}
         self._last = 0
         self._last_at = asyncio.get_running_loop().time()

@@ -147,6 +147,7 @@ class QueueConsumer:
                 room.forget_channel(acks.channel.number)
 
         await acks.flush_acks()
+        acks.is_closing = True
         await close_channel(acks.channel, forget_channel)
         # The answer of RabbitMQ may itself wait behind a body that this channel leaves no room for.
         forget_channel()
@@ -221,6 +222,11 @@ async def _dead_letter_large_message(delivery: "RabbitDelivery") -> None:
         log.warning("a message cannot be made a dead letter; it goes back to its queue: %s", error)
         await asyncio.sleep(RETRY_SECONDS)
         await delivery.release()
+    except Exception:
+        # The library would drop the error, and the message would stay unsettled until the channel ends.
+        log.exception("a message could not be made a dead letter; it goes back to its queue")
+        await asyncio.sleep(RETRY_SECONDS)
+        await delivery.release()
 
 
 def _error_that_ended_channel(closing: asyncio.Future[Any]) -> BaseException:
@@ -253,7 +259,7 @@ class RabbitDelivery:
     @property
     def is_unsettled(self) -> bool:
         """Returns True if the consumer can still settle the message."""
-        return not (self._settled or self._acks.channel.is_closed)
+        return not (self._settled or self._acks.is_closing or self._acks.channel.is_closed)
 
     async def acknowledge(self) -> None:
         """See `ReceivedMessage.acknowledge`."""

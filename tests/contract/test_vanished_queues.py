@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
 import aio_pika
@@ -203,6 +203,35 @@ async def test_a_connection_that_is_lost_amid_renewals_gets_its_consumers_again(
             # Each has to take one: the prefetch of a dead consumer's neighbours is used up.
             first = await asyncio.gather(*(anext(messages) for messages in consumers))
         assert [len(received) for received in first] == [1] * len(consumers)
+
+
+async def test_a_message_that_is_acknowledged_while_its_channel_closes_ends_no_connection(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RabbitMQ delivers the message again; the other consumers of the connection do not notice."""
+    problems: list[str] = []
+    held: list[ReceivedMessage] = []
+    close_channel = connections.close_channel
+
+    async def close_and_acknowledge(channel: AbstractChannel, on_end: Callable[[], None] | None = None) -> None:
+        closing_it = asyncio.create_task(close_channel(channel, on_end))
+        for _ in range(5):
+            await asyncio.sleep(0)  # the request to close is on its way
+            await asyncio.gather(*(received.acknowledge() for received in held))
+        await closing_it
+
+    queue = lane_batches_queue_name(Lane.NEWSLETTER)
+    watched = RabbitBroker(rabbit_url, report=lambda name, problem: problems.append(problem) if problem else None)
+    async with closing(watched), watched.messages_while_consuming(lane_batches_queue_name(Lane.PROMOTIONAL), 1):
+        await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.NEWSLETTER, message_id="a"))
+        async with watched.messages_while_consuming(queue, 1) as messages:
+            problems.clear()
+            held.extend(await anext(messages))
+            monkeypatch.setattr(consumer, "close_channel", close_and_acknowledge)
+        monkeypatch.setattr(consumer, "close_channel", close_channel)
+        async with watched.messages_while_consuming(queue, 1) as messages:
+            await collect_all([messages], {"a"})
+    assert [problem for problem in problems if "not consumed yet" not in problem] == []
 
 
 async def test_a_consumer_that_meets_an_unknown_error_reports_it_and_consumes_again(
