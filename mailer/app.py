@@ -32,14 +32,15 @@ from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
-from mailer.pipeline.leave_link_publishing import LeaveLinkPublisher
 from mailer.pipeline.no_route import NoRoute
+from mailer.pipeline.notice_sightings import NoticeSightings
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.release_preview import MailingReleasePreviewer
+from mailer.pipeline.request_answer_publishing import AnswerPublisher
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
@@ -61,7 +62,6 @@ from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
 from mailer.postgres.inviters import PostgresInviterPauses
-from mailer.postgres.leave_requests import PostgresLeaveRequests
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
@@ -69,10 +69,12 @@ from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.people_desk import build_people_desk
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
+from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.request_stores import build_request_stores
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
@@ -80,8 +82,9 @@ from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPartners, partner_ids_by_brand
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp_processor
-from mailer.processors.capture_server import CaptureServer
+from mailer.processors.capture_server import CaptureServer, smtp_refusal_of_local_part_nobody
 from mailer.processors.partner_webhook_posting import post_json_or_raise
+from mailer.processors.public_page_fetching import fetch_public_page
 from mailer.processors.relay_url import parse_relay_url
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
@@ -145,7 +148,8 @@ class App:
         self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
-        self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
+        self.public_notices = PostgresPublicNotices(pool, self.writers)
+        self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
@@ -227,7 +231,7 @@ class App:
         """Opens the processors of the settings and returns them. It starts the capturing server if mail is captured."""
         urls: tuple[str, ...] = self.settings.processors
         if self.settings.is_mail_captured:
-            server = CaptureServer(self.settings.data / "captured", answer=_smtp_refusal_of_local_part_nobody)
+            server = CaptureServer(self.settings.data / "captured", answer=smtp_refusal_of_local_part_nobody)
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
@@ -308,11 +312,12 @@ class App:
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the timekeeper, the sync with partners and the metrics until `stop` is set."""
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
-            tasks.create_task(
-                Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run_until_stopped(stop)
-            )
+            keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
+            tasks.create_task(keeper.run_until_stopped(stop))
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
-            tasks.create_task(LeaveLinkPublisher(self.leave_requests, self.policies).publish_until_stopped(stop))
+            tasks.create_task(AnswerPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop))
+            looks = NoticeSightings(self.public_notices, self.settings.public_url, fetch_public_page)
+            tasks.create_task(looks.look_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
@@ -381,8 +386,3 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     """
     with database_url_while_server_runs(settings) as url:
         return database_startup.migrate_database(url)
-
-
-def _smtp_refusal_of_local_part_nobody(address: str) -> str | None:
-    """Returns the refusal of the capturing server for `nobody@…`, so that a hard bounce can be tried; else None."""
-    return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

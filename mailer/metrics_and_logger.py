@@ -47,7 +47,7 @@ LAST_TICK = Gauge(
 )
 LEAVE_REQUESTS_ANSWERED = Counter(
     "mailer_leave_requests_answered",
-    "Requests by an address for a link to leave that were handled.",
+    "Requests by an address, to leave or for data, that were handled.",
     registry=TIMEKEEPER,
 )
 

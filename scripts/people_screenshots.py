@@ -153,7 +153,17 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
     stores = SimpleNamespace(standings=desk, suppressions=desk, rights=desk)
     people = PeopleDesk(policies, desk, desk, desk, desk, cast(Any, lambda *which: stores))
     staff = cast(Any, SimpleNamespace(sign_in=desk))
-    names = ("standings", "consents", "suppressions", "wishes", "inviters", "leave_requests", "origins", "opens")
+    names = (
+        "standings",
+        "consents",
+        "suppressions",
+        "wishes",
+        "inviters",
+        "requests",
+        "public_notices",
+        "origins",
+        "opens",
+    )
     more = ("mailings", "reports", "rights", "desks", "outbox", "publishers")
     return WebContext(
         public_url=SITE,

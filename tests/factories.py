@@ -42,7 +42,6 @@ from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.inviters import PostgresInviterPauses
-from mailer.postgres.leave_requests import PostgresLeaveRequests
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
@@ -53,6 +52,7 @@ from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.request_stores import build_request_stores
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
@@ -164,7 +164,7 @@ class World:
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
-        self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
+        self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.partners = PostgresSuppressionsForPartners(pool, KEY)
         self.ledger = LedgerOperations(pool, KEY)

@@ -1,6 +1,7 @@
 """Mail as its readers get it: an event is published, and the messages that were handed over for it are read back."""
 
 import email.policy
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from email.parser import BytesParser
 from html import unescape
 from typing import Any
 
+from mailer.pipeline.request_answer_publishing import AnswerPublisher
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.publisher_rights import OWN_TEMPLATES
 from mailer.ports.broker import HeaderName
@@ -29,6 +31,23 @@ ADA: dict[str, Any] = {
     "source": "sign-up",
     "collected_at": "2026-01-01T00:00:00Z",
 }
+
+
+def answerer(world: World) -> AnswerPublisher:
+    """The part of the timekeeper that answers requests by an address."""
+    return AnswerPublisher(world.requests, world.policies, LINKS)
+
+
+async def answers(world: World) -> list[EmailMessage]:
+    """The mails that the timekeeper publishes for waiting requests, as the worker hands them over."""
+    await world.pool.execute("DELETE FROM outbox")
+    await answerer(world).answer_waiting_requests()
+    rows = await world.pool.fetch("DELETE FROM outbox RETURNING id, body, publisher")
+    assert {row["publisher"] for row in rows} <= {str(ITSELF)}
+    mails = list[EmailMessage]()
+    for row in sorted(rows, key=lambda row: row["id"]):
+        mails += await told(world, json.loads(row["body"]))
+    return mails
 
 
 def event_of(brand: str, name: str, *people: dict[str, Any], **values: Any) -> dict[str, Any]:

@@ -23,6 +23,8 @@ TEMPLATES = (
     "partner-offer",
     "rights-answer",
     "leave-link",
+    "data-request",
+    "confirm-subscription",
 )
 
 

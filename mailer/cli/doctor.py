@@ -33,6 +33,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres import migrations
 from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
 from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
+from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError
 
@@ -118,10 +119,10 @@ def _examine_signed_links(current: Settings) -> Finding:
 
 
 def _examine_templates(current: Settings) -> Finding:
-    policies = load_policies(current)
-    return ok_finding(
-        "templates", f"{len(load_templates(current))} templates, {len(policies)} policies: {', '.join(policies)}"
-    )
+    policies, library = load_policies(current), load_templates(current)
+    if missing := [one.text for one in find_missing_own_templates(library)]:
+        return problem_finding("templates", "; ".join(missing))
+    return ok_finding("templates", f"{len(library)} templates, {len(policies)} policies: {', '.join(policies)}")
 
 
 async def _examine_database(current: Settings) -> list[Finding]:

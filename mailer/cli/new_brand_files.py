@@ -29,6 +29,7 @@ _TEMPLATES = {
     "activity": "peerstream",
     "breach-notice": "peerstream",
     "confirm-subscription": "peerstream",
+    "data-request": "peerstream",
     "leave-link": "peerstream",
     "maintenance": "interpals",
     "ownership-change": "paltalk-2006",

@@ -27,6 +27,7 @@ from mailer.ports.broker import Broker
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.address_rehashing import rehash_legacy_addresses
 from mailer.postgres.migrations import MigrationFailed
+from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_logs
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process_monitoring import serving_operator_port
@@ -75,6 +76,7 @@ def worker() -> None:
 
     async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
         log.info("worker started", owner=app.owner, templates=len(app.templates))
+        _warn_of_missing_templates(app)
         broker = await result_unless_stopped(stop, app.open_broker())
         _freeze_garbage_collection()
         if broker is not None:
@@ -90,6 +92,7 @@ def web() -> None:
     """Serves the public pages and the API, until SIGTERM."""
 
     async def work(app: App, stop: asyncio.Event, operators: OperatorPort) -> None:
+        _warn_of_missing_templates(app)
         await serve_web(app, stop, lambda port: log.info("web started", port=port), operators)
 
     _run_process("web", work, WEB)
@@ -132,6 +135,12 @@ def _run_process(name: str, work: Work, *registries: CollectorRegistry) -> None:
         log.info(f"{name} stopped")
 
     run_async_or_exit(main)
+
+
+def _warn_of_missing_templates(app: App) -> None:
+    """Logs each template that a brand lacks, before anybody asks for its mail on a page."""
+    for missing in find_missing_own_templates(app.templates):
+        log.warning(missing.text, brand=missing.brand, template=missing.name)
 
 
 def _freeze_garbage_collection() -> None:

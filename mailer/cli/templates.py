@@ -19,6 +19,7 @@ from mailer.policy_loading import load_policies
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.gmail_clipping import clipping_warning
 from mailer.rendering.languages import is_known_locale
+from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.rendering.template_library import (
     RenderedTemplate,
     RenderError,
@@ -37,7 +38,10 @@ app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
 
 @app.command()
 def check(json: AsJson = False) -> None:
-    """Checks every template; lists everything that is wrong, with file and remedy, and what Gmail would cut off."""
+    """Checks every template; lists everything that is wrong, with file and remedy, and what Gmail would cut off.
+
+    A template that mailer's own mail needs and a brand lacks is wrong, too.
+    """
     try:
         library = load_templates(read_command_settings())
     except TemplateError as error:
@@ -50,6 +54,7 @@ def check(json: AsJson = False) -> None:
     except (PolicyError, SettingsError) as error:
         exit_with_error(str(error), 2)
     rows = [(template.brand, template.name, template.category, " ".join(template.locales)) for template in library]
+    missing = list(find_missing_own_templates(library))
     clipped = [
         (f"{one.brand}/{one.name} ({locale})", said)
         for one in library
@@ -58,11 +63,14 @@ def check(json: AsJson = False) -> None:
     if json:
         warnings = [{"template": where, "warning": said} for where, said in clipped]
         listed = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-        print_json({"faults": [], "templates": listed, "warnings": warnings})
-        return
-    print_table(_COLUMNS, rows)
-    for where, said in clipped:
-        out.print(f"Warning: {where}: {said}")
+        lacking = [{"file": f"{one.brand}/{one.name}", "line": None, "problem": one.text} for one in missing]
+        print_json({"faults": lacking, "templates": listed, "warnings": warnings})
+    else:
+        print_table(_COLUMNS, rows)
+        for where, said in clipped:
+            out.print(f"Warning: {where}: {said}")
+    if missing:
+        exit_with_error("; ".join(one.text for one in missing), 1)
 
 
 def _clipping_warnings_by_locale(template: Template) -> Iterator[tuple[str, str]]:

@@ -57,6 +57,19 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
     "oldest_notice": FlowGaugeDefinition(
         "mailer_oldest_notice_seconds", "Age of the oldest notice that waits for somebody, in seconds.", ("channel",)
     ),
+    "data_requests": FlowGaugeDefinition(
+        "mailer_data_requests_open",
+        "Requests of people for their data that wait for staff; at most 10,000.",
+        ("brand",),
+    ),
+    "data_request_due": FlowGaugeDefinition(
+        "mailer_data_request_due_seconds",
+        "Seconds until the earliest deadline of a request for data that waits for staff; below 0: it is over.",
+        ("brand",),
+    ),
+    "missed_notices": FlowGaugeDefinition(
+        "mailer_public_notices_missed", "Public notices that are not at their public address now.", ("brand",)
+    ),
     "halts": FlowGaugeDefinition("mailer_halts", "Stops: by a person, or since a database went back.", ("scope",)),
     "paused_streams": FlowGaugeDefinition(
         "mailer_paused_streams", "Streams that pause because a domain refuses them.", ("processor", "reason")

@@ -11,7 +11,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.erasure import keys_by_which_letters_name_person
 
 _SQL = load_statements("rights")
-_LISTS = ("consents", "wishes", "suppressions")
+_LISTS = ("consents", "wishes", "data_requests", "suppressions")
 _RECORDS = ("opens", "clicks", "notices", "postal_addresses", "holds", "disclosures")
 _ALSO = (
     *(

@@ -298,3 +298,8 @@ def _write_atomically(file: Path, content: bytes) -> None:
     with open(aside, "wb", opener=open_private_file_descriptor) as opened:
         opened.write(content)
     aside.replace(file)
+
+
+def smtp_refusal_of_local_part_nobody(address: str) -> str | None:
+    """Returns the refusal of the capturing server for `nobody@…`, so that a hard bounce can be tried; else None."""
+    return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

@@ -22,7 +22,8 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-_OPENER = build_opener(_NoRedirects)
+OPENER = build_opener(_NoRedirects)
+"""Opens a URL, and follows no redirect."""
 
 
 async def post_json_or_raise(url: str, body: bytes) -> None:
@@ -33,7 +34,7 @@ async def post_json_or_raise(url: str, body: bytes) -> None:
 def _post_json_or_raise_blocking(url: str, body: bytes) -> None:
     request = Request(url, body, {"Content-Type": "application/json", "User-Agent": "mailer"}, method="POST")  # noqa: S310 - the policy allows https, and http to this machine
     try:
-        with _OPENER.open(request, timeout=TIMEOUT):
+        with OPENER.open(request, timeout=TIMEOUT):
             return
     except HTTPError as error:
         with error:

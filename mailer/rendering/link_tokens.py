@@ -17,6 +17,7 @@ class TokenPurpose(StrEnum):
     PREFERENCES = "preferences"
     REPORT = "report"
     UNDO = "undo"
+    DATA_REQUEST = "data-request"
 
 
 class UnsubscribeToken(NamedTuple):
@@ -75,6 +76,21 @@ class ConfirmToken:
     brand: str
     recipient_id: int
     confirmation: UUID
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequestToken:
+    """The contents of a link to a request for a person's data.
+
+    Attributes:
+        request: the id of the request.
+        generation: the generation of the address that the mail goes to.
+    """
+
+    brand: str
+    recipient_id: int
+    request: UUID
     generation: int
 
 

@@ -25,6 +25,7 @@ from mailer.rendering.link_tokens import (
     BounceToken,
     ClickToken,
     ConfirmToken,
+    DataRequestToken,
     MailReportToken,
     OpenToken,
     PreferencesToken,
@@ -149,6 +150,19 @@ class SignedLinks:
             case _:
                 return None
 
+    def data_request_link(self, token: DataRequestToken) -> str:
+        """Returns the link to a request for a person's data: a page by GET, its confirmation by POST."""
+        payload = [token.brand, token.recipient_id, token.request.hex, token.generation]
+        return f"{self._url}/data-request/{self._sign_payload(TokenPurpose.DATA_REQUEST, _compact(payload))}"
+
+    def read_data_request_token(self, text: str) -> DataRequestToken | None:
+        """Returns the contents of a data request's token, or None if it is not ours."""
+        match self._read_signed_payload(TokenPurpose.DATA_REQUEST, text):
+            case [str(brand), int(recipient_id), str(request), int(generation)]:
+                return DataRequestToken(brand, recipient_id, UUID(request), generation)
+            case _:
+                return None
+
     def preferences_link(self, token: PreferencesToken) -> str:
         """Returns the link to a person's preferences at a brand."""
         payload = f"[{_json(token.brand)},{token.recipient_id}{_address_generation_suffix(token.generation)}]"
@@ -212,12 +226,14 @@ class SignedLinks:
             MailReportToken("brand", 1, mailing, 1),
         )
         preferences, confirm = PreferencesToken("brand", 1, 1), ConfirmToken("brand", 1, mailing, 1)
+        data_request = DataRequestToken("brand", 1, mailing, 1)
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
         for link, read, made in (
             (self.unsubscribe_link(unsubscribe), self.read_unsubscribe_token, unsubscribe),
             (self.recipient_report_link(report), self.read_recipient_report, report),
             (self.preferences_link(preferences), self.read_preferences, preferences),
             (self.confirmation_link(confirm), self.read_confirm_token, confirm),
+            (self.data_request_link(data_request), self.read_data_request_token, data_request),
             (self.pixel_url(pixel).removesuffix(".gif"), self.read_open_token, pixel),
             (self.click_url(click), self.read_click_token, click),
         ):

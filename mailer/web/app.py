@@ -18,11 +18,14 @@ from mailer.web import (
     api,
     confirmation,
     consent_api,
+    data_request_form,
+    data_request_page,
     health,
     leave_by_address,
     mailing_api,
     people_api,
     preferences,
+    public_notices_page,
     report_api,
     suppressions_api,
     tracking,
@@ -41,7 +44,10 @@ _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
 """Seconds after which a client should try again when the database or the broker is away."""
-_PAGES = (unsubscribe, preferences, confirmation, why_this_mail_page, leave_by_address, tracking, health)
+_PAGES = (
+    *(unsubscribe, preferences, confirmation, why_this_mail_page),
+    *(leave_by_address, data_request_form, data_request_page, public_notices_page, tracking, health),
+)
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 

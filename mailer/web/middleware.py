@@ -40,8 +40,14 @@ _HEADERS = {
 }
 
 
+@rule("no-cookies", "paltalk06-30", idle=True)
+def may_set_cookie(path: str) -> bool:
+    """No page for recipients sets a cookie; the console, where staff sign in, may."""
+    return path == "/console" or path.startswith("/console/")
+
+
 class SecurityHeaders:
-    """Adds security headers to each answer. A header that a route has set stays."""
+    """Adds security headers to each answer, and takes cookies out. Another header that a route has set stays."""
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
         """Stores the headers. With `https`, they tell browsers to stay on HTTPS (RFC 6797)."""
@@ -57,6 +63,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                if not may_set_cookie(scope["path"]):
+                    del headers["set-cookie"]
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.policy.policy_file import Policy
@@ -171,7 +171,7 @@ def brand_page(
     """
     language = reader_or_brand_language(request, policy)
     values["about"] = language.isolate_name(mask_address(address)) if address else None
-    values["leave_page"] = _leave_page_link(request, policy, language)
+    values["elsewhere"] = _links_to_pages_for_everybody(request, policy, language)
     return _render_reader_page(template, 200, language, look_of_brand(request, policy), policy, values)
 
 
@@ -185,13 +185,19 @@ def problem_page(request: Request, problem: ProblemName, status: int) -> HTMLRes
     look = look_of_brand(request, policy) if policy else PLAIN_LOOK
     language = _language_of_reader(request, look, policy.default_locale if policy else DEFAULT)
     named = policy or _policy_named_by_broken_link(request)
-    values = {"problem": problem, "leave_page": _leave_page_link(request, named, language) if named else None}
+    values = {"problem": problem, "elsewhere": _links_to_pages_for_everybody(request, named, language) if named else []}
     return _render_reader_page("problem.html.j2", status, language, look, policy, values)
 
 
 def render_inbox_template(template: str, values: Mapping[str, Any]) -> HTMLResponse:
     """Renders a template of the inbox."""
     return _render_page(template, _STYLES["inbox.css"], 200, **values)
+
+
+def render_feed(template: str, values: Mapping[str, Any]) -> Response:
+    """Returns a feed (RFC 4287). Its template escapes every value."""
+    text = _TEMPLATES.get_template(template).render(values)
+    return Response(text, media_type="application/atom+xml", headers={"vary": "accept-language"})
 
 
 def look_of_brand(request: Request, policy: Policy) -> BrandLook:
@@ -223,11 +229,16 @@ def _policy_named_by_broken_link(request: Request) -> Policy | None:
     return site.policies[brand] if brand else None
 
 
-def _leave_page_link(request: Request, policy: Policy, language: PageLanguage) -> tuple[str, str]:
-    """Returns the URL of the page where everybody can leave a brand by an address, and the text of the link to it."""
+def _links_to_pages_for_everybody(
+    request: Request, policy: Policy, language: PageLanguage
+) -> list[tuple[str, str, str]]:
+    """Returns the pages of a brand that take an address instead of a link: the name, the URL, the text of the link."""
     site: WebContext = request.app.state.site
-    url = f"{site.public_url.rstrip('/')}/leave/{policy.brand}"
-    return url, language.texts["by_address_link"].format(brand=language.isolate_name(policy.name))
+    base, brand = site.public_url.rstrip("/"), language.isolate_name(policy.name)
+    return [
+        ("leave", f"{base}/leave/{policy.brand}", language.texts["by_address_link"].format(brand=brand)),
+        ("data", f"{base}/data/{policy.brand}", language.texts["data_link"].format(brand=brand)),
+    ]
 
 
 def _language_of_reader(request: Request, look: BrandLook, fallback: str) -> PageLanguage:

@@ -15,7 +15,18 @@ MAX_PATH = 8_000
 """The most octets of a path with its query, as RFC 9110 4.1 recommends. Our longest tokens have 4,000."""
 
 
-PAGES = ("/u/", "/preferences/", "/confirm/", "/report/", "/c/", "/o/", "/leave/")
+PAGES = (
+    "/u/",
+    "/preferences/",
+    "/confirm/",
+    "/report/",
+    "/c/",
+    "/o/",
+    "/leave/",
+    "/data/",
+    "/data-request/",
+    "/notices/",
+)
 """The beginnings of the paths of links in mails and on home pages."""
 
 

@@ -11,19 +11,22 @@ from starlette.exceptions import HTTPException
 from mailer.actions.account_events import AccountStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationParts
 from mailer.actions.confirmations import ConfirmationStores
+from mailer.actions.data_requests import DataRequestStores
 from mailer.event_reader import EventReader
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import ConsentStore
 from mailer.ports.inviters import InviterPauses
-from mailer.ports.leave_requests import LeaveRequestLimit, LeaveRequests
 from mailer.ports.mail_origins import MailAndAddressOriginReader
 from mailer.ports.mailings import MailingStore
 from mailer.ports.open_and_click_counts import OpenAndClickCounter
 from mailer.ports.outbox import Outbox
 from mailer.ports.pending_requests import PendingRequests
+from mailer.ports.public_notices import PublicNotices
 from mailer.ports.publishers import PublisherStore
 from mailer.ports.reports import ReportStore
+from mailer.ports.request_stores import RequestStores
+from mailer.ports.requests_by_address import RequestLimit
 from mailer.ports.rights import RightsStore
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -54,7 +57,8 @@ class WebContext:
     suppressions: SuppressionStore
     wishes: PendingRequests
     inviters: InviterPauses
-    leave_requests: LeaveRequests
+    requests: RequestStores
+    public_notices: PublicNotices
     origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore
@@ -78,6 +82,11 @@ class WebContext:
     def confirmation_stores(self) -> ConfirmationStores:
         """Returns the stores that a confirmation may change."""
         return ConfirmationStores(self.wishes, self.consents, self.standings, self.suppressions)
+
+    @property
+    def data_request_stores(self) -> DataRequestStores:
+        """Returns the stores that a data request may read or change."""
+        return DataRequestStores(self.requests.data, self.rights, self.desks)
 
 
 class WebCounters:
@@ -109,14 +118,18 @@ class WebCounters:
             ["by"],
             registry=registry,
         )
-        self.leave_requests = Counter(
+        self.requests_by_address = Counter(
             "mailer_leave_requests",
-            "Requests by an address for a link to leave: stored, with no address, or over the limit of what.",
+            "Requests by an address, to leave or for data: stored, without an address or choice, or over which limit.",
             ["result"],
             registry=registry,
         )
-        for result in ("stored", "no_address", *(f"over_{limit}_limit" for limit in LeaveRequestLimit)):
-            self.leave_requests.labels(result)
+        for result in ("stored", "no_address", "no_choice", *(f"over_{limit}_limit" for limit in RequestLimit)):
+            self.requests_by_address.labels(result)
+
+    def count_request_by_address(self, limit: RequestLimit | None) -> None:
+        """Counts a request with an address: stored, or over a limit."""
+        self.requests_by_address.labels("stored" if limit is None else f"over_{limit}_limit").inc()
 
 
 async def _context_of_request(request: Request) -> WebContext:

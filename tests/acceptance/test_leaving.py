@@ -1,8 +1,9 @@
-"""Recipients act: they open, look at the unsubscribe page, leave; and then the next mailings know."""
+"""Recipients act: they open, look at the unsubscribe page, leave, ask for their data; the next mailings know."""
 
 import re
 
 import httpx
+import pytest
 
 from mailer.processors.capture_server import CapturedMessage
 from tests.acceptance.samples import event, people
@@ -144,3 +145,38 @@ async def test_who_has_no_link_leaves_with_an_address(stack: Stack) -> None:
     assert len({page.text for page in pages}) == 1
     assert await stack.states("second") == {"reader0": LEFT, "reader1": SENT}
     assert len(stack.mails(Feedback_ID=":rights:")) == 1
+
+
+@pytest.mark.promise("peerstream-08", "peerstream-13", "paltalk06-30")
+async def test_who_has_no_login_gets_a_copy_and_is_erased(stack: Stack) -> None:
+    """Over HTTP and SMTP: form, mail, button, file, erasure; no cookie; later mail does not go out."""
+    answers: list[httpx.Response] = []
+
+    async def link(client: httpx.AsyncClient, wanted: str) -> str:
+        known = {mail.id for mail in stack.mails(To="reader0@example.org")}
+        form = {"email": "Reader0@example.org", "wanted": wanted}
+        answers.append(await client.post("/data/interpals", data=form))
+
+        async def mailed() -> bool:
+            return any(mail.id not in known for mail in stack.mails(To="reader0@example.org"))
+
+        await until(mailed, f"the mail with the link to the {wanted}")
+        [mail] = [mail for mail in stack.mails(To="reader0@example.org") if mail.id not in known]
+        return path(re.findall(rf"{PUBLIC_URL}/data-request/[\w.-]+", mail.text or "")[0])
+
+    async with stack.running("web", "worker", "timekeeper"), stack.client() as client:
+        await stack.application("publish", event("first", "interpals", "newsletter", people("reader0", "reader1")))
+        await stack.finished("first")
+        copy = await link(client, "copy")
+        for form in ({"save": "page"}, {"confirm": "yes"}, {"save": "page"}):
+            answers.append(await client.post(copy, data=form))
+        erasure = await link(client, "erasure")
+        answers += [await client.post(erasure, data={"confirm": "yes"}), await client.get(erasure)]
+        await stack.application("publish", event("second", "interpals", "newsletter", {"refs": ["reader0", "reader1"]}))
+        await stack.finished("second")
+    assert {answer.status_code for answer in answers} == {200}
+    assert ["content-disposition" in answer.headers for answer in answers] == [False] * 3 + [True] + [False] * 3
+    assert ["reader0@example.org" in answer.text for answer in answers] == [False] * 3 + [True] + [False] * 3
+    assert not any("set-cookie" in answer.headers for answer in answers)
+    assert "Your data are erased" in answers[-1].text
+    assert len(stack.mails(Feedback_ID=":newsletter:")) == 3

@@ -114,6 +114,15 @@ class Scene:
             " FROM recipients LIMIT 1",
             notice,
         )
+        await execute(
+            "INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at)"
+            " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + '6 days', now() FROM recipients LIMIT 1"
+        )
+        await execute(
+            "INSERT INTO public_notices (id, brand, texts, digest, first_day, last_day, drafted_by, released_by,"
+            " released_at, missed_at) VALUES"
+            " (gen_random_uuid(), 'interpals', '{}', '', now(), now() + '30 days', 'Ada', 'Dana', now(), now())"
+        )
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(
@@ -130,7 +139,7 @@ class Scene:
         await execute("INSERT INTO seals (body, signature, sealed_at) VALUES ('{}', '', now() - interval '1 hour')")
         await self._no_month_to_come()
         self.world.broker.waiting = 3
-        self.site.app.state.meters.leave_requests.labels("over_brand_limit").inc()
+        self.site.app.state.meters.requests_by_address.labels("over_brand_limit").inc()
         self.readiness.set_or_clear_problem("database", "it refuses writes")
         CLOCK_OFFSET.set(-60)
         IN_HAND.labels("mailer.events.of-this-test").set(500)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from mailer import bundled_files
+from mailer.policy.publisher_rights import OWN_TEMPLATES
 from tests.acceptance.samples import event, people
 from tests.processes import Stack
 from tests.spawning import MAILER
@@ -172,7 +173,7 @@ async def test_an_event_is_previewed_before_it_is_published(small_stack: Stack) 
 async def test_a_check_tells_what_gmail_would_cut_off(small_stack: Stack) -> None:
     """A template that is good and long is named with each language, and with the place of its link to leave."""
     folder = small_stack.folder / "long-templates" / "interpals"
-    for name in ("_layout", "weekly"):
+    for name in ("_layout", "weekly", *OWN_TEMPLATES):
         shutil.copytree(bundled_files.bundled_folder("templates") / "interpals" / name, folder / name)
     body = folder / "weekly" / "body.html.j2"
     long = "<p>" + "x" * 110_000 + "</p>{% endblock %}"

@@ -67,6 +67,10 @@ TRIED_ELSEWHERE = {
     "notices take": "tests/promises/test_notices.py",
     "notices done": "tests/promises/test_notices.py",
     "notices return": "tests/promises/test_notices.py",
+    "requests answer": "tests/integration/test_data_request_answers.py",
+    "public-notices draft": "tests/integration/test_public_notices.py",
+    "public-notices release": "tests/integration/test_public_notices.py",
+    "public-notices withdraw": "tests/integration/test_public_notices.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
@@ -91,6 +95,7 @@ SHOWS = {
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
+    "requests list", "requests show", "public-notices list",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

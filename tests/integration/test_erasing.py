@@ -133,8 +133,8 @@ async def mark(world: World) -> int:
 
 
 TOLD = {
-    **{name: (name,) for name in ("consents", "wishes", "suppressions", "notices", "postal_addresses")},
-    **{name: (name,) for name in ("holds", "disclosures", "deliveries")},
+    **{name: (name,) for name in ("consents", "wishes", "data_requests", "suppressions", "notices")},
+    **{name: (name,) for name in ("postal_addresses", "holds", "disclosures", "deliveries")},
     **{name: ("also", name) for name in ("attachments", "former_addresses")},
     "recipients": ("data",),
     "standings": ("standing",),

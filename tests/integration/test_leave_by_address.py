@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from collections import Counter
 from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any, cast
@@ -11,34 +10,23 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from mailer.actions.leave_requests import leave_link_message
+from mailer.actions.requests_by_address import leave_link_message
 from mailer.actions.rights import erase_recipient
 from mailer.database.statements import Pool
-from mailer.pipeline.leave_link_publishing import LeaveLinkPublisher
-from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage
-from mailer.postgres.leave_requests import PostgresLeaveRequests
+from mailer.ports.request_stores import RequestStores
+from mailer.ports.requests_by_address import PersonToAnswer
+from mailer.postgres.requests_by_address import PostgresRequestsByAddress
 from mailer.web.app import create_app
 from tests.factories import BRAND, World
 from tests.integration.web_world import PUBLIC_URL, browse, site_over
-from tests.letters import ADA, LINKS, known, parts, stands, told
+from tests.letters import ADA, LINKS, answerer, answers, known, parts, stands, told
 from tests.promises.test_web import tables
+from tests.watched import WatchedPool
 
 LEAVE = f"/leave/{BRAND}"
 ADDRESS = ADA["email"]
-
-
-async def answers(world: World) -> list[EmailMessage]:
-    """The mails that the timekeeper publishes for waiting requests, as the worker hands them over."""
-    await world.pool.execute("DELETE FROM outbox")
-    await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
-    rows = await world.pool.fetch("DELETE FROM outbox RETURNING id, body, publisher")
-    assert {row["publisher"] for row in rows} <= {str(ITSELF)}
-    mails = list[EmailMessage]()
-    for row in sorted(rows, key=lambda row: row["id"]):
-        mails += await told(world, json.loads(row["body"]))
-    return mails
 
 
 def links(mail: EmailMessage, page: str) -> set[str]:
@@ -63,26 +51,6 @@ async def everything_stored(world: World) -> str:
     """Every row of every table but those of the people themselves, as text."""
     rows = await tables(world)
     return "\n".join(line for name in rows.keys() - {"recipients", "mentions"} for line in rows[name])
-
-
-class WatchedPool:
-    """A pool that notes the statements that ran."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
-        self.ran: Counter[str] = Counter()
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.pool, name)
-        if name not in ("fetch", "fetchval", "fetchrow", "execute"):
-            self.ran[name] += 1
-            return found
-
-        async def watched(statement: str, *arguments: Any) -> Any:
-            self.ran[statement] += 1
-            return await found(statement, *arguments)
-
-        return watched
 
 
 async def test_a_look_changes_nothing(world: World) -> None:
@@ -148,8 +116,10 @@ async def test_the_answer_tells_nothing(world: World) -> None:
     untouchable: dict[str, Any] = dict.fromkeys(("standings", "suppressions", "consents", "rights", "wishes", "outbox"))
     for name in names:
         watched = WatchedPool(world.pool)
-        requests = PostgresLeaveRequests(cast(Pool, watched), world.hasher)
-        transport = httpx.ASGITransport(create_app(replace(site_over(world), **untouchable, leave_requests=requests)))
+        requests = PostgresRequestsByAddress(cast(Pool, watched), world.hasher, world.writers)
+        transport = httpx.ASGITransport(
+            create_app(replace(site_over(world), **untouchable, requests=RequestStores(requests, world.requests.data)))
+        )
         async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
             answer = await client.post(LEAVE, data={"email": f"{name}@people.example"})
         headers = tuple(sorted((key, value) for key, value in answer.headers.items() if key != "date"))
@@ -269,16 +239,16 @@ async def test_another_site_can_do_no_more_than_anybody(world: World) -> None:
 async def test_a_crash_before_the_commit_sends_once(world: World) -> None:
     """The request and the events of its mails commit together: after a crash it is found again, and sent once."""
     await known(world, BRAND, ADA)
-    assert await world.leave_requests.store_request_within_limits(BRAND, BRAND, ADDRESS, None) is None
+    assert await world.requests.by_address.store_request_within_limits(BRAND, BRAND, ADDRESS, None) is None
 
-    def dies(brand: str, ref: str) -> BrokerMessage:
-        leave_link_message(brand, ref)
+    def dies(person: PersonToAnswer) -> BrokerMessage:
+        leave_link_message(person.brand, person.ref)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await world.leave_requests.publish_answers(dies, 10)
+        await world.requests.by_address.publish_answers(dies, 10)
     assert await waiting(world) == 1
-    two = [LeaveLinkPublisher(world.leave_requests, world.policies) for _ in range(2)]
+    two = [answerer(world) for _ in range(2)]
     await asyncio.gather(*(one.answer_waiting_requests() for one in two))
     assert await world.pool.fetchval("SELECT count(*) FROM outbox WHERE body LIKE '%leave-link%'") == 1
     assert await waiting(world) == 0
@@ -288,10 +258,10 @@ async def test_one_bad_ref_and_a_brand_that_is_gone_stop_nobody(world: World) ->
     """A ref that no event can name, and requests to a brand that was taken away, end without a mail."""
     await known(world, BRAND, ADA, {**ADA, "ref": "odd"})
     await world.pool.execute("UPDATE recipients SET ref = ' ' WHERE ref = 'odd'")
-    await world.leave_requests.store_request_within_limits(BRAND, BRAND, ADDRESS, None)
+    await world.requests.by_address.store_request_within_limits(BRAND, BRAND, ADDRESS, None)
     await known(world, "peerstream", ADA)
     controller = world.policies["peerstream"].controller.id
-    await world.leave_requests.store_request_within_limits("peerstream", controller, ADDRESS, None)
+    await world.requests.by_address.store_request_within_limits("peerstream", controller, ADDRESS, None)
     del world.policies["peerstream"]
     assert len(await answers(world)) == 1
     assert await waiting(world) == 0
@@ -302,7 +272,7 @@ async def test_the_mail_goes_to_the_address_on_record(world: World) -> None:
     await known(world, BRAND, ADA)
     async with browse(world) as client:
         await client.post(LEAVE, data={"email": ADDRESS})
-        await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
+        await answerer(world).answer_waiting_requests()
         [row] = await world.pool.fetch("DELETE FROM outbox RETURNING body")
         await known(world, BRAND, {**ADA, "email": "new@people.example", "collected_at": "2026-02-02T00:00:00Z"})
         [mail] = await told(world, json.loads(row["body"]))
@@ -320,12 +290,12 @@ async def test_no_row_and_no_line_has_an_address(world: World, capsys: pytest.Ca
         await client.post(LEAVE, data={"email": "stranger@elsewhere.example"})
         await client.post(LEAVE, data={"email": "no address@"})
     before = await everything_stored(world)
-    await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
+    await answerer(world).answer_waiting_requests()
     said = before + await everything_stored(world) + "".join(capsys.readouterr())
     for secret in (ADDRESS, "stranger", "elsewhere.example", "no address", "185.199.108"):
         assert secret not in said
     await world.pool.execute("UPDATE leave_request_counts SET since = since - interval '1 day'")
-    await world.leave_requests.delete_old_counts()
+    await world.requests.by_address.delete_old_counts()
     assert await world.pool.fetchval("SELECT count(*) FROM leave_request_counts") == 0
 
 

@@ -1,18 +1,22 @@
-"""Limits of `/leave/{brand}`: per mailbox, network and brand, without telling anybody who is known."""
+"""Limits of `/leave/{brand}` and `/data/{brand}`: per mailbox, network and brand. Nobody learns who is known."""
 
 import asyncio
 
 import httpx
 import pytest
 
-from mailer.pipeline.leave_link_publishing import LeaveLinkPublisher
-from mailer.ports.leave_requests import PEOPLE_A_REQUEST
-from mailer.postgres.leave_requests import ADDRESS_A_DAY, BRAND_AN_HOUR, NETWORK_A_DAY
+from mailer.ports.requests_by_address import PEOPLE_A_REQUEST
+from mailer.postgres.requests_by_address import ADDRESS_A_DAY, BRAND_AN_HOUR, NETWORK_A_DAY
 from mailer.web.app import create_app
+from tests.data_requests import link_of
 from tests.factories import BRAND, World
-from tests.integration.test_leave_by_address import ADDRESS, LEAVE, answers, everything_stored, waiting, ways_out
+from tests.integration.test_leave_by_address import ADDRESS, LEAVE, everything_stored, waiting, ways_out
 from tests.integration.web_world import PUBLIC_URL, browse, site_over
-from tests.letters import ADA, known
+from tests.letters import ADA, answerer, answers, known
+
+DATA = f"/data/{BRAND}"
+PAGES = pytest.mark.parametrize(("page", "wanted"), [(LEAVE, {}), (DATA, {"wanted": "copy"})], ids=["leave", "data"])
+"""Both pages that take an address, with the fields that a request has beside it."""
 
 
 async def test_an_address_has_a_limit_a_day(world: World) -> None:
@@ -33,14 +37,17 @@ async def test_an_address_has_a_limit_a_day(world: World) -> None:
         ("127.0.0.1", "10.0.0.1", NETWORK_A_DAY + 4),
     ],
 )
-async def test_a_network_has_a_limit_a_day(world: World, client: str, neighbour: str, stored: int) -> None:
+@PAGES
+async def test_a_network_has_a_limit_a_day(
+    world: World, client: str, neighbour: str, stored: int, page: str, wanted: dict[str, str]
+) -> None:
     """Clients of one network count together, no address of theirs is stored; a proxy of ours is nobody's network."""
     app = create_app(site_over(world))
     for number in range(NETWORK_A_DAY + 4):
         host = client if number % 2 else neighbour
         transport = httpx.ASGITransport(app, client=(host, 1234))
         async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as browser:
-            answer = await browser.post(LEAVE, data={"email": f"user-{number}@people.example"})
+            answer = await browser.post(page, data={"email": f"user-{number}@people.example", **wanted})
             assert answer.status_code == 200
     assert await waiting(world) == stored
     said = await everything_stored(world)
@@ -54,7 +61,9 @@ async def test_a_flood_is_bounded(world: World) -> None:
     for begin in range(0, 10_000, 500):
         stored = await asyncio.gather(
             *(
-                world.leave_requests.store_request_within_limits(BRAND, BRAND, f"user-{number}@people.example", None)
+                world.requests.by_address.store_request_within_limits(
+                    BRAND, BRAND, f"user-{number}@people.example", None
+                )
                 for number in range(begin, begin + 500)
             )
         )
@@ -63,9 +72,11 @@ async def test_a_flood_is_bounded(world: World) -> None:
     assert [row["n"] for row in hours] <= [BRAND_AN_HOUR] * len(hours)
     assert taken == await waiting(world) == sum(row["n"] for row in hours)
     assert await world.pool.fetchval("SELECT count(*) FROM leave_request_counts") <= 2 * taken + len(hours)
-    assert await world.leave_requests.store_request_within_limits("peerstream", "peerstream", ADDRESS, None) is None
-    await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
-    await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
+    assert (
+        await world.requests.by_address.store_request_within_limits("peerstream", "peerstream", ADDRESS, None) is None
+    )
+    await answerer(world).answer_waiting_requests()
+    await answerer(world).answer_waiting_requests()
     assert await waiting(world) == 0
 
 
@@ -81,17 +92,21 @@ async def fill_hour(world: World) -> None:
     )
 
 
-async def test_a_busy_brand_says_so_and_tells_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+@PAGES
+async def test_a_busy_brand_says_so_and_tells_nothing(
+    world: World, capsys: pytest.CaptureFixture[str], page: str, wanted: dict[str, str]
+) -> None:
     """Over the limit of the brand nothing will come: page, metric and log say it, alike for each address."""
     await known(world, BRAND, ADA)
     app = create_app(site_over(world))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL) as client:
         for _ in range(ADDRESS_A_DAY):
-            await client.post(LEAVE, data={"email": ADDRESS})
+            await client.post(page, data={"email": ADDRESS, **wanted})
         await fill_hour(world)
-        busy = [await client.post(LEAVE, data={"email": typed}) for typed in (ADDRESS, "nobody@people.example")]
-        in_arabic = await client.post(f"{LEAVE}?lang=ar", data={"email": ADDRESS})
-        other = await client.post("/leave/peerstream", data={"email": ADDRESS})
+        typed = (ADDRESS, "nobody@people.example")
+        busy = [await client.post(page, data={"email": address, **wanted}) for address in typed]
+        in_arabic = await client.post(f"{page}?lang=ar", data={"email": ADDRESS, **wanted})
+        other = await client.post(page.replace(BRAND, "peerstream"), data={"email": ADDRESS, **wanted})
     assert {(answer.status_code, answer.text, answer.headers["retry-after"]) for answer in busy} == {
         (429, busy[0].text, "3600")
     }
@@ -99,7 +114,7 @@ async def test_a_busy_brand_says_so_and_tells_nothing(world: World, capsys: pyte
     assert "<form" not in busy[0].text.partition("<main")[2].partition("</main")[0]
     assert (in_arabic.status_code, 'dir="rtl"' in in_arabic.text) == (429, True)
     assert other.status_code == 200
-    counted = app.state.meters.leave_requests.labels("over_brand_limit")._value.get()
+    counted = app.state.meters.requests_by_address.labels("over_brand_limit")._value.get()
     assert counted == 3
     said = "".join(capsys.readouterr())
     assert "the brand has had its number of this hour" in said
@@ -121,3 +136,13 @@ async def test_a_mailbox_of_many_accounts_is_not_flooded(world: World) -> None:
         standing = await world.standings.get_standing(BRAND, await world.id_of(f"ada-{number}"))
         assert standing is not None
         assert "*" in standing.opted_out
+
+
+async def test_requests_for_data_flood_no_mailbox(world: World) -> None:
+    """Twelve accounts with one address get five mails a request for data, each with the link of one account."""
+    await known(world, BRAND, *({**ADA, "ref": f"ada-{number}"} for number in range(12)))
+    async with browse(world) as client:
+        await client.post(DATA, data={"email": ADDRESS, "wanted": "copy"})
+    mails = await answers(world)
+    assert len(mails) == len({link_of(mail) for mail in mails}) == PEOPLE_A_REQUEST
+    assert await world.pool.fetchval("SELECT count(DISTINCT recipient_id) FROM data_requests") == PEOPLE_A_REQUEST

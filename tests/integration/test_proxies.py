@@ -159,7 +159,9 @@ async def test_a_proxy_passes_on_what_is_public_and_writes_no_token(name: str, t
     assert TOKEN not in proxy.written()
 
 
-@pytest.mark.parametrize("path", ["/console/sign-in", "/console/second-step/passkey/check", "/leave/harbour"])
+@pytest.mark.parametrize(
+    "path", ["/console/sign-in", "/console/second-step/passkey/check", "/leave/harbour", "/data/harbour"]
+)
 async def test_nginx_limits_a_client(path: str, tmp_path: Path) -> None:
     """A client with too many tries gets 429 from nginx, and does not reach us. Other pages are not limited."""
     folder = tmp_path / "proxy"

@@ -93,13 +93,13 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     **{(method, path): tuple(Row(method, *row) for row in rows) for (method, path), rows in MORE_ROUTES.items()},
 }
 """Every route that asks for a key, with all that it can be asked for."""
+LOOKED_AT, PRESSED = {"GET", "HEAD"}, {"GET", "HEAD", "POST"}
 WITHOUT_KEY = {
     "/api/v1/openapi.json": {"GET", "HEAD"},
     "/healthz": {"GET"},
-    **{key: {"GET", "HEAD", "POST"} for key in ("/u/{token}", "/leave/{brand}", "/preferences/{token}")},
-    **{key: {"GET", "HEAD", "POST"} for key in ("/confirm/{token}", "/report/{token}")},
-    "/o/{token}.gif": {"GET", "HEAD"},
-    "/c/{token}": {"GET", "HEAD"},
+    **dict.fromkeys(("/leave/{brand}", "/data/{brand}", "/u/{token}", "/preferences/{token}"), PRESSED),
+    **dict.fromkeys(("/confirm/{token}", "/report/{token}", "/data-request/{token}"), PRESSED),
+    **dict.fromkeys(("/o/{token}.gif", "/c/{token}", "/notices/{brand}", "/notices/{brand}/feed.atom"), LOOKED_AT),
 }
 """The routes of the pages, whose visitors have a link and are no publishers; and the API's own description."""
 OPERATORS = {"/metrics", "/livez", "/readyz"}

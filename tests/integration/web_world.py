@@ -41,6 +41,7 @@ from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
+from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
@@ -264,7 +265,8 @@ class World:
                 suppressions=_elsewhere,
                 wishes=_elsewhere,
                 inviters=_elsewhere,
-                leave_requests=_elsewhere,
+                requests=_elsewhere,
+                public_notices=_elsewhere,
                 origins=_elsewhere,
                 opens=self.opens,
                 mailings=cast(mailer.ports.mailings.MailingStore, self.mailings),
@@ -336,7 +338,8 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         suppressions=world.suppressions,
         wishes=world.wishes,
         inviters=world.inviters,
-        leave_requests=world.leave_requests,
+        requests=world.requests,
+        public_notices=PostgresPublicNotices(world.pool, world.writers),
         origins=PostgresMailAndAddressOrigins(world.pool),
         opens=opens_of(world),
         mailings=world.mailings,

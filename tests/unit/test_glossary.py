@@ -19,7 +19,14 @@ DESIGNED = {
     "action",
 }  # fmt: skip
 """The words that the design fixes, but for those of rooms that are not built yet."""
-PLAIN = {"dead": "dead letter", "processors": "processor", "policy": "policy", "switches": "switch"}
+PLAIN = {
+    "requests": "data request",
+    "public-notices": "public notice",
+    "dead": "dead letter",
+    "processors": "processor",
+    "policy": "policy",
+    "switches": "switch",
+}
 """Commands whose word is not their name without an s."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.actions.leave_requests import network_of_client
+from mailer.actions.requests_by_address import network_of_client
 from mailer.web.broken_links import brand_in_broken_link
 
 

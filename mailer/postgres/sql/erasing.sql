@@ -153,6 +153,7 @@ WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
      sent AS (DELETE FROM sends WHERE recipient_id = $1),
      wished AS (DELETE FROM wishes WHERE recipient_id = $1),
      joined AS (DELETE FROM audience_members WHERE recipient_id = $1),
+     asked AS (DELETE FROM data_requests WHERE recipient_id = $1 AND NOT (wanted = 'erasure' AND answer IS NULL)),
      posted AS (DELETE FROM postal_addresses WHERE recipient_id = $1)
 SELECT
 
@@ -224,6 +225,7 @@ JOIN recipients r ON r.controller = b.controller AND r.address_key = b.address_k
 -- name: end_stubs
 WITH gone AS (SELECT unnest($1::bigint[]) AS id),
      consented AS (DELETE FROM consents t USING gone WHERE t.recipient_id = gone.id),
+     asked AS (DELETE FROM data_requests t USING gone WHERE t.recipient_id = gone.id),
      told AS (DELETE FROM notices t USING gone WHERE t.recipient_id = gone.id),
      posted AS (DELETE FROM postal_addresses t USING gone WHERE t.recipient_id = gone.id),
      kept AS (DELETE FROM erasures t USING gone WHERE t.recipient_id = gone.id),

@@ -75,3 +75,18 @@ SELECT extract(epoch FROM now() - sealed_at) FROM seals ORDER BY id DESC LIMIT 1
 -- name: partitions_ahead
 SELECT count(to_regclass('deliveries_' || to_char(this + n * interval '1 month', 'YYYYMM')))
 FROM generate_series(1, 12) n, date_trunc('month', now() AT TIME ZONE 'UTC') this
+
+-- name: data_requests
+SELECT brand, count(*) FROM (
+    SELECT brand FROM data_requests WHERE confirmed_at IS NOT NULL AND answer IS NULL ORDER BY due_at LIMIT 10000) AS few
+GROUP BY brand
+
+-- name: data_request_due
+SELECT brand, extract(epoch FROM min(due_at) - now()) FROM (
+    SELECT brand, due_at FROM data_requests WHERE confirmed_at IS NOT NULL AND answer IS NULL ORDER BY due_at LIMIT 10000) AS few
+GROUP BY brand
+
+-- name: missed_notices
+SELECT brand, count(*) FROM public_notices
+WHERE missed_at IS NOT NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date
+GROUP BY brand

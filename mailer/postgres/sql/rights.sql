@@ -18,6 +18,10 @@ SELECT w.what, w.version, w.words, w.asked_at, w.mailed_at, w.answered_at
 FROM wishes w JOIN recipients r ON r.id = w.recipient_id
 WHERE r.id = $2 AND r.brand = $1 ORDER BY w.asked_at, w.what
 
+-- name: copy_data_requests
+SELECT wanted, asked_at, due_at, confirmed_at, note, answer, answered_at, reason
+FROM data_requests WHERE recipient_id = $2 AND brand = $1 ORDER BY asked_at, id
+
 -- name: copy_suppressions
 SELECT s.brand, s.scope, s.reason, s.source, s.actor, s.at, s.expires_at, s.lifted_at, s.lifted_by, s.lift_reason,
        s.mailing_id AS mailing

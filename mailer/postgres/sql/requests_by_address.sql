@@ -21,8 +21,8 @@ WITH wanted AS (
     SELECT w.counted FROM wanted w WHERE NOT EXISTS (SELECT FROM counts c WHERE (c.counted, c.key) = (w.counted, w.key))
       AND NOT EXISTS (SELECT FROM reached)
 ), stored AS (
-    INSERT INTO leave_requests (brand, controller, address_key, address_hashes)
-    SELECT $1, $2, $3, $4::bytea[] WHERE NOT EXISTS (SELECT FROM refused)
+    INSERT INTO leave_requests (brand, controller, address_key, address_hashes, wanted)
+    SELECT $1, $2, $3, $4::bytea[], $8 WHERE NOT EXISTS (SELECT FROM refused)
 )
 SELECT counted FROM refused ORDER BY counted <> 'brand' LIMIT 1
 
@@ -32,11 +32,11 @@ SELECT counted FROM refused ORDER BY counted <> 'brand' LIMIT 1
 WITH taken AS (
     DELETE FROM leave_requests WHERE id = ANY (ARRAY(
         SELECT id FROM leave_requests ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
-    RETURNING id, brand, controller, address_key, address_hashes
+    RETURNING id, brand, controller, address_key, address_hashes, wanted, asked_at
 )
-SELECT t.id, t.brand, p.ref
+SELECT t.id, t.brand, t.wanted, t.asked_at, p.ref, p.id AS recipient_id, p.generation
 FROM taken t LEFT JOIN LATERAL (
-    SELECT r.ref FROM recipients r JOIN standings s ON s.recipient_id = r.id
+    SELECT r.ref, r.id, s.generation FROM recipients r JOIN standings s ON s.recipient_id = r.id
     WHERE r.controller = t.controller AND r.address_key = t.address_key AND r.address_hash = ANY (t.address_hashes)
       AND r.brand = t.brand AND s.erased_at IS NULL
     ORDER BY '*' = ANY (s.opted_out), r.id LIMIT $2

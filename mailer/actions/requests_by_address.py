@@ -1,4 +1,4 @@
-"""Leaving without a link or a login: a request by an address changes nothing, it brings a mail with a link.
+"""Requests without a link or a login: a request by an address changes nothing, it brings a mail with a link.
 
 Anybody can type any address. So the request tells nothing about it, and the mail goes to the address on record.
 """
@@ -6,11 +6,12 @@ Anybody can type any address. So the request tells nothing about it, and the mai
 from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
 
 from mailer.events import MessageEvent, Refs
+from mailer.policy.data_requests import DataRequestKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.rule_registry import rule
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.leave_requests import LeaveRequestLimit, LeaveRequests
+from mailer.ports.requests_by_address import RequestLimit, RequestsByAddress
 from mailer.ports.time_ordered_uuids import uuid7
 
 LEAVE_LINK = "leave-link"
@@ -19,10 +20,10 @@ _NETWORK_BITS = {4: 24, 6: 48}
 """The bits of an address of IPv4 and of IPv6 that clients of one network share."""
 
 
-@rule("leave-by-address", "peerstream-02, paltalk02-08", idle=LeaveRequestLimit.ADDRESS)
+@rule("leave-by-address", "peerstream-02, paltalk02-08", idle=RequestLimit.ADDRESS)
 async def ask_for_link_to_leave(
-    requests: LeaveRequests, policy: Policy, address: str, network: str | None
-) -> LeaveRequestLimit | None:
+    requests: RequestsByAddress, policy: Policy, address: str, network: str | None
+) -> RequestLimit | None:
     """Anybody can ask for a link to leave, without a login; the request is the same for each address.
 
     Args:
@@ -35,6 +36,25 @@ async def ask_for_link_to_leave(
         The limit that the request is over: it was not stored. None: it was.
     """
     return await requests.store_request_within_limits(policy.brand, policy.controller.id, address, network)
+
+
+@rule("data-by-address", "peerstream-07, peerstream-09; GDPR Art. 12(2)", idle=RequestLimit.ADDRESS)
+async def ask_for_link_to_data_request(
+    requests: RequestsByAddress, policy: Policy, address: str, network: str | None, wanted: DataRequestKind
+) -> RequestLimit | None:
+    """Anybody can ask for their data or a change of them, without a login; the request is the same for each address.
+
+    Args:
+        requests: the store of requests.
+        policy: the policy of the brand.
+        address: the address that was typed, checked by `parse_address`.
+        network: the network of the client; None if it is not known.
+        wanted: a copy, a correction, the erasure or a restriction.
+
+    Returns:
+        The limit that the request is over: it was not stored. None: it was.
+    """
+    return await requests.store_request_within_limits(policy.brand, policy.controller.id, address, network, wanted)
 
 
 def leave_link_message(brand: str, ref: str) -> BrokerMessage:

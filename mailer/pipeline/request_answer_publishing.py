@@ -1,33 +1,38 @@
-"""Publishes the mails with a link to leave, for people who typed their address on the brand's page."""
+"""Publishes the mails with a link, for people who typed their address on a page of the brand."""
 
 import asyncio
 import time
 from collections.abc import Mapping
 
-from mailer.actions.leave_requests import leave_link_message
+from mailer.actions.data_requests import data_request_message
+from mailer.actions.requests_by_address import leave_link_message
 from mailer.metrics_and_logger import LEAVE_REQUESTS_ANSWERED, log
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.leave_requests import LeaveRequests
+from mailer.ports.request_stores import RequestStores
+from mailer.ports.requests_by_address import PersonToAnswer
+from mailer.rendering.signed_links import SignedLinks
 
 AT_ONCE = 100
 """The most requests that one transaction answers."""
 ROUNDS = 10
 """The most transactions of one tick. The next tick goes on."""
 RARELY = 60.0
-"""Seconds between two deletions of old counts."""
+"""Seconds between two deletions of old counts and old data requests."""
 
 
-class LeaveLinkPublisher:
-    """Answers the requests to leave that wait. All its steps can repeat, and several processes share the work.
+class AnswerPublisher:
+    """Answers the requests by an address that wait. All its steps can repeat, and several processes share the work.
 
     Args:
-        requests: the store of requests. policies: the current policies, by brand.
+        requests: the stores of requests.
+        policies: the current policies, by brand. links: signs the links to data requests.
     """
 
-    def __init__(self, requests: LeaveRequests, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, requests: RequestStores, policies: Mapping[str, Policy], links: SignedLinks) -> None:
         self._requests = requests
         self._policies = policies
+        self._links = links
         self._rarely_at = 0.0
 
     async def publish_until_stopped(self, stop: asyncio.Event, period: float = 1.0) -> None:
@@ -36,7 +41,7 @@ class LeaveLinkPublisher:
             try:
                 await self.answer_waiting_requests()
             except Exception:
-                log.exception("requests to leave could not be answered; trying again")
+                log.exception("requests by an address could not be answered; trying again")
             try:
                 await asyncio.wait_for(stop.wait(), period)
             except TimeoutError:
@@ -45,20 +50,22 @@ class LeaveLinkPublisher:
     async def answer_waiting_requests(self) -> None:
         """Runs one tick: answers waiting requests, at most `AT_ONCE * ROUNDS`."""
         for _ in range(ROUNDS):
-            answered = await self._requests.publish_answers(self._letter, AT_ONCE)
+            answered = await self._requests.by_address.publish_answers(self._letter, AT_ONCE)
             LEAVE_REQUESTS_ANSWERED.inc(answered)
             if answered < AT_ONCE:
                 break
         if time.monotonic() >= self._rarely_at:
-            await self._requests.delete_old_counts()
+            await self._requests.by_address.delete_old_counts()
+            await self._requests.data.delete_old_data_requests()
             self._rarely_at = time.monotonic() + RARELY
 
-    def _letter(self, brand: str, ref: str) -> BrokerMessage | None:
+    def _letter(self, person: PersonToAnswer) -> BrokerMessage | None:
         """Returns the event for a person; None if the brand is gone or the ref cannot be in an event."""
+        brand, ref, request = person
         if brand not in self._policies:
             return None
         try:
-            return leave_link_message(brand, ref)
+            return leave_link_message(brand, ref) if request is None else data_request_message(self._links, request)
         except ValueError:
-            log.warning("a person gets no link to leave: no event can name their ref", brand=brand)
+            log.warning("a person gets no link that they asked for: no event can name their ref", brand=brand)
             return None

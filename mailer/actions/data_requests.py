@@ -1,0 +1,158 @@
+"""Requests of people for their data: the mail with the link, and what the press behind it does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+from uuid import UUID, uuid5
+
+from mailer.accounts import validate_account
+from mailer.actions.account_events import AccountStoresOpener, apply_event_to_recipient
+from mailer.actions.account_flags import UnknownRecipient
+from mailer.actions.rights import read_personal_data
+from mailer.event_digests import IdTaken
+from mailer.events import EventRefused, MessageEvent, Refs
+from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, is_copy_available
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import ITSELF
+from mailer.ports.broker import BrokerMessage, HeaderName
+from mailer.ports.data_requests import DataRequests
+from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, RightsStore
+from mailer.ports.time_ordered_uuids import uuid7
+from mailer.rendering.link_tokens import DataRequestToken
+from mailer.rendering.signed_links import SignedLinks
+
+DATA_REQUEST = "data-request"
+"""The template of the mail with the link to a data request."""
+ANSWER = "rights-answer"
+"""The template of the mail with the answer of staff to a data request."""
+_DONE = {
+    DataRequestKind.COPY: "exported",
+    DataRequestKind.CORRECTION: "rectified",
+    DataRequestKind.ERASURE: "erased",
+    DataRequestKind.RESTRICTION: "restricted",
+}
+"""The words of the template of answers, by kind of request."""
+_SOURCE, _ACTOR = "page", "recipient"
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequestStores:
+    """The stores that a data request may read or change."""
+
+    requests: DataRequests
+    rights: RightsStore
+    desks: AccountStoresOpener
+
+
+def data_request_message(links: SignedLinks, request: DataRequest) -> BrokerMessage:
+    """Returns the event of the mail with the link to a request. Its id is that of the request.
+
+    Raises:
+        ValueError: the ref is from an older version and not valid now.
+    """
+    token = DataRequestToken(request.brand, request.recipient_id, request.id, request.generation)
+    return _message_to_person(
+        request,
+        f"data-request-{request.id.hex}",
+        DATA_REQUEST,
+        {
+            "wanted": request.wanted.value,
+            "confirm_url": links.data_request_link(token),
+            "due": request.due_at.date().isoformat(),
+        },
+    )
+
+
+def answer_message(request: DataRequest, answer: str, reason: str) -> BrokerMessage:
+    """Returns the event of the mail with an answer of staff.
+
+    Raises:
+        ValueError: the words or the ref cannot be in an event.
+    """
+    done = {"done": _DONE[request.wanted]} if answer == "done" else {}
+    return _message_to_person(request, f"answer-{uuid7().hex}", ANSWER, {**done, "message": reason})
+
+
+async def carry_out_data_request(
+    stores: DataRequestStores, policy: Policy, request: DataRequest, correction: Mapping[str, str], note: str | None
+) -> DataRequestStep:
+    """Does what a person has confirmed, once; a repeated press changes nothing.
+
+    A request that a legal hold forbids, and the words of a person about something that no field has, wait for staff.
+
+    Args:
+        stores: the stores.
+        policy: the policy of the brand.
+        request: the request, which its page has checked.
+        correction: the corrected values, by the name of the field; empty for every other kind.
+        note: what else is wrong, in the person's words.
+
+    Raises:
+        EventRefused: a corrected value is none. Nothing was changed.
+    """
+    is_done = await _apply_change(stores, policy, request, correction)
+    if is_done and note is None:
+        await stores.requests.record_answer(request, DataRequestStep.DONE)
+        return DataRequestStep.DONE
+    await stores.requests.record_confirmation(request, note)
+    return DataRequestStep.WAITING
+
+
+async def read_copy_once_more(
+    stores: DataRequestStores, policy: Policy, request: DataRequest, now: datetime
+) -> dict[str, Any] | None:
+    """Returns the data of the person, and records that they were handed out.
+
+    Returns:
+        None if the request is no copy that was confirmed, is too old, or was saved too often, or if the person is gone.
+    """
+    if not is_copy_available(request, now) or not await stores.requests.record_copy_handed_out(request):
+        return None
+    try:
+        return await read_personal_data(stores.rights, policy, request.recipient_id, now)
+    except UnknownRecipient:
+        return None
+
+
+async def _apply_change(
+    stores: DataRequestStores, policy: Policy, request: DataRequest, correction: Mapping[str, str]
+) -> bool:
+    """Applies the change by an account event, whose id lets it happen once. Returns False if a person has to do it."""
+    change = _change_of_request(request, correction)
+    if change is None:
+        return True
+    stated = {"v": 1, "id": f"data-request-{_id_of_change(request.id, change)}", "brand": policy.brand, **change}
+    event = validate_account({**stated, "ref": request.id.hex})  # the recipient is known by the id
+    try:
+        await apply_event_to_recipient(stores.desks, policy, request.recipient_id, event, _ACTOR, _SOURCE)
+    except (AccountEventAlreadyApplied, IdTaken):
+        return True
+    except (ErasureBlocked, EventRefused):
+        return False
+    return True
+
+
+def _change_of_request(request: DataRequest, correction: Mapping[str, str]) -> dict[str, str] | None:
+    """Returns the fields of the account event; None if nothing of the account changes."""
+    match request.wanted:
+        case DataRequestKind.COPY:
+            return None
+        case DataRequestKind.CORRECTION:
+            return {"account": "rectify", **correction} if correction else None
+        case DataRequestKind.ERASURE:
+            return {"account": "erase"}
+        case DataRequestKind.RESTRICTION:
+            return {"account": "restrict"}
+        case _:
+            assert_never(request.wanted)
+
+
+def _id_of_change(request_id: UUID, change: Mapping[str, str]) -> str:
+    return uuid5(request_id, repr(sorted(change.items()))).hex
+
+
+def _message_to_person(request: DataRequest, event_id: str, template: str, context: dict[str, Any]) -> BrokerMessage:
+    to = Refs(refs=(request.ref,))
+    event = MessageEvent(id=event_id, brand=request.brand, category="rights", template=template, to=to, context=context)
+    return BrokerMessage(event.to_json(), event.routing_key, event.id, {HeaderName.PUBLISHER: str(ITSELF)})

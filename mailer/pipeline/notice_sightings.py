@@ -1,0 +1,55 @@
+"""Looks at the public address of each notice that should stand there, and records whether it does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from mailer.metrics_and_logger import log
+from mailer.pipeline.unsettled_message_retries import sleep_unless_stopped
+from mailer.policy.public_notices import PublicNotice, is_notice_shown
+from mailer.ports.public_notices import PublicNotices
+
+PERIOD = 600.0
+"""Seconds between two looks."""
+
+
+class NoticeSightings:
+    """Fetches the public pages as a reader does, and looks for the digest of each notice.
+
+    Args:
+        notices: the store of notices. public_url: of the site.
+        fetch: returns the text of a page; raises OSError if there is none.
+    """
+
+    def __init__(self, notices: PublicNotices, public_url: str, fetch: Callable[[str], Awaitable[str]]) -> None:
+        self._notices = notices
+        self._public_url = public_url.rstrip("/")
+        self._fetch = fetch
+
+    async def look_until_stopped(self, stop: asyncio.Event) -> None:
+        """Looks each `PERIOD` seconds until `stop` is set. A look that fails is logged, and repeated."""
+        while not stop.is_set():
+            try:
+                await self.look_once()
+            except Exception:
+                log.exception("the public notices could not be looked for; trying again")
+            await sleep_unless_stopped(stop, PERIOD)
+
+    async def look_once(self) -> None:
+        """Looks for each notice that should stand on its page today."""
+        today = datetime.now(UTC).date()
+        for notice in await self._notices.list_notices(None):
+            if is_notice_shown(notice, today):
+                is_there = await self._is_at_public_address(notice)
+                await self._notices.record_sighting(notice, is_there=is_there)
+                if not is_there:
+                    log.warning(
+                        "a public notice is not at its public address", brand=notice.brand, notice=str(notice.id)
+                    )
+
+    async def _is_at_public_address(self, notice: PublicNotice) -> bool:
+        try:
+            page = await self._fetch(f"{self._public_url}/notices/{notice.brand}")
+        except OSError:
+            return False
+        return f'data-digest="{notice.digest}"' in page

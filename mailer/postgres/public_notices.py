@@ -1,0 +1,83 @@
+"""Public notices of a data breach, in PostgreSQL."""
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, load_statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.public_notices import PublicNotice
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+
+_SQL = load_statements("public_notices")
+
+
+class PostgresPublicNotices:
+    """Implements `ports.public_notices.PublicNotices`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def add_draft(self, notice: PublicNotice) -> None:
+        """See the port."""
+        values = notice.digest, notice.first_day, notice.last_day, notice.drafted_by
+        await self._change(
+            "drafted", notice.brand, notice.digest, "add", notice.id, notice.brand, notice.texts, *values
+        )
+
+    async def find_notice(self, id_: UUID) -> PublicNotice | None:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["one"], id_)
+        return _notice_from_row(row) if row else None
+
+    async def list_notices(self, brand: str | None) -> list[PublicNotice]:
+        """See the port."""
+        return [_notice_from_row(row) for row in await self._pool.fetch(_SQL["list"], brand)]
+
+    async def release(self, id_: UUID, by: str) -> bool:
+        """See the port."""
+        return await self._change_found("released", id_, "release", id_, by)
+
+    async def withdraw(self, id_: UUID, by: str) -> bool:
+        """See the port."""
+        return await self._change_found("withdrawn", id_, "withdraw", id_, by)
+
+    async def record_sighting(self, notice: PublicNotice, *, is_there: bool) -> None:
+        """See the port."""
+        step = "seen" if is_there else "missed"
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                is_new = await connection.fetchval(_SQL[step], notice.id)
+                entries = [_entry(step, notice.brand, notice.digest)] if is_new else []
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
+
+    async def _change_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
+        notice = await self.find_notice(id_)
+        return notice is not None and await self._change(step, notice.brand, notice.digest, statement, *values)
+
+    async def _change(self, step: str, brand: str, digest: str, statement: str, *values: Any) -> bool:
+        """Runs a statement with its ledger entry. Returns False, and writes none, if it changed nothing."""
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                is_done = await _is_changed(connection, statement, values)
+                entries = [_entry(step, brand, digest)] if is_done else []
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
+        return is_done
+
+
+async def _is_changed(connection: Connection, statement: str, values: tuple[Any, ...]) -> bool:
+    status = await connection.execute(_SQL[statement], *values)
+    return not status.endswith(" 0")
+
+
+def _entry(step: str, brand: str, digest: str) -> LedgerEntry:
+    """Returns the entry of a step, with the digest of the text: `public_notice released 9f86d08…`."""
+    return LedgerEntry(EntryKind.CONTROL, brand, category="breach", reason=f"public_notice {step} {digest}")
+
+
+def _notice_from_row(row: asyncpg.Record) -> PublicNotice:
+    return PublicNotice(**row)

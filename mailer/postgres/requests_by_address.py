@@ -1,0 +1,82 @@
+"""Requests by an address, in PostgreSQL. No row has an address."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import asyncpg
+
+from mailer.database.statements import Pool, load_statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, deadline_of_data_request
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.requests_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimit
+from mailer.ports.time_ordered_uuids import uuid7
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.data_requests import data_request_entry, insert_data_requests
+from mailer.postgres.outbox import insert_outbox_messages
+
+ADDRESS_A_DAY = 3
+"""The most requests for one mailbox of a brand that are stored in a day (UTC)."""
+NETWORK_A_DAY = 30
+"""The most requests from one network to a brand that are stored in a day (UTC)."""
+BRAND_AN_HOUR = 1000
+"""The most requests to one brand that are stored in an hour."""
+_COUNTS_AT_ONCE = 10_000
+_SQL = load_statements("requests_by_address")
+
+
+class PostgresRequestsByAddress:
+    """Implements `ports.requests_by_address.RequestsByAddress`."""
+
+    def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._hasher = hasher
+        self._writers = writers
+
+    async def store_request_within_limits(
+        self, brand: str, controller: str, address: str, network: str | None, wanted: str = LEAVE
+    ) -> RequestLimit | None:
+        """See the port."""
+        hashes = [self._hasher.hash_address(address), *self._hasher.hashes_of_confusable_mailboxes(address)]
+        counted = [*(("address", hashed, ADDRESS_A_DAY) for hashed in hashes), ("brand", b"", BRAND_AN_HOUR)]
+        if network is not None:
+            today = datetime.now(UTC).date()
+            counted.append(("network", self._hasher.hash_client_network(network, today), NETWORK_A_DAY))
+        columns = zip(*counted, strict=True)
+        limit = await self._pool.fetchval(
+            _SQL["store"], brand, controller, self._hasher.key_id, hashes, *map(list, columns), wanted
+        )
+        return RequestLimit(limit) if limit else None
+
+    async def publish_answers(self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int) -> int:
+        """See the port."""
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                rows = await connection.fetch(_SQL["take"], limit, PEOPLE_A_REQUEST)
+                found = {(row["brand"], row["ref"], row["wanted"]): row for row in rows if row["ref"] is not None}
+                people = [_person_to_answer(row) for row in found.values()]
+                letters = [(person, message) for person in people if (message := letter(person)) is not None]
+                requests = [person.data_request for person, _ in letters if person.data_request is not None]
+                await insert_data_requests(connection, requests)
+                if letters:
+                    await insert_outbox_messages(connection, "mailer.events", [message for _, message in letters])
+                entries = [data_request_entry(request, DataRequestStep.ASKED) for request in requests]
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
+        return len({row["id"] for row in rows})
+
+    async def delete_old_counts(self) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["forget_counts"], _COUNTS_AT_ONCE)
+
+
+def _person_to_answer(row: asyncpg.Record) -> PersonToAnswer:
+    """Returns a person, with a new data request if that is what was asked for."""
+    if row["wanted"] == LEAVE:
+        return PersonToAnswer(row["brand"], row["ref"])
+    kind, asked_at = DataRequestKind(row["wanted"]), row["asked_at"]
+    due_at = deadline_of_data_request(asked_at)
+    request = DataRequest(
+        uuid7(), row["brand"], row["recipient_id"], row["ref"], kind, row["generation"], asked_at, due_at
+    )
+    return PersonToAnswer(row["brand"], row["ref"], request)
