@@ -28,6 +28,9 @@ _SMALL = 16 * 1024
 class BodyMemoryBudget:
     """A limit for the octets of large bodies that consumers hold, counted by channel.
 
+    Only the bodies of admitted channels count. RabbitMQ may still send bodies to a channel that a consumer has given
+    up, until it has read the request to close; nobody would ever free them.
+
     Args:
         most: the limit in octets. A body larger than the limit is let in if no other is held.
 
@@ -42,13 +45,20 @@ class BodyMemoryBudget:
         self.freed = asyncio.Event()
         self.has_waiting_body = False
 
+    def admit_channel(self, channel: int) -> None:
+        """Counts the bodies of a channel from now on."""
+        self._held[channel] = 0
+
     def reserve_octets(self, channel: int, size: int) -> bool:
         """Counts the octets of a body and returns True; returns False if there is no room for it."""
+        if channel not in self._held:
+            self.has_waiting_body = False
+            return True
         held = sum(self._held.values())
         self.has_waiting_body = bool(held) and held + size > self._most
         if self.has_waiting_body:
             return False
-        self._held[channel] = self._held.get(channel, 0) + size
+        self._held[channel] += size
         return True
 
     def release_octets(self, channel: int, size: int) -> None:
@@ -58,7 +68,7 @@ class BodyMemoryBudget:
             self.freed.set()
 
     def forget_channel(self, channel: int) -> None:
-        """Frees all octets of a channel that has ended."""
+        """Frees all octets of a channel, and counts its bodies no more."""
         self._held.pop(channel, None)
         self.freed.set()
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeVar
 
 import aiormq
 from aiormq.abc import AbstractChannel
@@ -23,6 +24,8 @@ from yarl import URL
 
 from mailer.broker.amqp_frame_filter import BodyMemoryBudget, FilteredTransportFactory
 from mailer.ports.broker import BrokerAccessRefused, BrokerUnavailable, QueueRefusedMessage
+
+_T = TypeVar("_T")
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
@@ -148,25 +151,31 @@ def _network_error_text(error: BaseException) -> str:
     return " ".join(words.split())
 
 
-async def close_channel(channel: AbstractChannel, on_end: Callable[[], None] | None = None) -> None:
+async def finish_request(request: Awaitable[_T]) -> _T:
+    """Returns the answer to a request on a channel. If the caller is cancelled, the request goes on by itself.
+
+    If a request is broken off, the library takes its channel for closed, while RabbitMQ still sends to it. The library
+    then waits for ever to pass on what comes, and reads nothing more of the whole connection (aiormq 7.2).
+    """
+    answering = asyncio.ensure_future(request)
+    answering.add_done_callback(_ignore_result)
+    await asyncio.wait({answering})
+    return answering.result()
+
+
+async def close_channel(channel: AbstractChannel) -> None:
     """Closes a channel. RabbitMQ then puts unsettled messages back. Ignores the errors of a channel that was lost.
 
     RabbitMQ may answer late, as while nothing is read because too many octets are in memory. A second request to close
     would then end the whole connection (504). So after `CLOSE_SECONDS` the first one is only not waited for any more.
-
-    Args:
-        channel: an open channel, or one that was lost.
-        on_end: is called when the channel has ended, perhaps after this function has returned.
     """
     closing = asyncio.ensure_future(channel.close())
     # A task of its own: the library cancels the tasks that wait on a connection which is lost.
     closing.add_done_callback(_ignore_result)
-    if on_end is not None:
-        closing.add_done_callback(lambda _: on_end())
     await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
 
 
-def _ignore_result(task: asyncio.Future[None]) -> None:
+def _ignore_result(task: asyncio.Future[Any]) -> None:
     """Marks the error of a task as seen. asyncio would log it otherwise."""
     if not task.cancelled():
         task.exception()

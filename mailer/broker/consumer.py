@@ -13,10 +13,10 @@ from mailer.broker.acks import AckBatcher
 from mailer.broker.amqp_frame_filter import BodyMemoryBudget
 from mailer.broker.arrivals import ArrivedMessages
 from mailer.broker.connections import (
-    CONNECT_SECONDS,
     ChannelEnded,
     RabbitConnection,
     close_channel,
+    finish_request,
     translating_errors,
 )
 from mailer.broker.message_properties import split_death_headers
@@ -115,6 +115,8 @@ class QueueConsumer:
         """
         channel = await self._link.open_channel(confirms=False)
         room = self._link.room
+        if room is not None:
+            room.admit_channel(channel.number)
         cancelled = asyncio.Event()
 
         def note(_: Basic.Cancel) -> None:
@@ -124,33 +126,28 @@ class QueueConsumer:
         acks = self._acks = AckBatcher(channel)
         try:
             with translating_errors(self._link.server_address):
-                await channel.basic_qos(prefetch_count=self._prefetch)
+                await finish_request(channel.basic_qos(prefetch_count=self._prefetch))
                 take = self._build_delivery_callback(acks, room)
                 has_message_come = True
                 while has_message_come:
-                    consumer = await channel.basic_consume(self.queue, take)
+                    consumer = await finish_request(channel.basic_consume(self.queue, take))
                     self.stands.set()
                     self._report(self, None)
                     last_tag = await self._wait_for_silence(acks, cancelled)
                     # Only a consumer that is cancelled gets no message while its channel is being closed.
-                    async with asyncio.timeout(CONNECT_SECONDS):
-                        await channel.basic_cancel(consumer.consumer_tag or "")
+                    await finish_request(channel.basic_cancel(consumer.consumer_tag or ""))
                     has_message_come = acks.last_tag != last_tag
         finally:
             await self._end_channel(acks, room)
 
     async def _end_channel(self, acks: AckBatcher, room: BodyMemoryBudget | None) -> None:
-        """Sends the last acks, closes the channel, and frees the memory that is counted for it."""
-
-        def forget_channel() -> None:
-            if room is not None:
-                room.forget_channel(acks.channel.number)
-
+        """Sends the last acks, frees the memory that is counted for the channel, and closes it."""
         await acks.flush_acks()
         acks.is_closing = True
-        await close_channel(acks.channel, forget_channel)
-        # The answer of RabbitMQ may itself wait behind a body that this channel leaves no room for.
-        forget_channel()
+        if room is not None:
+            # First: RabbitMQ's answer may itself wait behind a body that this channel leaves no room for.
+            room.forget_channel(acks.channel.number)
+        await close_channel(acks.channel)
 
     async def _wait_for_silence(self, acks: AckBatcher, cancelled: asyncio.Event) -> int:
         """Waits until a renewal is due (see `_seconds_until_renewal`). Returns the last tag.
