@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -123,8 +123,12 @@ class BlockPauses:
             stream = processor, category.name, domain
             if stream in refusing:
                 pauses[stream] = StreamPause(*stream, now + STOP, SET_UP, says)
-        self._until |= {stream: pause.until for stream, pause in pauses.items()}
+        self._extend_pauses_in_memory({stream: pause.until for stream, pause in pauses.items()})
         return list(pauses.values())
+
+    def _extend_pauses_in_memory(self, until: Mapping[Stream, datetime]) -> None:
+        """Pauses streams until a time, or for longer if they pause for longer already; so does the store."""
+        self._until |= {stream: max(end, self._until.get(stream, end)) for stream, end in until.items()}
 
     def _is_recipient_domain_refusing_setup(self, stream: Stream, outcome: Outcome) -> bool:
         """Returns True if the whole domain rejects our set-up: by its status code, or by several replies in a row.
@@ -141,7 +145,7 @@ class BlockPauses:
     def _pause_streams_in_memory(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[StreamPause]:
         """Pauses streams. A category that is paused for many domains is paused for all domains."""
         until = now + PAUSE
-        self._until |= dict.fromkeys(blocked, until)
+        self._extend_pauses_in_memory(dict.fromkeys(blocked, until))
         whole: list[Stream] = []
         for category in {category for _, category, _ in blocked}:
             domains = sum(
@@ -151,7 +155,7 @@ class BlockPauses:
             log.error("mail is blocked; the stream pauses", processor=processor, category=category, domains=domains)
             if domains >= WHOLE:
                 whole.append((processor, category, None))
-        self._until |= dict.fromkeys(whole, until)
+        self._extend_pauses_in_memory(dict.fromkeys(whole, until))
         return [StreamPause(*stream, until) for stream in (*blocked, *whole)]
 
     def _count_streaks(

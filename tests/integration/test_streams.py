@@ -87,6 +87,17 @@ async def test_refusals_of_our_set_up_with_accepted_mail_between_them_pause_noth
     assert streams.paused_until("relay", BREACH, "b.example", now) is None
 
 
+async def test_a_block_does_not_shorten_a_pause_for_our_set_up(world: World) -> None:
+    """A stream with both in one window pauses for the longer time, in this worker and in the others."""
+    streams, other = BlockPauses(PostgresStreamPauses(world.pool)), BlockPauses(PostgresStreamPauses(world.pool))
+    one, set_up = (PROMOTIONAL, "a.example"), Outcome(OutcomeKind.SET_UP, 550, None, "your DNS is broken")
+    await streams.pause_blocked_streams("relay", [one] * (2 * STREAK), [*[set_up] * STREAK, *[BLOCKED] * STREAK])
+    await other.reload_pauses()
+    now = datetime.now(UTC)
+    for worker in (streams, other):
+        assert worker.paused_until("relay", PROMOTIONAL, "a.example", now) == pytest.approx(now + STOP, abs=MINUTE)
+
+
 async def test_many_domains_pause_the_whole_stream(world: World) -> None:
     """A stream pauses for all domains, if this many domains block it."""
     streams = BlockPauses(PostgresStreamPauses(world.pool))
