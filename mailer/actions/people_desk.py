@@ -9,6 +9,7 @@ from mailer.input_types import MAX_ADDRESS
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.ports.person_history import (
     AccessDoor,
@@ -60,8 +61,9 @@ class PersonShown:
     stops: Sequence[Suppression]
 
 
+@rule("look-up-reason", "paltalk06-22", idle=False)
 def needs_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]) -> bool:
-    """Tells whether a look-up among some brands needs a reason: one of their policies says so."""
+    """Staff see a person only after a look-up that is on record with its reason, unless the policy asks for none."""
     return any(policies[brand].look_up_reason == "required" for brand in brands)
 
 

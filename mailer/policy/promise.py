@@ -46,6 +46,7 @@ class PromiseNeeds(Section):
         purposes: the purposes that the policy may have, and no others.
         minimum_cell: the smallest group is of so many people or more.
         retention_days: what is left of an erased account is kept no longer.
+        look_up_reason: staff have to say why they look a person up.
         controller: the id of who answers for the mail.
         postal_address: the address in the footer. opt_out_mailbox: the mailbox that the policy names.
         channels: the channels beside mail that the policy names, and no others; empty: none.
@@ -67,6 +68,7 @@ class PromiseNeeds(Section):
     sources: dict[Text, Kind] = Field(default_factory=dict)
     minimum_cell: Whole | None = None
     retention_days: Whole | None = None
+    look_up_reason: Literal["required"] | None = None
     controller: Slug | None = None
     postal_address: Text | None = None
     opt_out_mailbox: Address | None = None

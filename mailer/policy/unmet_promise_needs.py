@@ -81,6 +81,8 @@ def _unmet_of_promise(promise: Promise, policy: "Policy", promising: "Policy") -
         yield ("minimum_cell",), str(policy.minimum_cell), f"{needs.minimum_cell} or more"
     if needs.retention_days is not None and policy.retention_days > needs.retention_days:
         yield ("retention_days",), str(policy.retention_days), f"{needs.retention_days} or less"
+    if needs.look_up_reason is not None and policy.look_up_reason != needs.look_up_reason:
+        yield ("look_up_reason",), format_toml_value(policy.look_up_reason), format_toml_value(needs.look_up_reason)
 
 
 def _unmet_switches(needs: PromiseNeeds, policy: "Policy", promising: "Policy") -> Iterator[Unkept]:

@@ -22,6 +22,7 @@ UNTRIED = {
         "one-copy": "it is about two accounts with one address",
         "staging": "it is about a setting for trials with real mail",
         "legal-hold": f"{_STORED} while the law asks for it",
+        "look-up-reason": "it is about what staff see of a person",
         "no-cookies": "it is about the pages of recipients",
         "no-traces": "it is about what stands in logs",
         "opens-counted": "it is about the figures that are shown of a mailing",

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from mailer.actions.person_acts import ErasureGround, PersonActName
-from mailer.policy.staff_rights import StaffRole
+from mailer.policy.staff_rights import RIGHTS_OF_ROLE, StaffRight, StaffRole
 from tests.factories import BRAND, World, person
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 
-PEOPLE = "/console/people"
+PEOPLE, SUPPRESSIONS = "/console/people", f"/console/suppressions/{BRAND}"
 OTHER = "peerstream"
 WHO = {"who": "USER-1@people.example", "brand": "", "reason": "ticket 7"}
 SCRIPT = "<script>alert(1)</script>{{7*7}}"
@@ -41,6 +41,23 @@ async def act(browser: ConsoleBrowser, person_path: str, what: str, **fields: st
     return await browser.send(path, {"order": await order_of(browser, path), "reason": "ticket 8", **fields})
 
 
+@pytest.mark.promise("paltalk06-22")
+@pytest.mark.parametrize("role", [role for role in StaffRole if StaffRight.PEOPLE_READ not in RIGHTS_OF_ROLE[role]])
+async def test_staff_who_need_no_personal_data_see_none(world: World, role: StaffRole) -> None:
+    """The pages of people and of their suppressions are closed to a role without that right, and show nothing."""
+    [ada] = await world.known(1)
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    async with open_browser(world) as browser:
+        await browser.enter(role=role)
+        for path in (PEOPLE, f"{PEOPLE}/{BRAND}/{ada}", f"{PEOPLE}/{BRAND}/{ada}/acts/erase", SUPPRESSIONS):
+            answer = await browser.open(path)
+            assert (answer.status_code, "user-1" in answer.text) == (403, False), path
+        assert (await browser.send(PEOPLE, WHO, "/console/sessions")).status_code == 403
+    assert await accesses(world) == []
+
+
+@pytest.mark.rule("look-up-reason")
+@pytest.mark.promise("paltalk06-22")
 async def test_a_look_up_needs_a_reason_and_is_an_entry(world: World) -> None:
     """A look-up by an address, in no URL, is recorded with person, place, time and reason, even if it finds nobody."""
     [ada] = await world.known(1)
@@ -96,6 +113,7 @@ async def test_a_policy_may_ask_for_no_reason(world: World) -> None:
     assert entry["reply"] == "from 192.0.2.0/24: no reason was given"
 
 
+@pytest.mark.promise("paltalk06-22")
 async def test_people_of_other_brands_are_unseen(world: World) -> None:
     """The same answer for a person of another brand and for none; a look-up among all brands finds only one's own."""
     [ada] = await world.known(1)

@@ -64,6 +64,7 @@ BREAKS: dict[str, dict[str, str]] = {
         "another controller": "06",
     },
     "paltalk-2006": {
+        "looked up without a reason": "22",
         "promo_basis = opt_out": "12",
         "service_footer = leave": "06",
         "service_footer = none": "06",
@@ -153,6 +154,7 @@ FREE = {
     "processor 1 elsewhere": _UNSAID,
     "a smaller cell": _UNSAID,
     "kept longer": _UNSAID,
+    "looked up without a reason": _UNSAID,
     "another controller": _UNSAID,
     "another address": _UNSAID,
     "another mailbox": _UNSAID,
@@ -216,6 +218,7 @@ def _lists(document: Document) -> Iterator[tuple[str, list[Any], Any]]:
 def _values(document: Document) -> Iterator[tuple[str, list[Any], Any]]:
     yield "a smaller cell", ["minimum_cell"], document["minimum_cell"] - 1
     yield "kept longer", ["retention_days"], document["retention_days"] + 1
+    yield "looked up without a reason", ["look_up_reason"], "optional"
     yield "another controller", ["controller", "id"], "somebody-else"
     yield "another address", ["controller", "postal_address"], "1 Elsewhere Street"
     yield "another mailbox", ["opt_out_mailbox"], "elsewhere@example.org"
