@@ -1,5 +1,6 @@
 """The pages of dead letters: list, text, and replay after a question."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -47,7 +48,7 @@ async def show_dead_letters(request: Request, visitor: MailingReader) -> Respons
         chosen = _filter_of(visitor, fields, StaffRight.MAILINGS_READ)
     except FilterRefused as error:
         return console_page(visitor, "dead.html.j2", 422, str(error), **_list_values(visitor, fields))
-    page = await _desk(visitor).list_page(chosen, ROWS)
+    page = await _desk(visitor, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
     return console_page(visitor, "dead.html.j2", **_list_values(visitor, fields, page))
 
 
@@ -65,8 +66,9 @@ async def replay_letters(visitor: DeadLetterReplayer) -> Response:
         chosen, bound = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY), _id_of(visitor.field("bound"))
     except FilterRefused as error:
         return await _replay_page(visitor, fields, str(error))
-    result = await replay_dead_letters(_desk(visitor), replace(chosen, last=min(chosen.last, bound)), MOST_AT_ONCE)
-    left = await _desk(visitor).find_replayable_ids(replace(chosen, first=bound + 1), 1)
+    desk = _desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
+    result = await replay_dead_letters(desk, replace(chosen, last=min(chosen.last, bound)), MOST_AT_ONCE)
+    left = await desk.find_replayable_ids(replace(chosen, first=bound + 1), 1)
     return console_page(visitor, "dead_replayed.html.j2", result=result, are_more_left=bool(left), fields=fields)
 
 
@@ -81,7 +83,7 @@ async def show_dead_letter(letter_id: int, visitor: MailingReader) -> Response:
 async def show_whole_text(letter_id: int, visitor: PersonReader) -> Response:
     """Shows one dead letter with the personal data in it. The ledger records who has read it."""
     letter = await _require_letter(visitor, letter_id, StaffRight.PEOPLE_READ)
-    await _desk(visitor).record_reading(letter)
+    await _desk(visitor, StaffRight.PEOPLE_READ, _brands_concerned(visitor, letter)).record_reading(letter)
     return _letter_page(visitor, letter, whole_body(letter.message.body), is_masked=False)
 
 
@@ -131,8 +133,14 @@ def _brands_of(visitor: Visitor, right: StaffRight) -> frozenset[str] | None:
     return None if sees_all else visitor.brands_seen(right)
 
 
-def _desk(visitor: Visitor) -> DeadLetterDesk:
-    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network).letters
+def _desk(visitor: Visitor, right: StaffRight, brands: Collection[str] | None) -> DeadLetterDesk:
+    return visitor.open_stores(right, brands).letters
+
+
+def _brands_concerned(visitor: Visitor, letter: DeadLetter) -> frozenset[str] | None:
+    """Returns the brands that a letter concerns; None if one of them is none of ours: then it concerns every brand."""
+    brands = frozenset({letter.message.routing_key.partition(".")[0]})
+    return brands if brands <= visitor.console.brands else None
 
 
 async def _require_letter(visitor: Visitor, letter_id: int, right: StaffRight = StaffRight.MAILINGS_READ) -> DeadLetter:
@@ -141,7 +149,8 @@ async def _require_letter(visitor: Visitor, letter_id: int, right: StaffRight = 
     Raises:
         HTTPException: 404: there is none, or it is another brand's. 403: the person lacks the right at its brand.
     """
-    letter = await _desk(visitor).get_dead_letter(letter_id) if 0 < letter_id <= _MAX_ID else None
+    desk = _desk(visitor, right, None)
+    letter = await desk.get_dead_letter(letter_id) if 0 < letter_id <= _MAX_ID else None
     brand = letter.message.routing_key.partition(".")[0] if letter else ""
     known = brand if brand in visitor.console.brands else None
     if letter is None or not has_staff_right(visitor.member, StaffRight.MAILINGS_READ, known):
@@ -180,7 +189,8 @@ async def _replay_page(visitor: Visitor, fields: dict[str, str], error: str | No
     ids: list[int] = []
     try:
         chosen = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY)
-        ids = [*await _desk(visitor).find_replayable_ids(chosen, MOST_AT_ONCE + 1)]
+        desk = _desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
+        ids = [*await desk.find_replayable_ids(chosen, MOST_AT_ONCE + 1)]
     except FilterRefused as refused:
         error = error or str(refused)
     shown = ids[:MOST_AT_ONCE]
