@@ -101,7 +101,7 @@ async def test_who_made_a_key_releases_nothing_of_it(world: World) -> None:
     async with open_browser(world) as browser, open_browser(world) as other, open_browser(world) as third:
         dana = await browser.enter(role=StaffRole.OPS)
         await world.pool.execute("INSERT INTO staff_roles (staff_id, role, brand) VALUES ($1, 'admin', '*')", dana.id)
-        made = {"kind": "key", "name": "incident", "brand": [BRAND], "category": ["breach"]}
+        made: dict[str, str | list[str]] = {"kind": "key", "name": "incident", "brand": [BRAND], "category": ["breach"]}
         assert "mk_" in (await browser.send("/console/publishers", made)).text
         mailing_id = await add_mailing(world, "breach", publisher="key:incident")
         assert await press(browser, mailing_id, "release") == 409
