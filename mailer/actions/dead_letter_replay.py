@@ -11,7 +11,8 @@ class ReplayedLetters:
     """The result of a replay.
 
     Attributes:
-        done: the ids that were published again. skipped: those that could not be, as the body is no text in UTF-8.
+        done: the ids that were published again. skipped: those that were not, as the body is no text in UTF-8, or they
+            also concern brands other than those of the filter.
     """
 
     done: Sequence[int]
@@ -19,18 +20,26 @@ class ReplayedLetters:
 
 
 async def replay_dead_letters(
-    letters: DeadLetterDesk, chosen: DeadLetterFilter, limit: int | None = None, *, dry_run: bool = False
+    letters: DeadLetterDesk, chosen: DeadLetterFilter, *, dry_run: bool = False
 ) -> ReplayedLetters:
-    """Publishes the dead letters that fit a filter again, the oldest first. Each is its own transaction.
+    """Publishes all dead letters that fit a filter again, the oldest first. It looks at each, as for a command.
 
     Args:
         letters: the desk of the person who acts.
         chosen: the filter; without `replayed`, what somebody else replays meanwhile is not published twice.
-        limit: the most; None: all.
         dry_run: only finds them.
     """
-    found = await letters.find_replayable_ids(chosen, limit)
-    if dry_run:
-        return ReplayedLetters(found)
-    done = [id_ for id_ in found if await letters.replay_dead_letter(id_, again=chosen.replayed)]
+    found = await letters.find_replayable_ids(chosen)
+    return ReplayedLetters(found) if dry_run else await _replay_found(letters, chosen, found)
+
+
+async def replay_page_of_dead_letters(letters: DeadLetterDesk, chosen: DeadLetterFilter, limit: int) -> ReplayedLetters:
+    """Publishes the oldest dead letters that fit a filter again, as far as one page looks (`find_replayable_page`)."""
+    page = await letters.find_replayable_page(chosen, limit)
+    return await _replay_found(letters, chosen, page.ids)
+
+
+async def _replay_found(letters: DeadLetterDesk, chosen: DeadLetterFilter, found: Sequence[int]) -> ReplayedLetters:
+    """Publishes dead letters again. Each is its own transaction."""
+    done = [id_ for id_ in found if await letters.replay_dead_letter(id_, again=chosen.replayed, brands=chosen.brands)]
     return ReplayedLetters(done, sorted({*found} - {*done}))

@@ -1,7 +1,7 @@
 """The writers of the ledger. Each writer extends a chain of its own, so that writers never wait for one another."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,8 @@ _SHAPE = (
     "actor",
 )
 _MAX_AGE = timedelta(days=1)
+TransactionCheck = Callable[[Connection], Awaitable[None]]
+"""Raises an error if a transaction must not be committed, such as one of somebody whose session is over."""
 
 
 class ChainWriter:
@@ -48,6 +50,7 @@ class ChainWriter:
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
         self.beside: LedgerEntry | None = None
+        self.check: TransactionCheck | None = None
         self.network = ""
         self.n = 0
         self.changes: list[JournaledStandingChange] | None = None
@@ -86,6 +89,7 @@ class LedgerWriters:
         self.epoch = 0
         self.actor: str | None = None
         self._beside: LedgerEntry | None = None
+        self._check: TransactionCheck | None = None
         self.network = ""
         self._event: tuple[str, str, str, bytes] | None = None
 
@@ -115,6 +119,12 @@ class LedgerWriters:
         noting._beside = entry
         return noting
 
+    def writers_with_check(self, check: TransactionCheck) -> "LedgerWriters":
+        """Returns a copy that runs a check in the transaction of each change, as its last step before the entries."""
+        checked = copy(self)  # it shares the free writers
+        checked._check = check
+        return checked
+
     @asynccontextmanager
     async def borrow_writer(self) -> AsyncIterator[ChainWriter]:
         """Lends a writer for one statement or transaction.
@@ -126,7 +136,7 @@ class LedgerWriters:
             free.pop()
         writer = free.pop() if free else ChainWriter(self._key)
         writer.event, writer.actor = self._event, self.actor
-        writer.beside, writer.network = self._beside, self.network
+        writer.beside, writer.network, writer.check = self._beside, self.network, self._check
         writer.changes = None if self._notes is None else []
         before = writer.n
         yield writer
@@ -164,7 +174,10 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     Raises:
         AccountEventAlreadyApplied: the change of the writer's account event was made before.
         IdTaken: the id of the writer's account event belongs to another event.
+        StaffSessionOver: the writer's check found that whoever acts may no longer act.
     """
+    if writer.check is not None:
+        await writer.check(connection)
     if writer.event:
         await _store_account_event_once(connection, *writer.event)
     if writer.actor is not None:

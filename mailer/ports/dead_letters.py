@@ -112,6 +112,18 @@ class DeadLetterPage:
     older_than: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayablePage:
+    """Dead letters that can be replayed, the oldest first.
+
+    Attributes:
+        next_id: the id from which to look further; None if there is nothing left to look at.
+    """
+
+    ids: Sequence[int]
+    next_id: int | None = None
+
+
 class DeadLetterDesk(Protocol):
     """Lists, shows and replays dead letters for people."""
 
@@ -123,16 +135,23 @@ class DeadLetterDesk(Protocol):
         """Returns a dead letter, or None if there is none with this id."""
         ...
 
-    async def find_replayable_ids(self, chosen: DeadLetterFilter, limit: int | None = None) -> Sequence[int]:
-        """Returns the ids of dead letters that can be replayed, the oldest first; None: all."""
+    async def find_replayable_ids(self, chosen: DeadLetterFilter) -> Sequence[int]:
+        """Returns the ids of all dead letters that can be replayed, the oldest first. It looks at each."""
         ...
 
-    async def replay_dead_letter(self, letter_id: int, *, again: bool = True) -> DeadLetter | None:
+    async def find_replayable_page(self, chosen: DeadLetterFilter, limit: int) -> ReplayablePage:
+        """Returns the oldest that can be replayed. It looks at some thousands at most, and then ends the page early."""
+        ...
+
+    async def replay_dead_letter(
+        self, letter_id: int, *, again: bool = True, brands: frozenset[str] | None = None
+    ) -> DeadLetter | None:
         """Publishes the event of a dead letter again, under its publisher, with an entry of the ledger.
 
         Args:
             letter_id: the dead letter.
             again: also if it was replayed already.
+            brands: the only brands that it may concern (`brands_of_dead_letter`); None: any.
 
         Returns:
             The dead letter; None if it cannot be replayed.

@@ -9,6 +9,7 @@ from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveries
 from mailer.ports.publishers import PublisherDesk
+from mailer.ports.staff import RightInSession
 from mailer.ports.stream_pauses import StreamPauses
 
 
@@ -36,5 +37,9 @@ class OperatorStores:
     publishers: PublisherDesk
 
 
-OperatorStoresOpener = Callable[[str, str], OperatorStores]
-"""Returns the stores for an actor (an identity, as text) and a masked network; an empty network is not recorded."""
+OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]
+"""Returns the stores for an actor (an identity, as text), a masked network, and the right that is used in a session.
+
+An empty network is not recorded. In a session, each change raises `StaffSessionOver` if the session has ended, or the
+right was taken away. None: no session, as with an API key.
+"""

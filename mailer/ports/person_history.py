@@ -10,6 +10,7 @@ from uuid import UUID
 from mailer.policy.history_paging import HistoryPlace, place_of_mail
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.consents import StoredConsent
+from mailer.ports.staff import RightInSession
 from mailer.ports.suppressions import Suppression
 
 
@@ -30,12 +31,14 @@ class PersonAccess:
         door: the way.
         network: the masked network from where; empty if none is known.
         reason: why, in the words of who looks or acts.
+        used: the right that is used in a session; None for who has no session, as with an API key or a command.
     """
 
     by: Identity
     door: AccessDoor
     network: str
     reason: str
+    used: RightInSession | None = None
 
     @property
     def note(self) -> str:

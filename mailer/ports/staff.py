@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.staff_rights import RoleAtBrand, StaffMember
+from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRight
 
 
 class StaffSessionOver(Exception):
@@ -26,6 +26,21 @@ class StaffActor:
     identity: Identity
     network: str
     session_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RightInSession:
+    """A right that somebody uses in a session. It is checked again in the transaction that stores the change.
+
+    Attributes:
+        session_id: the session.
+        right: the right.
+        brands: the brands at which it is needed; None: at every brand.
+    """
+
+    session_id: int
+    right: StaffRight
+    brands: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)

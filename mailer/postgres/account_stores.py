@@ -13,6 +13,7 @@ from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.person_history import entry_of_act
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
+from mailer.postgres.staff_changes import writers_for_session
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.rendering.signed_links import SignedLinks
@@ -41,7 +42,7 @@ def build_account_stores_opener(
     def desk(event: AccountEvent | None, actor: str | None = None, act: PersonAct | None = None) -> AccountStores:
         named = writers if actor is None else writers.writers_with_actor(actor)
         if act is not None:
-            named = named.writers_with_entry_beside(entry_of_act(act))
+            named = writers_for_session(named.writers_with_entry_beside(entry_of_act(act)), act.access.used)
         noting = (
             named.writers_applying_event_once(
                 event.brand,

@@ -10,6 +10,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.events import MAX_EVENT_BYTES
 from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.dead_letter_brands import brands_of_dead_letter
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import (
     ALL,
@@ -18,6 +19,7 @@ from mailer.ports.dead_letters import (
     DeadLetterFilter,
     DeadLetterPage,
     ListedDeadLetter,
+    ReplayablePage,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.postgres.address_hashing import AddressHasher
@@ -25,6 +27,7 @@ from mailer.postgres.person_keys_in_bodies import person_keys_in_body
 
 _CHOSEN = load_statements("dead_letters")["chosen"]
 _SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in load_statements("dead_letters").items()}
+_AMONG = {True: "", False: "d.replayed_at IS NULL AND"}
 _READ_AT_ONCE = 100
 LOOKED_AT = 2000
 """The most dead letters that one page looks at."""
@@ -33,11 +36,11 @@ LOOKED_AT = 2000
 class PostgresDeadLetters:
     """Implements `ports.dead_letters.DeadLetterRecorder` and `DeadLetterDesk`."""
 
-    def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters, looked_at: int = LOOKED_AT) -> None:
+    def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters, looked_at: int | None = None) -> None:
         self._pool = pool
         self._hasher = hasher
         self._writers = writers
-        self._looked_at = looked_at
+        self._looked_at = looked_at or LOOKED_AT
 
     async def add_dead_letter(
         self,
@@ -85,16 +88,30 @@ class PostgresDeadLetters:
         row = await self._pool.fetchrow(_SQL["one"], letter_id)
         return _dead_letter_from_row(row) if row else None
 
-    async def find_replayable_ids(self, chosen: DeadLetterFilter, limit: int | None = None) -> Sequence[int]:
+    async def find_replayable_ids(self, chosen: DeadLetterFilter) -> Sequence[int]:
         """See the port. Replayable are events of a known publisher whose bodies were kept."""
-        rows = await self._pool.fetch(_SQL["replayable"], *_filter_parameters(chosen), MAX_EVENT_BYTES, limit)
+        rows = await self._pool.fetch(_SQL["replayable"], *_filter_parameters(chosen), MAX_EVENT_BYTES)
         return [row["id"] for row in rows]
 
-    async def replay_dead_letter(self, letter_id: int, *, again: bool = True) -> DeadLetter | None:
+    async def find_replayable_page(self, chosen: DeadLetterFilter, limit: int) -> ReplayablePage:
+        """See the port."""
+        statement = _SQL["replayable_page"].replace("{among}", _AMONG[chosen.replayed])
+        parameters = (*_filter_parameters(chosen), MAX_EVENT_BYTES, limit + 1, self._looked_at)
+        [row] = await self._pool.fetch(statement, *parameters)
+        if len(row["ids"]) > limit:
+            return ReplayablePage(row["ids"][:limit], row["ids"][limit])
+        is_more_left = row["looked_at"] == self._looked_at and row["last_id"] < chosen.last
+        return ReplayablePage(row["ids"], row["last_id"] + 1 if is_more_left else None)
+
+    async def replay_dead_letter(
+        self, letter_id: int, *, again: bool = True, brands: frozenset[str] | None = None
+    ) -> DeadLetter | None:
         """See the port. In one transaction, the event becomes a row of the outbox, and the dead letter is marked."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 found = await connection.fetchrow(_SQL["one"], letter_id)
+                if found is not None and not await _concerns_only(found, brands):
+                    return None
                 body = _body_text_if_storable(found["body"]) if found else None
                 row = await connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
                 if row is None:
@@ -120,6 +137,13 @@ def _entry_about(letter_id: int, routing_key: str, what: str) -> LedgerEntry:
     brand = routing_key.partition(".")[0]
     is_slug = brand.isascii() and brand.replace("-", "").isalnum() and len(brand) <= 100
     return LedgerEntry(EntryKind.CONTROL, brand if is_slug else "", reason=what, rule=f"dead:{letter_id}")
+
+
+async def _concerns_only(row: asyncpg.Record, brands: frozenset[str] | None) -> bool:
+    """Tells whether a dead letter concerns no other brands than these; None: any."""
+    if brands is None:
+        return True
+    return await asyncio.to_thread(brands_of_dead_letter, row["routing_key"], row["body"]) <= brands
 
 
 def _body_text_if_storable(body: bytes) -> str | None:

@@ -17,8 +17,6 @@ from mailer.events import Attachment, Audience, MessageEvent, People, Person, Re
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy import publisher_and_staff_identity
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_and_staff_identity import IdentityKind
-from mailer.policy.staff_rights import INDEPENDENT_AGAIN_AFTER
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
@@ -26,10 +24,10 @@ from mailer.ports.time_ordered_uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.mailing_status_rows import mailing_status_from_row
+from mailer.postgres.release_independence import refuse_dependent_releaser
 from mailer.rendering.mentioned_members import references_in_context, replace_refs_by_ledger_numbers
 
 _SQL = load_statements("mailings")
-_SHARED = _SQL["has_shared_a_link"]
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
 """The columns in the order that `_facts_from_row` needs."""
 _CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
@@ -252,7 +250,7 @@ class PostgresMailings:
 
         Raises:
             ReleaseRefused: the mailing does not wait for a release, its publisher is unknown, or `person` is its
-                publisher, not independent of its publisher (see `may_release`), or not a person.
+                publisher, not independent of its publisher (see `refuse_dependent_releaser`), or not a person.
         """
         try:
             releaser = publisher_and_staff_identity.parse_person_identity(person)
@@ -264,13 +262,7 @@ class PostgresMailings:
         publisher = publisher_and_staff_identity.identity_or_none(status.publisher)
         if publisher is None:
             raise ReleaseRefused("nobody knows who published this mailing; cancel it, and have it published again")
-        if publisher == releaser:
-            raise ReleaseRefused(f"{releaser} published this mailing; a second person has to release it")
-        names = releaser.form[1], publisher.form[1]
-        if publisher.kind is IdentityKind.PERSON and await self._pool.fetchval(
-            _SHARED, *names, INDEPENDENT_AGAIN_AFTER
-        ):
-            raise ReleaseRefused(f"{releaser} and {publisher} are not independent; a third person has to release it")
+        await refuse_dependent_releaser(self._pool, releaser, publisher)
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 if await connection.fetchrow(_SQL["release"], mailing_id, str(releaser)) is None:

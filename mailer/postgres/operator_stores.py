@@ -6,22 +6,24 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.policy_file import Policy
 from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
+from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.staff_changes import writers_for_session
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
 
 def build_operator_stores_opener(
     pool: Pool, writers: LedgerWriters, hasher: AddressHasher, policies: Mapping[str, Policy]
 ) -> OperatorStoresOpener:
-    """Returns the function that opens the stores for an actor and a network."""
+    """Returns the function that opens the stores for an actor, a network and a session."""
 
-    def open_stores(actor: str, network: str) -> OperatorStores:
-        named = writers.writers_with_actor(actor, network)
+    def open_stores(actor: str, network: str, used: RightInSession | None) -> OperatorStores:
+        named = writers_for_session(writers.writers_with_actor(actor, network), used)
         return OperatorStores(
             PostgresHalts(pool, named),
             PostgresHeldDeliveries(pool, named),

@@ -31,6 +31,7 @@ from mailer.ports.person_history import (
 from mailer.ports.suppressions import Suppression
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.recipient_lookup import RecipientLookup
+from mailer.postgres.staff_changes import writers_for_session
 from mailer.postgres.suppressions import SUPPRESSION_COLUMNS
 
 SQL = {
@@ -158,7 +159,8 @@ class PostgresAccessRecords:
     async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: PersonAccess) -> None:
         """See the port."""
         entries = [_access_entry(access, brand, recipient_id) for brand, recipient_id in found]
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+        writers = writers_for_session(self._writers, access.used)
+        async with writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 linked = await append_entries(connection, writer, entries)
             writer.advance_head(linked)

@@ -22,7 +22,7 @@ from mailer.policy.staff_rights import (
     parse_role_at_brand,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.staff import StaffActor, StaffSession, StaffSessionOver
+from mailer.ports.staff import RightInSession, StaffActor, StaffSession, StaffSessionOver
 
 
 def load_staff_statements(noun: str) -> dict[str, str]:
@@ -105,22 +105,41 @@ async def begin_staff_change(
         async with connection.transaction():
             await connection.execute(_LOCK, sorted(people), by.session_id)
             if by.session_id is not None:
-                await _require_session(connection, by.session_id, stage, right)
+                member = await _require_session(connection, by.session_id, stage)
+                if right is not None and not has_staff_right(member, right):
+                    raise StaffSessionOver
             change = StaffChange(connection)
             yield change
             linked = await append_entries(connection, writer, change.entries)
         writer.advance_head(linked)
 
 
-async def _require_session(
-    connection: Connection, session_id: int, stage: SessionStage, right: StaffRight | None
-) -> None:
+def writers_for_session(writers: LedgerWriters, used: RightInSession | None) -> LedgerWriters:
+    """Returns writers that store a change only while the session lasts, and its person has the right.
+
+    The check locks the person and the session: who disables the person waits for the change, or prevents it.
+    Without a session, as for a command or an API key, the writers stay as they are.
+    """
+    if used is None:
+        return writers
+    needed = used
+
+    async def check_session(connection: Connection) -> None:
+        await connection.execute(_LOCK, [], needed.session_id)
+        member = await _require_session(connection, needed.session_id, SessionStage.COMPLETE)
+        places = [None] if needed.brands is None else needed.brands
+        if not all(has_staff_right(member, needed.right, brand) for brand in places):
+            raise StaffSessionOver
+
+    return writers.writers_with_check(check_session)
+
+
+async def _require_session(connection: Connection, session_id: int, stage: SessionStage) -> StaffMember:
     row = await connection.fetchrow(f"{_SESSIONS} AND n.id = $2 FOR UPDATE OF n", SESSION_IDLE, session_id)
     session = session_from_row(row) if row else None
     if session is None or (stage is SessionStage.COMPLETE and session.is_half):
         raise StaffSessionOver
-    if right is not None and not has_staff_right(session.member, right):
-        raise StaffSessionOver
+    return session.member
 
 
 def new_token() -> str:

@@ -130,7 +130,7 @@ async def control_mailing(
     refuse_client_without_right(client, MailingControlAttempt(brand, f"{act}_mailing"))
     mailing = await _mailing_or_404(site, brand, mailing_id)
     network = masked_network(request.client.host if request.client else "")
-    stores = site.console.operations.open_stores(str(client.identity), network)
+    stores = site.console.operations.open_stores(str(client.identity), network, None)
     by, reason = str(client.identity), ordered.reason if ordered else ""
     try:
         match act:

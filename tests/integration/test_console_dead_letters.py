@@ -1,6 +1,7 @@
 """The pages of dead letters."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -117,6 +118,98 @@ async def test_other_brands_are_not_seen(world: World) -> None:
         await browser.send(f"{DEAD}/replay", {"again": "yes", "bound": str(nobodys)}, "/console/sessions")
     assert await parked(world) == 1
     assert await is_replayed(world, own)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"v": 2, "brand": "peerstream", "to": {"people": [{"email": "ada@people.example"}]}}',
+        b'{"brand": "peerstream", "v": 2, "to": "ada@people.example", "brand": "interpals"}',
+        b'{"br\\u0061nd": "peerstream", "to": "ada@people.example"}',
+        b'{"v": 2, "brand" : "peerstream", "to": "ada@people.example',
+        b'{"brand": "interpals", "to": "ada@people.example", "brand": "peerstream"',
+        b'{"brand": "nobodys", "to": "ada@people.example"}',
+        b'{"brand": ["peerstream"], "to": "ada@people.example"}',
+    ],
+)
+async def test_a_body_of_another_brand_needs_a_role_there_too(world: World, body: bytes) -> None:
+    """A body that names another brand than its key is read and replayed by nobody who has a role for one of them."""
+    number = await keep(world, body=body)
+    async with open_browser(world) as browser, open_browser(world) as everywhere:
+        member = await browser.enter("Eli", StaffRole.PRIVACY_OFFICER, BRAND)
+        await world.pool.execute(
+            "INSERT INTO staff_roles (staff_id, role, brand) VALUES ($1, 'ops', $2)", member.id, BRAND
+        )
+        page = (await browser.open(f"{DEAD}/{number}")).text
+        assert "ada@" not in page
+        assert f"/console/dead/{number}/text" not in page
+        assert "/console/dead/replay?from=" not in page
+        refused = await browser.send(f"{DEAD}/{number}/text", on="/console/sessions")
+        assert (refused.status_code, "ada@" in refused.text) == (403, False)
+        answer = await browser.send(f"{DEAD}/replay", {"bound": str(number)}, "/console/sessions")
+        assert f"names another brand that you have no role for: {number}" in answer.text
+        assert await parked(world) == 0
+        await everywhere.enter("Ann", StaffRole.PRIVACY_OFFICER)
+        read = await everywhere.send(f"{DEAD}/{number}/text", on=f"{DEAD}/{number}")
+        assert "ada@people.example" in read.text
+    assert [entry["actor"] for entry in await world.entries(kind="control") if entry["reason"] == "dead_read"] == [
+        "person:Ann"
+    ]
+
+
+async def test_roles_at_both_brands_read_and_replay(world: World) -> None:
+    """A person with a role at each brand that a letter concerns needs none at every brand."""
+    number = await keep(world, body=BODY.replace(b"interpals", OTHER.encode()))
+    async with open_browser(world) as browser:
+        member = await browser.enter("Eli", StaffRole.PRIVACY_OFFICER, BRAND)
+        insert = "INSERT INTO staff_roles (staff_id, role, brand) VALUES ($1, $2, $3)"
+        for role, brand in (("privacy-officer", OTHER), ("ops", BRAND), ("ops", OTHER)):
+            await world.pool.execute(insert, member.id, role, brand)
+        read = await browser.send(f"{DEAD}/{number}/text", on=f"{DEAD}/{number}")
+        assert "ada@people.example" in read.text
+        answer = await browser.send(f"{DEAD}/replay", {"bound": str(number)}, "/console/sessions")
+        assert "1 published again." in answer.text
+
+
+async def test_the_question_looks_at_a_bounded_number(world: World) -> None:
+    """A page of the question looks at some letters, however many there are, and leads on; each is found once."""
+    numbers = [await keep(world, OTHER if n % 3 == 0 else BRAND) for n in range(9)]
+    await world.pool.execute("UPDATE dead_letters SET replayed_at = now() WHERE id = $1", numbers[3])
+    for looked, limit in ((2000, 50), (2000, 2), (2, 50), (3, 1), (1, 1)):
+        letters = PostgresDeadLetters(world.pool, world.hasher, world.writers, looked)
+        for chosen, expected in (
+            (DeadLetterFilter(replayed=True), numbers),
+            (DeadLetterFilter(brands=frozenset({OTHER})), [numbers[0], numbers[6]]),
+            (DeadLetterFilter(first=numbers[3], last=numbers[5]), numbers[4:6]),
+            (DeadLetterFilter(reason="nothing"), []),
+        ):
+            found, first = list[int](), chosen.first
+            for _ in range(30):
+                page = await letters.find_replayable_page(replace(chosen, first=first), limit)
+                assert len(page.ids) <= min(looked, limit)
+                found += page.ids
+                if page.next_id is None:
+                    break
+                first = page.next_id
+            assert found == expected
+
+
+async def test_the_question_leads_past_what_does_not_fit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page on which nothing fits has a link to look further, with the same filter."""
+    monkeypatch.setattr("mailer.postgres.dead_letters.LOOKED_AT", 2)
+    for _ in range(3):
+        await keep(world, OTHER)
+    own = await keep(world)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS, brand=BRAND)
+        path, seen = f"{DEAD}/replay?kind=refused", ""
+        for _ in range(3):
+            seen = (await browser.open(path)).text
+            if "Look further" not in seen:
+                break
+            [path] = [link.replace("&amp;", "&") for link in re.findall(r'href="(/console/dead/replay[^"]*)"', seen)]
+            assert "kind=refused" in path
+        assert f"Number {own} would be published again" in seen
 
 
 async def test_bad_filters_are_told(world: World) -> None:

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.staff_rights import StaffRole
-from mailer.ports.mailings import MailingFilter, MailingListState
+from mailer.ports.mailings import MailingFilter, MailingListState, ReleaseRefused
+from mailer.ports.staff import StaffActor
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from tests.factories import BRAND, World, person
 from tests.integration.console_browser import ConsoleBrowser, open_browser
@@ -93,6 +94,28 @@ async def test_a_second_person_releases(world: World) -> None:
         assert await press(other, mailing_id, "release") == 409
     released = [entry for entry in await actions_of(world, mailing_id) if entry[0] == "released"]
     assert released == [("released", "person:Eli", "person:Eli; from 192.0.2.0/24")]
+
+
+async def test_who_made_a_key_releases_nothing_of_it(world: World) -> None:
+    """A key acts for whoever made it or gave it rights, ever, and whose link they share. A third person releases."""
+    async with open_browser(world) as browser, open_browser(world) as other, open_browser(world) as third:
+        dana = await browser.enter(role=StaffRole.OPS)
+        await world.pool.execute("INSERT INTO staff_roles (staff_id, role, brand) VALUES ($1, 'admin', '*')", dana.id)
+        made: dict[str, str | list[str]] = {"kind": "key", "name": "incident", "brand": [BRAND], "category": ["breach"]}
+        assert "mk_" in (await browser.send("/console/publishers", made)).text
+        mailing_id = await add_mailing(world, "breach", publisher="key:incident")
+        assert await press(browser, mailing_id, "release") == 409
+        revoked = {"who": "key:incident"}
+        assert (await browser.send("/console/publishers/revoke", revoked, "/console/publishers")).status_code == 303
+        await world.pool.execute("UPDATE ledger SET at = at - interval '8 days' WHERE reason = 'granted'")
+        refused = await browser.send(f"{LIST}/{mailing_id}/release", {}, "/console/sessions")
+        assert (refused.status_code, "you gave the key rights" in refused.text) == (409, True)
+        eli = await other.enter("Eli", StaffRole.PRIVACY_OFFICER)
+        await world.staff.directory.reset_staff_member(eli, StaffActor(dana.identity, "192.0.2.0/24"))
+        with pytest.raises(ReleaseRefused, match="person:Eli and person:Dana Duty are not independent"):
+            await world.mailings.release_mailing(mailing_id, "Eli")
+        await third.enter("Ann", StaffRole.PRIVACY_OFFICER)
+        assert await press(third, mailing_id, "release") == 303
 
 
 async def test_a_marketer_releases_no_breach_notice(world: World) -> None:

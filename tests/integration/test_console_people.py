@@ -100,6 +100,26 @@ async def test_a_link_to_a_person_asks_for_the_reason_first(world: World) -> Non
         assert "user-1" not in (await browser.open(path)).text
 
 
+async def test_an_act_without_its_form_needs_the_look_up_too(world: World) -> None:
+    """A form that is sent directly shows and changes nothing without one's own look-up, even with a bad reason."""
+    [ada] = await world.known(1)
+    path = f"{PEOPLE}/{BRAND}/{ada}"
+    async with open_browser(world) as browser, open_browser(world) as other:
+        await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        await other.enter(name="Eli", role=StaffRole.PRIVACY_OFFICER)
+        await look_up(other)
+        for what in PersonActName:
+            for reason in ("", "ticket 8"):
+                fields = {"order": "staff-" + "0" * 32, "reason": reason, "scope": "*", "reference": "Case 7"}
+                answer = await browser.send(f"{path}/acts/{what}", fields, PEOPLE)
+                assert (answer.status_code, answer.headers["location"], answer.text) == (303, path, "")
+        await look_up(browser)
+        await world.pool.execute("UPDATE ledger SET at = at - interval '31 minutes' WHERE kind = 'access'")
+        assert (await browser.send(f"{path}/acts/restrict", fields, PEOPLE)).status_code == 303
+    assert len(await accesses(world)) == 2
+    assert [entry["reason"] for entry in await world.entries(kind="action")] == []
+
+
 async def test_a_policy_may_ask_for_no_reason(world: World) -> None:
     """The strictest policy of the searched brands decides; the look-up is an entry all the same."""
     await world.known(1)

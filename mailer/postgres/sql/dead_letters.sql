@@ -21,7 +21,17 @@ ORDER BY l.id DESC
 
 -- name: replayable
 SELECT id FROM dead_letters
-WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND octet_length(body) <= $10 ORDER BY id LIMIT $11
+WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND octet_length(body) <= $10 ORDER BY id
+
+-- name: replayable_page
+-- Looks at a bounded number, the oldest first. `{among}` lets the index of those that nobody has replayed be used.
+WITH looked AS MATERIALIZED (
+    SELECT id, at, kind, reason, exchange, routing_key, publisher, octet_length(body) AS size, replayed_at
+    FROM dead_letters d WHERE {among} d.id >= $1 AND d.id <= $2 ORDER BY d.id LIMIT $12)
+SELECT ARRAY(SELECT id FROM looked
+             WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND size <= $10
+             ORDER BY id LIMIT $11) AS ids,
+       (SELECT count(*) FROM looked) AS looked_at, (SELECT max(id) FROM looked) AS last_id
 
 -- name: chosen
 id >= $1 AND id <= $2 AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)

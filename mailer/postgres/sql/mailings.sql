@@ -164,6 +164,11 @@ ORDER BY m.id DESC
 SELECT EXISTS (SELECT FROM staff_access_grants g JOIN staff t ON t.id = g.staff_id
                WHERE g.at > now() - $3::interval AND (g.giver, t.name) IN (($1, $2), ($2, $1)))
 
+-- name: granters_of_key
+-- Who has made a key or given it rights, ever: a key has no end, and nobody can see who still has it.
+SELECT DISTINCT l.actor FROM publisher_entries e JOIN ledger l USING (writer, n)
+WHERE e.kind = 'key' AND e.name = $1 AND l.reason = 'granted' AND l.actor IS NOT NULL
+
 -- name: release
 UPDATE mailings SET state = 'released', released_at = now(), released_by = $2 WHERE id = $1 AND state = 'awaiting_release'
 RETURNING brand, category

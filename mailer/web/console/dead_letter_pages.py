@@ -1,5 +1,7 @@
 """The pages of dead letters: list, text, and replay after a question."""
 
+import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -7,15 +9,17 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.actions.dead_letter_replay import replay_dead_letters
+from mailer.actions.dead_letter_replay import replay_page_of_dead_letters
 from mailer.input_types import parse_named_moment
-from mailer.policy.staff_rights import EVERY_BRAND, StaffRight, has_staff_right
+from mailer.policy.dead_letter_brands import brands_of_dead_letter
+from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.dead_letters import (
     DeadLetter,
     DeadLetterCauseKind,
     DeadLetterDesk,
     DeadLetterFilter,
     DeadLetterPage,
+    ReplayablePage,
 )
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
@@ -47,7 +51,7 @@ async def show_dead_letters(request: Request, visitor: MailingReader) -> Respons
         chosen = _filter_of(visitor, fields, StaffRight.MAILINGS_READ)
     except FilterRefused as error:
         return console_page(visitor, "dead.html.j2", 422, str(error), **_list_values(visitor, fields))
-    page = await _desk(visitor).list_page(chosen, ROWS)
+    page = await _desk(visitor, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
     return console_page(visitor, "dead.html.j2", **_list_values(visitor, fields, page))
 
 
@@ -65,24 +69,27 @@ async def replay_letters(visitor: DeadLetterReplayer) -> Response:
         chosen, bound = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY), _id_of(visitor.field("bound"))
     except FilterRefused as error:
         return await _replay_page(visitor, fields, str(error))
-    result = await replay_dead_letters(_desk(visitor), replace(chosen, last=min(chosen.last, bound)), MOST_AT_ONCE)
-    left = await _desk(visitor).find_replayable_ids(replace(chosen, first=bound + 1), 1)
-    return console_page(visitor, "dead_replayed.html.j2", result=result, are_more_left=bool(left), fields=fields)
+    desk = _desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
+    result = await replay_page_of_dead_letters(desk, replace(chosen, last=min(chosen.last, bound)), MOST_AT_ONCE)
+    left = await desk.find_replayable_page(replace(chosen, first=max(chosen.first, bound + 1)), 1)
+    are_more_left = bool(left.ids) or left.next_id is not None
+    onward = {**fields, "from": str(bound + 1)}
+    return console_page(visitor, "dead_replayed.html.j2", result=result, are_more_left=are_more_left, fields=onward)
 
 
 @router.get(f"{DEAD}/{{letter_id}}")
 async def show_dead_letter(letter_id: int, visitor: MailingReader) -> Response:
     """Shows one dead letter, without personal data."""
     letter = await _require_letter(visitor, letter_id)
-    return _letter_page(visitor, letter, masked_body(letter.message.body), is_masked=True)
+    return await _letter_page(visitor, letter, masked_body(letter.message.body), is_masked=True)
 
 
 @router.post(f"{DEAD}/{{letter_id}}/text")
 async def show_whole_text(letter_id: int, visitor: PersonReader) -> Response:
     """Shows one dead letter with the personal data in it. The ledger records who has read it."""
     letter = await _require_letter(visitor, letter_id, StaffRight.PEOPLE_READ)
-    await _desk(visitor).record_reading(letter)
-    return _letter_page(visitor, letter, whole_body(letter.message.body), is_masked=False)
+    await _desk(visitor, StaffRight.PEOPLE_READ, await _brands_concerned(visitor, letter)).record_reading(letter)
+    return await _letter_page(visitor, letter, whole_body(letter.message.body), is_masked=False)
 
 
 def _fields_of(read: Any) -> dict[str, str]:
@@ -131,23 +138,39 @@ def _brands_of(visitor: Visitor, right: StaffRight) -> frozenset[str] | None:
     return None if sees_all else visitor.brands_seen(right)
 
 
-def _desk(visitor: Visitor) -> DeadLetterDesk:
-    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network).letters
+def _desk(visitor: Visitor, right: StaffRight, brands: Collection[str] | None) -> DeadLetterDesk:
+    return visitor.open_stores(right, brands).letters
+
+
+async def _brands_concerned(visitor: Visitor, letter: DeadLetter) -> frozenset[str] | None:
+    """Returns the brands that a letter concerns; None if one of them is none of ours: then it concerns every brand."""
+    brands = await asyncio.to_thread(brands_of_dead_letter, letter.message.routing_key, letter.message.body)
+    return brands if brands <= visitor.console.brands else None
 
 
 async def _require_letter(visitor: Visitor, letter_id: int, right: StaffRight = StaffRight.MAILINGS_READ) -> DeadLetter:
-    """Returns a dead letter that the person may see.
+    """Returns a dead letter that the person may see. Its routing key says whose it is in lists, without personal data.
 
     Raises:
-        HTTPException: 404: there is none, or it is another brand's. 403: the person lacks the right at its brand.
+        HTTPException: 404: there is none, or it is another brand's. 403: the person lacks another right at a brand that
+            the letter concerns.
     """
-    letter = await _desk(visitor).get_dead_letter(letter_id) if 0 < letter_id <= _MAX_ID else None
+    desk = _desk(visitor, right, None)
+    letter = await desk.get_dead_letter(letter_id) if 0 < letter_id <= _MAX_ID else None
     brand = letter.message.routing_key.partition(".")[0] if letter else ""
     known = brand if brand in visitor.console.brands else None
     if letter is None or not has_staff_right(visitor.member, StaffRight.MAILINGS_READ, known):
         raise HTTPException(404, "dead_unknown")
-    visitor.require_right(right, known)
+    if right is not StaffRight.MAILINGS_READ and not _has_right_at_all(
+        visitor, right, await _brands_concerned(visitor, letter)
+    ):
+        raise HTTPException(403, "right_missing")
     return letter
+
+
+def _has_right_at_all(visitor: Visitor, right: StaffRight, brands: frozenset[str] | None) -> bool:
+    """Tells whether a person has a right at all of some brands; None: at every brand."""
+    return all(has_staff_right(visitor.member, right, brand) for brand in ([None] if brands is None else brands))
 
 
 def _list_values(visitor: Visitor, fields: dict[str, str], page: DeadLetterPage | None = None) -> dict[str, Any]:
@@ -161,9 +184,8 @@ def _list_values(visitor: Visitor, fields: dict[str, str], page: DeadLetterPage 
     }
 
 
-def _letter_page(visitor: Visitor, letter: DeadLetter, text: str, *, is_masked: bool) -> Response:
-    brand = letter.message.routing_key.partition(".")[0]
-    known = brand if brand in visitor.console.brands else EVERY_BRAND
+async def _letter_page(visitor: Visitor, letter: DeadLetter, text: str, *, is_masked: bool) -> Response:
+    concerned = await _brands_concerned(visitor, letter)
     return console_page(
         visitor,
         "dead_letter.html.j2",
@@ -171,25 +193,25 @@ def _letter_page(visitor: Visitor, letter: DeadLetter, text: str, *, is_masked: 
         text=text,
         is_masked=is_masked,
         mask=mask_addresses if is_masked else str,
-        may_replay=has_staff_right(visitor.member, StaffRight.DEAD_REPLAY, known),
-        may_read=has_staff_right(visitor.member, StaffRight.PEOPLE_READ, known),
+        may_replay=_has_right_at_all(visitor, StaffRight.DEAD_REPLAY, concerned),
+        may_read=_has_right_at_all(visitor, StaffRight.PEOPLE_READ, concerned),
     )
 
 
 async def _replay_page(visitor: Visitor, fields: dict[str, str], error: str | None = None) -> Response:
-    ids: list[int] = []
+    page = ReplayablePage(())
     try:
         chosen = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY)
-        ids = [*await _desk(visitor).find_replayable_ids(chosen, MOST_AT_ONCE + 1)]
+        desk = _desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
+        page = await desk.find_replayable_page(chosen, MOST_AT_ONCE)
     except FilterRefused as refused:
         error = error or str(refused)
-    shown = ids[:MOST_AT_ONCE]
     return console_page(
         visitor,
         "dead_replay.html.j2",
         422 if error else 200,
         error,
         fields=fields,
-        ids=shown,
-        are_more=len(ids) > len(shown),
+        page=page,
+        onward={**fields, "from": str(page.next_id)},
     )

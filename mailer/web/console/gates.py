@@ -4,7 +4,7 @@ A route without a gate does not start (`require_gate_of_each_route`).
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,7 +27,8 @@ from mailer.policy.staff_rights import (
     needs_second_factor,
     rights_somewhere,
 )
-from mailer.ports.staff import StaffActor, StaffSession
+from mailer.ports.operator_stores import OperatorStores
+from mailer.ports.staff import RightInSession, StaffActor, StaffSession
 from mailer.web.console.console_context import HOME, ConsoleContext, TheConsole, own_path
 from mailer.web.form_posts import Form
 
@@ -99,6 +100,24 @@ class Visitor:
     def actor(self) -> StaffActor:
         """The person and the network, for the ledger."""
         return StaffActor(self.member.identity, self.network, self.session.id if self.session else None)
+
+    def use_right(self, right: StaffRight, brands: Collection[str] | None) -> RightInSession | None:
+        """Returns a right in this session, which is checked again where a change is stored.
+
+        Args:
+            right: the right.
+            brands: the brands at which it is needed; None: at every brand.
+        """
+        session_id = self.actor.session_id
+        if session_id is None:
+            return None
+        return RightInSession(session_id, right, None if brands is None else frozenset(brands))
+
+    def open_stores(self, right: StaffRight, brands: Collection[str] | None) -> OperatorStores:
+        """Returns the stores that the person changes by a right. Who has lost it meanwhile changes nothing."""
+        return self.console.operations.open_stores(
+            str(self.member.identity), self.network, self.use_right(right, brands)
+        )
 
     @property
     def has_to_show_password_again(self) -> bool:

@@ -60,7 +60,7 @@ async def pause_mailing(mailing_id: UUID, visitor: MailingController) -> Respons
     """Pauses a mailing; its page then says how many have gone. A second press changes nothing."""
     status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
     try:
-        await _stores(visitor).halts.pause_mailing(
+        await _stores(visitor, status).halts.pause_mailing(
             status.id, visitor.member.identity.name, visitor.field("reason", MAX_REASON)
         )
     except MailingControlRefused:
@@ -72,7 +72,7 @@ async def pause_mailing(mailing_id: UUID, visitor: MailingController) -> Respons
 async def resume_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
     """Lets a mailing go on, and tries what of it is held."""
     status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
-    stores = _stores(visitor)
+    stores = _stores(visitor, status)
     try:
         await resume_mailing_and_held_deliveries(stores.halts, stores.held, status.id, visitor.member.identity.name)
     except MailingControlRefused:
@@ -93,7 +93,7 @@ async def cancel_mailing(mailing_id: UUID, visitor: MailingController) -> Respon
     status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
     name, reason = visitor.member.identity.name, visitor.field("reason", MAX_REASON)
     try:
-        await _stores(visitor).halts.cancel_mailing(status.id, name, reason)
+        await _stores(visitor, status).halts.cancel_mailing(status.id, name, reason)
     except MailingControlRefused:
         return await _mailing_page(visitor, status, "mailing_over")
     return _to_mailing(visitor, status)
@@ -113,7 +113,8 @@ async def release_mailing(mailing_id: UUID, visitor: MailingReader) -> Response:
         foreseen = await visitor.console.operations.previews.preview_release(status, MOST_FORESEEN)
         if not foreseen.mail and not visitor.field("reaching_nobody"):
             return await _release_page(visitor, status, "release_reaches_nobody")
-        await _stores(visitor).mailings.release_mailing(status.id, visitor.member.identity.name)
+        stores = visitor.open_stores(right_to_release(status.category), [status.brand])
+        await stores.mailings.release_mailing(status.id, visitor.member.identity.name)
     except UnpreviewableMailing:
         return await _release_page(visitor, status, "release_unforeseen")
     except ReleaseRefused:
@@ -142,8 +143,8 @@ async def _require_releasable(visitor: Visitor, mailing_id: UUID) -> MailingStat
     return status
 
 
-def _stores(visitor: Visitor) -> OperatorStores:
-    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network)
+def _stores(visitor: Visitor, status: MailingStatus) -> OperatorStores:
+    return visitor.open_stores(StaffRight.MAILINGS_CONTROL, [status.brand])
 
 
 def _to_mailing(visitor: Visitor, status: MailingStatus) -> Response:

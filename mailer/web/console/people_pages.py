@@ -1,5 +1,6 @@
 """The pages to find a person and to read their history. They need `people:read` at the person's brand."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -58,9 +59,8 @@ async def look_up(visitor: PeopleReader) -> Response:
     brands = [chosen] if chosen else sorted(readable_brands(visitor))
     require_known_brands(visitor, brands)
     try:
-        found = await look_people_up(
-            visitor.console.people, brands, visitor.field("who", MAX_TYPED), access_of(visitor)
-        )
+        access = access_of(visitor, StaffRight.PEOPLE_READ, brands)
+        found = await look_people_up(visitor.console.people, brands, visitor.field("who", MAX_TYPED), access)
     except LookUpRefused as refusal:
         return _look_up_page(visitor, problem=str(refusal))
     if len(found) == 1:
@@ -86,7 +86,8 @@ async def give_reason(brand: str, person: int, visitor: PeopleReader) -> Respons
     """Records why somebody looks at a person, and shows the person."""
     recipient = await require_recipient(visitor, brand, person)
     try:
-        await open_person(visitor.console.people, brand, person, access_of(visitor))
+        access = access_of(visitor, StaffRight.PEOPLE_READ, [brand])
+        await open_person(visitor.console.people, brand, person, access)
     except LookUpRefused as refusal:
         return _reason_page(visitor, recipient, str(refusal))
     return redirect_within_console(visitor.console, path_of_person(brand, person))
@@ -125,10 +126,10 @@ async def require_recipient(visitor: Visitor, brand: str, person: int) -> Listed
     return found
 
 
-def access_of(visitor: Visitor, reason: str | None = None) -> PersonAccess:
-    """Returns who looks or acts, from where, and why: the field `reason`, unless another reason is given."""
-    typed = visitor.field("reason", MAX_TYPED) if reason is None else reason
-    return PersonAccess(visitor.member.identity, AccessDoor.CONSOLE, visitor.network, typed)
+def access_of(visitor: Visitor, right: StaffRight, brands: Collection[str]) -> PersonAccess:
+    """Returns who looks or acts by a right at some brands, from where, and why: the field `reason`."""
+    identity, reason = visitor.member.identity, visitor.field("reason", MAX_TYPED)
+    return PersonAccess(identity, AccessDoor.CONSOLE, visitor.network, reason, visitor.use_right(right, brands))
 
 
 async def stops_in_words(visitor: Visitor, stops: list[Suppression]) -> list[StopShown]:

@@ -45,23 +45,24 @@ async def show_act(brand: str, person: int, act: PersonActName, visitor: PersonA
 
     Who has not looked the person up lately is sent to the person's page, which asks for the reason.
     """
-    recipient = await require_recipient(visitor, brand, person)
-    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
-        raise SentElsewhere(path_of_person(brand, person))
+    recipient = await _require_open_recipient(visitor, brand, person)
     return _form_page(visitor, recipient, act, f"staff-{uuid7().hex}")
 
 
 @router.post(_ACT)
 async def do_act(brand: str, person: int, act: PersonActName, visitor: PersonActor) -> Response:
-    """Does an act, and shows what was recorded. The same form again changes nothing, and says so."""
-    recipient = await require_recipient(visitor, brand, person)
+    """Does an act, and shows what was recorded. The same form again changes nothing, and says so.
+
+    Who has not looked the person up lately is sent to the person's page, as from the form.
+    """
+    recipient = await _require_open_recipient(visitor, brand, person)
     order_id = visitor.field("order")
     if not _ORDER.fullmatch(order_id):
         raise HTTPException(422, "form_old")
     if act is PersonActName.ERASE and not visitor.field("sure"):
         return _form_page(visitor, recipient, act, order_id, "sure_missing")
     values = {name: visitor.field(name, MAX_TYPED) for name in FIELDS.get(act, ())}
-    policy, access = visitor.console.people.policies[brand], access_of(visitor)
+    policy, access = visitor.console.people.policies[brand], access_of(visitor, StaffRight.PEOPLE_ACT, [brand])
     try:
         done = await act_on_person(
             visitor.console.people, policy, recipient, PersonOrder(act, order_id, values), access
@@ -79,6 +80,19 @@ async def do_act(brand: str, person: int, act: PersonActName, visitor: PersonAct
         at=datetime.now(UTC),
         done=done,
     )
+
+
+async def _require_open_recipient(visitor: Visitor, brand: str, person: int) -> ListedRecipient:
+    """Returns a recipient whom the visitor has looked up lately.
+
+    Raises:
+        HTTPException: 404: the brand has no such recipient.
+        SentElsewhere: the look-up is missing or too long ago; the person's page asks for the reason.
+    """
+    recipient = await require_recipient(visitor, brand, person)
+    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
+        raise SentElsewhere(path_of_person(brand, person))
+    return recipient
 
 
 def _form_page(

@@ -80,4 +80,4 @@ async def _read_overviews(visitor: Visitor) -> list[ProcessorOverview]:
 
 
 def _stores(visitor: Visitor) -> OperatorStores:
-    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network)
+    return visitor.open_stores(StaffRight.MAILINGS_CONTROL, None)

@@ -144,7 +144,7 @@ def _to_publisher(visitor: Visitor, identity: Identity) -> Response:
 
 
 def _desk(visitor: Visitor) -> PublisherDesk:
-    return visitor.console.operations.open_stores(str(visitor.member.identity), visitor.network).publishers
+    return visitor.open_stores(StaffRight.PUBLISHERS_MANAGE, None).publishers
 
 
 async def _list_page(visitor: Visitor, error: str | None = None) -> Response:

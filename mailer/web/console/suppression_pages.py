@@ -62,7 +62,7 @@ async def explain_suppressions(brand: str, visitor: PeopleReader) -> Response:
     people, who = visitor.console.people, visitor.field("who", MAX_TYPED)
     explain = explain_suppressions_of_address if "@" in who else explain_suppressions_of_ref
     try:
-        found = await explain(people, people.policies[brand], who, access_of(visitor))
+        found = await explain(people, people.policies[brand], who, access_of(visitor, StaffRight.PEOPLE_READ, [brand]))
     except LookUpRefused as refusal:
         return await _list_page(visitor, brand, None, str(refusal))
     stops = await stops_in_words(visitor, list(reversed(found)))
@@ -81,7 +81,7 @@ async def show_suppression(brand: str, number: int, visitor: PeopleReader) -> Re
 async def lift(brand: str, number: int, visitor: SuppressionLifter) -> Response:
     """Lifts a suppression with a reason, and shows what was recorded."""
     stop = await _require_suppression(visitor, brand, number)
-    people, access = visitor.console.people, access_of(visitor)
+    people, access = visitor.console.people, access_of(visitor, StaffRight.SUPPRESSIONS_LIFT, [brand])
     try:
         done = await lift_suppression_with_reason(people, people.policies[brand], number, access)
     except ActRefused as refusal:

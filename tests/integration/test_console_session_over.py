@@ -1,0 +1,153 @@
+"""Changes at the console by somebody whose session, or right, ends after the gate: nothing of the request is stored."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from mailer.actions.person_acts import ErasureGround
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.publisher_rights import RightsOfOnePublisher
+from mailer.policy.staff_rights import StaffMember, StaffRole
+from mailer.ports.processor_states import ProcessorState
+from mailer.web.console import gates
+from tests.factories import BRAND, World
+from tests.integration.console_browser import ConsoleBrowser, open_browser
+from tests.integration.test_console_dead_letters import keep
+from tests.integration.test_console_mailings import add_mailing
+from tests.integration.test_console_people import PEOPLE, look_up
+from tests.integration.test_console_processors import NOW
+from tests.staff import ROOT
+
+Fields = dict[str, str | list[str]]
+SHOP = Identity.parse_identity("key:shop")
+RIGHTS = RightsOfOnePublisher(frozenset({BRAND}), frozenset({"newsletter"}))
+ORDER: Fields = {"order": "staff-" + "0" * 32, "reason": "ticket 8"}
+MAILING: dict[str, tuple[str, str]] = {
+    "release": ("breach", "release"),
+    "pause": ("newsletter", "pause"),
+    "resume": ("newsletter", "resume"),
+    "cancel": ("newsletter", "cancel"),
+}
+ACTS: dict[str, Fields] = {
+    "opt_out": {"scope": "newsletter"},
+    "object": {},
+    "restrict": {},
+    "deactivate": {},
+    "rectify": {"name": "Grace"},
+    "hold": {"reference": "Case 7"},
+    "erase": {"reason": str(ErasureGround.ASKED), "sure": "yes"},
+}
+OTHERS = ("look-up", "reason", "explain", "lift", "replay", "text", "processor", "key", "rights", "revoke")
+TABLES = ("mailings", "halts", "outbox", "publishers", "standings", "suppressions", "holds", "recipients", "erasures")
+
+
+async def state_of(world: World) -> tuple[Any, ...]:
+    """All that a change at the console stores, and the ledger without the entries of staff."""
+    reasons = [entry["reason"] for entry in await world.entries() if not str(entry["reason"]).startswith("staff-")]
+    selects = [f"SELECT to_jsonb(t)::text AS row FROM {name} t ORDER BY 1" for name in TABLES]  # noqa: S608
+    return reasons, [[row["row"] for row in await world.pool.fetch(select)] for select in selects]
+
+
+async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str, Fields]:
+    """What a request changes; its path and its form."""
+    if what in MAILING:
+        category, act = MAILING[what]
+        return f"/console/mailings/{await add_mailing(world, category)}/{act}", {}
+    if what in ACTS:
+        await world.known(1)
+        return f"{await look_up(browser)}/acts/{what}", ORDER | ACTS[what]
+    [ada] = await world.known(1)
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    stop = await world.pool.fetchval("SELECT max(id) FROM suppressions")
+    letter = await keep(world)
+    await world.publishers.grant_rights_and_missing_key(SHOP, RIGHTS)
+    await world.processors.store_states_of_worker("w", [ProcessorState("relay-us", "up", NOW, "", "", 0)])
+    forms: dict[str, tuple[str, Fields]] = {
+        "look-up": (PEOPLE, {"who": "user-1@people.example", "reason": "ticket 7"}),
+        "reason": (f"{PEOPLE}/{BRAND}/{ada}", {"reason": "ticket 7"}),
+        "explain": (f"/console/suppressions/{BRAND}", {"who": "user-1@people.example", "reason": "ticket 7"}),
+        "lift": (f"/console/suppressions/{BRAND}/{stop}/lift", {"reason": "ticket 9"}),
+        "replay": ("/console/dead/replay", {"bound": str(letter)}),
+        "text": (f"/console/dead/{letter}/text", {}),
+        "processor": ("/console/processors/pause", {"processor": "relay-us", "reason": "x"}),
+        "key": ("/console/publishers", {"kind": "key", "name": "new", "brand": [BRAND]}),
+        "rights": ("/console/publishers/rights", {"who": str(SHOP), "brand": [BRAND], "category": ["account"]}),
+        "revoke": ("/console/publishers/revoke", {"who": str(SHOP)}),
+    }
+    return forms[what]
+
+
+async def enter_with_all_rights(world: World, browser: ConsoleBrowser) -> StaffMember:
+    """Signs somebody in who may do everything."""
+    member = await browser.enter(role=StaffRole.OPS)
+    for role in ("admin", "privacy-officer"):
+        await world.pool.execute(
+            "INSERT INTO staff_roles (staff_id, role, brand) VALUES ($1, $2, '*')", member.id, role
+        )
+    return member
+
+
+def end_after_gate(monkeypatch: pytest.MonkeyPatch, world: World, member: StaffMember, end: str) -> None:
+    """Lets a request pass its gate, and then disables the person or takes the roles away."""
+    read_visitor = gates._read_visitor
+
+    async def read_and_end(*arguments: Any) -> gates.Visitor:
+        visitor = await read_visitor(*arguments)
+        if end == "disabled":
+            await world.staff.directory.disable_staff_member(member, ROOT)
+        else:
+            await world.staff.directory.replace_roles(member, [], ROOT)
+        return visitor
+
+    monkeypatch.setattr(gates, "_read_visitor", read_and_end)
+
+
+@pytest.mark.parametrize("end", ["disabled", "without roles"])
+@pytest.mark.parametrize("what", [*MAILING, *ACTS, *OTHERS])
+async def test_a_change_past_its_gate_is_not_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str, end: str
+) -> None:
+    """Each change is refused, shows nothing, and leads to the first page, which asks to sign in."""
+    async with open_browser(world) as browser:
+        member = await enter_with_all_rights(world, browser)
+        path, fields = await prepare(world, browser, what)
+        token = await browser.token("/console/sessions")
+        before = await state_of(world)
+        with monkeypatch.context() as patch:
+            end_after_gate(patch, world, member, end)
+            answer = await browser.post(path, fields | {"form_token": token})
+        assert (answer.status_code, answer.headers.get("location"), answer.text) == (303, "/console", "")
+    assert await state_of(world) == before
+
+
+@pytest.mark.parametrize("what", [*MAILING, *ACTS, *OTHERS])
+async def test_the_same_change_in_a_session_is_stored(world: World, what: str) -> None:
+    """The forms of these tests change something while the session lasts; so a refusal is not that of a bad form."""
+    async with open_browser(world) as browser:
+        await enter_with_all_rights(world, browser)
+        path, fields = await prepare(world, browser, what)
+        if what == "resume":
+            await browser.send(path.replace("resume", "pause"), {}, "/console/sessions")
+        before = await state_of(world)
+        answer: httpx.Response = await browser.send(path, fields, "/console/sessions")
+        assert answer.status_code in (200, 303), answer.text
+    assert await state_of(world) != before
+
+
+async def test_a_right_at_another_brand_does_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who keeps the role, at another brand only, has lost the right that the request needs."""
+    mailing_id = await add_mailing(world)
+    async with open_browser(world) as browser:
+        member = await browser.enter(role=StaffRole.OPS)
+        token = await browser.token("/console/sessions")
+        read_visitor = gates._read_visitor
+
+        async def read_and_move(*arguments: Any) -> gates.Visitor:
+            visitor = await read_visitor(*arguments)
+            await world.pool.execute("UPDATE staff_roles SET brand = 'peerstream' WHERE staff_id = $1", member.id)
+            return visitor
+
+        monkeypatch.setattr(gates, "_read_visitor", read_and_move)
+        await browser.post(f"/console/mailings/{mailing_id}/pause", {"form_token": token})
+    assert await world.pool.fetchval("SELECT count(*) FROM halts") == 0
