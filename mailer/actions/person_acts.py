@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from mailer.accounts import validate_account
+from mailer.accounts import validate_account, validate_legal_hold_order
 from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_legal_hold
@@ -57,6 +57,10 @@ class ActRefused(ValueError):
     """An act that cannot be done. The message says why, and what to do."""
 
 
+class OrderIdTaken(ActRefused):
+    """An order whose id belongs to another order."""
+
+
 @dataclass(frozen=True, slots=True)
 class PersonOrder:
     """An act that somebody orders.
@@ -93,6 +97,7 @@ async def act_on_person(
 
     Raises:
         ActRefused: the reason or a value is missing, or the act cannot be done.
+        OrderIdTaken: the id belongs to an order with other values.
     """
     _check_reason_of_act(order.act, access.reason)
     try:
@@ -100,7 +105,9 @@ async def act_on_person(
     except (AccountEventAlreadyApplied, LegalHoldStands):
         return ActResult(False)
     except IdTaken as error:
-        raise ActRefused("this form was sent with other values before; open it again") from error
+        raise OrderIdTaken(
+            "id: it belongs to an order with other values; open the form again, or use a new id"
+        ) from error
     except EventRefused as error:
         raise ActRefused("; ".join(error.problems)) from error
     except (ErasureBlocked, LegalHoldRefused, NoLegalHold, UnknownRecipient) as error:
@@ -133,14 +140,15 @@ async def _act_or_raise(
 ) -> ActResult:
     actor, act = str(access.by), PersonAct(order.act, person.brand, person.id, access)
     values = {name: value for name, value in order.values.items() if value}
+    written = {"v": 1, "id": order.id, "brand": person.brand, "ref": person.ref, "account": order.act, **values}
     match order.act:
         case PersonActName.HOLD | PersonActName.LIFT_HOLD:
-            rights, reference = desk.desks(None, actor, act).rights, values.get("reference", "")
+            hold = validate_legal_hold_order(written | {"named": "named" in values})
+            rights = desk.desks(hold, actor, act).rights
             if order.act is PersonActName.LIFT_HOLD:
-                await lift_legal_hold(rights, person.brand, person.id, reference, actor)
+                await lift_legal_hold(rights, person.brand, person.id, hold.reference, actor)
             else:
-                named = "named" in values
-                await set_legal_hold(rights, person.brand, person.id, reference, actor, named=named)
+                await set_legal_hold(rights, person.brand, person.id, hold.reference, actor, named=hold.named)
             return ActResult(True)
         case (
             PersonActName.OPT_OUT
@@ -152,9 +160,7 @@ async def _act_or_raise(
             | PersonActName.RECTIFY
             | PersonActName.ERASE
         ):
-            said = validate_account(
-                {"v": 1, "id": order.id, "brand": person.brand, "ref": person.ref, "account": order.act, **values}
-            )
+            said = validate_account(written)
             erased = await apply_event_to_recipient(desk.desks, policy, person.id, said, actor, SOURCE, act)
             return ActResult(True, erased)
     assert_never(order.act)

@@ -165,8 +165,7 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
         AccountEventAlreadyApplied: the change of the writer's account event was made before.
         IdTaken: the id of the writer's account event belongs to another event.
     """
-    if writer.event:
-        await _store_account_event_once(connection, *writer.event)
+    await store_account_event_of_writer(connection, writer)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
     if entries and writer.beside is not None:
@@ -181,6 +180,18 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     if writer.changes is not None:
         writer.changes += await _standing_changes(connection, links, entries)
     return links
+
+
+async def store_account_event_of_writer(connection: Connection, writer: ChainWriter) -> None:
+    """Stores the writer's account event, if it has one that is not stored yet. `append_entries` does so by itself.
+
+    Raises:
+        AccountEventAlreadyApplied: the change of the event was made before.
+        IdTaken: the id of the event belongs to another event.
+    """
+    if writer.event:
+        await _store_account_event_once(connection, *writer.event)
+        writer.event = None
 
 
 async def _store_account_event_once(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mailer.accounts import AccountEvent
+from mailer.accounts import AccountEvent, LegalHoldOrder
 from mailer.actions.account_events import AccountStores, AccountStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationParts
 from mailer.database.statements import Pool
@@ -38,7 +38,9 @@ def build_account_stores_opener(
         tell: True: cancelled deliveries are also published to `mailer.outcomes`.
     """
 
-    def desk(event: AccountEvent | None, actor: str | None = None, act: PersonAct | None = None) -> AccountStores:
+    def desk(
+        event: AccountEvent | LegalHoldOrder | None, actor: str | None = None, act: PersonAct | None = None
+    ) -> AccountStores:
         named = writers if actor is None else writers.writers_with_actor(actor)
         if act is not None:
             named = named.writers_with_entry_beside(entry_of_act(act))

@@ -231,3 +231,18 @@ async def test_stored_script_is_only_text(world: World) -> None:
         assert "<b>" not in page.text
         assert ">49" not in page.text
     assert any("&lt;script&gt;" in page.text for page in pages)
+
+
+async def test_a_form_of_a_hold_counts_once_for_ever(world: World) -> None:
+    """The form of a hold that was lifted since sets none again, and with other values it is refused."""
+    await world.known(1)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        path = await look_up(browser)
+        hold = {"order": await order_of(browser, f"{path}/acts/hold"), "reason": "ticket 8", "reference": "Case 7"}
+        assert (await browser.send(f"{path}/acts/hold", hold)).status_code == 200
+        await act(browser, path, "lift_hold", reason="over", reference="Case 7")
+        assert (await browser.send(f"{path}/acts/hold", hold)).status_code == 200
+        other = await browser.send(f"{path}/acts/hold", hold | {"reference": "Case 8"})
+        assert (other.status_code, "open the form again" in other.text) == (409, True)
+    assert await world.pool.fetchval("SELECT count(*) FROM holds WHERE lifted_at IS NULL") == 0

@@ -65,7 +65,7 @@ async def test_an_act_counts_once(world: World) -> None:
     async with desk(world) as client:
         assert (await posted(client, f"{PEOPLE}/acts", order))["is_new"]
         assert not (await posted(client, f"{PEOPLE}/acts", order))["is_new"]
-        assert (await client.post(f"{PEOPLE}/acts", json=order | {"act": "object"})).status_code == 422
+        assert (await client.post(f"{PEOPLE}/acts", json=order | {"act": "object"})).status_code == 409
         assert (await client.post(f"{PEOPLE}/acts", json=order | {"act": "promote"})).status_code == 422
         hold = {**order, "act": "hold", "id": "order-2", "reference": "Case 7"}
         assert (await posted(client, f"{PEOPLE}/acts", hold))["is_new"]
@@ -79,6 +79,51 @@ async def test_an_act_counts_once(world: World) -> None:
     acted = await accesses(world, "acted")
     assert [entry["fields"] for entry in acted] == [["restrict"], ["hold"], ["lift_hold"], ["erase"]]
     assert {entry["recipient"] for entry in acted} == {ada}
+
+
+async def test_the_order_of_a_hold_counts_once_for_ever(world: World) -> None:
+    """An order that was carried out, or that found the hold set, sets no hold again after a lift, nor lifts twice."""
+    await world.known(1)
+    hold = {"ref": "user-1", "act": "hold", "id": "order-1", "reason": "t", "reference": "Case 7", "named": True}
+    lift = {**hold, "act": "lift_hold", "id": "order-2", "named": False}
+    async with desk(world) as client:
+
+        async def is_new(order: Mapping[str, Any]) -> bool:
+            return bool((await posted(client, f"{PEOPLE}/acts", order))["is_new"])
+
+        assert await is_new(hold)
+        assert not await is_new(hold)
+        assert not await is_new(hold | {"id": "order-3"})
+        assert await is_new(lift)
+        for order in (hold, hold | {"id": "order-3"}, lift):
+            assert not await is_new(order)
+        assert await world.pool.fetchval("SELECT count(*) FROM holds WHERE lifted_at IS NULL") == 0
+        assert await is_new(hold | {"id": "order-4"})
+        assert not await is_new(lift)
+    assert await world.pool.fetchval("SELECT count(*) FROM holds WHERE lifted_at IS NULL") == 1
+    assert [entry["fields"] for entry in await accesses(world, "acted")] == [["hold"], ["lift_hold"], ["hold"]]
+
+
+async def test_the_id_of_a_hold_means_one_thing(world: World) -> None:
+    """The same id with another reference, person, act or secrecy is refused, and changes nothing."""
+    await world.known(1, 2)
+    hold = {"ref": "user-1", "act": "hold", "id": "order-1", "reason": "t", "reference": "Case 7"}
+    others: list[dict[str, Any]] = [
+        {"reference": "Case 8"},
+        {"named": True},
+        {"ref": "user-2"},
+        {"act": "lift_hold"},
+        {"act": "restrict", "reference": ""},
+    ]
+    async with desk(world) as client:
+        assert (await posted(client, f"{PEOPLE}/acts", hold))["is_new"]
+        for other in others:
+            answer = await client.post(f"{PEOPLE}/acts", json=hold | other)
+            assert (answer.status_code, "id: " in answer.text) == (409, True), other
+        for bad in ("", " ", "x" * 256, "Case\n7"):
+            assert (await client.post(f"{PEOPLE}/acts", json=hold | {"reference": bad})).status_code == 422, bad
+    rows = await world.pool.fetch("SELECT reference, named, lifted_at FROM holds")
+    assert [tuple(row) for row in rows] == [("Case 7", False, None)]
 
 
 async def test_suppressions_are_listed_explained_and_lifted(world: World) -> None:
