@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -115,9 +116,16 @@ async def act_on_person(
 
 
 async def lift_suppression_with_reason(
-    desk: PeopleDesk, policy: Policy, suppression_id: int, access: PersonAccess
+    desk: PeopleDesk, policy: Policy, suppression_id: int, seen_at: datetime, access: PersonAccess
 ) -> ActResult:
     """Lifts a suppression once, on record. Consents from before it stay without effect.
+
+    Args:
+        desk: the stores.
+        policy: the policy of the brand.
+        suppression_id: the suppression.
+        seen_at: its time, as whoever lifts it has seen it. What the person has said again since then stays.
+        access: who lifts it, from where and why.
 
     Raises:
         ActRefused: the reason is missing, or the suppression is none of the brand, or cannot be lifted.
@@ -129,7 +137,7 @@ async def lift_suppression_with_reason(
         return ActResult(False)
     stores = desk.desks(None, str(access.by), PersonAct("lift", policy.brand, None, access))
     try:
-        await lift_suppression(stores.suppressions, policy, suppression_id, str(access.by), access.reason)
+        await lift_suppression(stores.suppressions, policy, suppression_id, seen_at, str(access.by), access.reason)
     except SuppressionRefused as error:
         raise ActRefused(str(error)) from error
     return ActResult(True)

@@ -223,7 +223,9 @@ async def test_stored_script_is_only_text(world: World) -> None:
         pages += [await browser.open(path), await browser.open(on), await browser.open(f"{on}/{stop.id}")]
         pages += [await browser.send(on, {"who": SCRIPT, "reason": SCRIPT}, on)]
         pages += [await browser.send(PEOPLE, {"who": f'"><b>{SCRIPT}', "reason": SCRIPT})]
-        pages += [await browser.send(f"{on}/{stop.id}/lift", {"reason": SCRIPT}, f"{on}/{stop.id}")]
+        pages += [
+            await browser.send(f"{on}/{stop.id}/lift", {"reason": SCRIPT, "at": stop.at.isoformat()}, f"{on}/{stop.id}")
+        ]
         pages += [await browser.open(path), await browser.open(f"{on}/{stop.id}")]
     for page in pages:
         assert page.status_code in (200, 422), page.text

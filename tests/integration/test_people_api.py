@@ -134,13 +134,19 @@ async def test_suppressions_are_listed_explained_and_lifted(world: World) -> Non
         [listed] = (await client.get(STOPS)).json()["suppressions"]
         assert listed["words"].startswith("left newsletter mail on ")
         assert "people.example" not in str(listed)
-        number = listed["number"]
+        number, lift = listed["number"], {"at": listed["at"], "reason": "ticket 9"}
         assert (await client.get(STOPS, params={"before": number})).json() == {"suppressions": [], "next": None}
         assert (await client.get(STOPS, params={"before": 0})).status_code == 422
-        assert (await client.post(f"{STOPS}/{number}/lift", json={"reason": " "})).status_code == 422
-        assert (await client.post(f"{STOPS}/999999/lift", json={"reason": "x"})).status_code == 404
-        assert (await posted(client, f"{STOPS}/{number}/lift", {"reason": "ticket 9"}))["is_new"]
-        assert not (await posted(client, f"{STOPS}/{number}/lift", {"reason": "ticket 9"}))["is_new"]
+        assert (await client.post(f"{STOPS}/{number}/lift", json=lift | {"reason": " "})).status_code == 422
+        assert (await client.post(f"{STOPS}/999999/lift", json=lift)).status_code == 404
+        assert (await client.post(f"{STOPS}/{number}/lift", json={"reason": "x"})).status_code == 422
+        await world.standings.record_opt_out(BRAND, ada, "newsletter", "one-click")
+        older = await client.post(f"{STOPS}/{number}/lift", json=lift)
+        assert (older.status_code, "look at it again" in older.text) == (422, True)
+        [again] = (await client.get(STOPS)).json()["suppressions"]
+        lift |= {"at": again["at"]}
+        assert (await posted(client, f"{STOPS}/{number}/lift", lift))["is_new"]
+        assert not (await posted(client, f"{STOPS}/{number}/lift", lift))["is_new"]
         assert (await client.get(STOPS)).json()["suppressions"] == []
         for who in ("user-1", "user-1@people.example"):
             told = await posted(client, f"{STOPS}/explain", {"who": who, "reason": "ticket 9"})
