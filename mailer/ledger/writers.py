@@ -1,7 +1,7 @@
 """The writers of the ledger. Each writer extends a chain of its own, so that writers never wait for one another."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,8 @@ _SHAPE = (
     "actor",
 )
 _MAX_AGE = timedelta(days=1)
+EntriesBeside = Callable[[Sequence[LedgerEntry]], Sequence[LedgerEntry]]
+"""Returns the entries that stand beside those of a change, such as who ordered it."""
 
 
 class ChainWriter:
@@ -47,7 +49,7 @@ class ChainWriter:
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
-        self.beside: LedgerEntry | None = None
+        self.beside: EntriesBeside | None = None
         self.network = ""
         self.n = 0
         self.changes: list[JournaledStandingChange] | None = None
@@ -85,7 +87,7 @@ class LedgerWriters:
         self._free: list[ChainWriter] = []
         self.epoch = 0
         self.actor: str | None = None
-        self._beside: LedgerEntry | None = None
+        self._beside: EntriesBeside | None = None
         self.network = ""
         self._event: tuple[str, str, str, bytes] | None = None
 
@@ -109,10 +111,10 @@ class LedgerWriters:
         named.actor, named.network = actor, network
         return named
 
-    def writers_with_entry_beside(self, entry: LedgerEntry) -> "LedgerWriters":
-        """Returns a copy that appends one entry more to those of each change, in its transaction."""
+    def writers_with_entries_beside(self, beside: EntriesBeside) -> "LedgerWriters":
+        """Returns a copy that appends more entries to those of each change, in its transaction."""
         noting = copy(self)  # it shares the free writers
-        noting._beside = entry
+        noting._beside = beside
         return noting
 
     @asynccontextmanager
@@ -169,7 +171,7 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
     if entries and writer.beside is not None:
-        entries = [*entries, writer.beside]
+        entries = [*entries, *writer.beside(entries)]
     if writer.network:
         entries = [
             entry._replace(reply="; ".join(filter(None, (entry.reply, f"from {writer.network}")))) for entry in entries

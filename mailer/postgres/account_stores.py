@@ -1,6 +1,7 @@
 """The PostgreSQL stores that an account event changes."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from mailer.accounts import AccountEvent, LegalHoldOrder
 from mailer.actions.account_events import AccountStores, AccountStoresOpener
@@ -11,7 +12,7 @@ from mailer.ports.person_history import PersonAct
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.pending_requests import PostgresPendingRequests
-from mailer.postgres.person_history import entry_of_act
+from mailer.postgres.person_history import entries_of_act
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.suppressions import PostgresSuppressions
@@ -43,7 +44,7 @@ def build_account_stores_opener(
     ) -> AccountStores:
         named = writers if actor is None else writers.writers_with_actor(actor)
         if act is not None:
-            named = named.writers_with_entry_beside(entry_of_act(act))
+            named = named.writers_with_entries_beside(partial(entries_of_act, act))
         noting = (
             named.writers_applying_event_once(
                 event.brand,

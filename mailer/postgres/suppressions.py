@@ -145,7 +145,7 @@ async def lift_suppressions(
             reason=f"lifted {lifted[id_]['reason']}",
             category=lifted[id_]["scope"],
             rule="action:lift",
-            reply=f"{actor}: {reason}",
+            reply=actor if recipient_id is None else f"{actor}: {reason}",  # no erasure reaches words about nobody
         )
         for id_, owners in whom.items()
         for brand, recipient_id in owners or [(lifted[id_]["brand"] or lifted[id_]["controller"], None)]
