@@ -158,6 +158,31 @@ KINDS: tuple[str, ...] = tuple(
 _READER: TypeAdapter[AccountEvent] = TypeAdapter(Annotated[AccountEvent, Discriminator("account")])
 
 
+class LegalHoldOrder(_AccountEventBase):
+    """A legal hold that staff set or lift. No application publishes it; its id counts as that of an account event.
+
+    Attributes:
+        reference: that of the legal process.
+        named: tells whether the person may be told of the hold.
+    """
+
+    account: Literal["hold", "lift_hold"]
+    reference: Name
+    named: bool = False
+
+
+def validate_legal_hold_order(value: Mapping[str, Any]) -> LegalHoldOrder:
+    """Reads an order of a legal hold from plain values.
+
+    Raises:
+        EventRefused: they are none.
+    """
+    try:
+        return LegalHoldOrder.model_validate(value)
+    except ValidationError as error:
+        raise refusal_from_validation_error(error, skip=0) from error
+
+
 def account_event_schema(ref_template: str) -> dict[str, Any]:
     """Returns the JSON Schema of account events, with the kinds under `$defs`."""
     return _READER.json_schema(ref_template=ref_template)

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from mailer.accounts import AccountEvent
+from mailer.accounts import AccountEvent, LegalHoldOrder
 from mailer.events import Attachment, Audience, EventRefused, MessageEvent, People, Person, Refs
 
 _FORM = b"\1"
@@ -59,7 +59,7 @@ class EventDigests:
         self._mark = _FORM + self._keyed_digest(b"key")[: _MARK - len(_FORM)]
         self._open = lru_cache(maxsize=4096)(self._digest_unsalted_fields)
 
-    def digest_of(self, event: MessageEvent | AccountEvent) -> bytes:
+    def digest_of(self, event: MessageEvent | AccountEvent | LegalHoldOrder) -> bytes:
         """Returns the digest of an event, 20 to 150 octets: a digest for each field, the open fields first."""
         kind, values = type(event), vars(event)
         get_open, tags, get_own = _unsalted_and_salted_field_getters(kind)
@@ -212,7 +212,7 @@ def _field_tag(name: str) -> bytes:
 @cache
 def _all_event_field_names_by_tag() -> dict[bytes, str]:
     """Returns the names of the fields of all events, by tag."""
-    kinds: tuple[type[BaseModel], ...] = (MessageEvent, *get_args(AccountEvent))
+    kinds: tuple[type[BaseModel], ...] = (MessageEvent, *get_args(AccountEvent), LegalHoldOrder)
     return {_field_tag(name): name for kind in kinds for name in kind.model_fields}
 
 

@@ -12,6 +12,7 @@ from mailer.accounts import (
     Caps,
     Consents,
     Leaves,
+    LegalHoldOrder,
     Pauses,
     Pays,
     Posts,
@@ -88,12 +89,12 @@ class AccountStoresOpener(Protocol):
     """Opens the stores for one event. They note the event together with its change, so that it is made only once."""
 
     def __call__(
-        self, event: AccountEvent | None, actor: str | None = None, act: PersonAct | None = None
+        self, event: AccountEvent | LegalHoldOrder | None, actor: str | None = None, act: PersonAct | None = None
     ) -> AccountStores:
         """Returns the stores.
 
         Args:
-            event: the event to note; None: no event is noted.
+            event: the event or order to note; None: none is noted.
             actor: the identity for the ledger.
             act: the act of staff that the change is; the ledger gets an entry of it beside that of the change.
         """

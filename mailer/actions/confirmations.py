@@ -97,7 +97,7 @@ async def _lift_older_objections(
     older = [one for one in found if one.at < wish.asked_at]
     for one in older:
         said = "taken back, and confirmed by mail"
-        await lift_suppression(answers.suppressions, policy, one.id, "recipient", said, by_owner=True)
+        await lift_suppression(answers.suppressions, policy, one.id, one.at, "recipient", said, by_owner=True)
     return older == found
 
 

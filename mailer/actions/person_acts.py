@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-from mailer.accounts import validate_account
+from mailer.accounts import validate_account, validate_legal_hold_order
 from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_legal_hold
@@ -57,6 +58,10 @@ class ActRefused(ValueError):
     """An act that cannot be done. The message says why, and what to do."""
 
 
+class OrderIdTaken(ActRefused):
+    """An order whose id belongs to another order."""
+
+
 @dataclass(frozen=True, slots=True)
 class PersonOrder:
     """An act that somebody orders.
@@ -93,6 +98,7 @@ async def act_on_person(
 
     Raises:
         ActRefused: the reason or a value is missing, or the act cannot be done.
+        OrderIdTaken: the id belongs to an order with other values.
     """
     _check_reason_of_act(order.act, access.reason)
     try:
@@ -100,7 +106,9 @@ async def act_on_person(
     except (AccountEventAlreadyApplied, LegalHoldStands):
         return ActResult(False)
     except IdTaken as error:
-        raise ActRefused("this form was sent with other values before; open it again") from error
+        raise OrderIdTaken(
+            "id: it belongs to an order with other values; open the form again, or use a new id"
+        ) from error
     except EventRefused as error:
         raise ActRefused("; ".join(error.problems)) from error
     except (ErasureBlocked, LegalHoldRefused, NoLegalHold, UnknownRecipient) as error:
@@ -108,9 +116,16 @@ async def act_on_person(
 
 
 async def lift_suppression_with_reason(
-    desk: PeopleDesk, policy: Policy, suppression_id: int, access: PersonAccess
+    desk: PeopleDesk, policy: Policy, suppression_id: int, seen_at: datetime, access: PersonAccess
 ) -> ActResult:
     """Lifts a suppression once, on record. Consents from before it stay without effect.
+
+    Args:
+        desk: the stores.
+        policy: the policy of the brand.
+        suppression_id: the suppression.
+        seen_at: its time, as whoever lifts it has seen it. What the person has said again since then stays.
+        access: who lifts it, from where and why.
 
     Raises:
         ActRefused: the reason is missing, or the suppression is none of the brand, or cannot be lifted.
@@ -122,7 +137,7 @@ async def lift_suppression_with_reason(
         return ActResult(False)
     stores = desk.desks(None, str(access.by), PersonAct("lift", policy.brand, None, access))
     try:
-        await lift_suppression(stores.suppressions, policy, suppression_id, str(access.by), access.reason)
+        await lift_suppression(stores.suppressions, policy, suppression_id, seen_at, str(access.by), access.reason)
     except SuppressionRefused as error:
         raise ActRefused(str(error)) from error
     return ActResult(True)
@@ -133,14 +148,15 @@ async def _act_or_raise(
 ) -> ActResult:
     actor, act = str(access.by), PersonAct(order.act, person.brand, person.id, access)
     values = {name: value for name, value in order.values.items() if value}
+    written = {"v": 1, "id": order.id, "brand": person.brand, "ref": person.ref, "account": order.act, **values}
     match order.act:
         case PersonActName.HOLD | PersonActName.LIFT_HOLD:
-            rights, reference = desk.desks(None, actor, act).rights, values.get("reference", "")
+            hold = validate_legal_hold_order(written | {"named": "named" in values})
+            rights = desk.desks(hold, actor, act).rights
             if order.act is PersonActName.LIFT_HOLD:
-                await lift_legal_hold(rights, person.brand, person.id, reference, actor)
+                await lift_legal_hold(rights, person.brand, person.id, hold.reference, actor)
             else:
-                named = "named" in values
-                await set_legal_hold(rights, person.brand, person.id, reference, actor, named=named)
+                await set_legal_hold(rights, person.brand, person.id, hold.reference, actor, named=hold.named)
             return ActResult(True)
         case (
             PersonActName.OPT_OUT
@@ -152,9 +168,7 @@ async def _act_or_raise(
             | PersonActName.RECTIFY
             | PersonActName.ERASE
         ):
-            said = validate_account(
-                {"v": 1, "id": order.id, "brand": person.brand, "ref": person.ref, "account": order.act, **values}
-            )
+            said = validate_account(written)
             erased = await apply_event_to_recipient(desk.desks, policy, person.id, said, actor, SOURCE, act)
             return ActResult(True, erased)
     assert_never(order.act)

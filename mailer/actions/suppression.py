@@ -73,9 +73,25 @@ async def import_suppressed_addresses(
 
 
 async def lift_suppression(
-    suppressions: SuppressionStore, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
+    suppressions: SuppressionStore,
+    policy: Policy,
+    id: int,
+    seen_at: datetime,
+    actor: str,
+    reason: str,
+    *,
+    by_owner: bool = False,
 ) -> None:
     """Lifts a suppression, for everybody who shares the address. The record stays, with the actor and the reason.
+
+    Args:
+        suppressions: the store of suppressions.
+        policy: the policy of the brand.
+        id: the suppression.
+        seen_at: its time, as whoever lifts it has seen it. What the person has said again since then stays.
+        actor: the identity of who lifts it.
+        reason: the reason.
+        by_owner: True: the owner of the address lifts it. False: consents from before it no longer count.
 
     Raises:
         SuppressionRefused: the actor or the reason is missing, or the suppression cannot be lifted.
@@ -87,8 +103,11 @@ async def lift_suppression(
         raise SuppressionRefused(f"{policy.brand} has no suppression {id}")
     if found.reason not in LIFTABLE:
         raise SuppressionRefused(f"suppression {id} is for {found.reason}, which stays; {', '.join(LIFTABLE)} can end")
-    if not await suppressions.lift_suppression(id, actor, reason, by_owner=by_owner):
+    if found.lifted_at is not None:
         raise SuppressionRefused(f"suppression {id} ended already")
+    is_as_seen = found.at <= seen_at
+    if not is_as_seen or not await suppressions.lift_suppression(id, actor, reason, found.at, by_owner=by_owner):
+        raise SuppressionRefused(f"suppression {id} was said again or ended meanwhile; look at it again, then decide")
 
 
 def check_suppression(policy: Policy, new: NewSuppression) -> None:

@@ -93,12 +93,22 @@ def lift_(
     brand: Brand,
     by: By,
     reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+    since: Annotated[str, typer.Option(metavar="TIME", help="Since when it holds, as `list` shows it.")],
 ) -> None:
-    """Ends a suppression, for all who share the address. It brings no consent back."""
+    """Ends a suppression, for all who share the address. It brings no consent back.
+
+    What the person has said again after the time in --since stays.
+    """
 
     async def act(app: App) -> None:
-        await lift_suppression(app.suppressions, policy_of_brand_or_raise(app, brand), id, by, reason)
+        await lift_suppression(app.suppressions, policy_of_brand_or_raise(app, brand), id, seen_at, by, reason)
 
+    try:
+        seen_at = parse_named_moment("--since", since)
+    except ValueError as error:
+        exit_with_error(str(error), 2)
+    if not seen_at.microsecond:  # `list` shows seconds
+        seen_at = seen_at.replace(microsecond=999_999)
     _run_or_exit(act)
     out.print(f"Lifted by {by}. No consent comes back: after an opt-out or an objection, a new consent is needed.")
 

@@ -38,6 +38,8 @@ _SHAPE = (
 _MAX_AGE = timedelta(days=1)
 TransactionCheck = Callable[[Connection], Awaitable[None]]
 """Raises an error if a transaction must not be committed, such as one of somebody whose session is over."""
+EntriesBeside = Callable[[Sequence[LedgerEntry]], Sequence[LedgerEntry]]
+"""Returns the entries that stand beside those of a change, such as who ordered it."""
 
 
 class ChainWriter:
@@ -49,7 +51,7 @@ class ChainWriter:
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
-        self.beside: LedgerEntry | None = None
+        self.beside: EntriesBeside | None = None
         self.check: TransactionCheck | None = None
         self.network = ""
         self.n = 0
@@ -88,7 +90,7 @@ class LedgerWriters:
         self._free: list[ChainWriter] = []
         self.epoch = 0
         self.actor: str | None = None
-        self._beside: LedgerEntry | None = None
+        self._beside: EntriesBeside | None = None
         self._check: TransactionCheck | None = None
         self.network = ""
         self._event: tuple[str, str, str, bytes] | None = None
@@ -113,10 +115,10 @@ class LedgerWriters:
         named.actor, named.network = actor, network
         return named
 
-    def writers_with_entry_beside(self, entry: LedgerEntry) -> "LedgerWriters":
-        """Returns a copy that appends one entry more to those of each change, in its transaction."""
+    def writers_with_entries_beside(self, beside: EntriesBeside) -> "LedgerWriters":
+        """Returns a copy that appends more entries to those of each change, in its transaction."""
         noting = copy(self)  # it shares the free writers
-        noting._beside = entry
+        noting._beside = beside
         return noting
 
     def writers_with_check(self, check: TransactionCheck) -> "LedgerWriters":
@@ -178,12 +180,11 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     """
     if writer.check is not None:
         await writer.check(connection)
-    if writer.event:
-        await _store_account_event_once(connection, *writer.event)
+    await store_account_event_of_writer(connection, writer)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
     if entries and writer.beside is not None:
-        entries = [*entries, writer.beside]
+        entries = [*entries, *writer.beside(entries)]
     if writer.network:
         entries = [
             entry._replace(reply="; ".join(filter(None, (entry.reply, f"from {writer.network}")))) for entry in entries
@@ -194,6 +195,18 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     if writer.changes is not None:
         writer.changes += await _standing_changes(connection, links, entries)
     return links
+
+
+async def store_account_event_of_writer(connection: Connection, writer: ChainWriter) -> None:
+    """Stores the writer's account event, if it has one that is not stored yet. `append_entries` does so by itself.
+
+    Raises:
+        AccountEventAlreadyApplied: the change of the event was made before.
+        IdTaken: the id of the event belongs to another event.
+    """
+    if writer.event:
+        await _store_account_event_once(connection, *writer.event)
+        writer.event = None
 
 
 async def _store_account_event_once(

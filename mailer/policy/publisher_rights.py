@@ -1,7 +1,7 @@
 """The rights of publishers: to publish, speak for accounts, and read. What is not granted is refused. Pure."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -78,6 +78,24 @@ class RightsOfOnePublisher:
 
 
 NOTHING = RightsOfOnePublisher()
+
+
+def rights_without(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
+    """Returns the rights that are not among some others."""
+    return RightsOfOnePublisher(
+        *(getattr(rights, one.name) - getattr(others, one.name) for one in fields(RightsOfOnePublisher))
+    )
+
+
+def names_of_rights(rights: RightsOfOnePublisher) -> tuple[str, ...]:
+    """Returns rights in the form of the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`, sorted."""
+    named = (
+        ("brand", rights.brands),
+        ("category", rights.categories),
+        ("action", rights.actions),
+        ("read", rights.reads),
+    )
+    return tuple(f"{what}:{name}" for what, names in named for name in sorted(names))
 
 
 @dataclass(frozen=True, slots=True)

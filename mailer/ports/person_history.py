@@ -43,7 +43,12 @@ class PersonAccess:
     @property
     def note(self) -> str:
         """The network and the reason, as the ledger keeps them where an erasure reaches."""
-        return f"from {self.network or 'a command'}: {self.reason or 'no reason was given'}"
+        return f"{self.origin}: {self.reason or 'no reason was given'}"
+
+    @property
+    def origin(self) -> str:
+        """The network, for an entry about nobody: its text is kept for ever, so it has no words of staff."""
+        return f"from {self.network or 'a command'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class PersonAct:
 
     Attributes:
         name: of the act, such as `restrict`.
-        recipient_id: the person; None: the act is about a suppression, whose address may be several people's.
+        recipient_id: the person; None: everybody whom the change is about, such as all who share a suppressed address.
     """
 
     name: str

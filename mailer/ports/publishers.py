@@ -70,6 +70,13 @@ class PublisherDesk(Protocol):
         """Takes rights from a publisher; the others stay. False: it had none of them, or is none."""
         ...
 
+    async def change_rights(self, identity: Identity, seen: RightsOfOnePublisher, wanted: RightsOfOnePublisher) -> bool:
+        """Takes back what is seen and not wanted, and grants what is wanted and not seen, in one transaction.
+
+        Returns False, and changes nothing, if the publisher is revoked or its rights are not those seen.
+        """
+        ...
+
     async def revoke_all_rights(self, identity: Identity) -> bool:
         """Revokes a publisher's rights. False: there is no such publisher, or it was revoked before."""
         ...

@@ -191,7 +191,9 @@ class RightsStore(Protocol):
         """Sets a legal hold. `named`: the person may know of it. Returns False if the brand has no such recipient.
 
         Raises:
-            LegalHoldStands: one with this reference stands already.
+            LegalHoldStands: one with this reference stands already. The order counts all the same.
+            AccountEventAlreadyApplied: the order was carried out before.
+            IdTaken: the id of the order belongs to another one.
         """
         ...
 
@@ -200,6 +202,8 @@ class RightsStore(Protocol):
 
         Raises:
             NoLegalHold: there is none with that reference.
+            AccountEventAlreadyApplied: the order was carried out before.
+            IdTaken: the id of the order belongs to another one.
         """
         ...
 

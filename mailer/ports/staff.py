@@ -191,8 +191,8 @@ class StaffDirectory(Protocol):
         """
         ...
 
-    async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> None:
-        """Gives a person these roles and no others."""
+    async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> bool:
+        """Gives a person these roles and no others. False, and no change: they have other roles than `member`."""
         ...
 
     async def list_sessions(self, staff_id: int) -> Sequence[StaffSession]:

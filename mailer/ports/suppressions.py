@@ -71,9 +71,7 @@ class SuppressionStore(Protocol):
         """Returns a suppression of the brand or of the whole controller, by its id."""
         ...
 
-    async def lift_suppression(
-        self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
-    ) -> bool:
+    async def lift_suppression(self, id: int, actor: str, reason: str, at: datetime, *, by_owner: bool = False) -> bool:
         """Ends a suppression, for all people who share the address.
 
         Consents older than the suppression count no more, unless the owner of the address ends it (`by_owner`).

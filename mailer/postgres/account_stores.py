@@ -1,8 +1,9 @@
 """The PostgreSQL stores that an account event changes."""
 
 from collections.abc import Mapping
+from functools import partial
 
-from mailer.accounts import AccountEvent
+from mailer.accounts import AccountEvent, LegalHoldOrder
 from mailer.actions.account_events import AccountStores, AccountStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationParts
 from mailer.database.statements import Pool
@@ -11,7 +12,7 @@ from mailer.ports.person_history import PersonAct
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.pending_requests import PostgresPendingRequests
-from mailer.postgres.person_history import entry_of_act
+from mailer.postgres.person_history import entries_of_act
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.staff_changes import writers_for_session
 from mailer.postgres.standings import PostgresStandings
@@ -39,10 +40,13 @@ def build_account_stores_opener(
         tell: True: cancelled deliveries are also published to `mailer.outcomes`.
     """
 
-    def desk(event: AccountEvent | None, actor: str | None = None, act: PersonAct | None = None) -> AccountStores:
+    def desk(
+        event: AccountEvent | LegalHoldOrder | None, actor: str | None = None, act: PersonAct | None = None
+    ) -> AccountStores:
         named = writers if actor is None else writers.writers_with_actor(actor)
         if act is not None:
-            named = writers_for_session(named.writers_with_entry_beside(entry_of_act(act)), act.access.used)
+            beside = partial(entries_of_act, act)
+            named = writers_for_session(named.writers_with_entries_beside(beside), act.access.used)
         noting = (
             named.writers_applying_event_once(
                 event.brand,

@@ -43,19 +43,28 @@ _TOLD_ELSEWHERE = ("consent_asked", "consent_given", "consent_withdrawn", "asked
 _Item = TypeVar("_Item", bound=HistoryItem)
 
 
-def entry_of_act(act: PersonAct) -> LedgerEntry:
-    """Returns the ledger entry of an act on a person."""
-    return _access_entry(act.access, act.brand, act.recipient_id)._replace(reason=_ACTED, fields=(act.name,))
+def entries_of_act(act: PersonAct, changes: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    """Returns the ledger entries of an act beside those of its changes: one for each person whom the act is about."""
+    if act.recipient_id is not None:
+        people: list[tuple[str, int | None]] = [(act.brand, act.recipient_id)]
+    else:
+        known = [(change.brand, change.recipient_id) for change in changes if change.recipient_id is not None]
+        people = [*dict.fromkeys(known)] or [(act.brand, None)]
+    return [
+        _access_entry(act.access, brand, recipient_id)._replace(reason=_ACTED, fields=(act.name,))
+        for brand, recipient_id in people
+    ]
 
 
 def _access_entry(access: PersonAccess, brand: str, recipient_id: int | None) -> LedgerEntry:
+    """Returns the entry of a look-up. The reason may name a person: without a recipient, no erasure would reach it."""
     return LedgerEntry(
         EntryKind.ACCESS,
         brand,
         recipient_id=recipient_id,
         reason=_LOOKED_UP,
         rule=_rule_of_door(access.door),
-        reply=access.note,
+        reply=access.origin if recipient_id is None else access.note,
         actor=str(access.by),
     )
 

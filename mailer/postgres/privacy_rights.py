@@ -1,7 +1,6 @@
 """People's rights in PostgreSQL: the copy of their data, erasure, correction, legal holds and disclosures."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,25 +171,34 @@ class PostgresPrivacyRights:
 
     async def place_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
         """See the port."""
-        async with self._recording_legal_act(brand, recipient_id, "legal_hold", reference, actor) as connection:
-            if connection is not None:
-                await people.lock_standings(connection, [recipient_id])
-                holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
-                if reference in {hold["reference"] for hold in holds}:
-                    raise LegalHoldStands(f"a legal hold {reference!r} stands already for this recipient of {brand}")
-                data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
-                kept = await copy_personal_data(connection, self._hasher, brand, recipient_id)
-                await index_people_in_old_dead_letters(connection, self._hasher)
-                named_as = (
-                    await keys_by_which_letters_name_person(connection, self._hasher, brand, data) if data else []
-                )
-                await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
-                await connection.execute(_SQL["held"], recipient_id)
-        return connection is not None
+        entries = [_entry_of_legal_act(brand, recipient_id, "legal_hold", reference, actor)]
+        async with self._standings.open_legal_act(brand, recipient_id, entries) as connection:
+            if connection is None:
+                return False
+            await people.lock_standings(connection, [recipient_id])
+            holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
+            if reference in {hold["reference"] for hold in holds}:
+                entries.clear()  # the order counts all the same: sent again after a lift, it sets no hold
+            else:
+                await self._insert_hold(connection, brand, recipient_id, reference, actor, named=named)
+        if not entries:
+            raise LegalHoldStands(f"a legal hold {reference!r} stands already for this recipient of {brand}")
+        return True
+
+    async def _insert_hold(
+        self, connection: Connection, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool
+    ) -> None:
+        data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+        kept = await copy_personal_data(connection, self._hasher, brand, recipient_id)
+        await index_people_in_old_dead_letters(connection, self._hasher)
+        named_as = await keys_by_which_letters_name_person(connection, self._hasher, brand, data) if data else []
+        await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
+        await connection.execute(_SQL["held"], recipient_id)
 
     async def lift_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
         """See the port."""
-        async with self._recording_legal_act(brand, recipient_id, "legal_hold_lifted", reference, actor) as connection:
+        entries = [_entry_of_legal_act(brand, recipient_id, "legal_hold_lifted", reference, actor)]
+        async with self._standings.open_legal_act(brand, recipient_id, entries) as connection:
             if connection is None:
                 return False
             if not await connection.fetch(_SQL["lift"], recipient_id, reference, actor):
@@ -203,30 +211,23 @@ class PostgresPrivacyRights:
     ) -> bool:
         """See the port."""
         note = f"{disclosure.authority}, {disclosure.reference}"
-        async with self._recording_legal_act(
-            brand, recipient_id, "disclosed", note, actor, disclosure.fields
-        ) as connection:
+        entries = [_entry_of_legal_act(brand, recipient_id, "disclosed", note, actor, disclosure.fields)]
+        async with self._standings.open_legal_act(brand, recipient_id, entries) as connection:
             if connection is not None:
                 values = disclosure.authority, disclosure.reference, disclosure.fields, actor
                 await connection.execute(_SQL["disclose"], recipient_id, *values)
         return connection is not None
 
-    def _recording_legal_act(
-        self,
-        brand: str,
-        recipient_id: int,
-        reason: str,
-        note: str,
-        actor: str,
-        fields: tuple[str, ...] | None = None,
-    ) -> AbstractAsyncContextManager[Connection | None]:
-        entry = LedgerEntry(
-            EntryKind.ACTION,
-            brand,
-            recipient_id=recipient_id,
-            reason=reason,
-            rule=f"action:{actor}",
-            fields=fields,
-            reply=note,
-        )
-        return self._standings.open_standing_transaction_with_entry(entry)
+
+def _entry_of_legal_act(
+    brand: str, recipient_id: int, reason: str, note: str, actor: str, fields: tuple[str, ...] | None = None
+) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.ACTION,
+        brand,
+        recipient_id=recipient_id,
+        reason=reason,
+        rule=f"action:{actor}",
+        fields=fields,
+        reply=note,
+    )

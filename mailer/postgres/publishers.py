@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import asyncpg
 
@@ -10,7 +11,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher
+from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher, names_of_rights, rights_without
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.publishers import PublisherRecord, PublisherRightsChange
 
@@ -66,28 +67,37 @@ class PostgresPublishers:
                 is never shown again.
         """
         key = f"mk_{secrets.token_urlsafe(32)}" if identity.kind is IdentityKind.KEY else None
-        columns = (sorted(rights.brands), sorted(rights.categories), sorted(rights.actions), sorted(rights.reads))
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                taken = await connection.fetchval(
-                    _SQL["add"], identity.kind, _stored_name(identity), *columns, key and _key_digest(key)
-                )
-                linked = await _append_rights_change_to_ledger(
-                    connection, writer, identity, "granted", rights_in_ledger_form(rights)
-                )
+                taken = await connection.fetchval(_SQL["add"], *_columns(identity, rights), key and _key_digest(key))
+                change = ("granted", names_of_rights(rights))
+                linked = await _append_rights_changes_to_ledger(connection, writer, identity, change)
             writer.advance_head(linked)
         return key if taken else None
 
     async def take_rights_back(self, identity: Identity, rights: RightsOfOnePublisher) -> bool:
         """See the port."""
-        columns = (sorted(rights.brands), sorted(rights.categories), sorted(rights.actions), sorted(rights.reads))
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                row = await connection.fetchrow(_SQL["restrict"], identity.kind, _stored_name(identity), *columns)
-                if row is None:
+                if await connection.fetchrow(_SQL["restrict"], *_columns(identity, rights)) is None:
                     return False
-                linked = await _append_rights_change_to_ledger(
-                    connection, writer, identity, "restricted", rights_in_ledger_form(rights)
+                change = ("restricted", names_of_rights(rights))
+                linked = await _append_rights_changes_to_ledger(connection, writer, identity, change)
+            writer.advance_head(linked)
+        return True
+
+    async def change_rights(self, identity: Identity, seen: RightsOfOnePublisher, wanted: RightsOfOnePublisher) -> bool:
+        """See the port."""
+        lost, gained = rights_without(seen, wanted), rights_without(wanted, seen)
+        changes = [("restricted", names_of_rights(lost)), ("granted", names_of_rights(gained))]
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                row = await connection.fetchrow(_SQL["lock"], identity.kind, _stored_name(identity))
+                if row is None or _publisher_from_row(row).rights != seen:
+                    return False
+                await connection.execute(_SQL["replace"], *_columns(identity, wanted))
+                linked = await _append_rights_changes_to_ledger(
+                    connection, writer, identity, *((what, names) for what, names in changes if names)
                 )
             writer.advance_head(linked)
         return True
@@ -98,7 +108,7 @@ class PostgresPublishers:
             async with connection.transaction():
                 if await connection.fetchval(_SQL["revoke"], identity.kind, _stored_name(identity)) is None:
                     return False
-                linked = await _append_rights_change_to_ledger(connection, writer, identity, "revoked", ())
+                linked = await _append_rights_changes_to_ledger(connection, writer, identity, ("revoked", ()))
             writer.advance_head(linked)
         return True
 
@@ -108,25 +118,24 @@ class PostgresPublishers:
         return [PublisherRightsChange(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
 
 
-def rights_in_ledger_form(rights: RightsOfOnePublisher) -> tuple[str, ...]:
-    """Returns rights in the form of the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`."""
-    named = (
-        ("brand", rights.brands),
-        ("category", rights.categories),
-        ("action", rights.actions),
-        ("read", rights.reads),
-    )
-    return tuple(f"{what}:{name}" for what, names in named for name in sorted(names))
-
-
-async def _append_rights_change_to_ledger(
-    connection: Connection, writer: ChainWriter, identity: Identity, what: str, rights: tuple[str, ...]
+async def _append_rights_changes_to_ledger(
+    connection: Connection, writer: ChainWriter, identity: Identity, *changes: tuple[str, tuple[str, ...]]
 ) -> ChainedEntries:
-    """Appends a change of a publisher's rights to the ledger, and stores the number of its entry."""
-    entry = LedgerEntry(EntryKind.CONTROL, "", reason=what, rule=f"publisher:{identity}", fields=rights or None)
-    linked = await append_entries(connection, writer, [entry])
-    await connection.execute(_SQL["note"], identity.kind, _stored_name(identity), linked.writer, linked.first)
+    """Appends changes of a publisher's rights to the ledger, and stores the numbers of their entries."""
+    rule = f"publisher:{identity}"
+    entries = [
+        LedgerEntry(EntryKind.CONTROL, "", reason=what, rule=rule, fields=names or None) for what, names in changes
+    ]
+    linked = await append_entries(connection, writer, entries)
+    for n in range(linked.first, linked.first + len(entries)):
+        await connection.execute(_SQL["note"], identity.kind, _stored_name(identity), linked.writer, n)
     return linked
+
+
+def _columns(identity: Identity, rights: RightsOfOnePublisher) -> tuple[Any, ...]:
+    """Returns the columns of a publisher with some rights, as the statements take them."""
+    named = (rights.brands, rights.categories, rights.actions, rights.reads)
+    return (identity.kind, _stored_name(identity), *(sorted(names) for names in named))
 
 
 def _stored_name(identity: Identity) -> str:

@@ -92,12 +92,16 @@ class PostgresStaff:
             change.note("staff-reset", member.identity, by)
             return await _insert_link(change, member.id, "reset", by)
 
-    async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> None:
+    async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> bool:
         """See the port."""
         async with self._begin_change(by, member.id) as change:
+            held = await change.connection.fetchval(_SQL["held_roles"], member.id)
+            if frozenset(held) != frozenset(map(str, member.roles)):
+                return False
             await change.connection.execute(_SQL["delete_roles"], member.id)
             await _insert_roles(change, member.id, roles)
             change.note("staff-roles", member.identity, by, sorted(map(str, roles)))
+        return True
 
     async def list_sessions(self, staff_id: int) -> Sequence[StaffSession]:
         """See the port."""

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, standing_from_row
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.writers import LedgerWriters, append_entries, store_account_event_of_writer
 from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnLimit, OwnPause
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
@@ -157,6 +157,30 @@ class PostgresStandings:
                     return
                 yield connection
                 linked = await append_entries(connection, writer, [entry, *also])
+            writer.advance_head(linked)
+
+    @asynccontextmanager
+    async def open_legal_act(
+        self, brand: str, recipient_id: int, entries: list[LedgerEntry]
+    ) -> AsyncIterator[Connection | None]:
+        """Opens a transaction for a legal act. Yields None if the brand has no such recipient.
+
+        Stores the order before anything is read, so that an order that was carried out is not looked at again. At the
+        end of the context, appends the entries that are in the list then.
+
+        Raises:
+            AccountEventAlreadyApplied: the order was carried out before.
+            IdTaken: the id of the order belongs to another one.
+        """
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                await people.lock_imports_out_of_transaction(connection)
+                if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
+                    yield None
+                    return
+                await store_account_event_of_writer(connection, writer)
+                yield connection
+                linked = await append_entries(connection, writer, entries)
             writer.advance_head(linked)
 
 

@@ -30,7 +30,7 @@ DO UPDATE SET at = CASE WHEN p.reason IN {by_person} THEN greatest(p.at, EXCLUDE
                  ELSE p.expires_at END,
     mailing_id = CASE WHEN p.reason IN {by_person} AND EXCLUDED.at >= p.at THEN EXCLUDED.mailing_id
                  ELSE p.mailing_id END
-""".replace("{by_person}", "('opt_out', 'complaint', 'own_pause', 'own_cap')")
+""".replace("{by_person}", "('opt_out', 'complaint', 'objection', 'own_pause', 'own_cap')")
 SUPPRESSION_COLUMNS = ", ".join(
     [*(f"p.{column}" for column in _COLUMNS), "encode(p.address_hash, 'hex') AS hash", "p.address_key AS key"]
 )
@@ -145,7 +145,7 @@ async def lift_suppressions(
             reason=f"lifted {lifted[id_]['reason']}",
             category=lifted[id_]["scope"],
             rule="action:lift",
-            reply=f"{actor}: {reason}",
+            reply=actor if recipient_id is None else f"{actor}: {reason}",  # no erasure reaches words about nobody
         )
         for id_, owners in whom.items()
         for brand, recipient_id in owners or [(lifted[id_]["brand"] or lifted[id_]["controller"], None)]
@@ -210,9 +210,7 @@ class PostgresSuppressions:
         row = await self._pool.fetchrow(_SQL["get"], brand, controller, id)
         return _suppression_from_row(row) if row else None
 
-    async def lift_suppression(
-        self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
-    ) -> bool:
+    async def lift_suppression(self, id: int, actor: str, reason: str, at: datetime, *, by_owner: bool = False) -> bool:
         """See the port."""
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             entries += await lift_suppressions(connection, [id], actor, reason, at, by_owner=by_owner)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.people_desk import MAX_PAGE, PAGE, LookUpRefused, look_people_up, person_with_ref, read_history
-from mailer.actions.person_acts import ActRefused, PersonActName, PersonOrder, act_on_person
+from mailer.actions.person_acts import ActRefused, OrderIdTaken, PersonActName, PersonOrder, act_on_person
 from mailer.actions.person_history import history_in_words, mailings_named_in
 from mailer.input_types import Id, Name, Slug, Words
 from mailer.policy.history_paging import HistoryPlace
@@ -89,7 +89,7 @@ class HistoryShown(BaseModel):
 
 
 class ActOrdered(BaseModel):
-    """An act on a person, with its reason. The same `id` again changes nothing.
+    """An act on a person, with its reason. The same `id` again changes nothing; with other values, it is refused.
 
     `scope` goes with `opt_out`, `reference` and `named` with `hold` and `lift_hold`, and `email`, `name`, `locale` and
     `country` with `rectify`. The reason of `erase` is one of a few grounds.
@@ -164,7 +164,7 @@ async def history(brand: Slug, asked: HistoryAsked, request: Request, site: TheS
     response_model=ActAnswer,
     response_model_exclude_none=True,
     summary="Act on a person",
-    responses=RESPONSES,
+    responses={409: openapi_refusal_response("The id belongs to an order with other values."), **RESPONSES},
 )
 async def act(brand: Slug, ordered: ActOrdered, request: Request, site: TheSite, client: TheClient) -> ActAnswer:
     """Does an act once, with a reason that stands in the ledger beside the change."""
@@ -177,6 +177,8 @@ async def act(brand: Slug, ordered: ActOrdered, request: Request, site: TheSite,
     access = access_of_client(request, client, ordered.reason)
     try:
         done = await act_on_person(site.console.people, policy, person, order, access)
+    except OrderIdTaken as refusal:
+        raise HTTPException(409, str(refusal)) from refusal
     except ActRefused as refusal:
         raise HTTPException(422, str(refusal)) from refusal
     answer = ActAnswer(brand=brand, ref=ordered.ref, act=ordered.act, is_new=done.is_new)

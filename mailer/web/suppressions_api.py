@@ -16,7 +16,7 @@ from mailer.actions.suppression_queries import (
     list_suppressions,
     read_titles,
 )
-from mailer.input_types import Slug
+from mailer.input_types import Moment, Slug
 from mailer.policy.publisher_rights import LIFT, AccountActionAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.suppressions import Suppression
 from mailer.web.api import TheClient, refuse_client_without_right
@@ -56,10 +56,14 @@ class SuppressionsShown(BaseModel):
 
 
 class LiftOrdered(BaseModel):
-    """The reason for which a suppression is lifted. It stands in the ledger."""
+    """The reason for which a suppression is lifted, for the ledger, and its `at` as it was read.
+
+    A suppression that was said again since then is not lifted.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
+    at: Moment
     reason: str
 
 
@@ -120,7 +124,7 @@ async def lift(
         raise HTTPException(404, f"{brand} has no suppression {number}")
     try:
         done = await lift_suppression_with_reason(
-            desk, policy, number, access_of_client(request, client, ordered.reason)
+            desk, policy, number, ordered.at, access_of_client(request, client, ordered.reason)
         )
     except ActRefused as refusal:
         raise HTTPException(422, str(refusal)) from refusal

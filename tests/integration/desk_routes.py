@@ -32,7 +32,7 @@ DESK_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/api/v1/suppressions/{brand}"): ((_STOPS, _LIST, None),),
     ("POST", "/api/v1/suppressions/{brand}/explain"): ((f"{_STOPS}/explain", _LIST, _SOUGHT),),
     ("POST", "/api/v1/suppressions/{brand}/{number}/lift"): (
-        (f"{_STOPS}/1/lift", AccountActionAttempt(BRAND, LIFT), {"reason": "ticket 9"}),
+        (f"{_STOPS}/1/lift", AccountActionAttempt(BRAND, LIFT), {"at": "2026-01-01T00:00:00Z", "reason": "ticket 9"}),
     ),
 }
 """Each route with the requests that are tried."""

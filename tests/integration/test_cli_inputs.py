@@ -130,7 +130,20 @@ async def test_an_argument_is_utf_8_in_every_locale(small_stack: Stack) -> None:
         ("dead", "replay", "--until", "9999-12-31T23:59:59-14:00"),
         ("mailing", "list", "--limit", "1" + "0" * 30),
         ("processors", "confirm-erasure", "--recipient", "1" + "0" * 30, "--processor", "x", "--by", "D"),
-        ("suppressions", "lift", "-1", "--brand", "interpals", "--by", "D", "--reason", "x"),
+        ("suppressions", "lift", "-1", "--brand", "interpals", "--by", "D", "--reason", "x", "--since", "2026-01-01"),
+        (
+            "suppressions",
+            "lift",
+            "1",
+            "--brand",
+            "interpals",
+            "--by",
+            "D",
+            "--reason",
+            "x",
+            "--since",
+            "9999-12-31T23:59:59-14:00",
+        ),
     ],
 )
 async def test_times_and_numbers_out_of_range_are_refused(small_stack: Stack, arguments: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from mailer.actions.person_acts import ErasureGround, PersonActName
 from mailer.policy.staff_rights import RIGHTS_OF_ROLE, StaffRight, StaffRole
+from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World, person
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 
@@ -77,7 +78,7 @@ async def test_a_look_up_needs_a_reason_and_is_an_entry(world: World) -> None:
     seen, *unseen = await accesses(world)
     assert (seen["recipient"], seen["brand"], seen["actor"]) == (ada, BRAND, "person:Dana Duty")
     assert seen["reply"] == "from 192.0.2.0/24: ticket 7"
-    assert {entry["recipient"] for entry in unseen} == {None}
+    assert {(entry["recipient"], entry["reply"]) for entry in unseen} == {(None, "from 192.0.2.0/24")}
     assert "people.example" not in str([*unseen, seen])
 
 
@@ -261,7 +262,9 @@ async def test_stored_script_is_only_text(world: World) -> None:
         pages += [await browser.open(path), await browser.open(on), await browser.open(f"{on}/{stop.id}")]
         pages += [await browser.send(on, {"who": SCRIPT, "reason": SCRIPT}, on)]
         pages += [await browser.send(PEOPLE, {"who": f'"><b>{SCRIPT}', "reason": SCRIPT})]
-        pages += [await browser.send(f"{on}/{stop.id}/lift", {"reason": SCRIPT}, f"{on}/{stop.id}")]
+        pages += [
+            await browser.send(f"{on}/{stop.id}/lift", {"reason": SCRIPT, "at": stop.at.isoformat()}, f"{on}/{stop.id}")
+        ]
         pages += [await browser.open(path), await browser.open(f"{on}/{stop.id}")]
     for page in pages:
         assert page.status_code in (200, 422), page.text
@@ -269,3 +272,68 @@ async def test_stored_script_is_only_text(world: World) -> None:
         assert "<b>" not in page.text
         assert ">49" not in page.text
     assert any("&lt;script&gt;" in page.text for page in pages)
+
+
+async def test_a_form_of_a_hold_counts_once_for_ever(world: World) -> None:
+    """The form of a hold that was lifted since sets none again, and with other values it is refused."""
+    await world.known(1)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        path = await look_up(browser)
+        hold = {"order": await order_of(browser, f"{path}/acts/hold"), "reason": "ticket 8", "reference": "Case 7"}
+        assert (await browser.send(f"{path}/acts/hold", hold)).status_code == 200
+        await act(browser, path, "lift_hold", reason="over", reference="Case 7")
+        assert (await browser.send(f"{path}/acts/hold", hold)).status_code == 200
+        other = await browser.send(f"{path}/acts/hold", hold | {"reference": "Case 8"})
+        assert (other.status_code, "open the form again" in other.text) == (409, True)
+    assert await world.pool.fetchval("SELECT count(*) FROM holds WHERE lifted_at IS NULL") == 0
+
+
+async def test_no_reason_of_staff_outlives_an_erasure(world: World) -> None:
+    """Reasons of look-ups that find somebody or nobody, explanations, acts and lifts go, and the ledger verifies."""
+    ada, grace = await world.known(1, 2, email="user-1@people.example")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+    on, words = f"/console/suppressions/{BRAND}", "Frau Doktor Vielnam, 0049 30 1234"
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        for who in ("usr-1", "nobody@people.example", "999999"):
+            assert (await browser.send(PEOPLE, WHO | {"who": who, "reason": f"look: {words}"})).status_code == 200
+        for who in ("user-1", "nobody@people.example"):
+            assert (await browser.send(on, {"who": who, "reason": f"explain: {words}"}, PEOPLE)).status_code == 200
+        lifted = await browser.send(
+            f"{on}/{stop.id}/lift", {"reason": f"lift: {words}", "at": stop.at.isoformat()}, f"{on}/{stop.id}"
+        )
+        assert lifted.status_code == 200
+        acted = await accesses(world, "acted")
+        assert sorted(entry["recipient"] for entry in acted) == sorted((ada, grace))
+        assert all(words in entry["reply"] for entry in acted)
+        for person_id in (ada, grace):
+            path = f"{PEOPLE}/{BRAND}/{person_id}"
+            await browser.send(path, {"reason": f"open: {words}"})
+            await act(browser, path, "restrict", reason=f"restrict: {words}")
+            assert (await act(browser, path, "erase", reason=str(ErasureGround.ASKED), sure="yes")).status_code == 200
+    found = await world.pool.fetch(
+        "SELECT text FROM ledger_notes WHERE text LIKE '%Vielnam%'"
+        " UNION ALL SELECT lift_reason FROM suppressions WHERE lift_reason LIKE '%Vielnam%'"
+    )
+    assert [row["text"] for row in found] == []
+    assert len(await accesses(world, "acted")) == 6
+    assert (await world.ledger.verify_ledger()).faults == ()
+
+
+async def test_a_lift_for_an_address_of_nobody_keeps_no_words_in_the_ledger(world: World) -> None:
+    """The reason stands on the suppression only, since no erasure would reach a text about nobody."""
+    gone = NewSuppression("*", "complaint", "import", "import")
+    await world.suppressions.suppress_addresses(BRAND, BRAND, [("gone@people.example", gone)])
+    [stop] = await world.suppressions.all_suppressions_of_address(BRAND, BRAND, "gone@people.example")
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+        on = f"/console/suppressions/{BRAND}/{stop.id}"
+        done = await browser.send(f"{on}/lift", {"reason": "Frau Vielnam", "at": stop.at.isoformat()}, on)
+        assert done.status_code == 200
+    [entry] = await accesses(world, "acted")
+    assert (entry["recipient"], entry["reply"], entry["fields"]) == (None, "from 192.0.2.0/24", ["lift"])
+    assert "Vielnam" not in str(await world.entries())
+    [lifted] = await world.suppressions.all_suppressions_of_address(BRAND, BRAND, "gone@people.example")
+    assert (lifted.lift_reason, lifted.lifted_by) == ("Frau Vielnam", "person:Dana Duty")

@@ -1,10 +1,14 @@
 """The pages of publishers and keys."""
 
+import asyncio
 import re
+from dataclasses import replace
 from typing import Any
 
+from mailer.accounts import KINDS
+from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.publisher_rights import RightsOfOnePublisher
+from mailer.policy.publisher_rights import DESK_ACTIONS, MAILING_ACTIONS, ReadableData, RightsOfOnePublisher
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 
@@ -37,6 +41,78 @@ async def add(browser: ConsoleBrowser, fields: Fields = NEW) -> tuple[int, list[
     return answer.status_code, re.findall(r"mk_[\w-]{43}", answer.text)
 
 
+async def form_of(browser: ConsoleBrowser) -> Fields:
+    """The form of the shop's rights as a browser would send it: all that is ticked, and all that is hidden."""
+    page = (await browser.open(f"{PAGE}/one?who={SHOP}")).text
+    fields: dict[str, list[str]] = {}
+    for name, value in re.findall(r'name="(\w+)" value="([^"]+)"(?: checked>|>(?!\s*<bdi>))', page):
+        if name != "form_token":
+            fields.setdefault(name, []).append(value)
+    return {**fields}
+
+
+def every_right() -> RightsOfOnePublisher:
+    """All that can be granted, at a brand with a policy and at one without."""
+    return RightsOfOnePublisher(
+        frozenset({BRAND, "former-brand"}),
+        frozenset(CATEGORIES),
+        frozenset({*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS}),
+        frozenset(one.value for one in ReadableData),
+    )
+
+
+async def test_saving_without_a_change_changes_nothing(world: World) -> None:
+    """The form offers each right that exists. What it does not offer, such as a former brand, stays."""
+    await world.publishers.grant_rights_and_missing_key(SHOP, every_right())
+    async with open_browser(world) as browser:
+        await browser.enter()
+        form = await form_of(browser)
+        offered = {name for name in form if name not in ("who", "shown")}
+        assert offered == {"brand", "category", "action", "read"}
+        assert (await browser.send(f"{PAGE}/rights", form, PAGE)).status_code == 303
+        assert await rights_of(world) == every_right()
+        actions = [one for one in form["action"] if one != "lift"]
+        for _ in range(2):
+            assert (await browser.send(f"{PAGE}/rights", {**form, "action": actions}, PAGE)).status_code == 303
+    assert await rights_of(world) == replace(every_right(), actions=frozenset(actions))
+    assert [(what, names) for what, names, *_ in await changes_of(world)][1:] == [("restricted", ["action:lift"])]
+
+
+async def test_an_old_form_grants_nothing_again(world: World) -> None:
+    """A form is refused and shown anew if a colleague changed the rights since, or if it has no rights to compare."""
+    held = RightsOfOnePublisher(frozenset({BRAND}), frozenset({"newsletter"}), reads=frozenset({"export", "status"}))
+    await world.publishers.grant_rights_and_missing_key(SHOP, held)
+    async with open_browser(world) as browser:
+        await browser.enter()
+        old = {**(await form_of(browser)), "category": ["newsletter", "account"]}
+        assert await world.publishers.take_rights_back(SHOP, RightsOfOnePublisher(reads=frozenset({"export"})))
+        for form in (old, {**old, "shown": []}):
+            refused = await browser.send(f"{PAGE}/rights", form, PAGE)
+            assert (refused.status_code, "Nothing was saved" in refused.text) == (409, True)
+            assert not re.search(r'value="export" checked', refused.text)
+        assert await rights_of(world) == replace(held, reads=frozenset({"status"}))
+        anew = {**(await form_of(browser)), "category": ["newsletter", "account"]}
+        assert (await browser.send(f"{PAGE}/rights", anew, PAGE)).status_code == 303
+    assert await rights_of(world) == replace(
+        held, categories=frozenset({"newsletter", "account"}), reads=frozenset({"status"})
+    )
+
+
+async def test_rights_change_only_from_those_seen(world: World) -> None:
+    """The store compares under a lock: two changes from the same rights at once make one. A revoked one has none."""
+    held = RightsOfOnePublisher(frozenset({BRAND}), frozenset({"newsletter"}))
+    await world.publishers.grant_rights_and_missing_key(SHOP, held)
+    wishes = [replace(held, categories=frozenset({name})) for name in ("account", "breach")]
+    done = await asyncio.gather(*(world.publishers.change_rights(SHOP, held, wanted) for wanted in wishes))
+    assert sorted(done) == [False, True]
+    assert await rights_of(world) == wishes[done.index(True)]
+    shown = await world.publishers.read_rights_changes(SHOP)
+    assert [change.what for change in shown] == ["granted", "restricted", "granted"]
+    await world.publishers.revoke_all_rights(SHOP)
+    assert not await world.publishers.change_rights(SHOP, wishes[done.index(True)], held)
+    assert await rights_of(world) is None
+
+
 async def test_a_key_is_made_shown_once_changed_and_revoked(world: World) -> None:
     """A new key works and shows once. Each change is an entry with person and network. A revoked key stays revoked."""
     async with open_browser(world) as browser:
@@ -48,7 +124,7 @@ async def test_a_key_is_made_shown_once_changed_and_revoked(world: World) -> Non
         page = await browser.open(f"{PAGE}/one?who=key:web-shop")
         assert key not in page.text
         assert re.search(r'value="newsletter" checked', page.text)
-        saved: Fields = {"who": str(SHOP), "brand": [BRAND, OTHER], "category": ["account"]}
+        saved: Fields = {**(await form_of(browser)), "brand": [BRAND, OTHER], "category": ["account"], "read": []}
         for _ in range(2):
             assert (await browser.send(f"{PAGE}/rights", saved, PAGE)).status_code == 303
         expected = RightsOfOnePublisher(frozenset({BRAND, OTHER}), frozenset({"account"}))

@@ -7,12 +7,12 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from mailer.policy.staff_rights import RIGHTS_OF_ROLE, StaffRight, StaffRole
+from mailer.policy.staff_rights import RIGHTS_OF_ROLE, StaffRight, StaffRole, parse_role_at_brand
 from mailer.web.app import _app_with_routes
 from mailer.web.console.console_app import ROUTERS
 from mailer.web.console.console_pages import TEXTS
 from mailer.web.console.gates import GateKind, SignedIn, gates_of_route, require_gate_of_each_route
-from tests.factories import World
+from tests.factories import BRAND, World
 from tests.integration.console_browser import open_browser
 from tests.integration.console_operation_routes import OPERATION_ROUTES, path_with_example_values
 from tests.integration.test_role_matrix import ROUTES as API_ROUTES
@@ -213,7 +213,11 @@ async def test_an_admin_adds_and_changes_people(world: World) -> None:
         eli = (await world.staff.directory.list_staff())[1]
         assert {str(held) for held in eli.member.roles} == {"ops@interpals", "support@*"}
         page, on = f"/console/staff/{eli.member.id}", f"/console/staff/{eli.member.id}"
-        assert (await browser.send(f"{page}/roles", {"role": ["marketer@interpals"]}, on)).status_code == 303
+        assert (
+            await browser.send(
+                f"{page}/roles", {"role": ["marketer@interpals"], "shown": ["ops@interpals", "support@*"]}, on
+            )
+        ).status_code == 303
         assert (await browser.send(f"{page}/disable", on=on)).status_code == 303
         assert (await other.open("/console")).headers["location"].startswith("/console/sign-in")
         assert (await browser.send(f"{page}/reset", on="/console/staff")).status_code == 422
@@ -306,3 +310,37 @@ async def test_an_open_browser_is_no_way_to_new_factors(world: World) -> None:
         assert not {*codes} & {*browser.codes}
         for odd in ("", "{}", "[1]", "null", '{"id":"x"}', "x" * 20_000):
             assert (await browser.send(f"{on}/passkey/add", {"credential": odd}, on)).status_code == 403
+
+
+async def test_an_old_form_gives_no_role_again(world: World) -> None:
+    """A form is refused if a colleague changed the roles since. A role for a brand without a policy stays."""
+    directory = world.staff.directory
+    added, _ = await add_person(world.staff, "Eli", StaffRole.SUPPORT)
+    roles = [*added.roles, parse_role_at_brand("marketer", "former-brand")]
+    assert await directory.replace_roles(added, roles, ROOT)
+    record = await directory.get_staff_record(added.id)
+    assert record is not None
+    eli = record.member
+    async with open_browser(world) as browser:
+        await browser.enter("Ann", StaffRole.ADMIN)
+        page = f"/console/staff/{eli.id}"
+        shown = [str(held) for held in eli.roles]
+        form: dict[str, str | list[str]] = {"role": ["support@*", f"marketer@{BRAND}"], "shown": shown}
+        kept = [held for held in eli.roles if held.brand != "*"]
+        assert await directory.replace_roles(eli, kept, ROOT)
+        for old in (form, {**form, "shown": []}):
+            refused = await browser.send(f"{page}/roles", old, page)
+            assert (refused.status_code, "Nothing was saved" in refused.text) == (409, True)
+        assert await roles_of(world, eli.id) == {"marketer@former-brand"}
+        assert not await directory.replace_roles(eli, eli.roles, ROOT)
+        anew = {"role": [f"marketer@{BRAND}"], "shown": re.findall(r'name="shown" value="([^"]+)"', refused.text)}
+        for _ in range(2):
+            assert (await browser.send(f"{page}/roles", anew, page)).status_code == 303
+    assert await roles_of(world, eli.id) == {"marketer@former-brand", f"marketer@{BRAND}"}
+
+
+async def roles_of(world: World, staff_id: int) -> set[str]:
+    """The roles of a person."""
+    record = await world.staff.directory.get_staff_record(staff_id)
+    assert record is not None
+    return {str(held) for held in record.member.roles}

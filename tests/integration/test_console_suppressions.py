@@ -21,7 +21,7 @@ async def test_a_list_has_pages(world: World) -> None:
     newest, *_ = await world.suppressions.list_suppressions_in_force(BRAND, BRAND, None, 1)
     assert (newest.brand, newest.reason) == (None, "objection")
     known = await world.suppressions.list_suppressions_in_force(BRAND, BRAND, None, 1000)
-    await world.suppressions.lift_suppression(known[5].id, "x", "y")
+    await world.suppressions.lift_suppression(known[5].id, "x", "y", known[5].at)
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.SUPPORT)
         shown: list[int] = []
@@ -54,11 +54,13 @@ async def test_lifting_is_on_record_once(world: World) -> None:
         assert "/lift" not in (await reader.open(f"{ON}/{stop.id}")).text
         assert (await reader.send(lift, {"reason": "x"}, f"{ON}/{stop.id}")).status_code == 403
         await browser.enter(role=StaffRole.PRIVACY_OFFICER)
-        assert (await browser.send(lift, {"reason": " "}, f"{ON}/{stop.id}")).status_code == 422
+        assert (
+            await browser.send(lift, {"reason": " ", "at": stop.at.isoformat()}, f"{ON}/{stop.id}")
+        ).status_code == 422
         assert (await world.suppressions.all_suppressions_of_recipient(BRAND, ada))[0].lifted_at is None
         token = await browser.token(f"{ON}/{stop.id}")
-        done = await browser.post(lift, {"form_token": token, "reason": "ticket 9"})
-        again = await browser.post(lift, {"form_token": token, "reason": "ticket 9"})
+        done = await browser.post(lift, {"form_token": token, "reason": "ticket 9", "at": stop.at.isoformat()})
+        again = await browser.post(lift, {"form_token": token, "reason": "ticket 9", "at": stop.at.isoformat()})
     assert "a new consent is needed" in done.text
     assert "recorded before" not in done.text
     assert "recorded before" in again.text
@@ -72,12 +74,39 @@ async def test_lifting_is_on_record_once(world: World) -> None:
     )
 
 
+async def test_an_old_page_lifts_no_newer_opt_out(world: World) -> None:
+    """The form has the time of the suppression. One that was said again since then is shown anew, and not lifted."""
+    [ada] = await world.known(1)
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+    lift = f"{ON}/{stop.id}/lift"
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.PRIVACY_OFFICER)
+
+        def time_in_form(text: str) -> str:
+            return str(re.findall(r'name="at" value="([^"]+)"', text)[0])
+
+        seen = time_in_form((await browser.open(f"{ON}/{stop.id}")).text)
+        await world.standings.record_opt_out(BRAND, ada, "newsletter", "one-click")
+        refused = await browser.send(lift, {"reason": "by telephone", "at": seen}, f"{ON}/{stop.id}")
+        assert (refused.status_code, "was said again or ended meanwhile" in refused.text) == (422, True)
+        [kept] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+        assert kept.lifted_at is None
+        for odd in ("", "yesterday", "9999-12-31T23:59:59+00:00"):
+            assert (await browser.send(lift, {"reason": "x", "at": odd}, f"{ON}/{stop.id}")).status_code == 422
+        fresh = time_in_form(refused.text)
+        assert fresh > seen
+        assert (await browser.send(lift, {"reason": "x", "at": fresh}, f"{ON}/{stop.id}")).status_code == 200
+    [entry] = await accesses(world, "acted")
+    assert entry["fields"] == ["lift"]
+
+
 async def test_an_address_is_explained_also_to_nobody(world: World) -> None:
     """An address or ref is explained, with ended suppressions. Each look-up needs a reason, and is an entry."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
-    await world.suppressions.lift_suppression(stop.id, "person:Grace", "by mistake")
+    await world.suppressions.lift_suppression(stop.id, "person:Grace", "by mistake", stop.at)
     gone = NewSuppression("*", "complaint", "import", "import")
     await world.suppressions.suppress_addresses(BRAND, BRAND, [("gone@people.example", gone)])
     async with open_browser(world) as browser:

@@ -96,7 +96,7 @@ async def mark(world: World) -> int:
     [stop] = [
         one for one in await world.suppressions.all_suppressions_of_recipient(BRAND, her) if one.reason == "opt_out"
     ]
-    await lift_suppression(world.suppressions, policy, stop.id, NAME, f"{EMAIL} said so")
+    await lift_suppression(world.suppressions, policy, stop.id, stop.at, NAME, f"{EMAIL} said so")
     await set_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana", named=True)
     await lift_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana")
     await world.rights.record_legal_disclosure(

@@ -65,7 +65,8 @@ async def test_an_undone_opt_out_is_undone(world: World) -> None:
     left = await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     assert left is not None
     assert left.suppression is not None
-    assert await world.suppressions.lift_suppression(left.suppression, "recipient", "undone")
+    assert left.at is not None
+    assert await world.suppressions.lift_suppression(left.suppression, "recipient", "undone", left.at)
     standings = [await world.standings.get_standing(BRAND, await world.id_of(ref)) for ref in ("user-1", "user-2")]
     assert [bool(standing and standing.opted_out) for standing in standings] == [False, True]
 

@@ -339,7 +339,10 @@ async def test_an_operator_ends_a_pause_and_no_consent(world: World) -> None:
     )
     made = await limit(world, 1, OwnPause(90))
     assert made.suppression is not None
-    await lift_suppression(world.suppressions, world.policies[BRAND], made.suppression, "Dana", "asked by telephone")
+    at = await world.pool.fetchval("SELECT at FROM suppressions WHERE id = $1", made.suppression)
+    await lift_suppression(
+        world.suppressions, world.policies[BRAND], made.suppression, at, "Dana", "asked by telephone"
+    )
     after = await standing(world, 1)
     assert after.paused_until is None
     assert after.consents == frozenset({"newsletter"})

@@ -65,7 +65,7 @@ async def test_an_act_counts_once(world: World) -> None:
     async with desk(world) as client:
         assert (await posted(client, f"{PEOPLE}/acts", order))["is_new"]
         assert not (await posted(client, f"{PEOPLE}/acts", order))["is_new"]
-        assert (await client.post(f"{PEOPLE}/acts", json=order | {"act": "object"})).status_code == 422
+        assert (await client.post(f"{PEOPLE}/acts", json=order | {"act": "object"})).status_code == 409
         assert (await client.post(f"{PEOPLE}/acts", json=order | {"act": "promote"})).status_code == 422
         hold = {**order, "act": "hold", "id": "order-2", "reference": "Case 7"}
         assert (await posted(client, f"{PEOPLE}/acts", hold))["is_new"]
@@ -81,6 +81,51 @@ async def test_an_act_counts_once(world: World) -> None:
     assert {entry["recipient"] for entry in acted} == {ada}
 
 
+async def test_the_order_of_a_hold_counts_once_for_ever(world: World) -> None:
+    """An order that was carried out, or that found the hold set, sets no hold again after a lift, nor lifts twice."""
+    await world.known(1)
+    hold = {"ref": "user-1", "act": "hold", "id": "order-1", "reason": "t", "reference": "Case 7", "named": True}
+    lift = {**hold, "act": "lift_hold", "id": "order-2", "named": False}
+    async with desk(world) as client:
+
+        async def is_new(order: Mapping[str, Any]) -> bool:
+            return bool((await posted(client, f"{PEOPLE}/acts", order))["is_new"])
+
+        assert await is_new(hold)
+        assert not await is_new(hold)
+        assert not await is_new(hold | {"id": "order-3"})
+        assert await is_new(lift)
+        for order in (hold, hold | {"id": "order-3"}, lift):
+            assert not await is_new(order)
+        assert await world.pool.fetchval("SELECT count(*) FROM holds WHERE lifted_at IS NULL") == 0
+        assert await is_new(hold | {"id": "order-4"})
+        assert not await is_new(lift)
+    assert await world.pool.fetchval("SELECT count(*) FROM holds WHERE lifted_at IS NULL") == 1
+    assert [entry["fields"] for entry in await accesses(world, "acted")] == [["hold"], ["lift_hold"], ["hold"]]
+
+
+async def test_the_id_of_a_hold_means_one_thing(world: World) -> None:
+    """The same id with another reference, person, act or secrecy is refused, and changes nothing."""
+    await world.known(1, 2)
+    hold = {"ref": "user-1", "act": "hold", "id": "order-1", "reason": "t", "reference": "Case 7"}
+    others: list[dict[str, Any]] = [
+        {"reference": "Case 8"},
+        {"named": True},
+        {"ref": "user-2"},
+        {"act": "lift_hold"},
+        {"act": "restrict", "reference": ""},
+    ]
+    async with desk(world) as client:
+        assert (await posted(client, f"{PEOPLE}/acts", hold))["is_new"]
+        for other in others:
+            answer = await client.post(f"{PEOPLE}/acts", json=hold | other)
+            assert (answer.status_code, "id: " in answer.text) == (409, True), other
+        for bad in ("", " ", "x" * 256, "Case\n7"):
+            assert (await client.post(f"{PEOPLE}/acts", json=hold | {"reference": bad})).status_code == 422, bad
+    rows = await world.pool.fetch("SELECT reference, named, lifted_at FROM holds")
+    assert [tuple(row) for row in rows] == [("Case 7", False, None)]
+
+
 async def test_suppressions_are_listed_explained_and_lifted(world: World) -> None:
     """Suppressions are shown with words and keyed hashes. A lift needs a reason, and counts once."""
     [ada] = await world.known(1)
@@ -89,13 +134,19 @@ async def test_suppressions_are_listed_explained_and_lifted(world: World) -> Non
         [listed] = (await client.get(STOPS)).json()["suppressions"]
         assert listed["words"].startswith("left newsletter mail on ")
         assert "people.example" not in str(listed)
-        number = listed["number"]
+        number, lift = listed["number"], {"at": listed["at"], "reason": "ticket 9"}
         assert (await client.get(STOPS, params={"before": number})).json() == {"suppressions": [], "next": None}
         assert (await client.get(STOPS, params={"before": 0})).status_code == 422
-        assert (await client.post(f"{STOPS}/{number}/lift", json={"reason": " "})).status_code == 422
-        assert (await client.post(f"{STOPS}/999999/lift", json={"reason": "x"})).status_code == 404
-        assert (await posted(client, f"{STOPS}/{number}/lift", {"reason": "ticket 9"}))["is_new"]
-        assert not (await posted(client, f"{STOPS}/{number}/lift", {"reason": "ticket 9"}))["is_new"]
+        assert (await client.post(f"{STOPS}/{number}/lift", json=lift | {"reason": " "})).status_code == 422
+        assert (await client.post(f"{STOPS}/999999/lift", json=lift)).status_code == 404
+        assert (await client.post(f"{STOPS}/{number}/lift", json={"reason": "x"})).status_code == 422
+        await world.standings.record_opt_out(BRAND, ada, "newsletter", "one-click")
+        older = await client.post(f"{STOPS}/{number}/lift", json=lift)
+        assert (older.status_code, "look at it again" in older.text) == (422, True)
+        [again] = (await client.get(STOPS)).json()["suppressions"]
+        lift |= {"at": again["at"]}
+        assert (await posted(client, f"{STOPS}/{number}/lift", lift))["is_new"]
+        assert not (await posted(client, f"{STOPS}/{number}/lift", lift))["is_new"]
         assert (await client.get(STOPS)).json()["suppressions"] == []
         for who in ("user-1", "user-1@people.example"):
             told = await posted(client, f"{STOPS}/explain", {"who": who, "reason": "ticket 9"})

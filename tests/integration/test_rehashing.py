@@ -127,7 +127,7 @@ async def test_what_was_lifted_is_not_brought_back(before: World, world: World) 
         for one in await world.suppressions.all_suppressions_of_recipient(BRAND, await world.id_of("user-1"))
         if one.lifted_at is None
     ]
-    assert await world.suppressions.lift_suppression(found.id, "Grace", "asked for it")
+    assert await world.suppressions.lift_suppression(found.id, "Grace", "asked for it", found.at)
     await rehash_legacy_addresses(world.pool, world.hasher)
     assert await optional_mail(world, person(1, email=MUNICH)) == ["ada@xn--mnchen-3ya.example"]
 

@@ -91,8 +91,8 @@ async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
     [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     for actor, reason in (("", "a mistake"), ("Dana", " ")):
         with pytest.raises(SuppressionRefused, match="name both"):
-            await lift_suppression(world.suppressions, POLICY, found.id, actor, reason)
-    await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "her sister pressed it")
+            await lift_suppression(world.suppressions, POLICY, found.id, found.at, actor, reason)
+    await lift_suppression(world.suppressions, POLICY, found.id, found.at, "Dana", "her sister pressed it")
     for recipient_id in (ada, grace):
         assert (await standing(world, recipient_id)).opted_out == frozenset()
     [kept] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
@@ -102,9 +102,25 @@ async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
         (recipient_id, "newsletter", "Dana: her sister pressed it") for recipient_id in (ada, grace)
     }
     with pytest.raises(SuppressionRefused, match="ended already"):
-        await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "again")
+        await lift_suppression(world.suppressions, POLICY, found.id, found.at, "Dana", "again")
     await record_opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
     assert len(await world.suppressions.all_suppressions_of_recipient(BRAND, ada)) == 2
+
+
+@pytest.mark.parametrize("reason", ["opt_out", "complaint", "objection"])
+async def test_a_lift_ends_nothing_newer_than_was_seen(world: World, reason: str) -> None:
+    """What a person has said again since somebody looked stays, and the older consents stay without effect."""
+    [ada] = await world.known(1)
+    await suppress_recipient(world.suppressions, POLICY, ada, told("*", reason=reason))
+    [seen] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+    await suppress_recipient(world.suppressions, POLICY, ada, told("*", reason=reason))
+    with pytest.raises(SuppressionRefused, match="was said again or ended meanwhile; look at it again"):
+        await lift_suppression(world.suppressions, POLICY, seen.id, seen.at, "Dana", "by telephone")
+    [again] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
+    assert (again.id, again.lifted_at, again.at > seen.at) == (seen.id, None, True)
+    assert not await world.suppressions.lift_suppression(seen.id, "Dana", "by telephone", seen.at)
+    await lift_suppression(world.suppressions, POLICY, again.id, again.at, "Dana", "by telephone")
+    assert (await standing(world, ada)).opted_out == frozenset()
 
 
 async def test_what_cannot_be_lifted(world: World) -> None:
@@ -116,10 +132,10 @@ async def test_what_cannot_be_lifted(world: World) -> None:
     )
     [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     with pytest.raises(SuppressionRefused, match="is for erased, which stays"):
-        await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "they are back")
+        await lift_suppression(world.suppressions, POLICY, found.id, found.at, "Dana", "they are back")
     for policy, id_ in ((policies()[SISTER], found.id), (POLICY, found.id + 1)):
         with pytest.raises(SuppressionRefused, match="has no suppression"):
-            await lift_suppression(world.suppressions, policy, id_, "Dana", "a mistake")
+            await lift_suppression(world.suppressions, policy, id_, found.at, "Dana", "a mistake")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +233,7 @@ async def test_a_complaint_that_is_lifted_leaves_nothing_behind(world: World) ->
     assert (await standing(world, ada)).opted_out == {"*"}
     await world.known(1, name="Ada")
     [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
-    await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "she pressed the wrong button")
+    await lift_suppression(world.suppressions, POLICY, found.id, found.at, "Dana", "she pressed the wrong button")
     await world.known(1, name="Ada L.")
     assert (await standing(world, ada)).opted_out == frozenset()
 
@@ -295,7 +311,17 @@ async def test_an_operator_does_all_of_it_by_commands(world: World, tmp_path: Pa
         ("opt_out", BRAND, "Dana"),
         ("objection", None, "Dana"),
     ]
-    lifted = ("suppressions", "lift", str(listed[1]["id"]), "--brand", BRAND, "--by", "Dana")
+    lifted = (
+        "suppressions",
+        "lift",
+        str(listed[1]["id"]),
+        "--brand",
+        BRAND,
+        "--by",
+        "Dana",
+        "--since",
+        listed[1]["at"],
+    )
     await operator.done(*lifted, "--reason", "the letter was about another account")
     assert not (await standing(world, ada)).objected
     assert len((await operator.done("suppressions", "list", "--brand", BRAND, "--json")).json) == 1

@@ -10,6 +10,13 @@ SELECT * FROM publishers ORDER BY kind, name
 -- name: one
 SELECT * FROM publishers WHERE kind = $1 AND name = $2
 
+-- name: lock
+SELECT kind, name, brands, categories, actions, reads FROM publishers
+WHERE kind = $1 AND name = $2 AND revoked_at IS NULL FOR UPDATE
+
+-- name: replace
+UPDATE publishers SET brands = $3, categories = $4, actions = $5, reads = $6 WHERE kind = $1 AND name = $2
+
 -- name: add
 -- To a live publisher rights are added, and its key stays; one that was revoked begins anew. Whether the digest was taken.
 INSERT INTO publishers AS p (kind, name, brands, categories, actions, reads, digest)

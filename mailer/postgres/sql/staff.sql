@@ -19,6 +19,9 @@ INSERT INTO staff (name, shown_name, email) VALUES ($1, $2, $3) ON CONFLICT (nam
 -- name: add_roles
 INSERT INTO staff_roles (staff_id, role, brand) SELECT $1, role, brand FROM unnest($2::text[], $3::text[]) r (role, brand)
 
+-- name: held_roles
+SELECT ARRAY(SELECT role || '@' || brand FROM staff_roles WHERE staff_id = $1)
+
 -- name: delete_roles
 DELETE FROM staff_roles WHERE staff_id = $1
 

@@ -2,26 +2,36 @@
 
 import json
 import re
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, get_args
 
+from mailer.accounts import KINDS, AccountEvent
+from mailer.events import Attachment, MessageEvent, Person
+from mailer.policy.category import CATEGORIES
+from mailer.policy.text_formats import SLUG
 from mailer.web.address_masking import mask_address
 
 MAX_SHOWN: Final = 20_000
 """The most characters of a body that a page shows."""
 _MAX_READ: Final = 64 * 1024
 """The largest body, in octets, that is read as JSON. Of a larger one the beginning is shown as it stands."""
-_PLAIN: Final = frozenset(
-    {
-        *("v", "brand", "category", "template", "product", "topic", "campaign", "partner", "locale", "country"),
-        *("source", "collected_at", "policy_version", "send_at", "expires_at", "account", "action", "audience", "at"),
-    }
-)
-"""The fields of events whose values name nobody."""
-_NAMES: Final = _PLAIN | {
-    *("id", "to", "refs", "people", "ref", "email", "name", "context", "reason", "inviter", "reply_to", "attachments"),
-    *("true", "false", "null", "filename", "content", "content_type", "segment"),
+_PERSON: Final = dict.fromkeys(Person.model_fields)
+_FIELDS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(name for kind in (MessageEvent, *get_args(AccountEvent)) for name in kind.model_fields),
+    "to": {"refs": None, "people": _PERSON, "audience": None},
+    "attachments": dict.fromkeys(Attachment.model_fields),
 }
+"""The fields of events whose names are shown, each with the fields in it. All other names may be values by mistake."""
+_NAMES: Final = frozenset((*_FIELDS, *_FIELDS["to"], *_PERSON, *_FIELDS["attachments"], "true", "false", "null"))
 """The words that are shown in a body that is no JSON: the names of fields."""
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
+_VALUES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "category": frozenset(CATEGORIES).__contains__,
+    "account": frozenset(KINDS).__contains__,
+    **dict.fromkeys(("brand", "template"), lambda text: len(text) <= 60 and re.fullmatch(SLUG, text) is not None),
+    **dict.fromkeys(("send_at", "expires_at"), lambda text: _TIME.fullmatch(text) is not None),
+}
+"""The fields of the envelope whose texts are shown if they fit: they are chosen from a list, or are times."""
 _ADDRESS: Final = re.compile(r"[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+")
 _HIDDEN: Final = "…"
 
@@ -34,12 +44,15 @@ def mask_addresses(text: str) -> str:
 def masked_body(body: bytes) -> str:
     """Returns a body for somebody who may not see personal data.
 
-    Of JSON, only the values of fields that name nobody are shown; of anything else, only the names of fields.
+    Of JSON, the names of the fields of events are shown, and the values of the envelope that come from a list:
+    category, brand, template, kind of account event, version and times. Of anything else, only the names of
+    fields are shown.
     """
     if len(body) <= _MAX_READ:
         try:
             value = json.loads(body)
-            return shown_beginning(json.dumps(_masked(value, ""), ensure_ascii=False, indent=2))
+            masked = _masked(value, _FIELDS if isinstance(value, dict) else {})
+            return shown_beginning(json.dumps(masked, ensure_ascii=False, indent=2))
         except (ValueError, RecursionError):
             pass
     text = body[: MAX_SHOWN * 4].decode(errors="replace")[:MAX_SHOWN]
@@ -57,23 +70,32 @@ def shown_beginning(text: str) -> str:
     return text if left <= 0 else f"{text[:MAX_SHOWN]}\n… ({left:,} characters more)"
 
 
-def _masked(value: Any, key: str) -> Any:
-    """Returns a JSON value with each text and number replaced that may belong to a person."""
+def _masked(value: Any, known: Mapping[str, Any]) -> Any:
+    """Returns a JSON value without its texts and numbers, and without the names that are no fields of events."""
     match value:
         case dict():
-            return {_masked_name(name): _masked(inner, name) for name, inner in value.items()}
+            return dict(_masked_item(name, inner, known) for name, inner in value.items())
         case list():
-            return [_masked(inner, key) for inner in value]
-        case bool() | None:
-            return value
-        case _ if key in _PLAIN:
-            return mask_addresses(value) if isinstance(value, str) else value
+            return [_masked(inner, known) for inner in value]
+        case None:
+            return None
         case str():
-            return f"{_HIDDEN} ({len(value):,} characters)" if value else ""
+            return _hidden(value) if value else ""
         case _:
             return _HIDDEN
 
 
-def _masked_name(name: str) -> str:
-    """Returns the name of a field. Names inside a context are the application's own: they may be values by mistake."""
-    return name if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) else f"{_HIDDEN} ({len(name):,} characters)"
+def _masked_item(name: str, value: Any, known: Mapping[str, Any]) -> tuple[str, Any]:
+    """Returns a name with its value: both as they are, the name alone, or neither."""
+    if name not in known:
+        return _hidden(name), _masked(value, {})
+    is_of_envelope = known is _FIELDS
+    if is_of_envelope and isinstance(value, str) and name in _VALUES and _VALUES[name](value):
+        return name, value
+    if is_of_envelope and name == "v" and type(value) is int and 0 <= value < 1000:
+        return name, value
+    return name, _masked(value, known[name] or {})
+
+
+def _hidden(text: str) -> str:
+    return f"{_HIDDEN} ({len(text):,} characters)"

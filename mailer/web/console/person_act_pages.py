@@ -13,6 +13,7 @@ from mailer.actions.people_desk import is_person_open
 from mailer.actions.person_acts import (
     ActRefused,
     ErasureGround,
+    OrderIdTaken,
     PersonActName,
     PersonOrder,
     act_on_person,
@@ -68,7 +69,8 @@ async def do_act(brand: str, person: int, act: PersonActName, visitor: PersonAct
             visitor.console.people, policy, recipient, PersonOrder(act, order_id, values), access
         )
     except ActRefused as refusal:
-        return _form_page(visitor, recipient, act, order_id, problem=str(refusal))
+        status = 409 if isinstance(refusal, OrderIdTaken) else 422
+        return _form_page(visitor, recipient, act, order_id, problem=str(refusal), status=status)
     return console_page(
         visitor,
         "person_act_done.html.j2",
@@ -102,11 +104,12 @@ def _form_page(
     order_id: str,
     error: str | None = None,
     problem: str | None = None,
+    status: int = 422,
 ) -> Response:
     return console_page(
         visitor,
         "person_act.html.j2",
-        422 if error or problem else 200,
+        status if error or problem else 200,
         error,
         problem=problem,
         recipient=recipient,

@@ -15,9 +15,10 @@ from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import (
     DESK_ACTIONS,
     MAILING_ACTIONS,
-    NOTHING,
     ReadableData,
     RightsOfOnePublisher,
+    names_of_rights,
+    rights_without,
 )
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.publishers import PublisherDesk, PublisherRecord
@@ -61,16 +62,16 @@ async def show_publisher(visitor: PublisherManager, who: Who = "") -> Response:
 
 @router.post(f"{PUBLISHERS}/rights")
 async def change_rights(visitor: PublisherManager) -> Response:
-    """Takes back what is no longer ticked, and grants what is newly ticked."""
+    """Takes back what is no longer ticked, and grants what is newly ticked, if the rights still are those shown."""
     known = await _require_publisher(visitor, visitor.field("who", 300))
-    identity, held, wanted = known.publisher.identity, known.publisher.rights, _ticked_rights(visitor)
+    identity, held, ticked = known.publisher.identity, known.publisher.rights, _ticked_rights(visitor)
     if known.revoked_at is not None:
         return await _publisher_page(visitor, known, "publisher_revoked")
-    lost, gained = rights_without(held, wanted), rights_without(wanted, held)
-    if lost != NOTHING:
-        await _desk(visitor).take_rights_back(identity, lost)
-    if gained != NOTHING:
-        await _desk(visitor).grant_rights_and_missing_key(identity, gained)
+    wanted = _rights_with(ticked, rights_without(held, _offered_rights(visitor)))
+    if wanted != held:
+        is_as_shown = frozenset(visitor.form.get("shown", [])) == frozenset(names_of_rights(held))
+        if not is_as_shown or not await _desk(visitor).change_rights(identity, held, wanted):
+            return await _publisher_page(visitor, await _require_publisher(visitor, str(identity)), "publisher_changed")
     return _to_publisher(visitor, identity)
 
 
@@ -88,10 +89,9 @@ async def revoke_publisher(visitor: PublisherManager) -> Response:
     return redirect_within_console(visitor.console, PUBLISHERS)
 
 
-def rights_without(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
-    """Returns the rights that are not among some others."""
+def _rights_with(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
     return RightsOfOnePublisher(
-        *(getattr(rights, one.name) - getattr(others, one.name) for one in fields(RightsOfOnePublisher))
+        *(getattr(rights, one.name) | getattr(others, one.name) for one in fields(RightsOfOnePublisher))
     )
 
 
@@ -103,6 +103,13 @@ def _choices(visitor: Visitor) -> dict[str, Sequence[str]]:
         "action": [*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS],
         "read": [one.value for one in ReadableData],
     }
+
+
+def _offered_rights(visitor: Visitor) -> RightsOfOnePublisher:
+    """Returns the rights that a form offers. A publisher's other rights, such as for a former brand, stay."""
+    return RightsOfOnePublisher(
+        *(frozenset(_choices(visitor)[name]) for name in ("brand", "category", "action", "read"))
+    )
 
 
 def _ticked_rights(visitor: Visitor) -> RightsOfOnePublisher:
@@ -170,5 +177,6 @@ async def _publisher_page(visitor: Visitor, known: PublisherRecord, error: str |
         known=known,
         changes=await _desk(visitor).read_rights_changes(known.publisher.identity),
         choices=_choices(visitor),
+        shown=names_of_rights(rights),
         held={"brand": rights.brands, "category": rights.categories, "action": rights.actions, "read": rights.reads},
     )

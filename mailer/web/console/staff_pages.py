@@ -66,9 +66,15 @@ async def show_staff_member(staff_id: int, visitor: StaffManager) -> Response:
 
 @router.post(f"{STAFF}/{{staff_id}}/roles")
 async def replace_roles(staff_id: int, visitor: StaffManager) -> Response:
-    """Gives a person the roles that are ticked, and no others."""
+    """Gives a person the roles that are ticked, if those held still are the ones shown. Roles not offered stay."""
     known = await _require_other_person(visitor, staff_id)
-    await visitor.console.staff.directory.replace_roles(known.member, _chosen_roles(visitor), visitor.actor)
+    offered = {f"{role}@{brand}" for role, brands in choosable_roles(visitor.console.brands) for brand in brands}
+    wanted = _chosen_roles(visitor) | {held for held in known.member.roles if str(held) not in offered}
+    if wanted != known.member.roles:
+        is_as_shown = frozenset(visitor.form.get("shown", [])) == frozenset(map(str, known.member.roles))
+        directory = visitor.console.staff.directory
+        if not is_as_shown or not await directory.replace_roles(known.member, wanted, visitor.actor):
+            return await _member_page(visitor, staff_id, "roles_changed", 409)
     return redirect_within_console(visitor.console, f"{STAFF}/{staff_id}")
 
 
@@ -147,13 +153,13 @@ async def _staff_page(visitor: Visitor, error: str | None = None) -> Response:
     return console_page(visitor, "staff.html.j2", 422 if error else 200, error, people=people, roles=roles)
 
 
-async def _member_page(visitor: Visitor, staff_id: int, error: str | None = None) -> Response:
+async def _member_page(visitor: Visitor, staff_id: int, error: str | None = None, status: int = 422) -> Response:
     known = await _require_person(visitor, staff_id)
     directory = visitor.console.staff.directory
     return console_page(
         visitor,
         "staff_member.html.j2",
-        422 if error else 200,
+        status if error else 200,
         error,
         known=known,
         held=sorted(map(str, known.member.roles)),

@@ -17,6 +17,7 @@ from mailer.actions.suppression_queries import (
     list_suppressions,
     read_titles,
 )
+from mailer.input_types import parse_moment
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.suppressions import Suppression
 from mailer.web.console.console_context import HOME
@@ -81,9 +82,13 @@ async def show_suppression(brand: str, number: int, visitor: PeopleReader) -> Re
 async def lift(brand: str, number: int, visitor: SuppressionLifter) -> Response:
     """Lifts a suppression with a reason, and shows what was recorded."""
     stop = await _require_suppression(visitor, brand, number)
+    try:
+        seen_at = parse_moment(visitor.field("at"))
+    except ValueError:
+        raise HTTPException(422, "form_old") from None
     people, access = visitor.console.people, access_of(visitor, StaffRight.SUPPRESSIONS_LIFT, [brand])
     try:
-        done = await lift_suppression_with_reason(people, people.policies[brand], number, access)
+        done = await lift_suppression_with_reason(people, people.policies[brand], number, seen_at, access)
     except ActRefused as refusal:
         return await _suppression_page(visitor, brand, stop, str(refusal))
     return console_page(
