@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -93,7 +93,10 @@ def lift_(
     brand: Brand,
     by: By,
     reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
-    since: Annotated[str, typer.Option(metavar="TIME", help="Since when it holds, as `list` shows it.")],
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Since when it holds, as `list` shows it; else now."),
+    ] = None,
 ) -> None:
     """Ends a suppression, for all who share the address. It brings no consent back.
 
@@ -104,7 +107,7 @@ def lift_(
         await lift_suppression(app.suppressions, policy_of_brand_or_raise(app, brand), id, seen_at, by, reason)
 
     try:
-        seen_at = parse_named_moment("--since", since)
+        seen_at = datetime.now(UTC) if since is None else parse_named_moment("--since", since)
     except ValueError as error:
         exit_with_error(str(error), 2)
     if not seen_at.microsecond:  # `list` shows seconds
