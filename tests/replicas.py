@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -169,17 +170,17 @@ async def _copy(primary: Member, replica: Member) -> None:
     target.mkdir(mode=0o700, parents=True)
     os.chown(target, owner.st_uid, owner.st_gid)
     socket_folder = (primary.folder / "data/postmaster.pid").read_text().splitlines()[4]
-    process = await asyncio.create_subprocess_exec(
+    command = [
         str(postgres.postgres_program_folder() / "pg_basebackup"),
         *("--host", socket_folder, "--username", "postgres", "--pgdata", str(target)),
         *("--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
-        cwd="/",
-        stderr=asyncio.subprocess.PIPE,
-        user=owner.st_uid if os.geteuid() == 0 else None,
-        group=owner.st_gid if os.geteuid() == 0 else None,
+    ]
+    user, group = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 else (None, None)
+    # In a thread: uvloop starts no process as another user.
+    done = await asyncio.to_thread(
+        lambda: subprocess.run(command, cwd="/", stderr=subprocess.PIPE, check=False, user=user, group=group)
     )
-    _, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
+    assert done.returncode == 0, done.stderr.decode()
     # What a running server keeps for itself is not a part of the copy.
     for name in ("server.log", ".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
         (target / name).unlink(missing_ok=True)
