@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import typer
@@ -22,6 +23,7 @@ from tests.processes import SECRETS
 SEEN = "[/b][red]x[/] :smile: "
 HOSTILE = f"{SEEN}\x1b]0;owned\x07\x9b31m\u202egnp\u2028state  finished\nstate  finished"
 REF, EVENT = "[/b]:smile:user-1", "[/b]:smile:one"
+REQUEST = "01a22881-3838-723d-b2ac-a6014c1659bb"
 ABOUT = ("--brand", BRAND, "--ref", REF)
 
 SHOWS: dict[str, tuple[str, ...]] = {
@@ -47,6 +49,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "notices list": (),
     "notices show": ("1",),
     "notices export": (),
+    "requests list": (),
+    "requests show": (REQUEST,),
+    "public-notices list": (),
     "rate list": (),
     "halts": (),
     "flow": (),
@@ -68,6 +73,7 @@ OWN = {
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
     "staff add", "staff disable", "staff enable", "staff reset", "staff list", "staff sessions",
+    "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
     "schema queues", "schema api", "ledger seals", "policy diff",
     "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
 }  # fmt: skip
@@ -101,6 +107,18 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         " VALUES ($1, $2, 'interpals', 'newsletter', $3, $3, $3, $3)",
         mailing_id,
         ada,
+        HOSTILE,
+    )
+    await world.pool.execute(
+        "INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at, note)"
+        " VALUES ($1, 'interpals', $2, 'correction', 1, now(), now() + interval '30 days', now(), $3)",
+        UUID(REQUEST),
+        ada,
+        HOSTILE,
+    )
+    await world.pool.execute(
+        "INSERT INTO public_notices (id, brand, texts, digest, first_day, last_day, drafted_by)"
+        " VALUES (gen_random_uuid(), 'interpals', '{}', '', '2026-01-01', '2026-02-01', $1)",
         HOSTILE,
     )
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.person_acts import ErasureGround
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.publisher_rights import RightsOfOnePublisher
+from mailer.policy.publisher_rights import RightsOfOnePublisher, names_of_rights
 from mailer.policy.staff_rights import StaffMember, StaffRole
 from mailer.ports.processor_states import ProcessorState
 from mailer.web.console import gates
@@ -59,7 +59,7 @@ async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str
         return f"{await look_up(browser)}/acts/{what}", ORDER | ACTS[what]
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
-    stop = await world.pool.fetchval("SELECT max(id) FROM suppressions")
+    [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     letter = await keep(world)
     await world.publishers.grant_rights_and_missing_key(SHOP, RIGHTS)
     await world.processors.store_states_of_worker("w", [ProcessorState("relay-us", "up", NOW, "", "", 0)])
@@ -67,12 +67,15 @@ async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str
         "look-up": (PEOPLE, {"who": "user-1@people.example", "reason": "ticket 7"}),
         "reason": (f"{PEOPLE}/{BRAND}/{ada}", {"reason": "ticket 7"}),
         "explain": (f"/console/suppressions/{BRAND}", {"who": "user-1@people.example", "reason": "ticket 7"}),
-        "lift": (f"/console/suppressions/{BRAND}/{stop}/lift", {"reason": "ticket 9"}),
+        "lift": (f"/console/suppressions/{BRAND}/{stop.id}/lift", {"reason": "ticket 9", "at": stop.at.isoformat()}),
         "replay": ("/console/dead/replay", {"bound": str(letter)}),
         "text": (f"/console/dead/{letter}/text", {}),
         "processor": ("/console/processors/pause", {"processor": "relay-us", "reason": "x"}),
         "key": ("/console/publishers", {"kind": "key", "name": "new", "brand": [BRAND]}),
-        "rights": ("/console/publishers/rights", {"who": str(SHOP), "brand": [BRAND], "category": ["account"]}),
+        "rights": (
+            "/console/publishers/rights",
+            {"who": str(SHOP), "shown": list(names_of_rights(RIGHTS)), "brand": [BRAND], "category": ["account"]},
+        ),
         "revoke": ("/console/publishers/revoke", {"who": str(SHOP)}),
     }
     return forms[what]
@@ -97,7 +100,9 @@ def end_after_gate(monkeypatch: pytest.MonkeyPatch, world: World, member: StaffM
         if end == "disabled":
             await world.staff.directory.disable_staff_member(member, ROOT)
         else:
-            await world.staff.directory.replace_roles(member, [], ROOT)
+            now = await world.staff.directory.get_staff_record(member.id)
+            assert now is not None
+            assert await world.staff.directory.replace_roles(now.member, [], ROOT)
         return visitor
 
     monkeypatch.setattr(gates, "_read_visitor", read_and_end)

@@ -204,8 +204,8 @@ async def test_pages_are_self_contained_and_locked_down() -> None:
     [logo] = outside.found
     assert logo.startswith("data:image/svg+xml;base64,")
     brand = ["https://www.interpals.example/privacy", "mailto:privacy@interpals.example"]
-    leave = "https://mail.example/leave/interpals"
-    assert outside.links == [leave, *brand, *(f"?lang={code}" for code in LANGUAGES)]
+    ours = ["https://mail.example/leave/interpals", "https://mail.example/data/interpals"]
+    assert outside.links == [*ours, *brand, *(f"?lang={code}" for code in LANGUAGES)]
     policy = page.headers["content-security-policy"]
     assert re.fullmatch(
         r"default-src 'none'; style-src 'sha256-[\w+/]{43}='; img-src data:; form-action 'self'; frame-src 'self'; "

@@ -59,7 +59,7 @@ async def test_the_record_answers_and_not_the_rules_of_today(
     assert (decision["reason"], decision["rule"], decision["policy"]) == ("opted_out", "opt-out", "2024")
     answer, origin = found["sentences"]
     assert answer.startswith("ada was not sent weekly of 20")
-    assert "optional mail never goes to who left its category" in answer
+    assert "optional mail never goes to a person who left its category" in answer
     assert re.match(
         rf"ada left newsletter mail on 20.* by the one-click link of the mailing weekly \({first}\)", origin
     )
