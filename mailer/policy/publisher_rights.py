@@ -15,7 +15,7 @@ DESK_ACTIONS = ("hold", "lift_hold", LIFT)
 OWN_CATEGORY = "rights"
 """The category of mailer's own mail. From any other publisher it waits for a second person, for any template."""
 MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing")
-"""What can be done with mailings by the API, beside the account actions."""
+"""The actions on mailings by the API, beside the account actions."""
 
 
 class ReadableData(StrEnum):

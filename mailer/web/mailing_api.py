@@ -55,7 +55,7 @@ class MailingProgress(ListedMailing):
 
 
 class MailingAct(StrEnum):
-    """What can be done with a mailing. Only a person releases one."""
+    """The actions on a mailing. Only a person releases one."""
 
     PAUSE = "pause"
     RESUME = "resume"

@@ -50,7 +50,7 @@ async def state_of(world: World) -> tuple[Any, ...]:
 
 
 async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str, Fields]:
-    """What a request changes; its path and its form."""
+    """Makes the things that a request changes. Returns its path and its form."""
     if what in MAILING:
         category, act = MAILING[what]
         return f"/console/mailings/{await add_mailing(world, category)}/{act}", {}
@@ -141,7 +141,7 @@ async def test_the_same_change_in_a_session_is_stored(world: World, what: str) -
 
 
 async def test_a_right_at_another_brand_does_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who keeps the role, at another brand only, has lost the right that the request needs."""
+    """A person who keeps the role at another brand only has lost the right that the request needs."""
     mailing_id = await add_mailing(world)
     async with open_browser(world) as browser:
         member = await browser.enter(role=StaffRole.OPS)

@@ -31,7 +31,7 @@ KINDS = list(DataRequestKind)
 
 
 async def waiting(world: World) -> int:
-    """How many requests by an address wait."""
+    """Returns the number of requests by an address that wait."""
     return cast(int, await world.pool.fetchval("SELECT count(*) FROM leave_requests"))
 
 

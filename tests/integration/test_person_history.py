@@ -93,7 +93,7 @@ async def test_the_copy_tells_of_look_ups_and_of_no_secret_hold(world: World) ->
 
 
 async def test_an_address_brings_its_suppressions_along(world: World) -> None:
-    """What was suppressed before the person was known is in the history, once; so is a request with its link."""
+    """A suppression from before the person was known is in the history once. So is a request with its link."""
     left = NewSuppression("newsletter", "opt_out", "letter", "person:Grace")
     await world.suppressions.suppress_addresses(BRAND, BRAND, [("user-1@people.example", left)])
     [ada] = await world.known(1)

@@ -109,7 +109,7 @@ async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
 
 @pytest.mark.parametrize("reason", ["opt_out", "complaint", "objection"])
 async def test_a_lift_ends_nothing_newer_than_was_seen(world: World, reason: str) -> None:
-    """What a person has said again since somebody looked stays, and the older consents stay without effect."""
+    """An opt-out that was said again since somebody looked stays, and the older consents stay without effect."""
     [ada] = await world.known(1)
     await suppress_recipient(world.suppressions, POLICY, ada, told("*", reason=reason))
     [seen] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
