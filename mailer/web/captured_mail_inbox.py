@@ -42,13 +42,13 @@ class _Line:
 def create_inbox_app(inbox: CapturedMails) -> FastAPI:
     """Returns the application that shows captured mail."""
     app = FastAPI(
+        routes=router.routes,
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[Middleware(SecurityHeaders, https=False)],
     )
     app.state.inbox = inbox
-    app.include_router(router)
     return app
 
 

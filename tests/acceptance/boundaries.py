@@ -279,9 +279,7 @@ def filled(path: str, names: list[str], values: Mapping[str, str]) -> str:
 def pages(routes: Any) -> Iterator[tuple[str, str, bytes]]:
     """The same of each route that OpenAPI does not describe; these take any body."""
     for route in routes:
-        if (included := getattr(route, "original_router", None)) is not None:
-            yield from pages(included.routes)
-        elif isinstance(route, APIRoute) and not route.include_in_schema:
+        if isinstance(route, APIRoute) and not route.include_in_schema:
             for text in TEXTS:
                 for method in sorted(route.methods or ()):
                     yield (

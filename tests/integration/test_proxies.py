@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,23 +32,11 @@ OURS = (
 """Paths that are not the public's."""
 
 
-def walk(routes: Iterable[object]) -> Iterator[tuple[str, str]]:
-    """Path and method of each route, those of included routers too."""
-    for route in routes:
-        if isinstance(route, Route):
-            yield route.path, min(route.methods or ())
-        else:
-            yield from walk(route.original_router.routes)  # type: ignore[attr-defined]
-
-
-PUBLIC = [
-    (path, method)
-    for path, method in sorted(set(walk(_app_with_routes().routes)))
-    if not path.startswith((*OURS[:-3], "/console"))
-]
-STAFFS = [
-    (path, method) for path, method in sorted(set(walk(_app_with_routes().routes))) if path.startswith("/console")
-]
+ROUTES = sorted(
+    {(route.path, min(route.methods or ())) for route in _app_with_routes().routes if isinstance(route, Route)}
+)
+PUBLIC = [(path, method) for path, method in ROUTES if not path.startswith((*OURS[:-3], "/console"))]
+STAFFS = [(path, method) for path, method in ROUTES if path.startswith("/console")]
 
 
 @dataclass

@@ -68,7 +68,7 @@ def add_console(app: FastAPI) -> None:
     """
     for router in ROUTERS:
         require_gate_of_each_route(router.routes)
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     app.add_exception_handler(SentElsewhere, _redirect)
     app.add_exception_handler(NeedsOwnNavigation, _lead_on)
     app.add_exception_handler(StaffSessionOver, _redirect)
