@@ -21,6 +21,7 @@ import uvloop
 
 from mailer.metrics_and_logger import log
 from mailer.runtime.logs import close_output, flush_output, set_up_logs
+from tests import factories
 from tests.cheap_passwords import make_password_hashes_cheap
 from tests.hostile import make_hostile
 from tests.known_types import remember_types
@@ -73,8 +74,9 @@ def _entered(context: AbstractContextManager[None]) -> Callable[[], None]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Waits for the servers: a process with threads must not fork."""
+    """Waits for the servers: a process with threads must not fork. The forked processes share what is compiled here."""
     if shared := session.config.stash.get(_SHARED, None):
+        factories.templates()
         shared.wait()
 
 
