@@ -89,7 +89,7 @@ def become(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
 def arm() -> None:
     """Reads again at which point to die: mailer does so when it is imported."""
     from mailer import crash_points
-    from mailer.processors import pipelined_connection, sequential_connection
+    from mailer.processors.smtp import pipelined_connection, sequential_connection
 
     importlib.reload(crash_points)
     for module in (pipelined_connection, sequential_connection):

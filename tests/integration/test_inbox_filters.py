@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from mailer.processors.capture_server import CaptureFolder
+from mailer.processors.capture.folder import CaptureFolder
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.inbox_filter import InboxFilter, fitting_mails, kind_of_mail, newest_of_each_kind
 from tests.integration.web_world import Mail, Mails

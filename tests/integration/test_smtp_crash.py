@@ -13,7 +13,7 @@ from tests.integration.smtp_world import CONTENT, Scripted, scripted
 SEND = """
 import asyncio, sys
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.smtp_processor import smtp_processor_from_url
+from mailer.processors.smtp.processor import smtp_processor_from_url
 async def main():
     window = [OutgoingMessage("b@example.com", f"r{n}@example.org", sys.argv[2].encode()) for n in range(3)]
     loop = asyncio.get_running_loop()

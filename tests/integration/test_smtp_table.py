@@ -14,7 +14,7 @@ import pytest
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.relay_url import TlsMode
+from mailer.processors.smtp.relay_url import TlsMode
 from tests.integration.smtp_world import (
     BYTEWISE,
     CLOSE,
@@ -312,7 +312,7 @@ async def walk(row: Row, pipelining: bool, monkeypatch: pytest.MonkeyPatch | Non
         frozen = Frozen(row, server)
         if monkeypatch is not None:
             for module in ("window_message_queue", "pipelined_connection"):
-                monkeypatch.setattr(f"mailer.processors.{module}.time", SimpleNamespace(monotonic=frozen.clock))
+                monkeypatch.setattr(f"mailer.processors.smtp.{module}.time", SimpleNamespace(monotonic=frozen.clock))
 
         def permit(index: int) -> str | None:
             return "halted" if index in row.forbidden or (row.halted and frozen()) else None

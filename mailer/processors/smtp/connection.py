@@ -3,9 +3,9 @@
 import time
 from abc import ABC, abstractmethod
 
-from mailer.processors.relay_url import RelaySettings
-from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction
-from mailer.processors.window_message_queue import WindowQueue
+from mailer.processors.smtp.relay_url import RelaySettings
+from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction
+from mailer.processors.smtp.window_message_queue import WindowQueue
 
 GO_AHEAD = 354
 """The reply code with which the server asks for the content (RFC 5321 4.1.1.4)."""

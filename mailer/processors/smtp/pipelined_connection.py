@@ -14,12 +14,12 @@ from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import is_about_mailbox, outcome_of_reply, storable_reply_text
-from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
-from mailer.processors.relay_url import RelaySettings
-from mailer.processors.reply_parser import ReplyParser
-from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_negative_code
-from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction
-from mailer.processors.window_message_queue import LATE, WindowQueue
+from mailer.processors.smtp.connection import GO_AHEAD, SmtpConnection, is_negative_code
+from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
+from mailer.processors.smtp.relay_url import RelaySettings
+from mailer.processors.smtp.reply_parser import ReplyParser
+from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction
+from mailer.processors.smtp.window_message_queue import LATE, WindowQueue
 
 _AT_ONCE: Final = 65_536
 """The longest content, in octets, that is written with its final dot. The dot of a longer one waits until the content

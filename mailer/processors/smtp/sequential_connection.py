@@ -10,11 +10,11 @@ from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import outcome_of_reply
-from mailer.processors.connection_errors import FAILURES, error_text
-from mailer.processors.relay_url import RelaySettings
-from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_negative_code
-from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction
-from mailer.processors.window_message_queue import LATE, WindowQueue
+from mailer.processors.smtp.connection import GO_AHEAD, SmtpConnection, is_negative_code
+from mailer.processors.smtp.connection_errors import FAILURES, error_text
+from mailer.processors.smtp.relay_url import RelaySettings
+from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction
+from mailer.processors.smtp.window_message_queue import LATE, WindowQueue
 
 _FAREWELL: Final = 2.0
 """Seconds to wait for the reply to QUIT."""

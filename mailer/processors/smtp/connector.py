@@ -9,17 +9,22 @@ from typing import Final, cast
 import aiosmtplib
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.processors.connection_errors import FAILURES, NoConnectionResult, connection_trouble_of_error, error_text
-from mailer.processors.ehlo_name import EhloName
-from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
-from mailer.processors.login import SmtpLogin
-from mailer.processors.oauth_tokens import TokenUnavailable
-from mailer.processors.pipelined_connection import PipelinedConnection
-from mailer.processors.relay_tcp_connecting import OpenedConnection, RelayTcpConnector
-from mailer.processors.relay_url import RelaySettings, TlsMode
-from mailer.processors.sequential_connection import SequentialConnection
-from mailer.processors.smtp_connection import SmtpConnection
-from mailer.processors.smtp_transaction import SmtpExtensions
+from mailer.processors.smtp.connection import SmtpConnection
+from mailer.processors.smtp.connection_errors import (
+    FAILURES,
+    NoConnectionResult,
+    connection_trouble_of_error,
+    error_text,
+)
+from mailer.processors.smtp.ehlo_name import EhloName
+from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
+from mailer.processors.smtp.login import SmtpLogin
+from mailer.processors.smtp.oauth_tokens import TokenUnavailable
+from mailer.processors.smtp.pipelined_connection import PipelinedConnection
+from mailer.processors.smtp.relay_tcp_connecting import OpenedConnection, RelayTcpConnector
+from mailer.processors.smtp.relay_url import RelaySettings, TlsMode
+from mailer.processors.smtp.sequential_connection import SequentialConnection
+from mailer.processors.smtp.transaction import SmtpExtensions
 
 _EVERYWHERE: Final = frozenset((ConnectionTrouble.AUTH, ConnectionTrouble.TOKEN))
 """Failures that would repeat at every address of the relay. Repeated logins could also lock the account."""
