@@ -19,9 +19,8 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(source)):
         body = getattr(node, "body", None)
         for one in body if isinstance(body, list) else ():
-            match one:
-                case ast.Expr(value=ast.Constant(value=str(text))):
-                    yield one.lineno, text
+            if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str):
+                yield one.lineno, one.value.value
 
 
 def first_word(text: str) -> str:
