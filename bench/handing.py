@@ -31,6 +31,9 @@ class Sink:
         """Accepts."""
         return [Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
 
+    def start_shutdown_timers(self) -> None:
+        """Does nothing: each window ends at once."""
+
     async def close(self) -> None:
         """Nothing to end."""
 

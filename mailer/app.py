@@ -81,11 +81,9 @@ from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPartners, partner_ids_by_brand
 from mailer.postgres.timekeeping import PostgresTimekeeping
-from mailer.processors import smtp_processor
-from mailer.processors.capture_server import CaptureServer, smtp_refusal_of_local_part_nobody
 from mailer.processors.partner_webhook_posting import post_json_or_raise
 from mailer.processors.public_page_fetching import fetch_public_page
-from mailer.processors.relay_url import parse_relay_url
+from mailer.processors.registry import scheme_of_url, start_shutdown_timers_on_stop
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
@@ -228,19 +226,16 @@ class App:
         return broker
 
     async def open_processors(self) -> list[Processor]:
-        """Opens the processors of the settings and returns them. It starts the capturing server if mail is captured."""
-        urls: tuple[str, ...] = self.settings.processors
-        if self.settings.is_mail_captured:
-            server = CaptureServer(self.settings.data / "captured", answer=smtp_refusal_of_local_part_nobody)
-            await self._stack.enter_async_context(server)
-            urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
-        try:
-            self._senders = [smtp_processor.smtp_processor_from_url(url) for url in urls]
-        except ValueError as error:
-            raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        for sender in self._senders:
-            self._stack.push_async_callback(sender.close)
-        return list(self._senders)
+        """Opens the processors of the settings and returns them. They are closed with the app."""
+        self._opened_processors = list[Processor]()
+        for url in self.settings.processors:
+            try:
+                processor = await scheme_of_url(url).open_processor(url, self.settings.data)
+            except ValueError as error:
+                raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
+            self._stack.push_async_callback(processor.close)
+            self._opened_processors.append(processor)
+        return list(self._opened_processors)
 
     async def build_hand_over(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
         """Builds the hand-over to all processors. Raises SettingsError if two of them have the same name."""
@@ -275,7 +270,7 @@ class App:
         drained = asyncio.Event()
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as watching:
             watching.create_task(meter.refresh_limits_until_stopped(drained))
-            watching.create_task(smtp_processor.start_shutdown_timers_on_stop(self._senders, stop))
+            watching.create_task(start_shutdown_timers_on_stop(self._opened_processors, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
             try:
@@ -324,7 +319,7 @@ class App:
 
 def names_of_configured_processors(settings: Settings) -> list[str]:
     """Returns the names of the processors in `MAILER_PROCESSORS`."""
-    return ["capture"] if settings.is_mail_captured else [parse_relay_url(url).name for url in settings.processors]
+    return [scheme_of_url(url).name_in_url(url) for url in settings.processors]
 
 
 @contextmanager

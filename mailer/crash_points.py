@@ -18,7 +18,7 @@ class CrashPoint(StrEnum):
     BEFORE_INTENT = "before_intent"
     AFTER_INTENT = "after_intent"
     IN_MESSAGE = "in_message"
-    """A point between the first and the last octet of a message's content."""
+    """A point where a message's content has left, and the octets that deliver it have not."""
     AFTER_FINAL_DOT = "after_final_dot"
     BEFORE_OUTCOME = "before_outcome"
     AFTER_OUTCOME = "after_outcome"

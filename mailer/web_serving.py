@@ -13,7 +13,7 @@ from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigi
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.running_processes import PostgresRunningProcesses
-from mailer.processors.capture_server import CaptureFolder
+from mailer.processors.capture.folder import CaptureFolder
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.runtime.operator_port import OperatorPort
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from mailer.policy.consent_validity import write_days_consents_were_given
-from mailer.processors.capture_server import CaptureFolder
+from mailer.processors.capture.folder import CaptureFolder
 from tests.factories import World, person
 from tests.processes import Stack, free_port, settings_for
 

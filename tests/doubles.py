@@ -40,6 +40,9 @@ class FakeProcessor:
         ]
         return outcomes
 
+    def start_shutdown_timers(self) -> None:
+        """Does nothing: each window ends by itself."""
+
     async def close(self) -> None:
         """Nothing to end."""
 

@@ -20,7 +20,8 @@ import asyncpg
 import httpx
 
 from mailer.broker.topology import build_topology
-from mailer.processors.capture_server import CapturedMessage, CaptureFolder, CaptureServer
+from mailer.processors.capture.folder import CapturedMessage, CaptureFolder
+from mailer.processors.capture.server import CaptureServer
 from tests.kept_connections import KeptConnections
 from tests.publishers import all_options
 from tests.shipped import shipped_templates

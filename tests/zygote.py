@@ -89,11 +89,10 @@ def become(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
 def arm() -> None:
     """Reads again at which point to die: mailer does so when it is imported."""
     from mailer import crash_points
-    from mailer.processors import pipelined_connection, sequential_connection
+    from mailer.processors.smtp import connection
 
     importlib.reload(crash_points)
-    for module in (pipelined_connection, sequential_connection):
-        vars(module)["ARMED"] = crash_points.ARMED
+    vars(connection)["ARMED"] = crash_points.ARMED
 
 
 def end_with(run: Callable[[], object]) -> None:

@@ -39,7 +39,8 @@ from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.processors.capture_server import CaptureFolder, load_aiosmtpd_server_class
+from mailer.processors.capture.folder import CaptureFolder
+from mailer.processors.capture.server import load_aiosmtpd_server_class
 from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_logs
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness

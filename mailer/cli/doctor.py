@@ -32,7 +32,7 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres import migrations
 from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
-from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
+from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
 from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError

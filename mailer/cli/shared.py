@@ -31,7 +31,7 @@ from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.halts import DatabaseNotesUnreadable
 from mailer.postgres.migrations import MigrationFailed
-from mailer.processors.capture_server import AiosmtpdNotInstalled
+from mailer.processors.capture.server import AiosmtpdNotInstalled
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.logs import flush_output, log_loop_error, set_up_logs
 from mailer.settings import Settings, SettingsError, read_settings

@@ -86,6 +86,10 @@ class Processor(Protocol):
         """
         ...
 
+    def start_shutdown_timers(self) -> None:
+        """Limits the time of all running windows, as this process stops: they end even if no server answers."""
+        ...
+
     async def close(self) -> None:
         """Closes its connections in an orderly way."""
         ...

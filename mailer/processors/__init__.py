@@ -1,1 +1,1 @@
-"""Outside delivery systems: SMTP relays, and a capture server for tests and demos."""
+"""Outside delivery systems: a folder for each scheme of `MAILER_PROCESSORS`, and the registry of the schemes."""

@@ -13,7 +13,7 @@ import mailer
 from mailer import MessageEvent
 from mailer.crash_points import CrashPoint
 from mailer.pipeline.claim_run import WINDOW
-from mailer.processors.capture_server import CapturedMessage
+from mailer.processors.capture.folder import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, open_stack
 from tests.shipped import shipped_templates

@@ -11,7 +11,7 @@ from mailer.pipeline import consumers
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import Lane
 from mailer.postgres.mailings import BATCH_SIZE
-from mailer.processors.capture_server import CapturedMessage
+from mailer.processors.capture.folder import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import Process, Stack, free_port, until
 

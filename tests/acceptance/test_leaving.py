@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from mailer.processors.capture_server import CapturedMessage
+from mailer.processors.capture.folder import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import PUBLIC_URL, Stack, field, until
 

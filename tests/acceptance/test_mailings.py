@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from mailer.processors.capture_server import CapturedMessage
+from mailer.processors.capture.folder import CapturedMessage
 from tests.acceptance.samples import BRANDS, CATEGORIES, event
 from tests.conftest import Rabbit, Server
 from tests.processes import PUBLIC_URL, Stack, field, open_stack

@@ -29,7 +29,7 @@ async def browsing(world: World, *, script: bool) -> AsyncIterator[Page]:
 
 @pytest.mark.parametrize("script", [True, False])
 async def test_a_person_is_looked_up_and_restricted(world: World, script: bool) -> None:
-    """By keyboard alone; the address is in no URL, the act is shown as recorded, and a reload does nothing again."""
+    """The keyboard does it; the address is in no URL, the act is shown as recorded, and a reload does nothing again."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     async with browsing(world, script=script) as page:

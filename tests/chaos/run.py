@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer.processors.capture_server import CaptureFolder
+from mailer.processors.capture.folder import CaptureFolder
 from tests.acceptance.samples import BRANDS
 from tests.acceptance.test_mailings import signing_keys
 from tests.chaos.display import Display

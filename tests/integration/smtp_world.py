@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.relay_url import RelaySettings, TlsMode
-from mailer.processors.smtp_processor import SmtpProcessor
-from mailer.processors.timeouts import SmtpTimeouts
+from mailer.processors.smtp.processor import SmtpProcessor
+from mailer.processors.smtp.relay_url import RelaySettings, TlsMode
+from mailer.processors.smtp.timeouts import SmtpTimeouts
 
 SECRET = "hunter2-secret"
 DROP = "DROP"

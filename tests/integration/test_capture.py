@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.capture_server import AiosmtpdNotInstalled, CaptureFolder, CaptureServer
-from mailer.processors.smtp_processor import SmtpProcessor, smtp_processor_from_url
+from mailer.processors.capture.folder import CaptureFolder
+from mailer.processors.capture.server import AiosmtpdNotInstalled, CaptureServer
+from mailer.processors.smtp.processor import SmtpProcessor, smtp_processor_from_url
 
 MESSAGE = (
     b"From: =?utf-8?q?J=C3=BCrgen?= <news@example.com>\r\n"

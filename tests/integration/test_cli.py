@@ -108,7 +108,7 @@ BAD_SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
         ("worker",),
         "MAILER_PROCESSORS names relays",
     ),
-    "a processor of another kind": ({"PROCESSORS": "pigeon://x"}, ("worker",), "MAILER_PROCESSORS: a relay's URL has"),
+    "a processor of another kind": ({"PROCESSORS": "pigeon://x"}, ("worker",), "MAILER_PROCESSORS: a processor's URL"),
     "a relay without a contract": (
         {"PROCESSORS": "smtp://relay.example"},
         ("worker",),

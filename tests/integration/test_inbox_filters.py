@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from mailer.processors.capture_server import CaptureFolder
+from mailer.processors.capture.folder import CaptureFolder
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.inbox_filter import InboxFilter, fitting_mails, kind_of_mail, newest_of_each_kind
 from tests.integration.web_world import Mail, Mails
@@ -36,7 +36,7 @@ def ids(mails: object) -> list[str]:
 
 
 def test_mails_are_chosen() -> None:
-    """By brand, category, a part of an address, and a part of what the list shows, in any case; all have to fit."""
+    """Brand, category, a part of an address, a part of what the list shows, in any case: all have to fit."""
     for chosen, expected in (
         (InboxFilter(), ["m6", "m5", "m4", "m3", "m2", "m1"]),
         (InboxFilter(brand="peerstream"), ["m4", "m3"]),

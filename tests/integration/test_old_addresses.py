@@ -4,8 +4,9 @@ import time
 from email import message_from_bytes
 from pathlib import Path
 
-from mailer.processors.capture_server import CaptureFolder, CaptureServer
-from mailer.processors.smtp_processor import smtp_processor_from_url
+from mailer.processors.capture.folder import CaptureFolder
+from mailer.processors.capture.server import CaptureServer
+from mailer.processors.smtp.processor import smtp_processor_from_url
 from tests.factories import World, person, plain_event, received
 
 OLD = ["a..b@docomo.ne.jp", "a.@ezweb.ne.jp"]

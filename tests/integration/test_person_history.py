@@ -77,7 +77,7 @@ async def test_a_history_has_all_that_is_known(world: World) -> None:
 
 
 async def test_the_copy_tells_of_look_ups_and_of_no_secret_hold(world: World) -> None:
-    """When somebody looked, without the words of staff; a hold that the person may not know of is not told at all."""
+    """The time of each look, without the words of staff; a hold that the person may not know of is not told at all."""
     await world.known(1)
     person, policy = await found(world, "user-1"), world.policies[BRAND]
     hold = PersonOrder(PersonActName.HOLD, "order-1", {"reference": "Case 7/26"})

@@ -26,7 +26,7 @@ from mailer.embedded.folder_access_grant import allow_user_to_traverse_folder
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.ports.halts import JournaledStandingChange, LastSeenSealMarker
 from mailer.postgres.migrations import apply_migrations
-from mailer.processors.capture_server import CaptureServer
+from mailer.processors.capture.server import CaptureServer
 from mailer.rendering.template_samples import render_template_preview
 from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.settings import read_settings

@@ -126,7 +126,7 @@ async def test_nothing_follows_a_reader(world: World) -> None:
 
 
 async def test_a_script_in_a_notice_is_text(world: World) -> None:
-    """In the page and in the feed, whose XML stays well-formed and has each entry with its days."""
+    """The page and the feed show it as words. The feed's XML stays well-formed and has each entry with its days."""
     await released(world, notice(en=text(f"Breach {SCRIPT}", SCRIPT)))
     async with browse(world) as client:
         page, feed = await client.get(PAGE), await client.get(f"{PAGE}/feed.atom")
@@ -159,7 +159,7 @@ def test_a_notice_that_is_not_whole_is_refused(change: dict[str, Any], words: st
 
 
 async def test_a_second_person_releases(world: World, tmp_path: Path, database_url: str) -> None:
-    """By commands: whoever drafted it cannot release it, in no spelling; each step is in the ledger with the digest."""
+    """The drafter cannot release it by a command, in no spelling; each step is in the ledger with the digest."""
     operator: Stack = commands(tmp_path, database_url)
     file = tmp_path / "notice.toml"
     lines = [f"{name} = {day}" for name, day in content().items() if isinstance(day, date)]

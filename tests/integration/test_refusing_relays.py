@@ -22,7 +22,7 @@ from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor_states import ProcessorState
-from mailer.processors.smtp_processor import SmtpProcessor
+from mailer.processors.smtp.processor import SmtpProcessor
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.readiness import Readiness
 from tests.campaigns import commands

@@ -31,7 +31,7 @@ from mailer.policy.publisher_rights import (
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.processors.capture_server import CaptureFolder as Captured
+from mailer.processors.capture.folder import CaptureFolder as Captured
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.process_monitoring import LoopHeartbeat, operator_port_routes
 from mailer.runtime.readiness import Readiness

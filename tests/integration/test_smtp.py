@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import OutcomeKind
-from mailer.processors.ehlo_name import is_fully_qualified
+from mailer.processors.smtp.ehlo_name import is_fully_qualified
 from tests.integration.smtp_world import (
     CONTENT,
     HANG,
@@ -223,7 +223,7 @@ async def test_an_old_connection_begins_nothing(extensions: tuple[str, ...], mon
     async with scripted(extensions=extensions) as server, processor(server.port, age=300.0) as sender:
         await sender.send([outgoing()], soon(), allowed)
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 301)
-        monkeypatch.setattr("mailer.processors.smtp_connection.time", later)
+        monkeypatch.setattr("mailer.processors.smtp.connection.time", later)
         [outcome] = await sender.send([outgoing()], soon() + 301, allowed)
         await server.hears("QUIT")
         assert (outcome.result, server.connections) == (OutcomeKind.ACCEPTED, 2)

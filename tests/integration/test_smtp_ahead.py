@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailer.policy.hand_over_outcome import OutcomeKind
-from mailer.processors.smtp_processor import SmtpProcessor
-from mailer.processors.timeouts import SmtpTimeouts
+from mailer.processors.smtp.processor import SmtpProcessor
+from mailer.processors.smtp.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import allowed, outgoing, patient, processor, scripted, soon
 
 PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")

@@ -11,8 +11,8 @@ import pytest
 
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import OutcomeKind
-from mailer.processors import connection_pool
-from mailer.processors.timeouts import SmtpTimeouts
+from mailer.processors.smtp import connection_pool
+from mailer.processors.smtp.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import HANG, Scripted, allowed, outgoing, processor, scripted, soon
 
 PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import OutcomeKind
-from mailer.processors.relay_url import TlsMode
+from mailer.processors.smtp.relay_url import TlsMode
 from tests.integration.smtp_world import CONTENT, SECRET, Keep, allowed, outgoing, processor, real, scripted, soon
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from mailer.processors.relay_url import TlsMode, parse_relay_url
+from mailer.processors.smtp.relay_url import TlsMode, parse_relay_url
 from tests.factories import World, person
 from tests.integration.smtp_world import Keep, processor, real, scripted
 from tests.integration.test_smtp_tls import certificate

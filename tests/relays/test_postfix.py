@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.processors.smtp_processor import SmtpProcessor, smtp_processor_from_url
+from mailer.processors.smtp.processor import SmtpProcessor, smtp_processor_from_url
 from tests.integration.smtp_world import allowed, outgoing, soon
 from tests.processes import free_port, until
 from tests.relays.conftest import relay_folder

@@ -1,6 +1,6 @@
 """The memory of a relay that takes commands behind a final dot, or does not."""
 
-from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
+from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
 
 ONE, OTHER = object(), object()
 

@@ -5,7 +5,7 @@ import pytest
 from mailer.events import Person
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.smtp_transaction import (
+from mailer.processors.smtp.transaction import (
     SmtpExtensions,
     SmtpTransaction,
     compose_transaction_or_outcome,

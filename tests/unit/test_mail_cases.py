@@ -13,7 +13,7 @@ import pytest
 from mailer.events import EventRefused, MessageEvent, validate_event
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
+from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
 from mailer.rendering.template_library import SAMPLE
 from tests.factories import plain_event, policies, templates
 from tests.signed import newsletter

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mailer.processors.ehlo_name import EhloName, address_literal, is_address_literal, is_fully_qualified
+from mailer.processors.smtp.ehlo_name import EhloName, address_literal, is_address_literal, is_fully_qualified
 
 
 @pytest.mark.parametrize(

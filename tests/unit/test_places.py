@@ -12,14 +12,14 @@ import pytest
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.processors.connection_errors import NoConnectionResult
-from mailer.processors.connection_pool import ConnectionPool
-from mailer.processors.connection_slots import ConnectionSlots
-from mailer.processors.connector import Connector
-from mailer.processors.relay_url import RelaySettings, parse_relay_url
-from mailer.processors.smtp_connection import SmtpConnection
-from mailer.processors.smtp_transaction import SmtpExtensions
-from mailer.processors.window_message_queue import WindowQueue
+from mailer.processors.smtp.connection import SmtpConnection
+from mailer.processors.smtp.connection_errors import NoConnectionResult
+from mailer.processors.smtp.connection_pool import ConnectionPool
+from mailer.processors.smtp.connection_slots import ConnectionSlots
+from mailer.processors.smtp.connector import Connector
+from mailer.processors.smtp.relay_url import RelaySettings, parse_relay_url
+from mailer.processors.smtp.transaction import SmtpExtensions
+from mailer.processors.smtp.window_message_queue import WindowQueue
 from mailer.rendering.headers import AddrSpec
 
 RELAY: RelaySettings = replace(

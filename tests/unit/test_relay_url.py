@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mailer.ports.processor import Processor
-from mailer.processors.oauth_tokens import TokenFileOrCommand
-from mailer.processors.relay_url import TlsMode, parse_relay_url
-from mailer.processors.smtp_processor import smtp_processor_from_url
+from mailer.processors.smtp.oauth_tokens import TokenFileOrCommand
+from mailer.processors.smtp.processor import smtp_processor_from_url
+from mailer.processors.smtp.relay_url import TlsMode, parse_relay_url
 
 SECRET = "hunter2-secret"
 

@@ -16,7 +16,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
-from mailer.processors.smtp_transaction import SmtpExtensions, compose_transaction_or_outcome
+from mailer.processors.smtp.transaction import SmtpExtensions, compose_transaction_or_outcome
 from mailer.rendering.link_tokens import ClickToken, MailReportToken, OpenToken, UnsubscribeToken
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.processors.reply_parser import GARBAGE, ReplyParser
+from mailer.processors.smtp.reply_parser import GARBAGE, ReplyParser
 
 STREAM = b"250 2.1.0 Ok\r\n250-several\r\n250-lines\r\n250 here\r\n354\r\n550 5.1.1 no\n421 bye\r\n"
 WHOLE = [(250, b"2.1.0 Ok"), (250, b"several\nlines\nhere"), (354, b""), (550, b"5.1.1 no"), (421, b"bye")]

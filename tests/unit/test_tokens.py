@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.processors.oauth_tokens import FileOrCommandTokenProvider, TokenFileOrCommand, TokenUnavailable
+from mailer.processors.smtp.oauth_tokens import FileOrCommandTokenProvider, TokenFileOrCommand, TokenUnavailable
 
 
 def script(folder: Path, text: str) -> tuple[str, ...]:

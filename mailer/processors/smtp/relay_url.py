@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mailer.policy.country_codes import country_code
-from mailer.processors.ehlo_name import is_address_literal, is_fully_qualified
-from mailer.processors.oauth_tokens import MECHANISMS, TokenFileOrCommand
-from mailer.processors.timeouts import SmtpTimeouts
+from mailer.processors.smtp.ehlo_name import is_address_literal, is_fully_qualified
+from mailer.processors.smtp.oauth_tokens import MECHANISMS, TokenFileOrCommand
+from mailer.processors.smtp.timeouts import SmtpTimeouts
 
 
 class TlsMode(StrEnum):

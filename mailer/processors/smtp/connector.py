@@ -9,17 +9,20 @@ from typing import Final, cast
 import aiosmtplib
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.processors.connection_errors import FAILURES, NoConnectionResult, connection_trouble_of_error, error_text
-from mailer.processors.ehlo_name import EhloName
-from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
-from mailer.processors.login import SmtpLogin
-from mailer.processors.oauth_tokens import TokenUnavailable
-from mailer.processors.pipelined_connection import PipelinedConnection
-from mailer.processors.relay_tcp_connecting import OpenedConnection, RelayTcpConnector
-from mailer.processors.relay_url import RelaySettings, TlsMode
-from mailer.processors.sequential_connection import SequentialConnection
-from mailer.processors.smtp_connection import SmtpConnection
-from mailer.processors.smtp_transaction import SmtpExtensions
+from mailer.processors.smtp.connection import SmtpConnection
+from mailer.processors.smtp.connection_errors import (
+    FAILURES,
+    NoConnectionResult,
+    connection_trouble_of_error,
+    error_text,
+)
+from mailer.processors.smtp.ehlo_name import EhloName
+from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
+from mailer.processors.smtp.login import SmtpLogin
+from mailer.processors.smtp.oauth_tokens import TokenUnavailable
+from mailer.processors.smtp.relay_tcp_connecting import OpenedConnection, RelayTcpConnector
+from mailer.processors.smtp.relay_url import RelaySettings, TlsMode
+from mailer.processors.smtp.transaction import SmtpExtensions
 
 _EVERYWHERE: Final = frozenset((ConnectionTrouble.AUTH, ConnectionTrouble.TOKEN))
 """Failures that would repeat at every address of the relay. Repeated logins could also lock the account."""
@@ -82,7 +85,8 @@ class Connector:
             found = await opening.set_up_client_or_return_failure(await self._name.name_for_address(reached.own))
             if isinstance(found, aiosmtplib.SMTP):
                 self._note_encryption(found)
-                return self._make_connection(found)
+                extensions = SmtpExtensions.parse_ehlo_keywords(found.esmtp_extensions)
+                return SmtpConnection(cast(asyncio.Transport, found.transport), relay, extensions, self._ahead)
             if found.trouble in _EVERYWHERE:
                 return found
             addresses = self._addresses.mark_failed_and_return_others(addresses, reached.peer)
@@ -100,13 +104,6 @@ class Connector:
         way = f"tls:{version} {'verified' if checked else 'unverified'}" if version else "tls:none on this machine"
         if way not in self._ways:
             self._ways = (*self._ways, way)
-
-    def _make_connection(self, client: aiosmtplib.SMTP) -> SmtpConnection:
-        """Returns a pipelined connection if the relay offers PIPELINING, else a sequential one."""
-        extensions = SmtpExtensions.parse_ehlo_keywords(client.esmtp_extensions)
-        if extensions.pipelining:
-            return PipelinedConnection(cast(asyncio.Transport, client.transport), self._relay, extensions, self._ahead)
-        return SequentialConnection(client, self._relay, extensions)
 
 
 class _ConnectionSetup:

@@ -7,8 +7,8 @@ from typing import Final
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.processors.connection_errors import NoConnectionResult
-from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
+from mailer.processors.smtp.connection_errors import NoConnectionResult
+from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
 
 LATE: Final = "not begun: its time was up"
 

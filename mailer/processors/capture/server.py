@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback that stores received messages in a folder, and a reader of that folder.
+"""A real SMTP server on loopback that stores received messages in a folder.
 
 Each message is stored in two files. `<id>.eml` holds its bytes exactly as received, so that DKIM verifies on the file.
 `<id>.json` holds its envelope, author, subject and time. Each file is written under another name and then renamed, so
@@ -10,12 +10,10 @@ import email.policy
 import json
 import logging
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.parser import BytesHeaderParser, BytesParser
-from functools import cached_property, lru_cache
+from email.parser import BytesHeaderParser
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -31,110 +29,6 @@ _HOST: Final = "127.0.0.1"
 
 class AiosmtpdNotInstalled(Exception):
     """The library aiosmtpd, which the server needs, is not installed."""
-
-
-@dataclass(frozen=True)
-class CapturedMessage:
-    """A message that the capture server received.
-
-    Attributes:
-        id: the name of its two files, without the extension.
-        at: when it was received, UTC.
-        sender: the envelope sender.
-        recipients: the envelope recipients.
-        author: the From field, decoded.
-        subject: the Subject field, decoded.
-        file: the file with its bytes.
-        noted_feedback_id: the Feedback-ID field, empty if there is none; None if it was not noted at the capture.
-    """
-
-    id: str
-    at: datetime
-    sender: str
-    recipients: tuple[str, ...]
-    author: str
-    subject: str
-    file: Path
-    noted_feedback_id: str | None = None
-
-    @cached_property
-    def feedback_id(self) -> str | None:
-        """The Feedback-ID field; None if there is none. It is read from the message if the capture did not note it."""
-        if self.noted_feedback_id is not None:
-            return self.noted_feedback_id or None
-        with self.file.open("rb") as message:
-            return BytesHeaderParser().parse(message).get("Feedback-ID")
-
-    @cached_property
-    def raw(self) -> bytes:
-        """The bytes of the message, exactly as received."""
-        return self.file.read_bytes()
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """All header fields in their order, decoded. A field that occurs twice is listed twice."""
-        return [(name, str(value)) for name, value in self._parsed_message.items()]
-
-    @property
-    def html(self) -> str | None:
-        """The text of the HTML part, or None if the message has none."""
-        return self._body_part("html")
-
-    @property
-    def text(self) -> str | None:
-        """The text of the plain text part, or None if the message has none."""
-        return self._body_part("plain")
-
-    @cached_property
-    def _parsed_message(self) -> EmailMessage:
-        return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(self.raw)
-
-    def _body_part(self, subtype: str) -> str | None:
-        part = self._parsed_message.get_body((subtype,))
-        return None if part is None else str(part.get_content())
-
-
-class CaptureFolder:
-    """Reads the messages that a `CaptureServer`, in this process or another, stored in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        """Takes the folder, which may not exist yet."""
-        self._folder = folder
-
-    def list_mails(self) -> list[CapturedMessage]:
-        """Returns all captured messages, newest first. Reads only the JSON files."""
-        found = [self._read_mail(file) for file in self._folder.glob("*.json")]
-        return sorted(found, key=_sort_key_by_time, reverse=True)
-
-    def count_mails(self) -> int:
-        """Returns the number of captured messages."""
-        return sum(1 for _ in self._folder.glob("*.json"))
-
-    def mails_received_by(self, address: str) -> Sequence[CapturedMessage]:
-        """Returns the messages to one address, newest first. Keeps no other message in memory."""
-        found = (self._read_mail(file) for file in self._folder.glob("*.json"))
-        return sorted((mail for mail in found if address in mail.recipients), key=_sort_key_by_time, reverse=True)
-
-    def get_mail(self, id: str) -> CapturedMessage | None:
-        """Returns the message with this id, or None if there is none or the text is no UUID."""
-        try:
-            file = self._folder / f"{uuid.UUID(id)}.json"
-        except ValueError:
-            return None
-        return self._read_mail(file) if file.exists() else None
-
-    def _read_mail(self, file: Path) -> CapturedMessage:
-        facts = json.loads(file.read_bytes())
-        return CapturedMessage(
-            id=file.stem,
-            at=datetime.fromisoformat(facts["at"]),
-            sender=facts["sender"],
-            recipients=tuple(facts["recipients"]),
-            author=facts["author"],
-            subject=facts["subject"],
-            file=file.with_suffix(".eml"),
-            noted_feedback_id=facts.get("feedback_id"),
-        )
 
 
 class CaptureServer:
@@ -221,7 +115,7 @@ def load_aiosmtpd_server_class() -> "type[SMTP]":
         import aiosmtpd.smtp  # noqa: F401 - the module below needs it
     except ModuleNotFoundError:
         raise AiosmtpdNotInstalled("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
-    from mailer.processors.capture_session import CaptureSession
+    from mailer.processors.capture.session import CaptureSession
 
     return CaptureSession
 
@@ -288,18 +182,9 @@ def _decoded_header(name: str, value: str) -> str:
     return str(email.policy.default.header_fetch_parse(name, value))
 
 
-def _sort_key_by_time(captured: CapturedMessage) -> tuple[datetime, str]:
-    return captured.at, captured.id
-
-
 def _write_atomically(file: Path, content: bytes) -> None:
     """Writes a file under another name, then renames it, so that readers never see a part of it."""
     aside = file.with_name(f".{file.name}.part")
     with open(aside, "wb", opener=open_private_file_descriptor) as opened:
         opened.write(content)
     aside.replace(file)
-
-
-def smtp_refusal_of_local_part_nobody(address: str) -> str | None:
-    """Returns the refusal of the capturing server for `nobody@…`, so that a hard bounce can be tried; else None."""
-    return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

@@ -6,12 +6,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.processors.connection_errors import NoConnectionResult
-from mailer.processors.connection_slots import ConnectionSlots
-from mailer.processors.connector import Connector
-from mailer.processors.relay_url import RelaySettings
-from mailer.processors.smtp_connection import SmtpConnection
-from mailer.processors.window_message_queue import WindowQueue
+from mailer.processors.smtp.connection import SmtpConnection
+from mailer.processors.smtp.connection_errors import NoConnectionResult
+from mailer.processors.smtp.connection_slots import ConnectionSlots
+from mailer.processors.smtp.connector import Connector
+from mailer.processors.smtp.relay_url import RelaySettings
+from mailer.processors.smtp.window_message_queue import WindowQueue
 
 FINISHING: Final = 5.0
 """Seconds after the stop signal in which messages of running windows may still begin. The rest is not sent."""

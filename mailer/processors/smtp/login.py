@@ -5,9 +5,9 @@ from typing import Final
 
 import aiosmtplib
 
-from mailer.processors.connection_errors import AuthRefused
-from mailer.processors.oauth_tokens import MECHANISMS, FileOrCommandTokenProvider
-from mailer.processors.relay_url import RelaySettings
+from mailer.processors.smtp.connection_errors import AuthRefused
+from mailer.processors.smtp.oauth_tokens import MECHANISMS, FileOrCommandTokenProvider
+from mailer.processors.smtp.relay_url import RelaySettings
 
 _CHALLENGE: Final = 334
 _DONE: Final = 235

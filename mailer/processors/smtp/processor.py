@@ -1,15 +1,15 @@
 """The processor for an SMTP relay. A small pool of connections sends each window."""
 
-import asyncio
 import ssl
 from collections.abc import Sequence
+from pathlib import Path
 
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.processors.connection_pool import ConnectionPool
-from mailer.processors.connector import Connector
-from mailer.processors.relay_url import RelaySettings, TlsMode, parse_relay_url
-from mailer.processors.window_message_queue import WindowQueue
+from mailer.processors.smtp.connection_pool import ConnectionPool
+from mailer.processors.smtp.connector import Connector
+from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, parse_relay_url
+from mailer.processors.smtp.window_message_queue import WindowQueue
 
 
 class SmtpProcessor:
@@ -56,7 +56,7 @@ class SmtpProcessor:
         return share.outcomes_or_unsent(await self._pool.send_window_until_trouble(share, urgent))
 
     def start_shutdown_timers(self) -> None:
-        """Starts the timers that end all running windows within 30 seconds, even if the relay does not answer."""
+        """See the port. All running windows end within 30 seconds."""
         self._pool.start_shutdown_timers()
 
     async def close(self) -> None:
@@ -64,16 +64,11 @@ class SmtpProcessor:
         await self._pool.close()
 
 
-async def start_shutdown_timers_on_stop(processors: Sequence[SmtpProcessor], stop: asyncio.Event) -> None:
-    """Waits for the stop signal, then limits the time of all running windows.
-
-    Without the limit, a relay could take ten minutes for an answer.
-    """
-    await stop.wait()
-    for processor in processors:
-        processor.start_shutdown_timers()
-
-
 def smtp_processor_from_url(url: str) -> SmtpProcessor:
-    """Returns the processor of a URL. See `mailer.processors.relay_url.parse_relay_url` for its form and errors."""
+    """Returns the processor of a URL. See `parse_relay_url` for its form and errors."""
     return SmtpProcessor(parse_relay_url(url))
+
+
+async def open_smtp_processor(url: str, data: Path) -> SmtpProcessor:
+    """Returns the processor of a URL. It connects with its first window, and stores no files."""
+    return smtp_processor_from_url(url)

@@ -1,0 +1,51 @@
+"""The schemes of `MAILER_PROCESSORS`: each has a folder here, and a function that opens its adapter from a URL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from mailer.ports.processor import Processor
+from mailer.processors.capture.processor import CAPTURE_NAME, open_capture_processor
+from mailer.processors.smtp.processor import open_smtp_processor
+from mailer.processors.smtp.relay_url import parse_relay_url
+
+
+class ProcessorScheme(NamedTuple):
+    """The functions of one scheme. Both raise ValueError for a wrong URL, and quote nothing that could be a password.
+
+    Attributes:
+        open_processor: opens the adapter of a URL. It also gets the folder `MAILER_DATA`, as some store files.
+        name_in_url: returns the name that the adapter of a URL has in the ledger. It opens nothing.
+    """
+
+    open_processor: Callable[[str, Path], Awaitable[Processor]]
+    name_in_url: Callable[[str], str]
+
+
+SCHEMES: Final[Mapping[str, ProcessorScheme]] = {
+    "capture": ProcessorScheme(open_capture_processor, lambda url: CAPTURE_NAME),
+    "smtp": ProcessorScheme(open_smtp_processor, lambda url: parse_relay_url(url).name),
+}
+
+
+def scheme_of_url(url: str) -> ProcessorScheme:
+    """Returns the scheme of a processor's URL.
+
+    Raises:
+        ValueError: there is no such scheme. The message does not quote the URL.
+    """
+    found = SCHEMES.get(url.partition(":")[0].lower())
+    if found is None:
+        raise ValueError(f"a processor's URL begins with {' or '.join(f'{name}://' for name in SCHEMES)}")
+    return found
+
+
+async def start_shutdown_timers_on_stop(processors: Sequence[Processor], stop: asyncio.Event) -> None:
+    """Waits for the stop signal, then limits the time of all running windows.
+
+    Without the limit, a relay could take ten minutes for an answer.
+    """
+    await stop.wait()
+    for processor in processors:
+        processor.start_shutdown_timers()

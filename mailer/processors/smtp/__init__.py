@@ -1,0 +1,1 @@
+"""SMTP relays: connections, their pool, and the processor that sends windows over them."""
