@@ -40,6 +40,6 @@ async def replay_page_of_dead_letters(letters: DeadLetterDesk, chosen: DeadLette
 
 
 async def _replay_found(letters: DeadLetterDesk, chosen: DeadLetterFilter, found: Sequence[int]) -> ReplayedLetters:
-    """Publishes dead letters again. Each is its own transaction."""
-    done = [id_ for id_ in found if await letters.replay_dead_letter(id_, again=chosen.replayed, brands=chosen.brands)]
+    """Publishes dead letters again."""
+    done = await letters.replay_dead_letters(found, again=chosen.replayed, brands=chosen.brands)
     return ReplayedLetters(done, sorted({*found} - {*done}))

@@ -21,7 +21,7 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
-from mailer.policy.publisher_rights import DESK_ACTIONS, MAILING_ACTIONS, ReadableData, RightsOfOnePublisher
+from mailer.policy.publisher_rights import DESK_ACTIONS, OPERATION_ACTIONS, ReadableData, RightsOfOnePublisher
 from mailer.ports.publishers import PublisherRecord, PublisherRightsChange
 
 app = typer.Typer(help="Publishers and their rights: add, restrict, list, show, revoke.", no_args_is_help=True)
@@ -154,7 +154,7 @@ def _require_known_names(app: App, rights: RightsOfOnePublisher) -> None:
     for option, given, known in (
         ("--brand", rights.brands, app.policies),
         ("--category", rights.categories, CATEGORIES),
-        ("--action", rights.actions, (*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS)),
+        ("--action", rights.actions, (*KINDS, *DESK_ACTIONS, *OPERATION_ACTIONS)),
     ):
         if unknown := sorted(given - set(known)):
             raise _GrantRefused(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(known)}")

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from mailer.actions.csv_reading import InputRefused
+from mailer.actions.halt_control import start_everything, stop_everything
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand_or_raise
 from mailer.cli.shared import (
@@ -21,7 +22,7 @@ from mailer.cli.shared import (
     system_user_name,
 )
 from mailer.policy.category import CATEGORIES
-from mailer.ports.halts import OPERATOR, Halt, HaltInForce, HaltsAndMissingEntries, HaltScope
+from mailer.ports.halts import Halt, HaltInForce, HaltsAndMissingEntries, HaltScope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
@@ -63,8 +64,8 @@ def register(app: typer.Typer) -> None:
 
 def stop(by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of every worker, within two seconds."""
-    halt = Halt(HaltScope.EVERYTHING, OPERATOR, person_or_system_user(by), reason)
-    new = run_with_app(lambda app: app.halts.add_halt(halt))
+    who = person_or_system_user(by)
+    new = run_with_app(lambda app: stop_everything(app.halts, who, reason))
     if json:
         print_json({"stopped": True, "new": new})
     else:
@@ -85,11 +86,8 @@ def start(
     async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltsAndMissingEntries]:
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
         begun = await _begin_new_database_lineage(app, after_restore, who) if after_restore else None
-        answer = await app.halts.read_halts_and_missing_entries((), (), ())
-        if answer.has_database_gone_back or answer.waiting:
-            return False, begun, answer
-        started = await app.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, who)
-        return started, begun, await app.halts.read_halts_and_missing_entries((), (), ())
+        started = await start_everything(app.halts, who)
+        return started.is_new, begun, await app.halts.read_halts_and_missing_entries((), (), ())
 
     started, begun, answer = run_with_app(act)
     left = answer.halts

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mailer.policy.publisher_rights import MAILING_ACTIONS, MailingControlAttempt, ReadableData, ReadDataAttempt
+from mailer.policy.publisher_rights import MAILING_ACTIONS, OperationAttempt, ReadableData, ReadDataAttempt
 from tests.factories import BRAND
 from tests.integration.desk_routes import DESK_ROUTES, Row
 
@@ -13,7 +13,7 @@ MAILING_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/api/v1/mailings/{brand}"): ((_LIST, _STATUS, None),),
     ("GET", "/api/v1/mailings/{brand}/{mailing_id}"): ((_ONE, _STATUS, None),),
     ("POST", "/api/v1/mailings/{brand}/{mailing_id}/{act}"): tuple(
-        (f"{_ONE}/{action.partition('_')[0]}", MailingControlAttempt(BRAND, action), {}) for action in MAILING_ACTIONS
+        (f"{_ONE}/{action.partition('_')[0]}", OperationAttempt(BRAND, action), {}) for action in MAILING_ACTIONS
     ),
 }
 """Each route with the requests that are tried."""

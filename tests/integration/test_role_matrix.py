@@ -21,7 +21,7 @@ from mailer.policy.publisher_and_staff_identity import ITSELF, Identity, Identit
 from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     AccountActionAttempt,
-    MailingControlAttempt,
+    OperationAttempt,
     PublishAttempt,
     ReadableData,
     ReadDataAttempt,
@@ -116,7 +116,7 @@ def just(wish: Wish) -> RightsOfOnePublisher:
     match wish:
         case PublishAttempt(_, category):
             return replace(at, categories=frozenset({category}))
-        case AccountActionAttempt(_, action) | MailingControlAttempt(_, action):
+        case AccountActionAttempt(_, action) | OperationAttempt(_, action):
             return replace(at, actions=frozenset({action}))
         case ReadDataAttempt(_, read):
             return replace(at, reads=frozenset({read}))

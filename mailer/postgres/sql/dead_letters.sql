@@ -46,7 +46,7 @@ SELECT * FROM dead_letters WHERE id = $1
 -- Only events of somebody are published again: nobody has no rights, and what claims to be a batch or an outcome is mailer's own to say.
 UPDATE dead_letters SET replayed_at = now()
 WHERE id = $1 AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND ($2 OR replayed_at IS NULL)
-RETURNING *
+RETURNING routing_key, message_id, publisher
 
 -- name: park
 INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)
