@@ -97,8 +97,8 @@ def openapi_refusal_response(description: str) -> dict[str, Any]:
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: openapi_refusal_response("No key, or none that is good."),
     403: openapi_refusal_response("The key's holder may not do this: how an operator grants it."),
-    "default": openapi_refusal_response("Anything else that went wrong."),
 }
+"""The refusals of each route that asks for a key."""
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The key that `mailer` issued to you.")
 

@@ -18,10 +18,11 @@ from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
 from mailer.ports.operator_stores import OperatorStores
 from mailer.web.api import REFUSALS, DeliveryCount, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
 
 MAILINGS = "/api/v1/mailings/{brand}"
-router = APIRouter(tags=["mailings"])
+router = APIRouter(tags=["mailings"], route_class=JsonRoute)
 
 
 class ListedMailing(BaseModel):
