@@ -46,6 +46,8 @@ class ReadableData(StrEnum):
     """The dead letters of a brand, without personal data."""
     POLICIES = "policies"
     """The versions of a brand's policy."""
+    HALTS = "halts"
+    """The stops that concern a brand, with who made them and why."""
     PROCESSORS = "processors"
     """The states of the processors. They serve every brand."""
     FLOW = "flow"
@@ -143,6 +145,26 @@ def has_right(publisher: Publisher | None, wish: Wish) -> bool:
             return brand in rights.brands and action in rights.actions
         case ReadDataAttempt(brand, what):
             return brand in rights.brands and what in rights.reads
+
+
+def refusal_to_change_publisher(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> str | None:
+    """Returns why the holder of a key may not change a publisher's rights; None if they may.
+
+    A key grants only what it has, and nobody can manage publishers because a key says so. So a key that leaks opens no
+    more than it could do itself, and makes no other key that outlives it as a manager.
+
+    Args:
+        client: the holder of the key, with the right to manage publishers.
+        identity: the publisher that is changed.
+        granted: the rights that are granted; `NOTHING` if rights are taken back.
+    """
+    if identity == client.identity:
+        return f"{identity} cannot change its own rights; `mailer publishers` does"
+    if "manage_publishers" in granted.actions:
+        return "no key grants manage_publishers; `mailer publishers add` does"
+    if missing := names_of_rights(rights_without(granted, client.rights)):
+        return f"{client.identity} has not itself what it wants to grant: {', '.join(missing)}"
+    return None
 
 
 def is_release_needed_for_rights_mail(identity: Identity, category: str) -> bool:

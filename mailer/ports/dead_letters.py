@@ -98,6 +98,7 @@ class ListedDeadLetter:
     publisher: str
     size: int
     replayed_at: datetime | None
+    exchange: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The API for applications: publish an event, ask for the status of its mailing."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -203,6 +204,15 @@ def refuse_client_without_right(client: Publisher, wish: Wish) -> None:
     """Raises HTTPException 403 if the holder of the key lacks a right."""
     if problem := refusal_of_publisher_without_right(client.identity, client, wish):
         raise HTTPException(403, problem)
+
+
+def refuse_client_without_right_everywhere(site: WebContext, client: Publisher, wish: Callable[[str], Wish]) -> None:
+    """Raises HTTPException 403 if the holder of the key lacks a right at any brand that has a policy here.
+
+    Processors, the flow and publishers belong to no brand. `wish` returns the wish for a brand.
+    """
+    for brand in sorted(site.policies):
+        refuse_client_without_right(client, wish(brand))
 
 
 def _event_accepted(site: WebContext, event: MessageEvent) -> EventAccepted:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mailer.policy.publisher_rights import MAILING_ACTIONS, OperationAttempt, ReadableData, ReadDataAttempt
 from tests.factories import BRAND
 from tests.integration.desk_routes import DESK_ROUTES, Row
+from tests.integration.operation_routes import OPERATION_ROUTES
 
 _LIST = f"/api/v1/mailings/{BRAND}"
 _ONE = f"{_LIST}/0192f0c1-0000-7000-8000-000000000001"
@@ -23,5 +24,5 @@ MAILING_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ),
 }
 """Each route with the requests that are tried."""
-MORE_ROUTES = {**DESK_ROUTES, **MAILING_ROUTES}
-"""These, and those of people."""
+MORE_ROUTES = {**DESK_ROUTES, **MAILING_ROUTES, **OPERATION_ROUTES}
+"""These, those of people, and those of operations at one brand."""

@@ -18,7 +18,7 @@ CHECKS = (
     *("response_schema_conformance", "negative_data_rejection"),
 )
 """The checks of schemathesis that look at an answer alone. Others send requests of their own."""
-GOOD, BAD = 6, 6
+GOOD, BAD = 5, 5
 """The requests of each route that keep to the document, and those that do not."""
 
 
@@ -36,6 +36,7 @@ async def known_values(world: World) -> dict[str, str]:
         "campaign": "spring",
         "mailing_id": str(accepted.mailing_id),
         "number": str(number),
+        "name": "capture",
     }
 
 
@@ -46,9 +47,10 @@ def make_cases() -> Iterator[tuple[Any, bool]]:
 
     schema = schemathesis.openapi.from_dict(openapi_document())
     for found in schema.get_all_operations():
-        for n, case in enumerate(draw(found.ok().as_strategy(generation_mode=GenerationMode.POSITIVE), GOOD)):
+        operation: Any = found
+        for n, case in enumerate(draw(operation.ok().as_strategy(generation_mode=GenerationMode.POSITIVE), GOOD)):
             yield case, n != 1
-        for case in draw(found.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE), BAD):
+        for case in draw(operation.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE), BAD):
             yield case, False
 
 
@@ -86,8 +88,10 @@ def request_of(case: Any, known: dict[str, str], key: str) -> httpx.Request:
     if isinstance(case.body, dict) and known:
         case.body = {**case.body, **{name: known[name] for name in ("brand", "ref", "who") if name in case.body}}
     sent = requests.Request(**case.as_transport_kwargs(base_url=PUBLIC_URL)).prepare()
-    headers = {name.lower(): value for name, value in sent.headers.items()} | {"authorization": f"Bearer {key}"}
-    return httpx.Request(sent.method or "", sent.url or "", headers=headers, content=sent.body)
+    headers: dict[str, Any] = {name.lower(): value for name, value in sent.headers.items()}
+    headers["authorization"] = f"Bearer {key}"
+    body: Any = sent.body
+    return httpx.Request(sent.method or "", sent.url or "", headers=headers, content=body)
 
 
 async def test_no_answer_is_undocumented(world: World) -> None:
@@ -97,7 +101,7 @@ async def test_no_answer_is_undocumented(world: World) -> None:
     checks.load_all_checks()
     held = [check for check in checks.CHECKS.get_all() if check.__name__ in CHECKS]
     assert len(held) == len(CHECKS)
-    known, key = await known_values(world), await issue_key(world.pool, "prober")
+    known, key = await known_values(world), await issue_key(world.pool, "prober", *world.policies)
     faults: list[str] = []
     seen: dict[str, set[int]] = {}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(site_over(world)))) as client:

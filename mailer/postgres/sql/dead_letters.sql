@@ -8,14 +8,14 @@ SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $10
 -- name: page
 -- Looks at a bounded number. The bodies are not read: their sizes stand in their headers.
 SELECT l.*, {chosen} AS fits FROM (
-    SELECT id, at, kind, reason, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
+    SELECT id, at, kind, reason, exchange, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
     FROM dead_letters d WHERE d.id <= $2 AND d.id >= $1 ORDER BY d.id DESC LIMIT $10) l
 ORDER BY l.id DESC
 
 -- name: page_of_open
 -- The same for those that nobody has replayed, which have an index of their own.
 SELECT l.*, {chosen} AS fits FROM (
-    SELECT id, at, kind, reason, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
+    SELECT id, at, kind, reason, exchange, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
     FROM dead_letters d WHERE d.replayed_at IS NULL AND d.id <= $2 AND d.id >= $1 ORDER BY d.id DESC LIMIT $10) l
 ORDER BY l.id DESC
 
