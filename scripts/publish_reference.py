@@ -30,6 +30,7 @@ from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
 from mailer.web.app import openapi_document, page_routes
 from mailer.web.captured_mail_inbox import router as inbox
+from mailer.web.common_answers import ANSWERS_TO_BODIES, COMMON_ANSWERS
 from mailer.web.console.console_app import ROUTERS as CONSOLE
 from mailer.web.web_context import WebCounters
 
@@ -196,6 +197,7 @@ def routes() -> str:
         for path, methods in openapi_document()["paths"].items()
         for method, what in methods.items()
     ]
+    common = [[f"`{status}`", words] for status, words in {**COMMON_ANSWERS, **ANSWERS_TO_BODIES}.items()]
     pages = [_route(route) for route in page_routes()]
     console = [_route(route) for router in CONSOLE for route in router.routes]
     mails = [_route(route) for route in inbox.routes]
@@ -205,6 +207,8 @@ def routes() -> str:
         "## The API\n\nEach request has the header `Authorization: Bearer KEY`. `/api/v1/openapi.json` describes the\n"
         "API, as `mailer schema api` does. See [publishing over HTTP](../publishing.md#http).\n\n"
         f"{table(['request', 'does', 'answers'], api)}\n"
+        "Each of them can also answer:\n\n"
+        f"{table(['status', 'means'], common)}\n"
         "## Pages for recipients\n\nThe token says who and what. GET and HEAD change nothing, but for counting an open"
         " or a click.\nSee [what the holder of a link can do](../links.md).\n\n"
         f"{table(['methods', 'path', 'does'], pages)}\n"
@@ -219,7 +223,8 @@ def routes() -> str:
 
 
 def _answers(what: Mapping[str, Any]) -> str:
-    return ", ".join(f"`{status}`" for status in sorted(what["responses"]) if status.isdigit())
+    own = {status for status in what["responses"] if status not in COMMON_ANSWERS and status not in ANSWERS_TO_BODIES}
+    return ", ".join(f"`{status}`" for status in sorted(own))
 
 
 def _route(route: Any) -> list[str]:

@@ -23,6 +23,8 @@ from _pytest.tmpdir import TempPathFactory
 _NUMBER = 4
 """Octets of a file's number in the pipe from which the processes take them."""
 _FORKING = get_context("fork")
+_GARBAGE = 50_000
+"""Objects that are made before Python looks for garbage. By default they are 700, and looking took a tenth of the time."""
 
 
 class Hooks:
@@ -135,6 +137,7 @@ def _work(
     session: pytest.Session, files: Sequence[Sequence[pytest.Item]], left: int, said: Connection, number: int
 ) -> None:
     """Runs tests in a forked process for as long as there are files."""
+    gc.set_threshold(_GARBAGE)
     config = session.config
     _take_own_output_and_folder(config, number)
     config.pluginmanager.unregister(name="terminalreporter")

@@ -8,12 +8,12 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import DESK_ACTIONS, MAILING_ACTIONS, ReadableData, RightsOfOnePublisher
+from mailer.policy.publisher_rights import DESK_ACTIONS, OPERATION_ACTIONS, ReadableData, RightsOfOnePublisher
 from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
 BRANDS = ("interpals", "paltalk-2002", "paltalk-2006", "peerstream")
-ACTIONS = (*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS)
+ACTIONS = (*KINDS, *DESK_ACTIONS, *OPERATION_ACTIONS)
 """All actions that can be granted."""
 BROKER_USERS = ("guest", "shop")
 """RabbitMQ's default user, as whom processes publish, and the one of messages that tests make themselves."""

@@ -2,7 +2,7 @@
 
 from mailer.policy.publisher_and_staff_identity import Identity, parse_person_identity
 from mailer.policy.staff_rights import EVERY_BRAND, StaffMember, StaffRole, parse_role_at_brand
-from mailer.ports.staff import StaffActor, StaffStores
+from mailer.ports.staff import LastAdmin, StaffActor, StaffStores
 
 ROOT = StaffActor(Identity.parse_identity("person:root"), "a command")
 """The command that adds the first person of staff."""
@@ -21,3 +21,12 @@ async def add_person(
     known = await staff.directory.find_staff_record(identity)
     assert known is not None
     return known.member, link
+
+
+async def disable_person(staff: StaffStores, member: StaffMember) -> bool:
+    """Disables a person by a command. The last admin stays, so another one is added if there is none."""
+    try:
+        return await staff.directory.disable_staff_member(member, ROOT)
+    except LastAdmin:
+        await add_person(staff, "Spare Admin")
+        return await staff.directory.disable_staff_member(member, ROOT)

@@ -1,7 +1,7 @@
 """Replays dead letters, for console and commands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailer.ports.dead_letters import DeadLetterDesk, DeadLetterFilter
 
@@ -13,10 +13,12 @@ class ReplayedLetters:
     Attributes:
         done: the ids that were published again. skipped: those that were not, as the body is no text in UTF-8, or they
             also concern brands other than those of the filter.
+        next_id: the id from which to look further; None if nothing is left, or all were looked at.
     """
 
     done: Sequence[int]
     skipped: Sequence[int] = ()
+    next_id: int | None = None
 
 
 async def replay_dead_letters(
@@ -36,10 +38,10 @@ async def replay_dead_letters(
 async def replay_page_of_dead_letters(letters: DeadLetterDesk, chosen: DeadLetterFilter, limit: int) -> ReplayedLetters:
     """Publishes the oldest dead letters that fit a filter again, as far as one page looks (`find_replayable_page`)."""
     page = await letters.find_replayable_page(chosen, limit)
-    return await _replay_found(letters, chosen, page.ids)
+    return replace(await _replay_found(letters, chosen, page.ids), next_id=page.next_id)
 
 
 async def _replay_found(letters: DeadLetterDesk, chosen: DeadLetterFilter, found: Sequence[int]) -> ReplayedLetters:
-    """Publishes dead letters again. Each is its own transaction."""
-    done = [id_ for id_ in found if await letters.replay_dead_letter(id_, again=chosen.replayed, brands=chosen.brands)]
+    """Publishes dead letters again."""
+    done = await letters.replay_dead_letters(found, again=chosen.replayed, brands=chosen.brands)
     return ReplayedLetters(done, sorted({*found} - {*done}))

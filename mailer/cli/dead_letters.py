@@ -1,11 +1,12 @@
 """`mailer dead`: shows messages that could not be taken in, and publishes them again."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mailer.actions.dead_letter_replay import ReplayedLetters, replay_dead_letters
+from mailer.actions.operation_shapes import shape_of_dead_letter
 from mailer.app import App
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import (
@@ -50,7 +51,7 @@ def list_(
     chosen = _filter_of_options(first, last, since, until, kind, reason, key, True)
     letters = run_with_app(lambda app: app.letters.list_dead_letters(limit, chosen))
     if json:
-        print_json([_as_json(letter) for letter in letters])
+        print_json([shape_of_dead_letter(letter) for letter in letters])
         return
     print_table(
         ("id", "at", "kind", "key", "event", "reason", "replayed"),
@@ -76,9 +77,9 @@ def show(number: Number, json: AsJson = False) -> None:
     if letter is None:
         exit_with_error(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
     if json:
-        print_json(_as_json(letter) | {"body": letter.message.body.decode(errors="replace")})
+        print_json(shape_of_dead_letter(letter) | {"body": letter.message.body.decode(errors="replace")})
         return
-    print_facts({**_as_json(letter), "body": letter.message.body.decode(errors="replace").splitlines()})
+    print_facts({**shape_of_dead_letter(letter), "body": letter.message.body.decode(errors="replace").splitlines()})
 
 
 @app.command()
@@ -172,18 +173,3 @@ def _parse_time_option(text: str | None, option: str) -> datetime | None:
         return None if text is None else parse_named_moment(option, text)
     except ValueError as error:
         exit_with_error(str(error), 2)
-
-
-def _as_json(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": letter.id,
-        "at": letter.at.isoformat(),
-        "kind": letter.kind.value,
-        "reason": letter.reason,
-        "exchange": letter.exchange,
-        "routing_key": letter.message.routing_key,
-        "event": letter.message.message_id,
-        "publisher": letter.publisher or None,
-        "bytes": len(letter.message.body),
-        "replayed_at": letter.replayed_at.isoformat() if letter.replayed_at else None,
-    }

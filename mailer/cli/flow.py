@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import typer
 
+from mailer.actions.operation_shapes import shapes_of_figures
 from mailer.app import App
 from mailer.cli.shared import AsJson, format_utc_time, print_json, print_table, run_with_app
 from mailer.ports.flow_metrics import FIGURES, Values
@@ -26,7 +27,7 @@ def flow(json: AsJson = False) -> None:
 
     figures, processes = run_with_app(act)
     if json:
-        print_json({"figures": _figures_as_json(figures), "processes": [asdict(one) for one in processes]})
+        print_json({"figures": shapes_of_figures(figures), "processes": [asdict(one) for one in processes]})
         return
     rows = [
         (FIGURES[name].metric, ", ".join(labels), f"{value:,.0f}")
@@ -40,15 +41,3 @@ def flow(json: AsJson = False) -> None:
         for one in processes
     ]
     print_table(columns, seen, "Processes")
-
-
-def _figures_as_json(figures: Values) -> list[dict[str, object]]:
-    return [
-        {
-            "figure": FIGURES[name].metric,
-            "labels": dict(zip(FIGURES[name].labels, labels, strict=True)),
-            "value": value,
-        }
-        for name, samples in figures.items()
-        for labels, value in samples
-    ]

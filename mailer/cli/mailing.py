@@ -1,4 +1,4 @@
-"""`mailer mailing`: shows the state of mailings; approves, pauses, resumes, ends and cancels them."""
+"""`mailer mailing`: shows the state of mailings; approves, pauses, resumes, reschedules, ends and cancels them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from mailer.actions.csv_reading import InputRefused
 from mailer.actions.doubtful_deliveries import end_doubtful_deliveries_of_mailing
 from mailer.actions.mailing_control import list_mailings_until, resume_mailing_and_held_deliveries
 from mailer.app import App
-from mailer.cli import mailing_approve, mailing_progress
+from mailer.cli import mailing_approve, mailing_progress, mailing_reschedule
 from mailer.cli.import_files import policy_of_brand_or_raise
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise, find_mailings_by_id_or_event
 from mailer.cli.shared import (
@@ -33,9 +33,12 @@ from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreach
 from mailer.rendering.localized_texts import missing_language_lines_of_context
 from mailer.rendering.template_library import compile_stored_source
 
-app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
+app = typer.Typer(
+    help="Mailings: list, show, approve, reschedule, pause, resume, cancel, end, coverage.", no_args_is_help=True
+)
 
 mailing_approve.register(app)
+mailing_reschedule.register(app)
 
 _SHOWN = 50
 _T = TypeVar("_T")
@@ -58,6 +61,8 @@ def mailing_status_as_json(status: MailingStatus) -> dict[str, Any]:
         "progress": mailing_progress.progress_as_json(status),
         "audience": status.audience_size,
         "created_at": status.created_at.isoformat(),
+        "send_at": status.send_at.isoformat() if status.send_at else None,
+        "rescheduled_by": status.rescheduled_by,
         "released_by": status.released_by,
         "finished_at": status.finished_at.isoformat() if status.finished_at else None,
         "counts": [{"state": state, "reason": reason, "n": n} for (state, reason), n in status.counts.items()],
@@ -270,6 +275,8 @@ def _print_mailing(status: MailingStatus, waiting: Sequence[str], lacks: Sequenc
             "halted by": ", ".join(status.halted) or None,
             "audience": status.audience_size,
             "created": format_utc_time(status.created_at),
+            "begins": format_utc_time(status.send_at) or None,
+            "rescheduled by": status.rescheduled_by,
             "released by": status.released_by,
             "finished": format_utc_time(status.finished_at) or None,
             "opens": _open_or_click_counts_in_words(status.opens, status.unique_opens, status.machine_opens),

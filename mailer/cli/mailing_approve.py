@@ -53,7 +53,7 @@ def approve(
             )
         if not json:
             out.print(f"Of {foreseen.audience_size:,} recipients: {counts or 'none'}.")
-        await app.mailings.release_mailing(status.id, by)
+        await app.mailings.release_mailing(status.id, by, status)
         return foreseen
 
     try:

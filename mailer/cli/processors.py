@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.actions.operation_shapes import shape_of_halt, shape_of_processor_state, shape_of_stream_pause
 from mailer.actions.processor_control import resume_processor_and_streams
 from mailer.app import App, names_of_configured_processors
 from mailer.cli import stop_start
@@ -19,11 +20,10 @@ from mailer.cli.shared import (
     remember_acting_person,
     run_with_app,
 )
-from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_for_reply
 from mailer.ports.halts import Halt, HaltScope, MailingControlRefused
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
-from mailer.ports.stream_pauses import SET_UP, StreamPause
+from mailer.ports.stream_pauses import StreamPause
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
@@ -70,12 +70,12 @@ def list_(json: AsJson = False) -> None:
     if json:
         print_json(
             {
-                "relays": [_processor_state_as_json(state) for state in states],
-                "streams": [_stream_pause_as_json(pause) for pause in streams],
+                "relays": [shape_of_processor_state(state) for state in states],
+                "streams": [shape_of_stream_pause(pause) for pause in streams],
                 "processors": [_fields_as_dict(holder) for holder in holders],
                 "purges": [_fields_as_dict(purge) for purge in purges],
                 "erasures": [_fields_as_dict(keeper) for keeper in keepers],
-                "paused": stop_start.halts_as_json(paused),
+                "paused": [shape_of_halt(halt) for halt in paused],
             }
         )
         return
@@ -195,33 +195,8 @@ def _print_states_and_pauses(states: list[ProcessorState], streams: list[StreamP
     )
     if streams:
         names = ("processor", "category", "domain", "until", "reason", "says", "check")
-        shown = [_stream_pause_as_json(pause) | {"until": format_utc_time(pause.until)} for pause in streams]
+        shown = [shape_of_stream_pause(pause) | {"until": format_utc_time(pause.until)} for pause in streams]
         print_table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
-
-
-def _stream_pause_as_json(pause: StreamPause) -> dict[str, object]:
-    status = next((word for word in pause.says.split() if operator_checks_by_status(word)), None)
-    return {
-        "processor": pause.processor,
-        "category": pause.category,
-        "domain": pause.domain,
-        "until": pause.until,
-        "reason": pause.reason,
-        "says": pause.says or None,
-        "check": operator_checks_for_reply(status, pause.says) if pause.reason == SET_UP else None,
-    }
-
-
-def _processor_state_as_json(state: ProcessorState) -> dict[str, object]:
-    return {
-        "processor": state.relay,
-        "state": state.state,
-        "since": state.since,
-        "last_error": state.error or None,
-        "remedy": state.remedy or None,
-        "times": state.times,
-        "workers": state.workers,
-    }
 
 
 def _fields_as_dict(row: BrandHandOversToProcessor | MailingPurgeDuty | ErasureDuty) -> dict[str, object]:

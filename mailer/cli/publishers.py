@@ -1,12 +1,12 @@
 """`mailer publishers`: grants, lists and takes back rights to publish mail, to send account events, to read data."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mailer.accounts import KINDS
+from mailer.actions.operation_shapes import shape_of_publisher, shape_of_rights, shapes_of_rights_changes
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
@@ -21,7 +21,7 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
-from mailer.policy.publisher_rights import DESK_ACTIONS, MAILING_ACTIONS, ReadableData, RightsOfOnePublisher
+from mailer.policy.publisher_rights import DESK_ACTIONS, OPERATION_ACTIONS, ReadableData, RightsOfOnePublisher
 from mailer.ports.publishers import PublisherRecord, PublisherRightsChange
 
 app = typer.Typer(help="Publishers and their rights: add, restrict, list, show, revoke.", no_args_is_help=True)
@@ -64,7 +64,7 @@ def add(
     except _GrantRefused as error:
         exit_with_error(str(error), 2)
     if json:
-        print_json({"publisher": str(identity), **_rights_as_json(rights), "key": key})
+        print_json({"publisher": str(identity), **shape_of_rights(rights), "key": key})
     else:
         out.print(key or f"{identity} may do so within a second.")
 
@@ -92,14 +92,14 @@ def list_(json: AsJson = False) -> None:
     """Shows all publishers."""
     known = run_with_app(lambda app: app.publishers.list_publishers())
     if json:
-        print_json([_as_json(one) for one in known])
+        print_json([shape_of_publisher(one) for one in known])
         return
     print_table(
         ("publisher", "brands", "categories", "actions", "reads", "revoked"),
         [
             (
                 one.publisher.identity,
-                *(", ".join(granted) for granted in _rights_as_json(one.publisher.rights).values()),
+                *(", ".join(granted) for granted in shape_of_rights(one.publisher.rights).values()),
                 format_utc_time(one.revoked_at),
             )
             for one in known
@@ -119,9 +119,9 @@ def show(who: Who, json: AsJson = False) -> None:
     if known is None:
         exit_with_error(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
     if json:
-        print_json(_as_json(known) | {"changes": [{**asdict(one), "at": one.at.isoformat()} for one in changes]})
+        print_json(shape_of_publisher(known) | {"changes": shapes_of_rights_changes(changes)})
         return
-    print_facts(_as_json(known))
+    print_facts(shape_of_publisher(known))
     print_table(
         ("at", "what", "rights", "by"),
         [(format_utc_time(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
@@ -154,25 +154,7 @@ def _require_known_names(app: App, rights: RightsOfOnePublisher) -> None:
     for option, given, known in (
         ("--brand", rights.brands, app.policies),
         ("--category", rights.categories, CATEGORIES),
-        ("--action", rights.actions, (*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS)),
+        ("--action", rights.actions, (*KINDS, *DESK_ACTIONS, *OPERATION_ACTIONS)),
     ):
         if unknown := sorted(given - set(known)):
             raise _GrantRefused(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(known)}")
-
-
-def _rights_as_json(rights: RightsOfOnePublisher) -> dict[str, list[str]]:
-    return {
-        "brands": sorted(rights.brands),
-        "categories": sorted(rights.categories),
-        "actions": sorted(rights.actions),
-        "reads": sorted(rights.reads),
-    }
-
-
-def _as_json(known: PublisherRecord) -> dict[str, Any]:
-    return {
-        "publisher": str(known.publisher.identity),
-        **_rights_as_json(known.publisher.rights),
-        "created_at": known.created_at.isoformat(),
-        "revoked_at": known.revoked_at.isoformat() if known.revoked_at else None,
-    }

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, TypeVar, get_args
 
 import typer
 
 from mailer.actions.csv_reading import InputRefused
+from mailer.actions.operation_shapes import shape_of_limit
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand_or_raise
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
@@ -128,7 +128,7 @@ def list_(json: AsJson = False) -> None:
 
     found = run_with_app(act)
     if json:
-        print_json([_limit_as_json(limit) for limit in found])
+        print_json([shape_of_limit(limit) for limit in found])
         return
     print_table(
         ("scope", "key", "limit", "used", "warm-up", "by", "since"),
@@ -145,13 +145,6 @@ def list_(json: AsJson = False) -> None:
             for limit in found
         ],
     )
-
-
-def _limit_as_json(limit: RateLimit) -> dict[str, Any]:
-    return asdict(limit) | {
-        "began_on": limit.began_on and limit.began_on.isoformat(),
-        "at": limit.at and limit.at.isoformat(),
-    }
 
 
 def _limit_in_words(limit: RateLimit) -> str:

@@ -1,5 +1,6 @@
 """`mailer staff`: adds, lists, disables and resets people who sign in to the console."""
 
+import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -23,7 +24,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_and_staff_identity import parse_person_identity as person_of
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME
 from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_brand
-from mailer.ports.staff import StaffActor, StaffNameTaken, StaffRecord
+from mailer.ports.staff import LastAdmin, StaffActor, StaffNameTaken, StaffRecord
 
 app = typer.Typer(help="People who sign in to the console: add, list, disable, enable, reset.", no_args_is_help=True)
 
@@ -31,6 +32,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that the per
 AT_A_COMMAND = "a command"
 """The network of those who act by a command, in the ledger."""
 _T = TypeVar("_T")
+_LAST_ADMIN = (
+    "{name} is the last admin, and nobody could let others in then; add another one first with `mailer staff add NAME"
+    " --email ADDRESS --role admin`. `mailer staff reset {name}` ends the sessions, password and second factors at once"
+)
 
 
 class _StaffRefused(Exception):
@@ -83,10 +88,13 @@ def list_(json: AsJson = False) -> None:
 
 @app.command()
 def disable(name: Name, by: By = "", json: AsJson = False) -> None:
-    """Ends a person's access and all sessions, at once."""
+    """Ends a person's access and all sessions, at once. The last admin stays."""
 
     async def act(app: App, known: StaffRecord) -> bool:
-        return await app.staff.directory.disable_staff_member(known.member, _actor())
+        try:
+            return await app.staff.directory.disable_staff_member(known.member, _actor())
+        except LastAdmin:
+            raise _StaffRefused(_LAST_ADMIN.format(name=shlex.quote(name))) from None
 
     _print_change(name, "disabled", _change(name, by, act), json)
 

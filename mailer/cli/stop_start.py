@@ -7,6 +7,8 @@ from uuid import UUID
 import typer
 
 from mailer.actions.csv_reading import InputRefused
+from mailer.actions.halt_control import start_everything, stop_everything
+from mailer.actions.operation_shapes import shape_of_halt, shape_of_halt_in_force
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand_or_raise
 from mailer.cli.shared import (
@@ -21,7 +23,7 @@ from mailer.cli.shared import (
     system_user_name,
 )
 from mailer.policy.category import CATEGORIES
-from mailer.ports.halts import OPERATOR, Halt, HaltInForce, HaltsAndMissingEntries, HaltScope
+from mailer.ports.halts import Halt, HaltsAndMissingEntries, HaltScope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
@@ -63,8 +65,8 @@ def register(app: typer.Typer) -> None:
 
 def stop(by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of every worker, within two seconds."""
-    halt = Halt(HaltScope.EVERYTHING, OPERATOR, person_or_system_user(by), reason)
-    new = run_with_app(lambda app: app.halts.add_halt(halt))
+    who = person_or_system_user(by)
+    new = run_with_app(lambda app: stop_everything(app.halts, who, reason))
     if json:
         print_json({"stopped": True, "new": new})
     else:
@@ -85,11 +87,8 @@ def start(
     async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltsAndMissingEntries]:
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
         begun = await _begin_new_database_lineage(app, after_restore, who) if after_restore else None
-        answer = await app.halts.read_halts_and_missing_entries((), (), ())
-        if answer.has_database_gone_back or answer.waiting:
-            return False, begun, answer
-        started = await app.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, who)
-        return started, begun, await app.halts.read_halts_and_missing_entries((), (), ())
+        started = await start_everything(app.halts, who)
+        return started.is_new, begun, await app.halts.read_halts_and_missing_entries((), (), ())
 
     started, begun, answer = run_with_app(act)
     left = answer.halts
@@ -100,7 +99,12 @@ def start(
     if json:
         lineage, ended = begun or (None, 0)
         print_json(
-            {"started": started or begun is not None, "lineage": lineage, "ended": ended, "halts": halts_as_json(left)}
+            {
+                "started": started or begun is not None,
+                "lineage": lineage,
+                "ended": ended,
+                "halts": [shape_of_halt(halt) for halt in left],
+            }
         )
         return
     out.print("Started." if started or begun else "Nothing was stopped.")
@@ -113,17 +117,12 @@ def halts(json: AsJson = False) -> None:
     """Shows what stands still now, since when, by whom and why."""
     found = run_with_app(lambda app: app.halts.list_halts_in_force(_HALTS_SHOWN))
     if json:
-        print_json([_halt_in_force_as_json(one) for one in found])
+        print_json([shape_of_halt_in_force(one) for one in found])
         return
     names = ("scope", "key", "brand", "event", "at", "by", "reason")
-    rows = [_halt_in_force_as_json(one) | {"at": format_utc_time(one.halt.at)} for one in found]
+    rows = [shape_of_halt_in_force(one) | {"at": format_utc_time(one.halt.at)} for one in found]
     titles = ("what", "which", "brand", "event", "since", "by", "reason")
     print_table(titles, [[str(row[name] or "") for name in names] for row in rows])
-
-
-def _halt_in_force_as_json(one: HaltInForce) -> dict[str, object]:
-    [halt] = halts_as_json((one.halt,))
-    return {**halt, "brand": one.brand, "event": one.event_id}
 
 
 async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoice, by: str) -> tuple[UUID, int]:
@@ -199,14 +198,6 @@ def require_person_name(by: str) -> None:
     """Ends the command if `--by` is no name of a person."""
     if not by.strip() or not by.isprintable():
         exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
-
-
-def halts_as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
-    """Returns halts as JSON."""
-    return [
-        {"scope": halt.scope.value, "key": halt.key, "by": halt.by, "reason": halt.reason, "at": halt.at}
-        for halt in halts
-    ]
 
 
 def print_halts_if_any(halts: tuple[Halt, ...]) -> None:

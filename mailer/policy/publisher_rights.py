@@ -14,8 +14,17 @@ DESK_ACTIONS = ("hold", "lift_hold", LIFT)
 """Actions on people that are no account events: legal holds, and the lifting of a suppression."""
 OWN_CATEGORY = "rights"
 """The category of mailer's own mail. From any other publisher it waits for a second person, for any template."""
-MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing")
+MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing", "reschedule_mailing")
 """The actions on mailings by the API, beside the account actions."""
+BRAND_ACTIONS = ("pause_brand", "resume_brand", "replay_dead_letters")
+"""The actions on the flow of one brand by the API."""
+EVERYWHERE_ACTIONS = (
+    *("stop_everything", "start_everything", "pause_processor", "resume_processor"),
+    "manage_publishers",
+)
+"""The actions by the API that concern every brand. They need the right at each brand that has a policy here."""
+OPERATION_ACTIONS = (*MAILING_ACTIONS, *BRAND_ACTIONS, *EVERYWHERE_ACTIONS)
+"""All actions of operations by the API. Each is a right of its own."""
 
 
 class ReadableData(StrEnum):
@@ -33,6 +42,18 @@ class ReadableData(StrEnum):
     """A person by ref or address, and the person's history."""
     SUPPRESSIONS = "suppressions"
     """The suppressions of a brand, and of one address."""
+    DEAD_LETTERS = "dead_letters"
+    """The dead letters of a brand, without personal data."""
+    POLICIES = "policies"
+    """The versions of a brand's policy."""
+    HALTS = "halts"
+    """The stops that concern a brand, with who made them and why."""
+    PROCESSORS = "processors"
+    """The states of the processors. They serve every brand."""
+    FLOW = "flow"
+    """The waiting work of every brand, and the running processes."""
+    PUBLISHERS = "publishers"
+    """The publishers of every brand, with their rights."""
 
 
 class PublishAttempt(NamedTuple):
@@ -50,8 +71,8 @@ class AccountActionAttempt(NamedTuple):
     action: str
 
 
-class MailingControlAttempt(NamedTuple):
-    """A wish to pause, resume or cancel mailings: one of `MAILING_ACTIONS`."""
+class OperationAttempt(NamedTuple):
+    """A wish to do something with the mail of a brand: one of `OPERATION_ACTIONS`."""
 
     brand: str
     action: str
@@ -64,7 +85,7 @@ class ReadDataAttempt(NamedTuple):
     what: ReadableData
 
 
-Wish = PublishAttempt | AccountActionAttempt | MailingControlAttempt | ReadDataAttempt
+Wish = PublishAttempt | AccountActionAttempt | OperationAttempt | ReadDataAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +141,48 @@ def has_right(publisher: Publisher | None, wish: Wish) -> bool:
             if publisher.identity == ITSELF:
                 return category == OWN_CATEGORY and template in OWN_TEMPLATES
             return brand in rights.brands and category in rights.categories
-        case AccountActionAttempt(brand, action) | MailingControlAttempt(brand, action):
+        case AccountActionAttempt(brand, action) | OperationAttempt(brand, action):
             return brand in rights.brands and action in rights.actions
         case ReadDataAttempt(brand, what):
             return brand in rights.brands and what in rights.reads
 
 
+def refusal_to_change_publisher(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> str | None:
+    """Returns why the holder of a key may not change a publisher's rights; None if they may.
+
+    A key grants only what it has, and nobody can manage publishers because a key says so. So a key that leaks opens no
+    more than it could do itself, and makes no other key that outlives it as a manager.
+
+    Args:
+        client: the holder of the key, with the right to manage publishers.
+        identity: the publisher that is changed.
+        granted: the rights that are granted; `NOTHING` if rights are taken back.
+    """
+    if identity == client.identity:
+        return f"{identity} cannot change its own rights; `mailer publishers` does"
+    if "manage_publishers" in granted.actions:
+        return "no key grants manage_publishers; `mailer publishers add` does"
+    if missing := names_of_rights(rights_without(granted, client.rights)):
+        return f"{client.identity} has not itself what it wants to grant: {', '.join(missing)}"
+    return None
+
+
 def is_release_needed_for_rights_mail(identity: Identity, category: str) -> bool:
     """Tells whether mail waits for a release since it is mailer's own to say, and somebody else says it."""
     return category == OWN_CATEGORY and identity != ITSELF
+
+
+_OPERATIONS_IN_WORDS = {
+    **{action: action.replace("_", " a ") for action in MAILING_ACTIONS},
+    "pause_brand": "stop the mail",
+    "resume_brand": "start the mail",
+    "replay_dead_letters": "replay dead letters",
+    "stop_everything": "stop the mail of every brand, also",
+    "start_everything": "start the mail of every brand, also",
+    "pause_processor": "pause a processor that has mail",
+    "resume_processor": "resume a processor that has mail",
+    "manage_publishers": "manage publishers",
+}
 
 
 def refusal_of_publisher_without_right(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
@@ -140,8 +194,8 @@ def refusal_of_publisher_without_right(identity: Identity, publisher: Publisher 
             what, option = f"publish {category} mail of {brand}", f"--category {category}"
         case AccountActionAttempt(brand, action):
             what, option = f"say {action} of an account at {brand}", f"--action {action}"
-        case MailingControlAttempt(brand, action):
-            what, option = f"{action.replace('_', ' a ')} of {brand}", f"--action {action}"
+        case OperationAttempt(brand, action):
+            what, option = f"{_OPERATIONS_IN_WORDS[action]} of {brand}", f"--action {action}"
         case ReadDataAttempt(brand, read):
             what, option = f"read {read} of {brand}", f"--read {read}"
     if identity == ITSELF:

@@ -98,6 +98,7 @@ class ListedDeadLetter:
     publisher: str
     size: int
     replayed_at: datetime | None
+    exchange: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +144,20 @@ class DeadLetterDesk(Protocol):
         """Returns the oldest that can be replayed. It looks at some thousands at most, and then ends the page early."""
         ...
 
-    async def replay_dead_letter(
-        self, letter_id: int, *, again: bool = True, brands: frozenset[str] | None = None
-    ) -> DeadLetter | None:
-        """Publishes the event of a dead letter again, under its publisher, with an entry of the ledger.
+    async def replay_dead_letters(
+        self, letter_ids: Sequence[int], *, again: bool = True, brands: frozenset[str] | None = None
+    ) -> list[int]:
+        """Publishes the events of dead letters again, under their publishers, each with an entry of the ledger.
+
+        A transaction has up to 100 of them. In a session, each transaction checks the session and the right once.
 
         Args:
-            letter_id: the dead letter.
-            again: also if it was replayed already.
-            brands: the only brands that it may concern (`brands_of_dead_letter`); None: any.
+            letter_ids: the dead letters.
+            again: also those that were replayed already.
+            brands: the only brands that they may concern (`brands_of_dead_letter`); None: any.
 
         Returns:
-            The dead letter; None if it cannot be replayed.
+            The ids of those that were replayed; the others cannot be.
         """
         ...
 

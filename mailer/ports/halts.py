@@ -62,6 +62,10 @@ class HaltList(Protocol):
         """Returns the halts that hold now, those of everything first, and then the oldest first."""
         ...
 
+    async def list_halts_above_mailings(self, limit: int) -> list[HaltInForce]:
+        """Returns the same without those of single mailings: of everything, of brands and of processors."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LastSeenSealMarker:

@@ -109,6 +109,8 @@ class MailingStatus:
         halted: the scopes of the halts that stop it.
         began_at: when it could go; None while it waits for its release.
         ended_lately: the number of its deliveries that ended in the last minute.
+        send_at: the time before which nothing of it begins; None if there is none.
+        rescheduled_by: the identity, as text, that gave it this time; None if its publisher did.
     """
 
     id: UUID
@@ -133,6 +135,8 @@ class MailingStatus:
     halted: tuple[str, ...] = ()
     began_at: datetime | None = None
     ended_lately: int = 0
+    send_at: datetime | None = None
+    rescheduled_by: str | None = None
 
     def count_in_state(self, state: str) -> int:
         """Returns the number of its deliveries in a state, for all reasons together."""

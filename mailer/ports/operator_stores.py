@@ -8,6 +8,8 @@ from uuid import UUID
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveries
+from mailer.ports.mailing_schedule import MailingSchedule
+from mailer.ports.mailings import MailingStatus
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.staff import RightInSession
 from mailer.ports.stream_pauses import StreamPauses
@@ -16,11 +18,12 @@ from mailer.ports.stream_pauses import StreamPauses
 class MailingReleases(Protocol):
     """Releases mailings that wait for a second person."""
 
-    async def release_mailing(self, mailing_id: UUID, person: str) -> None:
-        """Releases a mailing.
+    async def release_mailing(self, mailing_id: UUID, person: str, seen: MailingStatus | None = None) -> None:
+        """Releases a mailing, as the person has seen it; without `seen`, as it is now.
 
         Raises:
-            ReleaseRefused: it does not wait for a release, its publisher is unknown, or the person is its publisher.
+            ReleaseRefused: it does not wait for a release, has another time than was seen, its publisher is unknown, or
+                the person could be its publisher or has rescheduled it.
         """
         ...
 
@@ -35,6 +38,7 @@ class OperatorStores:
     letters: DeadLetterDesk
     streams: StreamPauses
     publishers: PublisherDesk
+    schedule: MailingSchedule
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -147,6 +147,10 @@ class StaffNameTaken(Exception):
     """Raised for a new person whose name somebody has already."""
 
 
+class LastAdmin(Exception):
+    """Raised for a change after which nobody could manage staff. Its argument is the name of the person."""
+
+
 class StaffDirectory(Protocol):
     """Lists and changes staff. Each change is an entry of the ledger.
 
@@ -177,7 +181,11 @@ class StaffDirectory(Protocol):
         ...
 
     async def disable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
-        """Disables a person, and ends their sessions and links. False: it was so already."""
+        """Disables a person, and ends their sessions and links. False: it was so already.
+
+        Raises:
+            LastAdmin: nobody else could manage staff then.
+        """
         ...
 
     async def enable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:

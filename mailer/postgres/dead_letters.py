@@ -29,6 +29,7 @@ _CHOSEN = load_statements("dead_letters")["chosen"]
 _SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in load_statements("dead_letters").items()}
 _AMONG = {True: "", False: "d.replayed_at IS NULL AND"}
 _READ_AT_ONCE = 100
+_REPLAYED_TOGETHER = 100
 LOOKED_AT = 2000
 """The most dead letters that one page looks at."""
 
@@ -103,25 +104,28 @@ class PostgresDeadLetters:
         is_more_left = row["looked_at"] == self._looked_at and row["last_id"] < chosen.last
         return ReplayablePage(row["ids"], row["last_id"] + 1 if is_more_left else None)
 
-    async def replay_dead_letter(
-        self, letter_id: int, *, again: bool = True, brands: frozenset[str] | None = None
-    ) -> DeadLetter | None:
-        """See the port. In one transaction, the event becomes a row of the outbox, and the dead letter is marked."""
+    async def replay_dead_letters(
+        self, letter_ids: Sequence[int], *, again: bool = True, brands: frozenset[str] | None = None
+    ) -> list[int]:
+        """See the port."""
+        done: list[int] = []
+        for start in range(0, len(letter_ids), _REPLAYED_TOGETHER):
+            done += await self._replay_together(letter_ids[start : start + _REPLAYED_TOGETHER], again, brands)
+        return done
+
+    async def _replay_together(
+        self, letter_ids: Sequence[int], again: bool, brands: frozenset[str] | None
+    ) -> list[int]:
+        """Replays dead letters in one transaction. One body at a time is in memory: each may have four megabytes."""
+        entries: dict[int, LedgerEntry] = {}
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                found = await connection.fetchrow(_SQL["one"], letter_id)
-                if found is not None and not await _concerns_only(found, brands):
-                    return None
-                body = _body_text_if_storable(found["body"]) if found else None
-                row = await connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
-                if row is None:
-                    return None
-                await connection.execute(_SQL["park"], row["routing_key"], row["message_id"], body, row["publisher"])
-                linked = await append_entries(
-                    connection, writer, [_entry_about(row["id"], row["routing_key"], "dead_replayed")]
-                )
+                for letter_id in letter_ids:
+                    if (key := await _park_dead_letter(connection, letter_id, again, brands)) is not None:
+                        entries[letter_id] = _entry_about(letter_id, key, "dead_replayed")
+                linked = await append_entries(connection, writer, list(entries.values()))
             writer.advance_head(linked)
-        return _dead_letter_from_row(row)
+        return list(entries)
 
     async def record_reading(self, letter: DeadLetter) -> None:
         """See the port."""
@@ -130,6 +134,21 @@ class PostgresDeadLetters:
                 entry = _entry_about(letter.id, letter.message.routing_key, "dead_read")
                 linked = await append_entries(connection, writer, [entry])
             writer.advance_head(linked)
+
+
+async def _park_dead_letter(
+    connection: Connection, letter_id: int, again: bool, brands: frozenset[str] | None
+) -> str | None:
+    """Makes the event of a dead letter a row of the outbox. Returns its routing key; None if it cannot be replayed."""
+    found = await connection.fetchrow(_SQL["one"], letter_id)
+    if found is None or not await _concerns_only(found, brands):
+        return None
+    body = _body_text_if_storable(found["body"])
+    row = await connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
+    if row is None:
+        return None
+    await connection.execute(_SQL["park"], row["routing_key"], row["message_id"], body, row["publisher"])
+    return str(row["routing_key"])
 
 
 def _entry_about(letter_id: int, routing_key: str, what: str) -> LedgerEntry:

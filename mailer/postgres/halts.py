@@ -92,9 +92,16 @@ class PostgresHalts:
 
     async def list_halts_in_force(self, limit: int) -> list[HaltInForce]:
         """See the port."""
+        return await self._list_halts("in_force", limit)
+
+    async def list_halts_above_mailings(self, limit: int) -> list[HaltInForce]:
+        """See the port."""
+        return await self._list_halts("above_mailings", limit)
+
+    async def _list_halts(self, statement: str, limit: int) -> list[HaltInForce]:
         return [
             HaltInForce(Halt(HaltScope(scope), *rest), brand, event_id)
-            for scope, *rest, brand, event_id in await self._pool.fetch(_SQL["in_force"], limit)
+            for scope, *rest, brand, event_id in await self._pool.fetch(_SQL[statement], limit)
         ]
 
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:

@@ -241,31 +241,37 @@ class PostgresMailings:
         """Returns the statuses of the newest mailings, the newest first."""
         return [mailing_status_from_row(row, self._policies) for row in await self._pool.fetch(_LATEST, limit)]
 
-    async def release_mailing(self, mailing_id: UUID, person: str) -> None:
+    async def release_mailing(self, mailing_id: UUID, person: str, seen: MailingStatus | None = None) -> None:
         """Releases a mailing that waits for a second person.
 
         Args:
             mailing_id: the mailing.
             person: the person who releases it, as a name or as `person:NAME`.
+            seen: the mailing as the person has seen it; None: as it is now.
 
         Raises:
-            ReleaseRefused: the mailing does not wait for a release, its publisher is unknown, or `person` is its
-                publisher, not independent of its publisher (see `refuse_dependent_releaser`), or not a person.
+            ReleaseRefused: the mailing does not wait for a release, has another time than was seen, its publisher is
+                unknown, or `person` is its publisher or rescheduler, not independent of them (see
+                `refuse_dependent_releaser`), or not a person.
         """
         try:
             releaser = publisher_and_staff_identity.parse_person_identity(person)
         except ValueError as error:
             raise ReleaseRefused(f"a person has to release it: {error}") from None
-        status = await self.mailing_status(mailing_id)
+        status = seen or await self.mailing_status(mailing_id)
         if status is None:
             raise ReleaseRefused(f"there is no mailing {mailing_id}; `mailer mailing list` shows them")
         publisher = publisher_and_staff_identity.identity_or_none(status.publisher)
         if publisher is None:
             raise ReleaseRefused("nobody knows who published this mailing; cancel it, and have it published again")
-        await refuse_dependent_releaser(self._pool, releaser, publisher)
+        await refuse_dependent_releaser(self._pool, releaser, publisher, "published")
+        if rescheduler := publisher_and_staff_identity.identity_or_none(status.rescheduled_by or ""):
+            await refuse_dependent_releaser(self._pool, releaser, rescheduler, "rescheduled")
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                if await connection.fetchrow(_SQL["release"], mailing_id, str(releaser)) is None:
+                if await connection.fetchrow(_SQL["release"], mailing_id, str(releaser), status.send_at) is None:
+                    if status.state == "awaiting_release":
+                        raise ReleaseRefused("the mailing was changed since you looked at it; look at it again")
                     raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
                 await connection.execute(_SQL["release_batches"], mailing_id)
                 entry = LedgerEntry(

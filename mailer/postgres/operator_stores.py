@@ -11,6 +11,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.mailing_schedule import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.staff_changes import writers_for_session
@@ -31,6 +32,7 @@ def build_operator_stores_opener(
             PostgresDeadLetters(pool, hasher, named),
             PostgresStreamPauses(pool),
             PostgresPublishers(pool, named),
+            PostgresMailingSchedule(pool, named),
         )
 
     return open_stores

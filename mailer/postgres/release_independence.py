@@ -1,4 +1,4 @@
-"""The independence of who releases a mailing from who has published it."""
+"""The independence of who releases a mailing from who has published or rescheduled it."""
 
 from mailer.database.statements import Pool, load_statements
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind, identity_or_none
@@ -8,30 +8,44 @@ from mailer.ports.mailings import ReleaseRefused
 _SQL = load_statements("mailings")
 
 
-async def refuse_dependent_releaser(pool: Pool, releaser: Identity, publisher: Identity) -> None:
-    """Refuses a person who could be the publisher.
+async def refuse_dependent_releaser(pool: Pool, releaser: Identity, author: Identity, did: str) -> None:
+    """Refuses a person who could be somebody that has published or rescheduled a mailing.
 
     Args:
         pool: the connections.
         releaser: the person who wants to release a mailing.
-        publisher: the publisher of the mailing.
+        author: who has published or rescheduled the mailing.
+        did: `published` or `rescheduled`.
 
     Raises:
-        ReleaseRefused: the person is the publisher, or one of the two has lately made the other's one-time link, or the
-            publisher is a key that the person has made or given rights to, or so has somebody whose link they share.
+        ReleaseRefused: the person is the author, has made the author or given it rights, has lately made the one-time
+            link of one of these, or one of these has made theirs.
     """
-    if publisher == releaser:
-        raise ReleaseRefused(f"{releaser} published this mailing; a second person has to release it")
-    behind = await _granters_of_key(pool, publisher) if publisher.kind is IdentityKind.KEY else [publisher]
+    if author == releaser:
+        raise ReleaseRefused(f"{releaser} {did} this mailing; a second person has to release it")
+    behind = await _find_people_behind(pool, author)
     if releaser in behind:
-        raise ReleaseRefused(f"{releaser} made {publisher} or gave it rights; a second person has to release it")
-    for person in behind:
-        if person.kind is IdentityKind.PERSON and await _has_shared_a_link(pool, releaser, person):
+        raise ReleaseRefused(f"{releaser} made {author} or gave it rights; a second person has to release it")
+    for person in sorted(behind, key=str):
+        if await _has_shared_a_link(pool, releaser, person):
             raise ReleaseRefused(f"{releaser} and {person} are not independent; a third person has to release it")
 
 
-async def _granters_of_key(pool: Pool, key: Identity) -> list[Identity]:
-    rows = await pool.fetch(_SQL["granters_of_key"], key.form[1])
+async def _find_people_behind(pool: Pool, author: Identity) -> set[Identity]:
+    """Returns the persons who can act as an author: themselves, whoever gave it rights, and by which keys."""
+    found, left = {author}, [author]
+    while left:
+        one = left.pop()
+        if one.kind is IdentityKind.PERSON and one != author:
+            continue  # acts by a role of their own, whoever else lets them publish
+        new = set(await _granters_of_publisher(pool, one)) - found
+        found |= new
+        left += new
+    return {one for one in found if one.kind is IdentityKind.PERSON}
+
+
+async def _granters_of_publisher(pool: Pool, publisher: Identity) -> list[Identity]:
+    rows = await pool.fetch(_SQL["granters_of_publisher"], *publisher.form)
     return [identity for row in rows if (identity := identity_or_none(row["actor"])) is not None]
 
 

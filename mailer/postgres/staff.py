@@ -9,8 +9,8 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.sign_in_rules import LINK_LASTS, SESSION_IDLE
-from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRight
-from mailer.ports.staff import AccessGrant, StaffActor, StaffNameTaken, StaffRecord, StaffSession
+from mailer.policy.staff_rights import EVERY_BRAND, RIGHTS_OF_ROLE, RoleAtBrand, StaffMember, StaffRight
+from mailer.ports.staff import AccessGrant, LastAdmin, StaffActor, StaffNameTaken, StaffRecord, StaffSession
 from mailer.postgres.staff_changes import (
     StaffChange,
     begin_staff_change,
@@ -24,6 +24,8 @@ from mailer.postgres.staff_changes import (
 _SQL = load_staff_statements("staff")
 _SESSIONS = load_staff_statements("staff_sign_in")["sessions"]
 _GRANTS_SHOWN = 20
+_ADMIN_ROLES = [f"{role}@{EVERY_BRAND}" for role, rights in RIGHTS_OF_ROLE.items() if StaffRight.STAFF_MANAGE in rights]
+"""The roles of people who can manage staff."""
 
 
 class PostgresStaff:
@@ -66,9 +68,13 @@ class PostgresStaff:
 
     async def disable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
         """See the port."""
-        async with self._begin_change(by, member.id) as change:
+        # All admins are locked: of two commands that disable the last two, one is refused.
+        admins = [row["id"] for row in await self._pool.fetch(_SQL["admins"], _ADMIN_ROLES)]
+        async with self._begin_change(by, member.id, *admins) as change:
             if await change.connection.fetchval(_SQL["disable"], member.id) is None:
                 return False
+            if member.id in admins and not await change.connection.fetch(_SQL["admins"], _ADMIN_ROLES):
+                raise LastAdmin(member.identity.name)
             for statement in ("end_sessions", "delete_links"):
                 await change.connection.execute(_SQL[statement], member.id)
             change.note("staff-disabled", member.identity, by)

@@ -1,5 +1,6 @@
 """The API for applications: publish an event, ask for the status of its mailing."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -97,8 +98,8 @@ def openapi_refusal_response(description: str) -> dict[str, Any]:
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: openapi_refusal_response("No key, or none that is good."),
     403: openapi_refusal_response("The key's holder may not do this: how an operator grants it."),
-    "default": openapi_refusal_response("Anything else that went wrong."),
 }
+"""The refusals of each route that asks for a key."""
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The key that `mailer` issued to you.")
 
@@ -203,6 +204,15 @@ def refuse_client_without_right(client: Publisher, wish: Wish) -> None:
     """Raises HTTPException 403 if the holder of the key lacks a right."""
     if problem := refusal_of_publisher_without_right(client.identity, client, wish):
         raise HTTPException(403, problem)
+
+
+def refuse_client_without_right_everywhere(site: WebContext, client: Publisher, wish: Callable[[str], Wish]) -> None:
+    """Raises HTTPException 403 if the holder of the key lacks a right at any brand that has a policy here.
+
+    Processors, the flow and publishers belong to no brand. `wish` returns the wish for a brand.
+    """
+    for brand in sorted(site.policies):
+        refuse_client_without_right(client, wish(brand))
 
 
 def _event_accepted(site: WebContext, event: MessageEvent) -> EventAccepted:

@@ -20,18 +20,24 @@ from mailer.web import (
     consent_api,
     data_request_form,
     data_request_page,
+    dead_letter_api,
+    flow_api,
+    halts_api,
     health,
     leave_by_address,
     mailing_api,
     people_api,
+    policy_api,
     preferences,
     public_notices_page,
+    publisher_api,
     report_api,
     suppressions_api,
     tracking,
     unsubscribe,
     why_this_mail_page,
 )
+from mailer.web.common_answers import RETRY_SECONDS, add_common_answers
 from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import ProblemName, problem_page
@@ -42,9 +48,10 @@ __all__ = ["WebContext", "create_app"]
 
 _log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 5
-"""Seconds after which a client should try again when the database or the broker is away."""
-_API = (api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api)
+_API = (
+    *(api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
+    *(dead_letter_api, halts_api, flow_api, policy_api, publisher_api),
+)
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page),
     *(leave_by_address, data_request_form, data_request_page, public_notices_page, tracking, health),
@@ -59,6 +66,7 @@ class _AppWithEventSchemas(FastAPI):
         if self.openapi_schema is None:
             schema = super().openapi()
             schema["components"]["schemas"].update(api.event_schema_components())
+            add_common_answers(schema)
         return super().openapi()
 
 

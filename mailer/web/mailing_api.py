@@ -1,4 +1,4 @@
-"""The API for mailings: lists of a brand's mailings, one with its progress, and pausing, resuming and cancelling."""
+"""The API for mailings: lists, one with its progress, and pausing, resuming, cancelling and rescheduling."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,22 +11,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.mailing_control import resume_mailing_and_held_deliveries
-from mailer.input_types import Line, Slug
-from mailer.policy.publisher_rights import MailingControlAttempt, ReadableData, ReadDataAttempt
+from mailer.input_types import Line, Moment, Slug
+from mailer.policy.publisher_rights import OperationAttempt, Publisher, ReadableData, ReadDataAttempt
 from mailer.policy.sign_in_rules import masked_network
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
+from mailer.ports.operator_stores import OperatorStores
 from mailer.web.api import REFUSALS, DeliveryCount, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
 
 MAILINGS = "/api/v1/mailings/{brand}"
-router = APIRouter(tags=["mailings"])
+router = APIRouter(tags=["mailings"], route_class=JsonRoute)
 
 
 class ListedMailing(BaseModel):
     """A mailing and its deliveries by state and reason, without opens and clicks.
 
-    `halted` names what stops it: everything, its brand, or it alone.
+    `halted` names what stops it: everything, its brand, or it alone. Nothing of it begins before `send_at`; whoever
+    gave it this time after its publisher is `rescheduled_by`.
     """
 
     mailing: UUID
@@ -40,6 +43,8 @@ class ListedMailing(BaseModel):
     halted: Sequence[str]
     audience_size: int | None
     created_at: datetime
+    send_at: datetime | None
+    rescheduled_by: str | None
     released_by: str | None
     finished_at: datetime | None
     counts: Sequence[DeliveryCount]
@@ -68,6 +73,15 @@ class MailingControlOrdered(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Line = Field("", max_length=300)
+
+
+class RescheduleOrdered(BaseModel):
+    """The new time of a mailing, and why; both stand in the ledger."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    send_at: Moment
+    reason: Annotated[Line, Field(min_length=1)]
 
 
 class MailingList(BaseModel):
@@ -109,6 +123,29 @@ async def show_mailing(brand: Slug, mailing_id: UUID, site: TheSite, client: The
 
 
 @router.post(
+    MAILINGS + "/{mailing_id}/reschedule",
+    summary="Give a mailing another time",
+    responses={
+        404: openapi_refusal_response("The brand has no such mailing."),
+        409: openapi_refusal_response("It has begun, is over, or has expired by then; or the time is over."),
+        **REFUSALS,
+    },
+)
+async def reschedule(
+    brand: Slug, mailing_id: UUID, ordered: RescheduleOrdered, request: Request, site: TheSite, client: TheClient
+) -> MailingProgress:
+    """Lets what has not begun begin at another time. What a person had released waits for its release again."""
+    refuse_client_without_right(client, OperationAttempt(brand, "reschedule_mailing"))
+    mailing = await _mailing_or_404(site, brand, mailing_id)
+    schedule = stores_of_client(request, site, client).schedule
+    try:
+        await schedule.reschedule_mailing(mailing.id, ordered.send_at, client.identity, ordered.reason)
+    except MailingControlRefused as error:
+        raise HTTPException(409, str(error)) from error
+    return _progress_of(await _mailing_or_404(site, brand, mailing_id))
+
+
+@router.post(
     MAILINGS + "/{mailing_id}/{act}",
     summary="Pause, resume or cancel a mailing",
     responses={
@@ -127,10 +164,9 @@ async def control_mailing(
     ordered: MailingControlOrdered | None = None,
 ) -> MailingProgress:
     """Does it once, and returns the mailing; a second time changes nothing. The ledger names the holder of the key."""
-    refuse_client_without_right(client, MailingControlAttempt(brand, f"{act}_mailing"))
+    refuse_client_without_right(client, OperationAttempt(brand, f"{act}_mailing"))
     mailing = await _mailing_or_404(site, brand, mailing_id)
-    network = masked_network(request.client.host if request.client else "")
-    stores = site.console.operations.open_stores(str(client.identity), network, None)
+    stores = stores_of_client(request, site, client)
     by, reason = str(client.identity), ordered.reason if ordered else ""
     try:
         match act:
@@ -143,6 +179,12 @@ async def control_mailing(
     except MailingControlRefused as error:
         raise HTTPException(409, str(error)) from error
     return _progress_of(await _mailing_or_404(site, brand, mailing_id))
+
+
+def stores_of_client(request: Request, site: WebContext, client: Publisher) -> OperatorStores:
+    """Returns the stores that the holder of a key changes; the ledger gets the key and the masked network."""
+    network = masked_network(request.client.host if request.client else "")
+    return site.console.operations.open_stores(str(client.identity), network, None)
 
 
 async def _mailing_or_404(site: WebContext, brand: str, mailing_id: UUID) -> MailingStatus:
@@ -159,12 +201,15 @@ def _progress_of(mailing: MailingStatus) -> MailingProgress:
     )
 
 
+_TIMES = ("created_at", "send_at", "rescheduled_by", "released_by", "finished_at")
+
+
 def _facts_of(mailing: MailingStatus) -> dict[str, object]:
     same = ("brand", "category", "template", "campaign", "publisher", "state", "halted", "audience_size")
     return {
         "mailing": mailing.id,
         "event": mailing.event_id,
-        **{name: getattr(mailing, name) for name in (*same, "created_at", "released_by", "finished_at")},
+        **{name: getattr(mailing, name) for name in (*same, *_TIMES)},
         "counts": [
             DeliveryCount(state=state, reason=reason, count=count)
             for (state, reason), count in sorted(mailing.counts.items())

@@ -19,7 +19,7 @@ async def test_people_are_added_and_changed(small_stack: Stack) -> None:
     assert listed[1]["roles"] == [{"role": "ops", "brand": "interpals"}, {"role": "support", "brand": "interpals"}]
     assert not any("hash" in key for key in listed[0])
     for command, new in (("disable", True), ("disable", False), ("enable", True), ("enable", False)):
-        assert (await small_stack.done("staff", command, "ada admin", "--json")).json["new"] is new
+        assert (await small_stack.done("staff", command, "eli", "--json")).json["new"] is new
     assert "Ada Admin" in (await small_stack.done("staff", "list")).out
     again = (await small_stack.done("staff", "reset", "Ada Admin", "--json")).json
     assert again["link"] != made["link"]
@@ -53,5 +53,10 @@ async def test_a_name_is_added_once(small_stack: Stack) -> None:
     await small_stack.done(*ADD, "--role", "admin")
     again = await small_stack.run(*ADD, "--role", "admin")
     assert (again.status, "already" in again.err) == (2, True)
+    last = await small_stack.run("staff", "disable", "Ada Admin")
+    assert (last.status, last.err.count("\n")) == (2, 1)
+    assert "Ada Admin is the last admin" in last.err
+    assert "mailer staff add NAME --email ADDRESS --role admin" in last.err
+    await small_stack.done("staff", "add", "Eva", "--email", "eva@work.example", "--role", "admin")
     await small_stack.done("staff", "disable", "Ada Admin")
     assert (await small_stack.run("staff", "reset", "Ada Admin")).status == 2

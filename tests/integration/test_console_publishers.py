@@ -8,7 +8,7 @@ from typing import Any
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.publisher_rights import DESK_ACTIONS, MAILING_ACTIONS, ReadableData, RightsOfOnePublisher
+from mailer.policy.publisher_rights import DESK_ACTIONS, OPERATION_ACTIONS, ReadableData, RightsOfOnePublisher
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 
@@ -56,7 +56,7 @@ def every_right() -> RightsOfOnePublisher:
     return RightsOfOnePublisher(
         frozenset({BRAND, "former-brand"}),
         frozenset(CATEGORIES),
-        frozenset({*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS}),
+        frozenset({*KINDS, *DESK_ACTIONS, *OPERATION_ACTIONS}),
         frozenset(one.value for one in ReadableData),
     )
 

@@ -17,7 +17,7 @@ from tests.integration.test_console_dead_letters import keep
 from tests.integration.test_console_mailings import add_mailing
 from tests.integration.test_console_people import PEOPLE, look_up
 from tests.integration.test_console_processors import NOW
-from tests.staff import ROOT
+from tests.staff import ROOT, disable_person
 
 Fields = dict[str, str | list[str]]
 SHOP = Identity.parse_identity("key:shop")
@@ -28,6 +28,7 @@ MAILING: dict[str, tuple[str, str]] = {
     "pause": ("newsletter", "pause"),
     "resume": ("newsletter", "resume"),
     "cancel": ("newsletter", "cancel"),
+    "reschedule": ("newsletter", "reschedule"),
 }
 ACTS: dict[str, Fields] = {
     "opt_out": {"scope": "newsletter"},
@@ -38,7 +39,20 @@ ACTS: dict[str, Fields] = {
     "hold": {"reference": "Case 7"},
     "erase": {"reason": str(ErasureGround.ASKED), "sure": "yes"},
 }
-OTHERS = ("look-up", "reason", "explain", "lift", "replay", "text", "processor", "key", "rights", "revoke")
+OTHERS = (
+    "look-up",
+    "reason",
+    "explain",
+    "lift",
+    "replay",
+    "text",
+    "processor",
+    "key",
+    "rights",
+    "revoke",
+    "stop",
+    "stop-brand",
+)
 TABLES = ("mailings", "halts", "outbox", "publishers", "standings", "suppressions", "holds", "recipients", "erasures")
 
 
@@ -53,7 +67,8 @@ async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str
     """Makes the things that a request changes. Returns its path and its form."""
     if what in MAILING:
         category, act = MAILING[what]
-        return f"/console/mailings/{await add_mailing(world, category)}/{act}", {}
+        time: Fields = {"at": "2190-01-01T10:00", "reason": "later"} if what == "reschedule" else {}
+        return f"/console/mailings/{await add_mailing(world, category)}/{act}", time
     if what in ACTS:
         await world.known(1)
         return f"{await look_up(browser)}/acts/{what}", ORDER | ACTS[what]
@@ -77,6 +92,8 @@ async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str
             {"who": str(SHOP), "shown": list(names_of_rights(RIGHTS)), "brand": [BRAND], "category": ["account"]},
         ),
         "revoke": ("/console/publishers/revoke", {"who": str(SHOP)}),
+        "stop": ("/console/halts/stop", {"reason": "smoke"}),
+        "stop-brand": ("/console/halts/brand/pause", {"brand": BRAND}),
     }
     return forms[what]
 
@@ -98,7 +115,7 @@ def end_after_gate(monkeypatch: pytest.MonkeyPatch, world: World, member: StaffM
     async def read_and_end(*arguments: Any) -> gates.Visitor:
         visitor = await read_visitor(*arguments)
         if end == "disabled":
-            await world.staff.directory.disable_staff_member(member, ROOT)
+            await disable_person(world.staff, member)
         else:
             now = await world.staff.directory.get_staff_record(member.id)
             assert now is not None

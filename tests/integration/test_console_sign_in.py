@@ -11,7 +11,7 @@ from mailer.policy.staff_rights import StaffRole
 from mailer.web.console.password_hashing import HashPlace
 from tests.factories import World
 from tests.integration.console_browser import OWN, ConsoleBrowser, console_site, open_browser, token_of
-from tests.staff import PASSWORD, ROOT, add_person
+from tests.staff import PASSWORD, ROOT, add_person, disable_person
 
 SECRET_FIELDS = re.compile(r'value="[0-9a-f]{64}"|value="(Dana Duty|Nobody)"')
 
@@ -80,7 +80,7 @@ async def test_unknown_names_look_and_work_like_known_ones(world: World) -> None
     await add_person(world.staff, "Eli Invited")
     await add_person(world.staff, "Fay Former")
     former = await world.staff.directory.list_staff()
-    await world.staff.directory.disable_staff_member(former[2].member, ROOT)
+    await disable_person(world.staff, former[2].member)
     seen: list[str] = []
     real = HashPlace._verify
 
@@ -287,7 +287,7 @@ async def test_a_disabled_person_is_out_at_once(world: World) -> None:
     """A disabled person is signed out at once, and cannot sign in with the right password and code."""
     async with open_browser(world) as browser:
         dana = await browser.enter()
-        await world.staff.directory.disable_staff_member(dana, ROOT)
+        await disable_person(world.staff, dana)
         assert (await browser.open("/console")).status_code == 303
         assert (await browser.sign_in(code=browser.code())).status_code == 403
 

@@ -49,13 +49,13 @@ async def test_a_replay_publishes_it_again(world: World) -> None:
     """A replayed letter is parked as it was published first, by the same publisher, and is marked."""
     await keep(world)
     [letter] = await world.letters.list_dead_letters(1)
-    replayed = await world.letters.replay_dead_letter(letter.id)
-    assert replayed is not None
+    assert await world.letters.replay_dead_letters([letter.id]) == [letter.id]
+    [replayed] = await world.letters.list_dead_letters(1)
     assert replayed.replayed_at is not None
     [item] = await world.outbox.lease_rows("one", 10, 30)
     assert (item.exchange, item.message.routing_key) == ("mailer.events", "interpals.newsletter")
     assert (item.message.body, item.message.headers, item.message.message_id) == (LETTER.body, LETTER.headers, "m-1")
-    assert await world.letters.replay_dead_letter(letter.id + 1) is None
+    assert await world.letters.replay_dead_letters([letter.id + 1]) == []
 
 
 @pytest.mark.parametrize("exchange", ["mailer.outcomes", "mailer.batches", "mailer.dead", "", "mailer.\0events"])
@@ -67,7 +67,7 @@ async def test_only_events_are_replayed(world: World, exchange: str) -> None:
     )
     [letter] = await world.letters.list_dead_letters(1)
     assert await world.letters.find_replayable_ids(DeadLetterFilter()) == []
-    assert await world.letters.replay_dead_letter(letter.id) is None
+    assert await world.letters.replay_dead_letters([letter.id]) == []
     assert await world.outbox.lease_rows("one", 10, 30) == []
 
 
@@ -94,8 +94,7 @@ async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: 
     )
     await world.letters.add_dead_letter(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadLetterCauseKind.ERROR)
     bad, good = await world.letters.find_replayable_ids(ALL)
-    assert await world.letters.replay_dead_letter(bad) is None
-    assert await world.letters.replay_dead_letter(good) is not None
+    assert await world.letters.replay_dead_letters([bad, good]) == [good]
     assert await world.letters.find_replayable_ids(DeadLetterFilter(replayed=False)) == [bad]
     [item] = await world.outbox.lease_rows("one", 10, 30)
     assert item.message.body == LETTER.body

@@ -138,7 +138,7 @@ async def test_what_nobody_published_is_not_published_once_more(world: World) ->
     [letter] = await world.letters.list_dead_letters(2)
     assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadLetterCauseKind.MISSING, "")
     assert await world.letters.find_replayable_ids(DeadLetterFilter()) == []
-    assert await world.letters.replay_dead_letter(letter.id) is None
+    assert await world.letters.replay_dead_letters([letter.id]) == []
 
 
 async def test_only_events_are_published_once_more(world: World) -> None:
@@ -180,7 +180,7 @@ async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World)
     assert await ids(key="a") == [first.id, second.id]
     assert await ids(key="ab.service") == [third.id]
     assert list(await world.letters.find_replayable_ids(DeadLetterFilter())) == [first.id, second.id]
-    assert await world.letters.replay_dead_letter(first.id)
+    assert await world.letters.replay_dead_letters([first.id]) == [first.id]
     assert list(await world.letters.find_replayable_ids(DeadLetterFilter())) == [second.id]
     assert list(await world.letters.find_replayable_ids(DeadLetterFilter(replayed=True))) == [first.id, second.id]
-    assert await world.letters.replay_dead_letter(third.id) is None
+    assert await world.letters.replay_dead_letters([third.id]) == []

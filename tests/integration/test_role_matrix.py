@@ -22,7 +22,7 @@ from mailer.policy.publisher_and_staff_identity import ITSELF, Identity, Identit
 from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     AccountActionAttempt,
-    MailingControlAttempt,
+    OperationAttempt,
     PublishAttempt,
     ReadableData,
     ReadDataAttempt,
@@ -41,6 +41,7 @@ from tests import factories
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, plain_event, policies, templates
 from tests.integration.mailing_routes import MORE_ROUTES
+from tests.integration.operation_routes import EVERYWHERE_ROUTES
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
 from tests.publishers import ACTIONS, everything
@@ -58,6 +59,8 @@ class Row:
     path: str
     wish: Wish
     body: Mapping[str, Any] | None = None
+    is_everywhere: bool = False
+    """Needs the right at every brand."""
 
 
 def said(account: str) -> Row:
@@ -92,6 +95,10 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
         Row("GET", f"/api/v1/reports/{BRAND}/spring", ReadDataAttempt(BRAND, ReadableData.REPORT)),
     ),
     **{(method, path): tuple(Row(method, *row) for row in rows) for (method, path), rows in MORE_ROUTES.items()},
+    **{
+        (method, path): tuple(Row(method, *row, is_everywhere=True) for row in rows)
+        for (method, path), rows in EVERYWHERE_ROUTES.items()
+    },
 }
 """Every route that asks for a key, with all that it can be asked for."""
 LOOKED_AT, PRESSED = {"GET", "HEAD"}, {"GET", "HEAD", "POST"}
@@ -117,7 +124,7 @@ def just(wish: Wish) -> RightsOfOnePublisher:
     match wish:
         case PublishAttempt(_, category):
             return replace(at, categories=frozenset({category}))
-        case AccountActionAttempt(_, action) | MailingControlAttempt(_, action):
+        case AccountActionAttempt(_, action) | OperationAttempt(_, action):
             return replace(at, actions=frozenset({action}))
         case ReadDataAttempt(_, read):
             return replace(at, reads=frozenset({read}))
@@ -134,8 +141,16 @@ def without(wish: Wish) -> RightsOfOnePublisher:
     )
 
 
-def roles(wish: Wish) -> dict[str, tuple[RightsOfOnePublisher | None, bool]]:
+def roles(wish: Wish, is_everywhere: bool = False) -> dict[str, tuple[RightsOfOnePublisher | None, bool]]:
     """The kinds of publishers, by their rights (None: not known), and the answer if they may do it."""
+    if is_everywhere:
+        enough = replace(just(wish), brands=frozenset(policies()))
+        return {
+            **{name: (rights, False) for name, (rights, _) in roles(wish).items()},
+            "with just this, everywhere": (enough, True),
+            "with all but this, everywhere": (replace(without(wish), brands=enough.brands), False),
+            "with just this, at all brands but one": (replace(enough, brands=enough.brands - {OTHER}), False),
+        }
     return {
         "nobody": (None, False),
         "without rights": (RightsOfOnePublisher(), False),
@@ -187,7 +202,7 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
 
         for row in ROUTES[route]:
             assert (await status(row, None))[0] == 401
-            for name, (rights, allowed) in roles(row.wish).items():
+            for name, (rights, allowed) in roles(row.wish, row.is_everywhere).items():
                 key = "mk_unknown"
                 if rights is not None:
                     key = (

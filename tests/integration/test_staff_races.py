@@ -10,7 +10,7 @@ from mailer.policy.staff_rights import StaffMember, StaffRole, parse_role_at_bra
 from mailer.ports.staff import Passkey, StaffActor, StaffSessionOver
 from tests.factories import World
 from tests.integration.test_staff_store import add_app, begin, by, in_session
-from tests.staff import ROOT, add_person
+from tests.staff import ROOT, add_person, disable_person
 
 KEY = Passkey(b"id", b"public", 0, "laptop")
 MALLORY = parse_person_identity("Mallory")
@@ -65,7 +65,7 @@ async def test_a_request_past_its_gate_stores_nothing_once_its_session_is_over(w
         case "reset":
             await staff.directory.reset_staff_member(dana, ROOT)
         case "disable":
-            await staff.directory.disable_staff_member(dana, ROOT)
+            await disable_person(staff, dana)
         case "end":
             await staff.sign_in.end_session(dana, actor.session_id, by(dana))
         case "idle":

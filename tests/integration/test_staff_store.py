@@ -8,7 +8,7 @@ from mailer.policy.sign_in_rules import FREE_FAILURES, WAITS_OF_ACCOUNT, WAITS_O
 from mailer.policy.staff_rights import StaffMember, StaffRole, parse_role_at_brand
 from mailer.ports.staff import Passkey, StaffActor, StaffNameTaken
 from tests.factories import World
-from tests.staff import ROOT, add_person
+from tests.staff import ROOT, add_person, disable_person
 
 ACCOUNT, NETWORK = b"account", b"network"
 
@@ -47,7 +47,7 @@ async def test_everything_is_in_the_ledger_which_verifies(world: World) -> None:
     await world.staff.sign_in.use_link(link, "hash", "192.0.2.0/24")
     token = await begin(world, dana, "totp")
     await world.staff.directory.replace_roles(dana, [parse_role_at_brand("ops", "interpals")], ROOT)
-    await world.staff.directory.disable_staff_member(dana, ROOT)
+    await disable_person(world.staff, dana)
     await world.staff.directory.enable_staff_member(dana, ROOT)
     again = await world.staff.directory.reset_staff_member(dana, ROOT)
     assert again
@@ -97,9 +97,9 @@ async def test_a_link_ends(world: World) -> None:
     assert newest
     assert await world.staff.sign_in.find_member_of_link(newer) is None
     assert await world.staff.sign_in.find_member_of_link(newest) == dana
-    await world.staff.directory.disable_staff_member(dana, ROOT)
+    await disable_person(world.staff, dana)
     assert await world.staff.sign_in.use_link(newest, "hash", "n") is None
-    assert not await world.staff.directory.disable_staff_member(dana, ROOT)
+    assert not await disable_person(world.staff, dana)
 
 
 async def test_sessions_end(world: World) -> None:
@@ -124,7 +124,7 @@ async def test_sessions_end(world: World) -> None:
     assert await staff.sign_in.find_session(fourth) is None
     fifth = await begin(world, dana)
     assert len(await staff.directory.list_sessions(dana.id)) == 1
-    await staff.directory.disable_staff_member(dana, ROOT)
+    await disable_person(staff, dana)
     assert await staff.sign_in.find_session(fifth) is None
     assert await staff.sign_in.begin_session(by(dana), dana.id, "hash", None, None) is None
     await staff.directory.enable_staff_member(dana, ROOT)

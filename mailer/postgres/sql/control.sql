@@ -113,6 +113,11 @@ WITH ended AS (
 )
 SELECT id, brand, category FROM ended
 
+-- name: above_mailings
+-- For each page of the console. Few rows of a small table, found by its key.
+SELECT scope, key, by, reason, at, CASE scope WHEN 'brand' THEN key END AS brand, NULL::text AS event_id
+FROM halts WHERE scope IN ('everything', 'brand', 'processor') ORDER BY scope <> 'everything', at LIMIT $1
+
 -- name: in_force
 SELECT h.scope, h.key, h.by, h.reason, h.at, CASE h.scope WHEN 'brand' THEN h.key ELSE m.brand END AS brand, m.event_id
 FROM (SELECT * FROM halts ORDER BY scope <> 'everything', at LIMIT $1) h

@@ -8,14 +8,14 @@ SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $10
 -- name: page
 -- Looks at a bounded number. The bodies are not read: their sizes stand in their headers.
 SELECT l.*, {chosen} AS fits FROM (
-    SELECT id, at, kind, reason, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
+    SELECT id, at, kind, reason, exchange, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
     FROM dead_letters d WHERE d.id <= $2 AND d.id >= $1 ORDER BY d.id DESC LIMIT $10) l
 ORDER BY l.id DESC
 
 -- name: page_of_open
 -- The same for those that nobody has replayed, which have an index of their own.
 SELECT l.*, {chosen} AS fits FROM (
-    SELECT id, at, kind, reason, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
+    SELECT id, at, kind, reason, exchange, routing_key, message_id, publisher, octet_length(body) AS size, replayed_at
     FROM dead_letters d WHERE d.replayed_at IS NULL AND d.id <= $2 AND d.id >= $1 ORDER BY d.id DESC LIMIT $10) l
 ORDER BY l.id DESC
 
@@ -46,7 +46,7 @@ SELECT * FROM dead_letters WHERE id = $1
 -- Only events of somebody are published again: nobody has no rights, and what claims to be a batch or an outcome is mailer's own to say.
 UPDATE dead_letters SET replayed_at = now()
 WHERE id = $1 AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND ($2 OR replayed_at IS NULL)
-RETURNING *
+RETURNING routing_key, message_id, publisher
 
 -- name: park
 INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)

@@ -125,7 +125,7 @@ WHERE (r.id = ANY ($2::bigint[]) OR (r.brand = $1 AND r.ref = ANY ($3::text[])))
 
 -- name: status
 SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publisher, m.audience_size, m.created_at,
-       m.released_by, m.finished_at,
+       m.released_by, m.finished_at, m.send_at, m.rescheduled_by,
        CASE WHEN m.state IN ('awaiting_release', 'cancelled', 'ended') THEN m.state
             WHEN m.finished_at IS NOT NULL THEN 'finished'
             WHEN halts.scopes IS NOT NULL THEN 'paused'
@@ -164,13 +164,15 @@ ORDER BY m.id DESC
 SELECT EXISTS (SELECT FROM staff_access_grants g JOIN staff t ON t.id = g.staff_id
                WHERE g.at > now() - $3::interval AND (g.giver, t.name) IN (($1, $2), ($2, $1)))
 
--- name: granters_of_key
--- Who has made a key or given it rights, ever: a key has no end, and nobody can see who still has it.
+-- name: granters_of_publisher
+-- Who has made a publisher or given it rights, ever: a key has no end, and nobody can see who else can publish as it.
 SELECT DISTINCT l.actor FROM publisher_entries e JOIN ledger l USING (writer, n)
-WHERE e.kind = 'key' AND e.name = $1 AND l.reason = 'granted' AND l.actor IS NOT NULL
+WHERE e.kind = $1 AND e.name = $2 AND l.reason = 'granted' AND l.actor IS NOT NULL
 
 -- name: release
-UPDATE mailings SET state = 'released', released_at = now(), released_by = $2 WHERE id = $1 AND state = 'awaiting_release'
+-- At the time that its releaser has seen.
+UPDATE mailings SET state = 'released', released_at = now(), released_by = $2
+WHERE id = $1 AND state = 'awaiting_release' AND send_at IS NOT DISTINCT FROM $3
 RETURNING brand, category
 
 -- name: release_batches

@@ -31,6 +31,11 @@ SELECT s.id FROM staff s
 WHERE s.id = ANY ($1::bigint[]) OR s.id = (SELECT n.staff_id FROM staff_sessions n WHERE n.id = $2)
 ORDER BY s.id FOR UPDATE
 
+-- name: admins
+-- Who can manage staff.
+SELECT DISTINCT s.id FROM staff s JOIN staff_roles r ON r.staff_id = s.id
+WHERE s.disabled_at IS NULL AND r.role || '@' || r.brand = ANY ($1::text[])
+
 -- name: disable
 UPDATE staff SET disabled_at = now() WHERE id = $1 AND disabled_at IS NULL RETURNING id
 

@@ -14,6 +14,7 @@ from mailer.web.console import (
     landing,
     ledger_pages,
     mailing_pages,
+    mailing_schedule_pages,
     own_account,
     passkeys,
     people_pages,
@@ -27,7 +28,13 @@ from mailer.web.console import (
 )
 from mailer.web.console.console_context import HOME, own_path
 from mailer.web.console.console_pages import console_problem_page, own_navigation_page, redirect_within_console
-from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere, require_gate_of_each_route
+from mailer.web.console.gates import (
+    Anybody,
+    FieldRefused,
+    NeedsOwnNavigation,
+    SentElsewhere,
+    require_gate_of_each_route,
+)
 from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 
 _STATIC = Path(__file__).with_name("static")
@@ -35,6 +42,7 @@ _FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js":
 _files = APIRouter(include_in_schema=False)
 _operations = (
     mailing_pages.router,
+    mailing_schedule_pages.router,
     halt_pages.router,
     dead_letter_pages.router,
     processor_pages.router,
@@ -73,6 +81,7 @@ def add_console(app: FastAPI) -> None:
     app.add_exception_handler(NeedsOwnNavigation, _lead_on)
     app.add_exception_handler(StaffSessionOver, _redirect)
     app.add_exception_handler(HashQueueFull, _answer_full_queue)
+    app.add_exception_handler(FieldRefused, _answer_refused_field)
 
 
 def is_console_path(path: str) -> bool:
@@ -95,6 +104,11 @@ async def _answer_full_queue(request: Request, _: Exception) -> Response:
     page = console_problem_page(request.app.state.site.console, 503, "many_sign_ins")
     page.headers["retry-after"] = str(RETRY_SECONDS)
     return page
+
+
+async def _answer_refused_field(request: Request, error: Exception) -> Response:
+    key, values = (error.key, error.values) if isinstance(error, FieldRefused) else ("status_422", {})
+    return console_problem_page(request.app.state.site.console, 422, key, values)
 
 
 async def _lead_on(request: Request, _: Exception) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -120,10 +121,12 @@ def console_fragment(visitor: Visitor, template: str, **values: Any) -> HTMLResp
     return HTMLResponse(html, 200, _HEADERS)
 
 
-def console_problem_page(console: ConsoleContext, status: int, problem: str) -> HTMLResponse:
-    """Returns a page that names a problem, for anybody."""
+def console_problem_page(
+    console: ConsoleContext, status: int, problem: str, values: Mapping[str, str | int] = MappingProxyType({})
+) -> HTMLResponse:
+    """Returns a page that names a problem, for anybody. The values fill the text in."""
     known = problem if problem in TEXTS["errors"] else f"status_{status}"
-    says = TEXTS["errors"].get(known, TEXTS["errors"]["failed"])
+    says = TEXTS["errors"].get(known, TEXTS["errors"]["failed"]).format_map(values)
     html = _TEMPLATES.get_template("problem.html.j2").render(t=TEXTS, base=console.base, problem=says)
     return HTMLResponse(html, status, _HEADERS)
 

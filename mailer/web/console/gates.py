@@ -5,7 +5,7 @@ A route without a gate does not start (`require_gate_of_each_route`).
 
 import secrets
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 from mailer.actions.requests_by_address import network_of_client
 from mailer.policy.sign_in_rules import PASSWORD_IS_RECENT, masked_network
 from mailer.policy.staff_rights import (
+    EVERY_BRAND,
     StaffMember,
     StaffRight,
     brands_with_right,
@@ -27,6 +28,7 @@ from mailer.policy.staff_rights import (
     needs_second_factor,
     rights_somewhere,
 )
+from mailer.ports.halts import HaltInForce, HaltScope
 from mailer.ports.operator_stores import OperatorStores
 from mailer.ports.staff import RightInSession, StaffActor, StaffSession
 from mailer.web.console.console_context import HOME, ConsoleContext, TheConsole, own_path
@@ -35,6 +37,7 @@ from mailer.web.form_posts import Form
 SIGN_IN, SECOND_STEP, SECOND_FACTORS = f"{HOME}/sign-in", f"{HOME}/second-step", f"{HOME}/second-factors"
 MAX_FIELDS = 400
 _COOKIE_LENGTH = 200
+_HALTS_READ = 200
 
 
 class GateKind(StrEnum):
@@ -60,6 +63,14 @@ class SentElsewhere(Exception):
         self.path = path
 
 
+class FieldRefused(Exception):
+    """Raised for a field of a form that nobody can have meant. `values` fill its text in `[errors]` in."""
+
+    def __init__(self, key: str, **values: str | int) -> None:
+        super().__init__(key)
+        self.key, self.values = key, values
+
+
 class NeedsOwnNavigation(Exception):
     """Raised for a link from elsewhere: browsers withhold the cookie, so our own page has to lead on."""
 
@@ -76,6 +87,8 @@ class Visitor:
         device: the token of the browser, in which somebody has signed in before; empty if there is none.
         token: of the session.
         new_form_cookie: the cookie that the answer has to set, so that the next form can be checked.
+        brand: the brand that the address of the page names; empty if it names none.
+        halts: the stops of everything, brands and processors that the person has to know of.
     """
 
     console: ConsoleContext
@@ -88,6 +101,7 @@ class Visitor:
     token: str | None = None
     new_form_cookie: str | None = None
     brand: str = ""
+    halts: Sequence[HaltInForce] = ()
 
     @property
     def member(self) -> StaffMember:
@@ -147,7 +161,20 @@ class Visitor:
         return brands & {self.brand} if self.brand else brands
 
     def field(self, name: str, longest: int = 200) -> str:
-        """Returns a field of the form, without blanks around it; an empty text if it is missing or too long."""
+        """Returns a field of the form, without blanks around it; an empty text if it is missing.
+
+        Raises:
+            FieldRefused: it is too long, or has a character that cannot be shown.
+        """
+        text = self.form.get(name, [""])[0].strip()
+        if len(text) > longest:
+            raise FieldRefused("field_long", name=name, length=len(text), longest=longest)
+        if not text.isprintable():
+            raise FieldRefused("field_unprintable", name=name)
+        return text
+
+    def field_or_empty(self, name: str, longest: int = 200) -> str:
+        """Returns a field as `field` does; an empty text if that would refuse it, as for strangers."""
         text = self.raw_field(name, longest).strip()
         return text if text.isprintable() else ""
 
@@ -181,6 +208,9 @@ class StaffGate:
         self._require_stage(visitor.session)
         if self.right is not None:
             self._require_right_everywhere_named(request, visitor, self.right)
+        if self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
+            halts = await console.operations.halts.list_halts_above_mailings(_HALTS_READ)
+            return replace(visitor, halts=halts_told(visitor.session.member, halts))
         return visitor
 
     def _require_stage(self, session: StaffSession) -> None:
@@ -197,6 +227,23 @@ class StaffGate:
             visitor.require_right(right, str(brand))
         if right not in visitor.rights:
             raise HTTPException(403, "right_missing")
+
+
+def halts_told(member: StaffMember, halts: Sequence[HaltInForce]) -> list[HaltInForce]:
+    """Returns the halts that each page tells a person of.
+
+    Everybody has to know that all mail stands still. A brand's stop is told to whoever has a role for the brand, and a
+    processor's to whoever sees processors.
+    """
+    held = {role.brand for role in member.roles}
+    sees_processors = StaffRight.PROCESSORS_READ in rights_somewhere(member)
+    return [
+        one
+        for one in halts
+        if one.halt.scope is HaltScope.EVERYTHING
+        or (one.halt.scope is HaltScope.BRAND and not held.isdisjoint({EVERY_BRAND, one.halt.key}))
+        or (one.halt.scope is HaltScope.PROCESSOR and sees_processors)
+    ]
 
 
 def require_staff_right(right: StaffRight) -> Any:

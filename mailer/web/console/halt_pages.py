@@ -1,13 +1,18 @@
-"""The page of the halts that hold now: of everything, and of brands, processors and mailings."""
+"""The page of the halts that hold now, with the buttons to stop everything or a brand, and to go on."""
+
+from collections.abc import Sequence
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
-from mailer.policy.staff_rights import StaffRight
-from mailer.ports.halts import HaltInForce
+from mailer.actions.halt_control import pause_brand, resume_brand, start_everything, stop_everything
+from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_right
+from mailer.ports.halts import HaltInForce, HaltScope, HaltStore
 from mailer.web.console.console_context import HOME
-from mailer.web.console.console_pages import console_page
-from mailer.web.console.mailing_pages import MailingReader
+from mailer.web.console.console_pages import console_page, redirect_within_console
+from mailer.web.console.gates import Visitor
+from mailer.web.console.mailing_pages import MAX_REASON, MailingController, MailingReader
 
 router = APIRouter(include_in_schema=False)
 HALTS = f"{HOME}/halts"
@@ -17,11 +22,78 @@ _ROWS = 500
 @router.get(HALTS)
 async def show_halts(visitor: MailingReader) -> Response:
     """Shows the halts that concern the person's brands: since when, by whom and why."""
-    brands = visitor.brands_seen(StaffRight.MAILINGS_READ)
-    halts = await visitor.console.operations.halts.list_halts_in_force(_ROWS)
-    return console_page(visitor, "halts.html.j2", halts=halts_of_brands(halts, brands))
+    return await _halts_page(visitor)
+
+
+@router.post(f"{HALTS}/stop")
+async def stop_all_mail(visitor: MailingController) -> Response:
+    """Stops all mail of every brand. A second press changes nothing."""
+    visitor.require_right(StaffRight.MAILINGS_CONTROL)
+    reason = visitor.field("reason", MAX_REASON)
+    await stop_everything(_halts(visitor, None), visitor.member.identity.name, reason)
+    return redirect_within_console(visitor.console, HALTS)
+
+
+@router.post(f"{HALTS}/start")
+async def start_all_mail(visitor: MailingController) -> Response:
+    """Lets everything go on that a person has stopped."""
+    visitor.require_right(StaffRight.MAILINGS_CONTROL)
+    if (await start_everything(_halts(visitor, None), visitor.member.identity.name)).is_refused:
+        return await _halts_page(visitor, "start_refused")
+    return redirect_within_console(visitor.console, HALTS)
+
+
+@router.post(f"{HALTS}/brand/pause")
+async def stop_mail_of_brand(visitor: MailingController) -> Response:
+    """Stops all mail of one brand."""
+    brand, reason = _require_brand(visitor), visitor.field("reason", MAX_REASON)
+    await pause_brand(_halts(visitor, [brand]), brand, visitor.member.identity.name, reason)
+    return redirect_within_console(visitor.console, HALTS)
+
+
+@router.post(f"{HALTS}/brand/resume")
+async def start_mail_of_brand(visitor: MailingController) -> Response:
+    """Lets the mail of one brand go on."""
+    brand = _require_brand(visitor)
+    await resume_brand(_halts(visitor, [brand]), brand, visitor.member.identity.name)
+    return redirect_within_console(visitor.console, HALTS)
 
 
 def halts_of_brands(halts: list[HaltInForce], brands: frozenset[str]) -> list[HaltInForce]:
     """Returns the halts that concern some brands: theirs, and those of everything and of processors."""
     return [one for one in halts if one.brand is None or one.brand in brands]
+
+
+def _require_brand(visitor: Visitor) -> str:
+    """Returns the brand of the form. The gate has checked the right at it.
+
+    Raises:
+        HTTPException: 404: there is no such brand.
+    """
+    brand = visitor.field("brand")
+    if brand not in visitor.console.brands:
+        raise HTTPException(404, "brand_unknown")
+    visitor.require_right(StaffRight.MAILINGS_CONTROL, brand)
+    return brand
+
+
+def _halts(visitor: Visitor, brands: Sequence[str] | None) -> HaltStore:
+    return visitor.open_stores(StaffRight.MAILINGS_CONTROL, brands).halts
+
+
+async def _halts_page(visitor: Visitor, error: str | None = None) -> Response:
+    seen = visitor.brands_seen(StaffRight.MAILINGS_READ)
+    halts = halts_of_brands(await visitor.console.operations.halts.list_halts_in_force(_ROWS), seen)
+    controlled = brands_with_right(visitor.member, StaffRight.MAILINGS_CONTROL, visitor.console.brands)
+    stopped = {one.halt.key for one in halts if one.halt.scope is HaltScope.BRAND}
+    return console_page(
+        visitor,
+        "halts.html.j2",
+        409 if error else 200,
+        error,
+        halts=halts,
+        controlled=controlled,
+        may_stop_all=has_staff_right(visitor.member, StaffRight.MAILINGS_CONTROL),
+        is_stopped=any(one.halt.scope is HaltScope.EVERYTHING for one in halts),
+        stoppable=sorted(controlled - stopped),
+    )

@@ -45,58 +45,58 @@ async def show_mailings(
 @router.get(f"{MAILINGS}/{{mailing_id}}")
 async def show_mailing(mailing_id: UUID, visitor: MailingReader) -> Response:
     """Shows one mailing: its state, its progress, and why it waits."""
-    return await _mailing_page(visitor, await _require_mailing(visitor, mailing_id))
+    return await _mailing_page(visitor, await require_mailing(visitor, mailing_id))
 
 
 @router.get(f"{MAILINGS}/{{mailing_id}}/progress")
 async def show_progress(mailing_id: UUID, visitor: MailingReader) -> Response:
     """Returns the part of a mailing's page that changes while it runs."""
-    status = await _require_mailing(visitor, mailing_id)
+    status = await require_mailing(visitor, mailing_id)
     return console_fragment(visitor, "mailing_progress.html.j2", **await _progress_values(visitor, status))
 
 
 @router.post(f"{MAILINGS}/{{mailing_id}}/pause")
 async def pause_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
     """Pauses a mailing; its page then says how many have gone. A second press changes nothing."""
-    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    status = await require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
     try:
-        await _stores(visitor, status).halts.pause_mailing(
+        await stores_of_mailing(visitor, status).halts.pause_mailing(
             status.id, visitor.member.identity.name, visitor.field("reason", MAX_REASON)
         )
     except MailingControlRefused:
         return await _mailing_page(visitor, status, "mailing_over")
-    return _to_mailing(visitor, status)
+    return redirect_to_mailing(visitor, status)
 
 
 @router.post(f"{MAILINGS}/{{mailing_id}}/resume")
 async def resume_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
     """Lets a mailing go on, and tries what of it is held."""
-    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
-    stores = _stores(visitor, status)
+    status = await require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    stores = stores_of_mailing(visitor, status)
     try:
         await resume_mailing_and_held_deliveries(stores.halts, stores.held, status.id, visitor.member.identity.name)
     except MailingControlRefused:
         return await _mailing_page(visitor, status, "mailing_over")
-    return _to_mailing(visitor, status)
+    return redirect_to_mailing(visitor, status)
 
 
 @router.get(f"{MAILINGS}/{{mailing_id}}/cancel")
 async def ask_before_cancelling(mailing_id: UUID, visitor: MailingController) -> Response:
     """Shows how many have gone and how many would not, before a mailing is cancelled."""
-    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    status = await require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
     return console_page(visitor, "mailing_cancel.html.j2", **await _progress_values(visitor, status))
 
 
 @router.post(f"{MAILINGS}/{{mailing_id}}/cancel")
 async def cancel_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
     """Ends a mailing for good."""
-    status = await _require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
+    status = await require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
     name, reason = visitor.member.identity.name, visitor.field("reason", MAX_REASON)
     try:
-        await _stores(visitor, status).halts.cancel_mailing(status.id, name, reason)
+        await stores_of_mailing(visitor, status).halts.cancel_mailing(status.id, name, reason)
     except MailingControlRefused:
         return await _mailing_page(visitor, status, "mailing_over")
-    return _to_mailing(visitor, status)
+    return redirect_to_mailing(visitor, status)
 
 
 @router.get(f"{MAILINGS}/{{mailing_id}}/release")
@@ -109,20 +109,22 @@ async def ask_before_releasing(mailing_id: UUID, visitor: MailingReader) -> Resp
 async def release_mailing(mailing_id: UUID, visitor: MailingReader) -> Response:
     """Releases a mailing that somebody else has published."""
     status = await _require_releasable(visitor, mailing_id)
+    if visitor.field("send_at") != _time_as_seen(status):
+        return await _release_page(visitor, status, "release_rescheduled")
     try:
         foreseen = await visitor.console.operations.previews.preview_release(status, MOST_FORESEEN)
         if not foreseen.mail and not visitor.field("reaching_nobody"):
             return await _release_page(visitor, status, "release_reaches_nobody")
         stores = visitor.open_stores(right_to_release(status.category), [status.brand])
-        await stores.mailings.release_mailing(status.id, visitor.member.identity.name)
+        await stores.mailings.release_mailing(status.id, visitor.member.identity.name, status)
     except UnpreviewableMailing:
         return await _release_page(visitor, status, "release_unforeseen")
     except ReleaseRefused:
         return await _release_page(visitor, status, "release_refused")
-    return _to_mailing(visitor, status)
+    return redirect_to_mailing(visitor, status)
 
 
-async def _require_mailing(
+async def require_mailing(
     visitor: Visitor, mailing_id: UUID, right: StaffRight = StaffRight.MAILINGS_READ
 ) -> MailingStatus:
     """Returns a mailing of a brand at which the person has a right.
@@ -138,16 +140,18 @@ async def _require_mailing(
 
 
 async def _require_releasable(visitor: Visitor, mailing_id: UUID) -> MailingStatus:
-    status = await _require_mailing(visitor, mailing_id)
+    status = await require_mailing(visitor, mailing_id)
     visitor.require_right(right_to_release(status.category), status.brand)
     return status
 
 
-def _stores(visitor: Visitor, status: MailingStatus) -> OperatorStores:
+def stores_of_mailing(visitor: Visitor, status: MailingStatus) -> OperatorStores:
+    """Returns the stores by which a person controls a mailing."""
     return visitor.open_stores(StaffRight.MAILINGS_CONTROL, [status.brand])
 
 
-def _to_mailing(visitor: Visitor, status: MailingStatus) -> Response:
+def redirect_to_mailing(visitor: Visitor, status: MailingStatus) -> Response:
+    """Returns a redirect to the page of a mailing."""
     return redirect_within_console(visitor.console, f"{MAILINGS}/{status.id}")
 
 
@@ -168,7 +172,7 @@ async def _mailing_page(visitor: Visitor, status: MailingStatus, error: str | No
         **await _progress_values(visitor, status),
         may_control=may_control and status.finished_at is None and status.state not in ("cancelled", "ended"),
         may_release=may_release and status.state == "awaiting_release",
-        is_own=status.publisher == str(visitor.member.identity),
+        is_own=str(visitor.member.identity) in (status.publisher, status.rescheduled_by),
     )
 
 
@@ -185,5 +189,11 @@ async def _release_page(visitor: Visitor, status: MailingStatus, error: str | No
         mailing=status,
         foreseen=foreseen,
         counts=preview_counts_in_words(foreseen) if foreseen else [],
-        is_own=status.publisher == str(visitor.member.identity),
+        is_own=str(visitor.member.identity) in (status.publisher, status.rescheduled_by),
+        seen_at=_time_as_seen(status),
     )
+
+
+def _time_as_seen(status: MailingStatus) -> str:
+    """Returns the time of a mailing for the form of its release: who releases it has seen this time."""
+    return status.send_at.isoformat() if status.send_at else ""

@@ -56,7 +56,7 @@ async def remove_passkey(visitor: SignedIn) -> Response:
     """Forgets a passkey, unless it is the last second factor."""
     if not await has_shown_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
-    passkey_id = passkey_id_from_text(visitor.field("passkey", 1500))
+    passkey_id = passkey_id_from_text(visitor.field_or_empty("passkey", 1500))
     if not await visitor.console.staff.factors.remove_passkey(visitor.actor, visitor.member.id, passkey_id):
         return await second_factors_page(visitor, "last_factor")
     return redirect_within_console(visitor.console, SECOND_FACTORS)
@@ -68,14 +68,14 @@ async def ask_for_passkey(visitor: HalfSignedIn) -> Response:
     factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
     options, challenge = shown_passkey_options(visitor.console, factors.passkeys)
     await _store_challenge(visitor, challenge)
-    next = own_path(visitor.field("next"))
+    next = own_path(visitor.field_or_empty("next"))
     return console_page(visitor, "second_step.html.j2", factors=factors, next=next, options=options)
 
 
 @router.post(f"{SECOND_STEP}/passkey/check")
 async def check_passkey(visitor: HalfSignedIn) -> Response:
     """Checks a shown passkey, and signs in. No failures count: nobody can guess a signature."""
-    next = own_path(visitor.field("next"))
+    next = own_path(visitor.field_or_empty("next"))
     factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
     challenge = await _taken_challenge(visitor)
     credential = visitor.raw_field("credential", MAX_CREDENTIAL)
@@ -106,5 +106,5 @@ async def _new_passkey(visitor: Visitor) -> Passkey | None:
     challenge = await _taken_challenge(visitor)
     if challenge is None:
         return None
-    name = visitor.field("name", _MAX_NAME) or "passkey"
+    name = visitor.field_or_empty("name", _MAX_NAME) or "passkey"
     return check_new_passkey(visitor.console, visitor.raw_field("credential", MAX_CREDENTIAL), challenge, name)

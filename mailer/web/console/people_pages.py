@@ -34,7 +34,7 @@ from mailer.web.console.gates import GateKind, StaffGate, Visitor
 router = APIRouter(include_in_schema=False)
 PEOPLE = f"{HOME}/people"
 MAX_TYPED = 1000
-"""The most characters of a field that are read. What is longer counts as empty; shorter limits have their own words."""
+"""The most characters of a field that are read. Shorter limits have words of their own."""
 PeopleReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_READ))]
 
 

@@ -14,7 +14,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import (
     DESK_ACTIONS,
-    MAILING_ACTIONS,
+    OPERATION_ACTIONS,
     ReadableData,
     RightsOfOnePublisher,
     names_of_rights,
@@ -100,7 +100,7 @@ def _choices(visitor: Visitor) -> dict[str, Sequence[str]]:
     return {
         "brand": sorted(visitor.console.brands),
         "category": list(CATEGORIES),
-        "action": [*KINDS, *DESK_ACTIONS, *MAILING_ACTIONS],
+        "action": [*KINDS, *DESK_ACTIONS, *OPERATION_ACTIONS],
         "read": [one.value for one in ReadableData],
     }
 

@@ -35,7 +35,7 @@ async def sign_in(visitor: Anybody) -> Response:
         outcome = await check_attempt(visitor, attempt, place)
     if isinstance(outcome, SignInRefused):
         return _sign_in_page_again(visitor, attempt.name, outcome.wait)
-    return await enter_console(visitor, outcome.shown, outcome.factor, own_path(visitor.field("next")))
+    return await enter_console(visitor, outcome.shown, outcome.factor, own_path(visitor.field_or_empty("next")))
 
 
 @router.get(SECOND_STEP)
@@ -47,8 +47,8 @@ async def show_second_step(visitor: HalfSignedIn, next: str = HOME) -> Response:
 @router.post(SECOND_STEP)
 async def take_second_step(visitor: HalfSignedIn) -> Response:
     """Checks the code of an app, or a recovery code."""
-    next, member = own_path(visitor.field("next")), visitor.member
-    shown = await find_right_code(visitor.console, member.id, visitor.field("code"))
+    next, member = own_path(visitor.field_or_empty("next")), visitor.member
+    shown = await find_right_code(visitor.console, member.id, visitor.field_or_empty("code"))
     if not await use_code_up(visitor.console, visitor.actor, member, shown) or shown is None:
         return await _second_step_page(visitor, next, "code_wrong")
     return lead_on(await continue_session(visitor, shown.kind), next)
@@ -95,7 +95,7 @@ async def sign_up(token: str, visitor: Anybody) -> Response:
 
 def _sign_in_page_again(visitor: Visitor, name: str, wait: int) -> Response:
     """Returns the same page for each reason; after too many failures it also asks for a code or a passkey."""
-    next, error = own_path(visitor.field("next")), "sign_in_waits" if wait else "sign_in_wrong"
+    next, error = own_path(visitor.field_or_empty("next")), "sign_in_waits" if wait else "sign_in_wrong"
     shown: dict[str, Any] = {"name": name[:MAX_STAFF_NAME], "next": next, "wait": wait, "options": None}
     if not wait:
         return console_page(visitor, "sign_in.html.j2", 403, error, **shown)

@@ -80,7 +80,7 @@ ShownFactor = ShownCode | tuple[Passkey, int]
 
 def read_attempt(visitor: Visitor) -> SignInAttempt:
     """Returns what was typed, and who is counted for it."""
-    secrets, name = visitor.console.secrets, visitor.field("name")
+    secrets, name = visitor.console.secrets, visitor.field_or_empty("name")
     form = _folded_name(name)
     is_known = bool(form) and secrets.is_device_token(form, visitor.device, time.time())
     typed = form or hashlib.sha256(name.encode()).hexdigest()
@@ -89,9 +89,9 @@ def read_attempt(visitor: Visitor) -> SignInAttempt:
         name,
         form,
         visitor.raw_field("password", MAX_PASSWORD),
-        visitor.field("code"),
+        visitor.field_or_empty("code"),
         visitor.raw_field("credential", MAX_CREDENTIAL),
-        visitor.field("challenge", MAX_CHALLENGE),
+        visitor.field_or_empty("challenge", MAX_CHALLENGE),
         secrets.failure_key("device", visitor.device) if is_known else secrets.failure_key("account", typed),
         None if network is None else secrets.failure_key("network", network),
         is_known,

@@ -1,0 +1,63 @@
+"""The time at which a mailing begins, in PostgreSQL."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from mailer.database.statements import Connection, Pool, load_statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.rescheduling import ScheduledMailing, refusal_to_reschedule
+from mailer.ports.halts import MailingControlRefused
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.mailing_schedule import RescheduledMailing
+
+_SQL = load_statements("schedule")
+
+
+class PostgresMailingSchedule:
+    """Implements `ports.mailing_schedule.MailingSchedule`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def reschedule_mailing(self, mailing_id: UUID, at: datetime, by: Identity, reason: str) -> RescheduledMailing:
+        """See the port. It locks the batches, so that no worker takes one meanwhile."""
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                row = await connection.fetchrow(_SQL["lock_mailing"], mailing_id)
+                if row is None:
+                    raise MailingControlRefused("there is no such mailing; `mailer mailing list` shows them")
+                await connection.execute(_SQL["lock_batches"], mailing_id)
+                mailing = ScheduledMailing(
+                    row["state"],
+                    row["finished_at"] is not None,
+                    await connection.fetchval(_SQL["has_begun"], mailing_id),
+                    row["expires_at"],
+                    row["released_by"],
+                )
+                if refusal := refusal_to_reschedule(mailing, at, datetime.now(UTC)):
+                    raise MailingControlRefused(refusal)
+                if row["send_at"] == at:
+                    return RescheduledMailing(False, row["state"] == "awaiting_release")
+                await _store_time(connection, mailing_id, at, by, mailing.needs_release)
+                entry = LedgerEntry(
+                    EntryKind.MAILING,
+                    row["brand"],
+                    mailing_id=mailing_id,
+                    category=row["category"],
+                    reason="rescheduled",
+                    rule=f"action:{by.name}",
+                    fields=(f"send_at:{at.astimezone(UTC).isoformat()}",),
+                    reply=reason or None,
+                )
+                linked = await append_entries(connection, writer, [entry])
+            writer.advance_head(linked)
+        return RescheduledMailing(True, mailing.needs_release)
+
+
+async def _store_time(
+    connection: Connection, mailing_id: UUID, at: datetime, by: Identity, needs_release: bool
+) -> None:
+    await connection.execute(_SQL["reschedule"], mailing_id, at, str(by), needs_release)
+    await connection.execute(_SQL["reschedule_batches"], mailing_id, at, needs_release)

@@ -1,0 +1,56 @@
+"""The routes of the API for operations, for the role matrix: what each of them needs."""
+
+from collections.abc import Mapping
+
+from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
+from tests.factories import BRAND
+from tests.integration.desk_routes import Row
+
+_LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letters", "halts", "policies"))
+_ONE = "/api/v1/publishers/role:nobody"
+
+
+def _read(what: ReadableData) -> ReadDataAttempt:
+    return ReadDataAttempt(BRAND, what)
+
+
+def _do(action: str) -> OperationAttempt:
+    return OperationAttempt(BRAND, action)
+
+
+OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
+    ("GET", "/api/v1/dead-letters/{brand}"): ((_LETTERS, _read(ReadableData.DEAD_LETTERS), None),),
+    ("GET", "/api/v1/dead-letters/{brand}/{number}"): ((f"{_LETTERS}/1", _read(ReadableData.DEAD_LETTERS), None),),
+    ("POST", "/api/v1/dead-letters/{brand}/replay"): (
+        (f"{_LETTERS}/replay", _do("replay_dead_letters"), {"kind": "refused"}),
+    ),
+    ("GET", "/api/v1/halts/{brand}"): ((_HALTS, _read(ReadableData.HALTS), None),),
+    ("POST", "/api/v1/halts/{brand}/{act}"): tuple(
+        (f"{_HALTS}/{act}", _do(f"{act}_brand"), {"reason": "a wrong price"}) for act in ("pause", "resume")
+    ),
+    ("GET", "/api/v1/policies/{brand}"): ((_POLICY, _read(ReadableData.POLICIES), None),),
+    ("GET", "/api/v1/policies/{brand}/differences"): (
+        (f"{_POLICY}/differences?before=1&after=2", _read(ReadableData.POLICIES), None),
+    ),
+}
+"""The routes that are about one brand, with the requests that are tried."""
+EVERYWHERE_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
+    ("POST", "/api/v1/everything/{act}"): tuple(
+        (f"/api/v1/everything/{act}", _do(f"{act}_everything"), {"reason": "smoke"}) for act in ("stop", "start")
+    ),
+    ("GET", "/api/v1/processors"): (("/api/v1/processors", _read(ReadableData.PROCESSORS), None),),
+    ("POST", "/api/v1/processors/{name}/{act}"): tuple(
+        (f"/api/v1/processors/capture/{act}", _do(f"{act}_processor"), {}) for act in ("pause", "resume")
+    ),
+    ("GET", "/api/v1/flow"): (("/api/v1/flow", _read(ReadableData.FLOW), None),),
+    ("GET", "/api/v1/publishers"): (("/api/v1/publishers", _read(ReadableData.PUBLISHERS), None),),
+    ("GET", "/api/v1/publishers/{who:path}"): ((_ONE, _read(ReadableData.PUBLISHERS), None),),
+    ("POST", "/api/v1/publishers/{who:path}/rights"): (
+        (f"{_ONE}/rights", _do("manage_publishers"), {"brands": [BRAND]}),
+    ),
+    ("POST", "/api/v1/publishers/{who:path}/restrict"): (
+        (f"{_ONE}/restrict", _do("manage_publishers"), {"brands": [BRAND]}),
+    ),
+    ("POST", "/api/v1/publishers/{who:path}/revoke"): ((f"{_ONE}/revoke", _do("manage_publishers"), None),),
+}
+"""The routes that belong to no brand: they need the right at every brand."""

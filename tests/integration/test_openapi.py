@@ -1,0 +1,118 @@
+"""The API keeps to its OpenAPI document: schemathesis makes requests from it, and holds each answer against it.
+
+It makes a fixed number of them from a fixed seed. Its import takes half a second, so that only this test does it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from mailer.web.app import create_app, openapi_document
+from tests.factories import BRAND, World, person
+from tests.integration.web_world import PUBLIC_URL, site_over
+from tests.publishers import issue_key
+
+CHECKS = (
+    *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance"),
+    *("response_schema_conformance", "negative_data_rejection"),
+)
+"""The checks of schemathesis that look at an answer alone. Others send requests of their own."""
+GOOD, BAD = 5, 5
+"""The requests of each route that keep to the document, and those that do not."""
+
+
+async def known_values(world: World) -> dict[str, str]:
+    """The things that there are, by the names of the parts of paths and bodies."""
+    accepted = await world.accept([person(1), person(2)], id="event-1", campaign="spring")
+    [ada] = await world.known(3)
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    number = await world.pool.fetchval("SELECT max(id) FROM suppressions")
+    return {
+        "brand": BRAND,
+        "ref": "user-1",
+        "who": "user-2",
+        "event_id": "event-1",
+        "campaign": "spring",
+        "mailing_id": str(accepted.mailing_id),
+        "number": str(number),
+        "name": "capture",
+    }
+
+
+def make_cases() -> Iterator[tuple[Any, bool]]:
+    """Requests to each route with True for those that are about something that exists: most of the good ones."""
+    import schemathesis
+    from schemathesis.generation import GenerationMode
+
+    schema = schemathesis.openapi.from_dict(openapi_document())
+    for found in schema.get_all_operations():
+        operation: Any = found
+        for n, case in enumerate(draw(operation.ok().as_strategy(generation_mode=GenerationMode.POSITIVE), GOOD)):
+            yield case, n != 1
+        for case in draw(operation.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE), BAD):
+            yield case, False
+
+
+def draw(strategy: Any, count: int) -> list[Any]:
+    """The same values of a strategy in each run."""
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+
+    made: list[Any] = []
+    bounds = settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+    @seed(20261129)
+    @bounds
+    @given(strategy)
+    def collect(case: Any) -> None:
+        made.append(case)
+
+    collect()
+    return made[:count]
+
+
+def request_of(case: Any, known: dict[str, str], key: str) -> httpx.Request:
+    """The request of a case. With known values, it is about things that there are."""
+    import requests
+
+    case.path_parameters = {
+        **(case.path_parameters or {}),
+        **{k: v for k, v in known.items() if k in case.path_parameters},
+    }
+    if isinstance(case.body, dict) and known:
+        case.body = {**case.body, **{name: known[name] for name in ("brand", "ref", "who") if name in case.body}}
+    sent = requests.Request(**case.as_transport_kwargs(base_url=PUBLIC_URL)).prepare()
+    headers: dict[str, Any] = {name.lower(): value for name, value in sent.headers.items()}
+    headers["authorization"] = f"Bearer {key}"
+    body: Any = sent.body
+    return httpx.Request(sent.method or "", sent.url or "", headers=headers, content=body)
+
+
+async def test_no_answer_is_undocumented(world: World) -> None:
+    """No server error; each answer has a status, a content type and a body that the document describes."""
+    from schemathesis import checks
+
+    checks.load_all_checks()
+    held = [check for check in checks.CHECKS.get_all() if check.__name__ in CHECKS]
+    assert len(held) == len(CHECKS)
+    known, key = await known_values(world), await issue_key(world.pool, "prober", *world.policies)
+    faults: list[str] = []
+    seen: dict[str, set[int]] = {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(site_over(world)))) as client:
+        for case, about_known in make_cases():
+            request = request_of(case, known if about_known else {}, key)
+            answer = await client.send(request)
+            seen.setdefault(case.operation.label, set()).add(answer.status_code)
+            try:
+                case.validate_response(answer, checks=held)
+            except BaseExceptionGroup as error:
+                faults.append(f"{case.operation.label} {answer.status_code}: {error}")
+    for label, statuses in seen.items():
+        print(label, sorted(statuses))
+    assert not faults, "\n\n".join(faults[:12])
