@@ -26,15 +26,16 @@ async def refuse_dependent_releaser(pool: Pool, releaser: Identity, publisher: I
     if releaser in behind:
         raise ReleaseRefused(f"{releaser} made {publisher} or gave it rights; a second person has to release it")
     for person in behind:
-        if person.kind is IdentityKind.PERSON and await _has_shared_a_link(pool, releaser, person):
+        if person.kind is IdentityKind.PERSON and await have_shared_a_link(pool, releaser, person):
             raise ReleaseRefused(f"{releaser} and {person} are not independent; a third person has to release it")
+
+
+async def have_shared_a_link(pool: Pool, one: Identity, other: Identity) -> bool:
+    """Returns True if one of two persons has lately made the other's one-time link: the two could be one person."""
+    names = one.form[1], other.form[1]
+    return bool(await pool.fetchval(_SQL["has_shared_a_link"], *names, INDEPENDENT_AGAIN_AFTER))
 
 
 async def _granters_of_key(pool: Pool, key: Identity) -> list[Identity]:
     rows = await pool.fetch(_SQL["granters_of_key"], key.form[1])
     return [identity for row in rows if (identity := identity_or_none(row["actor"])) is not None]
-
-
-async def _has_shared_a_link(pool: Pool, one: Identity, other: Identity) -> bool:
-    names = one.form[1], other.form[1]
-    return bool(await pool.fetchval(_SQL["has_shared_a_link"], *names, INDEPENDENT_AGAIN_AFTER))
