@@ -2,6 +2,7 @@
 
 import re
 from email.message import EmailMessage
+from typing import cast
 
 import httpx
 
@@ -26,6 +27,11 @@ async def asked(world: World, client: httpx.AsyncClient, wanted: str, brand: str
     assert answer.status_code == 200
     [mail] = await answers(world)
     return link_of(mail)
+
+
+async def waiting(world: World) -> int:
+    """Returns the number of requests by an address that wait."""
+    return cast(int, await world.pool.fetchval("SELECT count(*) FROM leave_requests"))
 
 
 async def steps(world: World) -> list[str]:

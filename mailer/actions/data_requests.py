@@ -1,10 +1,9 @@
 """Requests of people for their data: the mail with the link, and what the press behind it does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
-from uuid import UUID, uuid5
 
 from mailer.accounts import validate_account
 from mailer.actions.account_events import AccountStoresOpener, apply_event_to_recipient
@@ -52,26 +51,33 @@ def data_request_message(links: SignedLinks, request: DataRequest) -> BrokerMess
         ValueError: the ref is from an older version and not valid now.
     """
     token = DataRequestToken(request.brand, request.recipient_id, request.id, request.generation)
-    return _message_to_person(
-        request,
-        f"data-request-{request.id.hex}",
-        DATA_REQUEST,
-        {
-            "wanted": request.wanted.value,
-            "confirm_url": links.data_request_link(token),
-            "due": request.due_at.date().isoformat(),
-        },
-    )
+    values = {
+        "wanted": request.wanted.value,
+        "confirm_url": links.data_request_link(token),
+        "due": request.due_at.date().isoformat(),
+    }
+    return _message_of_event(_event_to_person(request, f"data-request-{request.id.hex}", DATA_REQUEST, values))
 
 
-def answer_message(request: DataRequest, answer: str, reason: str) -> BrokerMessage:
+def answer_message(
+    request: DataRequest, answer: str, reason: str, admit: Callable[[MessageEvent], object]
+) -> BrokerMessage:
     """Returns the event of the mail with an answer of staff.
 
+    Args:
+        request: the request.
+        answer: `done` or `refused`.
+        reason: the words of the answer.
+        admit: checks the event as intake does, so that no answer counts as given whose mail would become a dead letter.
+
     Raises:
+        EventRefused: `admit` refuses the event, as for an address in the words.
         ValueError: the words or the ref cannot be in an event.
     """
     done = {"done": _DONE[request.wanted]} if answer == "done" else {}
-    return _message_to_person(request, f"answer-{uuid7().hex}", ANSWER, {**done, "message": reason})
+    event = _event_to_person(request, f"answer-{uuid7().hex}", ANSWER, {**done, "message": reason})
+    admit(event)
+    return _message_of_event(event)
 
 
 async def carry_out_data_request(
@@ -80,6 +86,8 @@ async def carry_out_data_request(
     """Does what a person has confirmed, once; a repeated press changes nothing.
 
     A request that a legal hold forbids, and the words of a person about something that no field has, wait for staff.
+    The first press counts: the id of its change is that of the request, so another press with other values changes
+    nothing, even at the same moment.
 
     Args:
         stores: the stores.
@@ -88,15 +96,20 @@ async def carry_out_data_request(
         correction: the corrected values, by the name of the field; empty for every other kind.
         note: what else is wrong, in the person's words.
 
-    Raises:
-        EventRefused: a corrected value is none. Nothing was changed.
     """
     is_done = await _apply_change(stores, policy, request, correction)
     if is_done and note is None:
         await stores.requests.record_answer(request, DataRequestStep.DONE)
         return DataRequestStep.DONE
-    await stores.requests.record_confirmation(request, note)
+    undone = {} if is_done else correction
+    await stores.requests.record_confirmation(request, _note_for_staff(undone, note))
     return DataRequestStep.WAITING
+
+
+def _note_for_staff(undone: Mapping[str, str], note: str | None) -> str | None:
+    """Returns what staff have to know: the corrected values that could not be stored, and the person's own words."""
+    lines = [f"{name}: {value}" for name, value in undone.items()]
+    return "\n".join(lines + ([note] if note else [])) or None
 
 
 async def read_copy_once_more(
@@ -122,7 +135,7 @@ async def _apply_change(
     change = _change_of_request(request, correction)
     if change is None:
         return True
-    stated = {"v": 1, "id": f"data-request-{_id_of_change(request.id, change)}", "brand": policy.brand, **change}
+    stated = {"v": 1, "id": f"data-request-{request.id.hex}", "brand": policy.brand, **change}
     event = validate_account({**stated, "ref": request.id.hex})  # the recipient is known by the id
     try:
         await apply_event_to_recipient(stores.desks, policy, request.recipient_id, event, _ACTOR, _SOURCE)
@@ -148,11 +161,10 @@ def _change_of_request(request: DataRequest, correction: Mapping[str, str]) -> d
             assert_never(request.wanted)
 
 
-def _id_of_change(request_id: UUID, change: Mapping[str, str]) -> str:
-    return uuid5(request_id, repr(sorted(change.items()))).hex
-
-
-def _message_to_person(request: DataRequest, event_id: str, template: str, context: dict[str, Any]) -> BrokerMessage:
+def _event_to_person(request: DataRequest, event_id: str, template: str, context: dict[str, Any]) -> MessageEvent:
     to = Refs(refs=(request.ref,))
-    event = MessageEvent(id=event_id, brand=request.brand, category="rights", template=template, to=to, context=context)
+    return MessageEvent(id=event_id, brand=request.brand, category="rights", template=template, to=to, context=context)
+
+
+def _message_of_event(event: MessageEvent) -> BrokerMessage:
     return BrokerMessage(event.to_json(), event.routing_key, event.id, {HeaderName.PUBLISHER: str(ITSELF)})

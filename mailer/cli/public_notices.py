@@ -9,7 +9,12 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.public_notices import PublicNoticeRefused, parse_public_notice
+from mailer.actions.public_notices import (
+    PublicNoticeRefused,
+    parse_public_notice,
+    person_name_or_refusal,
+    release_public_notice,
+)
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
@@ -46,7 +51,7 @@ def draft(
         policy = app.policies.get(brand)
         if policy is None or "breach" not in policy.categories:
             raise PublicNoticeRefused(f"--brand: {brand} is no brand that tells of breaches; see `mailer policy list`")
-        notice = parse_public_notice(uuid7(), brand, read, who, datetime.now(UTC).date())
+        notice = parse_public_notice(uuid7(), brand, read, person_name_or_refusal(who), datetime.now(UTC).date())
         await PostgresPublicNotices(app.pool, app.writers).add_draft(notice)
         return notice
 
@@ -72,11 +77,11 @@ def release(id_: Id, by: By = "") -> None:
     """Puts a notice on the brand's page from its first day on. Whoever drafted it cannot release it."""
     who = person_or_system_user(by)
 
-    async def act(app: App) -> bool:
-        return await PostgresPublicNotices(app.pool, app.writers).release(_parse_id(id_), who)
+    async def act(app: App) -> None:
+        notices, today = PostgresPublicNotices(app.pool, app.writers), datetime.now(UTC).date()
+        await release_public_notice(notices, _parse_id(id_), who, today)
 
-    if not _run_or_exit(act):
-        exit_with_error(f"{id_}: is no draft of somebody else; a second person releases a notice, once", 2)
+    _run_or_exit(act)
     out.print("Released.")
 
 
@@ -86,7 +91,7 @@ def withdraw(id_: Id, by: By = "") -> None:
     who = person_or_system_user(by)
 
     async def act(app: App) -> bool:
-        return await PostgresPublicNotices(app.pool, app.writers).withdraw(_parse_id(id_), who)
+        return await PostgresPublicNotices(app.pool, app.writers).withdraw(_parse_id(id_), person_name_or_refusal(who))
 
     if not _run_or_exit(act):
         exit_with_error(f"{id_}: is no released notice", 2)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from mailer.cli.shared import (
 )
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.data_requests import ALARM_BEFORE, DataRequest, step_of_data_request
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.text_checks import check_storable_text
 
 app = typer.Typer(help="Requests of people for their data: list, show, answer.", no_args_is_help=True)
@@ -87,7 +89,9 @@ def answer(
         request = await _request_or_exit(app, id_)
         if request.confirmed_at is None:
             exit_with_error(f"{id_}: the person has not confirmed this request", 2)
-        letter = answer_message(request, how, words)
+        letter = answer_message(
+            request, how, words, partial(check_event_and_get_template, policies=app.policies, templates=app.templates)
+        )
         return await app.requests.data.record_answer(request, how, words, person_or_system_user(by), letter)
 
     if not run_with_app(act):

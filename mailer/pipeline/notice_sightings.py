@@ -38,7 +38,7 @@ class NoticeSightings:
     async def look_once(self) -> None:
         """Looks for each notice that should stand on its page today."""
         today = datetime.now(UTC).date()
-        for notice in await self._notices.list_notices(None):
+        for notice in await self._notices.list_standing_notices(None, today):
             if is_notice_shown(notice, today):
                 is_there = await self._is_at_public_address(notice)
                 await self._notices.record_sighting(notice, is_there=is_there)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from mailer.policy.rule_registry import rule
@@ -42,10 +42,21 @@ class PublicNotice:
     missed_at: datetime | None = None
 
     @property
+    def public_since(self) -> datetime:
+        """The time from which readers could see it: that of its release, or the beginning of its first day (UTC)."""
+        begins = datetime.combine(self.first_day, time(), UTC)
+        return max(begins, self.released_at or begins)
+
+    @property
     def digest(self) -> str:
         """The SHA-256 of what people read, in hexadecimal digits."""
         days = self.first_day.isoformat(), self.last_day.isoformat()
         return hashlib.sha256(json.dumps([self.brand, *days, self.texts], sort_keys=True).encode()).hexdigest()
+
+
+def days_left_after_release(notice: PublicNotice, today: date) -> timedelta:
+    """Returns the time for which a notice would stand if it were released on a day. It is negative once it is over."""
+    return notice.last_day - max(notice.first_day, today)
 
 
 @rule("public-notice", "interpals-17; California Civ. Code 1798.82(j)", idle=False)

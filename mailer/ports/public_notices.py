@@ -1,5 +1,6 @@
 """Public notices of a data breach. Each step is an entry of the ledger, which commits with it."""
 
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
@@ -21,8 +22,19 @@ class PublicNotices(Protocol):
         """Returns the newest 100 notices of a brand, or of all, those with the latest first day first."""
         ...
 
+    async def list_standing_notices(self, brand: str | None, today: date) -> list[PublicNotice]:
+        """Returns all notices that stand on a day, of a brand or of all, those with the latest first day first."""
+        ...
+
     async def release(self, id_: UUID, by: str) -> bool:
-        """Releases a draft. Returns False if it is none, or if this person drafted it."""
+        """Releases a draft.
+
+        Returns:
+            False if it is none, or if this person drafted it, or has lately shared a one-time link with who did.
+
+        Raises:
+            ValueError: `by` is no name of a person.
+        """
         ...
 
     async def withdraw(self, id_: UUID, by: str) -> bool:

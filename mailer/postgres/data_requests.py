@@ -92,12 +92,27 @@ class PostgresDataRequests:
 
 def data_request_entry(request: DataRequest, step: str, by: str | None = None) -> LedgerEntry:
     """Returns the ledger entry of a step: `data_request copy done`. `by` is the person of staff who took it."""
+    return _entry_of_step(
+        request.brand, request.recipient_id, request.wanted, step, "page" if by is None else "operator"
+    )
+
+
+async def answer_erasure_requests(
+    connection: Connection, brand: str, recipient_id: int, source: str
+) -> list[LedgerEntry]:
+    """Answers the open requests for the erasure of a person, in its transaction, and returns the ledger entries."""
+    rows = await connection.fetch(_SQL["answer_by_erasure"], recipient_id)
+    entry = _entry_of_step(brand, recipient_id, DataRequestKind.ERASURE, DataRequestStep.DONE, source)
+    return [entry for _ in rows]
+
+
+def _entry_of_step(brand: str, recipient_id: int, wanted: DataRequestKind, step: str, source: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.ACTION,
-        request.brand,
-        recipient_id=request.recipient_id,
-        reason=f"data_request {request.wanted} {step}",
-        rule=ledger_rule_of_source("page" if by is None else "operator"),
+        brand,
+        recipient_id=recipient_id,
+        reason=f"data_request {wanted} {step}",
+        rule=ledger_rule_of_source(source),
     )
 
 

@@ -241,22 +241,18 @@ class PersonEraser:
         """
         await index_people_in_old_dead_letters(connection, self._hasher)
         found = connection.cursor(SQL["letters_naming"], list(marks.keys), prefetch=_AT_ONCE)
-        reached = [row["id"] async for row in found if await self._is_dead_letter_of_same_controller(marks.brand, row)]
+        reached = [
+            row["id"] async for row in found if await is_letter_of_controller(self._controllers, marks.brand, row)
+        ]
         mentions = self._build_mention_remover(marks)
         saying = connection.cursor(MENTIONS["letters"], mentions.like_patterns_for_bytea(), prefetch=_AT_ONCE)
         async for row in saying:
             text = row["body"].decode("utf-8", "replace")
-            if await asyncio.to_thread(
-                mentions.has_ref_in_text, text
-            ) and await self._is_dead_letter_of_same_controller(marks.brand, row):
+            if await asyncio.to_thread(mentions.has_ref_in_text, text) and await is_letter_of_controller(
+                self._controllers, marks.brand, row
+            ):
                 reached.append(row["id"])
         await connection.execute(SQL["empty_letters"], reached)
-
-    async def _is_dead_letter_of_same_controller(self, brand: str, letter: asyncpg.Record) -> bool:
-        """Returns False if a dead letter belongs only to brands of other controllers; else True."""
-        named = await asyncio.to_thread(brands_perhaps_owning_letter, letter["body"], letter["routing_key"])
-        controllers = {self._controllers[name] for name in named if name in self._controllers}
-        return not controllers or self._controllers.get(brand) in controllers
 
 
 def _document_with_ref_replaced(value: Any, old: str, new: str) -> Any:
@@ -337,6 +333,13 @@ async def delete_erased_stubs(pool: Pool, limit: int) -> int:
             if back:
                 await people.refresh_standings(connection, back)
     return len(over)
+
+
+async def is_letter_of_controller(controllers: Mapping[str, str], brand: str, letter: asyncpg.Record) -> bool:
+    """Returns False if a dead letter belongs only to brands of other controllers than that of a brand; else True."""
+    named = await asyncio.to_thread(brands_perhaps_owning_letter, letter["body"], letter["routing_key"])
+    known = {controllers[name] for name in named if name in controllers}
+    return not known or controllers.get(brand) in known
 
 
 async def keys_by_which_letters_name_person(

@@ -19,6 +19,7 @@ from mailer.ports.rights import (
 )
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.data_requests import answer_erasure_requests
 from mailer.postgres.dead_letters import index_people_in_old_dead_letters
 from mailer.postgres.erasure import (
     ANSWERS,
@@ -29,7 +30,7 @@ from mailer.postgres.erasure import (
     cancel_open_deliveries_of_person,
     keys_by_which_letters_name_person,
 )
-from mailer.postgres.personal_data_copy import copy_personal_data
+from mailer.postgres.personal_data_copy import copy_personal_data, without_staff
 from mailer.postgres.standings import PostgresStandings, standing_change_entry
 
 _SQL = load_statements("rights")
@@ -59,6 +60,7 @@ class PostgresPrivacyRights:
         self._pool = pool
         self._hasher = hasher
         self._standings = standings
+        self._controllers = controllers
         self._eraser = PersonEraser(hasher, controllers)
         self._tell = tell
 
@@ -74,7 +76,12 @@ class PostgresPrivacyRights:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            return await copy_personal_data(connection, self._hasher, brand, recipient_id)
+            return await self._copy_data(connection, brand, recipient_id, without_staff)
+
+    async def _copy_data(
+        self, connection: Connection, brand: str, recipient_id: int, shown: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        return await copy_personal_data(connection, self._hasher, self._controllers, brand, recipient_id, shown)
 
     async def erase_recipient(
         self,
@@ -87,10 +94,10 @@ class PostgresPrivacyRights:
         blocks: Callable[[Sequence[str]], str | None],
     ) -> ErasureResult | None:
         """See the port."""
-        cancelled: list[LedgerEntry] = []
+        also: list[LedgerEntry] = []
         until = (datetime.now(UTC) + keep).date()
         entry = standing_change_entry(brand, recipient_id, f"erased until {until}", None, source)
-        async with self._standings.open_standing_transaction_with_entry(entry, also=cancelled) as connection:
+        async with self._standings.open_standing_transaction_with_entry(entry, also=also) as connection:
             if connection is None:
                 return None
             holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
@@ -105,13 +112,14 @@ class PostgresPrivacyRights:
             )
             if marks:
                 await self._eraser.erase_from_outbox(connection, marks)
-            cancelled += await cancel_open_deliveries_of_person(
+            cancelled = await cancel_open_deliveries_of_person(
                 connection, brand, recipient_id, ERASED, tell=self._tell, spared=ANSWERS
             )
             await connection.execute(_SQL["list_keepers"], brand, recipient_id, ERASED_BY_PROCESSORS)
             expires_at = await connection.fetchval(_SQL["keep_stub"], recipient_id, basis, source, keep)
             if data and marks:
                 await self._eraser.erase_person(connection, data, marks, source)
+            also += cancelled + await answer_erasure_requests(connection, brand, recipient_id, source)
             await people.refresh_standings(connection, touched)
             keepers = await connection.fetch(_SQL["keepers"], recipient_id)
         return ErasureResult(
@@ -189,7 +197,7 @@ class PostgresPrivacyRights:
         self, connection: Connection, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool
     ) -> None:
         data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
-        kept = await copy_personal_data(connection, self._hasher, brand, recipient_id)
+        kept = await self._copy_data(connection, brand, recipient_id, dict)
         await index_people_in_old_dead_letters(connection, self._hasher)
         named_as = await keys_by_which_letters_name_person(connection, self._hasher, brand, data) if data else []
         await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)

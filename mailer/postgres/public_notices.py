@@ -1,5 +1,6 @@
 """Public notices of a data breach, in PostgreSQL."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,9 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.public_notices import PublicNotice
+from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.postgres.release_independence import have_shared_a_link
 
 _SQL = load_statements("public_notices")
 
@@ -36,9 +39,19 @@ class PostgresPublicNotices:
         """See the port."""
         return [_notice_from_row(row) for row in await self._pool.fetch(_SQL["list"], brand)]
 
+    async def list_standing_notices(self, brand: str | None, today: date) -> list[PublicNotice]:
+        """See the port."""
+        return [_notice_from_row(row) for row in await self._pool.fetch(_SQL["standing"], brand, today)]
+
     async def release(self, id_: UUID, by: str) -> bool:
         """See the port."""
-        return await self._change_found("released", id_, "release", id_, by)
+        notice, releaser = await self.find_notice(id_), parse_person_identity(by)
+        if notice is None:
+            return False
+        drafter = parse_person_identity(notice.drafted_by)
+        if releaser == drafter or await have_shared_a_link(self._pool, releaser, drafter):
+            return False
+        return await self._change("released", notice.brand, notice.digest, "release", id_, releaser.name)
 
     async def withdraw(self, id_: UUID, by: str) -> bool:
         """See the port."""

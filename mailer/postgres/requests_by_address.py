@@ -1,6 +1,6 @@
 """Requests by an address, in PostgreSQL. No row has an address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -16,7 +16,10 @@ from mailer.postgres.data_requests import data_request_entry, insert_data_reques
 from mailer.postgres.outbox import insert_outbox_messages
 
 ADDRESS_A_DAY = 3
-"""The most requests for one mailbox of a brand that are stored in a day (UTC)."""
+"""The most requests to leave for one mailbox of a brand that are stored in a day (UTC)."""
+ADDRESS_A_DAY_FOR_DATA = 2
+"""The same for each kind of request for data. Kinds are counted apart: whoever uses up one of them for somebody
+else has sent them the link that they would have asked for."""
 NETWORK_A_DAY = 30
 """The most requests from one network to a brand that are stored in a day (UTC)."""
 BRAND_AN_HOUR = 1000
@@ -38,7 +41,7 @@ class PostgresRequestsByAddress:
     ) -> RequestLimit | None:
         """See the port."""
         hashes = [self._hasher.hash_address(address), *self._hasher.hashes_of_confusable_mailboxes(address)]
-        counted = [*(("address", hashed, ADDRESS_A_DAY) for hashed in hashes), ("brand", b"", BRAND_AN_HOUR)]
+        counted = [*self._counts_of_address(hashes, wanted), ("brand", b"", BRAND_AN_HOUR)]
         if network is not None:
             today = datetime.now(UTC).date()
             counted.append(("network", self._hasher.hash_client_network(network, today), NETWORK_A_DAY))
@@ -47,6 +50,12 @@ class PostgresRequestsByAddress:
             _SQL["store"], brand, controller, self._hasher.key_id, hashes, *map(list, columns), wanted
         )
         return RequestLimit(limit) if limit else None
+
+    def _counts_of_address(self, hashes: Sequence[bytes], wanted: str) -> list[tuple[str, bytes, int]]:
+        """Returns what a request counts for at its mailbox, and at those that look like it."""
+        if wanted == LEAVE:
+            return [("address", hashed, ADDRESS_A_DAY) for hashed in hashes]
+        return [("address", self._hasher.hash_of_wish(hashed, wanted), ADDRESS_A_DAY_FOR_DATA) for hashed in hashes]
 
     async def publish_answers(self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int) -> int:
         """See the port."""

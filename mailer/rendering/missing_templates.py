@@ -10,7 +10,7 @@ _NEEDED_FOR = {
     "confirm-subscription": "whoever asks for more mail on a page gets no mail to confirm it",
     "data-request": "whoever asks for their data at /data/{brand} gets no link",
     "leave-link": "whoever types an address at /leave/{brand} gets no link",
-    "rights-answer": "the answers of `mailer requests answer` are not sent",
+    "rights-answer": "`mailer requests answer` answers nobody",
 }
 
 

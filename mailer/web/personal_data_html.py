@@ -35,7 +35,7 @@ COPY_TEXTS: Mapping[str, Mapping[str, Any]] = {
 _AS_THEY_ARE = frozenset(
     {"name", "ref", "email", "words", "proof", "note", "lines", "content", "filename", "reference"}
 )
-"""Fields with a person's own words: no value of theirs is taken for one of ours."""
+"""Fields with a person's own words: no value of theirs is taken for one of ours, or for a time."""
 
 
 def personal_data_as_html(archive: Mapping[str, Any], language: PageLanguage | None = None) -> str:
@@ -109,8 +109,8 @@ class _CopyInWords:
     def _word(self, name: str, value: str) -> Markup:
         if name == "country":
             return Markup("<bdi>{}</bdi>").format(Locale.parse(self.language.locale).territories.get(value, value))
-        known = None if name in _AS_THEY_ARE else self.texts["values"].get(value)
-        return Markup("<bdi>{}</bdi>").format(known or self.moment(value))
+        told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.moment(value)
+        return Markup("<bdi>{}</bdi>").format(told)
 
     def _recorded(self, row: Mapping[str, Any]) -> Markup:
         """Returns the reason of an entry, which is in English in every language."""

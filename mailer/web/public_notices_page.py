@@ -49,14 +49,15 @@ async def public_notices_feed(request: Request, brand: str, site: TheSite) -> Re
         (one, one.texts[_language_of_notice(one, code, policy)]) for one in await _notices_of_today(site, policy)
     ]
     page = f"{site.public_url.rstrip('/')}/notices/{brand}"
-    updated = max((one.released_at for one, _ in notices if one.released_at), default=datetime(2026, 1, 1, tzinfo=UTC))
+    updated = max((one.public_since for one, _ in notices), default=datetime(2026, 1, 1, tzinfo=UTC))
     values = {"notices": notices, "page": page, "name": policy.name, "parts": PARTS, "updated": updated, "code": code}
     return render_feed("notices.atom.j2", values)
 
 
 async def _notices_of_today(site: WebContext, policy: Policy) -> list[PublicNotice]:
     today = datetime.now(UTC).date()
-    return [one for one in await site.public_notices.list_notices(policy.brand) if is_notice_shown(one, today)]
+    standing = await site.public_notices.list_standing_notices(policy.brand, today)
+    return [one for one in standing if is_notice_shown(one, today)]
 
 
 def _language_of_notice(notice: PublicNotice, wanted: str, policy: Policy) -> str:

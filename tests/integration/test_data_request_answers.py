@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.legal_hold import set_legal_hold
+from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
+from mailer.actions.rights import erase_recipient
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from tests.campaigns import commands
 from tests.data_requests import SCRIPT, asked, steps
@@ -13,6 +14,7 @@ from tests.factories import BRAND, World
 from tests.integration.web_world import browse
 from tests.letters import ADA, known, parts, told
 from tests.processes import Stack
+from tests.shipped import shipped_templates
 
 ADDRESS = ADA["email"]
 
@@ -93,6 +95,7 @@ async def test_a_script_in_every_field_stays_text(world: World, operator: Stack)
 @pytest.mark.rule("data-request-deadline")
 async def test_what_waits_for_staff_has_a_deadline_with_an_alarm(world: World, operator: Stack) -> None:
     """A legal hold stops an erasure: the page says by when, and not why; the list and the metric count the days."""
+    shipped_templates(operator.folder, ["peerstream"], ["rights-answer"])
     await known(world, "peerstream", ADA)
     her = await world.id_of("ada", "peerstream")
     await set_legal_hold(world.rights, "peerstream", her, "State v. Ada", "Dana", named=False)
@@ -122,3 +125,49 @@ async def test_what_waits_for_staff_has_a_deadline_with_an_alarm(world: World, o
     [mail] = await told(world, json.loads(event))
     assert words in " ".join(parts(mail)[0].split())
     assert (await operator.run("requests", "answer", row["id"], "done", "--words", "Again", "--by", "Dana")).status == 2
+
+
+async def test_a_correction_that_a_hold_forbids_reaches_staff_with_its_values(world: World, operator: Stack) -> None:
+    """Nothing is changed, and nothing that the person typed is lost: staff see the values beside the words."""
+    await known(world, BRAND, ADA)
+    await set_legal_hold(world.rights, BRAND, await world.id_of("ada"), "State v. Ada", "Dana", named=False)
+    async with browse(world) as client:
+        link = await asked(world, client, "correction")
+        form = {"confirm": "yes", "name": "Ada Lovelace", "country": "GB", "note": "My town is wrong"}
+        assert "Somebody looks into it" in (await client.post(link, data=form)).text
+    assert await world.pool.fetchval("SELECT name FROM recipients WHERE ref = 'ada'") == "Ada"
+    [row] = (await operator.done("requests", "list", "--json")).json
+    note = (await operator.done("requests", "show", row["id"], "--json")).json["note"]
+    assert note == "name: Ada Lovelace\ncountry: GB\nMy town is wrong"
+
+
+async def test_an_answer_that_no_mail_can_carry_is_refused(world: World, operator: Stack) -> None:
+    """Words with an address would make a dead letter: the request stays open, and the message says why."""
+    await known(world, BRAND, ADA)
+    async with browse(world) as client:
+        link = await asked(world, client, "correction")
+        await client.post(link, data={"confirm": "yes", "note": "My town is wrong"})
+    [row] = (await operator.done("requests", "list", "--json")).json
+    refused = await operator.run(
+        "requests", "answer", row["id"], "done", "--words", "See https://example.org/help", "--by", "Dana"
+    )
+    assert refused.status == 2
+    assert "holds an address" in refused.err
+    assert len((await operator.done("requests", "list", "--json")).json) == 1
+    assert await world.pool.fetchval("SELECT count(*) FROM outbox WHERE body LIKE '%rights-answer%'") == 0
+
+
+async def test_an_erasure_by_staff_answers_what_waited(world: World, operator: Stack) -> None:
+    """Once the hold is lifted and staff have erased, nothing waits any more: the page says so, and the alarm is off."""
+    await known(world, BRAND, ADA)
+    her = await world.id_of("ada")
+    await set_legal_hold(world.rights, BRAND, her, "State v. Ada", "Dana", named=False)
+    async with browse(world) as client:
+        link = await asked(world, client, "erasure")
+        await client.post(link, data={"confirm": "yes"})
+        await lift_legal_hold(world.rights, BRAND, her, "State v. Ada", "Dana")
+        await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
+        assert "Your data are erased" in (await client.get(link)).text
+    assert (await operator.done("requests", "list", "--json")).json == []
+    assert (await PostgresFlowMetrics(world.pool).read_metrics())["data_request_due"] == []
+    assert await steps(world) == ["erasure asked", "erasure waiting", "erasure done"]

@@ -16,10 +16,10 @@ from mailer.policy.data_requests import DataRequestKind, deadline_of_data_reques
 from mailer.ports.data_requests import MAX_COPIES
 from mailer.ports.request_stores import RequestStores
 from mailer.ports.rights import DataCorrection
-from mailer.postgres.requests_by_address import ADDRESS_A_DAY, PostgresRequestsByAddress
+from mailer.postgres.requests_by_address import PostgresRequestsByAddress
 from mailer.web.app import MAX_PAGE_BYTES, create_app
 from mailer.web.languages import LANGUAGES
-from tests.data_requests import SCRIPT, asked, link_of, steps
+from tests.data_requests import SCRIPT, asked, link_of, steps, waiting
 from tests.factories import BRAND, KEY, World
 from tests.integration.web_world import PUBLIC_URL, browse, site_over
 from tests.letters import ADA, LINKS, answers, known, stands
@@ -28,11 +28,6 @@ from tests.watched import WatchedPool
 ADDRESS = ADA["email"]
 FORM = f"/data/{BRAND}"
 KINDS = list(DataRequestKind)
-
-
-async def waiting(world: World) -> int:
-    """Returns the number of requests by an address that wait."""
-    return cast(int, await world.pool.fetchval("SELECT count(*) FROM leave_requests"))
 
 
 async def test_a_look_changes_nothing(world: World) -> None:
@@ -227,17 +222,6 @@ async def test_two_accounts_at_one_address_have_a_request_each(world: World) -> 
         "SELECT brand FROM standings JOIN recipients r ON r.id = recipient_id WHERE erased_at IS NOT NULL"
     )
     assert [row["brand"] for row in erased] == [BRAND]
-
-
-async def test_limits_are_shared_with_leaving(world: World) -> None:
-    """A mailbox gets three requests a day at a brand, whatever is wanted. The page says the same each time."""
-    await known(world, BRAND, ADA)
-    async with browse(world) as client:
-        pages = set()
-        for kind in (*KINDS, *KINDS):
-            pages.add((await client.post(FORM, data={"email": ADDRESS, "wanted": kind})).text)
-        await client.post(f"/leave/{BRAND}", data={"email": ADDRESS})
-    assert (len(pages), await waiting(world)) == (1, ADDRESS_A_DAY)
 
 
 @pytest.mark.parametrize(

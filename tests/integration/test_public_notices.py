@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mailer.actions.public_notices import PublicNoticeRefused, parse_public_notice
+from mailer.actions.public_notices import PublicNoticeRefused, parse_public_notice, release_public_notice
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.pipeline.notice_sightings import NoticeSightings
 from mailer.policy.public_notices import PARTS, PublicNotice
@@ -25,6 +25,7 @@ from tests.campaigns import commands
 from tests.factories import BRAND, KEY, World
 from tests.integration.web_world import browse, site_over
 from tests.processes import Stack
+from tests.staff import add_person
 
 PAGE = f"/notices/{BRAND}"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -150,6 +151,13 @@ async def test_a_script_in_a_notice_is_text(world: World) -> None:
         ({"en": text("Even more") | {"offer": "Buy our insurance against it."}}, "en.offer"),
         ({"en": text("Too long") | {"what_we_do": "x" * 10_001}}, "en.what_we_do"),
         ({"english": text("Notice")}, "english"),
+        ({"en": text("Blank") | {"what_we_do": " " * 40}}, "en.what_we_do: .*says nothing"),
+        ({"en": text("Unseen") | {"what_we_do": "\u200b" * 40}}, "en.what_we_do: .*says nothing"),
+        ({"en": text("Signs") | {"title": "....."}}, "en.title: .*blank"),
+        ({"en": text("Escape", "\x1b[31m")}, r"U\+001B"),
+        ({"en": text("Tabulator", "\x0b")}, r"U\+000B"),
+        ({"en": text("No character", "\uffff")}, r"U\+FFFF"),
+        ({"en": text("Title") | {"title": "Notice\ufffe"}}, r"en.title: .*U\+FFFE"),
     ],
 )
 def test_a_notice_that_is_not_whole_is_refused(change: dict[str, Any], words: str) -> None:
@@ -168,7 +176,7 @@ async def test_a_second_person_releases(world: World, tmp_path: Path, database_u
     await operator.done("public-notices", "draft", str(file), "--brand", BRAND, "--by", "Ada")
     [row] = (await operator.done("public-notices", "list", "--json")).json
     assert (row["state"], row["drafted_by"]) == ("draft", "Ada")
-    for own in ("Ada", "ADA"):
+    for own in ("Ada", "ADA", "person:Ada", "Ada  ", "\uff21da", "key:shop"):
         assert (await operator.run("public-notices", "release", row["id"], "--by", own)).status == 2
     await operator.done("public-notices", "release", row["id"], "--by", "Dana")
     assert (await operator.run("public-notices", "release", row["id"], "--by", "Eve")).status == 2
@@ -179,6 +187,72 @@ async def test_a_second_person_releases(world: World, tmp_path: Path, database_u
     assert await steps(world) == ["drafted", "released", "withdrawn"]
     actors = [entry["actor"] for entry in await world.entries(kind="control")]
     assert actors == ["person:Ada", "person:Dana", "person:Dana"]
+
+
+async def test_two_who_share_a_link_are_no_two_persons(world: World) -> None:
+    """Who has made the drafter's one-time link lately could be the drafter, as with a mailing."""
+    store = PostgresPublicNotices(world.pool, world.writers)
+    one = notice()
+    await store.add_draft(one)
+    await add_person(world.staff, "Ada")
+    await world.pool.execute("UPDATE staff_access_grants SET giver = 'dana'")
+    assert not await store.release(one.id, "Dana")
+    assert await store.release(one.id, "Eve")
+
+
+async def test_a_late_release_does_not_shorten_a_notice(world: World) -> None:
+    """A draft that lay for long, and would stand for less than 30 days, has to be drafted again."""
+    store = PostgresPublicNotices(world.pool, world.writers)
+    late, over, whole = notice(-29, 1), notice(-40, -3), notice(-1, 30)
+    for one in (late, over, whole):
+        await store.add_draft(one)
+    for one in (late, over):
+        with pytest.raises(PublicNoticeRefused, match="30 days are the least"):
+            await release_public_notice(store, one.id, "Dana", today())
+    await release_public_notice(store, whole.id, "Dana", today())
+    assert [one.id for one in await store.list_standing_notices(None, today())] == [whole.id]
+
+
+async def test_no_number_of_drafts_hides_a_notice(world: World) -> None:
+    """A hundred later drafts, here or at another brand, neither push a notice off its page nor out of the looks."""
+    store = await released(world, notice(en=text("Breach of today")))
+    for _ in range(100):
+        await store.add_draft(notice(2, 40))
+    async with browse(world) as client:
+        assert "Breach of today" in (await client.get(PAGE)).text
+        assert "Breach of today" in (await client.get(f"{PAGE}/feed.atom")).text
+
+    async def nothing(_url: str) -> str:
+        return ""
+
+    await NoticeSightings(store, "https://mail.example", nothing).look_once()
+    assert (await steps(world))[-1] == "missed"
+
+
+async def test_the_feed_has_a_notice_as_new_on_its_first_day(world: World) -> None:
+    """One that was released weeks before is news on its first day: a feed reader sorts and polls by these times."""
+    await released(world, notice(en=text("Breach of today")))
+    await world.pool.execute("UPDATE public_notices SET released_at = released_at - interval '20 days'")
+    async with browse(world) as client:
+        root = ElementTree.fromstring((await client.get(f"{PAGE}/feed.atom")).content)  # noqa: S314 - our own feed
+    times = {
+        root.findtext(path)
+        for path in (f"{ATOM}updated", *(f"{ATOM}entry/{ATOM}{x}" for x in ("published", "updated")))
+    }
+    assert times == {f"{today()}T00:00:00+00:00"}
+
+
+async def test_a_notice_that_was_withdrawn_meanwhile_is_not_missed(world: World) -> None:
+    """A look that began before the withdrawal alarms nobody, and the ledger does not say that it was missing."""
+    one = notice()
+    store = await released(world, one)
+
+    async def withdrawing(_url: str) -> str:
+        assert await store.withdraw(one.id, "Dana")
+        return ""
+
+    await NoticeSightings(store, "https://mail.example", withdrawing).look_once()
+    assert await steps(world) == ["drafted", "released", "withdrawn"]
 
 
 @asynccontextmanager

@@ -1,10 +1,14 @@
 """The text of a dead letter as a page shows it."""
 
 import json
+from typing import Any
 
 import pytest
 
-from mailer.web.console.dead_letter_text import MAX_SHOWN, mask_addresses, masked_body, whole_body
+from mailer.events import EventRefused, parse_event
+from mailer.rendering.event_checks import check_event_and_get_template
+from mailer.web.console.dead_letter_text import MAX_SHOWN, mask_addresses, masked_body, masked_reason, whole_body
+from tests.factories import person, plain_event, policies, templates
 
 EVENT = {
     "v": 1,
@@ -16,6 +20,7 @@ EVENT = {
     "campaign": "ada-17",
     "topic": "Ada",
 }
+NAMESAKE = person(17, ref="ada-17")
 SECRETS = ("ada", "Ada", "Lovelace", "user-17", "36", "1234", "people.example")
 
 
@@ -86,3 +91,40 @@ def test_no_name_and_no_value_below_the_envelope_is_shown() -> None:
         shown = masked_body(json.dumps(place).encode())
         for secret in (*SECRETS, "anna_smith", '"breach"', "erase", "AT", "1815", "true"):
             assert secret not in shown, (place, shown)
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        ({"to": {"people": [NAMESAKE, NAMESAKE]}}, "to.people: has the ref … twice; name each person once"),
+        ({"to": {"people": [{**NAMESAKE, "Ada M. Lovelace": 1}]}}, "to.people.0.…: is not a field of an event"),
+        ({"Ada Lovelace": 1, "id": ""}, "id: is empty; …: is not a field of an event"),
+        ({"to": {"people": [{**NAMESAKE, "source": "Ada Lovelace"}]}}, "source: there is no …; there are"),
+        ({"to": {"people": [{**NAMESAKE, "source": 'it\'s "Ada Lovelace"'}]}}, "source: there is no …; there are"),
+        ({"context": {"headline": "News", "items": [{"Ada Lovelace": 1}]}}, "title is missing in an object that has …"),
+        ({"to": {"audience": "ada lovelace"}, "context": {"Ada Lovelace": {"en": "a", "en-GB": "b"}}}, "audience"),
+    ],
+)
+def test_a_reason_quotes_nothing_that_a_publisher_wrote(event: dict[str, Any], shown: str) -> None:
+    """A ref, a value, the name of a field: the same is hidden in the reason as in the text."""
+    body = plain_event([person(1)]) | event
+    with pytest.raises(EventRefused) as refused:
+        check_event_and_get_template(parse_event(json.dumps(body)), policies(), templates())
+    assert shown in masked_reason(str(refused.value))
+    assert not any(secret in masked_reason(str(refused.value)) for secret in ("Lovelace", "lovelace", "ada-17"))
+
+
+def test_a_reason_stays_readable() -> None:
+    """What mailer says itself is not hidden, with the names of the fields of events, and its apostrophes."""
+    for text in (
+        "the outbox could not publish it: the broker's queue is full; it isn't lost",
+        'to: breach mail reaches all accounts; write {"audience": "everyone"}'.replace('"everyone"', '"refs"'),
+        "context: headline is missing; template weekly needs it",
+        "to.people.0.email: is required; v: is required; this is version 1",
+    ):
+        assert masked_reason(text) == text
+    assert (
+        masked_reason("not JSON: an object has the key 'Ada Lovelace' twice")
+        == "not JSON: an object has the key … twice"
+    )
+    assert masked_reason("'Ada \\' Lovelace' and 'Bob'") == "… and …"

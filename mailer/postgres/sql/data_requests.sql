@@ -22,6 +22,11 @@ UPDATE data_requests
 SET answer = $2, reason = $3, answered_by = $4, answered_at = now(), confirmed_at = coalesce(confirmed_at, now()), note = NULL
 WHERE id = $1 AND answer IS NULL RETURNING id
 
+-- name: answer_by_erasure
+-- Whoever erased: by the link of one of these requests, by another one, or staff.
+UPDATE data_requests SET answer = 'done', answered_at = now(), confirmed_at = coalesce(confirmed_at, now()), note = NULL
+WHERE recipient_id = $1 AND wanted = 'erasure' AND answer IS NULL RETURNING id
+
 -- name: save
 UPDATE data_requests SET copies = copies + 1 WHERE id = $1 AND copies < $2 RETURNING id
 

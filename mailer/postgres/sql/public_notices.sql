@@ -11,6 +11,13 @@ SELECT id, brand, texts, first_day, last_day, drafted_by, released_by, released_
        seen_first_at, seen_last_at, missed_at
 FROM public_notices WHERE $1::text IS NULL OR brand = $1 ORDER BY first_day DESC, id DESC LIMIT 100
 
+-- name: standing
+SELECT id, brand, texts, first_day, last_day, drafted_by, released_by, released_at, withdrawn_by, withdrawn_at,
+       seen_first_at, seen_last_at, missed_at
+FROM public_notices
+WHERE released_at IS NOT NULL AND withdrawn_at IS NULL AND $2 BETWEEN first_day AND last_day AND ($1::text IS NULL OR brand = $1)
+ORDER BY first_day DESC, id DESC
+
 -- name: release
 UPDATE public_notices SET released_by = $2, released_at = now()
 WHERE id = $1 AND released_at IS NULL AND lower(drafted_by) <> lower($2) RETURNING brand, digest
@@ -29,4 +36,6 @@ WHERE n.id = was.id
 RETURNING was.missed_at IS NOT NULL OR was.proven_on IS DISTINCT FROM (now() AT TIME ZONE 'UTC')::date
 
 -- name: missed
-UPDATE public_notices SET missed_at = now() WHERE id = $1 AND missed_at IS NULL RETURNING true
+-- None that was withdrawn, or whose last day ended, while its page was fetched.
+UPDATE public_notices SET missed_at = now()
+WHERE id = $1 AND missed_at IS NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date RETURNING true

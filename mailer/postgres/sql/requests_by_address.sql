@@ -27,8 +27,9 @@ WITH wanted AS (
 SELECT counted FROM refused ORDER BY counted <> 'brand' LIMIT 1
 
 -- name: take
--- Deletes the oldest requests, and returns the recipients whose address was typed, without the erased. Those who still
--- get optional mail come first.
+-- Deletes the oldest requests, and returns the recipients whose address was typed, without the erased. Those who have
+-- waited longest for such a link come first, so that the next request reaches whom this one did not; then those who still
+-- get optional mail.
 WITH taken AS (
     DELETE FROM leave_requests WHERE id = ANY (ARRAY(
         SELECT id FROM leave_requests ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
@@ -39,7 +40,8 @@ FROM taken t LEFT JOIN LATERAL (
     SELECT r.ref, r.id, s.generation FROM recipients r JOIN standings s ON s.recipient_id = r.id
     WHERE r.controller = t.controller AND r.address_key = t.address_key AND r.address_hash = ANY (t.address_hashes)
       AND r.brand = t.brand AND s.erased_at IS NULL
-    ORDER BY '*' = ANY (s.opted_out), r.id LIMIT $2
+    ORDER BY (SELECT max(d.asked_at) FROM data_requests d WHERE d.recipient_id = r.id AND d.wanted = t.wanted) NULLS FIRST,
+             '*' = ANY (s.opted_out), r.id LIMIT $2
 ) p ON true
 ORDER BY t.id
 

@@ -124,8 +124,8 @@ FROM erasures e JOIN recipients r ON r.id = e.recipient_id WHERE r.id = $2 AND r
 SELECT partner, at, pushed_at FROM partner_suppressions WHERE brand = $1 AND hash = ANY ($2::bytea[]) ORDER BY partner
 
 -- name: copy_dead_letters
--- Why an event with the person was not taken in; what it said may name others.
-SELECT at, reason, routing_key FROM dead_letters WHERE named && $1::text[] ORDER BY id
+-- Why an event with the person was not taken in; what it said may name others, and only tells whose letter it is.
+SELECT at, reason, routing_key, body FROM dead_letters WHERE named && $1::text[] ORDER BY id
 
 -- name: standing_holds
 SELECT reference FROM holds WHERE recipient_id = $1 AND lifted_at IS NULL ORDER BY id

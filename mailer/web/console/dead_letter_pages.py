@@ -23,7 +23,7 @@ from mailer.ports.dead_letters import (
 )
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.dead_letter_text import mask_addresses, masked_body, whole_body
+from mailer.web.console.dead_letter_text import mask_addresses, masked_body, masked_reason, whole_body
 from mailer.web.console.gates import GateKind, StaffGate, Visitor
 from mailer.web.console.mailing_pages import MailingReader
 
@@ -180,6 +180,7 @@ def _list_values(visitor: Visitor, fields: dict[str, str], page: DeadLetterPage 
         "page": page,
         "shows_more_filters": not fields.keys().isdisjoint(("from", "to", "since", "until", "again")),
         "mask": mask_addresses,
+        "mask_reason": masked_reason,
         "may_replay": StaffRight.DEAD_REPLAY in visitor.rights,
     }
 
@@ -193,6 +194,7 @@ async def _letter_page(visitor: Visitor, letter: DeadLetter, text: str, *, is_ma
         text=text,
         is_masked=is_masked,
         mask=mask_addresses if is_masked else str,
+        mask_reason=masked_reason if is_masked else str,
         may_replay=_has_right_at_all(visitor, StaffRight.DEAD_REPLAY, concerned),
         may_read=_has_right_at_all(visitor, StaffRight.PEOPLE_READ, concerned),
     )

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any, Final, get_args
 
 from mailer.accounts import KINDS, AccountEvent
@@ -34,11 +35,33 @@ _VALUES: Final[Mapping[str, Callable[[str], bool]]] = {
 """The fields of the envelope whose texts are shown if they fit: they are chosen from a list, or are times."""
 _ADDRESS: Final = re.compile(r"[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+")
 _HIDDEN: Final = "…"
+_QUOTED: Final = re.compile(r"""(?<!\w)(["'])((?:\\.|(?!\1).)*)\1(?!\w)""", re.DOTALL)
+"""A text in quotes, with quotes and backslashes in it escaped, as reasons quote what a publisher wrote."""
+_NAMED_BY_PUBLISHER: Final = re.compile(
+    r"[^;:\s][^;:]*(?=: is not a field of an event)|(?<=context\.)[^;:]+(?=: (?:has a language twice|lacks ))"
+    r"|(?<=context: )[^;:]+(?= holds an address)|(?<=an object that has )[^;]+"
+)
+"""The places of reasons at which the name of a field or of a value stands that the publisher chose."""
 
 
 def mask_addresses(text: str) -> str:
     """Returns a text with each address masked, as `a…@e….org`."""
     return _ADDRESS.sub(lambda found: mask_address(found[0]), text)
+
+
+def masked_reason(text: str) -> str:
+    """Returns the reason of a dead letter for somebody who may not see personal data.
+
+    Reasons quote what publishers wrote: refs, keys and names of fields. Only the names of the fields of events stay.
+    """
+    unquoted = _QUOTED.sub(lambda found: found[0] if found[2] in _NAMES else _HIDDEN, text)
+    return mask_addresses(_NAMED_BY_PUBLISHER.sub(lambda found: _known_beginning(found[0]), unquoted))
+
+
+def _known_beginning(path: str) -> str:
+    """Returns the beginning of a path as `to.people.0.`, up to the first name that is no field of an event."""
+    known = list(takewhile(lambda name: name in _NAMES or name.isdecimal(), path.split(".")))
+    return ".".join([*known, _HIDDEN])
 
 
 def masked_body(body: bytes) -> str:
