@@ -30,6 +30,7 @@ from mailer.web import (
     suppressions_api,
     tracking,
     unsubscribe,
+    web_copy_page,
     why_this_mail_page,
 )
 from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
@@ -45,7 +46,7 @@ _log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 """Seconds after which a client should try again when the database or the broker is away."""
 _PAGES = (
-    *(unsubscribe, preferences, confirmation, why_this_mail_page),
+    *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
     *(leave_by_address, data_request_form, data_request_page, public_notices_page, tracking, health),
 )
 MAX_PAGE_BYTES = 64 * 1024
