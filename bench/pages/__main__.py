@@ -2,8 +2,8 @@
 
 It fills a private database with people and ten deliveries for each, checks what each page's statements read, opens all
 pages at 20 requests a second while a worker hands a mailing over, then measures the pages with much load: opt-outs by
-one click, pixels and preference centres, beside a handler of the same server that only answers. What is not met is said,
-with status 1.
+one click, pixels and preference centres, beside a handler of the same server that only answers. What is not met is
+said, with status 1.
 """
 
 import argparse
@@ -27,10 +27,10 @@ import uvloop
 
 from bench.pages.fill import FILLING, set_server
 from bench.pages.load import as_many, at_rate, request
-from bench.pages.plans import faults_of, table_sizes, watched
+from bench.pages.plans import faults_of, watched
 from bench.pages.report import Loaded, put_section, section
 from bench.pages.rows import BRAND, console_rows, recipient_rows, routes_without_row
-from bench.pages.scene import Scene, make_scene
+from bench.pages.scene import Scene, SceneParts, cookie_of, make_scene
 from bench.setting import ADDRESS_KEY, LEDGER_KEY, SECRET_KEY, let_publish
 from bench.speed.machine import Program, free_port, until
 from bench.speed.ours import MAILER, Ours, event_of, publish
@@ -125,36 +125,30 @@ async def _fill_and_check(url: str, folder: Path, people: int) -> tuple[Scene, l
     connection = await asyncpg.connect(url)
     await set_server(connection, *FILLING)
     async with open_app(settings) as app:
-        scene = await make_scene(app, connection, people)
+        parts = SceneParts(
+            app.hasher, app.policies, app.templates, app.mailings, app.publishers, app.staff, app.people, app.ledger
+        )
+        scene = await make_scene(parts, connection, people)
+        await connection.execute("VACUUM")
         await set_server(connection)
         await connection.execute("CHECKPOINT")
         transport = httpx.ASGITransport(create_app(build_web_context(app)))
         faults = [f"{path}: no row in bench/pages/rows.py" for path in routes_without_row(_rows(scene, app.links))]
-        sizes = await table_sizes(connection)
         async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
             for name, addresses in _rows(scene, app.links).items():
                 for address in addresses:
                     async with watched(app.pool, 32) as executed:
-                        cookie = {"cookie": _cookie(scene, address)}
+                        cookie = {"cookie": cookie_of(scene, address)}
                         status = (await client.get(address, headers=cookie)).status_code
                     faults += [f"{address}: {status}"] if status >= 400 else []
                     async with app.pool.acquire() as reading:
-                        faults += [f"{name}: {fault}" for fault in await faults_of(reading, executed, sizes)]
+                        faults += [f"{name}: {fault}" for fault in await faults_of(reading, executed)]
     await connection.close()
     return scene, faults
 
 
 def _rows(scene: Scene, links: SignedLinks) -> dict[str, list[str]]:
     return {**console_rows(scene.known), **recipient_rows(scene.known, links)}
-
-
-def _cookie(scene: Scene, address: str) -> str:
-    """The cookie of a request. The public address is HTTPS, so the cookie has the name for it."""
-    if not address.startswith("/console"):
-        return ""
-    nobodys = address.startswith(("/console/sign-in", "/console/join"))
-    session = scene.half_session if address.startswith("/console/second-step") else scene.session
-    return "" if nobodys else f"__Host-mailer={session}"
 
 
 @contextmanager
@@ -175,7 +169,7 @@ def _pages_beside_mailing(stage: Stage, seconds: int) -> tuple[dict[str, list[fl
         for name, rows in _rows(stage.scene, stage.links).items()
         for address in rows
     ]
-    named = [(name, request(path, "mail.example", _cookie(stage.scene, path))) for name, path in paths]
+    named = [(name, request(path, "mail.example", cookie_of(stage.scene, path))) for name, path in paths]
     wanted = [named[number % len(named)] for number in range(int(seconds * RATE))]
     sink = [sys.executable, "-m", "bench.sink", str(port), str(room.folder / "answers")]
     with Program(sink, room.folder / "sink.log", cwd=ROOT) as program, ours.processes(room, port):

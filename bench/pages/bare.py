@@ -1,4 +1,4 @@
-"""`python -m bench.pages.bare PORT`: the server of the web app with a handler that does nothing but answer the pixel."""
+"""`python -m bench.pages.bare PORT`: the server of the web app with a handler that only answers the pixel."""
 
 import asyncio
 import signal

@@ -27,9 +27,11 @@ CROSS JOIN LATERAL generate_series(1, total::int) k
 
 -- name: mailings
 WITH copied AS (
-    INSERT INTO mailings SELECT (jsonb_populate_record(m, jsonb_build_object(
-        'id', p.id, 'event_id', 'bench-' || p.k, 'campaign', 'campaign-' || p.k % 500, 'audience_size', p.size,
-        'created_at', now(), 'released_at', now(), 'expanded_at', now(), 'finished_at', now()))).*
+    INSERT INTO mailings (id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic,
+                          campaign, context, audience, audience_size, state, created_at, expanded_at, released_at, finished_at)
+    SELECT p.id, m.brand, 'bench-' || p.k, m.category, m.lane, m.template, m.template_version, m.policy_version, m.publisher,
+           m.topic, 'campaign-' || p.k % 500, CASE WHEN p.size = 1 THEN '{}' ELSE m.context END, m.audience, p.size, m.state,
+           now(), now(), now(), now()
     FROM mailings m CROSS JOIN bench_mailings p WHERE m.id = '{mailing}' RETURNING id, brand, event_id
 )
 INSERT INTO events (brand, event_id, mailing_id, publisher) SELECT brand, event_id, id, 'key:bench' FROM copied

@@ -46,10 +46,11 @@ def section(
     lines = [
         HEADING,
         "",
-        f"`make bench BENCH=pages` with {people:,} people and {people * 10:,} deliveries. PostgreSQL: {', '.join(settings)}.",
+        f"`make bench BENCH=pages` with {people:,} people and {people * 10:,} deliveries.",
+        f"PostgreSQL: {', '.join(settings)}.",
         "",
-        "Answers a second over 64 connections, the median of three rounds, beside a handler of the same server that only"
-        " answers the pixel:",
+        "Answers a second over 64 connections, the median of three rounds, beside a handler of the same server that"
+        " only answers the pixel:",
         "",
         "| page | answers/s | least to most | to the bare handler |",
         "|---|---:|---:|---:|",

@@ -54,10 +54,10 @@ class Known:
 
 def get_routes() -> Iterator[str]:
     """The path of each page that is opened by GET, as its route has it."""
-    for routes in (page_routes(), *(router.routes for router in ROUTERS)):
-        for route in routes:
-            if isinstance(route, APIRoute) and "GET" in route.methods:
-                yield route.path
+    console = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    for route in (*page_routes(), *console):
+        if "GET" in (route.methods or ()):
+            yield route.path
 
 
 def console_rows(known: Known) -> dict[str, list[str]]:

@@ -174,16 +174,12 @@ class MailingRenderer:
         return RenderedMessage(outgoing, message_id, blank.fields)
 
     def render_web_copy(self, row: DeliveryRow, category: Category) -> WebCopy:
-        """Renders the mail of a recipient for a page. Nothing in it counts opens or clicks.
-
-        Raises:
-            RenderError: a value of this recipient cannot be rendered.
-        """
+        """Renders the mail of a recipient for a page, without counting. Raises RenderError as `render_message`."""
         row = _row_with_safe_name(row, category)
         switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
         locale = self.template.choose_locale(row.locale, self._spoken)
-        shared = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
-        values = {**shared, **self._personal_values(row, category, switches)}
+        values = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
+        values |= self._personal_values(row, category, switches)
         form = add_advertising_marks(self._personal_form(locale, values), self._mark(row, category), category, locale)
         return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), locale)
 
