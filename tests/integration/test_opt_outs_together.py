@@ -2,6 +2,7 @@
 
 import asyncio
 
+from mailer.ports.standings import ledger_rule_of_source
 from tests.factories import BRAND, World, person
 
 SOURCES = ("page", "one-click", "api")
@@ -31,5 +32,5 @@ async def test_opt_outs_at_once_are_all_committed(world: World) -> None:
     assert sorted((entry["recipient"], entry["category"]) for entry in entries) == sorted(
         (one, scope) for one, scope, _ in asked
     )
-    assert {entry["rule"] for entry in entries} == {f"action:{source}" for source in SOURCES}
+    assert {entry["rule"] for entry in entries} == {ledger_rule_of_source(source) for source in SOURCES}
     assert (await world.ledger.verify_ledger()).faults == ()
