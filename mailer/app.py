@@ -13,6 +13,7 @@ from mailer.actions.account_events import apply_account_event
 from mailer.actions.mailing_waits import MailingWaits
 from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.refusal_judgement import RefusalJudge
+from mailer.actions.web_copies import WebCopies
 from mailer.broker.memory import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, lane_batches_queue_name, lane_events_queue_name
@@ -62,6 +63,7 @@ from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
 from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
@@ -186,11 +188,19 @@ class App:
     @cached_property
     def release_previews(self) -> MailingReleasePreviewer:
         """The previews of mailings that wait for their release."""
+        return MailingReleasePreviewer(
+            self.mailings, self.deliveries, self._make_renderers, self.reason_for_no_processor
+        )
 
-        def make_renderers() -> MailingRendererCache:
-            return MailingRendererCache(self.policies, self.templates, self.links, None)
+    @cached_property
+    def web_copies(self) -> WebCopies:
+        """The web copies of mails."""
+        origins = PostgresMailAndAddressOrigins(self.pool)
+        return WebCopies(origins, self.mailings, self.deliveries, self._make_renderers)
 
-        return MailingReleasePreviewer(self.mailings, self.deliveries, make_renderers, self.reason_for_no_processor)
+    def _make_renderers(self) -> MailingRendererCache:
+        """Returns an empty cache of renderers that sign nothing."""
+        return MailingRendererCache(self.policies, self.templates, self.links, None)
 
     async def reason_for_no_processor(self, policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
         """Returns the reason for which no configured processor may have a mail, or None if one may."""

@@ -19,6 +19,7 @@ from mailer.runtime.operator_port import OperatorPort
 
 if TYPE_CHECKING:
     from mailer.web.console.operations import ConsoleOperations
+    from mailer.web.web_context import WebContext
 
 
 async def serve_web(
@@ -36,16 +37,25 @@ async def serve_web(
         operators: the port that shows the inbox of captured mail.
     """
     # The web framework takes a tenth of a second to load, and all other commands do without it.
-    from mailer.look_loading import load_brand_looks
     from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
     from mailer.web.captured_mail_inbox import create_inbox_app
-    from mailer.web.console.console_context import build_console_context
-    from mailer.web.web_context import WebContext
 
     settings = app.settings
     if operators is not None and settings.is_mail_captured:
         operators.other = create_inbox_app(CaptureFolder(settings.data / "captured"))
-    site = WebContext(
+    site = build_web_context(app)
+    async with app.control.polling_while_in_use():
+        await serve_site_and_write_open_counts(site, settings.host, settings.port, stop, announce)
+
+
+def build_web_context(app: App) -> "WebContext":
+    """Returns what the web app stands on."""
+    from mailer.look_loading import load_brand_looks
+    from mailer.web.console.console_context import build_console_context
+    from mailer.web.web_context import WebContext
+
+    settings = app.settings
+    return WebContext(
         links=app.links,
         policies=app.policies,
         standings=app.standings,
@@ -75,9 +85,8 @@ async def serve_web(
             PostgresAttentionFigures(app.pool),
             _console_operations_of(app),
         ),
+        web_copies=app.web_copies,
     )
-    async with app.control.polling_while_in_use():
-        await serve_site_and_write_open_counts(site, settings.host, settings.port, stop, announce)
 
 
 def _console_operations_of(app: App) -> "ConsoleOperations":

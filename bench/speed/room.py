@@ -78,12 +78,12 @@ def open_room(profile: bool = False, audiences: Sequence[int] = AUDIENCES) -> It
         asyncio.run(let_publish(server.url()))
         node = stack.enter_context(rabbitmq.start_rabbitmq(folder / "rabbitmq"))
         postmaster = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
-        _templates(folder / "templates")
+        copy_templates(folder / "templates")
         asyncio.run(_people(server.url(), audiences))
         yield Room(folder, server, postmaster, node.url, descendant("beam.smp"), profile)
 
 
-def _templates(folder: Path) -> None:
+def copy_templates(folder: Path) -> None:
     """The shipped templates of one brand in a plain layout: messages of 2 to 4 KB, where the shipped one makes 10."""
     shutil.copytree(bundled_files.bundled_folder("templates") / BRAND, folder / BRAND)
     shutil.copy(Path(__file__).with_name("layout.html.j2"), folder / BRAND / "_layout")

@@ -8,13 +8,13 @@ from functools import partial
 from types import MappingProxyType
 from uuid import UUID
 
+from mailer.actions.names_of_mentioned_people import load_names_of_mentioned_people
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.metrics_and_logger import LEFT_TO_OTHERS, log
 from mailer.pipeline.claim_run import ClaimRun, ClaimRunSetup
 from mailer.pipeline.delivery_moves import hold_rows_for_bug
 from mailer.pipeline.lease_renewal import ClaimLease
-from mailer.pipeline.names_of_mentioned_people import load_names_of_mentioned_people
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.small_mailing_reach_check import record_reachable_of_small_mailings

@@ -71,12 +71,13 @@ class MailingReleasePreviewer:
         self, renderer: MailingRenderer, route: NoRoute | None, most: int | None
     ) -> ReleasePreview:
         foreseen, after, mailing_id = ReleasePreview(), 0, renderer.facts.id
-        while rows := await self._deliveries.list_queued_deliveries_of_mailing(mailing_id, after, _AT_ONCE):
+        at_once = _AT_ONCE if most is None else min(_AT_ONCE, most)
+        while rows := await self._deliveries.list_queued_deliveries_of_mailing(mailing_id, after, at_once):
             after = rows[-1].recipient_id
             for row in rows:
                 _decide_and_count(foreseen, row, renderer, route)
             if most is not None and foreseen.audience_size >= most:
-                foreseen.is_complete = len(rows) < _AT_ONCE
+                foreseen.is_complete = len(rows) < at_once
                 break
         return foreseen
 

@@ -25,6 +25,22 @@ class MailAndAddressOrigin:
     asked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveredMail:
+    """The delivery of a mailing to one person.
+
+    Attributes:
+        state, reason: of the delivery.
+        category: the category under which it was sent to this person.
+        handed_over_at: the last hand-over, an aware time; None if none is on record.
+    """
+
+    state: str
+    reason: str
+    category: str
+    handed_over_at: datetime | None
+
+
 class MailAndAddressOriginReader(Protocol):
     """Reads the origin of mailings and of addresses."""
 
@@ -32,4 +48,8 @@ class MailAndAddressOriginReader(Protocol):
         self, brand: str, recipient_id: int, mailing_id: UUID
     ) -> MailAndAddressOrigin | None:
         """Returns the origin of one mail, or None if the brand has no such recipient."""
+        ...
+
+    async def read_delivered_mail(self, brand: str, recipient_id: int, mailing_id: UUID) -> DeliveredMail | None:
+        """Returns the delivery of a mailing to a person, or None if there is no such delivery any more."""
         ...

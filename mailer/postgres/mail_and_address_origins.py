@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ports.mail_origins import MailAndAddressOrigin
+from mailer.ports.mail_origins import DeliveredMail, MailAndAddressOrigin
 
 _SQL = load_statements("origins")
 
@@ -20,3 +20,8 @@ class PostgresMailAndAddressOrigins:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["of"], brand, recipient_id, mailing_id)
         return MailAndAddressOrigin(**row) if row else None
+
+    async def read_delivered_mail(self, brand: str, recipient_id: int, mailing_id: UUID) -> DeliveredMail | None:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["sent"], brand, recipient_id, mailing_id)
+        return DeliveredMail(**row) if row else None

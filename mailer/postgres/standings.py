@@ -18,6 +18,7 @@ from mailer.ports.standings import OWN_WORDS, OptOutResult, StandingFlag, ledger
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.grouped_opt_outs import NewOptOut, OptOutGroups
 from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.pending_request_voiding import void_requests_contradicting_flag
 from mailer.postgres.suppressions import insert_or_extend_suppressions
@@ -30,6 +31,7 @@ class PostgresStandings:
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
+        self._opt_outs = OptOutGroups(self._commit_opt_outs)
 
     async def get_standing(self, brand: str, recipient_id: int) -> Standing | None:
         """See the port."""
@@ -45,13 +47,28 @@ class PostgresStandings:
         self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
     ) -> OptOutResult | None:
         """See the port."""
-        async with self.open_standing_change(brand, recipient_id, "opt_out", scope, source) as connection:
-            if connection is None:
-                return None
-            made = await store_opt_outs_of_people_and_sharers(
-                connection, self._hasher, [(recipient_id, scope)], source, mailing_id
-            )
-        return OptOutResult(made[0]["id"], made[0]["at"]) if made else OptOutResult()
+        return await self._opt_outs.commit_opt_out(NewOptOut(brand, recipient_id, scope, source, mailing_id))
+
+    async def _commit_opt_outs(self, group: Sequence[NewOptOut]) -> Sequence[OptOutResult | None]:
+        """Commits opt-outs with their ledger entries, in one transaction."""
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                await people.lock_imports_out_of_transaction(connection)
+                rows = await connection.fetch(people.SQL["leaving"], *zip(*(new[:2] for new in group), strict=True))
+                hashes = {(row["brand"], row["id"]): row["address_hash"] for row in rows}
+                known = [new for new in group if new[:2] in hashes]
+                made = await _store_opt_outs(connection, self._hasher, known) if known else {}
+                linked = await append_entries(
+                    connection,
+                    writer,
+                    [standing_change_entry(*new[:2], "opt_out", new.scope, new.source) for new in known],
+                )
+            writer.advance_head(linked)
+        # Of two opt-outs of one address that were committed together, the first has made the record.
+        keys = [(hashes.get(new[:2]), new.brand, new.scope) for new in group]
+        return [
+            made.pop(key, OptOutResult()) if new[:2] in hashes else None for new, key in zip(group, keys, strict=True)
+        ]
 
     async def record_own_limit(
         self,
@@ -194,6 +211,18 @@ def standing_change_entry(brand: str, recipient_id: int, reason: str, category: 
         category=category,
         rule=ledger_rule_of_source(source),
     )
+
+
+async def _store_opt_outs(
+    connection: Connection, hasher: AddressHasher, group: Sequence[NewOptOut]
+) -> dict[tuple[bytes | None, str, str], OptOutResult]:
+    """Stores opt-outs, of each with its source and mailing. Returns the new records, by address, brand and scope."""
+    stops = [(new.recipient_id, new.brand, build_own_opt_out(new.scope, new.source, new.mailing_id)) for new in group]
+    made = await insert_or_extend_suppressions(connection, hasher, stops)
+    for scope in sorted({new.scope for new in group}):
+        leaving = [new.recipient_id for new in group if new.scope == scope]
+        await connection.execute(people.SQL["leave"], leaving, scope)
+    return {(row["address_hash"], row["brand"], row["scope"]): OptOutResult(row["id"], row["at"]) for row in made}
 
 
 async def store_opt_outs_of_people_and_sharers(

@@ -8,7 +8,7 @@ from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
 from mailer.rendering.signed_links import is_web_url
 
 OWN_LINKS = frozenset(
-    {"leave_url", "pixel_url", "preferences_url", "report_url", "unsubscribe_all_url", "unsubscribe_url"}
+    {"leave_url", "pixel_url", "preferences_url", "report_url", "unsubscribe_all_url", "unsubscribe_url", "view_url"}
 )
 """The names of our own links, to which a template cannot add anything."""
 

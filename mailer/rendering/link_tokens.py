@@ -18,6 +18,7 @@ class TokenPurpose(StrEnum):
     REPORT = "report"
     UNDO = "undo"
     DATA_REQUEST = "data-request"
+    VIEW = "view"
 
 
 class UnsubscribeToken(NamedTuple):
@@ -115,6 +116,19 @@ class MailReportToken(NamedTuple):
     recipient_id: int
     mailing_id: UUID
     generation: int | None = None
+
+
+class ViewToken(NamedTuple):
+    """The contents of a link to the web copy of a mail: the person and the mailing.
+
+    Attributes:
+        generation: the generation of the address that the mail goes to.
+    """
+
+    brand: str
+    recipient_id: int
+    mailing_id: UUID
+    generation: int
 
 
 class UndoToken(NamedTuple):

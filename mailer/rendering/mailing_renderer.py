@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from mailer.policy.category import Category
 from mailer.policy.country_codes import country_of_locale
 from mailer.policy.decision_types import Mailing
-from mailer.policy.jurisdiction import mark_for_countries
+from mailer.policy.jurisdiction import AdvertisingMark, mark_for_countries
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -22,9 +22,9 @@ from mailer.rendering.advertising_marks import add_advertising_marks
 from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
-from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken
+from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken, ViewToken
 from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
-from mailer.rendering.mail_merge import NAME, MergeForm, form_key_of_value
+from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, form_key_of_value
 from mailer.rendering.mentioned_members import (
     member_names_by_context_name,
     member_reference_from_ref,
@@ -56,7 +56,7 @@ MOST_BLANKS = 200
 FEW = 16
 """A mailing with at most this number of recipients shares its form with similar mailings."""
 
-_OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
+_OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url", "view_url"})
 """Links by which the texts of two accounts do not differ. Each account needs its own link to leave everything."""
 _ANY_LINK = "https://any.invalid/"
 _ANYBODY = addr_spec("anybody@any.invalid", "To")
@@ -72,6 +72,14 @@ class RenderedMessage(NamedTuple):
     outgoing: OutgoingMessage
     message_id: str
     fields: tuple[str, ...]
+
+
+class WebCopy(NamedTuple):
+    """The text of a mail for a page, in one locale."""
+
+    subject: str
+    html: str
+    locale: str
 
 
 class MailingRenderer:
@@ -142,8 +150,7 @@ class MailingRenderer:
         address = address_on_record(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
-        if category.mandatory and row.name and has_autolink(row.name):  # an older name; intake refuses such names now
-            row = replace(row, name=None)
+        row = _row_with_safe_name(row, category)
         switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
         personal = self._personal_values(row, category, switches)
         level = self.counting.tracking_level_of(row.standing, category, switches)
@@ -165,6 +172,16 @@ class MailingRenderer:
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
         outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
         return RenderedMessage(outgoing, message_id, blank.fields)
+
+    def render_web_copy(self, row: DeliveryRow, category: Category) -> WebCopy:
+        """Renders the mail of a recipient for a page, without counting. Raises RenderError as `render_message`."""
+        row = _row_with_safe_name(row, category)
+        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
+        locale = self.template.choose_locale(row.locale, self._spoken)
+        values = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
+        values |= self._personal_values(row, category, switches)
+        form = add_advertising_marks(self._personal_form(locale, values), self._mark(row, category), category, locale)
+        return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), locale)
 
     def mailing_with_inviter_pause_of_row(self, row: DeliveryRow) -> Mailing:
         """Returns the mailing as the rules see it for a recipient, whose inviter may be paused by now."""
@@ -202,8 +219,7 @@ class MailingRenderer:
         locale = self.template.choose_locale(row.locale, self._spoken)
         words = self.template.date_locale_for(row.locale, locale)
         names = tuple(values) if row.context else ()
-        lives_in = row.standing.country or country_of_locale(row.locale)
-        mark = mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
+        mark = self._mark(row, category)
         key = locale, words, category.name, footer, level, mark, names, *map(form_key_of_value, values.values())
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
@@ -223,6 +239,11 @@ class MailingRenderer:
                 blanks.clear()
             blank = blanks[key] = self._static_parts(category).compile_merge_form(form, fields)
         return blank
+
+    def _mark(self, row: DeliveryRow, category: Category) -> AdvertisingMark | None:
+        """Returns the mark of advertising that the law of the person's country wants in this mail."""
+        lives_in = row.standing.country or country_of_locale(row.locale)
+        return mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
 
     def _personal_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
         """Renders a message for one person, as a form without slots."""
@@ -306,6 +327,8 @@ class MailingRenderer:
             personal["unsubscribe_all_url"] = self._links.unsubscribe_link(token)
         if "preferences_url" in uses:
             personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
+        if "view_url" in uses:
+            personal["view_url"] = self._links.view_link(ViewToken(brand, id_, mailing_id, generation))
         return personal
 
     def _member_names_by_context_name(self, row: DeliveryRow) -> dict[str, str]:
@@ -355,6 +378,11 @@ class MailingRenderer:
         """Returns the id and the name of the partner for whom the brand mails, or None."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
         return next((OrganizationIdAndName(one.id, one.name) for one in found), None)
+
+
+def _row_with_safe_name(row: DeliveryRow, category: Category) -> DeliveryRow:
+    """Returns a row without an older name that mandatory mail would show as a link; intake refuses such names now."""
+    return replace(row, name=None) if category.mandatory and row.name and has_autolink(row.name) else row
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))

@@ -37,6 +37,7 @@ RESERVED = frozenset(
         TRACKED,
         "unsubscribe_all_url",
         "unsubscribe_url",
+        "view_url",
     }
 )
 """Names of the pipeline's own values. A context with one of them is refused, except a person's own `profile`."""
@@ -51,6 +52,7 @@ PERSONAL = frozenset(
         "leave_url",
         "report_url",
         "preferences_url",
+        "view_url",
     }
 )
 """Reserved names whose values differ by person."""

@@ -253,4 +253,5 @@ def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
         TRACKED: None,
         "unsubscribe_all_url": None,
         "unsubscribe_url": None,
+        "view_url": None,
     }

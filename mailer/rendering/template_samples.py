@@ -30,6 +30,7 @@ SAMPLE: dict[str, Any] = {
     "preferences_url": "https://mail.example/preferences/sample",
     "report_url": "https://mail.example/report/sample",
     "unsubscribe_all_url": "https://mail.example/u/all",
+    "view_url": "https://mail.example/view/sample",
     "leave_url": None,
     "pixel_url": "https://mail.example/o/sample.gif",
     "tracked": lambda url: CLICK,

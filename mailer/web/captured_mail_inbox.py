@@ -1,7 +1,6 @@
 """The inbox: shows captured mail as HTML, text, headers and raw message. It runs on the operators' port."""
 
 import asyncio
-import re
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Annotated
@@ -17,18 +16,11 @@ from mailer.ports.captured_mail import CapturedMail, CapturedMails
 from mailer.web.inbox_filter import InboxFilter, brands_of_mails, fitting_mails, kind_of_mail, newest_of_each_kind
 from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import render_inbox_template
+from mailer.web.web_copy_page import MAIL_IN_FRAME_HEADERS, open_links_in_new_tabs
 
 router = APIRouter(include_in_schema=False)
 
 PER_PAGE = 50
-
-_MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
-    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
-)
-"""The content security policy of a mail in its frame: it may open links in new tabs, and run no script."""
-
-_HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +121,7 @@ async def headers_page(mail: TheMail) -> Response:
 @router.get("/inbox/{id}/html")
 async def html_part_for_frame(mail: TheMail) -> Response:
     """Returns the HTML part itself, for the frame."""
-    head = {"content-security-policy": _MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
-    return HTMLResponse(_open_links_in_new_tabs(mail.html or ""), headers=head)
+    return HTMLResponse(open_links_in_new_tabs(mail.html or ""), headers=MAIL_IN_FRAME_HEADERS)
 
 
 @router.get("/inbox/{id}/raw")
@@ -147,9 +138,3 @@ def _badge_of_mail(mail: CapturedMail) -> str | None:
 
 def _mail_page(mail: CapturedMail, view: str) -> Response:
     return render_inbox_template("mail.html.j2", {"mail": mail, "view": view, "badge": _badge_of_mail(mail)})
-
-
-def _open_links_in_new_tabs(html: str) -> str:
-    """Returns HTML whose links open in new tabs, as our pages refuse to be shown in a frame."""
-    base = '<base target="_blank">'
-    return _HEAD.sub(lambda found: found[0] + base, html, count=1) if _HEAD.search(html) else base + html

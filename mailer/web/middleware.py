@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -40,6 +40,11 @@ _HEADERS = {
 }
 
 
+def security_headers(https: bool) -> Mapping[str, str]:
+    """Returns the security headers of each answer. With `https`, they tell browsers to stay on HTTPS (RFC 6797)."""
+    return {**_HEADERS, **({"strict-transport-security": "max-age=31536000"} if https else {})}
+
+
 @rule("no-cookies", "paltalk06-30", idle=True)
 def may_set_cookie(path: str) -> bool:
     """No page for recipients sets a cookie; the console, where staff sign in, may."""
@@ -50,10 +55,9 @@ class SecurityHeaders:
     """Adds security headers to each answer, and takes cookies out. Another header that a route has set stays."""
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
-        """Stores the headers. With `https`, they tell browsers to stay on HTTPS (RFC 6797)."""
+        """Stores the headers; see `security_headers`."""
         self._app = app
-        hsts = {"strict-transport-security": "max-age=31536000"} if https else {}
-        self._headers = {**_HEADERS, **hsts}
+        self._headers = security_headers(https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -54,6 +54,8 @@ class ProblemName(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     STALE = "stale"
+    VIEW_NOT_SENT = "view_not_sent"
+    VIEW_UNSHOWABLE = "view_unshowable"
 
 
 class UnsubscribeStep(StrEnum):

@@ -12,6 +12,7 @@ from mailer.actions.account_events import AccountStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationParts
 from mailer.actions.confirmations import ConfirmationStores
 from mailer.actions.data_requests import DataRequestStores
+from mailer.actions.web_copies import WebCopies
 from mailer.event_reader import EventReader
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
@@ -70,6 +71,7 @@ class WebContext:
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     console: ConsoleContext
+    web_copies: WebCopies
     reader: EventReader = field(default_factory=EventReader)
     looks: Mapping[str, BrandLook] = field(default_factory=dict)
 

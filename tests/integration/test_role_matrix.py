@@ -108,6 +108,7 @@ WITHOUT_KEY = {
     **dict.fromkeys(("/leave/{brand}", "/data/{brand}", "/u/{token}", "/preferences/{token}"), PRESSED),
     **dict.fromkeys(("/confirm/{token}", "/report/{token}", "/data-request/{token}"), PRESSED),
     **dict.fromkeys(("/o/{token}.gif", "/c/{token}", "/notices/{brand}", "/notices/{brand}/feed.atom"), LOOKED_AT),
+    **dict.fromkeys(("/view/{token}", "/view/{token}/mail"), LOOKED_AT),
 }
 """The routes of the pages, whose visitors have a link and are no publishers; and the API's own description."""
 OPERATORS = {"/metrics", "/livez", "/readyz"}

@@ -20,6 +20,7 @@ import mailer.ports.outbox
 import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
+from mailer.actions.web_copies import WebCopies
 from mailer.events import EventRefused, MessageEvent
 from mailer.look_loading import load_brand_looks
 from mailer.policy.own_limits import OwnLimit, OwnPause
@@ -44,6 +45,7 @@ from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigi
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from mailer.web.console.console_context import build_console_context
@@ -277,6 +279,7 @@ class World:
                 publishers=cast(mailer.ports.publishers.PublisherStore, Keys()),
                 admit=self._admit,
                 console=_elsewhere,
+                web_copies=_elsewhere,
                 registry=self.registry,
                 looks=load_brand_looks(POLICIES, self.policies),
             )
@@ -358,5 +361,11 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
             world.staff,
             PostgresAttentionFigures(world.pool),
             console_operations_over(world),
+        ),
+        web_copies=WebCopies(
+            PostgresMailAndAddressOrigins(world.pool),
+            world.mailings,
+            world.deliveries,
+            lambda: MailingRendererCache(world.policies, factories.templates(), links, None),
         ),
     )

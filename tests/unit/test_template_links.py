@@ -91,9 +91,9 @@ def test_each_language_is_looked_at(tmp_path: Path) -> None:
     assert f"(de) the text part has {DEAD}" in said
 
 
-@pytest.mark.parametrize("name", ["preferences_url", "report_url"])
+@pytest.mark.parametrize("name", ["preferences_url", "report_url", "view_url"])
 def test_every_link_of_ours_ends(tmp_path: Path, name: str) -> None:
-    """Links to the preferences, and to why somebody got this, end as the unsubscribe link does."""
+    """Links to the preferences, to why somebody got this, and to the web copy end as the unsubscribe link does."""
     said = faults(tmp_path, within(FILES, BODY, "{{ headline }}", f"{{{{ {name} }}}}."))
     assert f"right behind {name}" in said
 

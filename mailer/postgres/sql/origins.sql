@@ -1,3 +1,10 @@
+-- name: sent
+SELECT d.state, d.reason, coalesce(d.sent_as, m.category) AS category,
+       (SELECT max(l.at) FROM ledger l WHERE l.mailing_id = m.id AND l.recipient_id = d.recipient_id
+            AND l.kind = 'hand_over') AS handed_over_at
+FROM mailings m JOIN deliveries d ON d.mailing_id = m.id
+WHERE m.brand = $1 AND d.recipient_id = $2 AND m.id = $3
+
 -- name: of
 -- Consents are as they were known when the mail was handed over; what was said since is no reason for it. Where no
 -- hand-over is on record, they are as they are now.

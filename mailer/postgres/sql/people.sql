@@ -350,6 +350,11 @@ SELECT id, controller, email FROM recipients WHERE id = ANY ($1::bigint[]) AND o
 SELECT k.of, r.id FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS k (of, controller, hash)
 JOIN recipients r ON r.controller = k.controller AND r.address_key = $1 AND r.address_hash = k.hash
 
+-- name: leaving
+-- The recipients among these that their brand has, each with the hash of the address.
+SELECT r.brand, r.id, r.address_hash FROM unnest($1::text[], $2::bigint[]) AS k (brand, id)
+JOIN recipients r ON r.brand = k.brand AND r.id = k.id JOIN standings s ON s.recipient_id = r.id
+
 -- name: leave
 -- The account itself leaves too, whether or not it has an address now.
 UPDATE standings SET version = version + 1, opted_out = opted_out || $2::text

@@ -12,7 +12,7 @@ JOIN recipients r ON r.id = k.recipient_id
 WHERE r.address_hash IS NOT NULL
 ORDER BY r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
 {again}
-RETURNING p.id, p.at, p.xmax = 0 AS new
+RETURNING p.id, p.at, p.address_hash, p.brand, p.scope, p.xmax = 0 AS new
 
 -- name: take
 INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
@@ -59,10 +59,12 @@ WHERE p.controller = $2 AND (p.brand = $1 OR p.brand IS NULL)
 ORDER BY p.id
 
 -- name: page
--- Two walks along the index, one for the brand and one for the whole controller.
+-- Two walks along the index, one for the brand and one for the whole controller. The first compares and orders by all
+-- columns of the index, since the planner would else walk along all ids for a brand with few suppressions.
 SELECT {suppression} FROM (
-    (SELECT * FROM suppressions WHERE controller = $2 AND brand = $1 AND lifted_at IS NULL AND id < $3
-         AND (expires_at IS NULL OR expires_at > now()) ORDER BY id DESC LIMIT $4)
+    (SELECT * FROM suppressions WHERE (controller, brand, id) < ($2, $1, $3) AND (controller, brand) >= ($2, $1)
+         AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+     ORDER BY controller DESC, brand DESC, id DESC LIMIT $4)
     UNION ALL
     (SELECT * FROM suppressions WHERE controller = $2 AND brand IS NULL AND lifted_at IS NULL AND id < $3
          AND (expires_at IS NULL OR expires_at > now()) ORDER BY id DESC LIMIT $4)

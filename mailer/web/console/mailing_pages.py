@@ -21,7 +21,7 @@ from mailer.web.console.gates import GateKind, StaffGate, Visitor
 router = APIRouter(include_in_schema=False)
 MAILINGS = f"{HOME}/mailings"
 ROWS = 50
-MOST_FORESEEN = 5000
+MOST_FORESEEN = 1000
 """The most recipients about whom the page of a release decides, so that it opens within a second or two."""
 MAX_REASON = 300
 """The longest reason that somebody can give, in characters."""

@@ -1,0 +1,138 @@
+"""Each page with the address at which the benchmark opens it. A page without a row fails the benchmark."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from fastapi.routing import APIRoute
+
+from bench.pages.fill import Filled
+from mailer.rendering.link_tokens import (
+    ClickToken,
+    ConfirmToken,
+    DataRequestToken,
+    MailReportToken,
+    OpenToken,
+    PreferencesToken,
+    UnsubscribeToken,
+    ViewToken,
+)
+from mailer.rendering.signed_links import SignedLinks
+from mailer.web.app import page_routes
+from mailer.web.console.console_app import ROUTERS
+
+BRAND = "interpals"
+NOT_LARGE = frozenset({"/console/static/{name}", "/healthz"})
+"""Pages that ask the database nothing."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the pages show.
+
+    Attributes:
+        filled: the database.
+        waiting: a mailing that waits for its release.
+        person, letter, suppression, staff: ids.
+        publisher: an identity, as text.
+        policy: a brand's version, as the page of differences names it.
+        confirmation, request: ids of a wish and of a request for data of the first person.
+    """
+
+    filled: Filled
+    waiting: UUID
+    letter: int
+    suppression: int
+    staff: int
+    publisher: str
+    policy: str
+    join: str
+    confirmation: UUID
+    request: UUID
+
+
+def get_routes() -> Iterator[str]:
+    """The path of each page that is opened by GET, as its route has it."""
+    console = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    for route in (*page_routes(), *console):
+        if "GET" in (route.methods or ()):
+            yield route.path
+
+
+def console_rows(known: Known) -> dict[str, list[str]]:
+    """The pages of the console: the paths to open, by the route's path."""
+    mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
+    older = f"?before={known.filled.small}"
+    return {
+        "/console": ["/console", f"/console?brand={BRAND}"],
+        "/console/sign-in": ["/console/sign-in"],
+        "/console/second-step": ["/console/second-step"],
+        "/console/join/{token}": [f"/console/join/{known.join}"],
+        "/console/sessions": ["/console/sessions"],
+        "/console/second-factors": ["/console/second-factors"],
+        "/console/staff": ["/console/staff"],
+        "/console/staff/{staff_id}": [f"/console/staff/{known.staff}"],
+        "/console/people": ["/console/people"],
+        "/console/people/{brand}/{person}": [first, f"{first}?before="],
+        "/console/people/{brand}/{person}/acts/{act}": [f"{first}/acts/restrict", f"{first}/acts/erase"],
+        "/console/suppressions": ["/console/suppressions"],
+        "/console/suppressions/{brand}": [
+            f"/console/suppressions/{BRAND}",
+            f"/console/suppressions/{BRAND}?before={known.suppression}",
+        ],
+        "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
+        "/console/mailings": [
+            "/console/mailings",
+            f"/console/mailings{older}",
+            "/console/mailings?state=OPEN",
+            "/console/mailings?state=FINISHED&brand=peerstream",
+            "/console/mailings?state=CANCELLED",
+        ],
+        "/console/mailings/{mailing_id}": [mailing, f"/console/mailings/{known.waiting}"],
+        "/console/mailings/{mailing_id}/progress": [f"{mailing}/progress"],
+        "/console/mailings/{mailing_id}/cancel": [f"/console/mailings/{known.waiting}/cancel"],
+        "/console/mailings/{mailing_id}/release": [f"/console/mailings/{known.waiting}/release"],
+        "/console/halts": ["/console/halts"],
+        "/console/processors": ["/console/processors"],
+        "/console/flow": ["/console/flow"],
+        "/console/policies": ["/console/policies"],
+        "/console/policies/compare": [f"/console/policies/compare?before={known.policy}&after={known.policy}"],
+        "/console/policies/{brand}": [f"/console/policies/{BRAND}"],
+        "/console/ledger": ["/console/ledger"],
+        "/console/publishers": ["/console/publishers"],
+        "/console/publishers/one": [f"/console/publishers/one?who={known.publisher}"],
+        "/console/publishers/revoke": [f"/console/publishers/revoke?who={known.publisher}"],
+        "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
+        "/console/dead/replay": ["/console/dead/replay?kind=refused"],
+        "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
+    }
+
+
+def recipient_rows(known: Known, links: SignedLinks) -> dict[str, list[str]]:
+    """The pages for recipients: the addresses to open, by the route's path."""
+    first, large = known.filled.first, known.filled.large
+    view = links.view_link(ViewToken(BRAND, first, large, 1))
+    return {
+        "/u/{token}": [links.unsubscribe_link(UnsubscribeToken(BRAND, first, "newsletter", large, 1))],
+        "/preferences/{token}": [links.preferences_link(PreferencesToken(BRAND, first, 1))],
+        "/confirm/{token}": [links.confirmation_link(ConfirmToken(BRAND, first, known.confirmation, 1))],
+        "/report/{token}": [links.recipient_report_link(MailReportToken(BRAND, first, large, 1))],
+        "/data-request/{token}": [links.data_request_link(DataRequestToken(BRAND, first, known.request, 1))],
+        "/o/{token}.gif": [
+            links.pixel_url(OpenToken(large, "nonce")),
+            links.pixel_url(OpenToken(large, None, first, 1)),
+        ],
+        "/c/{token}": [links.click_url(ClickToken(large, "https://interpals.example/", "nonce"))],
+        "/view/{token}": [view],
+        "/view/{token}/mail": [f"{view}/mail"],
+        "/leave/{brand}": [f"/leave/{BRAND}"],
+        "/data/{brand}": [f"/data/{BRAND}"],
+        "/notices/{brand}": [f"/notices/{BRAND}"],
+        "/notices/{brand}/feed.atom": [f"/notices/{BRAND}/feed.atom"],
+    }
+
+
+def routes_without_row(rows: dict[str, Any]) -> list[str]:
+    """The pages that nobody has written a row for, and rows of pages that are gone."""
+    return sorted(({*get_routes()} - NOT_LARGE) ^ rows.keys())

@@ -1,0 +1,36 @@
+"""Many opt-outs at once: each is committed with its entry before it is answered, also those of one address."""
+
+import asyncio
+
+from mailer.ports.standings import ledger_rule_of_source
+from tests.factories import BRAND, World, person
+
+SOURCES = ("page", "one-click", "api")
+
+
+async def test_opt_outs_at_once_are_all_committed(world: World) -> None:
+    """Forty presses at once, two of one address and one of nobody: standings, records and entries are those of each."""
+    people = await world.known(*range(40))
+    await world.drop((await world.accept([person(99, email="user-3@people.example")])).mailing_id)
+    sharer = await world.id_of("user-99")
+    scopes = ["newsletter", "promotional"]
+    asked = [(one, scopes[number % 2], SOURCES[number % 3]) for number, one in enumerate([*people, sharer])]
+    asked[-1] = (sharer, asked[3][1], "page")
+    results = await asyncio.gather(
+        *(world.standings.record_opt_out(BRAND, one, scope, source) for one, scope, source in asked),
+        world.standings.record_opt_out(BRAND, 10**9, "newsletter", "page"),
+        world.standings.record_opt_out("peerstream", people[0], "newsletter", "page"),
+    )
+    assert results[-2:] == [None, None]
+    made = [result.suppression for result in results[:-2] if result is not None]
+    assert len({one for one in made if one is not None}) == 40, "one record for each address"
+    for one, scope, _ in asked:
+        standing = await world.standings.get_standing(BRAND, one)
+        assert standing is not None
+        assert scope in standing.opted_out
+    entries = [entry for entry in await world.entries(kind="action") if entry["reason"] == "opt_out"]
+    assert sorted((entry["recipient"], entry["category"]) for entry in entries) == sorted(
+        (one, scope) for one, scope, _ in asked
+    )
+    assert {entry["rule"] for entry in entries} == {ledger_rule_of_source(source) for source in SOURCES}
+    assert (await world.ledger.verify_ledger()).faults == ()

@@ -1,0 +1,112 @@
+"""Opt-outs that arrive together: one commit for all that wait, an answer for each, and no failure for a neighbour."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.standings import OptOutResult
+from mailer.postgres.grouped_opt_outs import MOST_TOGETHER, NewOptOut, OptOutGroups
+
+POISON = 13
+"""A person whose opt-out cannot be committed."""
+
+
+class Commits:
+    """Commits that wait until a test lets them go on."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.open = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def commit(self, group: Sequence[NewOptOut]) -> list[OptOutResult | None]:
+        """Notes the people of a group; the id of a record is the person's."""
+        self.groups.append([new.recipient_id for new in group])
+        await self.open.wait()
+        if self.error is not None and POISON in self.groups[-1]:
+            raise self.error
+        return [OptOutResult(new.recipient_id) for new in group]
+
+
+def opt_out(person: int) -> NewOptOut:
+    """An opt-out of one person."""
+    return NewOptOut("interpals", person, "newsletter", "one-click", None)
+
+
+async def begun(groups: OptOutGroups, people: Sequence[int]) -> list["asyncio.Task[OptOutResult | None]"]:
+    """Opt-outs that were begun one after the other: the first is being committed, the others wait."""
+    tasks = [asyncio.create_task(groups.commit_opt_out(opt_out(person))) for person in people]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_one_alone_waits_for_nobody() -> None:
+    """The first is committed at once; what arrives meanwhile is one group, and each gets its own result."""
+    commits = Commits()
+    tasks = await begun(OptOutGroups(commits.commit), [1])
+    groups = OptOutGroups(commits.commit)
+    assert commits.groups == [[1]]
+    tasks += await begun(groups, [2])
+    tasks += await begun(groups, [3, 4])
+    assert commits.groups == [[1], [2]]
+    assert not any(task.done() for task in tasks)
+    commits.open.set()
+    results = await asyncio.gather(*tasks)
+    assert [result and result.suppression for result in results] == [1, 2, 3, 4]
+    assert commits.groups == [[1], [2], [3, 4]]
+
+
+async def test_a_group_has_a_limit() -> None:
+    """More than the limit are committed in several groups, in the order of their arrival."""
+    commits, people = Commits(), list(range(2 * MOST_TOGETHER))
+    groups = OptOutGroups(commits.commit)
+    tasks = await begun(groups, [1000])
+    tasks += await begun(groups, people)
+    commits.open.set()
+    await asyncio.gather(*tasks)
+    assert commits.groups == [[1000], people[:MOST_TOGETHER], people[MOST_TOGETHER:]]
+
+
+async def test_one_that_fails_fails_nobody_else() -> None:
+    """A group with a bad opt-out is tried one by one: only the bad one raises."""
+    commits = Commits()
+    commits.error = ValueError("poison")
+    groups = OptOutGroups(commits.commit)
+    tasks = await begun(groups, [1])
+    tasks += await begun(groups, [2, POISON, 3])
+    commits.open.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(result, ValueError) for result in results] == [False, False, True, False]
+    assert commits.groups == [[1], [2, POISON, 3], [2], [POISON], [3]]
+    assert await groups.commit_opt_out(opt_out(5)) == OptOutResult(5)
+
+
+async def test_an_outage_is_told_to_all_at_once() -> None:
+    """A database that is away is not asked again for each opt-out of the group."""
+    commits = Commits()
+    commits.error = DatabaseUnavailable("away")
+    groups = OptOutGroups(commits.commit)
+    tasks = await begun(groups, [1])
+    tasks += await begun(groups, [POISON, 2])
+    commits.open.set()
+    assert await tasks[0] == OptOutResult(1)
+    for task in tasks[1:]:
+        with pytest.raises(DatabaseUnavailable):
+            await task
+    assert commits.groups == [[1], [POISON, 2]]
+
+
+async def test_a_reader_who_goes_away_stops_nobody() -> None:
+    """A request that ends early does not end the commit: its opt-out and those of others are committed."""
+    commits = Commits()
+    groups = OptOutGroups(commits.commit)
+    tasks = await begun(groups, [1])
+    tasks += await begun(groups, [2, 3])
+    tasks[1].cancel()
+    commits.open.set()
+    assert await tasks[0] == OptOutResult(1)
+    assert await tasks[2] == OptOutResult(3)
+    assert commits.groups == [[1], [2, 3]]
