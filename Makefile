@@ -53,10 +53,8 @@ mutants: .venv/dev  ## takes each rule and clause away, changes each value that 
 comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same people under each policy
 	@$(bin)/python -m bench.comparison docs/comparison.md
 
-screenshots: .venv/dev  ## makes pictures of recipients' pages and of the console in build/screenshots, where Chromium is
+screenshots: .venv/dev  ## makes pictures of all pages in build/screenshots, where Chromium is
 	@$(bin)/python -m scripts.screenshots
-	@$(bin)/python -m scripts.people_screenshots
-	@$(bin)/python -m scripts.console_screenshots
 
 bench: .venv/dev  ## measures, beside peers; BENCH="latency" chooses, BENCH_OUT=docs/bench.md keeps the table
 	@scripts/setup-services

@@ -67,6 +67,11 @@ async def add_scenery(world: World) -> list[Shot]:
             ops,
             f"/console/policies/compare?before={_name(PALTALK)}&after={_name(BRAND)}",
         ),
+        (
+            "policy-effects",
+            ops,
+            f"/console/policies/effects?before={_name(PALTALK)}&after={_name(BRAND)}",
+        ),
         ("ledger", ops, "/console/ledger"),
         ("publishers", admin, "/console/publishers"),
         ("publisher", admin, "/console/publishers/one?who=key:web-shop"),
