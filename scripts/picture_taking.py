@@ -6,16 +6,20 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import httpx
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, Route
+from playwright.async_api import Browser, BrowserContext, Error, FloatRect, Page, Playwright, Route
 
 SITE = "https://mail.example"
 """The address of every app. Nothing listens there: the browser's requests are answered in this process."""
 AT_ONCE = 3
 """The number of pages that are open at the same time."""
+_HEIGHT = 800
+"""The height of the window in pixels; a page that is higher has a higher picture."""
+WHOLE = 20_000
+"""A height in pixels that no page has."""
 SAVED_DATA = f"{SITE}/a-copy-of-data"
 """The address at which a shot's own page is shown, such as one that a person would save."""
 
@@ -83,22 +87,31 @@ async def launch_chromium(playwright: Playwright) -> Browser | None:
     return None
 
 
-async def take_pictures(browser: Browser, sittings: Sequence[Sitting], folder: Path) -> int:
-    """Takes all pictures, and prints what is wrong with a page. Returns the number of pictures."""
+async def take_pictures(browser: Browser, sittings: Sequence[Sitting], folder: Path, most: int = WHOLE) -> int:
+    """Takes all pictures, and prints what is wrong with a page. Returns the number of pictures.
+
+    Args:
+        browser: takes them.
+        sittings: the pages.
+        folder: for the files.
+        most: the most pixels of the height of a page that are shown.
+    """
     languages = sorted({shot.language for sitting in sittings for shot in sitting.shots})
     contexts = {language: await browser.new_context(locale=language) for language in languages}
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def take(sitting: Sitting, shot: Shot) -> int:
         async with turns:
-            await _take_pictures_of_shot(contexts[shot.language], sitting, shot, folder)
+            await _take_pictures_of_shot(contexts[shot.language], sitting, shot, folder, most)
         return len(shot.views)
 
     pairs = [(sitting, shot) for sitting in sittings for shot in sitting.shots]
     return sum(await asyncio.gather(*(take(*pair) for pair in pairs)))
 
 
-async def _take_pictures_of_shot(context: BrowserContext, sitting: Sitting, shot: Shot, folder: Path) -> None:
+async def _take_pictures_of_shot(
+    context: BrowserContext, sitting: Sitting, shot: Shot, folder: Path, most: int
+) -> None:
     """Opens a page once, and takes a picture of it in each view."""
     transport = httpx.ASGITransport(sitting.app)
     async with httpx.AsyncClient(
@@ -112,23 +125,27 @@ async def _take_pictures_of_shot(context: BrowserContext, sitting: Sitting, shot
         faults: list[str] = []
         page.on("console", lambda message: faults.append(message.text))
         await page.route("**/*", lambda route: _answer(route, client, shot))
-        await page.set_viewport_size({"width": shot.views[0].width, "height": 800})
+        await page.set_viewport_size({"width": shot.views[0].width, "height": _HEIGHT})
         await page.goto(shot.path)
         await _act(page, shot)
         for view in shot.views:
-            faults += await _take_picture(page, view, folder / f"{shot.name}-{view.name}.png")
+            faults += await _take_picture(page, view, folder / f"{shot.name}-{view.name}.png", most)
         refused = [fault for fault in faults if "Failed to load resource" not in fault]  # a problem page has its status
         if refused:
             print(f"screenshots: {shot.name}: {'; '.join(refused)}", file=sys.stderr)
         await page.close()
 
 
-async def _take_picture(page: Page, view: View, file: Path) -> list[str]:
+async def _take_picture(page: Page, view: View, file: Path, most: int) -> list[str]:
     """Takes one picture. Returns a fault if the page is wider than the screen."""
     await page.emulate_media(color_scheme=view.scheme)
-    await page.set_viewport_size({"width": view.width, "height": 800})
-    await page.screenshot(path=file, full_page=True, animations="disabled")
-    wide: Any = await page.evaluate("document.documentElement.scrollWidth")
+    await page.set_viewport_size({"width": view.width, "height": _HEIGHT})
+    wide, high = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    # Chromium repeats the top of a page that is higher than its window and was scrolled to a field.
+    await page.set_viewport_size({"width": view.width, "height": max(_HEIGHT, high)})
+    await page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    clip: FloatRect = {"x": 0, "y": 0, "width": view.width, "height": min(max(_HEIGHT, high), most)}
+    await page.screenshot(path=file, animations="disabled", clip=clip)
     return [f"is {wide} px wide at {view.width}"] if wide > view.width else []
 
 
