@@ -1,6 +1,6 @@
 # Everything that is done with a clone. `make help` lists it.
 
-.PHONY: help setup demo test check docs reference proofs promises mutants comparison screenshots bench chaos up test-relays test-rabbitmq4 lock clean
+.PHONY: help setup demo test check docs reference proofs promises mutants comparison screenshots pictures bench chaos up test-relays test-rabbitmq4 lock clean
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -53,10 +53,11 @@ mutants: .venv/dev  ## takes each rule and clause away, changes each value that 
 comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same people under each policy
 	@$(bin)/python -m bench.comparison docs/comparison.md
 
-screenshots: .venv/dev  ## makes pictures of recipients' pages and of the console in build/screenshots, where Chromium is
+screenshots: .venv/dev  ## makes pictures of all pages in build/screenshots, where Chromium is
 	@$(bin)/python -m scripts.screenshots
-	@$(bin)/python -m scripts.people_screenshots
-	@$(bin)/python -m scripts.console_screenshots
+
+pictures: .venv/dev  ## makes the pictures of the documentation, in docs/pictures, where Chromium is
+	@$(bin)/python -m scripts.screenshots docs
 
 bench: .venv/dev  ## measures, beside peers; BENCH="latency" chooses, BENCH_OUT=docs/bench.md keeps the table
 	@scripts/setup-services

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mailer.actions.policy_comparison import PolicyComparer
 from mailer.app import App, names_of_configured_processors
 from mailer.metrics_and_logger import WEB
 from mailer.postgres.attention_figures import PostgresAttentionFigures
@@ -12,8 +13,10 @@ from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.people_sample import PostgresPeopleSampler
 from mailer.postgres.running_processes import PostgresRunningProcesses
 from mailer.processors.capture.folder import CaptureFolder
+from mailer.proof_reading import read_recorded_proofs
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.runtime.operator_port import OperatorPort
 
@@ -107,4 +110,6 @@ def _console_operations_of(app: App) -> "ConsoleOperations":
         app.policies,
         app.ledger,
         SharedReading(PostgresFlowMetrics(app.pool).read_metrics),
+        PolicyComparer(PostgresPeopleSampler(app.pool), app.templates),
+        SharedReading(partial(asyncio.to_thread, read_recorded_proofs, app.settings)),
     )

@@ -1,14 +1,17 @@
 """The stores behind the pages of operations, over the database of a test."""
 
 from mailer.actions.mailing_waits import MailingWaits
+from mailer.actions.policy_comparison import PolicyComparer
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.release_preview import MailingReleasePreviewer
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
+from mailer.policy.promise_report import RecordedProofs
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.operator_stores import build_operator_stores_opener
+from mailer.postgres.people_sample import PostgresPeopleSampler
 from mailer.postgres.running_processes import PostgresRunningProcesses
 from mailer.web.console.operations import ConsoleOperations
 from mailer.web.console.shared_reading import SharedReading
@@ -16,6 +19,11 @@ from tests.factories import World, templates
 
 
 async def _no_obstacle(policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
+    return None
+
+
+async def recorded_proofs() -> RecordedProofs | None:
+    """The proofs of a recorded run; a test puts its own function here."""
     return None
 
 
@@ -39,4 +47,6 @@ def console_operations_over(world: World) -> ConsoleOperations:
         world.policies,
         world.ledger,
         SharedReading(PostgresFlowMetrics(world.pool).read_metrics),
+        PolicyComparer(PostgresPeopleSampler(world.pool), templates()),
+        SharedReading(lambda: recorded_proofs()),
     )

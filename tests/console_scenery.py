@@ -21,6 +21,9 @@ Shot = tuple[str, str, str]
 async def add_scenery(world: World) -> list[Shot]:
     """Adds mailings, halts, dead letters and states of relays; returns the pages."""
     people, halts = [person(number) for number in range(40)], PostgresHalts(world.pool, world.writers)
+    known = await world.known(*range(40))
+    for recipient_id, scope in zip(known, ("newsletter", "promotional", "*"), strict=False):
+        await world.standings.record_opt_out(BRAND, recipient_id, scope, "page")
     for number in range(6):
         await world.accept(people, campaign=f"autumn-{number}")
     await world.pool.execute("UPDATE mailings SET finished_at = now()")
@@ -66,6 +69,11 @@ async def add_scenery(world: World) -> list[Shot]:
             "policy-differences",
             ops,
             f"/console/policies/compare?before={_name(PALTALK)}&after={_name(BRAND)}",
+        ),
+        (
+            "policy-effects",
+            ops,
+            f"/console/policies/effects?before={_name(BRAND)}&after={_name(PALTALK)}",
         ),
         ("ledger", ops, "/console/ledger"),
         ("publishers", admin, "/console/publishers"),

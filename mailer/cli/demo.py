@@ -4,24 +4,22 @@ import asyncio
 import logging
 import shlex
 import socket
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from mailer import bundled_files
-from mailer.actions.recipient_import import ImportCounts
 from mailer.app import App, database_url_while_server_runs, open_app
 from mailer.app import migrate as migrate_database
-from mailer.broker.event_publisher import EventPublisher
+from mailer.cli.demo_commands import InProcessCommands
 from mailer.cli.processes import run_all_processes
-from mailer.cli.recipients import import_recipients_file
 from mailer.cli.shared import (
     exit_with_error,
     out,
@@ -31,14 +29,12 @@ from mailer.cli.shared import (
     stop_event_of_signals,
 )
 from mailer.embedded.demo import DemoStoryInputs, run_demo_and_return_statuses
-from mailer.embedded.demo_interfaces import VerificationSummary
 from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
-from mailer.events import MessageEvent
+from mailer.embedded.demo_tour import tour_lines
+from mailer.embedded.demo_tour_setting import prepare_tour
 from mailer.metrics_and_logger import TIMEKEEPER, WEB, WORKER
-from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.ports.broker import Broker
-from mailer.ports.mailings import MailingStatus, ReleaseRefused
+from mailer.ports.mailings import MailingStatus
 from mailer.processors.capture.folder import CaptureFolder
 from mailer.processors.capture.server import load_aiosmtpd_server_class
 from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_logs
@@ -103,11 +99,19 @@ async def _tell_story_and_hints(app: App, broker: Broker, narrator: DemoPrinter,
     data, site = app.settings.data, app.settings.public_url
     mailbox = CaptureFolder(data / "captured")
     examples = bundled_files.bundled_folder("examples")
-    mailings = await run_demo_and_return_statuses(
-        DemoStoryInputs(_InProcessCommands(app, broker), mailbox, site, examples, data, narrator)
-    )
+    stage = DemoStoryInputs(InProcessCommands(app, broker), mailbox, site, examples, data, narrator)
+    mailings = await run_demo_and_return_statuses(stage)
+    tour = await prepare_tour(stage) if stay else None
     for line in _lookup_hint_lines(app.settings, mailings, stay):
         narrator.say(line)
+    if tour is not None:
+        for line in tour_lines(site, tour, _code_command(), f"{shell_word_for_mailer_program()} staff reset NAME"):
+            narrator.say(line)
+
+
+def _code_command() -> str:
+    """Returns the command that prints the code of an authenticator app for its key, which stands as KEY in it."""
+    return f"{shlex.quote(sys.executable)} -c 'import pyotp; print(pyotp.TOTP(\"KEY\").now())'"
 
 
 async def _run_unless_stopped(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
@@ -131,7 +135,7 @@ def _demo_settings_in_folder(data: Path) -> Settings:
         database_url="embedded",
         broker_url="memory://",
         processors=("capture://",),
-        public_url=f"http://127.0.0.1:{port}",
+        public_url=f"http://localhost:{port}",  # a passkey belongs to a name; an IP address has none
         host="127.0.0.1",
         port=port,
         metrics_host="127.0.0.1",
@@ -180,55 +184,3 @@ def _environment_assignments(current: Settings) -> str:
 
 def _setting_as_text(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
-
-
-class _InProcessCommands:
-    """Implements `DemoCommands` in this process, with the functions behind the commands."""
-
-    def __init__(self, app: App, broker: Broker) -> None:
-        self._app = app
-        self._publisher = EventPublisher(broker)
-
-    async def import_rows_in_one_transaction(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
-        """See the port."""
-        return await import_recipients_file(self._app, file, brand, rejected)
-
-    async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
-        """See the port."""
-        return await self._grant_publisher_rights(IdentityKind.KEY, name, brand, categories) or ""
-
-    async def allow_publishing_on_broker(self, brand: str, categories: Collection[str]) -> None:
-        """See the port."""
-        role = await self._app.pool.fetchval("SELECT current_user::text")
-        await self._grant_publisher_rights(IdentityKind.ROLE, role, brand, categories)
-
-    async def _grant_publisher_rights(
-        self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]
-    ) -> str | None:
-        rights = RightsOfOnePublisher(frozenset({brand}), frozenset(categories))
-        return await self._app.publishers.grant_rights_and_missing_key(Identity(kind, name), rights)
-
-    async def publish_on_broker(self, event: MessageEvent) -> None:
-        """See the port."""
-        await self._publisher.publish_event(event)
-
-    async def find_mailing_status_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
-        """See the port."""
-        return await self._app.mailings.find_mailing_status_of_event(brand, event_id)
-
-    async def approve_mailing(self, mailing_id: UUID, person: str) -> bool:
-        """See the port."""
-        try:
-            await self._app.mailings.release_mailing(mailing_id, person)
-        except ReleaseRefused:
-            return False
-        return True
-
-    def ledger_entries_of_mailing(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
-        """See the port."""
-        return self._app.ledger.iterate_entries(mailing_id)
-
-    async def verify_ledger(self) -> VerificationSummary:
-        """See the port."""
-        verdict = await self._app.ledger.verify_ledger()
-        return VerificationSummary(verdict.entries, len(verdict.faults))

@@ -37,13 +37,12 @@ from mailer.policy.rule_registry import RULES, Rule
 from mailer.policy.uncheckable_facts import policy_keys_without_promise, uncheckable_facts
 from mailer.policy.version_changes import version_changes
 from mailer.policy_loading import load_policies
+from mailer.proof_reading import RECORD
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
 from mailer.tree_digests import digests_by_tree_part
 from mailer.trial.sample_people import single_trait_people
 from mailer.trial.trial_run import TrialResult, try_brand
-
-RECORD = Path(".cache/promises.json")
 
 
 def register(app: typer.Typer) -> None:

@@ -59,7 +59,7 @@ def add(
     async def act(app: App) -> str:
         _require_known_brands(app, roles)
         token = await app.staff.directory.add_staff_member(identity, email, roles, _actor())
-        return _sign_up_link(app, token)
+        return sign_up_link(app, token)
 
     _print_link(identity, _run_or_exit(act), json)
 
@@ -117,7 +117,7 @@ def reset(name: Name, by: By = "", json: AsJson = False) -> None:
         token = await app.staff.directory.reset_staff_member(known.member, _actor())
         if token is None:
             raise _StaffRefused(f"{name} is disabled; `mailer staff enable` comes first")
-        return _sign_up_link(app, token)
+        return sign_up_link(app, token)
 
     _print_link(_parse_name_or_exit(name), _change(name, by, act), json)
 
@@ -173,7 +173,8 @@ def _actor() -> StaffActor:
     return StaffActor(acting_person(), AT_A_COMMAND)
 
 
-def _sign_up_link(app: App, token: str) -> str:
+def sign_up_link(app: App, token: str) -> str:
+    """Returns the one-time link for a token."""
     return f"{app.settings.public_url.rstrip('/')}/console/join/{token}"
 
 

@@ -5,8 +5,7 @@ It uses mailer from outside: over HTTP, by captured mail, and by the few command
 
 import asyncio
 import csv
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mailer.embedded.demo_mail_reading import (
     pixel_url,
 )
 from mailer.embedded.demo_report import DemoPrinter, count_deliveries_in_state
+from mailer.embedded.demo_waiting import wait_until
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.deliveries import DeliveryState
@@ -31,9 +31,6 @@ APPLICATION, SECURITY_OFFICER = "paltalk-app", "dana"
 ADA, BEN = "ada.lovelace@example.org", "ben.okafor@example.com"
 QUIET, GONE = "quiet@example.org", "gone@example.org"
 """`QUIET` has opted out of everything optional, `GONE` has closed the account."""
-
-PATIENCE = 120.0
-"""Seconds that the demo waits for one thing at most."""
 
 _MAIL_PROGRAM = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.5.0"}
 _IMAGE_PROXY = {"user-agent": "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"}
@@ -110,8 +107,8 @@ class _DemoStory:
     async def publishes_by_http_and_broker(self) -> Events:
         """Publishes the events: one application by HTTP, the other on the broker."""
         self._chapter("Two applications publish: one event for each brand and category")
-        await self._wait_until(self._site_answers, f"the web app answers at {self._stage.site}")
-        events = _read_events(self._stage.examples / "events")
+        await wait_until(self._narrator, self._site_answers, f"the web app answers at {self._stage.site}")
+        events = read_example_events(self._stage.examples)
         categories = {event.category for event in events.values()}
         self._key = await self._pipeline.create_key(APPLICATION, PALTALK, categories)
         await self._pipeline.allow_publishing_on_broker(INTERPALS, categories)
@@ -303,20 +300,14 @@ class _DemoStory:
                 line.show_done_of_total(final, sum(status.audience_size or 0 for status in known))
                 return len(known) == len(events) and all(status.state == "finished" for status in known)
 
-            await self._wait_until(done, f"{', '.join(f'{event.brand} {event.id}' for event in events)} are finished")
+            names = ", ".join(f"{event.brand} {event.id}" for event in events)
+            await wait_until(self._narrator, done, f"{names} are finished")
 
     async def _site_answers(self) -> bool:
         try:
             return (await send_http_request("GET", f"{self._stage.site}/healthz")).status == 200
         except OSError:
             return False
-
-    async def _wait_until(self, look: Callable[[], Awaitable[bool]], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not await look():
-            if time.monotonic() > deadline:
-                self._narrator.fail(f"{what} within {PATIENCE:.0f} seconds")
-            await asyncio.sleep(0.1)
 
 
 def _count_csv_rows(file: Path, column: str) -> int:
@@ -325,8 +316,9 @@ def _count_csv_rows(file: Path, column: str) -> int:
         return sum(1 for line in csv.DictReader(lines) if not column or line[column])
 
 
-def _read_events(folder: Path) -> Events:
-    events = [parse_event(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+def read_example_events(examples: Path) -> Events:
+    """Reads the events of the folder of examples."""
+    events = [parse_event(file.read_bytes()) for file in sorted((examples / "events").glob("*.json"))]
     return {(event.brand, event.category): event for event in events}
 
 

@@ -68,6 +68,24 @@ class RecordedTestRun:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedProofs:
+    """The proofs of a recorded run.
+
+    Attributes:
+        when: ISO 8601, UTC. commit: what was tested; None where there was no git.
+        is_whole: the whole suite was run.
+        differs: the parts of the tree that have changed since; with one of them, nothing is proven.
+        by_promise: the tests of each promise, by its id.
+    """
+
+    when: str
+    commit: str | None
+    is_whole: bool
+    differs: tuple[str, ...]
+    by_promise: Mapping[str, tuple[ProofTest, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class PromiseRow:
     """A promise of a brand, with what keeps it.
 
@@ -143,7 +161,7 @@ def build_promise_report(
     if record and differs:
         record = None
     tests = record.tests if record else ()
-    proofs = _proofs_by_promise(tests)
+    proofs = proofs_by_promise(tests)
     found = proofs if record else None
     rows = tuple(
         PromiseRow(
@@ -159,8 +177,8 @@ def build_promise_report(
     return PromiseReport(rows, (*_run_faults(record, differs), *_marker_faults(tests, rows, rules), *unproven))
 
 
-def _proofs_by_promise(tests: Iterable[ProofCase]) -> dict[str, tuple[ProofTest, ...]]:
-    """The proofs of each promise. A test of several cases is one proof, which has passed if all of its cases have."""
+def proofs_by_promise(tests: Iterable[ProofCase]) -> dict[str, tuple[ProofTest, ...]]:
+    """Returns the proofs of each promise. A test is one proof, which has passed if all of its cases have."""
     outcomes: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for test in tests:
         name = test.id.partition("[")[0]

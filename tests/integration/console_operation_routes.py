@@ -28,6 +28,7 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/flow"): StaffRight.PROCESSORS_READ,
     ("GET", "/console/policies"): StaffRight.POLICIES_READ,
     ("GET", "/console/policies/compare"): StaffRight.POLICIES_READ,
+    ("GET", "/console/policies/effects"): StaffRight.POLICIES_READ,
     ("GET", "/console/policies/{brand}"): StaffRight.POLICIES_READ,
     ("GET", "/console/ledger"): StaffRight.LEDGER_VERIFY,
     ("POST", "/console/ledger/verify"): StaffRight.LEDGER_VERIFY,

@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from mailer.policy.promise_report import ProofTest, RecordedProofs
 from mailer.policy.staff_rights import StaffRole
+from mailer.ports.people_sample import PeopleSample
+from mailer.postgres.people_sample import PostgresPeopleSampler
 from tests.factories import BRAND, World, person
 from tests.integration.console_browser import open_browser
 
@@ -115,3 +118,64 @@ async def test_seals_have_pages(world: World, monkeypatch: pytest.MonkeyPatch) -
         assert len(re.findall(r"<tr><td>(\d+)</td>", second)) == 1
         for odd in ("0", "x", "9" * 30):
             assert (await browser.open(f"/console/ledger?before={odd}")).status_code == 404
+
+
+async def test_proofs_stand_beside_promises(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a record nothing is called proven; with one, each test has its outcome; one of other code says so."""
+    first, second, *_ = world.policies[BRAND].promises
+    tests = {first.id: (ProofTest("tests/promises/test_web.py::test_it", "passed"), ProofTest("test_that", "failed"))}
+    differs: tuple[str, ...] = ()
+
+    async def recorded() -> RecordedProofs:
+        return RecordedProofs("2026-11-29T12:00:00Z", "abc1234", True, differs, tests)
+
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.MARKETER)
+        assert "There is no record of a test run" in (await browser.open(f"/console/policies/{BRAND}")).text
+    monkeypatch.setattr("tests.console_operations.recorded_proofs", recorded)
+    async with open_browser(world) as browser:
+        await browser.enter("Mira", role=StaffRole.MARKETER)
+        page = (await browser.open(f"/console/policies/{BRAND}")).text
+        row = page[page.index(f'id="{first.id}"') : page.index(f'id="{second.id}"')]
+        assert re.search(r"✓ passed: <code>promises/test_web.py::test_it</code>.*✗ failed: <code>test_that</code>", row)
+        assert "no test" in page[page.index(f'id="{second.id}"') :]
+        assert "run of 2026-11-29T12:00:00Z, commit abc1234" in page
+    differs = ("code", "policies")
+    async with open_browser(world) as browser:
+        await browser.enter("Max", role=StaffRole.MARKETER)
+        page = (await browser.open(f"/console/policies/{BRAND}")).text
+        assert "these have changed: code, policies. So the run proves nothing" in page
+
+
+async def test_effects_of_another_policy_are_counted(world: World) -> None:
+    """People of the brand alone are decided about, by category and rule; another brand's policy is not seen."""
+    await world.known(1, 2)
+    ids = await world.known(3, 4)
+    for recipient_id in ids:
+        await world.standings.record_opt_out(BRAND, recipient_id, "newsletter", "page")
+    policy, other = world.policies[BRAND], world.policies[OTHER]
+    path = f"/console/policies/effects?before={BRAND}@{policy.version}&after="
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.MARKETER)
+        same = (await browser.open(f"{path}{BRAND}@{policy.version}")).text
+        assert "Everybody was looked at: 4 people." in same
+        assert "<code>" not in same[same.index("<table>") : same.index("</table>")]
+        page = (await browser.open(f"{path}{OTHER}@{other.version}")).text
+        assert re.search(r"4 people\. Stopped by:.*?<code>[a-z-]+</code>", page, re.DOTALL)
+        assert (await browser.open(f"{path}{OTHER}@nothing")).status_code == 404
+    async with open_browser(world) as browser:
+        await browser.enter("Mira", role=StaffRole.MARKETER, brand=BRAND)
+        assert (await browser.open(f"{path}{OTHER}@{other.version}")).status_code == 404
+
+
+async def test_a_sample_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many people there are, a sample has at most so many, from early and late ones, and says it is one."""
+    monkeypatch.setattr("mailer.postgres.people_sample.POINTS", 4)
+    monkeypatch.setattr("mailer.postgres.people_sample.ROWS_EACH", 2)
+    ids = await world.known(*range(1, 41))
+    sample = await PostgresPeopleSampler(world.pool).read_sample_of_people(BRAND)
+    found = [standing.recipient_id for standing in sample.standings]
+    assert (len(found), len(set(found)), sample.is_everybody) == (8, 8, False)
+    assert min(found) == min(ids)
+    assert max(found) > max(ids) - 11
+    assert await PostgresPeopleSampler(world.pool).read_sample_of_people(OTHER) == PeopleSample([], False)

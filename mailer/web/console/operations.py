@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailer.actions.mailing_waits import MailingWaits
+from mailer.actions.policy_comparison import PolicyComparer
 from mailer.policy.policy_file import Policy
+from mailer.policy.promise_report import RecordedProofs
 from mailer.ports.flow_metrics import Values
 from mailer.ports.halts import HaltList
 from mailer.ports.ledger_desk import LedgerDesk
@@ -34,6 +36,8 @@ class ConsoleOperations:
         policies: the policies in force, by brand, each with its other versions.
         ledger: shows seals, and verifies the newest entries.
         figures: the figures of `/metrics` that come from the database.
+        comparer: compares policies over the people there are.
+        proofs: the tests that prove promises, as a recorded run of all tests has them; None: there is no record.
     """
 
     open_stores: OperatorStoresOpener
@@ -48,3 +52,5 @@ class ConsoleOperations:
     policies: Mapping[str, Policy]
     ledger: LedgerDesk
     figures: SharedReading[Values]
+    comparer: PolicyComparer
+    proofs: SharedReading[RecordedProofs | None]

@@ -1,12 +1,14 @@
-"""The pages of policies: promises with their rules, and the differences between two policies."""
+"""The pages of policies: promises with rules and proofs, differences, and what would change if another policy held."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from mailer.policy.ledger_reason_wording import reason_in_words
 from mailer.policy.policy_differences import differences_between_policies
 from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRight
@@ -39,16 +41,30 @@ async def compare_policies(
         before=one,
         after=other,
         differences=differences_between_policies(one, other),
+        names=(before, after),
+    )
+
+
+@router.get(f"{POLICIES}/effects")
+async def show_policy_effects(
+    visitor: PolicyReader, before: Annotated[str, Query()] = "", after: Annotated[str, Query()] = ""
+) -> Response:
+    """Shows what would change for the people of a brand if another policy held, over a bounded sample of them."""
+    one, other = _require_policy(visitor, before), _require_policy(visitor, after)
+    compared = await visitor.console.operations.comparer.compare_policies_over_people(one, other, datetime.now(UTC))
+    return console_page(
+        visitor, "policy_effects.html.j2", before=one, names=(before, after), compared=compared, words=reason_in_words
     )
 
 
 @router.get(f"{POLICIES}/{{brand}}")
 async def show_policy(brand: str, visitor: PolicyReader) -> Response:
-    """Shows what one brand promised, with the rules that keep it, and what each newer version loosened."""
+    """Shows what a brand promised, with rules and proofs, and what each newer version loosened."""
     policy = visitor.console.operations.policies.get(brand)
     if policy is None:
         raise HTTPException(404, "policy_unknown")
-    return console_page(visitor, "policy.html.j2", policy=policy, changes=list(version_changes(policy)))
+    proofs = await visitor.console.operations.proofs.get_value()
+    return console_page(visitor, "policy.html.j2", policy=policy, changes=list(version_changes(policy)), proofs=proofs)
 
 
 def policy_name(policy: Policy) -> str:

@@ -1,19 +1,12 @@
-"""Makes a screenshot of every console page about people and suppressions: 390 and 1280 px wide, light and dark.
+"""The console's pages about people and suppressions for pictures: over made-up people, with no database."""
 
-Usage: python -m scripts.people_screenshots [FOLDER]; the folder is build/screenshots without one. The pages are those
-of the console over a made-up person, with no database. It needs Chromium, and does nothing without it.
-"""
-
-import asyncio
-import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
-from playwright.async_api import async_playwright
 from prometheus_client import CollectorRegistry
 
 from mailer import bundled_files
@@ -37,16 +30,18 @@ from mailer.ports.suppressions import Suppression
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from mailer.web.console.console_context import build_console_context
-from scripts.screenshots import FOLDER, SITE, Shot, View, launch_chromium, take_screenshot
+from scripts.picture_taking import SITE, Shot, Sitting
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 BRAND = "interpals"
-VIEWS = [View(f"{width}-{scheme}", width, scheme, "en") for width in (390, 1280) for scheme in ("light", "dark")]
 _MAILING = UUID("019acf2c-0000-7000-8000-000000000001")
-_SIGNED_IN = {"cookie": "__Host-mailer=any", "sec-fetch-site": "same-origin"}
 _ADA = ListedRecipient(
     17, BRAND, "user-17", "ada@people.example", "Ada Lovelace", "en-GB", "GB", "active", ["newsletter"], NOW
 )
+_LAYLA = ListedRecipient(
+    19, BRAND, "مستخدم-19", "layla@people.example", "ليلى حداد (Layla)", "ar-EG", "EG", "active", ["newsletter"], NOW
+)
+"""A person whose name is written from right to left."""
 
 
 def _at(hours: int, key: str) -> HistoryPlace:
@@ -101,8 +96,8 @@ class _Desk:
     async def find_people(self, brands: object, text: str) -> list[ListedRecipient]:
         return [_ADA, _ADA] if text == "ada@people.example" else []
 
-    async def find_person(self, *which: object) -> ListedRecipient:
-        return _ADA
+    async def find_person(self, brand: str, recipient_id: int) -> ListedRecipient:
+        return _LAYLA if recipient_id == _LAYLA.id else _ADA
 
     async def read_history_page(self, *which: object) -> HistoryPage:
         return _HISTORY
@@ -114,7 +109,7 @@ class _Desk:
         return None
 
     async def is_look_up_open(self, brand: str, recipient_id: int, *more: object) -> bool:
-        return recipient_id == _ADA.id
+        return recipient_id in (_ADA.id, _LAYLA.id)
 
     async def get_standing(self, *which: object) -> Standing:
         consents = frozenset({"notification"})
@@ -192,6 +187,7 @@ def _shots() -> Iterator[Shot]:
     )
     yield Shot("people-refused", people, {"[name=who]": "user-17", "#reason": " "}, pressed="button.main")
     yield Shot("person", person)
+    yield Shot("person-rtl-name", f"{people}/{BRAND}/{_LAYLA.id}")
     yield Shot("person-reason", f"{people}/{BRAND}/18")
     for act in ("opt_out", "rectify", "hold", "erase"):
         yield Shot(f"person-{act.replace('_', '-')}", f"{person}/acts/{act}")
@@ -204,21 +200,8 @@ def _shots() -> Iterator[Shot]:
     yield Shot("suppression-lifted", f"{stops}/{BRAND}/3", {"#reason": "ticket 9"}, pressed="button.main")
 
 
-async def make_people_screenshots(folder: Path) -> int:
-    """Makes all screenshots, and returns their number; 0 if there is no Chromium."""
-    async with async_playwright() as playwright:
-        browser = await launch_chromium(playwright)
-        if browser is None:
-            return 0
-        app = create_app(site_of_made_up_person(SignedLinks(SITE, ["a secret for screenshots"])))
-        pairs = [(shot, view) for shot in _shots() for view in VIEWS]
-        for shot, view in pairs:
-            await take_screenshot(browser, shot, view, app, folder, _SIGNED_IN)
-        await browser.close()
-        return len(pairs)
-
-
-if __name__ == "__main__":
-    to = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
-    to.mkdir(parents=True, exist_ok=True)
-    print(f"screenshots of people: {asyncio.run(make_people_screenshots(to))} in {to}")
+def people_sitting() -> Sitting:
+    """Returns the console's pages of people and suppressions, over made-up people."""
+    app = create_app(site_of_made_up_person(SignedLinks(SITE, ["a secret for pictures"])))
+    shots = [replace(shot, name=f"console-{shot.name}") for shot in _shots()]
+    return Sitting(app, shots, {"__Host-mailer": "any"}, {"sec-fetch-site": "same-origin"})

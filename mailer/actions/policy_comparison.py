@@ -1,0 +1,55 @@
+"""Compares what a brand's people get under its policy and under another one, over a sample of the people there are."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer.policy.policy_effects import MailEffects, PolicyEffectCounter, one_mailing_of_each_kind
+from mailer.policy.policy_file import Policy
+from mailer.ports.people_sample import PeopleSampler
+from mailer.rendering.template_library import TemplateLibrary
+
+_SLICE = 20
+"""The people about whom is decided before other work of the process gets its turn: a few milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyComparison:
+    """The effects of another policy.
+
+    Attributes:
+        people: the number of people who were looked at.
+        is_everybody: True if the brand has no others.
+        effects: those on each kind of mail.
+    """
+
+    people: int
+    is_everybody: bool
+    effects: Sequence[MailEffects]
+
+
+class PolicyComparer:
+    """Compares policies over people. It does one comparison at a time, since each is work of the processor."""
+
+    def __init__(self, people: PeopleSampler, templates: TemplateLibrary) -> None:
+        """Takes the people and the templates, which say which kinds of mail a brand sends."""
+        self._people = people
+        self._templates = templates
+        self._turn = asyncio.Lock()
+
+    async def compare_policies_over_people(self, before: Policy, after: Policy, now: datetime) -> PolicyComparison:
+        """Decides about people of the brand of `before` under both policies. It changes nothing."""
+        async with self._turn:
+            sample = await self._people.read_sample_of_people(before.brand)
+            kinds = one_mailing_of_each_kind(before, self._uses_of_templates(before.brand), now)
+            counter = PolicyEffectCounter(before, after, kinds, now)
+            for start in range(0, len(sample.standings), _SLICE):
+                counter.count_people(sample.standings[start : start + _SLICE])
+                await asyncio.sleep(0)
+        return PolicyComparison(len(sample.standings), sample.is_everybody, counter.counted_effects())
+
+    def _uses_of_templates(self, brand: str) -> list[tuple[str, str]]:
+        """Returns the category and the purpose of each template of a brand."""
+        found = (self._templates.find_template(brand, name) for name in self._templates.template_names_of_brand(brand))
+        return [(template.category, template.purpose) for template in found if template is not None]
