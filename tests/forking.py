@@ -24,7 +24,7 @@ _NUMBER = 4
 """Octets of a file's number in the pipe from which the processes take them."""
 _FORKING = get_context("fork")
 _GARBAGE = 50_000
-"""Objects that are made before Python looks for garbage. By default they are 700, and looking took a tenth of the time."""
+"""Objects that are made before Python looks for garbage. After 700, as by default, it took a tenth of the time."""
 
 
 class Hooks:
