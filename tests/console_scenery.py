@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import RightsOfOnePublisher
@@ -52,8 +53,11 @@ async def add_scenery(world: World) -> list[Shot]:
     )
     for who in ("key:web-shop", "role:billing"):
         await world.publishers.grant_rights_and_missing_key(Identity.parse_identity(who), rights)
-    admin = StaffRole.ADMIN.value
-    ops, letter = StaffRole.OPS.value, await _add_dead_letters(world)
+    return _pages(running, paused, breach, await _add_dead_letters(world))
+
+
+def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]:
+    admin, ops = StaffRole.ADMIN.value, StaffRole.OPS.value
     return [
         ("mailings", ops, "/console/mailings"),
         ("mailing-running", ops, f"/console/mailings/{running}"),

@@ -40,6 +40,7 @@ from mailer.web.captured_mail_inbox import create_inbox_app
 from tests import factories
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, plain_event, policies, templates
+from tests.integration.keyless_routes import INBOX, OPERATORS, WITHOUT_KEY
 from tests.integration.mailing_routes import MORE_ROUTES
 from tests.integration.operation_routes import EVERYWHERE_ROUTES
 from tests.integration.test_account_events import event as account_event
@@ -101,20 +102,6 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     },
 }
 """Every route that asks for a key, with all that it can be asked for."""
-LOOKED_AT, PRESSED = {"GET", "HEAD"}, {"GET", "HEAD", "POST"}
-WITHOUT_KEY = {
-    "/api/v1/openapi.json": {"GET", "HEAD"},
-    "/healthz": {"GET"},
-    **dict.fromkeys(("/leave/{brand}", "/data/{brand}", "/u/{token}", "/preferences/{token}"), PRESSED),
-    **dict.fromkeys(("/confirm/{token}", "/report/{token}", "/data-request/{token}"), PRESSED),
-    **dict.fromkeys(("/o/{token}.gif", "/c/{token}", "/notices/{brand}", "/notices/{brand}/feed.atom"), LOOKED_AT),
-    **dict.fromkeys(("/view/{token}", "/view/{token}/mail"), LOOKED_AT),
-}
-"""The routes of the pages, whose visitors have a link and are no publishers; and the API's own description."""
-OPERATORS = {"/metrics", "/livez", "/readyz"}
-"""The paths of each operators' port, which is no publisher's: its network is closed to others, and it only shows."""
-INBOX = {"/inbox", "/inbox/{id}", "/inbox/{id}/text", "/inbox/{id}/headers", "/inbox/{id}/html", "/inbox/{id}/raw"}
-"""The paths of captured mail, at the operators' port of `web`."""
 ANSWERING = {"mailer/web/app.py", "mailer/web/captured_mail_inbox.py", "mailer/runtime/process_monitoring.py"}
 """The modules that make something which answers over HTTP."""
 
