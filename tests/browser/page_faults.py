@@ -1,5 +1,6 @@
 """The faults of a page for people who see it otherwise: those that axe-core finds, and what is cut off at 320 px."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,16 @@ MODES: dict[str, dict[str, Any]] = {
 """The colours in which a page is shown."""
 NARROW: ViewportSize = {"width": 320, "height": 640}
 """A window of 1280 px that is enlarged to 400 % (WCAG 2.2, 1.4.10)."""
-_RUN = """async () => {
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const options = { resultTypes: ["violations"], runOnly: tags, rules: { "target-size": { enabled: true } } };
+_EVERY_RULE: Mapping[str, Any] = {
+    "type": "tag",
+    "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+_RULES_OF_COLOURS: Mapping[str, Any] = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+"""The rules that may find something else in other colours."""
+_RULES_OF_WIDTHS: Mapping[str, Any] = {"type": "rule", "values": ["scrollable-region-focusable", "target-size"]}
+"""The rules that may find something else in a narrow window."""
+_RUN = """async (runOnly) => {
+  const options = { resultTypes: ["violations"], preload: false, runOnly, rules: { "target-size": { enabled: true } } };
   const found = await axe.run(document, options);
   return found.violations.flatMap((one) => one.nodes.map((node) => [one.id, one.impact, node.target.join(" ")]));
 }"""
@@ -45,14 +53,24 @@ def _axe() -> str:
 
 
 async def axe_faults(page: Page) -> list[str]:
-    """The faults that axe finds in a page in each of the `MODES`: the rule, its weight and the element."""
+    """The faults that axe finds in a page in each of the `MODES`: the rule, its weight and the element.
+
+    In the first mode every rule runs, in the others those that depend on colours. In the end, the window has the width
+    of `NARROW`, and those that depend on widths run.
+    """
     await page.evaluate(_axe())
-    faults = list[str]()
+    faults, rules = list[str](), _EVERY_RULE
     for mode, colours in MODES.items():
         await page.emulate_media(**colours)
-        for rule, impact, element in await page.evaluate(_RUN):
-            faults.append(f"{mode}: {rule} ({impact}): {element}")
-    return faults
+        faults += await _faults_by_rules(page, mode, rules)
+        rules = _RULES_OF_COLOURS
+    await page.set_viewport_size(NARROW)
+    return faults + await _faults_by_rules(page, "at 400 %", _RULES_OF_WIDTHS)
+
+
+async def _faults_by_rules(page: Page, mode: str, rules: Mapping[str, Any]) -> list[str]:
+    found = await page.evaluate(_RUN, rules)
+    return [f"{mode}: {rule} ({impact}): {element}" for rule, impact, element in found]
 
 
 async def cut_off_parts(page: Page) -> list[str]:

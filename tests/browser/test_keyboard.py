@@ -1,4 +1,4 @@
-"""By keyboard alone, with and without JavaScript: signing in, the choices of a recipient, and a request for data."""
+"""By keyboard alone and without JavaScript: signing in, the choices of a recipient, and a request for data."""
 
 import re
 from collections.abc import AsyncIterator
@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from unittest.mock import patch
 
 import pyotp
-import pytest
 from playwright.async_api import Page
 
 from mailer.policy.staff_rights import StaffRole
@@ -21,24 +20,21 @@ from tests.integration.web_world import PUBLIC_URL
 from tests.letters import answers
 from tests.staff import PASSWORD, add_person
 
-SCRIPT = pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
-
 
 @asynccontextmanager
-async def at_keyboard(world: World, *, has_script: bool) -> AsyncIterator[tuple[Page, Keyboard]]:
+async def at_keyboard(world: World) -> AsyncIterator[tuple[Page, Keyboard]]:
     """Yields a page of Chromium and its keys. Second factors have a clock that stands still."""
     with patch.object(second_factor_checks, "time", CLOCK):
         async with serving(world) as url, running_chromium() as browser:
-            context = await browser.new_context(base_url=url, java_script_enabled=has_script, locale="en")
+            context = await browser.new_context(base_url=url, java_script_enabled=False, locale="en")
             page = await context.new_page()
             yield page, Keyboard(page)
 
 
-@SCRIPT
-async def test_a_person_signs_in_with_an_app(world: World, *, has_script: bool) -> None:
+async def test_a_person_signs_in_with_an_app(world: World) -> None:
     """Joins, sets an app up, signs out, and in again with password and code; a wrong and a used code are refused."""
     _, link = await add_person(world.staff)
-    async with at_keyboard(world, has_script=has_script) as (page, keys):
+    async with at_keyboard(world) as (page, keys):
         await page.goto(f"/console/join/{link}")
         await keys.type("#password", PASSWORD)
         await keys.type("#again", PASSWORD)
@@ -68,13 +64,12 @@ async def test_a_person_signs_in_with_an_app(world: World, *, has_script: bool) 
         assert await page.inner_text("h1") == "Needs attention"
 
 
-@SCRIPT
-async def test_a_password_is_enough_to_read(world: World, *, has_script: bool) -> None:
+async def test_a_password_is_enough_to_read(world: World) -> None:
     """Support needs no second factor: signs in where a link had led to, finds a person, and reads the history."""
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     _, link = await add_person(world.staff, "Sue", StaffRole.SUPPORT)
-    async with at_keyboard(world, has_script=has_script) as (page, keys):
+    async with at_keyboard(world) as (page, keys):
         await page.goto(f"/console/join/{link}")
         await keys.type("#password", PASSWORD)
         await keys.type("#again", PASSWORD)
@@ -96,11 +91,10 @@ async def test_a_password_is_enough_to_read(world: World, *, has_script: bool) -
         assert "Left newsletter mail." in await page.inner_text(".timeline")
 
 
-@SCRIPT
-async def test_pages_open_on_a_phone(world: World, *, has_script: bool) -> None:
+async def test_pages_open_on_a_phone(world: World) -> None:
     """Where the navigation does not fit, a button opens it and Escape closes it; the focus stays on the way."""
     _, link = await add_person(world.staff, "Sue", StaffRole.SUPPORT)
-    async with at_keyboard(world, has_script=has_script) as (page, keys):
+    async with at_keyboard(world) as (page, keys):
         await page.set_viewport_size({"width": 390, "height": 700})
         await page.goto(f"/console/join/{link}")
         await keys.type("#password", PASSWORD)
@@ -117,11 +111,10 @@ async def test_pages_open_on_a_phone(world: World, *, has_script: bool) -> None:
         assert await page.inner_text("h1") == "Find a person"
 
 
-@SCRIPT
-async def test_a_recipient_leaves_and_chooses(world: World, *, has_script: bool) -> None:
+async def test_a_recipient_leaves_and_chooses(world: World) -> None:
     """Unsubscribes, takes it back, unsubscribes, pauses; then stops one kind and asks for another."""
     reader = await add_reader(world, 1, "en")
-    async with at_keyboard(world, has_script=has_script) as (page, keys):
+    async with at_keyboard(world) as (page, keys):
         await page.goto(reader.leaving())
         await keys.press("button.main")
         assert await page.inner_text("h1") == "You are unsubscribed"
@@ -145,11 +138,10 @@ async def test_a_recipient_leaves_and_chooses(world: World, *, has_script: bool)
     assert "/confirm/" in await world.pool.fetchval("SELECT body FROM outbox")
 
 
-@SCRIPT
-async def test_a_recipient_asks_for_a_copy(world: World, *, has_script: bool) -> None:
+async def test_a_recipient_asks_for_a_copy(world: World) -> None:
     """A fault has the focus; then form, mail, button and file, without a login."""
     reader = await add_reader(world, 1, "en")
-    async with at_keyboard(world, has_script=has_script) as (page, keys):
+    async with at_keyboard(world) as (page, keys):
         await page.goto(f"/data/{BRAND}")
         await keys.press("button.main")
         await page.locator("#email:focus").wait_for()

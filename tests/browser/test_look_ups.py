@@ -1,4 +1,7 @@
-"""Everything that staff look up at the console, by keyboard alone, with and without JavaScript; and the inbox."""
+"""Everything that staff look up at the console, by keyboard alone and without JavaScript; and the inbox.
+
+The pages of mailings have a script: the first test is with it, too. `test_people.py` looks people up by address.
+"""
 
 import pytest
 
@@ -11,10 +14,8 @@ from tests.factories import BRAND, World
 from tests.integration.test_inbox_filters import MAILS
 from tests.integration.web_world import Mails
 
-SCRIPT = pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
 
-
-@SCRIPT
+@pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
 async def test_operations_are_looked_up(world: World, *, has_script: bool) -> None:
     """Mailings, stops, dead letters, processors, flow, policies and the ledger, each from the navigation on."""
     await add_scenery(world)
@@ -62,13 +63,12 @@ async def test_operations_are_looked_up(world: World, *, has_script: bool) -> No
         assert "Intact" in await page.inner_text("[role=status]")
 
 
-@SCRIPT
-async def test_people_suppressions_and_publishers_are_looked_up(world: World, *, has_script: bool) -> None:
+async def test_people_suppressions_and_publishers_are_looked_up(world: World) -> None:
     """A suppression from an address, with its reason, then by its list; a publisher with its rights."""
     await add_scenery(world)
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
-    settings = {"java_script_enabled": has_script}
+    settings = {"java_script_enabled": False}
     async with serving(world) as url, running_chromium() as browser:
         officer = await session_of(world, StaffRole.PRIVACY_OFFICER, name="Olga")
         async with page_with_session(browser, url, officer, base_url=url, **settings) as page:
@@ -99,12 +99,11 @@ async def test_people_suppressions_and_publishers_are_looked_up(world: World, *,
             assert await page.is_checked("[name=category][value=newsletter]")
 
 
-@SCRIPT
-async def test_captured_mail_is_searched(*, has_script: bool) -> None:
+async def test_captured_mail_is_searched() -> None:
     """The inbox begins with the newest of each kind; words and a brand leave the mail that has both."""
     app = create_inbox_app(Mails(MAILS))
     async with serving_app(lambda url: app) as url, running_chromium() as browser:
-        context = await browser.new_context(base_url=url, java_script_enabled=has_script)
+        context = await browser.new_context(base_url=url, java_script_enabled=False)
         page = await context.new_page()
         keys = Keyboard(page)
         await page.goto("/inbox")

@@ -16,7 +16,8 @@ from tests.integration.test_role_matrix import routes_of
 
 _READ = """() => {
   const root = document.documentElement, headings = [...document.querySelectorAll("h1")].map((one) => one.innerText);
-  return { headings, lang: root.lang, dir: root.dir, direction: getComputedStyle(document.body).direction };
+  const elements = root.getElementsByTagName("*").length;
+  return { headings, elements, lang: root.lang, dir: root.dir, direction: getComputedStyle(document.body).direction };
 }"""
 
 
@@ -25,12 +26,13 @@ class Sight:
     """A page as the tour finds it.
 
     Attributes:
-        name: the path and the heading. headings: the main headings.
+        name: the path and the heading. headings: the main headings. elements: the number of elements.
         lang, dir: the attributes of the document. direction: the computed direction of its text.
     """
 
     name: str
     headings: list[str]
+    elements: int
     lang: str
     dir: str
     direction: str
