@@ -36,6 +36,10 @@ FORBIDDEN = timedelta(days=1)
 at once, and have a day to repair the policy. A legal deadline of 72 hours may be running (GDPR Art. 33)."""
 
 
+_ACCEPTED = find_transition(DeliveryState.INTENDED, TransitionCause.ACCEPTED, result=OutcomeKind.ACCEPTED.value)
+"""The look-up for nearly every message; it would take 2 of the 120 microseconds of one."""
+
+
 def draft_message_for_processor(
     row: DeliveryRow, renderer: MailingRenderer, send: Send, processor: Processor
 ) -> MessageDraft:
@@ -199,16 +203,10 @@ def transition_after_outcome(
         denied: each allowed processor refuses us with this message only: so the delivery is deferred.
     """
     row = step.row
-    age = now - (row.tried_at or now)
-    change = find_transition(
-        DeliveryState.INTENDED,
-        _cause_of_outcome(step.category, outcome.result, age, doubted, denied),
-        outcome.status or str(outcome.code or outcome.result),
-        result=outcome.result,
-        category=step.category,
-        at=now,
-        age=age,
-        spread=random.random(),  # noqa: S311 - jitter, not a secret
+    change = (
+        _ACCEPTED
+        if outcome.result is OutcomeKind.ACCEPTED
+        else _change_after_no_acceptance(step, outcome, now, doubted, denied)
     )
     move = _build_row_move(row, change, from_state=DeliveryState.INTENDED)
     entry = build_delivery_entry(
@@ -225,6 +223,22 @@ def transition_after_outcome(
         message_id=step.rendered.message_id,
     )
     return Transition(move, (entry,))
+
+
+def _change_after_no_acceptance(
+    step: SendStep, outcome: Outcome, now: datetime, doubted: bool, denied: bool
+) -> StateChange:
+    age = now - (step.row.tried_at or now)
+    return find_transition(
+        DeliveryState.INTENDED,
+        _cause_of_outcome(step.category, outcome.result, age, doubted, denied),
+        outcome.status or str(outcome.code or outcome.result),
+        result=outcome.result,
+        category=step.category,
+        at=now,
+        age=age,
+        spread=random.random(),  # noqa: S311 - jitter, not a secret
+    )
 
 
 def _cause_of_outcome(
