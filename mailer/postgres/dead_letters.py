@@ -9,7 +9,8 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.events import MAX_EVENT_BYTES
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.dead_letter_brands import brands_of_dead_letter
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import (
@@ -107,29 +108,23 @@ class PostgresDeadLetters:
         self, letter_id: int, *, again: bool = True, brands: frozenset[str] | None = None
     ) -> DeadLetter | None:
         """See the port. In one transaction, the event becomes a row of the outbox, and the dead letter is marked."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                found = await connection.fetchrow(_SQL["one"], letter_id)
-                if found is not None and not await _concerns_only(found, brands):
-                    return None
-                body = _body_text_if_storable(found["body"]) if found else None
-                row = await connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
-                if row is None:
-                    return None
-                await connection.execute(_SQL["park"], row["routing_key"], row["message_id"], body, row["publisher"])
-                linked = await append_entries(
-                    connection, writer, [_entry_about(row["id"], row["routing_key"], "dead_replayed")]
-                )
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            found = await work.connection.fetchrow(_SQL["one"], letter_id)
+            if found is not None and not await _concerns_only(found, brands):
+                return None
+            body = _body_text_if_storable(found["body"]) if found else None
+            row = await work.connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
+            if row is None:
+                return None
+            await work.connection.execute(_SQL["park"], row["routing_key"], row["message_id"], body, row["publisher"])
+            await work.append_entries([_entry_about(row["id"], row["routing_key"], "dead_replayed")])
         return _dead_letter_from_row(row)
 
     async def record_reading(self, letter: DeadLetter) -> None:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                entry = _entry_about(letter.id, letter.message.routing_key, "dead_read")
-                linked = await append_entries(connection, writer, [entry])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            entry = _entry_about(letter.id, letter.message.routing_key, "dead_read")
+            await work.append_entries([entry])
 
 
 def _entry_about(letter_id: int, routing_key: str, what: str) -> LedgerEntry:
