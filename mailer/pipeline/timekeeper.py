@@ -30,6 +30,7 @@ from mailer.ports.timekeeping import (
     TimekeeperStore,
 )
 from mailer.runtime.error_kinds import ErrorKind, classify_error
+from mailer.runtime.repeating import every
 
 AT_ONCE = 1000
 """The most rows of one statement. Statements are short, so that no other process waits for the timekeeper."""
@@ -69,13 +70,9 @@ class Timekeeper:
 
     async def run_until_stopped(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Runs a round each `period` seconds until `stop` is set. A failed step is logged, and repeated next time."""
-        while not stop.is_set():
+        async for _ in every(period, stop):
             if await self.run_all_steps_once():
                 LAST_TICK.set_to_current_time()
-            try:
-                await asyncio.wait_for(stop.wait(), period)
-            except TimeoutError:
-                continue
 
     async def run_all_steps_once(self) -> bool:
         """Runs all steps once. A step that fails does not stop the others, unless the database is away.
