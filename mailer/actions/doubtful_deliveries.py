@@ -3,8 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from mailer.actions.delivery_transitions import StateChange, TransitionCause, find_transition
 from mailer.policy.category import CATEGORIES
-from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.held_deliveries import HeldDeliveries, HeldDoubtfulDelivery
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -24,30 +24,39 @@ async def end_doubtful_deliveries_of_mailing(
     """
     ended = 0
     while some := await held.list_held_doubtful_of_mailing(mailing_id, _AT_ONCE):
+        changes = [(one, _ending_change(one)) for one in some]
         # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves_or_find_refused(
-            None, [_build_ending_move(one) for one in some], [_build_ending_entry(one, by) for one in some]
+            None,
+            [_build_ending_move(*each) for each in changes],
+            [_build_ending_entry(*each, by) for each in changes],
         ):
             ended += len(some)
     return ended
 
 
-def _final_state_and_reason(one: HeldDoubtfulDelivery) -> tuple[DeliveryState, str]:
-    category = CATEGORIES.get(one.category)
-    if category is None or category.written_fallback:  # an unknown category gets the strictest treatment
-        return DeliveryState.DIVERTED, WRITTEN
-    return DeliveryState.FAILED, IN_DOUBT
-
-
-def _build_ending_move(one: HeldDoubtfulDelivery) -> DeliveryMove:
-    state, reason = _final_state_and_reason(one)
-    return DeliveryMove(
-        one.mailing_id, one.recipient_id, one.attempt, DeliveryState.HELD, state, reason, from_reason=IN_DOUBT
+def _ending_change(one: HeldDoubtfulDelivery) -> StateChange:
+    return find_transition(
+        DeliveryState.HELD,
+        TransitionCause.DOUBT_ENDED_BY_PERSON,
+        IN_DOUBT,
+        category=CATEGORIES.get(one.category),
     )
 
 
-def _build_ending_entry(one: HeldDoubtfulDelivery, by: str) -> LedgerEntry:
-    state, _ = _final_state_and_reason(one)
+def _build_ending_move(one: HeldDoubtfulDelivery, change: StateChange) -> DeliveryMove:
+    return DeliveryMove(
+        one.mailing_id,
+        one.recipient_id,
+        one.attempt,
+        DeliveryState.HELD,
+        change.state,
+        change.reason,
+        from_reason=IN_DOUBT,
+    )
+
+
+def _build_ending_entry(one: HeldDoubtfulDelivery, change: StateChange, by: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.OUTCOME,
         one.brand,
@@ -55,6 +64,6 @@ def _build_ending_entry(one: HeldDoubtfulDelivery, by: str) -> LedgerEntry:
         one.recipient_id,
         one.attempt,
         one.category,
-        f"{state.value} {IN_DOUBT}",
+        change.entry_reason,
         rule=f"action:{by}",
     )

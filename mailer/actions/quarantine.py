@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from mailer.actions.delivery_transitions import StateChange, TransitionCause, find_transition
 from mailer.ports.deliveries import DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.refusal_quarantine import (
@@ -12,8 +13,6 @@ from mailer.ports.refusal_quarantine import (
     RefusalVerdict,
 )
 
-DISMISSED: Final = "dismissed"
-"""The reason of a delivery that is tried again, as a person dismissed its refusal."""
 _AT_ONCE: Final = 500
 """The maximum number of cases in one transaction, so that others wait only briefly for it."""
 
@@ -46,34 +45,42 @@ async def judge_quarantined_refusals(
         if verdict is RefusalVerdict.BELIEVED:
             await quarantine.suppress_refused_if_owner_unchanged(cases, by)
         now = datetime.now(UTC)
-        moves = [move for case in cases if (move := _verdict_move(case, verdict, now))]
+        changes = [(case, _change_by_verdict(case, verdict, now)) for case in cases]
+        moves = [move for case, change in changes if (move := _verdict_move(case, change))]
         # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves_or_find_refused(
-            None, moves, [_verdict_entry(case, verdict, by) for case in cases]
+            None, moves, [_verdict_entry(case, change, by) for case, change in changes]
         ):
             await quarantine.record_verdict_and_reopen_mailings(cases, verdict, by)
             judged += len(cases)
     return judged
 
 
-def _verdict_move(case: QuarantinedRefusal, verdict: RefusalVerdict, now: datetime) -> DeliveryMove | None:
-    """Returns the new state of the delivery, or None if it was tried again since, or has failed and stays so."""
-    if case.state is None or (verdict is RefusalVerdict.BELIEVED and case.state is DeliveryState.FAILED):
+def _change_by_verdict(case: QuarantinedRefusal, verdict: RefusalVerdict, now: datetime) -> StateChange:
+    """Returns the new state of the delivery. Where it was tried again since, only the reason of the entry counts."""
+    cause = (
+        TransitionCause.REFUSAL_BELIEVED if verdict is RefusalVerdict.BELIEVED else TransitionCause.REFUSAL_DISMISSED
+    )
+    return find_transition(case.state or DeliveryState.HELD, cause, case.status, result=verdict.value, at=now)
+
+
+def _verdict_move(case: QuarantinedRefusal, change: StateChange) -> DeliveryMove | None:
+    """Returns the move of the delivery, or None if it was tried again since, or has failed and stays so."""
+    if case.state is None or case.state is change.state:
         return None
-    again = verdict is RefusalVerdict.DISMISSED
     return DeliveryMove(
         case.mailing_id,
         case.recipient_id,
         case.attempt,
         case.state,
-        DeliveryState.DEFERRED if again else DeliveryState.FAILED,
-        DISMISSED if again else case.status,
-        now if again else None,
+        change.state,
+        change.reason,
+        change.due_at,
         from_reason=case.reason,
     )
 
 
-def _verdict_entry(case: QuarantinedRefusal, verdict: RefusalVerdict, by: str) -> LedgerEntry:
+def _verdict_entry(case: QuarantinedRefusal, change: StateChange, by: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.OUTCOME,
         case.brand,
@@ -81,7 +88,7 @@ def _verdict_entry(case: QuarantinedRefusal, verdict: RefusalVerdict, by: str) -
         case.recipient_id,
         case.attempt,
         case.category,
-        f"{verdict.value} {case.status}",
+        change.entry_reason,
         processor=case.processor,
         reply=by,
     )

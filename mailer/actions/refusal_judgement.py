@@ -12,8 +12,6 @@ from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_shar
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.refusal_quarantine import HardRefusal, HardRefusalStore, Key, ProcessorRefusalCounts
 
-QUARANTINED: Final = "quarantined"
-"""The reason of a held delivery whose refusal waits for a person's judgement."""
 _SECONDS: Final = 1.0
 """Seconds between two reads of the counters while addresses are refused."""
 _IDLE_SECONDS: Final = 10.0

@@ -20,6 +20,7 @@ from mailer.pipeline.window_sender import WindowSender
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.error_kinds import ErrorKind, classify_error
+from mailer.runtime.repeating import sleep_unless_stopped
 
 WINDOW = 64
 """The most deliveries intended by one statement. So at most so many per consumer are in doubt after a crash."""
@@ -108,11 +109,8 @@ class ClaimRun:
             return False
         if time.monotonic() + wait >= self._lease.latest_message_start:
             return False
-        try:
-            await asyncio.wait_for(self._stop.wait(), max(wait, 0))
-        except TimeoutError:
-            return True
-        return False
+        await sleep_unless_stopped(self._stop, max(wait, 0))
+        return not self._stop.is_set()
 
     def _windows_of_known_mailings(self, rows: Sequence[DeliveryRow]) -> Iterator[Sequence[DeliveryRow]]:
         """Returns the rows whose mailings this worker knows, window by window."""

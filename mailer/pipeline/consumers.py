@@ -19,7 +19,6 @@ from mailer.pipeline.unsettled_message_retries import (
     Handle,
     UnsettledMessageRetries,
     reject_as_dead_letter,
-    sleep_unless_stopped,
 )
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
@@ -38,6 +37,7 @@ from mailer.ports.deliveries import DeliveryStore
 from mailer.ports.outbox import Outbox, OutboxRow
 from mailer.ports.timekeeping import TimekeeperStore
 from mailer.runtime.error_kinds import error_place
+from mailer.runtime.repeating import sleep_unless_stopped
 
 EVENTS_AT_ONCE = 128
 """The most events that are taken in together: they fill two windows, which are handed over one after the other."""

@@ -1,15 +1,15 @@
 """Moves of deliveries without sending: it moves those that are unchanged, and holds deliveries that met a bug."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
+from mailer.actions.delivery_transitions import StateChange, TransitionCause, find_transition
 from mailer.metrics_and_logger import HELD_BY_BUGS, log
 from mailer.pipeline.delivery_steps import DeliveryStep
 from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.transitions import transition_holding_for_bug
 from mailer.policy.category import CATEGORIES
-from mailer.ports.deliveries import BUG, Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryStore
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.timekeeping import OpenDelivery, OrphanedDelivery, QueuedDelivery, TimekeeperStore
@@ -54,7 +54,9 @@ async def commit_batch_holds_for_bug(
     if not queued:
         return
     changes = [
-        move_of_unclaimed_delivery(item, item.mailing_id, item.brand, DeliveryState.HELD, f"{BUG} {reason}")
+        move_of_unclaimed_delivery(
+            item, item.mailing_id, item.brand, find_transition(item.state, TransitionCause.BUG, reason)
+        )
         for item in queued
     ]
     late = await move_unchanged_and_count_refused(deliveries, None, changes)
@@ -66,9 +68,7 @@ def move_of_unclaimed_delivery(
     item: QueuedDelivery | OrphanedDelivery | OpenDelivery,
     mailing_id: UUID,
     brand: str,
-    state: DeliveryState,
-    reason: str,
-    due_at: datetime | None = None,
+    change: StateChange,
     from_reason: str | None = None,
 ) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Returns the move of a delivery that no worker has claimed, with its ledger entry. Pure.
@@ -77,9 +77,7 @@ def move_of_unclaimed_delivery(
         item: as it was read.
         mailing_id: of its mailing.
         brand: of its mailing.
-        state: the new state.
-        reason: of the new state.
-        due_at: the time of the next try; None: there is none.
+        change: the new state, as the table has it.
         from_reason: the move is refused unless this is the old reason; None: the reason that was read.
     """
     reason_before = item.reason if from_reason is None else from_reason
@@ -88,9 +86,9 @@ def move_of_unclaimed_delivery(
         item.recipient_id,
         item.attempt,
         item.state,
-        state,
-        reason,
-        due_at,
+        change.state,
+        change.reason,
+        change.due_at,
         from_reason=reason_before,
     )
     entry = LedgerEntry(
@@ -100,7 +98,7 @@ def move_of_unclaimed_delivery(
         recipient_id=item.recipient_id,
         attempt=item.attempt,
         category=item.category,
-        reason=f"{state.value} {reason}",
+        reason=change.entry_reason,
     )
     return move, (entry,)
 

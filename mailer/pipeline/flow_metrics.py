@@ -9,10 +9,10 @@ from prometheus_client.registry import Collector
 
 from mailer.metrics_and_logger import TIMEKEEPER, log
 from mailer.pipeline.queue_depths import read_queue_depths
-from mailer.pipeline.unsettled_message_retries import sleep_unless_stopped
 from mailer.ports.broker import Broker
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.flow_metrics import FIGURES, FlowGaugeDefinition, FlowMetricsSource, Values
+from mailer.runtime.repeating import every
 
 PERIOD = 15.0
 """Seconds between two readings."""
@@ -74,7 +74,7 @@ async def refresh_metrics_until_stopped(
         shown: the collector that gets the values.
         stop: ends it.
     """
-    while not stop.is_set():
+    async for _ in every(PERIOD, stop):
         try:
             at = time.time()
             values = dict(await figures.read_metrics())
@@ -84,4 +84,3 @@ async def refresh_metrics_until_stopped(
             log.info("the figures of the flow cannot be read", error=str(error))
         except Exception:
             log.exception("the figures of the flow cannot be read")
-        await sleep_unless_stopped(stop, PERIOD)

@@ -26,6 +26,7 @@ from mailer.ports.halts import (
     LastSeenSealMarker,
     OwnLedgerChains,
 )
+from mailer.runtime.repeating import every
 
 PERIOD = 0.5
 """Seconds between two queries."""
@@ -154,7 +155,7 @@ class HaltWatcher:
 
     async def poll_until_stopped(self, stop: asyncio.Event) -> None:
         """Queries the halts until `stop` is set. A failed query is repeated; meanwhile the last answer expires."""
-        while not stop.is_set():
+        async for _ in every(PERIOD, stop):
             try:
                 await self.query_halts_and_attest_no_loss()
                 self.report(self.problem_for_operator)
@@ -166,10 +167,6 @@ class HaltWatcher:
                 self.report(str(error))
             except Exception as error:
                 self._log_query_failure_once("nobody can be asked what stands still", type(error).__name__)
-            try:
-                await asyncio.wait_for(stop.wait(), PERIOD)
-            except TimeoutError:
-                continue
 
     def _log_query_failure_once(self, event: str, error: str) -> None:
         """Logs once that queries fail. When they work again, it logs how many have failed."""

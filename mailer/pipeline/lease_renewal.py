@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Final, TypeVar
 
 from mailer.metrics_and_logger import log
+from mailer.runtime.repeating import sleep_unless_stopped
 
 MARGIN: Final = 0.08
 """The last part of a lease, in which no new message begins."""
@@ -80,8 +80,7 @@ class ClaimLease:
                 self.deadline = float("-inf")
                 return
             self.deadline = deadline
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), self._renewal_delay)
+            await sleep_unless_stopped(self._stop, self._renewal_delay)
         limit.reschedule(asyncio.get_running_loop().time() + max(0.0, self.deadline - time.monotonic()))
 
 

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from mailer.metrics_and_logger import log
-from mailer.pipeline.unsettled_message_retries import sleep_unless_stopped
 from mailer.policy.public_notices import PublicNotice, is_notice_shown
 from mailer.ports.public_notices import PublicNotices
+from mailer.runtime.repeating import run_every
 
 PERIOD = 600.0
 """Seconds between two looks."""
@@ -28,12 +28,7 @@ class NoticeSightings:
 
     async def look_until_stopped(self, stop: asyncio.Event) -> None:
         """Looks each `PERIOD` seconds until `stop` is set. A look that fails is logged, and repeated."""
-        while not stop.is_set():
-            try:
-                await self.look_once()
-            except Exception:
-                log.exception("the public notices could not be looked for; trying again")
-            await sleep_unless_stopped(stop, PERIOD)
+        await run_every(PERIOD, stop, self.look_once, "the public notices could not be looked for; trying again")
 
     async def look_once(self) -> None:
         """Looks for each notice that should stand on its page today."""

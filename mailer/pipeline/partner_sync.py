@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
 from mailer.ports.partners import SuppressionsForPartners, WebhookPoster, WebhookPostFailed
+from mailer.runtime.repeating import run_every
 
 AT_ONCE = 1000
 """The most suppressions in one post."""
@@ -29,15 +30,7 @@ class PartnerSync:
 
     async def post_until_stopped(self, stop: asyncio.Event, period: float = PERIOD) -> None:
         """Runs rounds until `stop` is set. A round that fails is logged; the next round does the rest."""
-        while not stop.is_set():
-            try:
-                await self.post_to_all_partners()
-            except Exception:
-                log.exception("partners could not be told; trying again")
-            try:
-                await asyncio.wait_for(stop.wait(), period)
-            except TimeoutError:
-                continue
+        await run_every(period, stop, self.post_to_all_partners, "partners could not be told; trying again")
 
     async def post_to_all_partners(self) -> None:
         """Runs one round: posts to all partners that have a URL, at the same time."""

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -14,6 +13,7 @@ from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.processor_states import STATE_WORDS, ProcessorState, ProcessorStates
+from mailer.runtime.repeating import every
 
 UNUSED: Final = "unused"
 """No message was handed to it yet."""
@@ -187,13 +187,11 @@ class ConditionReporter:
 
     async def report_until_stopped(self, stop: asyncio.Event) -> None:
         """Reports changes until `stop` is set, then deletes this worker's states. A failed report is repeated."""
-        while not stop.is_set():
+        async for _ in every(LOOK, stop):
             try:
                 await self.store_states_if_changed_or_old()
             except Exception as error:
                 log.warning("the states of relays could not be noted", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK)
         try:
             await self._states.delete_states_of_worker(self._worker)
         except Exception as error:

@@ -1,8 +1,10 @@
 """Pauses for destinations that refuse messages, each pause longer than the last. Other destinations go on."""
 
 import time
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import Generic, TypeVar
+
+from mailer.runtime.repeating import doubling_pauses
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 5.0
@@ -20,7 +22,7 @@ class PublishBackoff(Generic[Key]):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._pauses = dict[Key, tuple[float, float]]()
+        self._pauses = dict[Key, tuple[Iterator[float], float]]()
 
     def paused_destinations(self) -> list[Key]:
         """Returns the destinations that are paused now."""
@@ -38,7 +40,6 @@ class PublishBackoff(Generic[Key]):
             del self._pauses[key]
         begun = {key for key in refused if key not in self._pauses}
         for key in set(refused):
-            pause, _ = self._pauses.get(key, (FIRST_PAUSE / 2, 0.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
-            self._pauses[key] = pause, self._clock() + pause
+            pauses, _ = self._pauses.get(key, (doubling_pauses(FIRST_PAUSE, LONGEST_PAUSE), 0.0))
+            self._pauses[key] = pauses, self._clock() + next(pauses)
         return begun, ended

@@ -35,6 +35,7 @@ from mailer.ports.rates import (
     TokenRequest,
 )
 from mailer.rendering.headers import HeaderRefused, domain_as_a_labels
+from mailer.runtime.repeating import run_every
 
 PERIOD = 0.5
 """Seconds between two readings of the limits."""
@@ -205,15 +206,8 @@ class RateLimiter:
 
     async def refresh_limits_until_stopped(self, stop: asyncio.Event) -> None:
         """Refreshes limits and returns tokens regularly until `stop` is set, then returns them all. Logs errors."""
-        while not stop.is_set():
-            try:
-                await self.refresh_limits_and_return_tokens()
-            except Exception:
-                log.exception("the limits could not be read; trying again")
-            try:
-                await asyncio.wait_for(stop.wait(), PERIOD)
-            except TimeoutError:
-                continue
+        complaint = "the limits could not be read; trying again"
+        await run_every(PERIOD, stop, self.refresh_limits_and_return_tokens, complaint)
         try:
             await self._return_unused_tokens(inf)
         except Exception:

@@ -12,6 +12,7 @@ from mailer.ports.broker import BrokerMessage
 from mailer.ports.request_stores import RequestStores
 from mailer.ports.requests_by_address import PersonToAnswer
 from mailer.rendering.signed_links import SignedLinks
+from mailer.runtime.repeating import run_every
 
 AT_ONCE = 100
 """The most requests that one transaction answers."""
@@ -37,15 +38,8 @@ class AnswerPublisher:
 
     async def publish_until_stopped(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Runs a tick each `period` seconds until `stop` is set. A tick that fails is logged, and repeated."""
-        while not stop.is_set():
-            try:
-                await self.answer_waiting_requests()
-            except Exception:
-                log.exception("requests by an address could not be answered; trying again")
-            try:
-                await asyncio.wait_for(stop.wait(), period)
-            except TimeoutError:
-                continue
+        complaint = "requests by an address could not be answered; trying again"
+        await run_every(period, stop, self.answer_waiting_requests, complaint)
 
     async def answer_waiting_requests(self) -> None:
         """Runs one tick: answers waiting requests, at most `AT_ONCE * ROUNDS`."""

@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from mailer.actions.delivery_transitions import FIRST_RETRY, TransitionCause, find_transition
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.metrics_and_logger import DOUBTED, LAST_TICK, log
 from mailer.pipeline.delivery_moves import move_of_unclaimed_delivery, move_unchanged_and_count_refused
 from mailer.pipeline.intake import BATCHES, publish_batches
 from mailer.pipeline.queue_depths import read_queue_depths
-from mailer.pipeline.transitions import FIRST_RETRY, retry_delay_for_age, state_when_given_up
 from mailer.policy.category import CATEGORIES
 from mailer.policy.required_frequency_counts import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, MessageUnroutable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dead_letters import DAYS_KEPT
-from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
+from mailer.ports.deliveries import DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.timekeeping import (
     DueBatch,
@@ -30,6 +30,7 @@ from mailer.ports.timekeeping import (
     TimekeeperStore,
 )
 from mailer.runtime.error_kinds import ErrorKind, classify_error
+from mailer.runtime.repeating import every
 
 AT_ONCE = 1000
 """The most rows of one statement. Statements are short, so that no other process waits for the timekeeper."""
@@ -69,13 +70,9 @@ class Timekeeper:
 
     async def run_until_stopped(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Runs a round each `period` seconds until `stop` is set. A failed step is logged, and repeated next time."""
-        while not stop.is_set():
+        async for _ in every(period, stop):
             if await self.run_all_steps_once():
                 LAST_TICK.set_to_current_time()
-            try:
-                await asyncio.wait_for(stop.wait(), period)
-            except TimeoutError:
-                continue
 
     async def run_all_steps_once(self) -> bool:
         """Runs all steps once. A step that fails does not stop the others, unless the database is away.
@@ -248,38 +245,37 @@ def _log_mail_held_in_doubt(held: Mapping[UUID, int], copies: int) -> None:
 
 def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Returns the move of an orphan: from intended to in doubt; from in doubt to failed (optional) or to a new try."""
-    due_at: datetime | None = now
-    if item.state is DeliveryState.INTENDED:
-        to_state, reason, from_reason = DeliveryState.IN_DOUBT, "owner_lost", ""
-    elif CATEGORIES[item.category].is_optional:
-        to_state, reason, from_reason, due_at = DeliveryState.FAILED, "in_doubt", item.reason, None
-    else:
-        to_state, reason, due_at = _state_after_doubt(item, now, copies)
-        from_reason = item.reason
-    return move_of_unclaimed_delivery(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
+    age = now - (item.tried_at or now)
+    change = find_transition(
+        item.state,
+        _cause_of_orphan(item, age, copies),
+        category=CATEGORIES.get(item.category),
+        at=now,
+        age=age,
+        spread=random.random(),  # noqa: S311 - jitter, not a secret
+    )
+    from_reason = "" if item.state is DeliveryState.INTENDED else item.reason
+    return move_of_unclaimed_delivery(item, item.mailing_id, item.brand, change, from_reason)
 
 
-def _state_after_doubt(
-    item: OrphanedDelivery, now: datetime, copies: int
-) -> tuple[DeliveryState, str, datetime | None]:
-    """Returns state, reason and due time of mandatory mail in doubt.
+def _cause_of_orphan(item: OrphanedDelivery, age: timedelta, copies: int) -> TransitionCause:
+    """Returns the cause of an orphan's move.
 
-    It is sent again at once. If it was in doubt again and again since its first offer, the delays grow. After as many
-    doubts as `copies`, it is held for a person.
+    Mandatory mail in doubt is sent again at once. If it was in doubt again and again since its first offer, the delays
+    grow. After as many doubts as `copies`, it is held for a person.
     """
-    age, category = now - (item.tried_at or now), CATEGORIES[item.category]
+    if item.state is DeliveryState.INTENDED:
+        return TransitionCause.OWNER_LOST
+    if CATEGORIES[item.category].is_optional:
+        return TransitionCause.DOUBT_OF_OPTIONAL_MAIL
     if item.doubts >= copies:
-        return DeliveryState.HELD, IN_DOUBT, None
-    if age > category.max_age:
-        return state_when_given_up(category, "in_doubt")
-    if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:
-        return DeliveryState.DEFERRED, "in_doubt", now - timedelta(seconds=1)
-    return DeliveryState.DEFERRED, "in_doubt", now + retry_delay_for_age(age, random.random())  # noqa: S311 - jitter, not a secret
+        return TransitionCause.DOUBT_AFTER_MOST_COPIES
+    is_fresh = age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE
+    return TransitionCause.FRESH_DOUBT if is_fresh else TransitionCause.DOUBT
 
 
 def _ending_move(mailing: MailingWithDeliveriesToEnd, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Returns the move that ends a delivery: cancelled by a person, or failed after a restore, since it may be out."""
-    to_state, reason = (
-        (DeliveryState.CANCELLED, "cancelled") if mailing.state == "cancelled" else (DeliveryState.FAILED, "restored")
-    )
-    return move_of_unclaimed_delivery(item, mailing.mailing_id, mailing.brand, to_state, reason)
+    is_cancelled = mailing.state == "cancelled"
+    cause = TransitionCause.MAILING_CANCELLED if is_cancelled else TransitionCause.MAILING_ENDED_BY_RESTORE
+    return move_of_unclaimed_delivery(item, mailing.mailing_id, mailing.brand, find_transition(item.state, cause))

@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from mailer.actions.refusal_judgement import QUARANTINED
+from mailer.actions.delivery_transitions import StateChange, TransitionCause, find_transition
 from mailer.pipeline.delivery_entries import (
     build_delivery_entry,
     hand_over_record,
@@ -19,7 +19,7 @@ from mailer.policy.decision_types import EXPIRED, Divert, Hold, Send, Suppress
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.own_limits import is_mail_counted
 from mailer.policy.standing import WRITTEN
-from mailer.ports.deliveries import BUG, NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
@@ -29,15 +29,15 @@ from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out_faults import NoWayOut
 
-FIRST_RETRY = timedelta(minutes=1)
-LONGEST_RETRY = timedelta(hours=4)
-SET_UP_RETRY = timedelta(hours=1)
-"""The delay before the next try of a delivery that our broken set-up holds, unless a person releases it before."""
 UNUSABLE = timedelta(hours=1)
 """The time without any usable processor after which a notice is written instead."""
 FORBIDDEN = timedelta(days=1)
 """The time after which a notice is written instead, if the policy forbids it to every processor. Operators are warned
 at once, and have a day to repair the policy. A legal deadline of 72 hours may be running (GDPR Art. 33)."""
+
+
+_ACCEPTED = find_transition(DeliveryState.INTENDED, TransitionCause.ACCEPTED, result=OutcomeKind.ACCEPTED.value)
+"""The look-up for nearly every message; it would take 2 of the 120 microseconds of one."""
 
 
 def draft_message_for_processor(
@@ -77,34 +77,47 @@ def step_if_unroutable_too_long(
         return step_for_decision_against_sending(
             row, renderer, Divert(WRITTEN, route.reason, rule_name, renderer.policy.version)
         )
-    state, reason, _ = state_when_given_up(category, route.reason)
+    change = find_transition(DeliveryState.CLAIMED, TransitionCause.UNROUTABLE, route.reason, category=category)
     entry = build_delivery_entry(
-        EntryKind.DECISION, row, renderer, category, reason=reason, rule=rule_name, policy=renderer.policy.version
+        EntryKind.DECISION,
+        row,
+        renderer,
+        category,
+        reason=change.entry_reason,
+        rule=rule_name,
+        policy=renderer.policy.version,
     )
-    return DeliveryStep(row, renderer, category, Transition(_build_row_move(row, state, reason), (entry,)))
+    return DeliveryStep(row, renderer, category, Transition(_build_row_move(row, change), (entry,)))
 
 
 def step_for_decision_against_sending(
     row: DeliveryRow, renderer: MailingRenderer, decision: Suppress | Hold | Divert
 ) -> DeliveryStep:
     """Returns the step of a delivery that is suppressed, held or diverted."""
-    due_at: datetime | None = None
+    until: datetime | None = None
+    detail = decision.reason
     match decision:
         case Suppress(reason=reason):
-            state, kept = (DeliveryState.EXPIRED if reason == EXPIRED else DeliveryState.SUPPRESSED), reason
-        case Hold(until=until, reason=reason):
-            state, kept, due_at = DeliveryState.HELD, reason, until
-        case Divert(channel=channel, reason=reason):
-            state, kept = DeliveryState.DIVERTED, channel
+            cause = TransitionCause.EXPIRED if reason == EXPIRED else TransitionCause.SUPPRESSED
+        case Hold(until=until):
+            cause = TransitionCause.HELD
+        case Divert(channel=detail):
+            cause = TransitionCause.DIVERTED
         case _:
             assert_never(decision)
     category = renderer.category
+    change = find_transition(DeliveryState.CLAIMED, cause, detail, result=decision.reason, category=category, at=until)
     entry = build_delivery_entry(
-        EntryKind.DECISION, row, renderer, category, reason=reason, rule=decision.rule, policy=decision.policy
+        EntryKind.DECISION,
+        row,
+        renderer,
+        category,
+        reason=change.entry_reason,
+        rule=decision.rule,
+        policy=decision.policy,
     )
-    copy_of = row.standing.copy_of if state is DeliveryState.SUPPRESSED else None
-    move = _build_row_move(row, state, kept, due_at=due_at, copy_of=copy_of)
-    return DeliveryStep(row, renderer, category, Transition(move, (entry,)))
+    copy_of = row.standing.copy_of if cause is TransitionCause.SUPPRESSED else None
+    return DeliveryStep(row, renderer, category, Transition(_build_row_move(row, change, copy_of=copy_of), (entry,)))
 
 
 def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
@@ -115,7 +128,7 @@ def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str
         facts: of its mailing.
         place: the error's type and place, without any value.
     """
-    reason = f"{BUG} {place}"
+    change = find_transition(DeliveryState.CLAIMED, TransitionCause.BUG, place)
     entry = LedgerEntry(
         EntryKind.OUTCOME,
         facts.brand,
@@ -123,9 +136,9 @@ def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str
         recipient_id=row.recipient_id,
         attempt=row.attempt,
         category=facts.category,
-        reason=f"{DeliveryState.HELD.value} {reason}",
+        reason=change.entry_reason,
     )
-    return Transition(_build_row_move(row, DeliveryState.HELD, reason), (entry,))
+    return Transition(_build_row_move(row, change), (entry,))
 
 
 def step_with_intent(draft: MessageDraft, rendered: RenderedMessage) -> SendStep:
@@ -150,14 +163,10 @@ def step_with_intent(draft: MessageDraft, rendered: RenderedMessage) -> SendStep
 
 def step_ending_after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
     """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
-    row, category = draft.row, draft.send.category
-    outcome = build_delivery_entry(
-        EntryKind.OUTCOME, row, draft.renderer, category, reason="render_error", reply=str(error)
+    change = find_transition(
+        DeliveryState.CLAIMED, TransitionCause.RENDER_ERROR, "render_error", category=draft.send.category
     )
-    state, reason, _ = state_of_undeliverable(category, "render_error")
-    # Checked like an intent: if an erasure has just deleted the values, the row is decided again instead of failing.
-    move = _build_row_move(row, state, reason, version=row.standing.version)
-    return DeliveryStep(row, draft.renderer, category, Transition(move, (send_decision_entry(draft), outcome)))
+    return _step_without_message(draft, change, error)
 
 
 def step_holding_without_visible_opt_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
@@ -167,14 +176,18 @@ def step_holding_without_visible_opt_out(draft: MessageDraft, error: NoWayOut) -
         draft: of the mail that was rendered.
         error: says which part a reader would not see.
     """
-    row = draft.row
-    reason = f"{DeliveryState.HELD.value} {NO_WAY_OUT}"
-    category = draft.send.category
-    outcome = build_delivery_entry(EntryKind.OUTCOME, row, draft.renderer, category, reason=reason, reply=str(error))
-    move = _build_row_move(row, DeliveryState.HELD, NO_WAY_OUT, version=row.standing.version)
-    return DeliveryStep(
-        row, draft.renderer, draft.send.category, Transition(move, (send_decision_entry(draft), outcome))
+    return _step_without_message(draft, find_transition(DeliveryState.CLAIMED, TransitionCause.NO_WAY_OUT), error)
+
+
+def _step_without_message(draft: MessageDraft, change: StateChange, error: Exception) -> DeliveryStep:
+    """Returns the step of a delivery of which no message could be made."""
+    row, category = draft.row, draft.send.category
+    outcome = build_delivery_entry(
+        EntryKind.OUTCOME, row, draft.renderer, category, reason=change.entry_reason, reply=str(error)
     )
+    # Checked like an intent: if an erasure has just deleted the values, the row is decided again instead of failing.
+    move = _build_row_move(row, change, version=row.standing.version)
+    return DeliveryStep(row, draft.renderer, category, Transition(move, (send_decision_entry(draft), outcome)))
 
 
 def transition_after_outcome(
@@ -190,37 +203,19 @@ def transition_after_outcome(
         denied: each allowed processor refuses us with this message only: so the delivery is deferred.
     """
     row = step.row
-    reason = outcome.status or str(outcome.code or outcome.result)
-    stated, due_at = None, None
-    match outcome.result:
-        case OutcomeKind.ACCEPTED:
-            state, reason = DeliveryState.HANDED_OVER, ""
-        case OutcomeKind.REFUSED if doubted and step.category.lane is Lane.BREACH:
-            state, reason, due_at = _deferred_or_given_up_state(step, reason, now)
-        case OutcomeKind.REFUSED if doubted:
-            state, stated, reason = DeliveryState.HELD, f"{QUARANTINED} {reason}", QUARANTINED
-        case OutcomeKind.REFUSED | OutcomeKind.BLOCKED:
-            stated, (state, reason, due_at) = reason, state_of_undeliverable(step.category, reason)
-        case OutcomeKind.SET_UP:
-            stated, (state, reason, due_at) = reason, _state_after_setup_fault(step, reason, now)
-        case OutcomeKind.IN_DOUBT:
-            state, due_at = DeliveryState.IN_DOUBT, now
-        case OutcomeKind.UNSENT if not denied:
-            # It stays claimed, for another processor or a later try.
-            state, reason = DeliveryState.CLAIMED, ""
-        case OutcomeKind.DEFERRED | OutcomeKind.UNSENT:
-            status, (state, reason, due_at) = reason, _deferred_or_given_up_state(step, reason, now)
-            stated = f"{reason} {status}"
-        case _:
-            assert_never(outcome.result)
-    move = _build_row_move(row, state, reason, from_state=DeliveryState.INTENDED, due_at=due_at)
+    change = (
+        _ACCEPTED
+        if outcome.result is OutcomeKind.ACCEPTED
+        else _change_after_no_acceptance(step, outcome, now, doubted, denied)
+    )
+    move = _build_row_move(row, change, from_state=DeliveryState.INTENDED)
     entry = build_delivery_entry(
         EntryKind.OUTCOME,
         row,
         step.renderer,
         step.category,
-        reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
-        rule=weakest_encryption_used(step.processor) if state is DeliveryState.HANDED_OVER else None,
+        reason=change.entry_reason,
+        rule=weakest_encryption_used(step.processor) if change.state is DeliveryState.HANDED_OVER else None,
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
@@ -230,54 +225,69 @@ def transition_after_outcome(
     return Transition(move, (entry,))
 
 
-def retry_delay_for_age(age: timedelta, spread: float) -> timedelta:
-    """Returns the time since the first offer, limited to 1 minute to 4 hours, times 0.5 to 1.5 by `spread` (0 to 1)."""
-    return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
-
-
-def _state_after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
-    """Returns state, reason and due time of mail that meets a fault of our set-up.
-
-    It is held until the set-up is repaired, but breach mail is deferred, and old optional mail is given up.
-    """
-    stale = now - (step.row.tried_at or now) > step.category.max_age
-    if step.category.lane is Lane.BREACH or (stale and step.category.is_optional):
-        return _deferred_or_given_up_state(step, reason, now)
-    return DeliveryState.HELD, SET_UP, now + SET_UP_RETRY
-
-
-def _deferred_or_given_up_state(
-    step: SendStep, reason: str, now: datetime
-) -> tuple[DeliveryState, str, datetime | None]:
-    """Returns the deferred state with its due time; or the final state, if the first offer was too long ago."""
+def _change_after_no_acceptance(
+    step: SendStep, outcome: Outcome, now: datetime, doubted: bool, denied: bool
+) -> StateChange:
     age = now - (step.row.tried_at or now)
-    if age > step.category.max_age:
-        return state_when_given_up(step.category, reason)
-    return DeliveryState.DEFERRED, reason, now + retry_delay_for_age(age, random.random())  # noqa: S311 - jitter, not a secret
+    return find_transition(
+        DeliveryState.INTENDED,
+        _cause_of_outcome(step.category, outcome.result, age, doubted, denied),
+        outcome.status or str(outcome.code or outcome.result),
+        result=outcome.result,
+        category=step.category,
+        at=now,
+        age=age,
+        spread=random.random(),  # noqa: S311 - jitter, not a secret
+    )
 
 
-def state_of_undeliverable(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
-    """Returns the state of undeliverable mail: diverted to a written notice if the category needs one, else failed."""
-    if category.written_fallback:
-        return DeliveryState.DIVERTED, WRITTEN, None
-    return DeliveryState.FAILED, reason, None
-
-
-def state_when_given_up(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
-    """Returns the state of mail that was tried for as long as its category allows; see `state_of_undeliverable`."""
-    return state_of_undeliverable(category, f"gave_up {reason}")
+def _cause_of_outcome(
+    category: Category, result: OutcomeKind, age: timedelta, doubted: bool, denied: bool
+) -> TransitionCause:
+    """Returns the cause that an outcome is, for mail of this category and age."""
+    is_breach = category.lane is Lane.BREACH
+    match result:
+        case OutcomeKind.ACCEPTED:
+            return TransitionCause.ACCEPTED
+        case OutcomeKind.REFUSED if doubted:
+            return TransitionCause.BREACH_REFUSAL_DOUBTED if is_breach else TransitionCause.QUARANTINED
+        case OutcomeKind.REFUSED | OutcomeKind.BLOCKED:
+            return TransitionCause.UNDELIVERABLE
+        case OutcomeKind.SET_UP:
+            # It is held until the set-up is repaired, but breach mail is deferred, and old optional mail is given up.
+            waits_for_nobody = is_breach or (category.is_optional and age > category.max_age)
+            return (
+                TransitionCause.SET_UP_BROKEN_AND_WAITS_FOR_NOBODY
+                if waits_for_nobody
+                else TransitionCause.SET_UP_BROKEN
+            )
+        case OutcomeKind.IN_DOUBT:
+            return TransitionCause.ANSWER_LOST
+        case OutcomeKind.UNSENT if not denied:
+            # It stays claimed, for another processor or a later try.
+            return TransitionCause.UNSENT
+        case OutcomeKind.DEFERRED | OutcomeKind.UNSENT:
+            return TransitionCause.DEFERRED
+        case _:
+            assert_never(result)
 
 
 def _build_row_move(
     row: DeliveryRow,
-    state: DeliveryState,
-    reason: str = "",
+    change: StateChange,
     *,
     from_state: DeliveryState = DeliveryState.CLAIMED,
-    due_at: datetime | None = None,
     version: int | None = None,
     copy_of: int | None = None,
 ) -> DeliveryMove:
     return DeliveryMove(
-        row.mailing_id, row.recipient_id, row.attempt, from_state, state, reason, due_at, version, copy_of=copy_of
+        row.mailing_id,
+        row.recipient_id,
+        row.attempt,
+        from_state,
+        change.state,
+        change.reason,
+        change.due_at,
+        version,
+        copy_of=copy_of,
     )

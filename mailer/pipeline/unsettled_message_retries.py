@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from mailer.metrics_and_logger import IN_HAND, log
 from mailer.ports.broker import ReceivedMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
+from mailer.runtime.repeating import doubling_pauses, sleep_unless_stopped
 
 LONGEST_PAUSE = 5.0
 """Seconds between two tries while a service is away. So mail flows again within ten seconds of its return."""
@@ -76,7 +77,7 @@ class UnsettledMessageRetries:
 
     async def _handle_through_outages(self, arrived: Sequence[ReceivedMessage]) -> Exception | None:
         """Handles messages, and waits for services that are away. Returns any other error."""
-        seconds = 1.0
+        pauses = doubling_pauses(1.0, LONGEST_PAUSE)
         with _timing_messages_in_hand(self._queue):
             while open_ := [received for received in arrived if received.is_unsettled]:
                 try:
@@ -84,6 +85,7 @@ class UnsettledMessageRetries:
                 except Exception as error:
                     if classify_error(error) not in (ErrorKind.AWAY, ErrorKind.SET_UP):
                         return error
+                    seconds = next(pauses)
                     log.warning(
                         "could not handle messages; trying again",
                         queue=self._queue,
@@ -92,7 +94,6 @@ class UnsettledMessageRetries:
                         error=error_place(error),
                     )
                     await sleep_unless_stopped(self._stop, seconds)
-                    seconds = min(seconds * 2, LONGEST_PAUSE)
                     if self._stop.is_set():
                         return None
         return None
@@ -130,12 +131,6 @@ class UnsettledMessageRetries:
             log.exception("a message cannot be given up; it goes back to its queue", queue=self._queue)
             await sleep_unless_stopped(self._stop, 1.0)
             await received.release()
-
-
-async def sleep_unless_stopped(stop: asyncio.Event, seconds: float) -> None:
-    """Waits so many seconds, or until `stop` is set."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
 
 
 _held: dict[str, dict[object, float]] = {}

@@ -7,7 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.data_requests import (
     CONFIRM_WITHIN,
     KEPT_AFTER_ANSWER,
@@ -83,11 +84,9 @@ class PostgresDataRequests:
     ) -> AsyncIterator[tuple[Connection, list[LedgerEntry]]]:
         """Opens a transaction with the ledger entry of a step. Whoever clears the list takes the entry back."""
         entries = [data_request_entry(request, step, by)]
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                yield connection, entries
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            yield work.connection, entries
+            await work.append_entries(entries)
 
 
 def data_request_entry(request: DataRequest, step: str, by: str | None = None) -> LedgerEntry:

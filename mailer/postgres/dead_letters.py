@@ -9,7 +9,8 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.events import MAX_EVENT_BYTES
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.dead_letter_brands import brands_of_dead_letter
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import (
@@ -118,22 +119,18 @@ class PostgresDeadLetters:
     ) -> list[int]:
         """Replays dead letters in one transaction. One body at a time is in memory: each may have four megabytes."""
         entries: dict[int, LedgerEntry] = {}
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                for letter_id in letter_ids:
-                    if (key := await _park_dead_letter(connection, letter_id, again, brands)) is not None:
-                        entries[letter_id] = _entry_about(letter_id, key, "dead_replayed")
-                linked = await append_entries(connection, writer, list(entries.values()))
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            for letter_id in letter_ids:
+                if (key := await _park_dead_letter(work.connection, letter_id, again, brands)) is not None:
+                    entries[letter_id] = _entry_about(letter_id, key, "dead_replayed")
+            await work.append_entries(list(entries.values()))
         return list(entries)
 
     async def record_reading(self, letter: DeadLetter) -> None:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                entry = _entry_about(letter.id, letter.message.routing_key, "dead_read")
-                linked = await append_entries(connection, writer, [entry])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            entry = _entry_about(letter.id, letter.message.routing_key, "dead_read")
+            await work.append_entries([entry])
 
 
 async def _park_dead_letter(

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.ports.deliveries import BUG, IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.held_deliveries import HeldDoubtfulDelivery
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -20,17 +21,15 @@ class PostgresHeldDeliveries:
 
     async def release_held_deliveries_of_mailing(self, mailing_id: UUID, by: str) -> int:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
-                entries = []
-                if row is not None and row["n"]:
-                    said = f"held_released {row['n']}"
-                    entries = [
-                        LedgerEntry(EntryKind.MAILING, row["brand"], mailing_id, reason=said, rule=f"action:{by}"),
-                    ]
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            row = await work.connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
+            entries = []
+            if row is not None and row["n"]:
+                said = f"held_released {row['n']}"
+                entries = [
+                    LedgerEntry(EntryKind.MAILING, row["brand"], mailing_id, reason=said, rule=f"action:{by}"),
+                ]
+            await work.append_entries(entries)
         return int(row["n"]) if row is not None else 0
 
     async def release_deliveries_held_by_bug(self, mailing_id: UUID) -> int:

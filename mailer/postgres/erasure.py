@@ -10,9 +10,11 @@ from typing import Any
 
 import asyncpg
 
+from mailer.actions.delivery_transitions import TransitionCause, find_transition
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
+from mailer.ports.deliveries import DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import OWN_WORDS
 from mailer.postgres import people
@@ -286,7 +288,8 @@ async def cancel_open_deliveries_of_person(
         spared: the categories whose deliveries are not cancelled.
     """
     reason, rule = why
-    rows = await connection.fetch(_RIGHTS["cancel"], brand, recipient_id, reason, tell, spared)
+    change = find_transition(DeliveryState.QUEUED, TransitionCause.RIGHT_USED, reason)
+    rows = await connection.fetch(_RIGHTS["cancel"], brand, recipient_id, change.reason, tell, spared)
     return [
         LedgerEntry(
             EntryKind.DECISION,
@@ -295,7 +298,7 @@ async def cancel_open_deliveries_of_person(
             recipient_id=recipient_id,
             attempt=row["attempt"],
             category=row["category"],
-            reason=f"cancelled {reason}",
+            reason=change.entry_reason,
             rule=rule,
             policy=row["policy_version"],
         )

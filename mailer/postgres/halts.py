@@ -6,7 +6,8 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Fresh, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import Category
 from mailer.ports.halts import (
     OPERATOR,
@@ -83,11 +84,9 @@ class PostgresHalts:
         return await self._change_halt(_halt_entry(scope, key, by, what), "lift", scope, key)
 
     async def _change_halt(self, entry: LedgerEntry, statement: str, *arguments: object) -> bool:
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                changed = await connection.fetchval(_SQL[statement], *arguments)
-                linked = await append_entries(connection, writer, [entry] if changed else [])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            changed = await work.connection.fetchval(_SQL[statement], *arguments)
+            await work.append_entries([entry] if changed else [])
         return bool(changed)
 
     async def list_halts_in_force(self, limit: int) -> list[HaltInForce]:
@@ -117,36 +116,32 @@ class PostgresHalts:
         return await self._pause_resume_or_cancel_mailing(mailing_id, "cancelled", by, reason)
 
     async def _pause_resume_or_cancel_mailing(self, mailing_id: UUID, what: str, by: str, reason: str) -> bool:
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                row = await connection.fetchrow(_SQL["mailing"], mailing_id)
-                if (refusal := _refusal_of_mailing_change(row, what)) or row is None:
-                    raise MailingControlRefused(refusal)
-                changed = await _halt_lift_or_cancel_mailing(connection, mailing_id, row["state"], what, by, reason)
-                entry = _halt_entry(HaltScope.MAILING, str(mailing_id), by, what, reason, row["brand"], row["category"])
-                linked = await append_entries(connection, writer, [entry] if changed else [])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            row = await work.connection.fetchrow(_SQL["mailing"], mailing_id)
+            if (refusal := _refusal_of_mailing_change(row, what)) or row is None:
+                raise MailingControlRefused(refusal)
+            changed = await _halt_lift_or_cancel_mailing(work.connection, mailing_id, row["state"], what, by, reason)
+            entry = _halt_entry(HaltScope.MAILING, str(mailing_id), by, what, reason, row["brand"], row["category"])
+            await work.append_entries([entry] if changed else [])
         return changed
 
     async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """See the port."""
         lineage = uuid7()
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                await connection.execute(_SQL["alone"])
-                await connection.execute(_SQL["begin_lineage"], lineage, by)
-                names = [category.name for category in ended or ()]
-                mailings = await connection.fetch(_SQL["end_mailings"], names, by)
-                await connection.execute(_SQL["lift_restored"])
-                await connection.execute(_SQL["no_witnesses"])
-                what = "restored resume" if ended is None else "restored end"
-                entries = [_halt_entry(HaltScope.EVERYTHING, "", by, what, str(lineage))]
-                entries += [
-                    _halt_entry(HaltScope.MAILING, str(row["id"]), by, "ended", "", row["brand"], row["category"])
-                    for row in mailings
-                ]
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            await work.connection.execute(_SQL["alone"])
+            await work.connection.execute(_SQL["begin_lineage"], lineage, by)
+            names = [category.name for category in ended or ()]
+            mailings = await work.connection.fetch(_SQL["end_mailings"], names, by)
+            await work.connection.execute(_SQL["lift_restored"])
+            await work.connection.execute(_SQL["no_witnesses"])
+            what = "restored resume" if ended is None else "restored end"
+            entries = [_halt_entry(HaltScope.EVERYTHING, "", by, what, str(lineage))]
+            entries += [
+                _halt_entry(HaltScope.MAILING, str(row["id"]), by, "ended", "", row["brand"], row["category"])
+                for row in mailings
+            ]
+            await work.append_entries(entries)
         return lineage, len(mailings)
 
 

@@ -1,7 +1,8 @@
 """Inviters in PostgreSQL. Only `actions` calls the functions that change them."""
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.postgres import people
 
@@ -28,19 +29,17 @@ class PostgresInviterPauses:
 
         If the member is a recipient, the entry names their recipient id; else the ref is a note.
         """
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                await connection.execute(_SQL["alone"])
-                changed = await connection.fetchval(_SQL[what], brand, inviter, reason)
-                member: int | None = await connection.fetchval(people.SQL["find"], brand, inviter)
-                entry = LedgerEntry(
-                    EntryKind.ACTION,
-                    brand,
-                    recipient_id=member,
-                    reason=f"{what}_inviter",
-                    rule=f"action:{reason}",
-                    reply=inviter if member is None else None,
-                )
-                linked = await append_entries(connection, writer, [entry] if changed else [])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            await work.connection.execute(_SQL["alone"])
+            changed = await work.connection.fetchval(_SQL[what], brand, inviter, reason)
+            member: int | None = await work.connection.fetchval(people.SQL["find"], brand, inviter)
+            entry = LedgerEntry(
+                EntryKind.ACTION,
+                brand,
+                recipient_id=member,
+                reason=f"{what}_inviter",
+                rule=f"action:{reason}",
+                reply=inviter if member is None else None,
+            )
+            await work.append_entries([entry] if changed else [])
         return bool(changed)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rescheduling import ScheduledMailing, refusal_to_reschedule
 from mailer.ports.halts import MailingControlRefused
@@ -23,36 +24,34 @@ class PostgresMailingSchedule:
 
     async def reschedule_mailing(self, mailing_id: UUID, at: datetime, by: Identity, reason: str) -> RescheduledMailing:
         """See the port. It locks the batches, so that no worker takes one meanwhile."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                row = await connection.fetchrow(_SQL["lock_mailing"], mailing_id)
-                if row is None:
-                    raise MailingControlRefused("there is no such mailing; `mailer mailing list` shows them")
-                await connection.execute(_SQL["lock_batches"], mailing_id)
-                mailing = ScheduledMailing(
-                    row["state"],
-                    row["finished_at"] is not None,
-                    await connection.fetchval(_SQL["has_begun"], mailing_id),
-                    row["expires_at"],
-                    row["released_by"],
-                )
-                if refusal := refusal_to_reschedule(mailing, at, datetime.now(UTC)):
-                    raise MailingControlRefused(refusal)
-                if row["send_at"] == at:
-                    return RescheduledMailing(False, row["state"] == "awaiting_release")
-                await _store_time(connection, mailing_id, at, by, mailing.needs_release)
-                entry = LedgerEntry(
-                    EntryKind.MAILING,
-                    row["brand"],
-                    mailing_id=mailing_id,
-                    category=row["category"],
-                    reason="rescheduled",
-                    rule=f"action:{by.name}",
-                    fields=(f"send_at:{at.astimezone(UTC).isoformat()}",),
-                    reply=reason or None,
-                )
-                linked = await append_entries(connection, writer, [entry])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            row = await work.connection.fetchrow(_SQL["lock_mailing"], mailing_id)
+            if row is None:
+                raise MailingControlRefused("there is no such mailing; `mailer mailing list` shows them")
+            await work.connection.execute(_SQL["lock_batches"], mailing_id)
+            mailing = ScheduledMailing(
+                row["state"],
+                row["finished_at"] is not None,
+                await work.connection.fetchval(_SQL["has_begun"], mailing_id),
+                row["expires_at"],
+                row["released_by"],
+            )
+            if refusal := refusal_to_reschedule(mailing, at, datetime.now(UTC)):
+                raise MailingControlRefused(refusal)
+            if row["send_at"] == at:
+                return RescheduledMailing(False, row["state"] == "awaiting_release")
+            await _store_time(work.connection, mailing_id, at, by, mailing.needs_release)
+            entry = LedgerEntry(
+                EntryKind.MAILING,
+                row["brand"],
+                mailing_id=mailing_id,
+                category=row["category"],
+                reason="rescheduled",
+                rule=f"action:{by.name}",
+                fields=(f"send_at:{at.astimezone(UTC).isoformat()}",),
+                reply=reason or None,
+            )
+            await work.append_entries([entry])
         return RescheduledMailing(True, mailing.needs_release)
 
 

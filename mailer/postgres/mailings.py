@@ -14,7 +14,8 @@ from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.database.statements import Connection, Pool, load_statements, text_array
 from mailer.event_digests import differing_fields
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy import publisher_and_staff_identity
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import INVITED
@@ -77,14 +78,12 @@ class PostgresMailings:
     async def accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
         """See the port."""
         contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with _refusing_wrong_values(), connection.transaction():
-                first, differs = await _insert_or_find_mailings(connection, mailings, self._hasher, contents)
-                fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
-                facts, batches = await self._store_mailings_and_deliveries(connection, fresh) if fresh else ({}, [])
-                linked = await append_entries(connection, writer, [_acceptance_entry(mailing) for mailing in fresh])
-                crash_if_armed(CrashPoint.IN_INTAKE)
-            writer.advance_head(linked)
+        async with _refusing_wrong_values(), open_unit_of_work(self._pool, self._writers) as work:
+            first, differs = await _insert_or_find_mailings(work.connection, mailings, self._hasher, contents)
+            fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
+            facts, batches = await self._store_mailings_and_deliveries(work.connection, fresh) if fresh else ({}, [])
+            await work.append_entries([_acceptance_entry(mailing) for mailing in fresh])
+            crash_if_armed(CrashPoint.IN_INTAKE)
         self._kept.update(mailing.template_version for mailing in fresh)
         due: defaultdict[UUID, list[int]] = defaultdict(list)
         size: defaultdict[UUID, int] = defaultdict(int)
@@ -267,24 +266,22 @@ class PostgresMailings:
         await refuse_dependent_releaser(self._pool, releaser, publisher, "published")
         if rescheduler := publisher_and_staff_identity.identity_or_none(status.rescheduled_by or ""):
             await refuse_dependent_releaser(self._pool, releaser, rescheduler, "rescheduled")
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                if await connection.fetchrow(_SQL["release"], mailing_id, str(releaser), status.send_at) is None:
-                    if status.state == "awaiting_release":
-                        raise ReleaseRefused("the mailing was changed since you looked at it; look at it again")
-                    raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
-                await connection.execute(_SQL["release_batches"], mailing_id)
-                entry = LedgerEntry(
-                    EntryKind.MAILING,
-                    status.brand,
-                    mailing_id=mailing_id,
-                    category=status.category,
-                    reason="released",
-                    reply=str(releaser),
-                    actor=str(releaser),
-                )
-                linked = await append_entries(connection, writer, [entry])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            if await work.connection.fetchrow(_SQL["release"], mailing_id, str(releaser), status.send_at) is None:
+                if status.state == "awaiting_release":
+                    raise ReleaseRefused("the mailing was changed since you looked at it; look at it again")
+                raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
+            await work.connection.execute(_SQL["release_batches"], mailing_id)
+            entry = LedgerEntry(
+                EntryKind.MAILING,
+                status.brand,
+                mailing_id=mailing_id,
+                category=status.category,
+                reason="released",
+                reply=str(releaser),
+                actor=str(releaser),
+            )
+            await work.append_entries([entry])
 
 
 async def _insert_or_find_mailings(

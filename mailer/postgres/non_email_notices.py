@@ -6,7 +6,8 @@ from uuid import UUID
 from asyncpg import Record
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.non_email_notices import (
@@ -83,36 +84,30 @@ class PostgresNonEmailNotices:
         self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[NonEmailNotice], str | None]
     ) -> Sequence[NonEmailNotice]:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                found = [_notice_from_row(row) for row in await connection.fetch(SQL["lock"], ids)]
-                if missing := sorted(set(ids) - {notice.id for notice in found}):
-                    raise NoticeChangeRefused(f"there is no notice {missing[0]}; `mailer notices list` shows them")
-                for notice in found:
-                    if said := refuses(notice):
-                        raise NoticeChangeRefused(f"notice {notice.id} {said}")
-                await connection.execute(
-                    SQL["change"], ids, change.state.value, change.by, change.note, change.reference, change.day
-                )
-                said = ", ".join(map(str, filter(None, (change.note, change.reference, change.day)))) or None
-                linked = await append_entries(
-                    connection,
-                    writer,
-                    [_notice_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
-                )
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            found = [_notice_from_row(row) for row in await work.connection.fetch(SQL["lock"], ids)]
+            if missing := sorted(set(ids) - {notice.id for notice in found}):
+                raise NoticeChangeRefused(f"there is no notice {missing[0]}; `mailer notices list` shows them")
+            for notice in found:
+                if said := refuses(notice):
+                    raise NoticeChangeRefused(f"notice {notice.id} {said}")
+            await work.connection.execute(
+                SQL["change"], ids, change.state.value, change.by, change.note, change.reference, change.day
+            )
+            said = ", ".join(map(str, filter(None, (change.note, change.reference, change.day)))) or None
+            await work.append_entries(
+                [_notice_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
+            )
         return found
 
     async def read_addressees_and_log_access(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                whom = [NoticeAddressee(**row) for row in await connection.fetch(SQL["whom"], ids)]
-                named = {one.notice for one in whom}
-                notices = [_notice_from_row(row) for row in await connection.fetch(SQL["get"], ids)]
-                entries = [_notice_entry(one, "notice_read", by, None) for one in notices if one.id in named]
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            whom = [NoticeAddressee(**row) for row in await work.connection.fetch(SQL["whom"], ids)]
+            named = {one.notice for one in whom}
+            notices = [_notice_from_row(row) for row in await work.connection.fetch(SQL["get"], ids)]
+            entries = [_notice_entry(one, "notice_read", by, None) for one in notices if one.id in named]
+            await work.append_entries(entries)
         return whom
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.history_paging import HistoryPlace, mailing_id_bound, newest_entries
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.consents import Consent, StoredConsent
@@ -169,10 +170,8 @@ class PostgresAccessRecords:
         """See the port."""
         entries = [_access_entry(access, brand, recipient_id) for brand, recipient_id in found]
         writers = writers_for_session(self._writers, access.used)
-        async with writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, writers) as work:
+            await work.append_entries(entries)
 
     async def is_look_up_open(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
         """See the port."""

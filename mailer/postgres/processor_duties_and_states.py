@@ -6,7 +6,8 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
@@ -57,24 +58,22 @@ class PostgresProcessorDutiesAndStates:
 
     async def _confirm_duty(self, what: str, about: int | UUID, processor: str, person: str) -> bool:
         """Marks a duty as confirmed, with a ledger entry that names the person. False: there is no such duty."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                row = await connection.fetchrow(_SQL[f"confirm_{what}"], about, processor, person)
-                if row is None:
-                    return False
-                entry = LedgerEntry(
-                    EntryKind.ACTION if isinstance(about, int) else EntryKind.MAILING,
-                    row["brand"],
-                    mailing_id=None if isinstance(about, int) else about,
-                    recipient_id=about if isinstance(about, int) else None,
-                    reason=f"{what}_confirmed",
-                    rule=f"action:{person}",
-                    processor=processor,
-                    country=row["country"],
-                    contract=row["contract"],
-                )
-                linked = await append_entries(connection, writer, [entry])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            row = await work.connection.fetchrow(_SQL[f"confirm_{what}"], about, processor, person)
+            if row is None:
+                return False
+            entry = LedgerEntry(
+                EntryKind.ACTION if isinstance(about, int) else EntryKind.MAILING,
+                row["brand"],
+                mailing_id=None if isinstance(about, int) else about,
+                recipient_id=about if isinstance(about, int) else None,
+                reason=f"{what}_confirmed",
+                rule=f"action:{person}",
+                processor=processor,
+                country=row["country"],
+                contract=row["contract"],
+            )
+            await work.append_entries([entry])
         return True
 
 

@@ -7,7 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.public_notices import PublicNotice
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -60,12 +61,10 @@ class PostgresPublicNotices:
     async def record_sighting(self, notice: PublicNotice, *, is_there: bool) -> None:
         """See the port."""
         step = "seen" if is_there else "missed"
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                is_new = await connection.fetchval(_SQL[step], notice.id)
-                entries = [_entry(step, notice.brand, notice.digest)] if is_new else []
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            is_new = await work.connection.fetchval(_SQL[step], notice.id)
+            entries = [_entry(step, notice.brand, notice.digest)] if is_new else []
+            await work.append_entries(entries)
 
     async def _change_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
         notice = await self.find_notice(id_)
@@ -73,12 +72,10 @@ class PostgresPublicNotices:
 
     async def _change(self, step: str, brand: str, digest: str, statement: str, *values: Any) -> bool:
         """Runs a statement with its ledger entry. Returns False, and writes none, if it changed nothing."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                is_done = await _is_changed(connection, statement, values)
-                entries = [_entry(step, brand, digest)] if is_done else []
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            is_done = await _is_changed(work.connection, statement, values)
+            entries = [_entry(step, brand, digest)] if is_done else []
+            await work.append_entries(entries)
         return is_done
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.chain import ChainedEntries
-from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
+from mailer.database.statements import Pool, load_statements
+from mailer.ledger.unit_of_work import UnitOfWork, open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher, names_of_rights, rights_without
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -67,49 +67,39 @@ class PostgresPublishers:
                 is never shown again.
         """
         key = f"mk_{secrets.token_urlsafe(32)}" if identity.kind is IdentityKind.KEY else None
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                taken = await connection.fetchval(_SQL["add"], *_columns(identity, rights), key and _key_digest(key))
-                change = ("granted", names_of_rights(rights))
-                linked = await _append_rights_changes_to_ledger(connection, writer, identity, change)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            taken = await work.connection.fetchval(_SQL["add"], *_columns(identity, rights), key and _key_digest(key))
+            change = ("granted", names_of_rights(rights))
+            await _append_rights_changes_to_ledger(work, identity, change)
         return key if taken else None
 
     async def take_rights_back(self, identity: Identity, rights: RightsOfOnePublisher) -> bool:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                if await connection.fetchrow(_SQL["restrict"], *_columns(identity, rights)) is None:
-                    return False
-                change = ("restricted", names_of_rights(rights))
-                linked = await _append_rights_changes_to_ledger(connection, writer, identity, change)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            if await work.connection.fetchrow(_SQL["restrict"], *_columns(identity, rights)) is None:
+                return False
+            change = ("restricted", names_of_rights(rights))
+            await _append_rights_changes_to_ledger(work, identity, change)
         return True
 
     async def change_rights(self, identity: Identity, seen: RightsOfOnePublisher, wanted: RightsOfOnePublisher) -> bool:
         """See the port."""
         lost, gained = rights_without(seen, wanted), rights_without(wanted, seen)
         changes = [("restricted", names_of_rights(lost)), ("granted", names_of_rights(gained))]
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                row = await connection.fetchrow(_SQL["lock"], identity.kind, _stored_name(identity))
-                if row is None or _publisher_from_row(row).rights != seen:
-                    return False
-                await connection.execute(_SQL["replace"], *_columns(identity, wanted))
-                linked = await _append_rights_changes_to_ledger(
-                    connection, writer, identity, *((what, names) for what, names in changes if names)
-                )
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            row = await work.connection.fetchrow(_SQL["lock"], identity.kind, _stored_name(identity))
+            if row is None or _publisher_from_row(row).rights != seen:
+                return False
+            await work.connection.execute(_SQL["replace"], *_columns(identity, wanted))
+            await _append_rights_changes_to_ledger(work, identity, *((what, names) for what, names in changes if names))
         return True
 
     async def revoke_all_rights(self, identity: Identity) -> bool:
         """Revokes a publisher's rights. False: there is no such publisher, or it was revoked before."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                if await connection.fetchval(_SQL["revoke"], identity.kind, _stored_name(identity)) is None:
-                    return False
-                linked = await _append_rights_changes_to_ledger(connection, writer, identity, ("revoked", ()))
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            if await work.connection.fetchval(_SQL["revoke"], identity.kind, _stored_name(identity)) is None:
+                return False
+            await _append_rights_changes_to_ledger(work, identity, ("revoked", ()))
         return True
 
     async def read_rights_changes(self, identity: Identity) -> Sequence[PublisherRightsChange]:
@@ -119,17 +109,16 @@ class PostgresPublishers:
 
 
 async def _append_rights_changes_to_ledger(
-    connection: Connection, writer: ChainWriter, identity: Identity, *changes: tuple[str, tuple[str, ...]]
-) -> ChainedEntries:
+    work: UnitOfWork, identity: Identity, *changes: tuple[str, tuple[str, ...]]
+) -> None:
     """Appends changes of a publisher's rights to the ledger, and stores the numbers of their entries."""
     rule = f"publisher:{identity}"
     entries = [
         LedgerEntry(EntryKind.CONTROL, "", reason=what, rule=rule, fields=names or None) for what, names in changes
     ]
-    linked = await append_entries(connection, writer, entries)
+    linked = await work.append_entries(entries)
     for n in range(linked.first, linked.first + len(entries)):
-        await connection.execute(_SQL["note"], identity.kind, _stored_name(identity), linked.writer, n)
-    return linked
+        await work.connection.execute(_SQL["note"], identity.kind, _stored_name(identity), linked.writer, n)
 
 
 def _columns(identity: Identity, rights: RightsOfOnePublisher) -> tuple[Any, ...]:

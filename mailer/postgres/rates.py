@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.pace import SendingPace, recovered_pace_or_none, slower_pace
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rates import Name, Period, RateLimit, Scope, TokenLease, TokenRequest
@@ -70,24 +71,20 @@ class PostgresRateLimits:
         """See the port."""
         figures = [str(n) for n in limit.plan or (limit.n,)]
         said = f"{','.join(figures)}/{limit.per}" + (f" from {limit.began_on}" if limit.began_on else "")
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                await connection.execute(_SQL["set"], *limit.limit_name, limit.n, limit.plan, limit.began_on, by)
-                entry = await _ledger_entry_of_limit_change(connection, "rate_set", limit.scope, limit.key, said, by)
-                linked = await append_entries(connection, writer, [entry])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            await work.connection.execute(_SQL["set"], *limit.limit_name, limit.n, limit.plan, limit.began_on, by)
+            entry = await _ledger_entry_of_limit_change(work.connection, "rate_set", limit.scope, limit.key, said, by)
+            await work.append_entries([entry])
 
     async def clear_limits(self, scope: Scope, key: str, per: Period | None, by: str) -> int:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                cleared = await connection.fetch(_SQL["clear"], scope, key, per)
-                entries = [
-                    await _ledger_entry_of_limit_change(connection, "rate_cleared", scope, key, f"a {row['per']}", by)
-                    for row in cleared
-                ]
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            cleared = await work.connection.fetch(_SQL["clear"], scope, key, per)
+            entries = [
+                await _ledger_entry_of_limit_change(work.connection, "rate_cleared", scope, key, f"a {row['per']}", by)
+                for row in cleared
+            ]
+            await work.append_entries(entries)
         return len(cleared)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mailer.database.statements import Connection, Pool
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.ledger_entry import LedgerEntry
@@ -43,11 +44,9 @@ class PostgresRecipientImporter:
 
     async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                entries = await self._import_rows(connection, rows)
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            entries = await self._import_rows(work.connection, rows)
+            await work.append_entries(entries)
 
     async def _import_rows(self, connection: Connection, rows: Sequence[RecipientImportRow]) -> list[LedgerEntry]:
         now = datetime.now(UTC)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import asyncpg
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.requests_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimit
@@ -59,19 +60,17 @@ class PostgresRequestsByAddress:
 
     async def publish_answers(self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int) -> int:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                rows = await connection.fetch(_SQL["take"], limit, PEOPLE_A_REQUEST)
-                found = {(row["brand"], row["ref"], row["wanted"]): row for row in rows if row["ref"] is not None}
-                people = [_person_to_answer(row) for row in found.values()]
-                letters = [(person, message) for person in people if (message := letter(person)) is not None]
-                requests = [person.data_request for person, _ in letters if person.data_request is not None]
-                await insert_data_requests(connection, requests)
-                if letters:
-                    await insert_outbox_messages(connection, "mailer.events", [message for _, message in letters])
-                entries = [data_request_entry(request, DataRequestStep.ASKED) for request in requests]
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            rows = await work.connection.fetch(_SQL["take"], limit, PEOPLE_A_REQUEST)
+            found = {(row["brand"], row["ref"], row["wanted"]): row for row in rows if row["ref"] is not None}
+            people = [_person_to_answer(row) for row in found.values()]
+            letters = [(person, message) for person in people if (message := letter(person)) is not None]
+            requests = [person.data_request for person, _ in letters if person.data_request is not None]
+            await insert_data_requests(work.connection, requests)
+            if letters:
+                await insert_outbox_messages(work.connection, "mailer.events", [message for _, message in letters])
+            entries = [data_request_entry(request, DataRequestStep.ASKED) for request in requests]
+            await work.append_entries(entries)
         return len({row["id"] for row in rows})
 
     async def delete_old_counts(self) -> None:

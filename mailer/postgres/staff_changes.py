@@ -10,7 +10,8 @@ from enum import Enum
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.sign_in_rules import SECRET_WAITS, SESSION_IDLE
 from mailer.policy.staff_rights import (
@@ -101,17 +102,15 @@ async def begin_staff_change(
     Raises:
         StaffSessionOver: the session has ended, or its person has lost the right.
     """
-    async with writers.borrow_writer() as writer, pool.acquire() as connection:
-        async with connection.transaction():
-            await connection.execute(_LOCK, sorted(people), by.session_id)
-            if by.session_id is not None:
-                member = await _require_session(connection, by.session_id, stage)
-                if right is not None and not has_staff_right(member, right):
-                    raise StaffSessionOver
-            change = StaffChange(connection)
-            yield change
-            linked = await append_entries(connection, writer, change.entries)
-        writer.advance_head(linked)
+    async with open_unit_of_work(pool, writers) as work:
+        await work.connection.execute(_LOCK, sorted(people), by.session_id)
+        if by.session_id is not None:
+            member = await _require_session(work.connection, by.session_id, stage)
+            if right is not None and not has_staff_right(member, right):
+                raise StaffSessionOver
+        change = StaffChange(work.connection)
+        yield change
+        await work.append_entries(change.entries)
 
 
 def writers_for_session(writers: LedgerWriters, used: RightInSession | None) -> LedgerWriters:

@@ -8,7 +8,8 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, standing_from_row
-from mailer.ledger.writers import LedgerWriters, append_entries, store_account_event_of_writer
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnLimit, OwnPause
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
@@ -51,19 +52,15 @@ class PostgresStandings:
 
     async def _commit_opt_outs(self, group: Sequence[NewOptOut]) -> Sequence[OptOutResult | None]:
         """Commits opt-outs with their ledger entries, in one transaction."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                await people.lock_imports_out_of_transaction(connection)
-                rows = await connection.fetch(people.SQL["leaving"], *zip(*(new[:2] for new in group), strict=True))
-                hashes = {(row["brand"], row["id"]): row["address_hash"] for row in rows}
-                known = [new for new in group if new[:2] in hashes]
-                made = await _store_opt_outs(connection, self._hasher, known) if known else {}
-                linked = await append_entries(
-                    connection,
-                    writer,
-                    [standing_change_entry(*new[:2], "opt_out", new.scope, new.source) for new in known],
-                )
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            await people.lock_imports_out_of_transaction(work.connection)
+            rows = await work.connection.fetch(people.SQL["leaving"], *zip(*(new[:2] for new in group), strict=True))
+            hashes = {(row["brand"], row["id"]): row["address_hash"] for row in rows}
+            known = [new for new in group if new[:2] in hashes]
+            made = await _store_opt_outs(work.connection, self._hasher, known) if known else {}
+            await work.append_entries(
+                [standing_change_entry(*new[:2], "opt_out", new.scope, new.source) for new in known]
+            )
         # Of two opt-outs of one address that were committed together, the first has made the record.
         keys = [(hashes.get(new[:2]), new.brand, new.scope) for new in group]
         return [
@@ -165,16 +162,14 @@ class PostgresStandings:
 
         Also appends the entries that are in `also` at the end of the context.
         """
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                await people.lock_imports_out_of_transaction(connection)
-                row = await connection.fetchrow(people.SQL["standing"], entry.brand, entry.recipient_id)
-                if row is None or address not in (None, row["email"]):
-                    yield None
-                    return
-                yield connection
-                linked = await append_entries(connection, writer, [entry, *also])
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            await people.lock_imports_out_of_transaction(work.connection)
+            row = await work.connection.fetchrow(people.SQL["standing"], entry.brand, entry.recipient_id)
+            if row is None or address not in (None, row["email"]):
+                yield None
+                return
+            yield work.connection
+            await work.append_entries([entry, *also])
 
     @asynccontextmanager
     async def open_legal_act(
@@ -189,16 +184,14 @@ class PostgresStandings:
             AccountEventAlreadyApplied: the order was carried out before.
             IdTaken: the id of the order belongs to another one.
         """
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                await people.lock_imports_out_of_transaction(connection)
-                if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
-                    yield None
-                    return
-                await store_account_event_of_writer(connection, writer)
-                yield connection
-                linked = await append_entries(connection, writer, entries)
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            await people.lock_imports_out_of_transaction(work.connection)
+            if await work.connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
+                yield None
+                return
+            await work.store_account_event()
+            yield work.connection
+            await work.append_entries(entries)
 
 
 def standing_change_entry(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> LedgerEntry:

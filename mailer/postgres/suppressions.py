@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import OWN_WORDS, ledger_rule_of_source
 from mailer.ports.suppressions import NewSuppression, Suppression
@@ -60,12 +61,10 @@ async def open_suppression_transaction(
     Appends the entries in the list to the ledger at the end of the context.
     """
     entries: list[LedgerEntry] = []
-    async with writers.borrow_writer() as writer, pool.acquire() as connection:
-        async with connection.transaction():
-            await people.lock_imports_out_of_transaction(connection)
-            yield connection, entries
-            linked = await append_entries(connection, writer, entries)
-        writer.advance_head(linked)
+    async with open_unit_of_work(pool, writers) as work:
+        await people.lock_imports_out_of_transaction(work.connection)
+        yield work.connection, entries
+        await work.append_entries(entries)
 
 
 async def insert_or_extend_suppressions(

@@ -8,7 +8,8 @@ from uuid import UUID
 from mailer.database.connections import execute_with_long_timeout
 from mailer.database.statements import Pool, load_statements
 from mailer.ledger.ledger_operations import LedgerOperations
-from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.pending_requests import LASTS
@@ -115,14 +116,10 @@ class PostgresTimekeeping:
 
     async def finish_completed_mailings(self) -> int:
         """See the port."""
-        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
-                finished = [row["id"] for row in await connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
-                await insert_notices_of_old_workers(connection, finished)
-                linked = await append_entries(
-                    connection, writer, await insert_purges_of_mailings(connection, finished, self._forgetful)
-                )
-            writer.advance_head(linked)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            finished = [row["id"] for row in await work.connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
+            await insert_notices_of_old_workers(work.connection, finished)
+            await work.append_entries(await insert_purges_of_mailings(work.connection, finished, self._forgetful))
         return len(finished)
 
     async def fold_older_counter_deltas(self) -> None:

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.actions.delivery_transitions import LONGEST_RETRY, retry_delay_for_age
 from mailer.pipeline.delivery_steps import SendStep
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.transitions import LONGEST_RETRY, retry_delay_for_age, transition_after_outcome
+from mailer.pipeline.transitions import step_for_decision_against_sending, transition_after_outcome
 from mailer.policy.category import CATEGORIES
+from mailer.policy.decision_types import Divert
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow, DeliveryState
@@ -41,6 +43,15 @@ def sent(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -> 
     step = plan(row_of(renderer, standing, **values), renderer, RELAY, NOW)
     assert isinstance(step, SendStep)
     return step
+
+
+def test_a_diverted_delivery_keeps_the_channel_that_the_person_wished() -> None:
+    """The queue of notices reads the channel from the delivery; the ledger's decision has the reason."""
+    renderer = renderer_of("newsletter")
+    decision = Divert("phone", "channel_preference", "channel", "2024")
+    change = step_for_decision_against_sending(row_of(renderer), renderer, decision).change
+    assert (change.move.to_state, change.move.reason, change.move.due_at) == (DeliveryState.DIVERTED, "phone", None)
+    assert [(entry.kind, entry.reason) for entry in change.entries] == [(EntryKind.DECISION, "channel_preference")]
 
 
 def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
