@@ -22,7 +22,7 @@ class PostgresHeldDeliveries:
         """See the port."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
+                row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT], BUG)
                 entries = []
                 if row is not None and row["n"]:
                     said = f"held_released {row['n']}"
@@ -32,10 +32,6 @@ class PostgresHeldDeliveries:
                 linked = await append_entries(connection, writer, entries)
             writer.advance_head(linked)
         return int(row["n"]) if row is not None else 0
-
-    async def release_deliveries_held_by_bug(self, mailing_id: UUID) -> int:
-        """See the port."""
-        return int((await self._pool.execute(_SQL["release_bugs"], mailing_id, BUG)).split()[-1])
 
     async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
         """See the port."""
