@@ -7,8 +7,8 @@ from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import lift_suppression
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.ports.requests_by_address import PEOPLE_A_REQUEST
-from mailer.postgres.requests_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA
+from mailer.ports.requests_by_address import PEOPLE_A_REQUEST, RequestLimit
+from mailer.postgres.requests_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA, NETWORK_A_DAY
 from tests.data_requests import asked, steps, waiting
 from tests.factories import BRAND, World
 from tests.integration.web_world import browse
@@ -127,3 +127,16 @@ async def test_a_name_that_looks_like_a_day_stays_a_name(world: World) -> None:
         await client.post(link, data={"confirm": "yes"})
         page = (await client.post(link, data={"save": "page"})).text
     assert "<dd><bdi>2026-01-01</bdi></dd>" in page
+
+
+async def test_the_limit_of_a_network_tells_nothing_of_an_address(world: World) -> None:
+    """From a network that is over its limit, an address that has had its requests gets the answer of every other."""
+    addresses = [ADDRESS] * ADDRESS_A_DAY_FOR_DATA
+    addresses += [f"user-{number}@people.example" for number in range(NETWORK_A_DAY - len(addresses))]
+
+    async def ask(address: str, network: str) -> RequestLimit | None:
+        return await world.requests.by_address.store_request_within_limits(BRAND, BRAND, address, network, "copy")
+
+    assert {await ask(address, "192.0.2.0/24") for address in addresses} == {None}
+    assert {await ask(address, "192.0.2.0/24") for address in (ADDRESS, "new@people.example")} == {RequestLimit.NETWORK}
+    assert await ask(ADDRESS, "198.51.100.0/24") is RequestLimit.ADDRESS
