@@ -5,11 +5,12 @@ import json
 
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import lift_suppression
+from mailer.policy.data_requests import deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.requests_by_address import PEOPLE_A_REQUEST, RequestLimit
 from mailer.postgres.requests_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA, NETWORK_A_DAY
-from tests.data_requests import asked, steps, waiting
+from tests.data_requests import asked, link_of, steps, waiting
 from tests.factories import BRAND, World
 from tests.integration.web_world import browse
 from tests.letters import ADA, answers, known
@@ -140,3 +141,16 @@ async def test_the_limit_of_a_network_tells_nothing_of_an_address(world: World) 
     assert {await ask(address, "192.0.2.0/24") for address in addresses} == {None}
     assert {await ask(address, "192.0.2.0/24") for address in (ADDRESS, "new@people.example")} == {RequestLimit.NETWORK}
     assert await ask(ADDRESS, "198.51.100.0/24") is RequestLimit.ADDRESS
+
+
+async def test_a_mail_that_waited_brings_a_link_that_works(world: World) -> None:
+    """A timekeeper was away for eight days: there are seven days to confirm all the same, and the deadline stays."""
+    await known(world, BRAND, ADA)
+    async with browse(world) as client:
+        await client.post(FORM, data={"email": ADDRESS, "wanted": "copy"})
+        await world.pool.execute("UPDATE leave_requests SET asked_at = asked_at - interval '8 days'")
+        form_at = await world.pool.fetchval("SELECT asked_at FROM leave_requests")
+        [mail] = await answers(world)
+        await client.post(link_of(mail), data={"confirm": "yes"})
+    assert await steps(world) == ["copy asked", "copy done"]
+    assert await world.pool.fetchval("SELECT due_at FROM data_requests") == deadline_of_data_request(form_at)
