@@ -20,3 +20,14 @@ class FakeHalts:
     def processor_halt_reason(self, name: str) -> str | None:
         """See `pipeline.preparation.HaltChecks`."""
         return self.processors.get(name)
+
+
+@dataclass
+class FakeChains:
+    """A stand-in for the chains. It counts how often they were begun anew."""
+
+    renewed: int = 0
+
+    def abandon_chains_for_new_ones(self) -> None:
+        """Counts the call."""
+        self.renewed += 1

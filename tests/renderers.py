@@ -81,10 +81,6 @@ class NoPauses:
     async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
         """See `ports.stream_pauses`."""
 
-    async def lift_pauses_of_processor(self, processor: str) -> int:
-        """See `ports.stream_pauses`."""
-        return 0
-
 
 async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedAddressTextCarrier]:
     """Finds no delivery that sent a text before."""

@@ -20,8 +20,7 @@ async def resume_mailing_and_held_deliveries(
         MailingControlRefused: it is cancelled or finished.
     """
     lifted = await halts.resume_mailing(mailing_id, by)
-    mended = await held.release_deliveries_held_by_bug(mailing_id)
-    return lifted, mended + await held.release_held_deliveries_of_mailing(mailing_id, by)
+    return lifted, await held.release_held_deliveries_of_mailing(mailing_id, by)
 
 
 async def list_mailings_until(directory: MailingDirectory, chosen: MailingFilter, limit: int) -> list[MailingStatus]:

@@ -1,12 +1,12 @@
-"""Overviews of processors, and letting one go on, for console and commands."""
+"""Overviews of processors, for console and commands."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from mailer.ports.halts import Halt, HaltInForce, HaltScope, HaltStore
+from mailer.ports.halts import Halt, HaltInForce, HaltScope
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rates import RateLimit
-from mailer.ports.stream_pauses import StreamPause, StreamPauses
+from mailer.ports.stream_pauses import StreamPause
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,3 @@ def overviews_of_processors(
         )
         for name in sorted({*names, *by_name, *stopped})
     ]
-
-
-async def resume_processor_and_streams(halts: HaltStore, pauses: StreamPauses, name: str, by: str) -> tuple[bool, int]:
-    """Hands mail to a processor again, also to the domains that had blocked it or found our set-up broken.
-
-    Returns:
-        True if it was paused, and the number of streams that go on.
-    """
-    lifted = await halts.lift_halt(HaltScope.PROCESSOR, name, by)
-    return lifted, await pauses.lift_pauses_of_processor(name)

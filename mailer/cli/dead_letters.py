@@ -19,6 +19,7 @@ from mailer.cli.shared import (
     print_table,
     run_with_app,
 )
+from mailer.cli.stop_start import By, person_or_system_user
 from mailer.input_types import parse_named_moment
 from mailer.ports.dead_letters import DeadLetter, DeadLetterCauseKind, DeadLetterFilter
 
@@ -71,9 +72,17 @@ def list_(
 
 
 @app.command()
-def show(number: Number, json: AsJson = False) -> None:
-    """Shows one, with its body."""
-    letter = run_with_app(lambda app: app.letters.get_dead_letter(number))
+def show(number: Number, by: By = "", json: AsJson = False) -> None:
+    """Shows one, with its body. That you read it stands in the ledger."""
+    person_or_system_user(by)
+
+    async def act(app: App) -> DeadLetter | None:
+        letter = await app.letters.get_dead_letter(number)
+        if letter is not None:
+            await app.letters.record_reading(letter)
+        return letter
+
+    letter = run_with_app(act)
     if letter is None:
         exit_with_error(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
     if json:

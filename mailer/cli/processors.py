@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from mailer.actions.operation_shapes import shape_of_halt, shape_of_processor_state, shape_of_stream_pause
-from mailer.actions.processor_control import resume_processor_and_streams
 from mailer.app import App, names_of_configured_processors
 from mailer.cli import stop_start
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
@@ -98,9 +97,7 @@ def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
     """Hands mail to a processor again, also to the recipient domains that had blocked it or found our set-up broken."""
     who = stop_start.person_or_system_user(by)
 
-    lifted, streams = run_with_app(
-        lambda app: resume_processor_and_streams(app.halts, PostgresStreamPauses(app.pool), name, who)
-    )
+    lifted, streams = run_with_app(lambda app: app.halts.resume_processor(name, who))
     if json:
         print_json({"resumed": name, "new": lifted, "streams": streams})
         return

@@ -9,7 +9,9 @@ from uuid import UUID
 import typer
 
 from mailer.actions.data_requests import answer_message
+from mailer.actions.people_desk import open_person
 from mailer.app import App
+from mailer.cli.recipient_queries import access_by_command
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -59,10 +61,16 @@ def list_(
 
 
 @app.command()
-def show(id_: Id, json: AsJson = False) -> None:
-    """Shows one request, with the person's own words."""
-    request = run_with_app(lambda app: _request_or_exit(app, id_))
-    values = _as_json(request)
+def show(id_: Id, by: By = "", json: AsJson = False) -> None:
+    """Shows one request, with the person's own words. That you read them stands in the ledger."""
+    access = access_by_command(by, f"request {id_}")
+
+    async def act(app: App) -> DataRequest:
+        request = await _request_or_exit(app, id_)
+        await open_person(app.people, request.brand, request.recipient_id, access)
+        return request
+
+    values = _as_json(run_with_app(act))
     if json:
         print_json(values)
     else:

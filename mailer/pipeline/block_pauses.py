@@ -1,10 +1,9 @@
 """Pauses for blocked mail. A block is the sender's fault, so it pauses a stream, and never suppresses an address."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from mailer.metrics_and_logger import log
 from mailer.policy.category import Category, Lane
@@ -21,9 +20,13 @@ PAUSE: Final = timedelta(minutes=15)
 """The length of a pause. The next messages after it show if the block is over."""
 STOP: Final = timedelta(hours=1)
 """The length of a pause at a domain that finds our set-up broken, unless a person says that it is repaired."""
+MOST_STREAMS: Final = 10_000
+"""The most streams whose blocks in a row are counted. A blocklisted sender may be blocked by any number of domains."""
 _SECONDS: Final = 1.0
 """Seconds between two readings of other workers' pauses."""
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 Stream = tuple[str, str, str | None]
 """Processor, category, recipient domain (None: all)."""
 
@@ -40,8 +43,8 @@ class BlockPauses:
         self._pauses = pauses
         self._clock = clock
         self._until: dict[Stream, datetime] = {}
-        self._streaks: Counter[Stream] = Counter()
-        self._setup_streaks: Counter[Stream] = Counter()
+        self._streaks: dict[Stream, int] = {}
+        self._setup_streaks: dict[Stream, int] = {}
         self._read_at = float("-inf")
         self._told: dict[tuple[str, str | None], datetime] = {}
 
@@ -112,7 +115,7 @@ class BlockPauses:
         for (category, domain), outcome in broken:
             says = scrub_reply(f"{outcome.code} {outcome.text}")
             if self._told.get((processor, domain), now) <= now:
-                self._told[processor, domain] = now + STOP
+                _store_as_newest(self._told, (processor, domain), now + STOP)
                 log.error(
                     "a recipient domain finds our set-up broken; see `mailer processors list`",
                     processor=processor,
@@ -135,10 +138,9 @@ class BlockPauses:
 
         A reply without such a code may come from a single mailbox.
         """
-        if operator_checks_by_status(outcome.status) is None:
-            self._setup_streaks[stream] += 1
-            if self._setup_streaks[stream] < STREAK:
-                return False
+        is_by_status = operator_checks_by_status(outcome.status) is not None
+        if not is_by_status and _count_in_a_row(self._setup_streaks, stream) < STREAK:
+            return False
         self._setup_streaks.pop(stream, None)
         return True
 
@@ -184,8 +186,22 @@ class BlockPauses:
 
     def _is_streak_full(self, stream: Stream) -> bool:
         """Counts a block. Returns True if it is the last of `STREAK` in a row; then counting starts again."""
-        self._streaks[stream] += 1
-        if self._streaks[stream] < STREAK:
+        if _count_in_a_row(self._streaks, stream) < STREAK:
             return False
         del self._streaks[stream]
         return True
+
+
+def _count_in_a_row(streaks: dict[Stream, int], stream: Stream) -> int:
+    """Counts one more for a stream, and returns its number."""
+    count = streaks.get(stream, 0) + 1
+    _store_as_newest(streaks, stream, count)
+    return count
+
+
+def _store_as_newest(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Stores a value as the newest one. Of more than `MOST_STREAMS`, the oldest is forgotten."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > MOST_STREAMS:
+        del kept[next(iter(kept))]

@@ -50,7 +50,8 @@ class DataRequest:
     Attributes:
         ref: the application's key for the person; after an erasure, a meaningless one.
         generation: of the address that the mail with the link went to.
-        asked_at, due_at, confirmed_at, answered_at: aware times; None: not yet.
+        asked_at, due_at, confirmed_at, answered_at: aware times; None: not yet. asked_at is that of the mail with the
+            link, from which the time to confirm counts; due_at counts from the form that brought the mail.
         note: the person's own words, for staff. reason: the words of the answer.
         answer: `done` or `refused`; None: not yet. answered_by: the person of staff; None: mailer did it.
     """

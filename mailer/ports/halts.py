@@ -287,6 +287,14 @@ class HaltStore(Protocol):
         """Ends a halt. Returns False if there was none. The timekeeper publishes waiting batches in its next round."""
         ...
 
+    async def resume_processor(self, name: str, by: str) -> tuple[bool, int]:
+        """Hands mail to a processor again, also to the domains that had blocked it or found our set-up broken.
+
+        Returns:
+            True if it was halted, and the number of streams that go on.
+        """
+        ...
+
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """Halts a mailing. Returns False if it was halted already.
 

@@ -24,11 +24,10 @@ class HeldDeliveries(Protocol):
     """Deliveries that are held because they may have arrived, or until our own set-up is repaired."""
 
     async def release_held_deliveries_of_mailing(self, mailing_id: UUID, by: str) -> int:
-        """Releases the held deliveries of a mailing now, and records it in the ledger. Returns their number."""
-        ...
+        """Releases the held deliveries of a mailing now, also those that a bug of mailer keeps. Returns their number.
 
-    async def release_deliveries_held_by_bug(self, mailing_id: UUID) -> int:
-        """Releases the deliveries of a mailing that a bug of mailer keeps. Returns their number."""
+        The ledger has an entry of it, if there were any.
+        """
         ...
 
     async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:

@@ -58,8 +58,8 @@ class RequestsByAddress(Protocol):
             wanted: `LEAVE` or a `DataRequestKind`.
 
         Returns:
-            None if the request was stored. Else the limit that it was over; the brand's before others, so that whoever
-            is told of it learns nothing of the address.
+            None if the request was stored. Else the limit that it was over; the brand's and the network's before that
+            of the address, so that whoever is told of it learns nothing of the address.
         """
         ...
 

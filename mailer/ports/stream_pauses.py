@@ -39,7 +39,3 @@ class StreamPauses(Protocol):
     async def list_current_pauses(self) -> list[StreamPause]:
         """Returns the pauses that have not ended."""
         ...
-
-    async def lift_pauses_of_processor(self, processor: str) -> int:
-        """Ends the pauses of a processor because a person says so; waiting mail goes on. Returns their number."""
-        ...

@@ -22,7 +22,7 @@ class PostgresHeldDeliveries:
     async def release_held_deliveries_of_mailing(self, mailing_id: UUID, by: str) -> int:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            row = await work.connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
+            row = await work.connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT], BUG)
             entries = []
             if row is not None and row["n"]:
                 said = f"held_released {row['n']}"
@@ -31,10 +31,6 @@ class PostgresHeldDeliveries:
                 ]
             await work.append_entries(entries)
         return int(row["n"]) if row is not None else 0
-
-    async def release_deliveries_held_by_bug(self, mailing_id: UUID) -> int:
-        """See the port."""
-        return int((await self._pool.execute(_SQL["release_bugs"], mailing_id, BUG)).split()[-1])
 
     async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
         """See the port."""

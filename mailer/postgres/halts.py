@@ -22,6 +22,7 @@ from mailer.ports.halts import (
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.non_email_notices import SQL as NOTICES
+from mailer.postgres.stream_pauses import lift_pauses_of_processor
 
 _SQL = {
     name: text.replace("{timeline}", load_statements("control")["timeline"]).replace(
@@ -82,6 +83,15 @@ class PostgresHalts:
         """See the port."""
         what = "started" if scope is HaltScope.EVERYTHING else "resumed"
         return await self._change_halt(_halt_entry(scope, key, by, what), "lift", scope, key)
+
+    async def resume_processor(self, name: str, by: str) -> tuple[bool, int]:
+        """See the port."""
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            lifted = bool(await work.connection.fetchval(_SQL["lift"], HaltScope.PROCESSOR, name))
+            streams = await lift_pauses_of_processor(work.connection, name)
+            said = [*(["resumed"] if lifted else []), *([f"streams_resumed {streams}"] if streams else [])]
+            await work.append_entries([_halt_entry(HaltScope.PROCESSOR, name, by, what) for what in said])
+        return lifted, streams
 
     async def _change_halt(self, entry: LedgerEntry, statement: str, *arguments: object) -> bool:
         async with open_unit_of_work(self._pool, self._writers) as work:

@@ -79,12 +79,15 @@ class PostgresRequestsByAddress:
 
 
 def _person_to_answer(row: asyncpg.Record) -> PersonToAnswer:
-    """Returns a person, with a new data request if that is what was asked for."""
+    """Returns a person, with a new data request if that is what was asked for.
+
+    Its deadline counts from the form, and the time to confirm it from now, where the mail with the link is made: it may
+    have waited for a timekeeper.
+    """
     if row["wanted"] == LEAVE:
         return PersonToAnswer(row["brand"], row["ref"])
-    kind, asked_at = DataRequestKind(row["wanted"]), row["asked_at"]
-    due_at = deadline_of_data_request(asked_at)
+    kind, due_at = DataRequestKind(row["wanted"]), deadline_of_data_request(row["asked_at"])
     request = DataRequest(
-        uuid7(), row["brand"], row["recipient_id"], row["ref"], kind, row["generation"], asked_at, due_at
+        uuid7(), row["brand"], row["recipient_id"], row["ref"], kind, row["generation"], datetime.now(UTC), due_at
     )
     return PersonToAnswer(row["brand"], row["ref"], request)

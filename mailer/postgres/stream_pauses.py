@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from mailer.database.statements import Pool, load_statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ports.stream_pauses import StreamPause
 
 _SQL = load_statements("pauses")
@@ -34,6 +34,7 @@ class PostgresStreamPauses:
         """See the port."""
         return [StreamPause(**row) for row in await self._pool.fetch(_SQL["paused"])]
 
-    async def lift_pauses_of_processor(self, processor: str) -> int:
-        """See the port."""
-        return len(await self._pool.fetch(_SQL["lift"], processor, _READ_AGAIN))
+
+async def lift_pauses_of_processor(connection: Connection, processor: str) -> int:
+    """Ends the pauses of a processor's streams, in the transaction of the connection. Returns their number."""
+    return len(await connection.fetch(_SQL["lift"], processor, _READ_AGAIN))

@@ -1,7 +1,7 @@
 """`/data/{brand}`: a person asks for a copy of their data, or for a correction, an erasure or a restriction.
 
 The answer is the same for each address: this process looks for no recipient, and the timekeeper sends the mail. Where a
-brand has had too many requests, whatever their addresses, the page says so, since nothing will come.
+brand or a network has had too many requests, whatever their addresses, the page says so, since nothing will come.
 """
 
 from datetime import UTC, datetime
@@ -12,11 +12,10 @@ from fastapi.responses import Response
 from mailer.actions.requests_by_address import ask_for_link_to_data_request, network_of_client
 from mailer.policy.data_requests import DataRequestKind, deadline_of_data_request
 from mailer.policy.policy_file import Policy
-from mailer.ports.requests_by_address import RequestLimit
-from mailer.web.busy_brand_page import page_of_busy_brand
 from mailer.web.form_posts import METHODS, Form, is_post_method, read_form
 from mailer.web.page_reader import set_page_brand
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.reached_limit_page import page_of_reached_limit
 from mailer.web.typed_address import read_typed_address
 from mailer.web.web_context import TheMeters, TheSite
 
@@ -44,9 +43,7 @@ async def data_request_form_page(request: Request, brand: str, site: TheSite, me
     network = network_of_client(request.client.host if request.client else None)
     limit = await ask_for_link_to_data_request(site.requests.by_address, policy, address, network, wanted)
     meters.count_request_by_address(limit)
-    if limit is RequestLimit.BRAND:
-        return page_of_busy_brand(request, policy)
-    return _page(request, policy, is_asked=True)
+    return page_of_reached_limit(request, policy, limit) or _page(request, policy, is_asked=True)
 
 
 def _read_wanted(form: Form) -> DataRequestKind | None:

@@ -16,7 +16,6 @@ from mailer.actions.operation_shapes import (
     shape_of_stream_pause,
     shapes_of_figures,
 )
-from mailer.actions.processor_control import resume_processor_and_streams
 from mailer.input_types import Name
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.flow_metrics import FIGURES
@@ -166,7 +165,7 @@ async def control_processor(
             halt = Halt(HaltScope.PROCESSOR, name, by, ordered.reason if ordered else "")
             return ProcessorAnswer(is_new=await stores.halts.add_halt(halt))
         case ProcessorAct.RESUME:
-            lifted, streams = await resume_processor_and_streams(stores.halts, stores.streams, name, by)
+            lifted, streams = await stores.halts.resume_processor(name, by)
             return ProcessorAnswer(is_new=lifted, streams=streams)
 
 

@@ -1,7 +1,7 @@
 """`/leave/{brand}`: a person without a link or a login asks for a mail with a link to leave.
 
 The answer is the same for each address: this process looks for no recipient, and the timekeeper sends the mail. Where a
-brand has had too many requests, whatever their addresses, the page says so, since nothing will come.
+brand or a network has had too many requests, whatever their addresses, the page says so, since nothing will come.
 """
 
 from fastapi import APIRouter, Request
@@ -9,11 +9,10 @@ from fastapi.responses import Response
 
 from mailer.actions.requests_by_address import ask_for_link_to_leave, network_of_client
 from mailer.policy.policy_file import Policy
-from mailer.ports.requests_by_address import RequestLimit
-from mailer.web.busy_brand_page import page_of_busy_brand
 from mailer.web.form_posts import METHODS, is_post_method, read_form
 from mailer.web.page_reader import set_page_brand
 from mailer.web.pages import ProblemName, brand_page, problem_page
+from mailer.web.reached_limit_page import page_of_reached_limit
 from mailer.web.typed_address import read_typed_address
 from mailer.web.web_context import TheMeters, TheSite
 
@@ -38,9 +37,7 @@ async def leave_by_address_page(request: Request, brand: str, site: TheSite, met
     network = network_of_client(request.client.host if request.client else None)
     limit = await ask_for_link_to_leave(site.requests.by_address, policy, address, network)
     meters.count_request_by_address(limit)
-    if limit is RequestLimit.BRAND:
-        return page_of_busy_brand(request, policy)
-    return _page(request, policy, is_asked=True)
+    return page_of_reached_limit(request, policy, limit) or _page(request, policy, is_asked=True)
 
 
 def _page(

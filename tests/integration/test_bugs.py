@@ -71,20 +71,19 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deliveries that a bug held are tried again after `release_deliveries_held_by_bug`."""
+    """Deliveries that a bug held are tried again once a person says so, who stands in the ledger."""
     with monkeypatch.context() as patch:
         patch.setattr(MailingRenderer, "render_message", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
         await world.handover().hand_over_batches(accepted.batches)
-    assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_held_by_bug(accepted.mailing_id) == 2
-    )
+    held = PostgresHeldDeliveries(world.pool, world.writers)
+    assert await held.release_held_deliveries_of_mailing(accepted.mailing_id, "Grace") == 2
+    [entry] = [one for one in await world.entries(kind="mailing") if one["reason"] != "accepted"]
+    assert (entry["reason"], entry["rule"]) == ("held_released 2", "action:Grace")
     await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-    assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_held_by_bug(accepted.mailing_id) == 0
-    )
+    assert await held.release_held_deliveries_of_mailing(accepted.mailing_id, "Grace") == 0
 
 
 async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(

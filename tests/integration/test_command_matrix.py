@@ -68,6 +68,8 @@ TRIED_ELSEWHERE = {
     "notices take": "tests/promises/test_notices.py",
     "notices done": "tests/promises/test_notices.py",
     "notices return": "tests/promises/test_notices.py",
+    "dead show": "tests/integration/test_dead_letters.py",
+    "requests show": "tests/integration/test_data_request_answers.py",
     "requests answer": "tests/integration/test_data_request_answers.py",
     "public-notices draft": "tests/integration/test_public_notices.py",
     "public-notices release": "tests/integration/test_public_notices.py",
@@ -90,13 +92,13 @@ PUBLISHES = {
 SHOWS = {
     "recipients list", "recipients export", "consents list", "consents export",
     "suppressions list", "suppressions export", "mailing list", "mailing show",
-    "mailing coverage", "report advertiser", "ledger export", "ledger verify", "dead list", "dead show",
+    "mailing coverage", "report advertiser", "ledger export", "ledger verify", "dead list",
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
     "policy jurisdictions", "policy causes",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
-    "requests list", "requests show", "public-notices list",
+    "requests list", "public-notices list",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

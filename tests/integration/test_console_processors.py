@@ -56,6 +56,7 @@ async def test_a_processor_is_shown_paused_and_resumed(world: World) -> None:
     assert (await controls(world))[len(before) :] == [
         ("paused", "relay-us", "person:Dana Duty", "maintenance; from 192.0.2.0/24"),
         ("resumed", "relay-us", "person:Dana Duty", "from 192.0.2.0/24"),
+        ("streams_resumed 1", "relay-us", "person:Dana Duty", "from 192.0.2.0/24"),
     ]
 
 

@@ -5,11 +5,12 @@ import json
 
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import lift_suppression
+from mailer.policy.data_requests import deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.ports.requests_by_address import PEOPLE_A_REQUEST
-from mailer.postgres.requests_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA
-from tests.data_requests import asked, steps, waiting
+from mailer.ports.requests_by_address import PEOPLE_A_REQUEST, RequestLimit
+from mailer.postgres.requests_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA, NETWORK_A_DAY
+from tests.data_requests import asked, link_of, steps, waiting
 from tests.factories import BRAND, World
 from tests.integration.web_world import browse
 from tests.letters import ADA, answers, known
@@ -127,3 +128,29 @@ async def test_a_name_that_looks_like_a_day_stays_a_name(world: World) -> None:
         await client.post(link, data={"confirm": "yes"})
         page = (await client.post(link, data={"save": "page"})).text
     assert "<dd><bdi>2026-01-01</bdi></dd>" in page
+
+
+async def test_the_limit_of_a_network_tells_nothing_of_an_address(world: World) -> None:
+    """From a network that is over its limit, an address that has had its requests gets the answer of every other."""
+    addresses = [ADDRESS] * ADDRESS_A_DAY_FOR_DATA
+    addresses += [f"user-{number}@people.example" for number in range(NETWORK_A_DAY - len(addresses))]
+
+    async def ask(address: str, network: str) -> RequestLimit | None:
+        return await world.requests.by_address.store_request_within_limits(BRAND, BRAND, address, network, "copy")
+
+    assert {await ask(address, "192.0.2.0/24") for address in addresses} == {None}
+    assert {await ask(address, "192.0.2.0/24") for address in (ADDRESS, "new@people.example")} == {RequestLimit.NETWORK}
+    assert await ask(ADDRESS, "198.51.100.0/24") is RequestLimit.ADDRESS
+
+
+async def test_a_mail_that_waited_brings_a_link_that_works(world: World) -> None:
+    """A timekeeper was away for eight days: there are seven days to confirm all the same, and the deadline stays."""
+    await known(world, BRAND, ADA)
+    async with browse(world) as client:
+        await client.post(FORM, data={"email": ADDRESS, "wanted": "copy"})
+        await world.pool.execute("UPDATE leave_requests SET asked_at = asked_at - interval '8 days'")
+        form_at = await world.pool.fetchval("SELECT asked_at FROM leave_requests")
+        [mail] = await answers(world)
+        await client.post(link_of(mail), data={"confirm": "yes"})
+    assert await steps(world) == ["copy asked", "copy done"]
+    assert await world.pool.fetchval("SELECT due_at FROM data_requests") == deadline_of_data_request(form_at)

@@ -137,7 +137,13 @@ async def test_a_correction_that_a_hold_forbids_reaches_staff_with_its_values(wo
         assert "Somebody looks into it" in (await client.post(link, data=form)).text
     assert await world.pool.fetchval("SELECT name FROM recipients WHERE ref = 'ada'") == "Ada"
     [row] = (await operator.done("requests", "list", "--json")).json
-    note = (await operator.done("requests", "show", row["id"], "--json")).json["note"]
+    note = (await operator.done("requests", "show", row["id"], "--by", "Dana", "--json")).json["note"]
+    [read] = await world.entries(kind="access")
+    assert (read["actor"], read["rule"], read["recipient"]) == (
+        "person:Dana",
+        "access:command",
+        await world.id_of("ada"),
+    )
     assert note == "name: Ada Lovelace\ncountry: GB\nMy town is wrong"
 
 

@@ -1,6 +1,7 @@
 """Dead letters as rows."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,9 @@ from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadLetterCauseKind, DeadLetterFilter
 from mailer.ports.rights import DataCorrection
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
+from tests.campaigns import commands
 from tests.factories import BRAND, World, controllers, policies
+from tests.processes import Stack
 
 LETTER = BrokerMessage(b'{"v": 2}', "interpals.newsletter", "m-1", {HeaderName.PUBLISHER: "key:shop"})
 
@@ -43,6 +46,21 @@ async def test_the_newest_come_first(world: World) -> None:
     for n in range(3):
         await keep(world, reason=f"reason {n}")
     assert [letter.reason for letter in await world.letters.list_dead_letters(2)] == ["reason 2", "reason 1"]
+
+
+async def test_who_reads_a_body_by_a_command_stands_in_the_ledger(
+    world: World, tmp_path: Path, database_url: str
+) -> None:
+    """A body may name people: a command records its reading, as the console does. The list shows no body."""
+    await keep(world)
+    operator: Stack = commands(tmp_path, database_url)
+    [listed] = (await operator.done("dead", "list", "--json")).json
+    assert await world.entries(kind="control") == []
+    await operator.done("dead", "show", str(listed["id"]), "--by", "Dana")
+    [read] = await world.entries(kind="control")
+    assert (read["reason"], read["rule"], read["actor"]) == ("dead_read", f"dead:{listed['id']}", "person:Dana")
+    assert (await operator.run("dead", "show", "99")).status == 1
+    assert len(await world.entries(kind="control")) == 1
 
 
 async def test_a_replay_publishes_it_again(world: World) -> None:

@@ -106,8 +106,9 @@ async def test_a_notice_speaks_the_language_of_its_reader(world: World, code: st
     """The page is in the reader's language; a text that the notice lacks is in that of the brand, and says so."""
     await released(world, notice())
     async with browse(world) as client:
-        page = await client.get(PAGE, params={"lang": code})
+        page, feed = [await client.get(path, params={"lang": code}) for path in (PAGE, f"{PAGE}/feed.atom")]
     spoken = "de" if code == "de" else "en"
+    assert f'<entry xml:lang="{spoken}">' in feed.text
     assert LANGUAGES[code].texts["notice_parts"]["what_we_do"] in page.text
     assert f'<h2 lang="{spoken}" dir="auto">' in page.text
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.pipeline.block_pauses import PAUSE, STOP, STREAK, WHOLE, BlockPauses
+from mailer.pipeline.block_pauses import MOST_STREAMS, PAUSE, STOP, STREAK, WHOLE, BlockPauses
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.stream_pauses import StreamPause
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
+from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from tests.doubles import FakeProcessor
 from tests.factories import World, person
@@ -47,6 +48,21 @@ async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -
         assert not paused(worker, "a.example", processor="another")
     later = datetime.now(UTC) + PAUSE + timedelta(seconds=1)
     assert streams.paused_until("relay", PROMOTIONAL, "a.example", later) is None
+
+
+async def test_domains_that_block_once_take_no_memory(world: World) -> None:
+    """However many domains block one message each, a worker counts the newest of them; a row goes on meanwhile."""
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    row = (PROMOTIONAL, "a.example")
+    for turn in range(STREAK - 1):
+        sent = [row, *((PROMOTIONAL, f"{turn}-{number}.example") for number in range(MOST_STREAMS - 1))]
+        await streams.pause_blocked_streams("relay", sent, [BLOCKED] * len(sent))
+    assert not paused(streams, "a.example")
+    await streams.pause_blocked_streams("relay", [row], [BLOCKED])
+    assert paused(streams, "a.example")
+    sent = [(PROMOTIONAL, f"{number}.example") for number in range(2 * MOST_STREAMS)]
+    await streams.pause_blocked_streams("relay", sent, [BLOCKED] * len(sent))
+    assert len(streams._streaks) == MOST_STREAMS
 
 
 async def test_one_mailbox_pauses_nothing(world: World) -> None:
@@ -183,8 +199,11 @@ async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World)
         assert worker.paused_until("relay", PROMOTIONAL, "b.example", now) is None
     pauses = PostgresStreamPauses(world.pool)
     assert {(found.reason, found.says) for found in await pauses.list_current_pauses()} == {("set_up", paged["says"])}
-    assert await pauses.lift_pauses_of_processor("relay") == 2
-    assert await pauses.lift_pauses_of_processor("relay") == 0
+    halts = PostgresHalts(world.pool, world.writers)
+    assert await halts.resume_processor("relay", "Grace") == (False, 2)
+    assert await halts.resume_processor("relay", "Grace") == (False, 0)
+    [entry] = await world.entries(kind="control")
+    assert (entry["reason"], entry["rule"], entry["processor"]) == ("streams_resumed 2", "action:Grace", "relay")
 
 
 async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -> None:
@@ -200,7 +219,7 @@ async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -
     await handover.hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("held", "set_up"): WINDOW, ("queued", ""): 20}
     mended = True
-    await PostgresStreamPauses(world.pool).lift_pauses_of_processor("fake")
+    await PostgresHalts(world.pool, world.writers).resume_processor("fake", "Grace")
     assert (
         await PostgresHeldDeliveries(world.pool, world.writers).release_held_deliveries_of_mailing(
             accepted.mailing_id, "Grace"
@@ -220,9 +239,9 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
     await world.accept([person(2)], "breach")
     before = await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id")
     assert len(before) == 2
-    pauses = PostgresStreamPauses(world.pool)
-    await pauses.add_pauses([StreamPause("relay", "promotional", "a.example", datetime.now(UTC) + PAUSE)])
-    assert await pauses.lift_pauses_of_processor("relay") == 1
+    pause = StreamPause("relay", "promotional", "a.example", datetime.now(UTC) + PAUSE)
+    await PostgresStreamPauses(world.pool).add_pauses([pause])
+    assert await PostgresHalts(world.pool, world.writers).resume_processor("relay", "Grace") == (False, 1)
     assert await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id") == before
 
 

@@ -33,6 +33,7 @@ from mailer.ports.halts import (
     JournaledStandingChange,
     LastSeenSealMarker,
 )
+from tests.halts import FakeChains
 
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
 WRITER, OTHER = UUID(int=9), UUID(int=10)
@@ -85,6 +86,10 @@ class FakeDatabase:
         """Unused in these tests."""
         raise NotImplementedError
 
+    async def resume_processor(self, name: str, by: str) -> tuple[bool, int]:
+        """Unused in these tests."""
+        raise NotImplementedError
+
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """Unused in these tests."""
         raise NotImplementedError
@@ -100,17 +105,6 @@ class FakeDatabase:
     async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """Unused in these tests."""
         raise NotImplementedError
-
-
-@dataclass
-class FakeChains:
-    """A stand-in for the chains. It counts how often they were begun anew."""
-
-    renewed: int = 0
-
-    def abandon_chains_for_new_ones(self) -> None:
-        """Counts the call."""
-        self.renewed += 1
 
 
 @dataclass

@@ -1,7 +1,8 @@
 -- name: release
 -- The timekeeper cuts batches of them, as of all that is due.
 WITH released AS (
-    UPDATE deliveries SET due_at = now() WHERE mailing_id = $1 AND state = 'held' AND reason = ANY ($2::text[])
+    UPDATE deliveries SET due_at = now()
+    WHERE mailing_id = $1 AND state = 'held' AND (reason = ANY ($2::text[]) OR due_at IS NULL AND starts_with(reason, $3))
     RETURNING 1
 )
 SELECT m.brand, (SELECT count(*) FROM released) AS n FROM mailings m WHERE m.id = $1
@@ -11,7 +12,3 @@ SELECT d.mailing_id, d.recipient_id, d.attempt, m.brand, coalesce(d.sent_as, m.c
 FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
 WHERE d.mailing_id = $1 AND d.state = 'held' AND d.reason = $2
 ORDER BY d.recipient_id LIMIT $3
-
--- name: release_bugs
-UPDATE deliveries SET due_at = now()
-WHERE mailing_id = $1 AND state = 'held' AND due_at IS NULL AND starts_with(reason, $2)

@@ -24,7 +24,7 @@ WITH wanted AS (
     INSERT INTO leave_requests (brand, controller, address_key, address_hashes, wanted)
     SELECT $1, $2, $3, $4::bytea[], $8 WHERE NOT EXISTS (SELECT FROM refused)
 )
-SELECT counted FROM refused ORDER BY counted <> 'brand' LIMIT 1
+SELECT counted FROM refused ORDER BY counted = 'address', counted = 'network' LIMIT 1
 
 -- name: take
 -- Deletes the oldest requests, and returns the recipients whose address was typed, without the erased. Those who have

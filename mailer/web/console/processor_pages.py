@@ -6,11 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.actions.processor_control import (
-    ProcessorOverview,
-    overviews_of_processors,
-    resume_processor_and_streams,
-)
+from mailer.actions.processor_control import ProcessorOverview, overviews_of_processors
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.operator_stores import OperatorStores
@@ -51,7 +47,7 @@ async def pause_processor(visitor: MailingController) -> Response:
 async def resume_processor(visitor: MailingController) -> Response:
     """Hands mail to a processor again, also to the domains whose streams pause."""
     name, stores = await _require_known_processor(visitor), _stores(visitor)
-    await resume_processor_and_streams(stores.halts, stores.streams, name, visitor.member.identity.name)
+    await stores.halts.resume_processor(name, visitor.member.identity.name)
     return redirect_within_console(visitor.console, PROCESSORS)
 
 
