@@ -72,7 +72,7 @@ OWN = {
     "recipients pause", "recipients cap", "recipients postal",
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
-    "staff add", "staff disable", "staff enable", "staff reset", "staff list", "staff sessions",
+    "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list", "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
     "schema queues", "schema api", "ledger seals", "policy diff",
     "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",

@@ -14,6 +14,7 @@ from mailer.web.console import (
     landing,
     ledger_pages,
     mailing_pages,
+    oidc_sign_in,
     own_account,
     passkeys,
     people_pages,
@@ -44,7 +45,7 @@ _operations = (
     publisher_pages.router,
 )
 ROUTERS = (
-    *(sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
+    *(sign_in.router, oidc_sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
     *(people_pages.router, person_act_pages.router, suppression_pages.router),
     *_operations,
     _files,
