@@ -72,6 +72,17 @@ def _check_public_url(url: str) -> str:
     return url
 
 
+def _check_oidc_issuer(url: str) -> str:
+    if not url:
+        return url
+    parts = _split_url(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE):
+        raise ValueError("takes the https:// address that the provider's metadata have as their issuer")
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        raise ValueError("has a user, a query or a fragment, and an issuer has none (OpenID Connect Discovery 3)")
+    return url
+
+
 def _check_database_url(url: str) -> str:
     if url == "embedded":
         return url
@@ -151,6 +162,14 @@ class Settings(BaseSettings):
     """List: `domain:selector:file.pem`. The second key of a domain makes an additional signature."""
     data: Path = Path(".mailer")
     """A folder on a disk that lasts: the embedded database, captured mail, and what is remembered of the database."""
+    oidc_issuer: Annotated[str, AfterValidator(_check_oidc_issuer)] = ""
+    """The identity provider by which staff can sign in (OpenID Connect), as its metadata name it; empty: none."""
+    oidc_client_id: str = ""
+    """The name by which the provider knows mailer."""
+    oidc_client_secret: str = Field(default="", repr=False)
+    """The secret of that name."""
+    oidc_second_factors: Listed = ()
+    """List: the values of `acr` or `amr` that count as a second factor, such as `mfa`. Empty: staff show one here."""
     host: str = "127.0.0.1"
     """The address where the web app listens."""
     port: int = 8025
@@ -196,6 +215,8 @@ class Settings(BaseSettings):
         capturing = any(url.startswith("capture:") for url in self.processors)
         if not self.processors or (capturing and not self.is_mail_captured):
             raise SettingsError("MAILER_PROCESSORS names relays (smtp://…), or capture:// alone")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
+            raise SettingsError("MAILER_OIDC_ISSUER needs MAILER_OIDC_CLIENT_ID and MAILER_OIDC_CLIENT_SECRET, too")
         if self.is_mail_captured and self.is_database_embedded:
             return
         secrets = {

@@ -19,8 +19,10 @@ from mailer.processors.capture.folder import CaptureFolder
 from mailer.proof_reading import read_recorded_proofs
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.runtime.operator_port import OperatorPort
+from mailer.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from mailer.web.console.oidc_client import IdentityProvider
     from mailer.web.console.operations import ConsoleOperations
     from mailer.web.web_context import WebContext
 
@@ -87,9 +89,30 @@ def build_web_context(app: App) -> "WebContext":
             app.staff,
             PostgresAttentionFigures(app.pool),
             _console_operations_of(app),
+            _identity_provider_of(app.settings),
         ),
         web_copies=app.web_copies,
     )
+
+
+def _identity_provider_of(settings: Settings) -> "IdentityProvider | None":
+    """Returns the provider by which staff can sign in; None if none is set up.
+
+    Raises:
+        SettingsError: one is set up, and the extra that it needs is not installed.
+    """
+    if not settings.oidc_issuer:
+        return None
+    try:
+        from mailer.web.console.oidc_provider import OidcProvider
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"MAILER_OIDC_ISSUER needs {error.name}: pip install 'pactmail[server,oidc]'") from None
+    from mailer.web.console.oidc_client import OidcClient
+
+    client = OidcClient(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_second_factors
+    )
+    return OidcProvider(client, settings.public_url)
 
 
 def _console_operations_of(app: App) -> "ConsoleOperations":

@@ -23,8 +23,13 @@ from mailer.web.app import page_routes
 from mailer.web.console.console_app import ROUTERS
 
 BRAND = "interpals"
-NOT_LARGE = frozenset({"/console/static/{name}", "/healthz"})
-"""Pages that ask the database nothing."""
+NOT_LARGE = frozenset(
+    {
+        *("/console/static/{name}", "/healthz"),
+        *("/console/sign-in/oidc", "/console/sign-in/oidc/callback", "/console/sign-in/oidc/out"),
+    }
+)
+"""Pages that ask the database for nothing but a session; those of an identity provider wait for it."""
 
 
 @dataclass(frozen=True)

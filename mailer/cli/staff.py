@@ -22,9 +22,10 @@ from mailer.cli.stop_start import By, person_or_system_user
 from mailer.input_types import Address
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_and_staff_identity import parse_person_identity as person_of
-from mailer.policy.sign_in_rules import MAX_STAFF_NAME
+from mailer.policy.sign_in_rules import MAX_STAFF_NAME, MAX_SUBJECT
 from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_brand
 from mailer.ports.staff import LastAdmin, StaffActor, StaffNameTaken, StaffRecord
+from mailer.ports.staff_subjects import OidcAccount, SubjectTaken
 
 app = typer.Typer(help="People who sign in to the console: add, list, disable, enable, reset.", no_args_is_help=True)
 
@@ -120,6 +121,39 @@ def reset(name: Name, by: By = "", json: AsJson = False) -> None:
         return sign_up_link(app, token)
 
     _print_link(_parse_name_or_exit(name), _change(name, by, act), json)
+
+
+@app.command()
+def bind(
+    name: Name,
+    subject: Annotated[str, typer.Argument(help="The claim `sub` of the account at the identity provider.")],
+    by: By = "",
+    json: AsJson = False,
+) -> None:
+    """Lets a person sign in by an account of the identity provider, and ends their sessions."""
+    if not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
+        exit_with_error(f"SUBJECT takes 1 to {MAX_SUBJECT} printable characters", 2)
+
+    async def act(app: App, known: StaffRecord) -> bool:
+        if not app.settings.oidc_issuer:
+            raise _StaffRefused("there is no identity provider; set MAILER_OIDC_ISSUER first")
+        account = OidcAccount(app.settings.oidc_issuer, subject)
+        try:
+            return await app.staff.subjects.bind_account(known.member, account, _actor())
+        except SubjectTaken:
+            raise _StaffRefused("somebody else signs in by this account; `mailer staff unbind` them first") from None
+
+    _print_change(name, "bound", _change(name, by, act), json)
+
+
+@app.command()
+def unbind(name: Name, by: By = "", json: AsJson = False) -> None:
+    """Ends signing in by the identity provider for a person, and ends their sessions."""
+
+    async def act(app: App, known: StaffRecord) -> bool:
+        return await app.staff.subjects.unbind_account(known.member, _actor())
+
+    _print_change(name, "unbound", _change(name, by, act), json)
 
 
 @app.command()

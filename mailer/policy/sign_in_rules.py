@@ -8,6 +8,8 @@ from mailer.policy.text_folding import normalized
 
 MAX_STAFF_NAME: Final = 100
 """The most characters of the name of a person of staff."""
+MAX_SUBJECT: Final = 255
+"""The most characters of the name of an account at an identity provider (`sub`, OpenID Connect Core 2)."""
 MIN_PASSWORD: Final = 12
 """The fewest characters of a password (NIST SP 800-63B 5.1.1.2 asks for 8, OWASP for more)."""
 MAX_PASSWORD: Final = 256

@@ -3,10 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRight
+
+if TYPE_CHECKING:
+    from mailer.ports.staff_subjects import StaffSubjects
 
 
 class StaffSessionOver(Exception):
@@ -351,3 +354,4 @@ class StaffStores:
     directory: StaffDirectory
     sign_in: StaffSignIn
     factors: StaffSecondFactors
+    subjects: "StaffSubjects"

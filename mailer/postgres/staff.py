@@ -93,7 +93,8 @@ class PostgresStaff:
         async with self._begin_change(by, member.id) as change:
             if await change.connection.fetchval(_SQL["forget_password"], member.id) is None:
                 return None
-            for statement in ("end_sessions", "delete_links", "delete_totp", "delete_codes", "delete_passkeys"):
+            factors = ("delete_totp", "delete_codes", "delete_passkeys")
+            for statement in ("end_sessions", "delete_links", *factors, "delete_subject"):
                 await change.connection.execute(_SQL[statement], member.id)
             change.note("staff-reset", member.identity, by)
             return await _insert_link(change, member.id, "reset", by)

@@ -6,10 +6,14 @@ from mailer.ports.staff import StaffStores
 from mailer.postgres.staff import PostgresStaff
 from mailer.postgres.staff_second_factors import PostgresStaffSecondFactors
 from mailer.postgres.staff_sign_in import PostgresStaffSignIn
+from mailer.postgres.staff_subjects import PostgresStaffSubjects
 
 
 def build_staff_stores(pool: Pool, writers: LedgerWriters) -> StaffStores:
     """Returns the stores of staff over a pool."""
     return StaffStores(
-        PostgresStaff(pool, writers), PostgresStaffSignIn(pool, writers), PostgresStaffSecondFactors(pool, writers)
+        PostgresStaff(pool, writers),
+        PostgresStaffSignIn(pool, writers),
+        PostgresStaffSecondFactors(pool, writers),
+        PostgresStaffSubjects(pool, writers),
     )

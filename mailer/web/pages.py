@@ -26,6 +26,7 @@ from mailer.web.web_context import WebContext
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
+    auto_reload=False,  # it would look at each file for each page
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -40,6 +40,9 @@ from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
 
+ONE_CLICK: Form = {"List-Unsubscribe": ["One-Click"]}
+"""The form that mail programs send (RFC 8058 3.1). Nobody reads the answer, so that it shows nothing of the person."""
+
 
 @router.api_route("/u/{token}", methods=METHODS)
 async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
@@ -52,6 +55,8 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if _is_link_to_close_account(link):
         return await _show_page_to_close_account(request, site, policy, link)
+    if is_post_method(request.method) and await read_form(request) == ONE_CLICK:
+        return unsubscribe_page(request, await _opt_out(site, meters, link, _page_for_anybody(policy, link), ONE_CLICK))
     leaving = await _page_before_press(request, site, policy, link)
     if not is_post_method(request.method):
         return unsubscribe_page(request, leaving)
@@ -94,16 +99,9 @@ async def _page_before_press(
     """Returns the page before a button is pressed. With a link to an older address, it shows no opt-outs."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     set_page_person(request, policy, standing, link.generation)
-    scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     if standing is None or not is_link_to_current_address(link.generation, standing):
-        return UnsubscribePage(
-            policy,
-            UnsubscribeStep.ASK,
-            scope,
-            frozenset(),
-            footer,
-            announced=_unleavable_announcements_text_name(policy),
-        )
+        return _page_for_anybody(policy, link, standing)
+    scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
     now = datetime.now(UTC)
     step, gets = (
@@ -128,6 +126,13 @@ async def _page_before_press(
         paused_until=paused_until,
         own_cap=standing.own_cap,
     )
+
+
+def _page_for_anybody(policy: Policy, link: UnsubscribeToken, standing: Standing | None = None) -> UnsubscribePage:
+    """Returns the page before a button is pressed, without anything about the person."""
+    scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
+    announced = _unleavable_announcements_text_name(policy)
+    return UnsubscribePage(policy, UnsubscribeStep.ASK, scope, frozenset(), footer, announced=announced)
 
 
 async def _opt_out(

@@ -60,3 +60,47 @@ async def test_a_name_is_added_once(small_stack: Stack) -> None:
     await small_stack.done("staff", "add", "Eva", "--email", "eva@work.example", "--role", "admin")
     await small_stack.done("staff", "disable", "Ada Admin")
     assert (await small_stack.run("staff", "reset", "Ada Admin")).status == 2
+
+
+async def test_accounts_of_an_identity_provider(small_stack: Stack) -> None:
+    """`bind` and `unbind` say if something is new; one account is one person's; each change names who made it."""
+    await small_stack.done(*ADD, "--role", "admin")
+    await small_stack.done("staff", "add", "Eli", "--email", "eli@work.example", "--role", "ops")
+    refused = await small_stack.run("staff", "bind", "Ada Admin", "sub-1")
+    assert (refused.status, "set MAILER_OIDC_ISSUER first" in refused.err) == (2, True)
+    secrets = {"CLIENT_ID": "mailer", "CLIENT_SECRET": "a secret of the tests"}
+    settings = {f"MAILER_OIDC_{name}": value for name, value in secrets.items()}
+    stack = small_stack.with_env(**settings, MAILER_OIDC_ISSUER="https://id.example")
+    for command, new in (("bind", True), ("bind", False), ("unbind", True), ("unbind", False), ("bind", True)):
+        words = ["sub-1"] if command == "bind" else []
+        done = await stack.done("staff", command, "Ada Admin", *words, "--by", "Grace", "--json")
+        assert done.json["new"] is new
+    for wrong, says in (
+        (("bind", "Eli", "sub-1"), "somebody else signs in by this account"),
+        (("bind", "Eli", ""), "1 to 255 printable characters"),
+        (("bind", "Eli", "a" * 256), "1 to 255 printable characters"),
+        (("bind", "Nobody", "sub-2"), "there is no person 'Nobody'"),
+    ):
+        refused = await stack.run("staff", *wrong)
+        assert (refused.status, says in refused.err) == (2, True), refused.err
+    rows = await stack.query("SELECT reason, actor FROM ledger WHERE reason LIKE 'staff-account-%' ORDER BY at, n")
+    assert [tuple(row) for row in rows] == [
+        ("staff-account-bound", "person:Grace"),
+        ("staff-account-unbound", "person:Grace"),
+        ("staff-account-bound", "person:Grace"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"ISSUER": "http://id.example"}, "MAILER_OIDC_ISSUER: takes the https:// address"),
+        ({"ISSUER": "https://id.example?a=b"}, "has a user, a query or a fragment"),
+        ({"ISSUER": "https://id.example"}, "needs MAILER_OIDC_CLIENT_ID"),
+    ],
+)
+async def test_a_provider_is_set_up_whole(small_stack: Stack, settings: dict[str, str], says: str) -> None:
+    """A provider without TLS, or without the client's name and secret, is refused at the start."""
+    stack = small_stack.with_env(**{f"MAILER_OIDC_{name}": value for name, value in settings.items()})
+    refused = await stack.run("staff", "list")
+    assert (refused.status, says in refused.err) == (2, True), refused.err

@@ -63,6 +63,8 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Commands that act, or look people up on record, in an order in which each has something to do. Whom none names, the
 system's user has done it."""
 TRIED_ELSEWHERE = {
+    "staff bind": "tests/integration/test_cli_staff.py",
+    "staff unbind": "tests/integration/test_cli_staff.py",
     "notices show": "tests/promises/test_notices.py",
     "notices export": "tests/promises/test_notices.py",
     "notices take": "tests/promises/test_notices.py",

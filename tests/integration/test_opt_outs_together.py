@@ -3,7 +3,11 @@
 import asyncio
 
 from mailer.ports.standings import ledger_rule_of_source
+from mailer.rendering.link_tokens import UnsubscribeToken
+from mailer.web.unsubscribe import ONE_CLICK
 from tests.factories import BRAND, World, person
+from tests.integration.web_world import browse
+from tests.letters import LINKS
 
 SOURCES = ("page", "one-click", "api")
 
@@ -34,3 +38,20 @@ async def test_opt_outs_at_once_are_all_committed(world: World) -> None:
     )
     assert {entry["rule"] for entry in entries} == {ledger_rule_of_source(source) for source in SOURCES}
     assert (await world.ledger.verify_ledger()).faults == ()
+
+
+async def test_a_one_click_answer_shows_nothing_of_the_person(world: World) -> None:
+    """Mail programs send it and nobody reads the answer: it is the same for everybody, and the opt-out stands."""
+    [ada] = await world.known(1)
+    link = UnsubscribeToken(BRAND, ada, "newsletter", None, 1)
+    async with browse(world) as client:
+        shown = await client.get(LINKS.unsubscribe_link(link))
+        done = await client.post(LINKS.unsubscribe_link(link), data={"List-Unsubscribe": "One-Click"})
+        nobody = await client.post(LINKS.unsubscribe_link(link._replace(recipient_id=10**9)), data=ONE_CLICK)
+    assert "people.example" in shown.text
+    assert (done.status_code, done.text) == (nobody.status_code, nobody.text)
+    assert "You are unsubscribed" in done.text
+    assert "people.example" not in done.text
+    standing = await world.standings.get_standing(BRAND, ada)
+    assert standing is not None
+    assert standing.opted_out == {"newsletter"}

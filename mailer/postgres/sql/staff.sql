@@ -48,6 +48,9 @@ UPDATE staff SET password_hash = NULL WHERE id = $1 AND disabled_at IS NULL RETU
 -- name: end_sessions
 DELETE FROM staff_sessions WHERE staff_id = $1
 
+-- name: delete_subject
+DELETE FROM staff_subjects WHERE staff_id = $1
+
 -- name: delete_links
 DELETE FROM staff_links WHERE staff_id = $1
 

@@ -15,6 +15,7 @@ from mailer.web.console import (
     ledger_pages,
     mailing_pages,
     mailing_schedule_pages,
+    oidc_sign_in,
     own_account,
     passkeys,
     people_pages,
@@ -52,7 +53,7 @@ _operations = (
     publisher_pages.router,
 )
 ROUTERS = (
-    *(sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
+    *(sign_in.router, oidc_sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
     *(people_pages.router, person_act_pages.router, suppression_pages.router),
     *_operations,
     _files,

@@ -13,11 +13,14 @@ from mailer.actions.people_desk import PeopleDesk
 from mailer.ports.attention_figures import AttentionFigures, AttentionFigureSource
 from mailer.ports.staff import StaffStores
 from mailer.web.console.console_secrets import ConsoleSecrets
+from mailer.web.console.oidc_client import IdentityProvider
 from mailer.web.console.operations import ConsoleOperations
 from mailer.web.console.password_hashing import PasswordHashes
 from mailer.web.console.shared_reading import SharedReading
 
 HOME = "/console"
+OIDC = f"{HOME}/sign-in/oidc"
+OIDC_CALLBACK = f"{OIDC}/callback"
 _OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*")
 
 
@@ -31,6 +34,7 @@ class ConsoleContext:
         people: looks people up, and acts on them.
         attention: the figures of what needs attention at all brands.
         operations: the stores behind the pages of operations.
+        identity_provider: the provider by which staff can sign in; None: none is set up.
     """
 
     public_url: str
@@ -40,6 +44,7 @@ class ConsoleContext:
     attention: SharedReading[AttentionFigures]
     secrets: ConsoleSecrets
     operations: ConsoleOperations
+    identity_provider: IdentityProvider | None = None
     passwords: PasswordHashes = field(default_factory=PasswordHashes)
 
     @cached_property
@@ -75,10 +80,12 @@ def build_console_context(
     staff: StaffStores,
     attention: AttentionFigureSource,
     operations: ConsoleOperations,
+    identity_provider: IdentityProvider | None = None,
 ) -> ConsoleContext:
     """Returns what the console stands on; its keys are derived from the secret keys, the newest first."""
     figures, secrets = SharedReading(attention.read_attention_figures), ConsoleSecrets(secret_keys)
-    return ConsoleContext(public_url, frozenset(people.policies), people, staff, figures, secrets, operations)
+    brands = frozenset(people.policies)
+    return ConsoleContext(public_url, brands, people, staff, figures, secrets, operations, identity_provider)
 
 
 def own_path(text: str) -> str:

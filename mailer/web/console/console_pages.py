@@ -38,6 +38,7 @@ TEXTS: Mapping[str, Any] = _read_texts()
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
+    auto_reload=False,  # it would look at each file for each page
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from datetime import timedelta
 from hmac import compare_digest
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -40,10 +41,10 @@ class ConsoleSecrets:
         """Returns a secret in the form that is stored."""
         return self._boxes.encrypt(secret.encode())
 
-    def decrypt(self, stored: bytes) -> str | None:
-        """Returns a stored secret; None if the key with which it was stored is gone."""
+    def decrypt(self, stored: bytes, lasts: timedelta | None = None) -> str | None:
+        """Returns a stored secret; None if the key with which it was stored is gone, or it is older than `lasts`."""
         try:
-            return self._boxes.decrypt(stored).decode()
+            return self._boxes.decrypt(stored, round(lasts.total_seconds()) if lasts else None).decode()
         except InvalidToken:
             return None
 

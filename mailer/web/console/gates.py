@@ -216,7 +216,8 @@ class StaffGate:
     def _require_stage(self, session: StaffSession) -> None:
         if session.is_half != (self.kind is GateKind.HALF):
             raise SentElsewhere(SECOND_STEP if session.is_half else HOME)
-        must_enrol = not session.is_factor_set_up and needs_second_factor(session.member)
+        is_factor_known = session.has_second_factor or session.is_factor_set_up
+        must_enrol = not is_factor_known and needs_second_factor(session.member)
         if must_enrol and self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
             raise SentElsewhere(SECOND_FACTORS)
 

@@ -32,7 +32,7 @@ async def enter_console(visitor: Visitor, shown: PasswordOfMember, factor: str |
     )
     if begun is None:
         raise SentElsewhere(SIGN_IN)
-    signed_in = await _visitor_in_session(visitor, begun)
+    signed_in = await visitor_in_session(visitor, begun)
     return lead_on(signed_in, next)
 
 
@@ -43,14 +43,18 @@ async def continue_session(visitor: Visitor, factor: str) -> Visitor:
         StaffSessionOver: the session has ended meanwhile.
     """
     token = await visitor.console.staff.sign_in.continue_session(visitor.actor, factor)
-    return await _visitor_in_session(visitor, token)
+    return await visitor_in_session(visitor, token)
 
 
 def lead_on(visitor: Visitor, next: str) -> Response:
     """Returns a redirect to a path, or to the second step if that is still to come, with the cookies."""
+    return with_session_cookies(redirect_within_console(visitor.console, path_after_sign_in(visitor, next)), visitor)
+
+
+def path_after_sign_in(visitor: Visitor, next: str) -> str:
+    """Returns a path, or that of the second step if it is still to come."""
     is_half = visitor.session is not None and visitor.session.is_half
-    path = f"{SECOND_STEP}?next={next}" if is_half else next
-    return with_session_cookies(redirect_within_console(visitor.console, path), visitor)
+    return f"{SECOND_STEP}?next={next}" if is_half else next
 
 
 def with_session_cookies(answer: _Answer, visitor: Visitor) -> _Answer:
@@ -63,7 +67,12 @@ def with_session_cookies(answer: _Answer, visitor: Visitor) -> _Answer:
     return answer
 
 
-async def _visitor_in_session(visitor: Visitor, token: str) -> Visitor:
+async def visitor_in_session(visitor: Visitor, token: str) -> Visitor:
+    """Returns the visitor in a session that was just begun.
+
+    Raises:
+        SentElsewhere: it has ended meanwhile.
+    """
     session = await visitor.console.staff.sign_in.find_session(token)
     if session is None:
         raise SentElsewhere(SIGN_IN)

@@ -10,7 +10,7 @@ from webauthn.helpers import bytes_to_base64url
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME, password_fault
 from mailer.ports.staff import PasswordOfMember
-from mailer.web.console.console_context import HOME, own_path
+from mailer.web.console.console_context import HOME, OIDC, own_path
 from mailer.web.console.console_pages import console_page, delete_console_cookie, redirect_within_console
 from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, HalfSignedIn, Visitor
 from mailer.web.console.new_sessions import continue_session, enter_console, lead_on
@@ -24,7 +24,9 @@ router = APIRouter(include_in_schema=False)
 @router.get(SIGN_IN)
 async def show_sign_in(visitor: Anybody, next: str = HOME) -> Response:
     """Shows the form for signing in."""
-    return console_page(visitor, "sign_in.html.j2", name="", next=own_path(next), wait=0, options=None)
+    return console_page(
+        visitor, "sign_in.html.j2", name="", next=own_path(next), wait=0, options=None, oidc=_oidc_path(visitor)
+    )
 
 
 @router.post(SIGN_IN)
@@ -93,10 +95,21 @@ async def sign_up(token: str, visitor: Anybody) -> Response:
     return await enter_console(visitor, PasswordOfMember(member, stored), None, HOME)
 
 
+def _oidc_path(visitor: Visitor) -> str | None:
+    """Returns the path that leads to the identity provider; None if none is set up."""
+    return OIDC if visitor.console.identity_provider else None
+
+
 def _sign_in_page_again(visitor: Visitor, name: str, wait: int) -> Response:
     """Returns the same page for each reason; after too many failures it also asks for a code or a passkey."""
     next, error = own_path(visitor.field_or_empty("next")), "sign_in_waits" if wait else "sign_in_wrong"
-    shown: dict[str, Any] = {"name": name[:MAX_STAFF_NAME], "next": next, "wait": wait, "options": None}
+    shown: dict[str, Any] = {
+        "name": name[:MAX_STAFF_NAME],
+        "next": next,
+        "wait": wait,
+        "options": None,
+        "oidc": _oidc_path(visitor),
+    }
     if not wait:
         return console_page(visitor, "sign_in.html.j2", 403, error, **shown)
     log.warning("sign-ins at the console have to wait after many failures", seconds=wait)

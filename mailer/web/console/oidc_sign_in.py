@@ -1,0 +1,148 @@
+"""Signing in by an identity provider. An account has to be bound to a person; nobody is added by signing in."""
+
+import json
+import secrets
+from dataclasses import asdict
+from datetime import timedelta
+from hmac import compare_digest
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from mailer.metrics_and_logger import log
+from mailer.policy.sign_in_rules import SECRET_WAITS
+from mailer.ports.staff import StaffActor
+from mailer.web.console.console_context import HOME, OIDC, OIDC_CALLBACK, ConsoleContext, own_path
+from mailer.web.console.console_pages import (
+    console_page,
+    console_problem_page,
+    own_navigation_page,
+    redirect_within_console,
+)
+from mailer.web.console.gates import SIGN_IN, Anybody, Visitor
+from mailer.web.console.new_sessions import path_after_sign_in, visitor_in_session, with_session_cookies
+from mailer.web.console.oidc_client import (
+    IdentityProvider,
+    OidcRefused,
+    OidcSignIn,
+    OidcUnavailable,
+    SignedInAtProvider,
+)
+
+router = APIRouter(include_in_schema=False)
+
+_COOKIE = "-oidc"
+MAX_CODE = 4096
+"""Characters of a code or a state; longer ones are refused."""
+RETRY_SECONDS = 30
+
+
+@router.get(OIDC)
+async def begin_sign_in(request: Request, visitor: Anybody, next: str = HOME) -> Response:
+    """Leads to the provider. A link from elsewhere leads to our own page first, so that nobody is signed in unasked."""
+    console, provider = visitor.console, visitor.console.identity_provider
+    if provider is None:
+        return console_problem_page(console, 404, "status_404")
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return redirect_within_console(console, SIGN_IN)
+    state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
+    begun = OidcSignIn(state, nonce, verifier, own_path(next), visitor.token or "")
+    try:
+        answer = RedirectResponse(await provider.authorization_url(begun), 303)
+    except OidcUnavailable as error:
+        return _away_page(console, error)
+    _set_cookie(answer, console, console.secrets.encrypt(json.dumps(asdict(begun))).decode(), SECRET_WAITS)
+    return answer
+
+
+@router.get(OIDC_CALLBACK)
+async def finish_sign_in(
+    request: Request, visitor: Anybody, code: str = "", state: str = "", iss: str = "", error: str = ""
+) -> Response:
+    """Takes the provider's answer, and begins the session of the person to whom the account is bound."""
+    console, provider = visitor.console, visitor.console.identity_provider
+    if provider is None:
+        return console_problem_page(console, 404, "status_404")
+    begun = _begun_in_this_browser(request, console)
+    if begun is None or not compare_digest(begun.state.encode(), state[:MAX_CODE].encode()):
+        return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
+    if error or not 0 < len(code) <= MAX_CODE or iss not in ("", provider.client.issuer):
+        log.warning("the identity provider signed nobody in", error=error[:60] if error.isprintable() else "")
+        return _without_cookie(console_problem_page(console, 403, "oidc_refused"), console)
+    if not await console.staff.sign_in.use_challenge(begun.state.encode()):
+        return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
+    return _without_cookie(await _answer_to_code(visitor, provider, code, begun), console)
+
+
+@router.get(f"{OIDC}/out")
+async def sign_out_at_provider(visitor: Anybody) -> Response:
+    """Leads to the provider's page that ends the session there, and back."""
+    console, provider = visitor.console, visitor.console.identity_provider
+    if provider is None:
+        return console_problem_page(console, 404, "status_404")
+    try:
+        url = await provider.sign_out_url(f"{console.public_url.rstrip('/')}{SIGN_IN}")
+    except OidcUnavailable as error:
+        return _away_page(console, error)
+    return redirect_within_console(console, SIGN_IN) if url is None else RedirectResponse(url, 303)
+
+
+async def _answer_to_code(visitor: Visitor, provider: IdentityProvider, code: str, begun: OidcSignIn) -> Response:
+    try:
+        shown = await provider.redeem_code(code, begun)
+    except OidcUnavailable as error:
+        return _away_page(visitor.console, error)
+    except OidcRefused as error:
+        log.warning("a sign-in by the identity provider was refused", reason=str(error))
+        return console_problem_page(visitor.console, 403, "oidc_refused")
+    return await _enter_by_account(visitor, shown, begun)
+
+
+async def _enter_by_account(visitor: Visitor, shown: SignedInAtProvider, begun: OidcSignIn) -> Response:
+    """Begins the session. The browser gets our own page first, as it sends strict cookies only from there."""
+    subjects = visitor.console.staff.subjects
+    member = await subjects.find_member_of_account(shown.account)
+    if member is None:
+        return console_page(visitor, "oidc_unbound.html.j2", 403, subject=shown.account.subject)
+    by = StaffActor(member.identity, visitor.network)
+    token = await subjects.begin_session_by_account(
+        by, member.id, shown.account, shown.has_second_factor, begun.replaces or None
+    )
+    if token is None:
+        return redirect_within_console(visitor.console, SIGN_IN)
+    entered = await visitor_in_session(visitor, token)
+    page = own_navigation_page(visitor.console, path_after_sign_in(entered, begun.next))
+    return with_session_cookies(page, entered)
+
+
+def _begun_in_this_browser(request: Request, console: ConsoleContext) -> OidcSignIn | None:
+    """Returns the sign-in that this browser has begun; None if there is none, or it was begun too long ago."""
+    held = request.cookies.get(console.cookie_name(_COOKIE), "")[:MAX_CODE]
+    text = console.secrets.decrypt(held.encode(), SECRET_WAITS) if held else None
+    return OidcSignIn(**json.loads(text)) if text else None
+
+
+def _set_cookie(answer: Response, console: ConsoleContext, value: str, lasts: timedelta) -> None:
+    """Sets the cookie of a begun sign-in. It is lax: the provider leads back from another site."""
+    answer.set_cookie(
+        console.cookie_name(_COOKIE),
+        value,
+        max_age=round(lasts.total_seconds()),
+        path="/",
+        secure=console.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _without_cookie(answer: Response, console: ConsoleContext) -> Response:
+    """Returns an answer that takes the cookie of a begun sign-in back: it is good for one answer."""
+    _set_cookie(answer, console, "", timedelta())
+    return answer
+
+
+def _away_page(console: ConsoleContext, error: OidcUnavailable) -> Response:
+    log.warning("nobody can sign in by the identity provider", reason=str(error))
+    page = console_problem_page(console, 503, "oidc_away")
+    page.headers["retry-after"] = str(RETRY_SECONDS)
+    return page
