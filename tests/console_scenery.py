@@ -56,6 +56,7 @@ async def add_scenery(world: World) -> list[Shot]:
         ("mailing-running", ops, f"/console/mailings/{running}"),
         ("mailing-paused", ops, f"/console/mailings/{paused}"),
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
+        ("mailing-reschedule", ops, f"/console/mailings/{breach}/reschedule"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
         ("halts", ops, "/console/halts"),
         ("processors", ops, "/console/processors"),
