@@ -41,7 +41,7 @@ from tests.integration.mailing_routes import MORE_ROUTES
 from tests.integration.operation_routes import EVERYWHERE_ROUTES
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
-from tests.publisher_roles import OTHER, roles, without
+from tests.publisher_roles import roles, without
 from tests.publishers import ACTIONS, everything
 
 WITHDRAWAL = {"scope": "newsletter", "given": False}
