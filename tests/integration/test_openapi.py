@@ -4,9 +4,11 @@ It makes a fixed number of them from a fixed seed. Its import takes half a secon
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from mailer.web.app import create_app, openapi_document
 from tests.factories import BRAND, World, person
@@ -121,6 +123,10 @@ async def test_no_answer_is_undocumented(world: World) -> None:
                 case.validate_response(answer, checks=[one for one in held if is_wrong or one is not rejection])
             except BaseExceptionGroup as error:
                 faults.append(f"{label} {answer.status_code}: {error}")
+        undocumented = httpx.Response(418, request=answer.request, json={"problems": []})
+        undocumented.elapsed = timedelta(0)
+        with pytest.raises(BaseExceptionGroup):
+            case.validate_response(undocumented, checks=held)
     assert not faults, "\n\n".join(faults[:12])
     reached = [label for label, statuses in seen.items() if min(statuses) < 300]
     assert len(reached) * 2 > len(seen), "most requests fail, so that few good answers were looked at"
