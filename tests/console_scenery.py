@@ -63,6 +63,7 @@ def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]
         ("mailing-running", ops, f"/console/mailings/{running}"),
         ("mailing-paused", ops, f"/console/mailings/{paused}"),
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
+        ("mailing-reschedule", ops, f"/console/mailings/{breach}/reschedule"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
         ("halts", ops, "/console/halts"),
         ("processors", ops, "/console/processors"),

@@ -48,3 +48,32 @@ async def test_progress_appears_by_itself(world: World) -> None:
         assert await page.input_value("#reason") == "half a wor"
         assert await page.evaluate("document.activeElement.id") == "reason"
         assert await page.is_hidden("[data-live-note]")
+
+
+async def test_all_mail_is_stopped_and_a_mailing_gets_another_time(world: World) -> None:
+    """Without scripts: one press, by keyboard, stops all mail; the line leads to the way on; a time field is UTC."""
+    mailing_id = (await world.accept([person(1)], send_at="2190-01-01T09:00:00Z")).mailing_id
+    token = await session_of(world)
+    async with (
+        serving(world) as url,
+        running_chromium() as browser,
+        page_with_session(browser, url, token, java_script_enabled=False) as page,
+    ):
+        await page.goto(f"{url}/console/halts")
+        await page.focus("#reason")
+        await page.keyboard.type("a wrong list")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".standstill")
+        await page.goto(f"{url}/console/mailings/{mailing_id}")
+        assert "by Dana Duty: a wrong list" in await page.inner_text(".standstill")
+        await page.click("a:has-text('Reschedule')")
+        await page.fill("#at", "2190-01-02T10:30")
+        await page.fill("#reason", "the shop opens later")
+        await page.click("button:has-text('Reschedule it')")
+        await page.wait_for_selector("text=2190-01-02 10:30 UTC")
+        await page.click(".standstill a")
+        await page.click("button:has-text('Let all mail go on')")
+        await page.wait_for_selector("text=Nothing stands still.")
+    status = await world.mailings.mailing_status(mailing_id)
+    assert status is not None
+    assert (str(status.send_at), status.state) == ("2190-01-02 10:30:00+00:00", "scheduled")

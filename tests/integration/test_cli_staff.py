@@ -55,7 +55,7 @@ async def test_a_name_is_added_once(small_stack: Stack) -> None:
     assert (again.status, "already" in again.err) == (2, True)
     last = await small_stack.run("staff", "disable", "Ada Admin")
     assert (last.status, last.err.count("\n")) == (2, 1)
-    assert "Ada Admin is the last admin" in last.err
+    assert "'Ada Admin' is the last admin" in last.err
     assert "mailer staff add NAME --email ADDRESS --role admin" in last.err
     await small_stack.done("staff", "add", "Eva", "--email", "eva@work.example", "--role", "admin")
     await small_stack.done("staff", "disable", "Ada Admin")

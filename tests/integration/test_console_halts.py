@@ -67,6 +67,7 @@ async def test_a_brand_is_stopped_by_whoever_controls_it(world: World) -> None:
         assert await press(browser, "start") == 403
         page = (await browser.open(HALTS)).text
         assert f"The mail of {BRAND} stands still" in line(page)
+        assert f"Let {BRAND} go on" in page
         assert "Stop all mail" not in page
         assert line((await other.open("/console")).text) == ""
         assert await press(other, "brand/resume", brand=BRAND) == 403

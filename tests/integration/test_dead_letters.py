@@ -10,6 +10,7 @@ from mailer.actions.rights import erase_recipient
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadLetterCauseKind, DeadLetterFilter
 from mailer.ports.rights import DataCorrection
+from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from tests.campaigns import commands
 from tests.factories import BRAND, World, controllers, policies
@@ -74,6 +75,26 @@ async def test_a_replay_publishes_it_again(world: World) -> None:
     assert (item.exchange, item.message.routing_key) == ("mailer.events", "interpals.newsletter")
     assert (item.message.body, item.message.headers, item.message.message_id) == (LETTER.body, LETTER.headers, "m-1")
     assert await world.letters.replay_dead_letters([letter.id + 1]) == []
+
+
+async def test_many_are_replayed_with_one_check_of_the_right(world: World) -> None:
+    """A transaction has a hundred; each dead letter has its entry; one that is wrong does not keep the others."""
+    for _ in range(102):
+        await keep(world)
+    ids = [letter.id for letter in await world.letters.list_dead_letters(200)]
+    await world.pool.execute("UPDATE dead_letters SET body = $2 WHERE id = $1", ids[5], b"\xff")
+    checked = 0
+
+    async def check(_: object) -> None:
+        nonlocal checked
+        checked += 1
+
+    letters = PostgresDeadLetters(world.pool, world.hasher, world.writers.writers_with_check(check))
+    done = await letters.replay_dead_letters(ids)
+    assert done == [one for one in ids if one != ids[5]]
+    assert checked == 2
+    assert len([one for one in await world.entries() if one["reason"] == "dead_replayed"]) == 101
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.parametrize("exchange", ["mailer.outcomes", "mailer.batches", "mailer.dead", "", "mailer.\0events"])

@@ -22,11 +22,9 @@ from mailer.policy.publisher_and_staff_identity import ITSELF, Identity, Identit
 from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     AccountActionAttempt,
-    OperationAttempt,
     PublishAttempt,
     ReadableData,
     ReadDataAttempt,
-    RightsOfOnePublisher,
     Wish,
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
@@ -45,9 +43,10 @@ from tests.integration.mailing_routes import MORE_ROUTES
 from tests.integration.operation_routes import EVERYWHERE_ROUTES
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
+from tests.publisher_roles import roles, without
 from tests.publishers import ACTIONS, everything
 
-OTHER, WITHDRAWAL = "peerstream", {"scope": "newsletter", "given": False}
+WITHDRAWAL = {"scope": "newsletter", "given": False}
 PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
 CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 
@@ -104,50 +103,6 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
 """Every route that asks for a key, with all that it can be asked for."""
 ANSWERING = {"mailer/web/app.py", "mailer/web/captured_mail_inbox.py", "mailer/runtime/process_monitoring.py"}
 """The modules that make something which answers over HTTP."""
-
-
-def just(wish: Wish) -> RightsOfOnePublisher:
-    """Returns what just lets it."""
-    at = RightsOfOnePublisher(brands=frozenset({wish.brand}))
-    match wish:
-        case PublishAttempt(_, category):
-            return replace(at, categories=frozenset({category}))
-        case AccountActionAttempt(_, action) | OperationAttempt(_, action):
-            return replace(at, actions=frozenset({action}))
-        case ReadDataAttempt(_, read):
-            return replace(at, reads=frozenset({read}))
-
-
-def without(wish: Wish) -> RightsOfOnePublisher:
-    """Everything but that."""
-    rights, missing = everything(), just(wish)
-    return RightsOfOnePublisher(
-        rights.brands,
-        rights.categories - missing.categories,
-        rights.actions - missing.actions,
-        rights.reads - missing.reads,
-    )
-
-
-def roles(wish: Wish, is_everywhere: bool = False) -> dict[str, tuple[RightsOfOnePublisher | None, bool]]:
-    """The kinds of publishers, by their rights (None: not known), and the answer if they may do it."""
-    if is_everywhere:
-        enough = replace(just(wish), brands=frozenset(policies()))
-        return {
-            **{name: (rights, False) for name, (rights, _) in roles(wish).items()},
-            "with just this, everywhere": (enough, True),
-            "with all but this, everywhere": (replace(without(wish), brands=enough.brands), False),
-            "with just this, at all brands but one": (replace(enough, brands=enough.brands - {OTHER}), False),
-        }
-    return {
-        "nobody": (None, False),
-        "without rights": (RightsOfOnePublisher(), False),
-        "of the brand, with nothing granted": (RightsOfOnePublisher(brands=frozenset({BRAND})), False),
-        "of the other brand": (everything(OTHER), False),
-        "with all but this": (without(wish), False),
-        "with just this": (just(wish), True),
-        "with everything": (everything(), True),
-    }
 
 
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:

@@ -92,8 +92,8 @@ async def _halts_page(visitor: Visitor, error: str | None = None) -> Response:
         409 if error else 200,
         error,
         halts=halts,
-        controlled=controlled,
         may_stop_all=has_staff_right(visitor.member, StaffRight.MAILINGS_CONTROL),
         is_stopped=any(one.halt.scope is HaltScope.EVERYTHING for one in halts),
         stoppable=sorted(controlled - stopped),
+        resumable=sorted(controlled & stopped),
     )
