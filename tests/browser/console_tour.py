@@ -27,6 +27,7 @@ HEADINGS = {
     "policies": "Policies",
     "policy": "InterPals",
     "policy-differences": "Differences",
+    "policy-effects": "What would change",
     "ledger": "Ledger",
     "publishers": "Publishers",
     "publisher": "web-shop",
@@ -47,6 +48,7 @@ async def take_tour_of_operations(tours: Mapping[StaffRole, Tour], world: World)
         await tours[StaffRole(role)].open(path, heading if name == "dead-letter" else HEADINGS[name])
     await ops.open("/console", "Needs attention")
     await ops.open("/console/mailings?state=cancelled", "Mailings")
+    await ops.open(f"{pages['mailing-paused'][1]}/reschedule", "When should this mailing begin?")
     await ops.open("/console/dead?reason=people&since=tomorrow", "Dead letters", 422)
     await officer.open(letter, heading)
     await officer.press("form[action$='/text'] button", heading)

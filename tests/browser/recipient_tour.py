@@ -15,7 +15,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.requests_by_address import LEAVE
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.postgres.requests_by_address import BRAND_AN_HOUR
-from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken
+from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken, ViewToken
 from mailer.rendering.signed_links import SERVICE
 from mailer.web.languages import LANGUAGES, PageLanguage
 from mailer.web.personal_data_html import COPY_TEXTS
@@ -23,7 +23,7 @@ from tests.browser.tours import Tour
 from tests.data_requests import link_of
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import PUBLIC_URL
-from tests.letters import LINKS, answers
+from tests.letters import LINKS, answers, read
 
 OTHER, CLOSABLE, BUSY = "peerstream", "paltalk-2002", "paltalk-2006"
 """A brand without notices, one whose account is closed by the link of service mail, and one with too many requests."""
@@ -35,7 +35,7 @@ class Reader:
 
     Attributes:
         id, address: at `BRAND`. closable_id: at `CLOSABLE`.
-        mailing, invitation: the mailings that the person got.
+        mailing, invitation: the mailings that the person got. subject: of the first of them.
     """
 
     language: PageLanguage
@@ -44,6 +44,7 @@ class Reader:
     address: str
     mailing: UUID
     invitation: UUID
+    subject: str
 
     def says(self, *names: str | int, brand: str = "InterPals") -> str:
         """A text of the pages in the person's language."""
@@ -70,10 +71,12 @@ async def add_reader(world: World, number: int, code: str) -> Reader:
     """Makes a person known who reads a language, with a newsletter and an invitation."""
     who = person(number, locale=code)
     mailing = await world.accept([who])
+    await world.handover().hand_over_batches(mailing.batches)
+    subject = read(world.processor.sent[-1])["Subject"]
     invitation = await world.accept([who], "invitation", inviter=f"member-{number}")
     await world.accept([who], brand=CLOSABLE, controller="paltalk")
     known, closable = await world.id_of(who["ref"]), await world.id_of(who["ref"], CLOSABLE)
-    return Reader(LANGUAGES[code], known, closable, who["email"], mailing.mailing_id, invitation.mailing_id)
+    return Reader(LANGUAGES[code], known, closable, who["email"], mailing.mailing_id, invitation.mailing_id, subject)
 
 
 async def add_notice_and_busy_brand(world: World) -> None:
@@ -98,10 +101,27 @@ async def add_notice_and_busy_brand(world: World) -> None:
 async def take_tour(tour: Tour, world: World, reader: Reader) -> None:
     """Opens every page for recipients and presses every button. The person is erased at the end."""
     parts: list[Callable[[Tour, World, Reader], Awaitable[None]]] = [
-        *(_leave, _choose, _confirm, _ask_why, _close, _write_address, _read_notices, _meet_problems, _ask_for_data),
+        *(
+            _read_mail,
+            _leave,
+            _choose,
+            _confirm,
+            _ask_why,
+            _close,
+            _write_address,
+            _read_notices,
+            _meet_problems,
+            _ask_for_data,
+        ),
     ]
     for part in parts:
         await part(tour, world, reader)
+
+
+async def _read_mail(tour: Tour, world: World, reader: Reader) -> None:
+    link = LINKS.view_link(ViewToken(BRAND, reader.id, reader.mailing, 1))
+    await tour.open(_path(link), reader.subject)
+    assert await tour.page.frame_locator("iframe").locator("a").count() > 0
 
 
 async def _leave(tour: Tour, world: World, reader: Reader) -> None:

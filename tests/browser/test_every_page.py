@@ -22,7 +22,7 @@ from tests.browser.console_tour import (
     take_tour_of_signing_in,
     take_tour_of_staff,
 )
-from tests.browser.page_faults import axe_faults, cut_off_parts
+from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.recipient_tour import add_notice_and_busy_brand, add_reader, take_tour
 from tests.browser.tours import Look, Sight, Tour, names_of_rendered_templates, routes_not_visited, templates_in
 from tests.factories import World
@@ -32,7 +32,7 @@ from tests.integration.web_world import Mail, Mails, site_over
 
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 NO_PAGES = {
-    *("/o/{token}.gif", "/c/{token}", "/notices/{brand}/feed.atom", "/healthz"),
+    *("/o/{token}.gif", "/c/{token}", "/view/{token}/mail", "/notices/{brand}/feed.atom", "/healthz"),
     *("/console/static/{name}", "/console/mailings/{mailing_id}/progress"),
     *("/inbox/{id}/html", "/inbox/{id}/raw"),
 }
@@ -66,6 +66,17 @@ async def touring(browser: Browser, url: str, faults: list[str], token: str = ""
     page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
     yield Tour(page, look_with_axe(faults))
     await context.close()
+
+
+async def faults_of_open_menus(page: Page) -> list[str]:
+    """The faults of a page of the console whose menus are open in a narrow window."""
+    faults = list[str]()
+    for menu in ("[popovertarget]", "summary"):
+        await page.goto("/console/flow")
+        await page.set_viewport_size(NARROW)
+        await page.click(menu)
+        faults += [f"{menu}: {one}" for one in await axe_faults(page) + await cut_off_parts(page)]
+    return faults
 
 
 async def test_recipients_pages(world: World) -> None:
@@ -105,6 +116,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_people(officer, world)
             await take_tour_of_staff(admin, world)
             await take_tour_of_operations(tours, world)
+            faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)
     assert templates_in(Path(console_pages.__file__).with_name("templates")) - rendered == set()
