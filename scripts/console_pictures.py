@@ -53,6 +53,12 @@ def _add_pages_of_everybody(shots: defaultdict[str, list[Shot]], somebody: int) 
     marketer.append(Shot("console-landing-quiet", f"{SITE}/console?brand=paltalk-2002"))
     admin.append(Shot("console-sessions", f"{SITE}/console/sessions"))
     admin.append(Shot("console-staff", f"{SITE}/console/staff"))
+    newcomer = {"#name": "Iris Intern", "#email": "iris@work.example"}
+    role = "[name=role][value='support@*']"
+    admin.append(Shot("console-one-time-link", f"{SITE}/console/staff", newcomer, role, "main button.main"))
+    key, brand = {"#name": "mobile-app"}, "[name=brand][value=interpals]"
+    admin.append(Shot("console-publisher-key", f"{SITE}/console/publishers", key, brand, "main button.main"))
+    ops.append(Shot("console-dead-replayed", f"{SITE}/console/dead/replay?kind=refused", pressed="main button.main"))
     admin.append(Shot("console-staff-member", f"{SITE}/console/staff/{somebody}"))
     shots[StaffRole.PRIVACY_OFFICER.value].append(Shot("console-landing-rtl-name", f"{SITE}/console"))
 

@@ -16,6 +16,8 @@ SITE = "https://mail.example"
 """The address of every app. Nothing listens there: the browser's requests are answered in this process."""
 AT_ONCE = 3
 """The number of pages that are open at the same time."""
+_PATIENCE = 15_000
+"""The milliseconds for which one step on a page is waited for."""
 _HEIGHT = 800
 """The height of the window in pixels; a page that is higher has a higher picture."""
 WHOLE = 20_000
@@ -102,7 +104,11 @@ async def take_pictures(browser: Browser, sittings: Sequence[Sitting], folder: P
 
     async def take(sitting: Sitting, shot: Shot) -> int:
         async with turns:
-            await _take_pictures_of_shot(contexts[shot.language], sitting, shot, folder, most)
+            try:
+                await _take_pictures_of_shot(contexts[shot.language], sitting, shot, folder, most)
+            except Error as error:
+                print(f"screenshots: {shot.name}: no picture, as {error.message.splitlines()[0]}", file=sys.stderr)
+                return 0
         return len(shot.views)
 
     pairs = [(sitting, shot) for sitting in sittings for shot in sitting.shots]
@@ -122,6 +128,7 @@ async def _take_pictures_of_shot(
         follow_redirects=True,
     ) as client:
         page = await context.new_page()
+        page.set_default_timeout(_PATIENCE)
         faults: list[str] = []
         page.on("console", lambda message: faults.append(message.text))
         await page.route("**/*", lambda route: _answer(route, client, shot))

@@ -62,6 +62,7 @@ def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]
         ("mailings", ops, "/console/mailings"),
         ("mailing-running", ops, f"/console/mailings/{running}"),
         ("mailing-paused", ops, f"/console/mailings/{paused}"),
+        ("mailing-reschedule", ops, f"/console/mailings/{paused}/reschedule"),
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
         ("halts", ops, "/console/halts"),
