@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser, async_playwright
 
 from mailer.runtime.logs import set_up_logs
-from scripts.console_pictures import console_sittings
+from scripts.console_pictures import console_sittings, stopped_sitting
 from scripts.mail_pictures import mail_sittings
 from scripts.people_pictures import people_sitting
 from scripts.picture_taking import NARROW, WIDE, Sitting, View, launch_chromium, take_pictures
@@ -51,14 +51,18 @@ async def make_pictures(database_url: str, inbox: Path, *, is_for_docs: bool) ->
         browser = await launch_chromium(playwright)
         if browser is None:
             return 0
-        mails = await mail_sittings(world, inbox)
-        sittings = [*recipient_sittings(), people_sitting(), *mails, *await console_sittings(world)]
-        if is_for_docs:
-            made = await take_pictures(browser, list(sittings_of_docs(sittings)), DOCS_FOLDER, MOST_IN_DOCS)
-        else:
-            made = await take_pictures(browser, sittings, FOLDER)
+        console = await console_sittings(world)
+        sittings = [*recipient_sittings(), people_sitting(), *await mail_sittings(world, inbox), *console]
+        made = await _take(browser, sittings, is_for_docs)
+        made += await _take(browser, [await stopped_sitting(world, console)], is_for_docs)
         await browser.close()
         return made
+
+
+async def _take(browser: Browser, sittings: Sequence[Sitting], is_for_docs: bool) -> int:
+    if is_for_docs:
+        return await take_pictures(browser, list(sittings_of_docs(sittings)), DOCS_FOLDER, MOST_IN_DOCS)
+    return await take_pictures(browser, sittings, FOLDER)
 
 
 def sittings_of_docs(sittings: Sequence[Sitting]) -> Iterator[Sitting]:
