@@ -21,7 +21,8 @@ test: .venv/dev  ## runs all tests, in six processes that share one collection, 
 	@scripts/setup-services
 	@scripts/setup-relays --if-possible postfix
 	@scripts/setup-verifiers --if-possible
-	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) --forks 6 $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $(PYTEST)
+	@scripts/setup-axe --if-possible
+	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) --forks 6 $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $$(ls .cache/axe/usable-* >/dev/null 2>&1 || echo --ignore=tests/browser/test_every_page.py) $(PYTEST)
 
 check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/ruff format --check .

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 Path = tuple[str | int, ...]
 """A key with its sections, such as `("promises", 3, "rules")`. Elements of arrays count from 0."""
@@ -21,8 +22,14 @@ def line_of_key_or_section(text: str, path: Path) -> int:
         text: TOML that can be read.
         path: the key's.
     """
-    lines = dict(_key_lines(text))
+    lines = _lines_of_keys(text)
     return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
+
+
+@lru_cache(maxsize=1)
+def _lines_of_keys(text: str) -> Mapping[Path, int]:
+    """Returns the lines of all keys; a file with many faults is read once."""
+    return dict(_key_lines(text))
 
 
 def _key_lines(text: str) -> Iterator[tuple[Path, int]]:

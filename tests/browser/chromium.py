@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 
 from mailer.policy.staff_rights import EVERY_BRAND, StaffRole
@@ -22,12 +23,22 @@ CHROMIUM = "/usr/bin/chromium"
 @asynccontextmanager
 async def serving(world: World) -> AsyncIterator[str]:
     """Serves the site on a port of this machine by plain HTTP. Yields its address."""
+    site = site_over(world)
+
+    def app_at(url: str) -> FastAPI:
+        return create_app(replace(site, public_url=url, console=replace(site.console, public_url=url)))
+
+    async with serving_app(app_at) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving_app(app_at: Callable[[str], FastAPI]) -> AsyncIterator[str]:
+    """Serves the app that is made for an address of this machine. Yields the address."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    url, site = f"http://localhost:{port}", site_over(world)
-    site = replace(site, public_url=url, console=replace(site.console, public_url=url))
-    stop, up = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(serve_app(create_app(site), "127.0.0.1", port, stop, lambda _: up.set()))
+    url, stop, up = f"http://localhost:{port}", asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(serve_app(app_at(url), "127.0.0.1", port, stop, lambda _: up.set()))
     try:
         await up.wait()
         yield url

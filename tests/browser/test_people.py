@@ -61,21 +61,3 @@ async def test_a_person_is_looked_up_and_restricted(world: World, script: bool) 
     standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert standing.restricted
-
-
-async def test_a_phone_at_400_percent_needs_no_second_scroll(world: World) -> None:
-    """At 320 px, which is 1280 px at 400 %, no page is wider than the screen (WCAG 2.2, 1.4.10)."""
-    [ada] = await world.known(1)
-    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
-    [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
-    async with browsing(world, script=True) as page:
-        await page.fill("#who", "user-1")
-        await page.fill("#reason", "ticket 7")
-        await page.click("button.main")
-        await page.wait_for_url(f"**/console/people/{BRAND}/{ada}")
-        await page.set_viewport_size({"width": 320, "height": 800})
-        person = f"/console/people/{BRAND}/{ada}"
-        stops = f"/console/suppressions/{BRAND}"
-        for path in ("/console/people", person, f"{person}/acts/erase", stops, f"{stops}/{stop.id}"):
-            await page.goto(path)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 320, path

@@ -2,8 +2,8 @@
 
 import tomllib
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -64,21 +64,54 @@ class NavigationEntry:
     right: StaffRight | None = None
 
 
-NAVIGATION: list[NavigationEntry] = [
-    NavigationEntry(HOME, "home"),
-    NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
-    NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
-    NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
-    NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
-    NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
-    NavigationEntry(f"{HOME}/processors", "processors", StaffRight.PROCESSORS_READ),
-    NavigationEntry(f"{HOME}/flow", "flow", StaffRight.PROCESSORS_READ),
-    NavigationEntry(f"{HOME}/policies", "policies", StaffRight.POLICIES_READ),
-    NavigationEntry(f"{HOME}/ledger", "ledger", StaffRight.LEDGER_VERIFY),
-    NavigationEntry(f"{HOME}/publishers", "publishers", StaffRight.PUBLISHERS_MANAGE),
-    NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
+@dataclass(frozen=True, slots=True)
+class NavigationGroup:
+    """Entries of the navigation that belong together. The heading is the name of a text; None: there is no heading."""
+
+    heading: str | None
+    entries: Sequence[NavigationEntry]
+
+
+NAVIGATION: list[NavigationGroup] = [
+    NavigationGroup(None, [NavigationEntry(HOME, "home")]),
+    NavigationGroup(
+        "group_people",
+        [
+            NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
+            NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
+        ],
+    ),
+    NavigationGroup(
+        "group_mail",
+        [
+            NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
+            NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
+            NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
+        ],
+    ),
+    NavigationGroup(
+        "group_delivery",
+        [
+            NavigationEntry(f"{HOME}/processors", "processors", StaffRight.PROCESSORS_READ),
+            NavigationEntry(f"{HOME}/flow", "flow", StaffRight.PROCESSORS_READ),
+        ],
+    ),
+    NavigationGroup(
+        "group_evidence",
+        [
+            NavigationEntry(f"{HOME}/policies", "policies", StaffRight.POLICIES_READ),
+            NavigationEntry(f"{HOME}/ledger", "ledger", StaffRight.LEDGER_VERIFY),
+        ],
+    ),
+    NavigationGroup(
+        "group_access",
+        [
+            NavigationEntry(f"{HOME}/publishers", "publishers", StaffRight.PUBLISHERS_MANAGE),
+            NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
+        ],
+    ),
 ]
-"""The entries of the navigation, in their order."""
+"""The groups of the navigation, in their order."""
 
 
 def console_page(
@@ -169,10 +202,16 @@ def _is_fully_signed_in(visitor: Visitor) -> bool:
     return session.has_second_factor or not (session.is_factor_set_up or needs_second_factor(session.member))
 
 
-def _navigation_of(visitor: Visitor) -> list[NavigationEntry]:
+def _navigation_of(visitor: Visitor) -> list[NavigationGroup]:
+    """Returns the groups with the entries that the person may open; none before the person is fully signed in."""
     if not _is_fully_signed_in(visitor):
         return []
-    return [entry for entry in NAVIGATION if entry.right is None or entry.right in visitor.rights]
+    rights = visitor.rights
+    seen = [
+        replace(group, entries=[entry for entry in group.entries if entry.right is None or entry.right in rights])
+        for group in NAVIGATION
+    ]
+    return [group for group in seen if group.entries]
 
 
 def _brands_of(visitor: Visitor) -> list[str]:
