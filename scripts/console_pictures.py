@@ -2,6 +2,8 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pyotp
 from fastapi import FastAPI
@@ -11,7 +13,7 @@ from mailer.policy.staff_rights import StaffRole
 from mailer.web.app import create_app
 from scripts.picture_taking import SITE, Shot, Sitting
 from tests.browser.chromium import session_of
-from tests.console_scenery import add_scenery
+from tests.console_scenery import add_scenery, add_stops
 from tests.factories import World
 from tests.integration.console_browser import open_browser
 from tests.integration.web_world import site_over
@@ -34,6 +36,13 @@ async def console_sittings(world: World) -> list[Sitting]:
     return [*sittings, *await _sign_in_sittings(world, app)]
 
 
+async def stopped_sitting(world: World, sittings: Sequence[Sitting]) -> Sitting:
+    """Stops mail, and returns the pages that are about it, as somebody sees them who sees the console already."""
+    shots = [Shot(f"console-{name}", f"{SITE}{path}") for name, _, path in await add_stops(world)]
+    [seer] = [one for one in sittings if any(shot.name == "console-mailings" for shot in one.shots)]
+    return replace(seer, shots=shots)
+
+
 _PEOPLE = {
     StaffRole.OPS.value: "Grace Hopper",
     StaffRole.ADMIN.value: "Anna Admin",
@@ -46,13 +55,18 @@ _PEOPLE = {
 def _add_pages_of_everybody(shots: defaultdict[str, list[Shot]], somebody: int) -> None:
     """Adds the pages of one's own account, and those of staff, which an admin sees."""
     ops, admin, marketer = (shots[role.value] for role in (StaffRole.OPS, StaffRole.ADMIN, StaffRole.MARKETER))
-    ops.append(Shot("console-landing", f"{SITE}/console"))
     ops.append(Shot("console-problem", f"{SITE}/console/mailings/0192f0c1-0000-7000-8000-00000000dead"))
     ops.append(Shot("console-forbidden", f"{SITE}/console/staff"))
     ops.append(Shot("console-second-factors", f"{SITE}/console/second-factors"))
     marketer.append(Shot("console-landing-quiet", f"{SITE}/console?brand=paltalk-2002"))
     admin.append(Shot("console-sessions", f"{SITE}/console/sessions"))
     admin.append(Shot("console-staff", f"{SITE}/console/staff"))
+    newcomer = {"#name": "Iris Intern", "#email": "iris@work.example"}
+    role = "[name=role][value='support@*']"
+    admin.append(Shot("console-one-time-link", f"{SITE}/console/staff", newcomer, role, "main button.main"))
+    key, brand = {"#name": "mobile-app"}, "[name=brand][value=interpals]"
+    admin.append(Shot("console-publisher-key", f"{SITE}/console/publishers", key, brand, "main button.main"))
+    ops.append(Shot("console-dead-replayed", f"{SITE}/console/dead/replay?kind=refused", pressed="main button.main"))
     admin.append(Shot("console-staff-member", f"{SITE}/console/staff/{somebody}"))
     shots[StaffRole.PRIVACY_OFFICER.value].append(Shot("console-landing-rtl-name", f"{SITE}/console"))
 

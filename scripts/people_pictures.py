@@ -17,6 +17,7 @@ from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRole
 from mailer.policy.standing import Standing
 from mailer.ports.consents import Consent, StoredConsent
+from mailer.ports.halts import HaltInForce
 from mailer.ports.person_history import (
     ActOfHistory,
     ConsentOfHistory,
@@ -134,6 +135,9 @@ class _Desk:
     async def set_standing_flag(self, *which: object) -> bool:
         return True
 
+    async def list_halts_above_mailings(self, *which: object) -> list[HaltInForce]:
+        return []
+
     async def find_session(self, token: str) -> StaffSession:
         roles = frozenset({RoleAtBrand(StaffRole.PRIVACY_OFFICER)})
         member = StaffMember(1, parse_person_identity("Dana Duty"), "dana@work.example", roles)
@@ -147,7 +151,7 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
     desk, none = cast(Any, _Desk()), cast(Any, SimpleNamespace(read_attention_figures=None))
     stores = SimpleNamespace(standings=desk, suppressions=desk, rights=desk)
     people = PeopleDesk(policies, desk, desk, desk, desk, cast(Any, lambda *which: stores))
-    staff = cast(Any, SimpleNamespace(sign_in=desk))
+    staff, operations = cast(Any, SimpleNamespace(sign_in=desk)), cast(Any, SimpleNamespace(halts=desk))
     names = (
         "standings",
         "consents",
@@ -159,7 +163,7 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
         "origins",
         "opens",
     )
-    more = ("mailings", "reports", "rights", "desks", "outbox", "publishers")
+    more = ("web_copies", "mailings", "reports", "rights", "desks", "outbox", "publishers")
     return WebContext(
         public_url=SITE,
         links=links,
@@ -167,7 +171,7 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
         **dict.fromkeys((*names, *more), none),
         admit=lambda event: None,
         registry=CollectorRegistry(),
-        console=build_console_context(SITE, ["a secret for screenshots"], people, staff, none, none),
+        console=build_console_context(SITE, ["a secret for pictures"], people, staff, none, operations),
     )
 
 

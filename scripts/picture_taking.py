@@ -16,8 +16,16 @@ SITE = "https://mail.example"
 """The address of every app. Nothing listens there: the browser's requests are answered in this process."""
 AT_ONCE = 3
 """The number of pages that are open at the same time."""
+_PATIENCE = 15_000
+"""The milliseconds for which one step on a page is waited for."""
 _HEIGHT = 800
 """The height of the window in pixels; a page that is higher has a higher picture."""
+_DRAWN = """high => new Promise(done => {
+  const look = () => requestAnimationFrame(innerHeight === high ? () => requestAnimationFrame(done) : look);
+  scrollTo(0, 0);
+  look();
+})"""
+"""Waits until a page is drawn from its top on at a height."""
 WHOLE = 20_000
 """A height in pixels that no page has."""
 SAVED_DATA = f"{SITE}/a-copy-of-data"
@@ -102,7 +110,11 @@ async def take_pictures(browser: Browser, sittings: Sequence[Sitting], folder: P
 
     async def take(sitting: Sitting, shot: Shot) -> int:
         async with turns:
-            await _take_pictures_of_shot(contexts[shot.language], sitting, shot, folder, most)
+            try:
+                await _take_pictures_of_shot(contexts[shot.language], sitting, shot, folder, most)
+            except Error as error:
+                print(f"screenshots: {shot.name}: no picture, as {error.message.splitlines()[0]}", file=sys.stderr)
+                return 0
         return len(shot.views)
 
     pairs = [(sitting, shot) for sitting in sittings for shot in sitting.shots]
@@ -122,6 +134,7 @@ async def _take_pictures_of_shot(
         follow_redirects=True,
     ) as client:
         page = await context.new_page()
+        page.set_default_timeout(_PATIENCE)
         faults: list[str] = []
         page.on("console", lambda message: faults.append(message.text))
         await page.route("**/*", lambda route: _answer(route, client, shot))
@@ -141,10 +154,11 @@ async def _take_picture(page: Page, view: View, file: Path, most: int) -> list[s
     await page.emulate_media(color_scheme=view.scheme)
     await page.set_viewport_size({"width": view.width, "height": _HEIGHT})
     wide, high = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
-    # Chromium repeats the top of a page that is higher than its window and was scrolled to a field.
-    await page.set_viewport_size({"width": view.width, "height": max(_HEIGHT, high)})
-    await page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    clip: FloatRect = {"x": 0, "y": 0, "width": view.width, "height": min(max(_HEIGHT, high), most)}
+    # Chromium repeats the top of a page that is higher than its window, if it was scrolled or is still being drawn.
+    high = max(_HEIGHT, high)
+    await page.set_viewport_size({"width": view.width, "height": high})
+    await page.evaluate(_DRAWN, high)
+    clip: FloatRect = {"x": 0, "y": 0, "width": view.width, "height": min(high, most)}
     await page.screenshot(path=file, animations="disabled", clip=clip)
     return [f"is {wide} px wide at {view.width}"] if wide > view.width else []
 

@@ -133,7 +133,7 @@ class _Person:
     async def find_data_request(self, request_id: UUID) -> DataRequest | None:
         return DATA_REQUESTS[request_id]
 
-    async def list_notices(self, brand: str | None) -> list[PublicNotice]:
+    async def list_standing_notices(self, brand: str | None, today: date) -> list[PublicNotice]:
         return [NOTICE] if brand == "interpals" else []
 
     async def store_request_within_limits(self, *which: object) -> None:
@@ -150,7 +150,9 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
     folder = bundled_files.bundled_folder("policies")
     policies = parse_policies_in_force(bundled_files.read_texts_of_toml_files(folder), date(2026, 11, 29))
     none = cast(Any, SimpleNamespace())
-    stores = dict.fromkeys(("consents", "suppressions", "inviters", "opens", "mailings", "reports", "rights"), none)
+    stores = dict.fromkeys(
+        ("consents", "suppressions", "inviters", "opens", "mailings", "reports", "rights", "web_copies"), none
+    )
     return WebContext(
         public_url=SITE,
         links=links,

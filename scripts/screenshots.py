@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser, async_playwright
 
 from mailer.runtime.logs import set_up_logs
-from scripts.console_pictures import console_sittings
+from scripts.console_pictures import console_sittings, stopped_sitting
+from scripts.mail_pictures import mail_sittings
 from scripts.people_pictures import people_sitting
 from scripts.picture_taking import NARROW, WIDE, Sitting, View, launch_chromium, take_pictures
 from scripts.recipient_pictures import recipient_sittings
@@ -43,19 +45,24 @@ MOST_IN_DOCS = 900
 """The most pixels of a page's height that a picture of the documentation shows."""
 
 
-async def make_pictures(database_url: str, *, is_for_docs: bool) -> int:
+async def make_pictures(database_url: str, inbox: Path, *, is_for_docs: bool) -> int:
     """Makes the pictures, and returns their number; 0 if there is no Chromium."""
     async with async_playwright() as playwright, open_world(database_url) as world:
         browser = await launch_chromium(playwright)
         if browser is None:
             return 0
-        sittings = [*recipient_sittings(), people_sitting(), *await console_sittings(world)]
-        if is_for_docs:
-            made = await take_pictures(browser, list(sittings_of_docs(sittings)), DOCS_FOLDER, MOST_IN_DOCS)
-        else:
-            made = await take_pictures(browser, sittings, FOLDER)
+        console = await console_sittings(world)
+        sittings = [*recipient_sittings(), people_sitting(), *await mail_sittings(world, inbox), *console]
+        made = await _take(browser, sittings, is_for_docs)
+        made += await _take(browser, [await stopped_sitting(world, console)], is_for_docs)
         await browser.close()
         return made
+
+
+async def _take(browser: Browser, sittings: Sequence[Sitting], is_for_docs: bool) -> int:
+    if is_for_docs:
+        return await take_pictures(browser, list(sittings_of_docs(sittings)), DOCS_FOLDER, MOST_IN_DOCS)
+    return await take_pictures(browser, sittings, FOLDER)
 
 
 def sittings_of_docs(sittings: Sequence[Sitting]) -> Iterator[Sitting]:
@@ -72,9 +79,9 @@ def main() -> None:
     to = DOCS_FOLDER if is_for_docs else FOLDER
     to.mkdir(parents=True, exist_ok=True)
     set_up_logs(json=False, level=logging.WARNING)
-    with running_postgres() as databases:
+    with running_postgres() as databases, TemporaryDirectory() as inbox:
         url = databases.url(databases.template)
-        made = asyncio.run(make_pictures(url, is_for_docs=is_for_docs))
+        made = asyncio.run(make_pictures(url, Path(inbox), is_for_docs=is_for_docs))
     print(
         f"screenshots: {made} in {to}, in {time.monotonic() - began:.0f} s"
         if made

@@ -20,7 +20,7 @@ Shot = tuple[str, str, str]
 
 
 async def add_scenery(world: World) -> list[Shot]:
-    """Adds mailings, halts, dead letters and states of relays; returns the pages."""
+    """Adds mailings, dead letters and states of relays; returns the pages."""
     people, halts = [person(number) for number in range(40)], PostgresHalts(world.pool, world.writers)
     known = await world.known(*range(40))
     for recipient_id, scope in zip(known, ("newsletter", "promotional", "*"), strict=False):
@@ -37,16 +37,7 @@ async def add_scenery(world: World) -> list[Shot]:
     paused = (await world.accept(people, campaign="spring-offers")).mailing_id
     await halts.pause_mailing(paused, "Grace Hopper", "the offer names last year's price")
     breach = (await world.accept(people, "breach")).mailing_id
-    await halts.add_halt(Halt(HaltScope.PROCESSOR, "relay-eu", "Grace Hopper", "maintenance"))
-    await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Grace Hopper", "a wrong list"))
-    since = datetime.now(UTC) - timedelta(minutes=17)
-    await world.processors.store_states_of_worker(
-        "worker-1",
-        [
-            ProcessorState("relay-us", "down", since, "421 4.3.2 Service not available", "look at the relay", 12),
-            ProcessorState("relay-eu", "working", since),
-        ],
-    )
+    await _report_states_of_relays(world)
     await world.ledger.store_one_seal_of_all_chains()
     rights = RightsOfOnePublisher(
         frozenset({BRAND}), frozenset({"account", "newsletter"}), frozenset({"opt_out"}), frozenset({"status"})
@@ -62,11 +53,10 @@ def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]
         ("mailings", ops, "/console/mailings"),
         ("mailing-running", ops, f"/console/mailings/{running}"),
         ("mailing-paused", ops, f"/console/mailings/{paused}"),
+        ("mailing-reschedule", ops, f"/console/mailings/{paused}/reschedule"),
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
         ("mailing-reschedule", ops, f"/console/mailings/{breach}/reschedule"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
-        ("halts", ops, "/console/halts"),
-        ("processors", ops, "/console/processors"),
         ("flow", ops, "/console/flow"),
         ("policies", ops, "/console/policies"),
         ("policy", ops, f"/console/policies/{BRAND}"),
@@ -88,6 +78,32 @@ def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]
         ("dead-letter", ops, f"/console/dead/{letter}"),
         ("dead-replay", ops, "/console/dead/replay?kind=refused"),
     ]
+
+
+async def add_stops(world: World) -> list[Shot]:
+    """Stops a processor and a brand, which each page says from then on. Returns the pages that are about it."""
+    halts = PostgresHalts(world.pool, world.writers)
+    await _report_states_of_relays(world)
+    await halts.add_halt(Halt(HaltScope.PROCESSOR, "relay-eu", "Grace Hopper", "maintenance"))
+    await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Grace Hopper", "a wrong list"))
+    ops = StaffRole.OPS.value
+    return [
+        ("landing", ops, "/console"),
+        ("halts", ops, "/console/halts"),
+        ("processors", ops, "/console/processors"),
+    ]
+
+
+async def _report_states_of_relays(world: World) -> None:
+    """Stores what a worker says of two relays. It counts for a minute."""
+    since = datetime.now(UTC) - timedelta(minutes=17)
+    await world.processors.store_states_of_worker(
+        "worker-1",
+        [
+            ProcessorState("relay-us", "down", since, "421 4.3.2 Service not available", "look at the relay", 12),
+            ProcessorState("relay-eu", "working", since),
+        ],
+    )
 
 
 async def _add_dead_letters(world: World) -> int:

@@ -161,7 +161,7 @@ async def test_effects_of_another_policy_are_counted(world: World) -> None:
         assert "Everybody was looked at: 4 people." in same
         assert "<code>" not in same[same.index("<table>") : same.index("</table>")]
         page = (await browser.open(f"{path}{OTHER}@{other.version}")).text
-        assert re.search(r"4 people\. Stopped by:.*?<code>[a-z-]+</code>", page, re.DOTALL)
+        assert re.search(r"People: 4\. Stopped by:.*?<code>[a-z-]+</code>", page, re.DOTALL)
         assert (await browser.open(f"{path}{OTHER}@nothing")).status_code == 404
     async with open_browser(world) as browser:
         await browser.enter("Mira", role=StaffRole.MARKETER, brand=BRAND)
