@@ -68,19 +68,17 @@ class PostgresRecipientImporter:
                 connection, self._hasher, [(id_, None, _OBJECTION) for id_ in objecting]
             )
         await self._store_paid_products_and_audiences(connection, each)
+        objected = [(id_, _OBJECTION.scope) for id_ in objecting]
         return [
-            *(
-                standing_change_entry(self._brand, recipient_id, "opt_out", scope, _SOURCE)
-                for recipient_id, scope in opt_outs
-            ),
+            *self._entries_of_changes("opt_out", opt_outs),
             *given,
-            *(
-                standing_change_entry(self._brand, id_, _OBJECTION.reason, _OBJECTION.scope, _SOURCE)
-                for id_ in objecting
-            ),
+            *self._entries_of_changes(_OBJECTION.reason, objected),
             *await self._set_flag(connection, StandingFlag.DEACTIVATED, [id_ for id_, row in each if row.deactivated]),
             *await self._set_flag(connection, StandingFlag.RESTRICTED, [id_ for id_, row in each if row.restricted]),
         ]
+
+    def _entries_of_changes(self, reason: str, changed: Sequence[tuple[int, str]]) -> list[LedgerEntry]:
+        return [standing_change_entry(self._brand, id_, reason, scope, _SOURCE) for id_, scope in changed]
 
     async def _set_flag(self, connection: Connection, flag: StandingFlag, ids: Sequence[int]) -> list[LedgerEntry]:
         """Sets a flag of some people, and returns a ledger entry for each."""

@@ -185,10 +185,8 @@ class PostgresSuppressions:
             hashes = [hashed for hashed, _ in (*asked, *kin)]
             owners = await connection.fetch(_SQL["with_addresses"], controller, key, hashes)
             owned = {owner["address_hash"] for owner in owners}
-            taken = [(hashed, _brand_unless_whole_controller(brand, new), new) for hashed, new in asked]
-            taken += [
-                (hashed, _brand_unless_whole_controller(brand, new), new) for hashed, new in kin if hashed in owned
-            ]
+            chosen = [*asked, *((hashed, new) for hashed, new in kin if hashed in owned)]
+            taken = [(hashed, _brand_unless_whole_controller(brand, new), new) for hashed, new in chosen]
             await people.lock_standings(connection, [owner["id"] for owner in owners])
             hashes, brands, news = map(list, zip(*taken, strict=True))
             rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_suppression_columns(news))

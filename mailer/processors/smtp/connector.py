@@ -20,7 +20,7 @@ from mailer.processors.smtp.ehlo_name import EhloName
 from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.smtp.login import SmtpLogin
 from mailer.processors.smtp.oauth_tokens import TokenUnavailable
-from mailer.processors.smtp.relay_tcp_connecting import OpenedConnection, RelayTcpConnector
+from mailer.processors.smtp.relay_tcp_connecting import Address, OpenedConnection, RelayTcpConnector
 from mailer.processors.smtp.relay_url import RelaySettings, TlsMode
 from mailer.processors.smtp.transaction import SmtpExtensions
 
@@ -62,36 +62,54 @@ class Connector:
             A connection that is ready for the first message, or the reason why there is none. The reason contains no
             credentials.
         """
-        relay, ends = self._relay, time.monotonic() + patience
-        try:
-            async with asyncio.timeout(min(patience, relay.times.connect)):
-                addresses = await self._addresses.resolve_addresses()
-        except (OSError, UnicodeError) as error:
-            return NoConnectionResult(
-                connection_trouble_of_error(error, ConnectionTrouble.DNS),
-                f"{relay.name}: {relay.host}: {error_text(error)}",
-            )
-        while True:
-            try:
-                async with asyncio.timeout(min(ends - time.monotonic(), relay.times.connect)):
-                    reached = await self._addresses.connect_to_first_accepting(addresses, relay.times.connect)
-            except (OSError, RuntimeError) as error:  # uvloop raises both
-                where = f"{relay.host} on port {relay.port}"
-                trouble = connection_trouble_of_error(error, ConnectionTrouble.UNREACHABLE)
-                return NoConnectionResult(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
-            # With several addresses, each gets only its part of the time.
-            greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
-            opening = _ConnectionSetup(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
-            found = await opening.set_up_client_or_return_failure(await self._name.name_for_address(reached.own))
-            if isinstance(found, aiosmtplib.SMTP):
-                self._note_encryption(found)
-                extensions = SmtpExtensions.parse_ehlo_keywords(found.esmtp_extensions)
-                return SmtpConnection(cast(asyncio.Transport, found.transport), relay, extensions, self._ahead)
-            if found.trouble in _EVERYWHERE:
+        ends = time.monotonic() + patience
+        addresses = await self._resolve_or_return_failure(patience)
+        while not isinstance(addresses, NoConnectionResult):
+            reached = await self._reach_or_return_failure(addresses, ends)
+            if isinstance(reached, NoConnectionResult):
+                return reached
+            found = await self._set_up_or_return_failure(reached, ends, len(addresses))
+            if isinstance(found, SmtpConnection) or found.trouble in _EVERYWHERE:
                 return found
             addresses = self._addresses.mark_failed_and_return_others(addresses, reached.peer)
             if not addresses or time.monotonic() >= ends:
                 return found
+        return addresses
+
+    async def _resolve_or_return_failure(self, patience: float) -> list[Address] | NoConnectionResult:
+        relay = self._relay
+        try:
+            async with asyncio.timeout(min(patience, relay.times.connect)):
+                return await self._addresses.resolve_addresses()
+        except (OSError, UnicodeError) as error:
+            trouble = connection_trouble_of_error(error, ConnectionTrouble.DNS)
+            return NoConnectionResult(trouble, f"{relay.name}: {relay.host}: {error_text(error)}")
+
+    async def _reach_or_return_failure(
+        self, addresses: list[Address], ends: float
+    ) -> OpenedConnection | NoConnectionResult:
+        relay = self._relay
+        try:
+            async with asyncio.timeout(min(ends - time.monotonic(), relay.times.connect)):
+                return await self._addresses.connect_to_first_accepting(addresses, relay.times.connect)
+        except (OSError, RuntimeError) as error:  # uvloop raises both
+            where = f"{relay.host} on port {relay.port}"
+            trouble = connection_trouble_of_error(error, ConnectionTrouble.UNREACHABLE)
+            return NoConnectionResult(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
+
+    async def _set_up_or_return_failure(
+        self, reached: OpenedConnection, ends: float, address_count: int
+    ) -> SmtpConnection | NoConnectionResult:
+        """Takes the steps between TCP and the first message. With several addresses, each gets a part of the time."""
+        times = self._relay.times
+        greeting = times.greeting if address_count == 1 else times.connect / address_count
+        opening = _ConnectionSetup(self._relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
+        found = await opening.set_up_client_or_return_failure(await self._name.name_for_address(reached.own))
+        if isinstance(found, NoConnectionResult):
+            return found
+        self._note_encryption(found)
+        extensions = SmtpExtensions.parse_ehlo_keywords(found.esmtp_extensions)
+        return SmtpConnection(cast(asyncio.Transport, found.transport), self._relay, extensions, self._ahead)
 
     @property
     def weakest_encryption_so_far(self) -> str | None:
