@@ -192,7 +192,9 @@ async def test_openapi_describes_the_event_and_every_answer() -> None:
         description = (await client.get("/api/v1/openapi.json")).json()
         docs = await client.get("/docs")
     post = description["paths"]["/api/v1/events"]["post"]
-    assert set(post["responses"]) == {"200", "202", "401", "403", "409", "413", "422", "default"}
+    assert set(post["responses"]) == {
+        *("200", "202", "400", "401", "403", "408", "409", "413", "414", "415", "422", "500", "503")
+    }
     assert post["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/MessageEvent"}
     assert "404" in description["paths"]["/api/v1/events/{brand}/{event_id}"]["get"]["responses"]
     assert description["components"]["securitySchemes"]["API key"]["scheme"] == "bearer"
