@@ -79,8 +79,8 @@ async def test_people_suppressions_and_publishers_are_looked_up(world: World) ->
             await keys.type("#who", "User-1@People.example")
             await keys.type("#reason", "ticket 7")
             await keys.send()
-            assert "Left newsletter mail" in await page.inner_text("main li")
-            await keys.press("main li a")
+            assert "Left newsletter mail" in await page.inner_text("main .card li")
+            await keys.press("main .card li a")
             assert await page.inner_text("h2") == "Lift it"
             await keys.press("nav a[href$='/people']")
             await keys.skip_to_content()
