@@ -62,7 +62,7 @@ async def watched(pool: Pool, connections: int) -> AsyncIterator[list[Executed]]
 
 
 async def faults_of(connection: Connection, executed: Sequence[Executed], most: int = MOST_ROWS) -> list[str]:
-    """What is wrong with the plans of statements: each that reads too much, in words."""
+    """Faults in the plans of statements: each that reads too much, in words."""
     faults = []
     for one in {one.text: one for one in executed if _is_explainable(one.text)}.values():
         plan = await _plan(connection, one)

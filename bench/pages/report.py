@@ -32,7 +32,7 @@ class Loaded:
         return median(rate / bare for rate, bare in zip(self.rates, self.bares, strict=True))
 
     def faults(self) -> list[str]:
-        """What is not met."""
+        """The limits that are not met."""
         rate = median(self.rates)
         slow = [f"{self.name}: {rate:,.0f}/s of {self.wanted:,.0f}/s"] if self.wanted and rate < self.wanted else []
         part = [f"{self.name}: {self.ratio:.2f} of the bare handler"] if self.least and self.ratio < self.least else []

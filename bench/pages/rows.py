@@ -34,7 +34,7 @@ NOT_LARGE = frozenset(
 
 @dataclass(frozen=True)
 class Known:
-    """What the pages show.
+    """The figures that the pages show.
 
     Attributes:
         filled: the database.

@@ -121,7 +121,7 @@ class ProcessShown(BaseModel):
 
 
 class FlowShown(BaseModel):
-    """What waits where, ten seconds old at most, and the processes that run. `missing`: figures that took too long."""
+    """Waiting mail, ten seconds old at most, and the running processes. `missing`: figures that took too long."""
 
     figures: list[FigureShown]
     missing: list[str]

@@ -1,4 +1,4 @@
-"""By keyboard alone and without JavaScript: signing in, the choices of a recipient, and a request for data."""
+"""Work by keyboard alone and without JavaScript: signing in, the choices of a recipient, and a request for data."""
 
 import re
 from collections.abc import AsyncIterator
@@ -92,7 +92,7 @@ async def test_a_password_is_enough_to_read(world: World) -> None:
 
 
 async def test_pages_open_on_a_phone(world: World) -> None:
-    """Where the navigation does not fit, a button opens it and Escape closes it; the focus stays on the way."""
+    """A button opens the navigation that does not fit, and Escape closes it; the focus stays on the way."""
     _, link = await add_person(world.staff, "Sue", StaffRole.SUPPORT)
     async with at_keyboard(world) as (page, keys):
         await page.set_viewport_size({"width": 390, "height": 700})

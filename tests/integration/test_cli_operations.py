@@ -19,7 +19,7 @@ async def take_in(stack: Stack, *names: str) -> None:
 
 
 async def test_mailings_are_listed_and_rescheduled(small_stack: Stack) -> None:
-    """By brand, state and age; a new time is told in both forms; a wrong one is one line."""
+    """Brand, state and age choose mailings; a new time is told in both forms; a wrong one is one line."""
     await take_in(small_stack, "one", "two")
 
     async def listed(*words: str) -> list[str]:

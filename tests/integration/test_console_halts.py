@@ -34,7 +34,7 @@ async def controls(world: World) -> list[tuple[str, str, str, str]]:
 
 
 async def test_one_press_stops_everything_and_each_page_says_so(world: World) -> None:
-    """Who, since when and why; a second press changes nothing; going on takes the line away. The ledger has both."""
+    """The page says who, since when and why. A second press changes nothing; going on ends it. The ledger has both."""
     async with open_browser(world) as browser, open_browser(world) as support:
         await browser.enter(role=StaffRole.OPS)
         await support.enter("Sam", StaffRole.SUPPORT)

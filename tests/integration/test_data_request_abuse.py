@@ -48,7 +48,7 @@ async def test_each_of_many_accounts_at_an_address_gets_a_link(world: World) -> 
 
 
 async def test_presses_at_the_same_moment_are_one(world: World) -> None:
-    """Of several corrections by one link, the first counts: the others change nothing, and none is half done."""
+    """The first of several corrections by one link counts: the others change nothing, and none is half done."""
     await known(world, BRAND, ADA)
     async with browse(world) as client:
         link = await asked(world, client, "correction")
@@ -76,7 +76,7 @@ async def test_one_erasure_answers_every_request_for_it(world: World) -> None:
 
 
 async def test_a_copy_names_no_staff_and_has_no_words_of_theirs(world: World) -> None:
-    """Who lifted a suppression, judged a refusal or published is staff; what they typed about others is not theirs."""
+    """Staff lifted a suppression, judged a refusal or published; what they typed about others is not theirs."""
     await known(world, BRAND, ADA)
     her = await world.id_of("ada")
     await record_opt_out(world.standings, world.policies[BRAND], her, "newsletter", "page")

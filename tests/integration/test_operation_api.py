@@ -47,7 +47,7 @@ async def keep_letter(world: World, brand: str = BRAND, named: str = BRAND, reas
 
 
 async def done_by(world: World, who: Identity = OPS) -> list[tuple[str, str, str | None]]:
-    """What the ledger says that the holder of a key did: brand, what, and the text."""
+    """The deeds of the holder of a key, as the ledger has them: brand, what, and the text."""
     entries = await world.entries(kind="control")
     return [(one["brand"], one["reason"], one["reply"]) for one in entries if one["actor"] == str(who)]
 

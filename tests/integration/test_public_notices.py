@@ -191,7 +191,7 @@ async def test_a_second_person_releases(world: World, tmp_path: Path, database_u
 
 
 async def test_two_who_share_a_link_are_no_two_persons(world: World) -> None:
-    """Who has made the drafter's one-time link lately could be the drafter, as with a mailing."""
+    """Somebody who has lately made the drafter's one-time link could be the drafter, as with a mailing."""
     store = PostgresPublicNotices(world.pool, world.writers)
     one = notice()
     await store.add_draft(one)

@@ -87,7 +87,7 @@ async def test_of_two_that_use_one_link_one_wins(world: World) -> None:
 
 
 async def test_the_last_admin_stays(world: World) -> None:
-    """Of two commands that disable the last two admins at once, one is refused; others are disabled as before."""
+    """One of two commands that disable the last two admins at once is refused; others are disabled as before."""
     people = [(await add_person(world.staff, name))[0] for name in ("Ann", "Ben")]
     eli, _ = await add_person(world.staff, "Eli", StaffRole.SUPPORT)
     directory = world.staff.directory

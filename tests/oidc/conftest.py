@@ -35,7 +35,7 @@ class RunningProvider:
         httpx.post(f"{self.issuer}/control", json=values).raise_for_status()
 
     def client(self, *second_factors: str) -> OidcClient:
-        """What it knows us by."""
+        """The name by which it knows us."""
         return OidcClient(self.issuer, "mailer", "a secret of the tests", second_factors)
 
 

@@ -139,7 +139,7 @@ async def test_whoever_may_release_shows_a_second_factor(
 
 
 async def test_a_factor_of_ours_is_asked_for(world: World, provider: RunningProvider) -> None:
-    """Who has an app here shows its code after the provider, unless the provider has shown a trusted factor."""
+    """A person with an app here shows its code after the provider, unless the provider has shown a trusted factor."""
     async with browser_of(world, provider, "mfa") as browser:
         member = await browser.enter()
         await world.staff.subjects.bind_account(member, OidcAccount(provider.issuer, "ada"), ROOT)

@@ -115,7 +115,7 @@ def test_a_reason_quotes_nothing_that_a_publisher_wrote(event: dict[str, Any], s
 
 
 def test_a_reason_stays_readable() -> None:
-    """What mailer says itself is not hidden, with the names of the fields of events, and its apostrophes."""
+    """Mailer's own words are not hidden, with the names of the fields of events, and its apostrophes."""
     for text in (
         "the outbox could not publish it: the broker's queue is full; it isn't lost",
         'to: breach mail reaches all accounts; write {"audience": "everyone"}'.replace('"everyone"', '"refs"'),

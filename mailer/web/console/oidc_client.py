@@ -1,4 +1,4 @@
-"""What the console asks an identity provider for, and what it knows of one. It needs no extra."""
+"""The console's questions to an identity provider, and its facts about one. It needs no extra."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class OidcRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OidcClient:
-    """What the provider knows us by.
+    """The name by which the provider knows us.
 
     Attributes:
         issuer: the provider, as its tokens name it.

@@ -36,7 +36,7 @@ _KEYS_AGAIN: Final = 5.0
 
 @dataclass
 class _Fetched:
-    """What the provider says about itself.
+    """The provider's words about itself.
 
     Attributes:
         at: `time.monotonic()` seconds.
