@@ -120,7 +120,7 @@ class MailingWaits:
 def waits_for_people(status: MailingStatus, halts: Sequence[HaltInForce], now: datetime) -> list[WaitReason]:
     """Returns the waits that a person has ordered: for a release, for a time, or by a halt."""
     if status.state == "awaiting_release":
-        return [WaitReason("a second person has to release it", f"`mailer mailing approve {status.id}`")]
+        return [WaitReason("a second person has to release it", f"`mailer mailing approve {status.id} --by PERSON`")]
     waits = [
         WaitReason(_halt_in_words(one), _lifting_command(one))
         for one in halts
