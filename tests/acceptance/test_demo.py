@@ -110,8 +110,8 @@ async def test_a_demo_tells_the_story_whatever_the_environment_says_and_beside_a
     )
     told, interrupted = await asyncio.gather(stayed(tmp_path, elsewhere), broken_off(tmp_path))
     assert told.status == 0, told
-    [refused] = told.err.splitlines()
-    assert re.search(r"event refused .*message_id=maintenance-tour", refused)
+    assert len(re.findall(r"event refused .*message_id=maintenance-tour", told.err)) == 1
+    assert re.findall(r"^(?!.*\[warning  \]).+", told.err, re.MULTILINE) == []  # a busy machine may warn of slowness
     assert "\x1b" not in told.out
     check_story(told.out)
     assert (interrupted.status, interrupted.err) == (130, "mailer: the demo was interrupted\n")

@@ -47,7 +47,7 @@ def test_the_same_policy_changes_nothing() -> None:
 
 
 def test_a_stricter_version_stops_mail_by_its_rule() -> None:
-    """A person without consent is no longer mailed, by the rule that asks for one; backwards, they are newly mailed."""
+    """A person without a consent is no longer mailed, by the rule that asks for one."""
     lax, strict = changed("lax", promo_basis="opt_out"), changed("strict", promo_basis="opt_in")
     tried = strict.with_earlier_versions({"lax": lax})
     people = (ada(collected_under="strict"), ada(collected_under="strict", consents=frozenset({"promotional"})))
