@@ -28,11 +28,11 @@ import uvloop
 from bench.pages.fill import FILLING, set_server
 from bench.pages.load import as_many, at_rate, request
 from bench.pages.plans import faults_of, watched
-from bench.pages.report import Loaded, put_section, section
+from bench.pages.report import Loaded, Round, put_section, section
 from bench.pages.rows import BRAND, console_rows, recipient_rows, routes_without_row
 from bench.pages.scene import Scene, SceneParts, cookie_of, make_scene
 from bench.setting import ADDRESS_KEY, LEDGER_KEY, SECRET_KEY, let_publish
-from bench.speed.machine import Program, free_port, until
+from bench.speed.machine import Program, cpu, free_port, until
 from bench.speed.ours import MAILER, Ours, event_of, publish
 from bench.speed.room import ROOT, Room, copy_templates
 from mailer import bundled_files
@@ -62,12 +62,17 @@ PUBLIC_URL = "https://mail.example"
 
 @dataclass(frozen=True)
 class Stage:
-    """The running services, and what they show."""
+    """The running services, and what they show.
+
+    Attributes:
+        port, web: the port and the process of the web app.
+    """
 
     room: Room
     scene: Scene
     links: SignedLinks
     port: int
+    web: int
 
 
 def main() -> int:
@@ -76,11 +81,11 @@ def main() -> int:
     asked = _arguments()
     with _filled_room(asked.people) as (room, scene, faults):
         links = SignedLinks(PUBLIC_URL, (SECRET_KEY,))
-        with _serving(room) as port:
-            stage = Stage(room, scene, links, port)
+        with _serving(room) as (port, web):
+            stage = Stage(room, scene, links, port, web)
             latencies, flowed = _pages_beside_mailing(stage, asked.seconds)
-        with _serving(room) as port:
-            stage = Stage(room, scene, links, port)
+        with _serving(room) as (port, web):
+            stage = Stage(room, scene, links, port, web)
             loaded = _loaded_pages(stage, min(1.0, asked.people / 100_000))
         text = section(asked.people, latencies, loaded, room.settings())
     print(text)
@@ -152,13 +157,13 @@ def _rows(scene: Scene, links: SignedLinks) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _serving(room: Room) -> Iterator[int]:
-    """Runs `mailer web`; its port."""
+def _serving(room: Room) -> Iterator[tuple[int, int]]:
+    """Runs `mailer web`; its port and its process."""
     port = free_port()
     environment = Ours("pages", "pages", 0, rabbit=False).environment(room, 2525) | {"MAILER_PORT": str(port)}
     with Program([*MAILER, "web"], room.folder / f"web-{port}.log", environment) as web:
         web.up("web started")
-        yield port
+        yield port, web.pid
 
 
 def _pages_beside_mailing(stage: Stage, seconds: int) -> tuple[dict[str, list[float]], bool]:
@@ -201,23 +206,27 @@ def _loaded_pages(stage: Stage, share: float) -> list[Loaded]:
         program.up("listening")
         requests = _loads(stage, share)
         for name, (_, wanted) in LOADED.items():
-            rates, bares = [], []
+            rounds, bares = [], []
             for number in range(ROUNDS):
-                bares.append(_rate_of(bare_port, [request("/", "mail.example")] * int(30_000 * share)))
-                rates.append(_rate_of(stage.port, requests[name](number)))
+                plain = [request("/", "mail.example")] * int(30_000 * share)
+                bares.append(_round(bare_port, plain, program.pid, stage.room.postmaster))
+                rounds.append(_round(stage.port, requests[name](number), stage.web, stage.room.postmaster))
             least = LEAST_OF_BARE if name == "/o" else None
-            rows.append(Loaded(name, rates, bares, wanted if share == 1 else None, least))
+            rows.append(Loaded(name, rounds, bares, wanted if share == 1 else None, least))
     made = stage.room.sql("SELECT count(*) FROM suppressions WHERE source = 'one-click'")[0][0]
     if made < (expected := ROUNDS * int(LOADED["/u"][0] * share)):
         print(f"{made:,} opt-outs were committed of {expected:,}", file=sys.stderr)
     return rows
 
 
-def _rate_of(port: int, requests: Sequence[bytes]) -> float:
+def _round(port: int, requests: Sequence[bytes], server: int, postmaster: int) -> Round:
+    """Sends requests, and returns their rate, with the processor time of the server and of PostgreSQL for each."""
+    before = cpu(server), cpu(postmaster)
     rate, statuses = uvloop.run(as_many(port, requests, CONNECTIONS))
     if set(statuses) != {200}:
         raise SystemExit(f"answers of other kinds than 200: {dict(statuses)}")
-    return rate
+    served, stored = ((cpu(pid) - then) / len(requests) for pid, then in zip((server, postmaster), before, strict=True))
+    return Round(rate, served * 1e6, stored * 1e6)
 
 
 def _loads(stage: Stage, share: float) -> dict[str, Callable[[int], list[bytes]]]:

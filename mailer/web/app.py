@@ -42,7 +42,6 @@ from mailer.web.common_answers import RETRY_SECONDS, add_common_answers
 from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import ProblemName, problem_page
-from mailer.web.pixel_shortcut import PixelShortcut
 from mailer.web.request_parsing import PathCheckMiddleware
 from mailer.web.web_context import WebContext, WebCounters
 
@@ -75,10 +74,8 @@ class _AppWithEventSchemas(FastAPI):
 def create_app(site: WebContext) -> FastAPI:
     """Returns the application over a site. It opens and closes nothing; the maker of the site does."""
     meters = WebCounters(site.registry)
-    https = site.public_url.startswith("https://")
     app = _app_with_routes(
-        Middleware(PixelShortcut, links=site.links, opens=site.opens, https=https),
-        Middleware(SecurityHeaders, https=https),
+        Middleware(SecurityHeaders, https=site.is_https),
         Middleware(AccessLog, meters=meters, failure=_answer_for_failure_status),
         Middleware(PathCheckMiddleware, refuse=_http_error_answer),
         Middleware(BodyLimit, limit=_body_limit_of_path),

@@ -76,6 +76,11 @@ class WebContext:
     looks: Mapping[str, BrandLook] = field(default_factory=dict)
 
     @property
+    def is_https(self) -> bool:
+        """True if the site is reached by HTTPS."""
+        return self.public_url.startswith("https://")
+
+    @property
     def confirmation_parts(self) -> ConfirmationParts:
         """Returns the links and the store that a confirmation request needs."""
         return ConfirmationParts(self.links, self.wishes)
