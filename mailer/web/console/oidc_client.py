@@ -1,10 +1,18 @@
 """The console's questions to an identity provider, and its facts about one. It needs no extra."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from mailer.ports.staff_subjects import OidcAccount
+
+_ERROR_CODE = re.compile(r"[a-z_]{1,60}")
+
+
+def error_code(text: object) -> str:
+    """Returns an error code of OAuth 2 (RFC 6749 4.1.2.1) for the log; anything else may be what somebody typed."""
+    return str(text) if _ERROR_CODE.fullmatch(str(text)) else "unknown"
 
 
 class OidcUnavailable(Exception):

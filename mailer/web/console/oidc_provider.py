@@ -20,7 +20,14 @@ from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import MAX_SUBJECT
 from mailer.ports.staff_subjects import OidcAccount
 from mailer.web.console.console_context import OIDC_CALLBACK
-from mailer.web.console.oidc_client import OidcClient, OidcRefused, OidcSignIn, OidcUnavailable, SignedInAtProvider
+from mailer.web.console.oidc_client import (
+    OidcClient,
+    OidcRefused,
+    OidcSignIn,
+    OidcUnavailable,
+    SignedInAtProvider,
+    error_code,
+)
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """The signatures of an ID token that are taken. The provider signs, so no shared secret and no `none` is among them."""
@@ -83,7 +90,7 @@ class OidcProvider:
                     known.metadata["token_endpoint"], code=code, code_verifier=begun.verifier
                 )
         except OAuthError as error:
-            raise OidcRefused(f"the provider refuses the code: {_short(error.error)}") from None
+            raise OidcRefused(f"the provider refuses the code: {error_code(error.error)}") from None
         except (httpx2.HTTPError, ValueError) as error:
             raise OidcUnavailable(type(error).__name__) from None
         token = answer.get("id_token")
@@ -164,7 +171,7 @@ def verified_account(token: str, keys: KeySet, client: OidcClient, nonce: str, n
     except (BadSignatureError, InvalidKeyIdError):
         raise
     except JoseError as error:
-        raise OidcRefused(f"the ID token is refused: {_short(error.error)}") from None
+        raise OidcRefused(f"the ID token is refused: {error_code(error.error)}") from None
     except ValueError as error:
         raise _UnknownKey from error
     others = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
@@ -211,7 +218,3 @@ def _require_usable_metadata(metadata: dict[str, Any], issuer: str) -> None:
         url = metadata.get(name)
         if not isinstance(url, str) or urlsplit(url).scheme not in {"https", urlsplit(issuer).scheme}:
             raise OidcUnavailable(f"its metadata have no usable {name}")
-
-
-def _short(text: object) -> str:
-    return str(text)[:60]

@@ -27,6 +27,7 @@ from mailer.web.console.oidc_client import (
     OidcSignIn,
     OidcUnavailable,
     SignedInAtProvider,
+    error_code,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -67,7 +68,7 @@ async def finish_sign_in(
     if begun is None or not compare_digest(begun.state.encode(), state[:MAX_CODE].encode()):
         return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
     if error or not 0 < len(code) <= MAX_CODE or iss not in ("", provider.client.issuer):
-        log.warning("the identity provider signed nobody in", error=error[:60] if error.isprintable() else "")
+        log.warning("the identity provider signed nobody in", error=error_code(error))
         return _without_cookie(console_problem_page(console, 403, "oidc_refused"), console)
     if not await console.staff.sign_in.use_challenge(begun.state.encode()):
         return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
