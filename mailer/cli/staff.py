@@ -27,7 +27,7 @@ from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_b
 from mailer.ports.staff import LastAdmin, StaffActor, StaffNameTaken, StaffRecord
 from mailer.ports.staff_subjects import OidcAccount, SubjectTaken
 
-app = typer.Typer(help="People who sign in to the console: add, list, disable, enable, reset.", no_args_is_help=True)
+app = typer.Typer(help="People who sign in to the console: add, list, bind, disable, enable, reset.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that the person signs in with.")]
 AT_A_COMMAND = "a command"
@@ -112,7 +112,7 @@ def enable(name: Name, by: By = "", json: AsJson = False) -> None:
 
 @app.command()
 def reset(name: Name, by: By = "", json: AsJson = False) -> None:
-    """Ends sessions, password and second factors of a person, and prints a new link."""
+    """Ends sessions, password, second factors and bound account of a person, and prints a new link."""
 
     async def act(app: App, known: StaffRecord) -> str:
         token = await app.staff.directory.reset_staff_member(known.member, _actor())

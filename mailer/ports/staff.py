@@ -196,7 +196,7 @@ class StaffDirectory(Protocol):
         ...
 
     async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str | None:
-        """Ends a person's sessions, password, second factors and links. Returns the token of a new one-time link.
+        """Ends a person's sessions, password, second factors, links and bound account. Returns a new link's token.
 
         None: the person is disabled, and nothing was changed.
         """
