@@ -27,7 +27,9 @@ from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_b
 from mailer.ports.staff import LastAdmin, StaffActor, StaffNameTaken, StaffRecord
 from mailer.ports.staff_subjects import OidcAccount, SubjectTaken
 
-app = typer.Typer(help="People who sign in to the console: add, list, bind, disable, enable, reset.", no_args_is_help=True)
+app = typer.Typer(
+    help="People who sign in to the console: add, list, bind, disable, enable, reset.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that the person signs in with.")]
 AT_A_COMMAND = "a command"
