@@ -101,7 +101,7 @@ def show(
 
     async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
         _, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
-        listed = await app.people.directory.find_person(brand, recipient_id)
+        listed = await app.people.directory.find_recipient_by_id(brand, recipient_id)
         if listed is None:
             raise InputRefused(f"{brand} has no recipient {ref}")
         await open_person(app.people, brand, recipient_id, access)

@@ -43,8 +43,8 @@ async def prepare_tour(stage: DemoStoryInputs) -> PreparedTour:
     await setting.puts_up_public_notice()
     slow, breach = await setting.publishes_what_staff_see()
     people = {
-        "ada": await setting.person_path(PALTALK, _ADA_REF),
-        "ada_at_interpals": await setting.person_path(INTERPALS, _ADA_REF),
+        "ada": await setting.person_path_part(PALTALK, _ADA_REF),
+        "ada_at_interpals": await setting.person_path_part(INTERPALS, _ADA_REF),
     }
     return PreparedTour(links, {"slow": str(slow.id), "breach": str(breach.id), **people})
 
@@ -104,7 +104,7 @@ class _TourSetting:
             not own and second and _NOTICE_TEXT["title"] in page.text,
         )
 
-    async def person_path(self, brand: str, ref: str) -> str:
+    async def person_path_part(self, brand: str, ref: str) -> str:
         """Returns the part of the path of a person's page that names them."""
         return f"{brand}/{await self._pipeline.find_recipient_id(brand, ref)}"
 

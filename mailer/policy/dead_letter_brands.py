@@ -13,10 +13,10 @@ def brands_of_dead_letter(routing_key: str, body: bytes) -> frozenset[str]:
     A publisher chooses the two apart from each other. Of JSON, each top field `brand` counts; of anything else,
     whatever looks like one.
     """
-    return frozenset({routing_key.partition(".")[0], *_brands_named_in(body)})
+    return frozenset({routing_key.partition(".")[0], *_brands_named_in_body(body)})
 
 
-def _brands_named_in(body: bytes) -> set[str]:
+def _brands_named_in_body(body: bytes) -> set[str]:
     try:
         fields = json.loads(body, object_pairs_hook=_Fields)
     except (ValueError, RecursionError):

@@ -92,7 +92,7 @@ class StaffSession:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessGrant:
+class IssuedOneTimeLink:
     """A one-time link that was made for a person.
 
     Attributes:
@@ -210,7 +210,7 @@ class StaffDirectory(Protocol):
         """Returns the open sessions of a person, the newest first."""
         ...
 
-    async def list_access_grants(self, staff_id: int) -> Sequence[AccessGrant]:
+    async def list_issued_one_time_links(self, staff_id: int) -> Sequence[IssuedOneTimeLink]:
         """Returns the last one-time links that were made for a person, the newest first."""
         ...
 

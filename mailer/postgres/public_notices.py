@@ -56,7 +56,7 @@ class PostgresPublicNotices:
 
     async def withdraw(self, id_: UUID, by: str) -> bool:
         """See the port."""
-        return await self._change_found("withdrawn", id_, "withdraw", id_, by)
+        return await self._change_notice_if_found("withdrawn", id_, "withdraw", id_, by)
 
     async def record_sighting(self, notice: PublicNotice, *, is_there: bool) -> None:
         """See the port."""
@@ -66,20 +66,20 @@ class PostgresPublicNotices:
             entries = [_entry(step, notice.brand, notice.digest)] if is_new else []
             await work.append_entries(entries)
 
-    async def _change_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
+    async def _change_notice_if_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
         notice = await self.find_notice(id_)
         return notice is not None and await self._change(step, notice.brand, notice.digest, statement, *values)
 
     async def _change(self, step: str, brand: str, digest: str, statement: str, *values: Any) -> bool:
         """Runs a statement with its ledger entry. Returns False, and writes none, if it changed nothing."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            is_done = await _is_changed(work.connection, statement, values)
+            is_done = await _execute_and_report_change(work.connection, statement, values)
             entries = [_entry(step, brand, digest)] if is_done else []
             await work.append_entries(entries)
         return is_done
 
 
-async def _is_changed(connection: Connection, statement: str, values: tuple[Any, ...]) -> bool:
+async def _execute_and_report_change(connection: Connection, statement: str, values: tuple[Any, ...]) -> bool:
     status = await connection.execute(_SQL[statement], *values)
     return not status.endswith(" 0")
 

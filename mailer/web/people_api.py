@@ -170,7 +170,7 @@ async def act(brand: Slug, ordered: ActOrdered, request: Request, site: TheSite,
     """Does an act once, with a reason that stands in the ledger beside the change."""
     refuse_client_without_right(client, AccountActionAttempt(brand, ordered.act))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ordered.ref)
-    person = await site.console.people.directory.find_person(brand, recipient_id)
+    person = await site.console.people.directory.find_recipient_by_id(brand, recipient_id)
     if person is None:
         raise HTTPException(404, f"{brand} has no recipient {ordered.ref}; events and imports make people known")
     order = PersonOrder(ordered.act, ordered.id, _values_of_act(ordered))

@@ -93,7 +93,7 @@ class _CopyInWords:
         """Returns a sentence about a row of the record."""
         words = {key: self.value(key, value) for key, value in row.items() if value is not None}
         if "reason" in row:
-            words["reason"] = self._recorded(row)
+            words["reason"] = self._reason_sentence(row)
         return Markup.escape(self.texts["says"][name]).format_map(_Blank(words))
 
     def moment(self, value: str) -> str:
@@ -112,7 +112,7 @@ class _CopyInWords:
         told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.moment(value)
         return Markup("<bdi>{}</bdi>").format(told)
 
-    def _recorded(self, row: Mapping[str, Any]) -> Markup:
+    def _reason_sentence(self, row: Mapping[str, Any]) -> Markup:
         """Returns the reason of an entry, which is in English in every language."""
         if not row["reason"]:
             return Markup()

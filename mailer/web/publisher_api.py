@@ -92,7 +92,7 @@ class RightsGranted(RightsShown):
     key: str | None
 
 
-class RightsAnswer(BaseModel):
+class RightsRemovalAnswer(BaseModel):
     """`is_new` is false if nothing had to be changed."""
 
     publisher: str
@@ -139,23 +139,23 @@ async def grant_rights(
 @router.post(ONE + "/restrict", summary="Take rights from a publisher", responses=_REFUSALS)
 async def restrict_rights(
     who: Who, ordered: RightsOrdered, request: Request, site: TheSite, client: TheClient
-) -> RightsAnswer:
+) -> RightsRemovalAnswer:
     """Takes rights back, within a second; the others stay."""
     identity, rights = _changed_publisher(site, client, who), _known_rights(site, ordered)
     _refuse_change(client, identity, NOTHING)
     desk = stores_of_client(request, site, client).publishers
     _known_or_404(await desk.get_publisher(identity), identity)
-    return RightsAnswer(publisher=str(identity), is_new=await desk.take_rights_back(identity, rights))
+    return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.take_rights_back(identity, rights))
 
 
 @router.post(ONE + "/revoke", summary="Revoke a publisher", responses=_REFUSALS)
-async def revoke_publisher(who: Who, request: Request, site: TheSite, client: TheClient) -> RightsAnswer:
+async def revoke_publisher(who: Who, request: Request, site: TheSite, client: TheClient) -> RightsRemovalAnswer:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
     identity = _changed_publisher(site, client, who)
     _refuse_change(client, identity, NOTHING)
     desk = stores_of_client(request, site, client).publishers
     _known_or_404(await desk.get_publisher(identity), identity)
-    return RightsAnswer(publisher=str(identity), is_new=await desk.revoke_all_rights(identity))
+    return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.revoke_all_rights(identity))
 
 
 def _refuse_unless_reader(site: WebContext, client: Publisher) -> None:

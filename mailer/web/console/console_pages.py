@@ -140,7 +140,7 @@ def console_page(
         visitor=visitor,
         base=visitor.console.base,
         navigation=_navigation_of(visitor),
-        brands=_brands_of(visitor),
+        brands=_brands_with_a_role(visitor),
         error=TEXTS["errors"][error] if error else problem,
     )
     page = HTMLResponse(html, status, _HEADERS)
@@ -215,7 +215,7 @@ def _navigation_of(visitor: Visitor) -> list[NavigationGroup]:
     return [group for group in seen if group.entries]
 
 
-def _brands_of(visitor: Visitor) -> list[str]:
+def _brands_with_a_role(visitor: Visitor) -> list[str]:
     """Returns the brands that the person has a role for, for the chooser."""
     if not _is_fully_signed_in(visitor):
         return []

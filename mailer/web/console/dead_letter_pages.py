@@ -122,7 +122,7 @@ def _filter_of(visitor: Visitor, fields: dict[str, str], right: StaffRight) -> D
         fields.get("reason"),
         fields.get("key"),
         "again" in fields,
-        _brands_of(visitor, right),
+        _brands_seen_or_none_for_all(visitor, right),
     )
 
 
@@ -132,7 +132,7 @@ def _id_of(text: str) -> int:
     return int(text)
 
 
-def _brands_of(visitor: Visitor, right: StaffRight) -> frozenset[str] | None:
+def _brands_seen_or_none_for_all(visitor: Visitor, right: StaffRight) -> frozenset[str] | None:
     """Returns the brands whose dead letters the person sees; None for all, with what belongs to no brand."""
     sees_all = has_staff_right(visitor.member, right) and not visitor.brand
     return None if sees_all else visitor.brands_seen(right)

@@ -55,10 +55,10 @@ def masked_reason(text: str) -> str:
     Reasons quote what publishers wrote: refs, keys and names of fields. Only the names of the fields of events stay.
     """
     unquoted = _QUOTED.sub(lambda found: found[0] if found[2] in _NAMES else _HIDDEN, text)
-    return mask_addresses(_NAMED_BY_PUBLISHER.sub(lambda found: _known_beginning(found[0]), unquoted))
+    return mask_addresses(_NAMED_BY_PUBLISHER.sub(lambda found: _path_up_to_unknown_field(found[0]), unquoted))
 
 
-def _known_beginning(path: str) -> str:
+def _path_up_to_unknown_field(path: str) -> str:
     """Returns the beginning of a path as `to.people.0.`, up to the first name that is no field of an event."""
     known = list(takewhile(lambda name: name in _NAMES or name.isdecimal(), path.split(".")))
     return ".".join([*known, _HIDDEN])

@@ -16,7 +16,7 @@ from mailer.policy.staff_rights import (
     has_staff_right,
 )
 from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
-from mailer.ports.staff import AccessGrant
+from mailer.ports.staff import IssuedOneTimeLink
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import TEXTS, console_page
 from mailer.web.console.gates import SignedIn, Visitor
@@ -65,15 +65,15 @@ async def show_landing_page(visitor: SignedIn) -> Response:
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
     items = attention_items(figures, visitor.member, visitor.console.brands, visitor.brand)
     return console_page(
-        visitor, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _late_resets(visitor)
+        visitor, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _recent_own_resets(visitor)
     )
 
 
-async def _late_resets(visitor: Visitor) -> list[AccessGrant]:
+async def _recent_own_resets(visitor: Visitor) -> list[IssuedOneTimeLink]:
     """Returns the resets of the person's access of the last days, which are told to them: others saw the link."""
     since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
-    grants = await visitor.console.staff.directory.list_access_grants(visitor.member.id)
-    return [grant for grant in grants if grant.what == "reset" and grant.at > since]
+    links = await visitor.console.staff.directory.list_issued_one_time_links(visitor.member.id)
+    return [link for link in links if link.what == "reset" and link.at > since]
 
 
 def attention_items(

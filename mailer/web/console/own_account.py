@@ -27,8 +27,8 @@ async def show_sessions(visitor: SignedIn) -> Response:
     """Shows the person's open sessions, and who has made one-time links for them."""
     directory = visitor.console.staff.directory
     sessions = await directory.list_sessions(visitor.member.id)
-    grants = await directory.list_access_grants(visitor.member.id)
-    return console_page(visitor, "sessions.html.j2", sessions=sessions, grants=grants)
+    links = await directory.list_issued_one_time_links(visitor.member.id)
+    return console_page(visitor, "sessions.html.j2", sessions=sessions, links=links)
 
 
 @router.post(f"{SESSIONS}/end")
@@ -72,7 +72,7 @@ async def confirm_app(visitor: Enrolling) -> Response:
     if not await console.staff.factors.confirm_totp(visitor.actor, member.id, sealed, step, digests):
         return await second_factors_page(visitor, "app_late")
     visitor = await continue_session(visitor, "totp")
-    return with_session_cookies(recovery_codes_page(visitor, codes), visitor)
+    return with_session_cookies(new_recovery_codes_page(visitor, codes), visitor)
 
 
 @router.post(f"{SECOND_FACTORS}/app/remove")
@@ -93,7 +93,7 @@ async def make_recovery_codes(visitor: SignedIn) -> Response:
     codes, member = new_recovery_codes(), visitor.member
     digests = [recovery_code_digest(member.id, code) for code in codes]
     await visitor.console.staff.factors.replace_recovery_codes(visitor.actor, member.id, digests)
-    return recovery_codes_page(visitor, codes)
+    return new_recovery_codes_page(visitor, codes)
 
 
 async def has_shown_password_again(visitor: Visitor) -> bool:
@@ -116,7 +116,7 @@ async def has_shown_password_again(visitor: Visitor) -> bool:
     return right
 
 
-def recovery_codes_page(visitor: Visitor, codes: Sequence[str]) -> HTMLResponse:
+def new_recovery_codes_page(visitor: Visitor, codes: Sequence[str]) -> HTMLResponse:
     """Returns the page that shows recovery codes for the only time."""
     return console_page(visitor, "recovery_codes.html.j2", codes=codes)
 

@@ -46,7 +46,7 @@ def new_passkey_options(console: ConsoleContext, member: StaffMember, passkeys: 
     return options_to_json(options), options.challenge
 
 
-def shown_passkey_options(
+def passkey_authentication_options(
     console: ConsoleContext, passkeys: Sequence[Passkey], challenge: bytes | None = None
 ) -> tuple[str, bytes]:
     """Returns the options for showing a passkey as JSON, and their challenge.

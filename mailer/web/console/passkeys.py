@@ -11,13 +11,13 @@ from mailer.web.console.console_pages import console_page, redirect_within_conso
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
 from mailer.web.console.gates import SECOND_FACTORS, SECOND_STEP, Enrolling, HalfSignedIn, SignedIn, Visitor
 from mailer.web.console.new_sessions import continue_session, lead_on, with_session_cookies
-from mailer.web.console.own_account import has_shown_password_again, recovery_codes_page, second_factors_page
+from mailer.web.console.own_account import has_shown_password_again, new_recovery_codes_page, second_factors_page
 from mailer.web.console.passkey_checks import (
     MAX_CREDENTIAL,
     check_new_passkey,
     find_shown_passkey,
     new_passkey_options,
-    shown_passkey_options,
+    passkey_authentication_options,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -47,7 +47,7 @@ async def add_passkey(visitor: Enrolling) -> Response:
     if passkey is None or not await console.staff.factors.add_passkey(visitor.actor, member.id, passkey, digests):
         return await second_factors_page(visitor, "passkey_wrong")
     visitor = await continue_session(visitor, "passkey")
-    answer = recovery_codes_page(visitor, codes) if codes else redirect_within_console(console, SECOND_FACTORS)
+    answer = new_recovery_codes_page(visitor, codes) if codes else redirect_within_console(console, SECOND_FACTORS)
     return with_session_cookies(answer, visitor)
 
 
@@ -56,7 +56,7 @@ async def remove_passkey(visitor: SignedIn) -> Response:
     """Forgets a passkey, unless it is the last second factor."""
     if not await has_shown_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
-    passkey_id = passkey_id_from_text(visitor.field_or_empty("passkey", 1500))
+    passkey_id = passkey_id_or_empty(visitor.field_or_empty("passkey", 1500))
     if not await visitor.console.staff.factors.remove_passkey(visitor.actor, visitor.member.id, passkey_id):
         return await second_factors_page(visitor, "last_factor")
     return redirect_within_console(visitor.console, SECOND_FACTORS)
@@ -66,7 +66,7 @@ async def remove_passkey(visitor: SignedIn) -> Response:
 async def ask_for_passkey(visitor: HalfSignedIn) -> Response:
     """Makes a challenge, and lets the browser ask for one of the person's passkeys."""
     factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
-    options, challenge = shown_passkey_options(visitor.console, factors.passkeys)
+    options, challenge = passkey_authentication_options(visitor.console, factors.passkeys)
     await _store_challenge(visitor, challenge)
     next = own_path(visitor.field_or_empty("next"))
     return console_page(visitor, "second_step.html.j2", factors=factors, next=next, options=options)
@@ -85,7 +85,7 @@ async def check_passkey(visitor: HalfSignedIn) -> Response:
     return console_page(visitor, "second_step.html.j2", 403, "passkey_wrong", factors=factors, next=next, options=None)
 
 
-def passkey_id_from_text(text: str) -> bytes:
+def passkey_id_or_empty(text: str) -> bytes:
     """Returns the id of a passkey from a form; none that exists, if it is no such text."""
     try:
         return urlsafe_b64decode(text)

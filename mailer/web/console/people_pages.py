@@ -120,7 +120,7 @@ async def require_recipient(visitor: Visitor, brand: str, person: int) -> Listed
         HTTPException: 404.
     """
     is_number = 0 < person < 2**63
-    found = await visitor.console.people.directory.find_person(brand, person) if is_number else None
+    found = await visitor.console.people.directory.find_recipient_by_id(brand, person) if is_number else None
     if found is None:
         raise HTTPException(404, "recipient_unknown")
     return found

@@ -117,11 +117,11 @@ def _form_page(
         act=act,
         order=order_id,
         fields=FIELDS.get(act, ()),
-        scopes=_scopes_that_can_be_left(visitor.console.people.policies[recipient.brand]),
+        scopes=_optional_scopes_of_policy(visitor.console.people.policies[recipient.brand]),
         grounds=list(ErasureGround),
     )
 
 
-def _scopes_that_can_be_left(policy: Policy) -> list[str]:
+def _optional_scopes_of_policy(policy: Policy) -> list[str]:
     """Returns all optional mail, and the optional categories of a brand."""
     return [EVERYTHING_OPTIONAL, *(name for name, category in policy.categories.items() if category.is_optional)]

@@ -73,7 +73,9 @@ async def find_right_code(console: ConsoleContext, staff_id: int, code: str) -> 
     return ShownCode("totp", step) if step is not None and secret is not None else None
 
 
-async def use_code_up(console: ConsoleContext, by: StaffActor, member: StaffMember, shown: ShownCode | None) -> bool:
+async def use_up_second_factor_code(
+    console: ConsoleContext, by: StaffActor, member: StaffMember, shown: ShownCode | None
+) -> bool:
     """Uses a code up. False: it was wrong or used before, or too many were wrong lately.
 
     Six digits can be guessed, so wrong ones make further ones wait. They are only counted for somebody who knows the

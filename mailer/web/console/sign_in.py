@@ -14,8 +14,8 @@ from mailer.web.console.console_context import HOME, OIDC, own_path
 from mailer.web.console.console_pages import console_page, delete_console_cookie, redirect_within_console
 from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, HalfSignedIn, Visitor
 from mailer.web.console.new_sessions import continue_session, enter_console, lead_on
-from mailer.web.console.passkey_checks import shown_passkey_options
-from mailer.web.console.second_factor_checks import find_right_code, use_code_up
+from mailer.web.console.passkey_checks import passkey_authentication_options
+from mailer.web.console.second_factor_checks import find_right_code, use_up_second_factor_code
 from mailer.web.console.sign_in_attempts import SignInRefused, check_attempt, read_attempt
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +51,7 @@ async def take_second_step(visitor: HalfSignedIn) -> Response:
     """Checks the code of an app, or a recovery code."""
     next, member = own_path(visitor.field_or_empty("next")), visitor.member
     shown = await find_right_code(visitor.console, member.id, visitor.field_or_empty("code"))
-    if not await use_code_up(visitor.console, visitor.actor, member, shown) or shown is None:
+    if not await use_up_second_factor_code(visitor.console, visitor.actor, member, shown) or shown is None:
         return await _second_step_page(visitor, next, "code_wrong")
     return lead_on(await continue_session(visitor, shown.kind), next)
 
@@ -114,7 +114,7 @@ def _sign_in_page_again(visitor: Visitor, name: str, wait: int) -> Response:
         return console_page(visitor, "sign_in.html.j2", 403, error, **shown)
     log.warning("sign-ins at the console have to wait after many failures", seconds=wait)
     made = visitor.console.secrets.new_challenge(visitor.form_token, time.time())
-    options, challenge = shown_passkey_options(visitor.console, (), made)
+    options, challenge = passkey_authentication_options(visitor.console, (), made)
     shown |= {"options": options, "challenge": bytes_to_base64url(challenge)}
     answer = console_page(visitor, "sign_in.html.j2", 429, error, **shown)
     answer.headers["retry-after"] = str(wait)

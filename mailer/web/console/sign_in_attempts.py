@@ -19,7 +19,7 @@ from mailer.web.console.console_secrets import is_shaped_as_recovery_code
 from mailer.web.console.gates import Visitor
 from mailer.web.console.passkey_checks import MAX_CREDENTIAL, find_shown_passkey
 from mailer.web.console.password_hashing import HashPlace
-from mailer.web.console.second_factor_checks import ShownCode, find_right_code, use_code_up
+from mailer.web.console.second_factor_checks import ShownCode, find_right_code, use_up_second_factor_code
 
 NOBODY = 0
 """An id that no person has."""
@@ -166,7 +166,7 @@ async def _find_passkey_without_session(
 async def _kind_of_used_factor(visitor: Visitor, found: PasswordOfMember, factor: ShownFactor | None) -> str | None:
     by = StaffActor(found.member.identity, visitor.network)
     if factor is None or isinstance(factor, ShownCode):
-        used = await use_code_up(visitor.console, by, found.member, factor)
+        used = await use_up_second_factor_code(visitor.console, by, found.member, factor)
         return factor.kind if used and factor else None
     return "passkey" if await visitor.console.staff.factors.use_passkey(*factor) else None
 

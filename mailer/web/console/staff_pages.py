@@ -164,7 +164,7 @@ async def _member_page(visitor: Visitor, staff_id: int, error: str | None = None
         known=known,
         held=sorted(map(str, known.member.roles)),
         sessions=await directory.list_sessions(staff_id),
-        grants=await directory.list_access_grants(staff_id),
+        links=await directory.list_issued_one_time_links(staff_id),
         roles=choosable_roles(visitor.console.brands),
         is_own=known.member.id == visitor.member.id,
     )

@@ -38,7 +38,7 @@ SuppressionLifter = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRi
 
 
 @router.get(SUPPRESSIONS)
-async def choose_brand(visitor: PeopleReader) -> Response:
+async def show_suppressions_or_choose_brand(visitor: PeopleReader) -> Response:
     """Shows the newest suppressions of the chosen brand, or of the only one; else the brands to choose from."""
     brands = sorted(readable_brands(visitor))
     if visitor.brand:
@@ -57,7 +57,7 @@ async def show_suppressions(brand: str, visitor: PeopleReader, before: int | Non
 
 
 @router.post(f"{SUPPRESSIONS}/{{brand}}")
-async def explain_suppressions(brand: str, visitor: PeopleReader) -> Response:
+async def explain_suppressions_of_person(brand: str, visitor: PeopleReader) -> Response:
     """Shows all suppressions that an address ever had, also ended ones. The address stays out of every URL."""
     require_known_brands(visitor, [brand])
     people, who = visitor.console.people, visitor.field("who", MAX_TYPED)
