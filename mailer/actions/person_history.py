@@ -42,7 +42,7 @@ class HistoryLine:
     mailing: UUID | None = None
 
 
-def mailings_named_in(page: HistoryPage) -> set[UUID]:
+def mailings_named_by_suppressions(page: HistoryPage) -> set[UUID]:
     """Returns the mailings whose templates the words of a page need."""
     stops = [item.stop.mailing_id for item in page.items if isinstance(item, SuppressionOfHistory)]
     return {mailing for mailing in stops if mailing is not None}
@@ -56,7 +56,7 @@ def history_in_words(items: Sequence[HistoryItem], policy: Policy, templates: Ma
         policy: the policy of the brand, for the links that a mail has.
         templates: the templates of the mailings that suppressions name.
     """
-    return [_line(item, policy, templates) for item in items]
+    return [_history_line(item, policy, templates) for item in items]
 
 
 def history_line_as_json(line: HistoryLine) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def history_line_as_json(line: HistoryLine) -> dict[str, Any]:
     }
 
 
-def _line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> HistoryLine:
+def _history_line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> HistoryLine:
     match item:
         case MailOfHistory():
             return _mail_line(item, policy)
@@ -106,19 +106,29 @@ def _mail_line(mail: MailOfHistory, policy: Policy) -> HistoryLine:
     at = f" on {moment_in_words(mail.ended_at)}" if mail.ended_at else ""
     if mail.state == "handed_over":
         links = ", ".join(link_kinds_of_mail(policy, mail.category))
-        taken = f"{mail.processor or 'A processor'} took it{at}" if mail.ended_reason == "accepted" else _why(mail)
+        taken = (
+            f"{mail.processor or 'A processor'} took it{at}"
+            if mail.ended_reason == "accepted"
+            else _reason_of_mail_in_words(mail)
+        )
         return HistoryLine(
             mail.place.at, "mail-sent", f"{what} was sent", (taken, f"Links in it: {links}", *about), mail.mailing_id
         )
     if mail.state in WAITING_STATES:
         due = (f"It is decided again on {moment_in_words(mail.due_at)}",) if mail.due_at else ()
-        return HistoryLine(mail.place.at, "mail-waiting", f"{what} waits", (_why(mail), *due, *about), mail.mailing_id)
+        return HistoryLine(
+            mail.place.at,
+            "mail-waiting",
+            f"{what} waits",
+            (_reason_of_mail_in_words(mail), *due, *about),
+            mail.mailing_id,
+        )
     how = "may or may not have been sent" if mail.state == "in_doubt" else "was not sent"
     title = f"{what} {how}: {mail.state.replace('_', ' ')}{at}"
-    return HistoryLine(mail.place.at, "mail-not-sent", title, (_why(mail), *about), mail.mailing_id)
+    return HistoryLine(mail.place.at, "mail-not-sent", title, (_reason_of_mail_in_words(mail), *about), mail.mailing_id)
 
 
-def _why(mail: MailOfHistory) -> str:
+def _reason_of_mail_in_words(mail: MailOfHistory) -> str:
     """Returns the reason in words, by the rule and the version of the policy that gave it."""
     if not (mail.ended_reason or mail.reason):
         return "It waits its turn"
@@ -183,7 +193,7 @@ def _act_line(act: LedgerEntryOfHistory) -> HistoryLine:
     title = _ACTS[first].format(**values) if first in _ACTS else _capitalize_first_letter(act.reason.replace("_", " "))
     way = (act.rule or "").removeprefix("action:")
     details = [_capitalize_first_letter(_WAYS.get(way, f"by {way}"))] if way else []
-    details += [f"By {_name(act.actor)}"] if act.actor else []
+    details += [f"By {_name_of_actor(act.actor)}"] if act.actor else []
     details += [f"Noted: {act.note}"] if act.note else []
     return HistoryLine(act.place.at, "change", title, tuple(details))
 
@@ -191,7 +201,7 @@ def _act_line(act: LedgerEntryOfHistory) -> HistoryLine:
 def _access_line(access: LedgerEntryOfHistory) -> HistoryLine:
     door = (access.rule or "").removeprefix("access:")
     did = "Looked up" if access.reason == "looked-up" else f"Ordered: {', '.join(access.fields).replace('_', ' ')},"
-    title = f"{did} by {_name(access.actor)} ({door})"
+    title = f"{did} by {_name_of_actor(access.actor)} ({door})"
     return HistoryLine(
         access.place.at, "access", title, (_capitalize_first_letter(access.note),) if access.note else ()
     )
@@ -227,7 +237,7 @@ def _request_line(request: PendingRequestOfHistory) -> HistoryLine:
     )
 
 
-def _name(actor: str | None) -> str:
+def _name_of_actor(actor: str | None) -> str:
     """Returns who acted, for a sentence: a person by the bare name, others with their kind, such as `key:shop`."""
     return (actor or "somebody").removeprefix("person:")
 

@@ -55,7 +55,7 @@ class PolicyEffectCounter:
     """
 
     def __init__(self, before: Policy, after: Policy, kinds: Iterable[Mailing], now: datetime) -> None:
-        self._before, self._after, self._now = before, _with_other_versions(after), now
+        self._before, self._after, self._now = before, _version_in_force_then(after), now
         self._kinds = [(kind, PolicyChangeEffectsOnMail(kind.category.name, kind.purpose)) for kind in kinds]
 
     def count_people(self, people: Iterable[Standing]) -> None:
@@ -88,7 +88,7 @@ def one_mailing_of_each_kind(policy: Policy, uses: Iterable[tuple[str, str]], no
                 yield Mailing(category, purpose, partner=partner)
 
 
-def _with_other_versions(policy: Policy) -> Policy:
+def _version_in_force_then(policy: Policy) -> Policy:
     return version_in_force(policy.all_versions, policy.effective)
 
 

@@ -86,7 +86,7 @@ class StaffSession:
     pending_totp: bytes | None = None
 
     @property
-    def is_half(self) -> bool:
+    def is_half_signed_in(self) -> bool:
         """True if the second step is still to come."""
         return self.is_factor_set_up and not self.has_second_factor
 

@@ -11,7 +11,7 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.history_paging import HistoryPlace, mailing_id_bound, newest_entries
+from mailer.policy.history_paging import HistoryPlace, mailing_id_bound, page_of_newest_entries
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.consents import Consent, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -64,7 +64,7 @@ def _access_entry(access: PersonAccess, brand: str, recipient_id: int | None) ->
         brand,
         recipient_id=recipient_id,
         reason=_LOOKED_UP,
-        rule=_rule_of_door(access.door),
+        rule=_ledger_rule_of_door(access.door),
         reply=access.origin if recipient_id is None else access.note,
         actor=str(access.by),
     )
@@ -104,7 +104,9 @@ class PostgresPersonDirectory:
         ):
             if not await connection.fetchval(_OF_BRAND, brand, recipient_id):
                 return HistoryPage((), None)
-            items, following = newest_entries(await _read_sources(connection, recipient_id, before, limit + 1), limit)
+            items, following = page_of_newest_entries(
+                await _read_sources(connection, recipient_id, before, limit + 1), limit
+            )
             return HistoryPage(await _with_latest_entries(connection, recipient_id, items), following)
 
 
@@ -126,8 +128,8 @@ async def _read_sources(
         ],
         [_consent_from_row(row) for row in await connection.fetch(SQL["consents"], *behind)],
         [_suppression_from_row(row) for row in await connection.fetch(SQL["suppressions"], *behind)],
-        [_placed(PendingRequestOfHistory, row) for row in await connection.fetch(SQL["requests"], *behind)],
-        [_placed(NoticeOfHistory, row) for row in await connection.fetch(SQL["notices"], *behind)],
+        [_item_with_place(PendingRequestOfHistory, row) for row in await connection.fetch(SQL["requests"], *behind)],
+        [_item_with_place(NoticeOfHistory, row) for row in await connection.fetch(SQL["notices"], *behind)],
     ]
 
 
@@ -147,7 +149,7 @@ def _columns_without(row: asyncpg.Record, *names: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}
 
 
-def _placed(kind: Callable[..., _Item], row: asyncpg.Record) -> _Item:
+def _item_with_place(kind: Callable[..., _Item], row: asyncpg.Record) -> _Item:
     return kind(place=HistoryPlace(row["at"], row["key"]), **_columns_without(row, "at", "key"))
 
 
@@ -178,10 +180,10 @@ class PostgresAccessRecords:
 
     async def is_look_up_open(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
         """See the port."""
-        door = _rule_of_door(AccessDoor.CONSOLE)
+        door = _ledger_rule_of_door(AccessDoor.CONSOLE)
         found: bool = await self._pool.fetchval(SQL["looked_up"], brand, recipient_id, str(by), door, within)
         return found
 
 
-def _rule_of_door(door: AccessDoor) -> str:
+def _ledger_rule_of_door(door: AccessDoor) -> str:
     return f"access:{door}"

@@ -94,7 +94,7 @@ class _CopyInWords:
         words = {key: self.value(key, value) for key, value in row.items() if value is not None}
         if "reason" in row:
             words["reason"] = self._reason_sentence(row)
-        return Markup.escape(self.texts["says"][name]).format_map(_Blank(words))
+        return Markup.escape(self.texts["says"][name]).format_map(_BlankValues(words))
 
     def moment(self, value: str) -> str:
         """Returns a time as the reader writes it, in UTC; a day without its hour. Every other text stays."""
@@ -120,7 +120,7 @@ class _CopyInWords:
         return Markup('<span lang="en" dir="ltr">{}.</span>').format(said[:1].upper() + said[1:])
 
 
-class _Blank(dict[str, Any]):
+class _BlankValues(dict[str, Any]):
     """Values for the blanks of a sentence; what a record lacks is a dash."""
 
     def __missing__(self, key: str) -> str:

@@ -79,7 +79,7 @@ def add_console(app: FastAPI) -> None:
         require_gate_of_each_route(router.routes)
         app.router.routes.extend(router.routes)
     app.add_exception_handler(SentElsewhere, _redirect)
-    app.add_exception_handler(NeedsOwnNavigation, _lead_on)
+    app.add_exception_handler(NeedsOwnNavigation, _answer_with_own_navigation)
     app.add_exception_handler(StaffSessionOver, _redirect)
     app.add_exception_handler(HashQueueFull, _answer_full_queue)
     app.add_exception_handler(FieldRefused, _answer_refused_field)
@@ -112,5 +112,5 @@ async def _answer_refused_field(request: Request, error: Exception) -> Response:
     return console_problem_page(request.app.state.site.console, 422, key, values)
 
 
-async def _lead_on(request: Request, _: Exception) -> Response:
+async def _answer_with_own_navigation(request: Request, _: Exception) -> Response:
     return own_navigation_page(request.app.state.site.console, own_path(request.scope["path"]))

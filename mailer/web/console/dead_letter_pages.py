@@ -46,30 +46,33 @@ class FilterRefused(ValueError):
 @router.get(DEAD)
 async def show_dead_letters(request: Request, visitor: MailingReader) -> Response:
     """Shows the newest dead letters of the person's brands that fit the filter."""
-    fields = _fields_of(request.query_params.get)
+    fields = _read_filter_fields(request.query_params.get)
     try:
-        chosen = _filter_of(visitor, fields, StaffRight.MAILINGS_READ)
+        chosen = _parse_dead_letter_filter(visitor, fields, StaffRight.MAILINGS_READ)
     except FilterRefused as error:
         return console_page(visitor, "dead.html.j2", 422, str(error), **_list_values(visitor, fields))
-    page = await _desk(visitor, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
+    page = await _dead_letter_desk(visitor, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
     return console_page(visitor, "dead.html.j2", **_list_values(visitor, fields, page))
 
 
 @router.get(f"{DEAD}/replay")
 async def ask_before_replaying(request: Request, visitor: DeadLetterReplayer) -> Response:
     """Shows how many dead letters would be published again. It is bound to what is there now."""
-    return await _replay_page(visitor, _fields_of(request.query_params.get))
+    return await _replay_page(visitor, _read_filter_fields(request.query_params.get))
 
 
 @router.post(f"{DEAD}/replay")
 async def replay_letters(visitor: DeadLetterReplayer) -> Response:
     """Publishes dead letters again, and says how many. What is still wrong dies anew."""
-    fields = _fields_of(lambda name: visitor.field(name))
+    fields = _read_filter_fields(lambda name: visitor.field(name))
     try:
-        chosen, bound = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY), _id_of(visitor.field("bound"))
+        chosen, bound = (
+            _parse_dead_letter_filter(visitor, fields, StaffRight.DEAD_REPLAY),
+            _parse_dead_letter_id(visitor.field("bound")),
+        )
     except FilterRefused as error:
         return await _replay_page(visitor, fields, str(error))
-    desk = _desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
+    desk = _dead_letter_desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
     result = await replay_page_of_dead_letters(desk, replace(chosen, last=min(chosen.last, bound)), MOST_AT_ONCE)
     left = await desk.find_replayable_page(replace(chosen, first=max(chosen.first, bound + 1)), 1)
     are_more_left = bool(left.ids) or left.next_id is not None
@@ -88,17 +91,19 @@ async def show_dead_letter(letter_id: int, visitor: MailingReader) -> Response:
 async def show_whole_text(letter_id: int, visitor: PersonReader) -> Response:
     """Shows one dead letter with the personal data in it. The ledger records who has read it."""
     letter = await _require_letter(visitor, letter_id, StaffRight.PEOPLE_READ)
-    await _desk(visitor, StaffRight.PEOPLE_READ, await _brands_concerned(visitor, letter)).record_reading(letter)
+    await _dead_letter_desk(visitor, StaffRight.PEOPLE_READ, await _brands_concerned(visitor, letter)).record_reading(
+        letter
+    )
     return await _letter_page(visitor, letter, whole_body(letter.message.body), is_masked=False)
 
 
-def _fields_of(read: Any) -> dict[str, str]:
+def _read_filter_fields(read: Any) -> dict[str, str]:
     """Returns the fields of a filter that are filled in."""
     texts = {name: str(read(name) or "").strip()[:200] for name in _FIELDS}
     return {name: text for name, text in texts.items() if text and text.isprintable()}
 
 
-def _filter_of(visitor: Visitor, fields: dict[str, str], right: StaffRight) -> DeadLetterFilter:
+def _parse_dead_letter_filter(visitor: Visitor, fields: dict[str, str], right: StaffRight) -> DeadLetterFilter:
     """Returns the filter for the fields of a form, limited to the brands at which the person has a right.
 
     Raises:
@@ -114,8 +119,8 @@ def _filter_of(visitor: Visitor, fields: dict[str, str], right: StaffRight) -> D
     except ValueError:
         raise FilterRefused("dead_time_bad") from None
     return DeadLetterFilter(
-        _id_of(fields.get("from", "1")),
-        _id_of(fields.get("to", str(_MAX_ID))),
+        _parse_dead_letter_id(fields.get("from", "1")),
+        _parse_dead_letter_id(fields.get("to", str(_MAX_ID))),
         since,
         until,
         None if kind is None else DeadLetterCauseKind(kind),
@@ -126,7 +131,7 @@ def _filter_of(visitor: Visitor, fields: dict[str, str], right: StaffRight) -> D
     )
 
 
-def _id_of(text: str) -> int:
+def _parse_dead_letter_id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= _MAX_ID):
         raise FilterRefused("dead_id_bad")
     return int(text)
@@ -138,7 +143,7 @@ def _brands_seen_or_none_for_all(visitor: Visitor, right: StaffRight) -> frozens
     return None if sees_all else visitor.brands_seen(right)
 
 
-def _desk(visitor: Visitor, right: StaffRight, brands: Collection[str] | None) -> DeadLetterDesk:
+def _dead_letter_desk(visitor: Visitor, right: StaffRight, brands: Collection[str] | None) -> DeadLetterDesk:
     return visitor.open_stores(right, brands).letters
 
 
@@ -155,20 +160,20 @@ async def _require_letter(visitor: Visitor, letter_id: int, right: StaffRight = 
         HTTPException: 404: there is none, or it is another brand's. 403: the person lacks another right at a brand that
             the letter concerns.
     """
-    desk = _desk(visitor, right, None)
+    desk = _dead_letter_desk(visitor, right, None)
     letter = await desk.get_dead_letter(letter_id) if 0 < letter_id <= _MAX_ID else None
     brand = letter.message.routing_key.partition(".")[0] if letter else ""
     known = brand if brand in visitor.console.brands else None
     if letter is None or not has_staff_right(visitor.member, StaffRight.MAILINGS_READ, known):
         raise HTTPException(404, "dead_unknown")
-    if right is not StaffRight.MAILINGS_READ and not _has_right_at_all(
+    if right is not StaffRight.MAILINGS_READ and not _has_right_at_every_brand(
         visitor, right, await _brands_concerned(visitor, letter)
     ):
         raise HTTPException(403, "right_missing")
     return letter
 
 
-def _has_right_at_all(visitor: Visitor, right: StaffRight, brands: frozenset[str] | None) -> bool:
+def _has_right_at_every_brand(visitor: Visitor, right: StaffRight, brands: frozenset[str] | None) -> bool:
     """Tells whether a person has a right at all of some brands; None: at every brand."""
     return all(has_staff_right(visitor.member, right, brand) for brand in ([None] if brands is None else brands))
 
@@ -195,16 +200,16 @@ async def _letter_page(visitor: Visitor, letter: DeadLetter, text: str, *, is_ma
         is_masked=is_masked,
         mask=mask_addresses if is_masked else str,
         mask_reason=masked_reason if is_masked else str,
-        may_replay=_has_right_at_all(visitor, StaffRight.DEAD_REPLAY, concerned),
-        may_read=_has_right_at_all(visitor, StaffRight.PEOPLE_READ, concerned),
+        may_replay=_has_right_at_every_brand(visitor, StaffRight.DEAD_REPLAY, concerned),
+        may_read=_has_right_at_every_brand(visitor, StaffRight.PEOPLE_READ, concerned),
     )
 
 
 async def _replay_page(visitor: Visitor, fields: dict[str, str], error: str | None = None) -> Response:
     page = ReplayablePage(())
     try:
-        chosen = _filter_of(visitor, fields, StaffRight.DEAD_REPLAY)
-        desk = _desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
+        chosen = _parse_dead_letter_filter(visitor, fields, StaffRight.DEAD_REPLAY)
+        desk = _dead_letter_desk(visitor, StaffRight.DEAD_REPLAY, chosen.brands)
         page = await desk.find_replayable_page(chosen, MOST_AT_ONCE)
     except FilterRefused as refused:
         error = error or str(refused)

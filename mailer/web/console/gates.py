@@ -134,7 +134,7 @@ class Visitor:
         )
 
     @property
-    def has_to_show_password_again(self) -> bool:
+    def has_to_give_password_again(self) -> bool:
         """True if a change of second factors needs the password: they have one, or have not just signed in."""
         session = self.session
         return (
@@ -214,8 +214,8 @@ class StaffGate:
         return visitor
 
     def _require_stage(self, session: StaffSession) -> None:
-        if session.is_half != (self.kind is GateKind.HALF):
-            raise SentElsewhere(SECOND_STEP if session.is_half else HOME)
+        if session.is_half_signed_in != (self.kind is GateKind.HALF):
+            raise SentElsewhere(SECOND_STEP if session.is_half_signed_in else HOME)
         is_factor_known = session.has_second_factor or session.is_factor_set_up
         must_enrol = not is_factor_known and needs_second_factor(session.member)
         if must_enrol and self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):

@@ -30,7 +30,7 @@ async def stop_all_mail(visitor: MailingController) -> Response:
     """Stops all mail of every brand. A second press changes nothing."""
     visitor.require_right(StaffRight.MAILINGS_CONTROL)
     reason = visitor.field("reason", MAX_REASON)
-    await stop_everything(_halts(visitor, None), visitor.member.identity.name, reason)
+    await stop_everything(_halt_store(visitor, None), visitor.member.identity.name, reason)
     return redirect_within_console(visitor.console, HALTS)
 
 
@@ -38,7 +38,7 @@ async def stop_all_mail(visitor: MailingController) -> Response:
 async def start_all_mail(visitor: MailingController) -> Response:
     """Lets everything go on that a person has stopped."""
     visitor.require_right(StaffRight.MAILINGS_CONTROL)
-    if (await start_everything(_halts(visitor, None), visitor.member.identity.name)).is_refused:
+    if (await start_everything(_halt_store(visitor, None), visitor.member.identity.name)).is_refused:
         return await _halts_page(visitor, "start_refused")
     return redirect_within_console(visitor.console, HALTS)
 
@@ -47,7 +47,7 @@ async def start_all_mail(visitor: MailingController) -> Response:
 async def stop_mail_of_brand(visitor: MailingController) -> Response:
     """Stops all mail of one brand."""
     brand, reason = _require_brand(visitor), visitor.field("reason", MAX_REASON)
-    await pause_brand(_halts(visitor, [brand]), brand, visitor.member.identity.name, reason)
+    await pause_brand(_halt_store(visitor, [brand]), brand, visitor.member.identity.name, reason)
     return redirect_within_console(visitor.console, HALTS)
 
 
@@ -55,7 +55,7 @@ async def stop_mail_of_brand(visitor: MailingController) -> Response:
 async def start_mail_of_brand(visitor: MailingController) -> Response:
     """Lets the mail of one brand go on."""
     brand = _require_brand(visitor)
-    await resume_brand(_halts(visitor, [brand]), brand, visitor.member.identity.name)
+    await resume_brand(_halt_store(visitor, [brand]), brand, visitor.member.identity.name)
     return redirect_within_console(visitor.console, HALTS)
 
 
@@ -77,7 +77,7 @@ def _require_brand(visitor: Visitor) -> str:
     return brand
 
 
-def _halts(visitor: Visitor, brands: Sequence[str] | None) -> HaltStore:
+def _halt_store(visitor: Visitor, brands: Sequence[str] | None) -> HaltStore:
     return visitor.open_stores(StaffRight.MAILINGS_CONTROL, brands).halts
 
 

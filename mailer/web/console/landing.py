@@ -93,7 +93,7 @@ def attention_items(
         if late := _greatest_by_label(
             (one.label, one.seconds or 0) for one in seen if (one.seconds or 0) >= LATE_SECONDS
         ):
-            items.append(AttentionItem(key, None, max(late.values()), _named(late)))
+            items.append(AttentionItem(key, None, max(late.values()), _labels_in_words(late)))
     for key, right in _COUNTED.items():
         seen = _figures_seen(figures, key, right, member, brands, chosen)
         counts = Counter[str]()
@@ -101,7 +101,7 @@ def attention_items(
             counts[one.label] += one.count or 0
         if total := counts.total():
             ages = [one.seconds for one in seen if one.seconds is not None]
-            items.append(AttentionItem(key, total, max(ages, default=None), _named(+counts)))
+            items.append(AttentionItem(key, total, max(ages, default=None), _labels_in_words(+counts)))
     return items
 
 
@@ -128,5 +128,5 @@ def _greatest_by_label(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     return greatest
 
 
-def _named(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
+def _labels_in_words(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(label.replace("_", " "), number) for label, number in sorted(numbers.items()) if label]

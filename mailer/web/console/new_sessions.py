@@ -33,7 +33,7 @@ async def enter_console(visitor: Visitor, shown: PasswordOfMember, factor: str |
     if begun is None:
         raise SentElsewhere(SIGN_IN)
     signed_in = await visitor_in_session(visitor, begun)
-    return lead_on(signed_in, next)
+    return redirect_after_sign_in(signed_in, next)
 
 
 async def continue_session(visitor: Visitor, factor: str) -> Visitor:
@@ -46,22 +46,22 @@ async def continue_session(visitor: Visitor, factor: str) -> Visitor:
     return await visitor_in_session(visitor, token)
 
 
-def lead_on(visitor: Visitor, next: str) -> Response:
+def redirect_after_sign_in(visitor: Visitor, next: str) -> Response:
     """Returns a redirect to a path, or to the second step if that is still to come, with the cookies."""
     return with_session_cookies(redirect_within_console(visitor.console, path_after_sign_in(visitor, next)), visitor)
 
 
 def path_after_sign_in(visitor: Visitor, next: str) -> str:
     """Returns a path, or that of the second step if it is still to come."""
-    is_half = visitor.session is not None and visitor.session.is_half
-    return f"{SECOND_STEP}?next={next}" if is_half else next
+    is_half_signed_in = visitor.session is not None and visitor.session.is_half_signed_in
+    return f"{SECOND_STEP}?next={next}" if is_half_signed_in else next
 
 
 def with_session_cookies(answer: _Answer, visitor: Visitor) -> _Answer:
     """Returns an answer that gives the browser the session's token, and makes it known if the session is complete."""
     console, session = visitor.console, visitor.session
     set_console_cookie(answer, console, "", visitor.token or "")
-    if session is not None and not session.is_half:
+    if session is not None and not session.is_half_signed_in:
         token = console.secrets.new_device_token(session.member.identity.form[1], time.time())
         set_console_cookie(answer, console, "-device", token, DEVICE_LASTS)
     return answer

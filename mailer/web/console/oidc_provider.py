@@ -35,7 +35,7 @@ _KEYS_AGAIN: Final = 5.0
 
 
 @dataclass
-class _Fetched:
+class _FetchedMetadata:
     """What the provider says about itself.
 
     Attributes:
@@ -60,7 +60,7 @@ class OidcProvider:
     def __init__(self, client: OidcClient, public_url: str) -> None:
         self.client = client
         self._callback = f"{public_url.rstrip('/')}{OIDC_CALLBACK}"
-        self._known: _Fetched | None = None
+        self._known: _FetchedMetadata | None = None
 
     async def authorization_url(self, begun: OidcSignIn) -> str:
         """See `oidc_client.IdentityProvider`."""
@@ -83,7 +83,7 @@ class OidcProvider:
                     known.metadata["token_endpoint"], code=code, code_verifier=begun.verifier
                 )
         except OAuthError as error:
-            raise OidcRefused(f"the provider refuses the code: {_short(error.error)}") from None
+            raise OidcRefused(f"the provider refuses the code: {_cut_error_text(error.error)}") from None
         except (httpx2.HTTPError, ValueError) as error:
             raise OidcUnavailable(type(error).__name__) from None
         token = answer.get("id_token")
@@ -92,7 +92,7 @@ class OidcProvider:
         try:
             return verified_account(token, known.keys, self.client, begun.nonce, time.time())
         except (BadSignatureError, InvalidKeyIdError, _UnknownKey):
-            keys = await self._newer_keys(known)
+            keys = await self._fetch_newer_keys(known)
         try:
             return verified_account(token, keys, self.client, begun.nonce, time.time())
         except (BadSignatureError, InvalidKeyIdError, _UnknownKey):
@@ -116,7 +116,7 @@ class OidcProvider:
             timeout=_SECONDS,
         )
 
-    async def _provider(self) -> _Fetched:
+    async def _provider(self) -> _FetchedMetadata:
         """Returns what the provider says about itself, fetched within the last minutes.
 
         Raises:
@@ -126,10 +126,10 @@ class OidcProvider:
             metadata = await _fetch_json(f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration")
             _require_usable_metadata(metadata, self.client.issuer)
             keys = await _fetch_keys(metadata)
-            self._known = _Fetched(metadata, keys, time.monotonic())
+            self._known = _FetchedMetadata(metadata, keys, time.monotonic())
         return self._known
 
-    async def _newer_keys(self, known: _Fetched) -> KeySet:
+    async def _fetch_newer_keys(self, known: _FetchedMetadata) -> KeySet:
         """Returns the keys, fetched again: the provider may have new ones."""
         if time.monotonic() - known.keys_at > _KEYS_AGAIN:
             known.keys, known.keys_at = await _fetch_keys(known.metadata), time.monotonic()
@@ -164,7 +164,7 @@ def verified_account(token: str, keys: KeySet, client: OidcClient, nonce: str, n
     except (BadSignatureError, InvalidKeyIdError):
         raise
     except JoseError as error:
-        raise OidcRefused(f"the ID token is refused: {_short(error.error)}") from None
+        raise OidcRefused(f"the ID token is refused: {_cut_error_text(error.error)}") from None
     except ValueError as error:
         raise _UnknownKey from error
     others = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
@@ -213,5 +213,5 @@ def _require_usable_metadata(metadata: dict[str, Any], issuer: str) -> None:
             raise OidcUnavailable(f"its metadata have no usable {name}")
 
 
-def _short(text: object) -> str:
+def _cut_error_text(text: object) -> str:
     return str(text)[:60]

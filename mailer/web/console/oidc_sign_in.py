@@ -50,8 +50,8 @@ async def begin_sign_in(request: Request, visitor: Anybody, next: str = HOME) ->
     try:
         answer = RedirectResponse(await provider.authorization_url(begun), 303)
     except OidcUnavailable as error:
-        return _away_page(console, error)
-    _set_cookie(answer, console, console.secrets.encrypt(json.dumps(asdict(begun))).decode(), SECRET_WAITS)
+        return _provider_unavailable_page(console, error)
+    _set_sign_in_cookie(answer, console, console.secrets.encrypt(json.dumps(asdict(begun))).decode(), SECRET_WAITS)
     return answer
 
 
@@ -63,15 +63,15 @@ async def finish_sign_in(
     console, provider = visitor.console, visitor.console.identity_provider
     if provider is None:
         return console_problem_page(console, 404, "status_404")
-    begun = _begun_in_this_browser(request, console)
+    begun = _read_sign_in_begun_in_browser(request, console)
     if begun is None or not compare_digest(begun.state.encode(), state[:MAX_CODE].encode()):
-        return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
+        return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
     if error or not 0 < len(code) <= MAX_CODE or iss not in ("", provider.client.issuer):
         log.warning("the identity provider signed nobody in", error=error[:60] if error.isprintable() else "")
-        return _without_cookie(console_problem_page(console, 403, "oidc_refused"), console)
+        return _delete_sign_in_cookie(console_problem_page(console, 403, "oidc_refused"), console)
     if not await console.staff.sign_in.use_challenge(begun.state.encode()):
-        return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
-    return _without_cookie(await _answer_to_code(visitor, provider, code, begun), console)
+        return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
+    return _delete_sign_in_cookie(await _answer_to_code(visitor, provider, code, begun), console)
 
 
 @router.get(f"{OIDC}/out")
@@ -83,7 +83,7 @@ async def sign_out_at_provider(visitor: Anybody) -> Response:
     try:
         url = await provider.sign_out_url(f"{console.public_url.rstrip('/')}{SIGN_IN}")
     except OidcUnavailable as error:
-        return _away_page(console, error)
+        return _provider_unavailable_page(console, error)
     return redirect_within_console(console, SIGN_IN) if url is None else RedirectResponse(url, 303)
 
 
@@ -91,7 +91,7 @@ async def _answer_to_code(visitor: Visitor, provider: IdentityProvider, code: st
     try:
         shown = await provider.redeem_code(code, begun)
     except OidcUnavailable as error:
-        return _away_page(visitor.console, error)
+        return _provider_unavailable_page(visitor.console, error)
     except OidcRefused as error:
         log.warning("a sign-in by the identity provider was refused", reason=str(error))
         return console_problem_page(visitor.console, 403, "oidc_refused")
@@ -115,14 +115,14 @@ async def _enter_by_account(visitor: Visitor, shown: SignedInAtProvider, begun: 
     return with_session_cookies(page, entered)
 
 
-def _begun_in_this_browser(request: Request, console: ConsoleContext) -> OidcSignIn | None:
+def _read_sign_in_begun_in_browser(request: Request, console: ConsoleContext) -> OidcSignIn | None:
     """Returns the sign-in that this browser has begun; None if there is none, or it was begun too long ago."""
     held = request.cookies.get(console.cookie_name(_COOKIE), "")[:MAX_CODE]
     text = console.secrets.decrypt(held.encode(), SECRET_WAITS) if held else None
     return OidcSignIn(**json.loads(text)) if text else None
 
 
-def _set_cookie(answer: Response, console: ConsoleContext, value: str, lasts: timedelta) -> None:
+def _set_sign_in_cookie(answer: Response, console: ConsoleContext, value: str, lasts: timedelta) -> None:
     """Sets the cookie of a begun sign-in. It is lax: the provider leads back from another site."""
     answer.set_cookie(
         console.cookie_name(_COOKIE),
@@ -135,13 +135,13 @@ def _set_cookie(answer: Response, console: ConsoleContext, value: str, lasts: ti
     )
 
 
-def _without_cookie(answer: Response, console: ConsoleContext) -> Response:
+def _delete_sign_in_cookie(answer: Response, console: ConsoleContext) -> Response:
     """Returns an answer that takes the cookie of a begun sign-in back: it is good for one answer."""
-    _set_cookie(answer, console, "", timedelta())
+    _set_sign_in_cookie(answer, console, "", timedelta())
     return answer
 
 
-def _away_page(console: ConsoleContext, error: OidcUnavailable) -> Response:
+def _provider_unavailable_page(console: ConsoleContext, error: OidcUnavailable) -> Response:
     log.warning("nobody can sign in by the identity provider", reason=str(error))
     page = console_problem_page(console, 503, "oidc_away")
     page.headers["retry-after"] = str(RETRY_SECONDS)

@@ -49,7 +49,7 @@ async def show_second_factors(visitor: Enrolling) -> Response:
 @router.post(f"{SECOND_FACTORS}/app")
 async def begin_app(visitor: Enrolling) -> Response:
     """Makes a secret for an authenticator app, which counts once the app has shown a right code."""
-    if not await has_shown_password_again(visitor):
+    if not await has_given_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
     if visitor.session is not None:
         sealed = visitor.console.secrets.encrypt(new_totp_secret())
@@ -78,7 +78,7 @@ async def confirm_app(visitor: Enrolling) -> Response:
 @router.post(f"{SECOND_FACTORS}/app/remove")
 async def remove_app(visitor: SignedIn) -> Response:
     """Forgets the app, unless it is the last second factor."""
-    if not await has_shown_password_again(visitor):
+    if not await has_given_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
     if not await visitor.console.staff.factors.remove_totp(visitor.actor, visitor.member.id):
         return await second_factors_page(visitor, "last_factor")
@@ -88,7 +88,7 @@ async def remove_app(visitor: SignedIn) -> Response:
 @router.post(f"{SECOND_FACTORS}/codes")
 async def make_recovery_codes(visitor: SignedIn) -> Response:
     """Replaces the recovery codes."""
-    if not await has_shown_password_again(visitor):
+    if not await has_given_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
     codes, member = new_recovery_codes(), visitor.member
     digests = [recovery_code_digest(member.id, code) for code in codes]
@@ -96,12 +96,12 @@ async def make_recovery_codes(visitor: SignedIn) -> Response:
     return new_recovery_codes_page(visitor, codes)
 
 
-async def has_shown_password_again(visitor: Visitor) -> bool:
+async def has_given_password_again(visitor: Visitor) -> bool:
     """Tells whether the form has the person's password. Who sets up a first factor may have just typed it.
 
     Wrong ones count as failed sign-ins: whoever finds an open browser cannot guess on.
     """
-    if not visitor.has_to_show_password_again:
+    if not visitor.has_to_give_password_again:
         return True
     console, form = visitor.console, visitor.member.identity.form[1]
     key = console.secrets.failure_key("again", form)

@@ -10,12 +10,12 @@ from mailer.web.console.console_context import own_path
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
 from mailer.web.console.gates import SECOND_FACTORS, SECOND_STEP, Enrolling, HalfSignedIn, SignedIn, Visitor
-from mailer.web.console.new_sessions import continue_session, lead_on, with_session_cookies
-from mailer.web.console.own_account import has_shown_password_again, new_recovery_codes_page, second_factors_page
+from mailer.web.console.new_sessions import continue_session, redirect_after_sign_in, with_session_cookies
+from mailer.web.console.own_account import has_given_password_again, new_recovery_codes_page, second_factors_page
 from mailer.web.console.passkey_checks import (
     MAX_CREDENTIAL,
     check_new_passkey,
-    find_shown_passkey,
+    check_presented_passkey,
     new_passkey_options,
     passkey_authentication_options,
 )
@@ -27,7 +27,7 @@ _MAX_NAME = 60
 @router.post(f"{SECOND_FACTORS}/passkey")
 async def begin_passkey(visitor: Enrolling) -> Response:
     """Makes a challenge, and lets the browser ask for a passkey."""
-    if not await has_shown_password_again(visitor):
+    if not await has_given_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
     member, console = visitor.member, visitor.console
     factors = await console.staff.factors.read_factors(member.id)
@@ -40,7 +40,7 @@ async def begin_passkey(visitor: Enrolling) -> Response:
 async def add_passkey(visitor: Enrolling) -> Response:
     """Checks the new passkey and stores it. With the first factor, it shows recovery codes and begins a new session."""
     member, console = visitor.member, visitor.console
-    passkey = await _new_passkey(visitor)
+    passkey = await _read_new_passkey(visitor)
     factors = await console.staff.factors.read_factors(member.id)
     codes = [] if factors.count else new_recovery_codes()
     digests = [recovery_code_digest(member.id, code) for code in codes]
@@ -54,7 +54,7 @@ async def add_passkey(visitor: Enrolling) -> Response:
 @router.post(f"{SECOND_FACTORS}/passkey/remove")
 async def remove_passkey(visitor: SignedIn) -> Response:
     """Forgets a passkey, unless it is the last second factor."""
-    if not await has_shown_password_again(visitor):
+    if not await has_given_password_again(visitor):
         return await second_factors_page(visitor, "password_wrong")
     passkey_id = passkey_id_or_empty(visitor.field_or_empty("passkey", 1500))
     if not await visitor.console.staff.factors.remove_passkey(visitor.actor, visitor.member.id, passkey_id):
@@ -77,11 +77,11 @@ async def check_passkey(visitor: HalfSignedIn) -> Response:
     """Checks a shown passkey, and signs in. No failures count: nobody can guess a signature."""
     next = own_path(visitor.field_or_empty("next"))
     factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
-    challenge = await _taken_challenge(visitor)
+    challenge = await _take_passkey_challenge(visitor)
     credential = visitor.raw_field("credential", MAX_CREDENTIAL)
-    shown = find_shown_passkey(visitor.console, factors.passkeys, credential, challenge) if challenge else None
+    shown = check_presented_passkey(visitor.console, factors.passkeys, credential, challenge) if challenge else None
     if shown is not None and await visitor.console.staff.factors.use_passkey(*shown):
-        return lead_on(await continue_session(visitor, "passkey"), next)
+        return redirect_after_sign_in(await continue_session(visitor, "passkey"), next)
     return console_page(visitor, "second_step.html.j2", 403, "passkey_wrong", factors=factors, next=next, options=None)
 
 
@@ -98,12 +98,12 @@ async def _store_challenge(visitor: Visitor, challenge: bytes) -> None:
         await visitor.console.staff.sign_in.set_challenge(visitor.session.id, challenge)
 
 
-async def _taken_challenge(visitor: Visitor) -> bytes | None:
+async def _take_passkey_challenge(visitor: Visitor) -> bytes | None:
     return await visitor.console.staff.sign_in.take_challenge(visitor.session.id) if visitor.session else None
 
 
-async def _new_passkey(visitor: Visitor) -> Passkey | None:
-    challenge = await _taken_challenge(visitor)
+async def _read_new_passkey(visitor: Visitor) -> Passkey | None:
+    challenge = await _take_passkey_challenge(visitor)
     if challenge is None:
         return None
     name = visitor.field_or_empty("name", _MAX_NAME) or "passkey"

@@ -11,15 +11,15 @@ from starlette.exceptions import HTTPException
 from mailer.actions.explanations import suppression_in_words
 from mailer.actions.people_desk import (
     LookUpRefused,
-    is_person_open,
+    has_looked_person_up,
     look_people_up,
     needs_look_up_reason,
-    open_person,
     read_history,
     read_person,
+    record_look_at_person,
 )
-from mailer.actions.person_history import history_in_words, mailings_named_in
-from mailer.actions.suppression_queries import read_titles
+from mailer.actions.person_history import history_in_words, mailings_named_by_suppressions
+from mailer.actions.suppression_queries import read_templates_of_suppressions
 from mailer.input_types import MAX_ADDRESS
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_versions import describe_versions
@@ -39,7 +39,7 @@ PeopleReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.P
 
 
 @dataclass(frozen=True, slots=True)
-class StopShown:
+class SuppressionInWords:
     """A suppression with its words."""
 
     stop: Suppression
@@ -59,7 +59,7 @@ async def look_up(visitor: PeopleReader) -> Response:
     brands = [chosen] if chosen else sorted(readable_brands(visitor))
     require_known_brands(visitor, brands)
     try:
-        access = access_of(visitor, StaffRight.PEOPLE_READ, brands)
+        access = access_by_right(visitor, StaffRight.PEOPLE_READ, brands)
         found = await look_people_up(visitor.console.people, brands, visitor.field("who", MAX_TYPED), access)
     except LookUpRefused as refusal:
         return _look_up_page(visitor, problem=str(refusal))
@@ -72,7 +72,7 @@ async def look_up(visitor: PeopleReader) -> Response:
 async def show_person(brand: str, person: int, visitor: PeopleReader, before: str = "") -> Response:
     """Shows a person after a recent look-up by the reader. Else it asks for the reason."""
     recipient = await require_recipient(visitor, brand, person)
-    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
+    if not await has_looked_person_up(visitor.console.people, brand, person, visitor.member.identity):
         return _reason_page(visitor, recipient)
     try:
         place = HistoryPlace.parse_place(before) if before else None
@@ -82,12 +82,12 @@ async def show_person(brand: str, person: int, visitor: PeopleReader, before: st
 
 
 @router.post(f"{PEOPLE}/{{brand}}/{{person}}")
-async def give_reason(brand: str, person: int, visitor: PeopleReader) -> Response:
+async def record_reason_of_look(brand: str, person: int, visitor: PeopleReader) -> Response:
     """Records why somebody looks at a person, and shows the person."""
     recipient = await require_recipient(visitor, brand, person)
     try:
-        access = access_of(visitor, StaffRight.PEOPLE_READ, [brand])
-        await open_person(visitor.console.people, brand, person, access)
+        access = access_by_right(visitor, StaffRight.PEOPLE_READ, [brand])
+        await record_look_at_person(visitor.console.people, brand, person, access)
     except LookUpRefused as refusal:
         return _reason_page(visitor, recipient, str(refusal))
     return redirect_within_console(visitor.console, path_of_person(brand, person))
@@ -126,16 +126,16 @@ async def require_recipient(visitor: Visitor, brand: str, person: int) -> Listed
     return found
 
 
-def access_of(visitor: Visitor, right: StaffRight, brands: Collection[str]) -> PersonAccess:
+def access_by_right(visitor: Visitor, right: StaffRight, brands: Collection[str]) -> PersonAccess:
     """Returns who looks or acts by a right at some brands, from where, and why: the field `reason`."""
     identity, reason = visitor.member.identity, visitor.field("reason", MAX_TYPED)
     return PersonAccess(identity, AccessDoor.CONSOLE, visitor.network, reason, visitor.use_right(right, brands))
 
 
-async def stops_in_words(visitor: Visitor, stops: list[Suppression]) -> list[StopShown]:
+async def suppressions_in_words(visitor: Visitor, stops: list[Suppression]) -> list[SuppressionInWords]:
     """Returns suppressions with their words, each a sentence without its subject and full stop."""
-    titles = await read_titles(visitor.console.people, stops)
-    return [StopShown(stop, suppression_in_words(stop, titles)) for stop in stops]
+    titles = await read_templates_of_suppressions(visitor.console.people, stops)
+    return [SuppressionInWords(stop, suppression_in_words(stop, titles)) for stop in stops]
 
 
 def _look_up_page(visitor: Visitor, *, found: object = None, problem: str | None = None) -> Response:
@@ -168,15 +168,15 @@ def _reason_page(visitor: Visitor, recipient: ListedRecipient, problem: str | No
 async def _person_page(visitor: Visitor, recipient: ListedRecipient, before: HistoryPlace | None) -> Response:
     people, brand = visitor.console.people, recipient.brand
     shown, page = await read_person(people, recipient), await read_history(people, recipient, before)
-    names = await people.directory.read_template_names(mailings_named_in(page))
+    names = await people.directory.read_template_names(mailings_named_by_suppressions(page))
     return console_page(
         visitor,
         "person.html.j2",
         path=path_of_person(brand, recipient.id),
         recipient=recipient,
         standing=shown.standing,
-        facts=_facts(shown.standing),
-        stops=await stops_in_words(visitor, list(shown.stops)),
+        facts=_facts_of_standing(shown.standing),
+        stops=await suppressions_in_words(visitor, list(shown.stops)),
         lines=history_in_words(page.items, people.policies[brand], names),
         is_newest=before is None,
         next=page.next,
@@ -190,7 +190,7 @@ _FLAGS = (
 )
 
 
-def _facts(standing: Standing) -> list[tuple[str, str]]:
+def _facts_of_standing(standing: Standing) -> list[tuple[str, str]]:
     """Returns the facts of a standing that are shown: the key of the label, and the value."""
     facts = [
         ("flags", ", ".join(name.replace("_", " ") for name in _FLAGS if getattr(standing, name))),

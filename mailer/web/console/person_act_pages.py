@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.actions.people_desk import is_person_open
+from mailer.actions.people_desk import has_looked_person_up
 from mailer.actions.person_acts import (
     ActRefused,
     ErasureGround,
@@ -25,7 +25,7 @@ from mailer.ports.person_history import ListedRecipient
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.web.console.console_pages import console_page
 from mailer.web.console.gates import GateKind, SentElsewhere, StaffGate, Visitor
-from mailer.web.console.people_pages import MAX_TYPED, PEOPLE, access_of, path_of_person, require_recipient
+from mailer.web.console.people_pages import MAX_TYPED, PEOPLE, access_by_right, path_of_person, require_recipient
 
 router = APIRouter(include_in_schema=False)
 PersonActor = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_ACT))]
@@ -63,7 +63,7 @@ async def do_act(brand: str, person: int, act: PersonActName, visitor: PersonAct
     if act is PersonActName.ERASE and not visitor.field("sure"):
         return _form_page(visitor, recipient, act, order_id, "sure_missing")
     values = {name: visitor.field(name, MAX_TYPED) for name in FIELDS.get(act, ())}
-    policy, access = visitor.console.people.policies[brand], access_of(visitor, StaffRight.PEOPLE_ACT, [brand])
+    policy, access = visitor.console.people.policies[brand], access_by_right(visitor, StaffRight.PEOPLE_ACT, [brand])
     try:
         done = await act_on_person(
             visitor.console.people, policy, recipient, PersonOrder(act, order_id, values), access
@@ -92,7 +92,7 @@ async def _require_open_recipient(visitor: Visitor, brand: str, person: int) -> 
         SentElsewhere: the look-up is missing or too long ago; the person's page asks for the reason.
     """
     recipient = await require_recipient(visitor, brand, person)
-    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
+    if not await has_looked_person_up(visitor.console.people, brand, person, visitor.member.identity):
         raise SentElsewhere(path_of_person(brand, person))
     return recipient
 

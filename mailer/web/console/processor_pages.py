@@ -39,14 +39,16 @@ async def pause_processor(visitor: MailingController) -> Response:
     """Hands nothing more to a processor, of any brand."""
     name = await _require_known_processor(visitor)
     reason = visitor.field("reason", MAX_REASON)
-    await _stores(visitor).halts.add_halt(Halt(HaltScope.PROCESSOR, name, visitor.member.identity.name, reason))
+    await _operator_stores(visitor).halts.add_halt(
+        Halt(HaltScope.PROCESSOR, name, visitor.member.identity.name, reason)
+    )
     return redirect_within_console(visitor.console, PROCESSORS)
 
 
 @router.post(f"{PROCESSORS}/resume")
 async def resume_processor(visitor: MailingController) -> Response:
     """Hands mail to a processor again, also to the domains whose streams pause."""
-    name, stores = await _require_known_processor(visitor), _stores(visitor)
+    name, stores = await _require_known_processor(visitor), _operator_stores(visitor)
     await stores.halts.resume_processor(name, visitor.member.identity.name)
     return redirect_within_console(visitor.console, PROCESSORS)
 
@@ -71,9 +73,9 @@ async def _read_overviews(visitor: Visitor) -> list[ProcessorOverview]:
         await operations.states.list_states_over_workers(),
         await operations.halts.list_halts_in_force(_HALTS_READ),
         await operations.limits.list_limits_and_paces(),
-        await _stores(visitor).streams.list_current_pauses(),
+        await _operator_stores(visitor).streams.list_current_pauses(),
     )
 
 
-def _stores(visitor: Visitor) -> OperatorStores:
+def _operator_stores(visitor: Visitor) -> OperatorStores:
     return visitor.open_stores(StaffRight.MAILINGS_CONTROL, None)

@@ -18,7 +18,7 @@ from mailer.policy.publisher_rights import (
     ReadableData,
     RightsOfOnePublisher,
     names_of_rights,
-    rights_without,
+    subtract_rights,
 )
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.publishers import PublisherDesk, PublisherRecord
@@ -48,9 +48,9 @@ async def add_publisher(visitor: PublisherManager) -> Response:
     rights = _ticked_rights(visitor)
     if not rights.brands:
         return await _list_page(visitor, "publisher_brandless")
-    key = await _desk(visitor).grant_rights_and_missing_key(identity, rights)
+    key = await _publisher_desk(visitor).grant_rights_and_missing_key(identity, rights)
     if key is None:
-        return _to_publisher(visitor, identity)
+        return _redirect_to_publisher(visitor, identity)
     return console_page(visitor, "publisher_key.html.j2", identity=identity, key=key)
 
 
@@ -67,12 +67,12 @@ async def change_rights(visitor: PublisherManager) -> Response:
     identity, held, ticked = known.publisher.identity, known.publisher.rights, _ticked_rights(visitor)
     if known.revoked_at is not None:
         return await _publisher_page(visitor, known, "publisher_revoked")
-    wanted = _rights_with(ticked, rights_without(held, _offered_rights(visitor)))
+    wanted = _unite_rights(ticked, subtract_rights(held, _offered_rights(visitor)))
     if wanted != held:
         is_as_shown = frozenset(visitor.form.get("shown", [])) == frozenset(names_of_rights(held))
-        if not is_as_shown or not await _desk(visitor).change_rights(identity, held, wanted):
+        if not is_as_shown or not await _publisher_desk(visitor).change_rights(identity, held, wanted):
             return await _publisher_page(visitor, await _require_publisher(visitor, str(identity)), "publisher_changed")
-    return _to_publisher(visitor, identity)
+    return _redirect_to_publisher(visitor, identity)
 
 
 @router.get(f"{PUBLISHERS}/revoke")
@@ -85,17 +85,17 @@ async def ask_before_revoking(visitor: PublisherManager, who: Who = "") -> Respo
 async def revoke_publisher(visitor: PublisherManager) -> Response:
     """Ends all rights of a publisher; a key for ever."""
     known = await _require_publisher(visitor, visitor.field("who", 300))
-    await _desk(visitor).revoke_all_rights(known.publisher.identity)
+    await _publisher_desk(visitor).revoke_all_rights(known.publisher.identity)
     return redirect_within_console(visitor.console, PUBLISHERS)
 
 
-def _rights_with(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
+def _unite_rights(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
     return RightsOfOnePublisher(
         *(getattr(rights, one.name) | getattr(others, one.name) for one in fields(RightsOfOnePublisher))
     )
 
 
-def _choices(visitor: Visitor) -> dict[str, Sequence[str]]:
+def _rights_to_tick(visitor: Visitor) -> dict[str, Sequence[str]]:
     """Returns all that can be ticked, by the name of the field."""
     return {
         "brand": sorted(visitor.console.brands),
@@ -108,7 +108,7 @@ def _choices(visitor: Visitor) -> dict[str, Sequence[str]]:
 def _offered_rights(visitor: Visitor) -> RightsOfOnePublisher:
     """Returns the rights that a form offers. A publisher's other rights, such as for a former brand, stay."""
     return RightsOfOnePublisher(
-        *(frozenset(_choices(visitor)[name]) for name in ("brand", "category", "action", "read"))
+        *(frozenset(_rights_to_tick(visitor)[name]) for name in ("brand", "category", "action", "read"))
     )
 
 
@@ -118,8 +118,8 @@ def _ticked_rights(visitor: Visitor) -> RightsOfOnePublisher:
     Raises:
         HTTPException: 422: something is ticked that does not exist.
     """
-    ticked = {name: frozenset(visitor.form.get(name, [])) for name in _choices(visitor)}
-    if any(ticked[name] - set(known) for name, known in _choices(visitor).items()):
+    ticked = {name: frozenset(visitor.form.get(name, [])) for name in _rights_to_tick(visitor)}
+    if any(ticked[name] - set(known) for name, known in _rights_to_tick(visitor).items()):
         raise HTTPException(422, "publisher_right_bad")
     return RightsOfOnePublisher(ticked["brand"], ticked["category"], ticked["action"], ticked["read"])
 
@@ -138,7 +138,7 @@ def _parse_publisher(text: str) -> Identity:
 
 async def _require_publisher(visitor: Visitor, who: str) -> PublisherRecord:
     try:
-        known = await _desk(visitor).get_publisher(_parse_publisher(who))
+        known = await _publisher_desk(visitor).get_publisher(_parse_publisher(who))
     except ValueError:
         known = None
     if known is None:
@@ -146,23 +146,23 @@ async def _require_publisher(visitor: Visitor, who: str) -> PublisherRecord:
     return known
 
 
-def _to_publisher(visitor: Visitor, identity: Identity) -> Response:
+def _redirect_to_publisher(visitor: Visitor, identity: Identity) -> Response:
     return redirect_within_console(visitor.console, f"{PUBLISHERS}/one?who={quote(str(identity), safe='')}")
 
 
-def _desk(visitor: Visitor) -> PublisherDesk:
+def _publisher_desk(visitor: Visitor) -> PublisherDesk:
     return visitor.open_stores(StaffRight.PUBLISHERS_MANAGE, None).publishers
 
 
 async def _list_page(visitor: Visitor, error: str | None = None) -> Response:
-    publishers = await _desk(visitor).list_publishers()
+    publishers = await _publisher_desk(visitor).list_publishers()
     return console_page(
         visitor,
         "publishers.html.j2",
         422 if error else 200,
         error,
         publishers=publishers,
-        choices=_choices(visitor),
+        choices=_rights_to_tick(visitor),
         kinds=[kind.value for kind in WRITTEN],
     )
 
@@ -175,8 +175,8 @@ async def _publisher_page(visitor: Visitor, known: PublisherRecord, error: str |
         409 if error else 200,
         error,
         known=known,
-        changes=await _desk(visitor).read_rights_changes(known.publisher.identity),
-        choices=_choices(visitor),
+        changes=await _publisher_desk(visitor).read_rights_changes(known.publisher.identity),
+        choices=_rights_to_tick(visitor),
         shown=names_of_rights(rights),
         held={"brand": rights.brands, "category": rights.categories, "action": rights.actions, "read": rights.reads},
     )

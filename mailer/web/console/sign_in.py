@@ -13,9 +13,9 @@ from mailer.ports.staff import PasswordOfMember
 from mailer.web.console.console_context import HOME, OIDC, own_path
 from mailer.web.console.console_pages import console_page, delete_console_cookie, redirect_within_console
 from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, HalfSignedIn, Visitor
-from mailer.web.console.new_sessions import continue_session, enter_console, lead_on
+from mailer.web.console.new_sessions import continue_session, enter_console, redirect_after_sign_in
 from mailer.web.console.passkey_checks import passkey_authentication_options
-from mailer.web.console.second_factor_checks import find_right_code, use_up_second_factor_code
+from mailer.web.console.second_factor_checks import use_up_second_factor_code, verify_second_factor_code
 from mailer.web.console.sign_in_attempts import SignInRefused, check_attempt, read_attempt
 
 router = APIRouter(include_in_schema=False)
@@ -50,10 +50,10 @@ async def show_second_step(visitor: HalfSignedIn, next: str = HOME) -> Response:
 async def take_second_step(visitor: HalfSignedIn) -> Response:
     """Checks the code of an app, or a recovery code."""
     next, member = own_path(visitor.field_or_empty("next")), visitor.member
-    shown = await find_right_code(visitor.console, member.id, visitor.field_or_empty("code"))
+    shown = await verify_second_factor_code(visitor.console, member.id, visitor.field_or_empty("code"))
     if not await use_up_second_factor_code(visitor.console, visitor.actor, member, shown) or shown is None:
         return await _second_step_page(visitor, next, "code_wrong")
-    return lead_on(await continue_session(visitor, shown.kind), next)
+    return redirect_after_sign_in(await continue_session(visitor, shown.kind), next)
 
 
 @router.post(f"{HOME}/sign-out")

@@ -17,9 +17,9 @@ from mailer.ports.staff import Passkey, PasswordOfMember, StaffActor
 from mailer.web.console.console_context import ConsoleContext
 from mailer.web.console.console_secrets import is_shaped_as_recovery_code
 from mailer.web.console.gates import Visitor
-from mailer.web.console.passkey_checks import MAX_CREDENTIAL, find_shown_passkey
+from mailer.web.console.passkey_checks import MAX_CREDENTIAL, check_presented_passkey
 from mailer.web.console.password_hashing import HashPlace
-from mailer.web.console.second_factor_checks import ShownCode, find_right_code, use_up_second_factor_code
+from mailer.web.console.second_factor_checks import VerifiedCode, use_up_second_factor_code, verify_second_factor_code
 
 NOBODY = 0
 """An id that no person has."""
@@ -75,7 +75,7 @@ class SignInAccepted:
     factor: str | None
 
 
-ShownFactor = ShownCode | tuple[Passkey, int]
+VerifiedFactor = VerifiedCode | tuple[Passkey, int]
 
 
 def read_attempt(visitor: Visitor) -> SignInAttempt:
@@ -111,20 +111,22 @@ async def check_attempt(visitor: Visitor, attempt: SignInAttempt, place: HashPla
     found = await sign_in.find_password(attempt.form)
     owner = found.member.id if found else NOBODY
     beside = visitor.console.secrets.failure_key("beside a factor", str(owner))
-    factor = await _find_shown_factor(visitor, attempt, owner, wait)
+    factor = await _verify_second_factor(visitor, attempt, owner, wait)
     if wait and (factor is None or await sign_in.count_attempt({beside: WAITS_OF_ACCOUNT})):
         return SignInRefused(wait)
     if not await place.is_password(found.password_hash if found else None, attempt.password) or found is None:
         return SignInRefused(wait)
-    kind = await _kind_of_used_factor(visitor, found, factor) if attempt.has_factor else None
+    kind = await _use_up_factor_and_return_kind(visitor, found, factor) if attempt.has_factor else None
     if wait and kind is None:
         return SignInRefused(wait)
-    keys = [attempt.account, beside, _guessed_key(visitor.console, attempt)]
+    keys = [attempt.account, beside, _key_of_codes_tried_in_wait(visitor.console, attempt)]
     await sign_in.forgive_attempts(keys, [attempt.network] if attempt.network and not wait else [])
     return SignInAccepted(found, kind)
 
 
-async def _find_shown_factor(visitor: Visitor, attempt: SignInAttempt, owner: int, wait: int) -> ShownFactor | None:
+async def _verify_second_factor(
+    visitor: Visitor, attempt: SignInAttempt, owner: int, wait: int
+) -> VerifiedFactor | None:
     """Returns the right second factor that was shown; None if none was. It uses nothing up.
 
     Codes of six digits can be guessed. During a wait, each counts before it is checked.
@@ -135,13 +137,13 @@ async def _find_shown_factor(visitor: Visitor, attempt: SignInAttempt, owner: in
     if not attempt.code:
         return None
     if wait and not is_shaped_as_recovery_code(attempt.code):
-        key = _guessed_key(console, attempt)
+        key = _key_of_codes_tried_in_wait(console, attempt)
         if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
             return None
-    return await find_right_code(console, owner, attempt.code)
+    return await verify_second_factor_code(console, owner, attempt.code)
 
 
-def _guessed_key(console: ConsoleContext, attempt: SignInAttempt) -> bytes:
+def _key_of_codes_tried_in_wait(console: ConsoleContext, attempt: SignInAttempt) -> bytes:
     """Returns the key of the codes that are tried during the wait that an attempt is in."""
     return console.secrets.failure_key("code in a wait", attempt.account.hex())
 
@@ -157,15 +159,17 @@ async def _find_passkey_without_session(
     if not console.secrets.is_challenge(visitor.form_token, challenge, time.time()):
         return None
     factors = await console.staff.factors.read_factors(owner)
-    found = find_shown_passkey(console, factors.passkeys, attempt.credential, challenge)
+    found = check_presented_passkey(console, factors.passkeys, attempt.credential, challenge)
     if found is None or not await console.staff.sign_in.use_challenge(challenge):
         return None
     return found
 
 
-async def _kind_of_used_factor(visitor: Visitor, found: PasswordOfMember, factor: ShownFactor | None) -> str | None:
+async def _use_up_factor_and_return_kind(
+    visitor: Visitor, found: PasswordOfMember, factor: VerifiedFactor | None
+) -> str | None:
     by = StaffActor(found.member.identity, visitor.network)
-    if factor is None or isinstance(factor, ShownCode):
+    if factor is None or isinstance(factor, VerifiedCode):
         used = await use_up_second_factor_code(visitor.console, by, found.member, factor)
         return factor.kind if used and factor else None
     return "passkey" if await visitor.console.staff.factors.use_passkey(*factor) else None

@@ -15,7 +15,7 @@ from mailer.actions.suppression_queries import (
     explain_suppressions_of_address,
     explain_suppressions_of_ref,
     list_suppressions,
-    read_titles,
+    read_templates_of_suppressions,
 )
 from mailer.input_types import parse_moment
 from mailer.policy.staff_rights import StaffRight, has_staff_right
@@ -26,10 +26,10 @@ from mailer.web.console.gates import GateKind, StaffGate, Visitor
 from mailer.web.console.people_pages import (
     MAX_TYPED,
     PeopleReader,
-    access_of,
+    access_by_right,
     readable_brands,
     require_known_brands,
-    stops_in_words,
+    suppressions_in_words,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -63,12 +63,14 @@ async def explain_suppressions_of_person(brand: str, visitor: PeopleReader) -> R
     people, who = visitor.console.people, visitor.field("who", MAX_TYPED)
     explain = explain_suppressions_of_address if "@" in who else explain_suppressions_of_ref
     try:
-        found = await explain(people, people.policies[brand], who, access_of(visitor, StaffRight.PEOPLE_READ, [brand]))
+        found = await explain(
+            people, people.policies[brand], who, access_by_right(visitor, StaffRight.PEOPLE_READ, [brand])
+        )
     except LookUpRefused as refusal:
         return await _list_page(visitor, brand, None, str(refusal))
-    stops = await stops_in_words(visitor, list(reversed(found)))
+    stops = await suppressions_in_words(visitor, list(reversed(found)))
     return console_page(
-        visitor, "suppressions_explained.html.j2", at_brand=brand, path=_path(brand), stops=stops, who=who
+        visitor, "suppressions_explained.html.j2", at_brand=brand, path=_suppressions_path(brand), stops=stops, who=who
     )
 
 
@@ -79,14 +81,14 @@ async def show_suppression(brand: str, number: int, visitor: PeopleReader) -> Re
 
 
 @router.post(f"{SUPPRESSIONS}/{{brand}}/{{number}}/lift")
-async def lift(brand: str, number: int, visitor: SuppressionLifter) -> Response:
+async def lift_one_suppression(brand: str, number: int, visitor: SuppressionLifter) -> Response:
     """Lifts a suppression with a reason, and shows what was recorded."""
     stop = await _require_suppression(visitor, brand, number)
     try:
         seen_at = parse_moment(visitor.field("at"))
     except ValueError:
         raise HTTPException(422, "form_old") from None
-    people, access = visitor.console.people, access_of(visitor, StaffRight.SUPPRESSIONS_LIFT, [brand])
+    people, access = visitor.console.people, access_by_right(visitor, StaffRight.SUPPRESSIONS_LIFT, [brand])
     try:
         done = await lift_suppression_with_reason(people, people.policies[brand], number, seen_at, access)
     except ActRefused as refusal:
@@ -95,9 +97,9 @@ async def lift(brand: str, number: int, visitor: SuppressionLifter) -> Response:
         visitor,
         "suppression_lifted.html.j2",
         at_brand=brand,
-        path=_path(brand),
+        path=_suppressions_path(brand),
         stop=stop,
-        words=suppression_in_words(stop, await read_titles(people, [stop])),
+        words=suppression_in_words(stop, await read_templates_of_suppressions(people, [stop])),
         access=access,
         at=datetime.now(UTC),
         done=done,
@@ -114,9 +116,9 @@ async def _list_page(visitor: Visitor, brand: str, before: int | None, problem: 
         422 if problem else 200,
         problem=problem,
         at_brand=brand,
-        path=_path(brand),
+        path=_suppressions_path(brand),
         readable=sorted(readable_brands(visitor)),
-        stops=await stops_in_words(visitor, list(page.stops)),
+        stops=await suppressions_in_words(visitor, list(page.stops)),
         is_newest=before is None,
         next=page.next,
         is_reason_needed=needs_look_up_reason(people.policies, [brand]),
@@ -124,7 +126,7 @@ async def _list_page(visitor: Visitor, brand: str, before: int | None, problem: 
 
 
 async def _suppression_page(visitor: Visitor, brand: str, stop: Suppression, problem: str | None = None) -> Response:
-    [shown] = await stops_in_words(visitor, [stop])
+    [shown] = await suppressions_in_words(visitor, [stop])
     may_lift = has_staff_right(visitor.member, StaffRight.SUPPRESSIONS_LIFT, brand)
     return console_page(
         visitor,
@@ -132,7 +134,7 @@ async def _suppression_page(visitor: Visitor, brand: str, stop: Suppression, pro
         422 if problem else 200,
         problem=problem,
         at_brand=brand,
-        path=_path(brand),
+        path=_suppressions_path(brand),
         shown=shown,
         is_liftable=stop.reason in LIFTABLE and stop.lifted_at is None,
         may_lift=may_lift,
@@ -155,5 +157,5 @@ async def _require_suppression(visitor: Visitor, brand: str, number: int) -> Sup
     return found
 
 
-def _path(brand: str) -> str:
+def _suppressions_path(brand: str) -> str:
     return f"{SUPPRESSIONS}/{brand}"
