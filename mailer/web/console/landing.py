@@ -19,7 +19,7 @@ from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
 from mailer.ports.staff import IssuedOneTimeLink
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import TEXTS, console_page
-from mailer.web.console.gates import SignedIn, Visitor
+from mailer.web.console.gates import ConsoleRequest, SignedIn
 
 router = APIRouter(include_in_schema=False)
 LATE_SECONDS = 300
@@ -58,21 +58,21 @@ _CONCERNS_ALL = ("halts", "everything")
 
 
 @router.get(HOME)
-async def show_landing_page(visitor: SignedIn) -> Response:
+async def show_landing_page(request: SignedIn) -> Response:
     """Shows what needs attention at the brands of the person's roles, or at the chosen one of them."""
-    sees = not visitor.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
-    figures = await visitor.console.attention.get_value() if sees else {}
+    sees = not request.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
+    figures = await request.console.attention.get_value() if sees else {}
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
-    items = attention_items(figures, visitor.member, visitor.console.brands, visitor.brand)
+    items = attention_items(figures, request.member, request.console.brands, request.brand)
     return console_page(
-        visitor, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _recent_own_resets(visitor)
+        request, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _recent_own_resets(request)
     )
 
 
-async def _recent_own_resets(visitor: Visitor) -> list[IssuedOneTimeLink]:
+async def _recent_own_resets(request: ConsoleRequest) -> list[IssuedOneTimeLink]:
     """Returns the resets of the person's access of the last days, which are told to them: others saw the link."""
     since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
-    links = await visitor.console.staff.directory.list_issued_one_time_links(visitor.member.id)
+    links = await request.console.staff.directory.list_issued_one_time_links(request.member.id)
     return [link for link in links if link.what == "reset" and link.at > since]
 
 
