@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 from mailer import database_startup, signing_keys
 from mailer.actions.account_events import apply_account_event
-from mailer.actions.mailing_waits import MailingWaits
+from mailer.actions.mailing_waits import MailingWaitExplainer
 from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.actions.web_copies import WebCopies
@@ -73,9 +73,9 @@ from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
@@ -177,13 +177,13 @@ class App:
         return _load_template_library(self.settings, self.policies)
 
     @cached_property
-    def waits(self) -> MailingWaits:
+    def waits(self) -> MailingWaitExplainer:
         """The reasons for which mailings wait."""
 
         def has_template(brand: str, name: str) -> bool:
             return self.templates.find_template(brand, name) is not None
 
-        return MailingWaits(self.mailings, self.processors, self.halts, self.policies, has_template)
+        return MailingWaitExplainer(self.mailings, self.processors, self.halts, self.policies, has_template)
 
     @cached_property
     def release_previews(self) -> MailingReleasePreviewer:

@@ -281,7 +281,7 @@ def read_event_json(body: bytes | str) -> Any:
             ]
         )
     try:
-        return input_types.parse_json_strictly(body)
+        return input_types.parse_json_with_unique_keys(body)
     except ValueError as error:
         raise EventRefused([str(error)]) from error
 

@@ -268,7 +268,7 @@ def parse_locale(text: str) -> str:
     return normalized_language_tag(text)
 
 
-def parse_json_strictly(body: bytes | str) -> Any:
+def parse_json_with_unique_keys(body: bytes | str) -> Any:
     """Returns the plain values of a JSON text in UTF-8 (RFC 8259 8.1).
 
     It refuses an object that has a key twice. It leaves `NaN` and infinite numbers to the fields, which name the place.

@@ -27,7 +27,7 @@ def load_brand_looks(policies: Path, brands: Iterable[str]) -> dict[str, BrandLo
             faults.append(f"{file}:1: there is no policy of a brand {brand}; rename the folder, or remove it")
             continue
         try:
-            looks[brand] = parse_brand_look(_read_look(file), str(file), partial(_read_logo, file.parent))
+            looks[brand] = parse_brand_look(_read_look(file), str(file), partial(_read_logo_bytes, file.parent))
         except BrandLookError as error:
             faults.append(str(error))
     if faults:
@@ -42,7 +42,7 @@ def _read_look(file: Path) -> str:
         raise BrandLookError(f"{file}:1: the file cannot be read: {error}") from error
 
 
-def _read_logo(folder: Path, name: str) -> bytes:
+def _read_logo_bytes(folder: Path, name: str) -> bytes:
     """Returns the contents of a logo, at most one byte more than a logo may have."""
     with (folder / name).open("rb") as file:
         return file.read(MAX_LOGO_BYTES + 1)

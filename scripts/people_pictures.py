@@ -19,12 +19,12 @@ from mailer.policy.standing import Standing
 from mailer.ports.consents import Consent, StoredConsent
 from mailer.ports.halts import HaltInForce
 from mailer.ports.person_history import (
-    ActOfHistory,
     ConsentOfHistory,
     HistoryPage,
+    LedgerEntryOfHistory,
     ListedRecipient,
     MailOfHistory,
-    RequestOfHistory,
+    PendingRequestOfHistory,
 )
 from mailer.ports.staff import StaffSession
 from mailer.ports.suppressions import Suppression
@@ -58,13 +58,13 @@ def _mail(number: int, template: str, category: str, state: str, reason: str, ru
 
 _HISTORY = HistoryPage(
     (
-        ActOfHistory(
+        LedgerEntryOfHistory(
             _at(0, "l9"), "access", "looked-up", None, "access:console", "person:Dana Duty", (),
             "from 192.0.2.0/24: ticket 4711, asks why no newsletter comes",
         ),
         _mail(20, "weekly", "newsletter", "suppressed", "opted_out", "opt-out"),
-        ActOfHistory(_at(40, "l8"), "action", "opt_out", "newsletter", "action:page", None, (), None),
-        RequestOfHistory(_at(50, "r1"), "promotional", "2024", "Yes, send me offers.", NOW, None, False),
+        LedgerEntryOfHistory(_at(40, "l8"), "action", "opt_out", "newsletter", "action:page", None, (), None),
+        PendingRequestOfHistory(_at(50, "r1"), "promotional", "2024", "Yes, send me offers.", NOW, None, False),
         _mail(90, "weekly", "newsletter", "handed_over", "accepted", None),
         ConsentOfHistory(
             _at(120, "c1"),
@@ -97,7 +97,7 @@ class _Desk:
     async def find_people(self, brands: object, text: str) -> list[ListedRecipient]:
         return [_ADA, _ADA] if text == "ada@people.example" else []
 
-    async def find_person(self, brand: str, recipient_id: int) -> ListedRecipient:
+    async def find_recipient_by_id(self, brand: str, recipient_id: int) -> ListedRecipient:
         return _LAYLA if recipient_id == _LAYLA.id else _ADA
 
     async def read_history_page(self, *which: object) -> HistoryPage:

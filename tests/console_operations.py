@@ -1,6 +1,6 @@
 """The stores behind the pages of operations, over the database of a test."""
 
-from mailer.actions.mailing_waits import MailingWaits
+from mailer.actions.mailing_waits import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.release_preview import MailingReleasePreviewer
@@ -37,7 +37,7 @@ def console_operations_over(world: World) -> ConsoleOperations:
     return ConsoleOperations(
         build_operator_stores_opener(world.pool, world.writers, world.hasher, world.policies),
         PostgresMailingDirectory(world.pool, world.policies),
-        MailingWaits(world.mailings, world.processors, halts, world.policies, has_template),
+        MailingWaitExplainer(world.mailings, world.processors, halts, world.policies, has_template),
         MailingReleasePreviewer(world.mailings, world.deliveries, lambda: world.renderers, _no_obstacle),
         halts,
         world.processors,

@@ -49,9 +49,9 @@ from mailer.postgres.people_desk import build_people_desk
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings

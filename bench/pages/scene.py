@@ -9,7 +9,7 @@ import asyncpg
 
 from bench.pages.fill import Filled, fill
 from bench.pages.rows import BRAND, Known
-from mailer.actions.people_desk import PeopleDesk, open_person
+from mailer.actions.people_desk import PeopleDesk, record_look_at_person
 from mailer.events import validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.policy.category import CATEGORIES
@@ -136,4 +136,4 @@ async def _look_first_person_up(parts: SceneParts, filled: Filled, staff: int) -
     record = await parts.staff.directory.get_staff_record(staff)
     assert record is not None
     access = PersonAccess(record.member.identity, AccessDoor.CONSOLE, _BY.network, "the benchmark of the pages", None)
-    await open_person(parts.people, BRAND, filled.first, access)
+    await record_look_at_person(parts.people, BRAND, filled.first, access)

@@ -32,16 +32,18 @@ async def replay_dead_letters(
         dry_run: only finds them.
     """
     found = await letters.find_replayable_ids(chosen)
-    return ReplayedLetters(found) if dry_run else await _replay_found(letters, chosen, found)
+    return ReplayedLetters(found) if dry_run else await _replay_found_letters(letters, chosen, found)
 
 
 async def replay_page_of_dead_letters(letters: DeadLetterDesk, chosen: DeadLetterFilter, limit: int) -> ReplayedLetters:
     """Publishes the oldest dead letters that fit a filter again, as far as one page looks (`find_replayable_page`)."""
     page = await letters.find_replayable_page(chosen, limit)
-    return replace(await _replay_found(letters, chosen, page.ids), next_id=page.next_id)
+    return replace(await _replay_found_letters(letters, chosen, page.ids), next_id=page.next_id)
 
 
-async def _replay_found(letters: DeadLetterDesk, chosen: DeadLetterFilter, found: Sequence[int]) -> ReplayedLetters:
+async def _replay_found_letters(
+    letters: DeadLetterDesk, chosen: DeadLetterFilter, found: Sequence[int]
+) -> ReplayedLetters:
     """Publishes dead letters again."""
     done = await letters.replay_dead_letters(found, again=chosen.replayed, brands=chosen.brands)
     return ReplayedLetters(done, sorted({*found} - {*done}))

@@ -42,7 +42,7 @@ async def set_legal_hold(
 
     Raises:
         LegalHoldRefused: the reference or the actor is missing.
-        LegalHoldStands: one with this reference stands already.
+        LegalHoldAlreadyStands: one with this reference stands already.
         UnknownRecipient: the brand has no such recipient.
     """
     _check_reference_and_actor(reference, actor)

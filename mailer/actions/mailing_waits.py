@@ -55,7 +55,7 @@ _HELD_FOR_A_PERSON: Mapping[str, tuple[str, str]] = {
 """The texts for each reason for which deliveries are held until a person does something."""
 
 
-class MailingWaits:
+class MailingWaitExplainer:
     """Explains why mailings wait. Console, API and commands use it.
 
     Args:

@@ -111,7 +111,7 @@ def person_with_ref(found: Sequence[ListedRecipient], ref: str) -> ListedRecipie
     return named[0] if len(named) == 1 else None
 
 
-async def open_person(desk: PeopleDesk, brand: str, recipient_id: int, access: PersonAccess) -> None:
+async def record_look_at_person(desk: PeopleDesk, brand: str, recipient_id: int, access: PersonAccess) -> None:
     """Records that somebody looks at a person who is known by number, before anything is shown.
 
     Raises:
@@ -121,7 +121,7 @@ async def open_person(desk: PeopleDesk, brand: str, recipient_id: int, access: P
     await desk.access.record_look_up([(brand, recipient_id)], access)
 
 
-async def is_person_open(desk: PeopleDesk, brand: str, recipient_id: int, by: Identity) -> bool:
+async def has_looked_person_up(desk: PeopleDesk, brand: str, recipient_id: int, by: Identity) -> bool:
     """Tells whether somebody has looked a person up at the console within `LOOK_UP_LASTS`."""
     return await desk.access.is_look_up_open(brand, recipient_id, by, LOOK_UP_LASTS)
 

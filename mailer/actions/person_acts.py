@@ -20,7 +20,7 @@ from mailer.ports.rights import (
     AccountEventAlreadyApplied,
     ErasureBlocked,
     ErasureResult,
-    LegalHoldStands,
+    LegalHoldAlreadyStands,
     NoLegalHold,
 )
 
@@ -102,8 +102,8 @@ async def act_on_person(
     """
     _check_reason_of_act(order.act, access.reason)
     try:
-        return await _act_or_raise(desk, policy, person, order, access)
-    except (AccountEventAlreadyApplied, LegalHoldStands):
+        return await _act_on_person_or_raise(desk, policy, person, order, access)
+    except (AccountEventAlreadyApplied, LegalHoldAlreadyStands):
         return ActResult(False)
     except IdTaken as error:
         raise OrderIdTaken(
@@ -143,7 +143,7 @@ async def lift_suppression_with_reason(
     return ActResult(True)
 
 
-async def _act_or_raise(
+async def _act_on_person_or_raise(
     desk: PeopleDesk, policy: Policy, person: ListedRecipient, order: PersonOrder, access: PersonAccess
 ) -> ActResult:
     actor, act = str(access.by), PersonAct(order.act, person.brand, person.id, access)

@@ -13,13 +13,13 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.pending_requests import LASTS, RequestedAct
 from mailer.ports.person_history import (
-    ActOfHistory,
     ConsentOfHistory,
     HistoryItem,
     HistoryPage,
+    LedgerEntryOfHistory,
     MailOfHistory,
     NoticeOfHistory,
-    RequestOfHistory,
+    PendingRequestOfHistory,
     SuppressionOfHistory,
 )
 
@@ -42,7 +42,7 @@ class HistoryLine:
     mailing: UUID | None = None
 
 
-def mailings_named_in(page: HistoryPage) -> set[UUID]:
+def mailings_named_by_suppressions(page: HistoryPage) -> set[UUID]:
     """Returns the mailings whose templates the words of a page need."""
     stops = [item.stop.mailing_id for item in page.items if isinstance(item, SuppressionOfHistory)]
     return {mailing for mailing in stops if mailing is not None}
@@ -56,7 +56,7 @@ def history_in_words(items: Sequence[HistoryItem], policy: Policy, templates: Ma
         policy: the policy of the brand, for the links that a mail has.
         templates: the templates of the mailings that suppressions name.
     """
-    return [_line(item, policy, templates) for item in items]
+    return [_history_line(item, policy, templates) for item in items]
 
 
 def history_line_as_json(line: HistoryLine) -> dict[str, Any]:
@@ -70,28 +70,28 @@ def history_line_as_json(line: HistoryLine) -> dict[str, Any]:
     }
 
 
-def _line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> HistoryLine:
+def _history_line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> HistoryLine:
     match item:
         case MailOfHistory():
             return _mail_line(item, policy)
-        case ActOfHistory(kind="access"):
+        case LedgerEntryOfHistory(kind="access"):
             return _access_line(item)
-        case ActOfHistory():
+        case LedgerEntryOfHistory():
             return _act_line(item)
         case ConsentOfHistory():
             words = item.record.consent.words
             shown = (f"The words that were shown: “{words}”",) if words else ()
-            return HistoryLine(item.place.at, "consent", _sentence(consent_in_words(item.record)), shown)
+            return HistoryLine(item.place.at, "consent", _capitalize_first_letter(consent_in_words(item.record)), shown)
         case SuppressionOfHistory():
-            told = _sentence(suppression_in_words(item.stop, templates))
+            told = _capitalize_first_letter(suppression_in_words(item.stop, templates))
             beside = "The address had this before the person, or shares it with another account"
             return HistoryLine(item.place.at, "suppression", told, (beside,), item.stop.mailing_id)
-        case RequestOfHistory():
+        case PendingRequestOfHistory():
             return _request_line(item)
         case NoticeOfHistory():
             title = f"A notice of {item.category} mail is told by {item.channel.replace('_', ' ')}: {item.state}"
             details = (
-                _sentence(reason_in_words(item.reason)),
+                _capitalize_first_letter(reason_in_words(item.reason)),
                 f"Since {moment_in_words(item.changed_at)}: {item.state}",
             )
             return HistoryLine(item.place.at, "notice", title, details, item.mailing_id)
@@ -100,29 +100,39 @@ def _line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> H
 
 
 def _mail_line(mail: MailOfHistory, policy: Policy) -> HistoryLine:
-    what = _sentence(f"{mail.category.replace('_', ' ')} mail “{mail.template}”")
+    what = _capitalize_first_letter(f"{mail.category.replace('_', ' ')} mail “{mail.template}”")
     parts = [f"campaign {mail.campaign}" if mail.campaign else "", f"topic {mail.topic}" if mail.topic else ""]
     about = (", ".join(part for part in (*parts, f"event {mail.event_id}") if part).capitalize(),)
     at = f" on {moment_in_words(mail.ended_at)}" if mail.ended_at else ""
     if mail.state == "handed_over":
         links = ", ".join(link_kinds_of_mail(policy, mail.category))
-        taken = f"{mail.processor or 'A processor'} took it{at}" if mail.ended_reason == "accepted" else _why(mail)
+        taken = (
+            f"{mail.processor or 'A processor'} took it{at}"
+            if mail.ended_reason == "accepted"
+            else _reason_of_mail_in_words(mail)
+        )
         return HistoryLine(
             mail.place.at, "mail-sent", f"{what} was sent", (taken, f"Links in it: {links}", *about), mail.mailing_id
         )
     if mail.state in WAITING_STATES:
         due = (f"It is decided again on {moment_in_words(mail.due_at)}",) if mail.due_at else ()
-        return HistoryLine(mail.place.at, "mail-waiting", f"{what} waits", (_why(mail), *due, *about), mail.mailing_id)
+        return HistoryLine(
+            mail.place.at,
+            "mail-waiting",
+            f"{what} waits",
+            (_reason_of_mail_in_words(mail), *due, *about),
+            mail.mailing_id,
+        )
     how = "may or may not have been sent" if mail.state == "in_doubt" else "was not sent"
     title = f"{what} {how}: {mail.state.replace('_', ' ')}{at}"
-    return HistoryLine(mail.place.at, "mail-not-sent", title, (_why(mail), *about), mail.mailing_id)
+    return HistoryLine(mail.place.at, "mail-not-sent", title, (_reason_of_mail_in_words(mail), *about), mail.mailing_id)
 
 
-def _why(mail: MailOfHistory) -> str:
+def _reason_of_mail_in_words(mail: MailOfHistory) -> str:
     """Returns the reason in words, by the rule and the version of the policy that gave it."""
     if not (mail.ended_reason or mail.reason):
         return "It waits its turn"
-    words = _sentence(reason_in_words(mail.ended_reason or mail.reason, mail.rule, mail.processor))
+    words = _capitalize_first_letter(reason_in_words(mail.ended_reason or mail.reason, mail.rule, mail.processor))
     by = [f"rule {mail.rule}" if mail.rule else "", f"policy {mail.policy}" if mail.policy else ""]
     named = ", ".join(part for part in by if part)
     return f"{words} ({named})" if named else words
@@ -176,23 +186,25 @@ _WAYS = {
 }
 
 
-def _act_line(act: ActOfHistory) -> HistoryLine:
+def _act_line(act: LedgerEntryOfHistory) -> HistoryLine:
     first, _, rest = act.reason.partition(" ")
     scope = "all optional mail" if act.scope in (EVERYTHING_OPTIONAL, None) else f"{act.scope} mail"
     values = {"scope": scope, "rest": rest.replace("_", " ") or "every product", "fields": ", ".join(act.fields)}
-    title = _ACTS[first].format(**values) if first in _ACTS else _sentence(act.reason.replace("_", " "))
+    title = _ACTS[first].format(**values) if first in _ACTS else _capitalize_first_letter(act.reason.replace("_", " "))
     way = (act.rule or "").removeprefix("action:")
-    details = [_sentence(_WAYS.get(way, f"by {way}"))] if way else []
-    details += [f"By {_name(act.actor)}"] if act.actor else []
+    details = [_capitalize_first_letter(_WAYS.get(way, f"by {way}"))] if way else []
+    details += [f"By {_name_of_actor(act.actor)}"] if act.actor else []
     details += [f"Noted: {act.note}"] if act.note else []
     return HistoryLine(act.place.at, "change", title, tuple(details))
 
 
-def _access_line(access: ActOfHistory) -> HistoryLine:
+def _access_line(access: LedgerEntryOfHistory) -> HistoryLine:
     door = (access.rule or "").removeprefix("access:")
     did = "Looked up" if access.reason == "looked-up" else f"Ordered: {', '.join(access.fields).replace('_', ' ')},"
-    title = f"{did} by {_name(access.actor)} ({door})"
-    return HistoryLine(access.place.at, "access", title, (_sentence(access.note),) if access.note else ())
+    title = f"{did} by {_name_of_actor(access.actor)} ({door})"
+    return HistoryLine(
+        access.place.at, "access", title, (_capitalize_first_letter(access.note),) if access.note else ()
+    )
 
 
 _ASKED = {
@@ -209,7 +221,7 @@ _ASKED = {
 }
 
 
-def _request_line(request: RequestOfHistory) -> HistoryLine:
+def _request_line(request: PendingRequestOfHistory) -> HistoryLine:
     known = request.what in list(RequestedAct)
     what = _ASKED[RequestedAct(request.what)] if known else f"for {request.what} mail"
     sent = f"A mail with a link went on {moment_in_words(request.mailed_at)}"
@@ -225,10 +237,10 @@ def _request_line(request: RequestOfHistory) -> HistoryLine:
     )
 
 
-def _name(actor: str | None) -> str:
+def _name_of_actor(actor: str | None) -> str:
     """Returns who acted, for a sentence: a person by the bare name, others with their kind, such as `key:shop`."""
     return (actor or "somebody").removeprefix("person:")
 
 
-def _sentence(clause: str) -> str:
+def _capitalize_first_letter(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer.policy.policy_effects import MailEffects, PolicyEffectCounter, one_mailing_of_each_kind
+from mailer.policy.policy_effects import PolicyChangeEffectsOnMail, PolicyEffectCounter, one_mailing_of_each_kind
 from mailer.policy.policy_file import Policy
 from mailer.ports.people_sample import PeopleSampler
 from mailer.rendering.template_library import TemplateLibrary
@@ -26,7 +26,7 @@ class PolicyComparison:
 
     people: int
     is_everybody: bool
-    effects: Sequence[MailEffects]
+    effects: Sequence[PolicyChangeEffectsOnMail]
 
 
 class PolicyComparer:

@@ -41,7 +41,7 @@ def _check_part(text: str) -> str:
 _Text = Annotated[str, Field(min_length=20, max_length=10_000), AfterValidator(_check_part)]
 
 
-class _NoticeText(BaseModel):
+class _NoticeInOneLanguage(BaseModel):
     """A notice in one language. The page shows each part below its heading, as plain text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,7 +53,7 @@ class _NoticeText(BaseModel):
     more_information: _Text
 
 
-_TEXTS = TypeAdapter(dict[Annotated[str, Field(pattern="^[a-z]{2}$")], _NoticeText])
+_TEXTS = TypeAdapter(dict[Annotated[str, Field(pattern="^[a-z]{2}$")], _NoticeInOneLanguage])
 
 
 class PublicNoticeRefused(ValueError):

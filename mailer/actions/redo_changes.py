@@ -7,7 +7,7 @@ from mailer.actions.account_events import AccountStores
 from mailer.actions.account_flags import UnknownRecipient, set_account_flag
 from mailer.actions.consent import ConsentRefused, withdraw_consent
 from mailer.actions.opt_out import OptOutRefused, record_opt_out
-from mailer.actions.own_limits import OwnLimitRefused, limit_of_names, record_own_limit
+from mailer.actions.own_limits import OwnLimitRefused, own_limit_from_ledger_names, record_own_limit
 from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.actions.suppression import OBJECTION, SuppressionRefused, object_to_marketing, suppress_recipient
 from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE
@@ -65,7 +65,7 @@ async def _redo_change_by_reason(desk: AccountStores, policy: Policy, change: Jo
             said = Consent(change.scope or EVERYTHING_OPTIONAL, False, source, version, None, ACTOR, change.at, None)
             await withdraw_consent(desk.consents, policy, who, said)
         case name if name in (OWN_PAUSE, OWN_CAP):
-            limit = limit_of_names(change.reason, change.scope, change.at, datetime.now(UTC))
+            limit = own_limit_from_ledger_names(change.reason, change.scope, change.at, datetime.now(UTC))
             if limit is None:
                 return False
             await record_own_limit(desk.standings, policy, who, limit, source, ACTOR, since=change.at)

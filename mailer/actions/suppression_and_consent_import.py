@@ -17,7 +17,7 @@ from mailer.actions.recipient_import import (
     rejection_reason_of_error,
 )
 from mailer.actions.suppression import check_suppression, import_suppressed_addresses
-from mailer.input_types import Address, Line, Moment, Name, Scope, Words, parse_json_strictly
+from mailer.input_types import Address, Line, Moment, Name, Scope, Words, parse_json_with_unique_keys
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent, ConsentStore
@@ -138,7 +138,7 @@ async def import_consents_from_json_lines(
 
 
 def _parse_ref_and_consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
-    said = ConsentLine.model_validate(parse_json_strictly(line))
+    said = ConsentLine.model_validate(parse_json_with_unique_keys(line))
     if not said.counts:
         raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
     given = said.model_dump(exclude={"ref", "recorded_at", "counts"})

@@ -30,7 +30,9 @@ async def list_suppressions(desk: PeopleDesk, policy: Policy, before: int | None
     """Returns suppressions of a brand and of its controller that hold now. They name nobody: an address is a hash."""
     found = await desk.suppressions.list_suppressions_in_force(policy.brand, policy.controller.id, before, limit + 1)
     page = found[:limit]
-    return SuppressionPage(page, await read_titles(desk, page), page[-1].id if len(found) > limit else None)
+    return SuppressionPage(
+        page, await read_templates_of_suppressions(desk, page), page[-1].id if len(found) > limit else None
+    )
 
 
 async def explain_suppressions_of_ref(
@@ -61,16 +63,16 @@ async def explain_suppressions_of_address(
     people = await desk.directory.find_people([policy.brand], address.strip())
     known = [(policy.brand, one.id) for one in people]
     await desk.access.record_look_up(known or [(policy.brand, None)], access)
-    typed = _in_form_of_events(address.strip())
+    typed = _address_in_form_of_events(address.strip())
     return await desk.suppressions.all_suppressions_of_address(policy.brand, policy.controller.id, typed)
 
 
-async def read_titles(desk: PeopleDesk, stops: Sequence[Suppression]) -> Mapping[UUID, str]:
+async def read_templates_of_suppressions(desk: PeopleDesk, stops: Sequence[Suppression]) -> Mapping[UUID, str]:
     """Returns the templates of the mailings that suppressions name."""
     return await desk.directory.read_template_names({stop.mailing_id for stop in stops if stop.mailing_id})
 
 
-def _in_form_of_events(address: str) -> str:
+def _address_in_form_of_events(address: str) -> str:
     """Returns an address in the form that events have; an address that events may not have stays as it was typed."""
     try:
         return parse_address(address)

@@ -9,7 +9,7 @@ from uuid import UUID
 from mailer.actions.names_of_mentioned_people import load_names_of_mentioned_people
 from mailer.policy.policy_file import Policy
 from mailer.ports.deliveries import DeliveryState, DeliveryStore
-from mailer.ports.mail_origins import DeliveredMail, MailAndAddressOriginReader
+from mailer.ports.mail_origins import DeliveryToPerson, MailAndAddressOriginReader
 from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.rendering.mailing_renderer import MailingRenderer, WebCopy
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
@@ -65,20 +65,20 @@ class WebCopies:
 
     async def render_copy(self, policy: Policy, recipient_id: int, mailing_id: UUID) -> ShownMail | NoWebCopy:
         """Returns a mail of a brand to a person, or why there is nothing to show."""
-        delivered = await self._origins.read_delivered_mail(policy.brand, recipient_id, mailing_id)
-        facts = (await self._mailings.read_facts_of_mailings([mailing_id])).get(mailing_id) if delivered else None
-        if delivered is None or facts is None:
+        delivery = await self._origins.read_delivery_to_person(policy.brand, recipient_id, mailing_id)
+        facts = (await self._mailings.read_facts_of_mailings([mailing_id])).get(mailing_id) if delivery else None
+        if delivery is None or facts is None:
             return NoWebCopy.GONE
-        if delivered.state not in _SENT and delivered.handed_over_at is None:
+        if delivery.state not in _SENT and delivery.handed_over_at is None:
             return NoWebCopy.NOT_SENT
         try:
-            copy = await self._render(policy, facts, recipient_id, delivered)
+            copy = await self._render(policy, facts, recipient_id, delivery)
         except (UnknownTemplate, RenderError, KeyError):
             return NoWebCopy.UNSHOWABLE
-        return ShownMail(copy, delivered.handed_over_at, bool(facts.attachments))
+        return ShownMail(copy, delivery.handed_over_at, bool(facts.attachments))
 
     async def _render(
-        self, policy: Policy, facts: MailingFacts, recipient_id: int, delivered: DeliveredMail
+        self, policy: Policy, facts: MailingFacts, recipient_id: int, delivery: DeliveryToPerson
     ) -> WebCopy:
         """Renders the mail with the template's version that the mailing keeps.
 
@@ -88,7 +88,7 @@ class WebCopies:
         renderer = await self._renderer(facts)
         [row] = await self._deliveries.read_mailing_deliveries_of_recipients(facts.id, [recipient_id])
         await load_names_of_mentioned_people(self._mailings, [row], [renderer])
-        return renderer.render_web_copy(row, policy.get_category(delivered.category))
+        return renderer.render_web_copy(row, policy.get_category(delivery.category))
 
     async def _renderer(self, facts: MailingFacts) -> MailingRenderer:
         renderers = self._make_renderers()

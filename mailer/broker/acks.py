@@ -41,7 +41,7 @@ class AckBatcher:
         return self._last
 
     @property
-    def silent_seconds(self) -> float:
+    def seconds_since_last_message(self) -> float:
         """Returns the seconds since the last message came, or since the channel was opened."""
         return asyncio.get_running_loop().time() - self._last_at
 

@@ -45,7 +45,7 @@ class BodyMemoryBudget:
         self.freed = asyncio.Event()
         self.has_waiting_body = False
 
-    def admit_channel(self, channel: int) -> None:
+    def count_bodies_of_channel(self, channel: int) -> None:
         """Counts the bodies of a channel from now on."""
         self._held[channel] = 0
 

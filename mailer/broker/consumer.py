@@ -16,7 +16,7 @@ from mailer.broker.connections import (
     ChannelEnded,
     RabbitConnection,
     close_channel,
-    finish_request,
+    finish_channel_request,
     translating_errors,
 )
 from mailer.broker.message_properties import split_death_headers
@@ -116,7 +116,7 @@ class QueueConsumer:
         channel = await self._link.open_channel(confirms=False)
         room = self._link.room
         if room is not None:
-            room.admit_channel(channel.number)
+            room.count_bodies_of_channel(channel.number)
         cancelled = asyncio.Event()
 
         def note(_: Basic.Cancel) -> None:
@@ -126,16 +126,16 @@ class QueueConsumer:
         acks = self._acks = AckBatcher(channel)
         try:
             with translating_errors(self._link.server_address):
-                await finish_request(channel.basic_qos(prefetch_count=self._prefetch))
+                await finish_channel_request(channel.basic_qos(prefetch_count=self._prefetch))
                 take = self._build_delivery_callback(acks, room)
                 has_message_come = True
                 while has_message_come:
-                    consumer = await finish_request(channel.basic_consume(self.queue, take))
+                    consumer = await finish_channel_request(channel.basic_consume(self.queue, take))
                     self.stands.set()
                     self._report(self, None)
                     last_tag = await self._wait_for_silence(acks, cancelled)
                     # Only a consumer that is cancelled gets no message while its channel is being closed.
-                    await finish_request(channel.basic_cancel(consumer.consumer_tag or ""))
+                    await finish_channel_request(channel.basic_cancel(consumer.consumer_tag or ""))
                     has_message_come = acks.last_tag != last_tag
         finally:
             await self._end_channel(acks, room)
@@ -177,7 +177,7 @@ class QueueConsumer:
         room = self._link.room
         if acks.has_unsettled or (room is not None and room.has_waiting_body):
             return min(_CHECK_SECONDS, RENEW_SECONDS)
-        return RENEW_SECONDS - acks.silent_seconds
+        return RENEW_SECONDS - acks.seconds_since_last_message
 
     def _build_delivery_callback(
         self, acks: AckBatcher, room: BodyMemoryBudget | None

@@ -105,11 +105,11 @@ async def _tell_story_and_hints(app: App, broker: Broker, narrator: DemoPrinter,
     for line in _lookup_hint_lines(app.settings, mailings, stay):
         narrator.say(line)
     if tour is not None:
-        for line in tour_lines(site, tour, _code_command(), f"{shell_word_for_mailer_program()} staff reset NAME"):
+        for line in tour_lines(site, tour, _totp_code_command(), f"{shell_word_for_mailer_program()} staff reset NAME"):
             narrator.say(line)
 
 
-def _code_command() -> str:
+def _totp_code_command() -> str:
     """Returns the command that prints the code of an authenticator app for its key, which stands as KEY in it."""
     return f"{shlex.quote(sys.executable)} -c 'import pyotp; print(pyotp.TOTP(\"KEY\").now())'"
 

@@ -114,7 +114,7 @@ def _try_all_brands(policies: Mapping[str, Policy], files: Settings) -> dict[str
     trials: dict[str, TrialResult | TemplateError] = {}
     for brand, policy in policies.items():
         try:
-            templates, everyone = load_templates_of_brand_if_any(files, brand), single_trait_people(policy)
+            templates, everyone = load_templates_or_empty_library(files, brand), single_trait_people(policy)
             trials[brand] = try_brand(policy, templates, datetime.now(UTC), people=everyone)
         except TemplateError as error:
             trials[brand] = error
@@ -193,7 +193,7 @@ def _load_looks_or_exit(files: Settings, policies: Mapping[str, Policy]) -> None
         exit_with_errors(str(error).splitlines(), 2)
 
 
-def load_templates_of_brand_if_any(current: Settings, brand: str) -> TemplateLibrary:
+def load_templates_or_empty_library(current: Settings, brand: str) -> TemplateLibrary:
     """Returns a brand's templates. A brand without a folder has none, so its policy can be tried without templates."""
     if not (current.templates / brand).is_dir():
         return TemplateLibrary({})

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.cli.policy_check import load_policies_or_exit, load_templates_of_brand_if_any
+from mailer.cli.policy_check import load_policies_or_exit, load_templates_or_empty_library
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, progress_bar, read_command_settings
 from mailer.cli.terminal_layout import Cell, escape_line, lay_out_table
 from mailer.rendering.template_library import TemplateError
@@ -36,7 +36,7 @@ def try_promises_and_print_report(
     if brand not in policies:
         exit_with_error(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
     try:
-        templates = load_templates_of_brand_if_any(current, brand)
+        templates = load_templates_or_empty_library(current, brand)
     except SettingsError as error:
         exit_with_error(str(error), 2)
     except TemplateError as error:

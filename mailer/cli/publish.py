@@ -34,7 +34,7 @@ from mailer.database.connections import ATTENDED, open_pool
 from mailer.embedded import PrivateServiceUnavailable
 from mailer.event_digests import EventDigests, IdTaken, differing_fields
 from mailer.events import Audience, EventRefused, MessageEvent
-from mailer.input_types import parse_json_strictly
+from mailer.input_types import parse_json_with_unique_keys
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
@@ -151,7 +151,7 @@ def _parse_events_or_exit(text: str, file: str) -> list[_EventWithPlaceInFile]:
 def _split_documents(text: str) -> list[tuple[int, str]]:
     """Returns the JSON documents of a text with their numbers: one document, the items of a list, or one a line."""
     try:
-        whole = parse_json_strictly(text)
+        whole = parse_json_with_unique_keys(text)
     except ValueError:
         # Other line ends, such as U+2028, may occur inside a document.
         return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.quarantine import RefusalVerdictRefused, judge_quarantined_refusals
+from mailer.actions.refusal_quarantine import RefusalVerdictRefused, judge_quarantined_refusals
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,

@@ -32,7 +32,7 @@ def pause(
     """Pauses a person's optional mail for 30 or 90 days from now, and never shortens a pause."""
     if days not in PAUSE_DAYS:
         exit_with_error(f"--days: {days} is none of {', '.join(map(str, PAUSE_DAYS))}", 2)
-    _set_limit(brand, ref, OwnPause(days), reason, by)
+    _set_own_limit(brand, ref, OwnPause(days), reason, by)
     out.print(f"Paused for {days} days. `mailer recipients show` says until when.")
 
 
@@ -40,11 +40,11 @@ def cap(
     ref: Ref, brand: Brand, by: By, reason: Reason, at_most: Annotated[OwnCap, typer.Option(help="How often.")]
 ) -> None:
     """Gives a person at most one optional mail a week or a month from now on, and never loosens a cap."""
-    _set_limit(brand, ref, at_most, reason, by)
+    _set_own_limit(brand, ref, at_most, reason, by)
     out.print(f"Capped: at most one optional mail {'a week' if at_most is OwnCap.WEEKLY else 'a month'}.")
 
 
-def _set_limit(brand: str, ref: str, limit: OwnLimit, reason: str, by: str) -> None:
+def _set_own_limit(brand: str, ref: str, limit: OwnLimit, reason: str, by: str) -> None:
     """Sets a limit. A refusal ends the command with its reason."""
     if not reason.strip() or not by.strip():
         exit_with_error("a limit is set with a reason and by a person; name both", 2)

@@ -13,11 +13,16 @@ from mailer.actions.people_desk import (
     PAGE,
     LookUpRefused,
     look_people_up,
-    open_person,
     person_with_ref,
     read_history,
+    record_look_at_person,
 )
-from mailer.actions.person_history import HistoryLine, history_in_words, history_line_as_json, mailings_named_in
+from mailer.actions.person_history import (
+    HistoryLine,
+    history_in_words,
+    history_line_as_json,
+    mailings_named_by_suppressions,
+)
 from mailer.app import App
 from mailer.cli.import_files import find_policy_and_recipient_id_or_raise, policy_of_brand_or_raise
 from mailer.cli.shared import (
@@ -101,10 +106,10 @@ def show(
 
     async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
         _, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
-        listed = await app.people.directory.find_person(brand, recipient_id)
+        listed = await app.people.directory.find_recipient_by_id(brand, recipient_id)
         if listed is None:
             raise InputRefused(f"{brand} has no recipient {ref}")
-        await open_person(app.people, brand, recipient_id, access)
+        await record_look_at_person(app.people, brand, recipient_id, access)
         return listed, await app.standings.get_standing(brand, recipient_id)
 
     try:
@@ -137,7 +142,7 @@ def history(
         if person is None:
             raise InputRefused(f"{brand} has no recipient {ref}")
         page = await read_history(app.people, person, place, limit)
-        names = await app.people.directory.read_template_names(mailings_named_in(page))
+        names = await app.people.directory.read_template_names(mailings_named_by_suppressions(page))
         return history_in_words(page.items, policy, names), page.next
 
     try:

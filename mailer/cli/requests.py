@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from mailer.actions.data_requests import answer_message
-from mailer.actions.people_desk import open_person
+from mailer.actions.people_desk import record_look_at_person
 from mailer.app import App
 from mailer.cli.recipient_queries import access_by_command
 from mailer.cli.shared import (
@@ -54,7 +54,7 @@ def list_(
         return
     now = datetime.now(UTC)
     rows = [
-        (str(one.id), one.brand, one.ref, one.wanted.value, format_utc_time(one.due_at), _days_left(one, now))
+        (str(one.id), one.brand, one.ref, one.wanted.value, format_utc_time(one.due_at), _days_left_to_answer(one, now))
         for one in found
     ]
     print_table(("id", "brand", "ref", "wanted", "answer by", "left"), rows)
@@ -67,7 +67,7 @@ def show(id_: Id, by: By = "", json: AsJson = False) -> None:
 
     async def act(app: App) -> DataRequest:
         request = await _request_or_exit(app, id_)
-        await open_person(app.people, request.brand, request.recipient_id, access)
+        await record_look_at_person(app.people, request.brand, request.recipient_id, access)
         return request
 
     values = _as_json(run_with_app(act))
@@ -117,7 +117,7 @@ async def _request_or_exit(app: App, id_: str) -> DataRequest:
     return found
 
 
-def _days_left(request: DataRequest, now: datetime) -> str:
+def _days_left_to_answer(request: DataRequest, now: datetime) -> str:
     left = request.due_at - now
     if left < timedelta():
         return "overdue"
@@ -134,7 +134,7 @@ def _as_json(request: DataRequest) -> dict[str, Any]:
         "step": step_of_data_request(request, now).value,
         "asked_at": format_utc_time(request.asked_at),
         "due_at": format_utc_time(request.due_at),
-        "left": _days_left(request, now),
+        "left": _days_left_to_answer(request, now),
         "confirmed_at": request.confirmed_at and format_utc_time(request.confirmed_at),
         "answered_at": request.answered_at and format_utc_time(request.answered_at),
         "answered_by": request.answered_by,

@@ -32,7 +32,7 @@ from mailer.cli.shared import (
 )
 from mailer.policy.policy_file import Policy
 from mailer.ports.person_history import AccessDoor, PersonAccess, PersonAct
-from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, LegalHoldStands, NoLegalHold
+from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, LegalHoldAlreadyStands, NoLegalHold
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.web.personal_data_html import personal_data_as_html
@@ -247,7 +247,7 @@ def hold(
 
     try:
         _run_for_recipient(brand, ref, act)
-    except LegalHoldStands:
+    except LegalHoldAlreadyStands:
         out.print("Held already.")
     else:
         out.print("Lifted." if lift else "Held.")

@@ -55,7 +55,7 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Adds a person, and prints a link that works once, within an hour, to choose a password."""
-    identity = _acting_for(by, name)
+    identity = _check_actor_and_parse_name(by, name)
     roles = frozenset(_parse_role_or_exit(one, at) for one in role for at in brand or [EVERY_BRAND])
     _require_address(email)
 
@@ -99,7 +99,7 @@ def disable(name: Name, by: By = "", json: AsJson = False) -> None:
         except LastAdmin:
             raise _StaffRefused(_LAST_ADMIN.format(name=shlex.quote(name))) from None
 
-    _print_change(name, "disabled", _change(name, by, act), json)
+    _print_change(name, "disabled", _change_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -109,7 +109,7 @@ def enable(name: Name, by: By = "", json: AsJson = False) -> None:
     async def act(app: App, known: StaffRecord) -> bool:
         return await app.staff.directory.enable_staff_member(known.member, _actor())
 
-    _print_change(name, "enabled", _change(name, by, act), json)
+    _print_change(name, "enabled", _change_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -122,7 +122,7 @@ def reset(name: Name, by: By = "", json: AsJson = False) -> None:
             raise _StaffRefused(f"{name} is disabled; `mailer staff enable` comes first")
         return sign_up_link(app, token)
 
-    _print_link(_parse_name_or_exit(name), _change(name, by, act), json)
+    _print_link(_parse_name_or_exit(name), _change_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -145,7 +145,7 @@ def bind(
         except SubjectTaken:
             raise _StaffRefused("somebody else signs in by this account; `mailer staff unbind` them first") from None
 
-    _print_change(name, "bound", _change(name, by, act), json)
+    _print_change(name, "bound", _change_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -155,7 +155,7 @@ def unbind(name: Name, by: By = "", json: AsJson = False) -> None:
     async def act(app: App, known: StaffRecord) -> bool:
         return await app.staff.subjects.unbind_account(known.member, _actor())
 
-    _print_change(name, "unbound", _change(name, by, act), json)
+    _print_change(name, "unbound", _change_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -174,7 +174,7 @@ def sessions(name: Name, json: AsJson = False) -> None:
             for one in await app.staff.directory.list_sessions(known.member.id)
         ]
 
-    found = _change(name, "", act)
+    found = _change_staff_member(name, "", act)
     if json:
         print_json(found)
         return
@@ -214,7 +214,7 @@ def sign_up_link(app: App, token: str) -> str:
     return f"{app.settings.public_url.rstrip('/')}/console/join/{token}"
 
 
-def _acting_for(by: str, name: str) -> Identity:
+def _check_actor_and_parse_name(by: str, name: str) -> Identity:
     """Checks who acts, and returns the identity for a person's name. A bad name ends the command."""
     person_or_system_user(by)
     return _parse_name_or_exit(name)
@@ -256,9 +256,9 @@ def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
         exit_with_error(str(error), 2)
 
 
-def _change(name: str, by: str, act: Callable[[App, StaffRecord], Awaitable[_T]]) -> _T:
+def _change_staff_member(name: str, by: str, act: Callable[[App, StaffRecord], Awaitable[_T]]) -> _T:
     """Finds a person and does something with them. If there is no such person, it ends the command."""
-    identity = _acting_for(by, name)
+    identity = _check_actor_and_parse_name(by, name)
 
     async def found(app: App) -> _T:
         known = await app.staff.directory.find_staff_record(identity)

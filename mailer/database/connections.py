@@ -297,19 +297,19 @@ def _encode_json(value: object) -> str:
 
 def server_urls(url: str) -> Sequence[str]:
     """Returns one URL for each server of a URL, in their order, so that each server has its own time limit."""
-    scheme, servers, rest = _split_at_servers(url)
+    scheme, servers, rest = _split_around_servers(url)
     login, at, addresses = servers.rpartition("@")
     return [f"{scheme}{login}{at}{address}{rest}" for address in addresses.split(",")]
 
 
 def server_and_database(url: str) -> str:
     """Returns server and database of a URL, without user and password."""
-    _, servers, rest = _split_at_servers(url)
+    _, servers, rest = _split_around_servers(url)
     server = servers.rpartition("@")[2] or "a local socket"
     return f"{server}{re.split('[?#]', rest, maxsplit=1)[0]}"
 
 
-def _split_at_servers(url: str) -> tuple[str, str, str]:
+def _split_around_servers(url: str) -> tuple[str, str, str]:
     """Returns what stands before the servers of a URL, the servers with their login, and what stands behind them.
 
     `urlsplit` of Python 3.14 refuses several servers of which one is an IPv6 address.

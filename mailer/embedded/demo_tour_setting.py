@@ -43,8 +43,8 @@ async def prepare_tour(stage: DemoStoryInputs) -> PreparedTour:
     await setting.puts_up_public_notice()
     slow, breach = await setting.publishes_what_staff_see()
     people = {
-        "ada": await setting.person_path(PALTALK, _ADA_REF),
-        "ada_at_interpals": await setting.person_path(INTERPALS, _ADA_REF),
+        "ada": await setting.person_path_part(PALTALK, _ADA_REF),
+        "ada_at_interpals": await setting.person_path_part(INTERPALS, _ADA_REF),
     }
     return PreparedTour(links, {"slow": str(slow.id), "breach": str(breach.id), **people})
 
@@ -60,9 +60,9 @@ class _TourSetting:
     async def publishes_what_staff_see(self) -> tuple[MailingStatus, MailingStatus]:
         """Publishes as staff. Returns the mailing that goes out slowly, and the one that waits for a second person."""
         events = read_example_events(self._stage.examples)
-        newsletter = _renamed(events[PALTALK, "newsletter"], "summer-letter")
-        breach = _renamed(events[INTERPALS, "breach"], "breach-tour")
-        refused = _renamed(events[PALTALK, "service"], "maintenance-tour")
+        newsletter = _event_with_new_id(events[PALTALK, "newsletter"], "summer-letter")
+        breach = _event_with_new_id(events[INTERPALS, "breach"], "breach-tour")
+        refused = _event_with_new_id(events[PALTALK, "service"], "maintenance-tour")
         await self._pipeline.allow_publishing_as_person(MIRA, PALTALK, ("newsletter",))
         await self._pipeline.allow_publishing_as_person(OTTO, INTERPALS, ("breach",))
         for person, event in ((MIRA, newsletter), (OTTO, breach), (MIRA, refused)):
@@ -104,7 +104,7 @@ class _TourSetting:
             not own and second and _NOTICE_TEXT["title"] in page.text,
         )
 
-    async def person_path(self, brand: str, ref: str) -> str:
+    async def person_path_part(self, brand: str, ref: str) -> str:
         """Returns the part of the path of a person's page that names them."""
         return f"{brand}/{await self._pipeline.find_recipient_id(brand, ref)}"
 
@@ -129,6 +129,6 @@ class _TourSetting:
         return found[0]
 
 
-def _renamed(event: MessageEvent, id_: str) -> MessageEvent:
+def _event_with_new_id(event: MessageEvent, id_: str) -> MessageEvent:
     """Returns the same event as a new one, in a campaign of its own name."""
     return event.model_copy(update={"id": id_, "campaign": id_})

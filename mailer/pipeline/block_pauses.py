@@ -139,7 +139,7 @@ class BlockPauses:
         A reply without such a code may come from a single mailbox.
         """
         is_by_status = operator_checks_by_status(outcome.status) is not None
-        if not is_by_status and _count_in_a_row(self._setup_streaks, stream) < STREAK:
+        if not is_by_status and _extend_streak(self._setup_streaks, stream) < STREAK:
             return False
         self._setup_streaks.pop(stream, None)
         return True
@@ -186,13 +186,13 @@ class BlockPauses:
 
     def _is_streak_full(self, stream: Stream) -> bool:
         """Counts a block. Returns True if it is the last of `STREAK` in a row; then counting starts again."""
-        if _count_in_a_row(self._streaks, stream) < STREAK:
+        if _extend_streak(self._streaks, stream) < STREAK:
             return False
         del self._streaks[stream]
         return True
 
 
-def _count_in_a_row(streaks: dict[Stream, int], stream: Stream) -> int:
+def _extend_streak(streaks: dict[Stream, int], stream: Stream) -> int:
     """Counts one more for a stream, and returns its number."""
     count = streaks.get(stream, 0) + 1
     _store_as_newest(streaks, stream, count)

@@ -52,7 +52,7 @@ class CommitTraceFiles:
         self._checked: tuple[int, frozenset[UUID]] = (0, frozenset())
 
     @property
-    def is_synced(self) -> bool:
+    def has_synced_all_notes(self) -> bool:
         """True if all notes of this process are on disk."""
         return self._noted == self._synced
 

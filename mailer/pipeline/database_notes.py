@@ -103,7 +103,7 @@ class FileDatabaseNotes:
 
     async def sync_notes_to_disk(self) -> None:
         """See the port."""
-        if not self._traces.is_synced:
+        if not self._traces.has_synced_all_notes:
             await self._write_or_log_timeout(self._traces.sync_notes_to_disk)
 
     def read_last_committed_entries(self) -> Sequence[LastCommitsOfProcess]:

@@ -12,7 +12,7 @@ from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.ports.broker import Broker
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.flow_metrics import FIGURES, FlowGaugeDefinition, FlowMetricsSource, Values
-from mailer.runtime.repeating import every
+from mailer.runtime.repeating import rounds_until_stopped
 
 PERIOD = 15.0
 """Seconds between two readings."""
@@ -74,7 +74,7 @@ async def refresh_metrics_until_stopped(
         shown: the collector that gets the values.
         stop: ends it.
     """
-    async for _ in every(PERIOD, stop):
+    async for _ in rounds_until_stopped(PERIOD, stop):
         try:
             at = time.time()
             values = dict(await figures.read_metrics())

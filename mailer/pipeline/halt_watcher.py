@@ -26,7 +26,7 @@ from mailer.ports.halts import (
     LastSeenSealMarker,
     OwnLedgerChains,
 )
-from mailer.runtime.repeating import every
+from mailer.runtime.repeating import rounds_until_stopped
 
 PERIOD = 0.5
 """Seconds between two queries."""
@@ -155,7 +155,7 @@ class HaltWatcher:
 
     async def poll_until_stopped(self, stop: asyncio.Event) -> None:
         """Queries the halts until `stop` is set. A failed query is repeated; meanwhile the last answer expires."""
-        async for _ in every(PERIOD, stop):
+        async for _ in rounds_until_stopped(PERIOD, stop):
             try:
                 await self.query_halts_and_attest_no_loss()
                 self.report(self.problem_for_operator)

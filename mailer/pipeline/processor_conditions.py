@@ -13,7 +13,7 @@ from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.processor_states import STATE_WORDS, ProcessorState, ProcessorStates
-from mailer.runtime.repeating import every
+from mailer.runtime.repeating import rounds_until_stopped
 
 UNUSED: Final = "unused"
 """No message was handed to it yet."""
@@ -187,7 +187,7 @@ class ConditionReporter:
 
     async def report_until_stopped(self, stop: asyncio.Event) -> None:
         """Reports changes until `stop` is set, then deletes this worker's states. A failed report is repeated."""
-        async for _ in every(LOOK, stop):
+        async for _ in rounds_until_stopped(LOOK, stop):
             try:
                 await self.store_states_if_changed_or_old()
             except Exception as error:

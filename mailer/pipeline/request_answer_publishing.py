@@ -44,7 +44,7 @@ class AnswerPublisher:
     async def answer_waiting_requests(self) -> None:
         """Runs one tick: answers waiting requests, at most `AT_ONCE * ROUNDS`."""
         for _ in range(ROUNDS):
-            answered = await self._requests.by_address.publish_answers(self._letter, AT_ONCE)
+            answered = await self._requests.by_address.publish_answers(self._event_that_answers, AT_ONCE)
             LEAVE_REQUESTS_ANSWERED.inc(answered)
             if answered < AT_ONCE:
                 break
@@ -53,7 +53,7 @@ class AnswerPublisher:
             await self._requests.data.delete_old_data_requests()
             self._rarely_at = time.monotonic() + RARELY
 
-    def _letter(self, person: PersonToAnswer) -> BrokerMessage | None:
+    def _event_that_answers(self, person: PersonToAnswer) -> BrokerMessage | None:
         """Returns the event for a person; None if the brand is gone or the ref cannot be in an event."""
         brand, ref, request = person
         if brand not in self._policies:

@@ -30,7 +30,7 @@ from mailer.ports.timekeeping import (
     TimekeeperStore,
 )
 from mailer.runtime.error_kinds import ErrorKind, classify_error
-from mailer.runtime.repeating import every
+from mailer.runtime.repeating import rounds_until_stopped
 
 AT_ONCE = 1000
 """The most rows of one statement. Statements are short, so that no other process waits for the timekeeper."""
@@ -70,7 +70,7 @@ class Timekeeper:
 
     async def run_until_stopped(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Runs a round each `period` seconds until `stop` is set. A failed step is logged, and repeated next time."""
-        async for _ in every(period, stop):
+        async for _ in rounds_until_stopped(period, stop):
             if await self.run_all_steps_once():
                 LAST_TICK.set_to_current_time()
 

@@ -49,7 +49,7 @@ class HistoryPlace:
         return cls(_EPOCH + int(found[1]) * _MICROSECOND, found[2])
 
 
-class HasPlace(Protocol):
+class EntryWithPlace(Protocol):
     """An entry of a history."""
 
     @property
@@ -58,10 +58,12 @@ class HasPlace(Protocol):
         ...
 
 
-_Entry = TypeVar("_Entry", bound=HasPlace)
+_Entry = TypeVar("_Entry", bound=EntryWithPlace)
 
 
-def newest_entries(sources: Iterable[Sequence[_Entry]], limit: int) -> tuple[tuple[_Entry, ...], HistoryPlace | None]:
+def page_of_newest_entries(
+    sources: Iterable[Sequence[_Entry]], limit: int
+) -> tuple[tuple[_Entry, ...], HistoryPlace | None]:
     """Returns the newest entries of some sources, and the place behind which the next page begins.
 
     Args:

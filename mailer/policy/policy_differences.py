@@ -26,7 +26,7 @@ class PolicyDifference:
 
 def differences_between_policies(before: Policy, after: Policy) -> list[PolicyDifference]:
     """Returns the keys that differ, in the order of the file."""
-    one, other = dict(_flat_values(_dumped(before))), dict(_flat_values(_dumped(after)))
+    one, other = dict(_flat_values(_policy_as_json(before))), dict(_flat_values(_policy_as_json(after)))
     return [
         PolicyDifference(key, one.get(key), other.get(key))
         for key in dict.fromkeys((*one, *other))
@@ -34,7 +34,7 @@ def differences_between_policies(before: Policy, after: Policy) -> list[PolicyDi
     ]
 
 
-def _dumped(policy: Policy) -> dict[str, Any]:
+def _policy_as_json(policy: Policy) -> dict[str, Any]:
     return policy.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -44,7 +44,7 @@ def _flat_values(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         case Mapping():
             for name, inner in value.items():
                 yield from _flat_values(inner, f"{key}.{name}" if key else str(name))
-        case list() if named := _by_name(value):
+        case list() if named := _entries_by_name(value):
             yield from _flat_values(named, key)
         case list():
             yield key, ", ".join(map(str, value))
@@ -54,7 +54,7 @@ def _flat_values(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield key, str(value)
 
 
-def _by_name(entries: list[Any]) -> dict[str, Any] | None:
+def _entries_by_name(entries: list[Any]) -> dict[str, Any] | None:
     """Returns the entries of a list by their names; None if they have none, or not each its own."""
     for name in _NAMED_BY:
         if entries and all(isinstance(entry, dict) and name in entry for entry in entries):

@@ -16,7 +16,7 @@ RuleAndReason = tuple[str, str]
 
 
 @dataclass(slots=True)
-class MailEffects:
+class PolicyChangeEffectsOnMail:
     """The effects on one kind of mail.
 
     Attributes:
@@ -55,8 +55,8 @@ class PolicyEffectCounter:
     """
 
     def __init__(self, before: Policy, after: Policy, kinds: Iterable[Mailing], now: datetime) -> None:
-        self._before, self._after, self._now = before, _with_other_versions(after), now
-        self._kinds = [(kind, MailEffects(kind.category.name, kind.purpose)) for kind in kinds]
+        self._before, self._after, self._now = before, _version_in_force_then(after), now
+        self._kinds = [(kind, PolicyChangeEffectsOnMail(kind.category.name, kind.purpose)) for kind in kinds]
 
     def count_people(self, people: Iterable[Standing]) -> None:
         """Counts people."""
@@ -65,7 +65,7 @@ class PolicyEffectCounter:
                 before = decide(kind, standing, self._before, self._now)
                 effects.count_person(before, decide(kind, standing, self._after, self._now))
 
-    def counted_effects(self) -> Sequence[MailEffects]:
+    def counted_effects(self) -> Sequence[PolicyChangeEffectsOnMail]:
         """Returns the effects on each kind of mail, in the order of the kinds."""
         return [effects for _, effects in self._kinds]
 
@@ -88,7 +88,7 @@ def one_mailing_of_each_kind(policy: Policy, uses: Iterable[tuple[str, str]], no
                 yield Mailing(category, purpose, partner=partner)
 
 
-def _with_other_versions(policy: Policy) -> Policy:
+def _version_in_force_then(policy: Policy) -> Policy:
     return version_in_force(policy.all_versions, policy.effective)
 
 

@@ -22,7 +22,7 @@ from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.consent_validity import ConsentValidityTerms
 from mailer.policy.jurisdiction import AdvertisingMark, LawByCountry
-from mailer.policy.policy_faults import faults_below_law, faults_within_policy
+from mailer.policy.policy_consistency_checks import faults_below_law, faults_within_policy
 from mailer.policy.policy_file_errors import PolicyError as PolicyError
 from mailer.policy.policy_file_errors import (
     build_pydantic_error_for_fault,

@@ -42,7 +42,7 @@ class PublicNotice:
     missed_at: datetime | None = None
 
     @property
-    def public_since(self) -> datetime:
+    def visible_from(self) -> datetime:
         """The time from which readers could see it: that of its release, or the beginning of its first day (UTC)."""
         begins = datetime.combine(self.first_day, time(), UTC)
         return max(begins, self.released_at or begins)

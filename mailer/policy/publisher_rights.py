@@ -101,7 +101,7 @@ class RightsOfOnePublisher:
 NOTHING = RightsOfOnePublisher()
 
 
-def rights_without(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
+def subtract_rights(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
     """Returns the rights that are not among some others."""
     return RightsOfOnePublisher(
         *(getattr(rights, one.name) - getattr(others, one.name) for one in fields(RightsOfOnePublisher))
@@ -162,7 +162,7 @@ def refusal_to_change_publisher(client: Publisher, identity: Identity, granted: 
         return f"{identity} cannot change its own rights; `mailer publishers` does"
     if "manage_publishers" in granted.actions:
         return "no key grants manage_publishers; `mailer publishers add` does"
-    if missing := names_of_rights(rights_without(granted, client.rights)):
+    if missing := names_of_rights(subtract_rights(granted, client.rights)):
         return f"{client.identity} has not itself what it wants to grant: {', '.join(missing)}"
     return None
 

@@ -32,15 +32,15 @@ FREE_FAILURES_OF_NETWORK: Final = 20
 _LONGEST: Final = 900
 
 
-def _growing_waits(free: int) -> tuple[int, ...]:
+def _waits_after_failures(free: int) -> tuple[int, ...]:
     """Returns the seconds to wait after each number of failures: none at first, then 5, 10, 20 up to 15 minutes."""
     steps = (5 * 2**step for step in range(9))
     return (*(0 for _ in range(free)), *(min(seconds, _LONGEST) for seconds in steps))
 
 
-WAITS_OF_ACCOUNT: Final = _growing_waits(FREE_FAILURES)
+WAITS_OF_ACCOUNT: Final = _waits_after_failures(FREE_FAILURES)
 """Seconds that an account waits after 1, 2, 3, … failures in a row. The last number holds for all that follow."""
-WAITS_OF_NETWORK: Final = _growing_waits(FREE_FAILURES_OF_NETWORK)
+WAITS_OF_NETWORK: Final = _waits_after_failures(FREE_FAILURES_OF_NETWORK)
 """The same for a network, of which many people may be."""
 FAILURES_FORGOTTEN_AFTER: Final = timedelta(days=1)
 """The time after the last failure when all are forgotten."""
@@ -74,7 +74,7 @@ def password_fault(password: str, name: str, email: str) -> str | None:
     if len(password) > MAX_PASSWORD:
         return "password_long"
     plain = _letters_and_digits(password)
-    if len(set(password)) < 5 or plain.isdigit() or _is_common(password):
+    if len(set(password)) < 5 or plain.isdigit() or _is_common_password(password):
         return "password_common"
     names = {_letters_and_digits(word) for word in (name, email.partition("@")[0], *name.split())} - {""}
     core = plain.strip("0123456789")
@@ -88,7 +88,7 @@ def fold_password(password: str) -> str:
     return normalized("NFKC", password)
 
 
-def _is_common(password: str) -> bool:
+def _is_common_password(password: str) -> bool:
     core = password.casefold().strip(_AROUND)
     squeezed = _letters_and_digits(core)
     halves = {squeezed[: len(squeezed) // 2]} if squeezed[: len(squeezed) // 2] * 2 == squeezed else set()

@@ -26,7 +26,7 @@ class MailAndAddressOrigin:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveredMail:
+class DeliveryToPerson:
     """The delivery of a mailing to one person.
 
     Attributes:
@@ -50,6 +50,6 @@ class MailAndAddressOriginReader(Protocol):
         """Returns the origin of one mail, or None if the brand has no such recipient."""
         ...
 
-    async def read_delivered_mail(self, brand: str, recipient_id: int, mailing_id: UUID) -> DeliveredMail | None:
+    async def read_delivery_to_person(self, brand: str, recipient_id: int, mailing_id: UUID) -> DeliveryToPerson | None:
         """Returns the delivery of a mailing to a person, or None if there is no such delivery any more."""
         ...

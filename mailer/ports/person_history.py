@@ -122,7 +122,7 @@ class MailOfHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class ActOfHistory:
+class LedgerEntryOfHistory:
     """An entry of the ledger about a person and no mailing: a change, a look-up, or an act of staff.
 
     Attributes:
@@ -157,7 +157,7 @@ class SuppressionOfHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestOfHistory:
+class PendingRequestOfHistory:
     """A wish that waits, or waited, for a confirmation by mail.
 
     Attributes:
@@ -189,7 +189,12 @@ class NoticeOfHistory:
 
 
 HistoryItem = (
-    MailOfHistory | ActOfHistory | ConsentOfHistory | SuppressionOfHistory | RequestOfHistory | NoticeOfHistory
+    MailOfHistory
+    | LedgerEntryOfHistory
+    | ConsentOfHistory
+    | SuppressionOfHistory
+    | PendingRequestOfHistory
+    | NoticeOfHistory
 )
 
 
@@ -208,7 +213,7 @@ class PersonDirectory(Protocol):
         """Returns the recipients of some brands with this ref, this address in any spelling, or this number."""
         ...
 
-    async def find_person(self, brand: str, recipient_id: int) -> ListedRecipient | None:
+    async def find_recipient_by_id(self, brand: str, recipient_id: int) -> ListedRecipient | None:
         """Returns a recipient of a brand; None if the brand has no such one."""
         ...
 

@@ -15,7 +15,7 @@ class NoLegalHold(LookupError):
     """The recipient has no legal hold with this reference."""
 
 
-class LegalHoldStands(Exception):
+class LegalHoldAlreadyStands(Exception):
     """The recipient has a legal hold with this reference already. It is not set again."""
 
 
@@ -191,7 +191,7 @@ class RightsStore(Protocol):
         """Sets a legal hold. `named`: the person may know of it. Returns False if the brand has no such recipient.
 
         Raises:
-            LegalHoldStands: one with this reference stands already. The order counts all the same.
+            LegalHoldAlreadyStands: one with this reference stands already. The order counts all the same.
             AccountEventAlreadyApplied: the order was carried out before.
             IdTaken: the id of the order belongs to another one.
         """

@@ -86,13 +86,13 @@ class StaffSession:
     pending_totp: bytes | None = None
 
     @property
-    def is_half(self) -> bool:
+    def is_half_signed_in(self) -> bool:
         """True if the second step is still to come."""
         return self.is_factor_set_up and not self.has_second_factor
 
 
 @dataclass(frozen=True, slots=True)
-class AccessGrant:
+class IssuedOneTimeLink:
     """A one-time link that was made for a person.
 
     Attributes:
@@ -210,7 +210,7 @@ class StaffDirectory(Protocol):
         """Returns the open sessions of a person, the newest first."""
         ...
 
-    async def list_access_grants(self, staff_id: int) -> Sequence[AccessGrant]:
+    async def list_issued_one_time_links(self, staff_id: int) -> Sequence[IssuedOneTimeLink]:
         """Returns the last one-time links that were made for a person, the newest first."""
         ...
 

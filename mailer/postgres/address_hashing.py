@@ -77,7 +77,7 @@ class AddressHasher:
         """Returns the hash of a client's network, 32 bytes. It differs by day, so that nobody is followed over days."""
         return self._mac(f"network:{day.isoformat()}:{network}".encode())
 
-    def hash_of_wish(self, address_hash: bytes, wanted: str) -> bytes:
+    def hash_for_request_count(self, address_hash: bytes, wanted: str) -> bytes:
         """Returns the hash under which one kind of request is counted for an address, 32 bytes."""
         return self._mac(f"wish:{wanted}:{address_hash.hex()}".encode())
 

@@ -122,14 +122,14 @@ class PostgresDeadLetters:
         async with open_unit_of_work(self._pool, self._writers) as work:
             for letter_id in letter_ids:
                 if (key := await _park_dead_letter(work.connection, letter_id, again, brands)) is not None:
-                    entries[letter_id] = _entry_about(letter_id, key, "dead_replayed")
+                    entries[letter_id] = _entry_about_dead_letter(letter_id, key, "dead_replayed")
             await work.append_entries(list(entries.values()))
         return list(entries)
 
     async def record_reading(self, letter: DeadLetter) -> None:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            entry = _entry_about(letter.id, letter.message.routing_key, "dead_read")
+            entry = _entry_about_dead_letter(letter.id, letter.message.routing_key, "dead_read")
             await work.append_entries([entry])
 
 
@@ -138,7 +138,7 @@ async def _park_dead_letter(
 ) -> str | None:
     """Makes the event of a dead letter a row of the outbox. Returns its routing key; None if it cannot be replayed."""
     found = await connection.fetchrow(_SQL["one"], letter_id)
-    if found is None or not await _concerns_only(found, brands):
+    if found is None or not await _concerns_only_brands(found, brands):
         return None
     body = _body_text_if_storable(found["body"])
     row = await connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
@@ -148,14 +148,14 @@ async def _park_dead_letter(
     return str(row["routing_key"])
 
 
-def _entry_about(letter_id: int, routing_key: str, what: str) -> LedgerEntry:
+def _entry_about_dead_letter(letter_id: int, routing_key: str, what: str) -> LedgerEntry:
     """Returns the entry that somebody has done something with a dead letter. A routing key may name nobody's brand."""
     brand = routing_key.partition(".")[0]
     is_slug = brand.isascii() and brand.replace("-", "").isalnum() and len(brand) <= 100
     return LedgerEntry(EntryKind.CONTROL, brand if is_slug else "", reason=what, rule=f"dead:{letter_id}")
 
 
-async def _concerns_only(row: asyncpg.Record, brands: frozenset[str] | None) -> bool:
+async def _concerns_only_brands(row: asyncpg.Record, brands: frozenset[str] | None) -> bool:
     """Tells whether a dead letter concerns no other brands than these; None: any."""
     if brands is None:
         return True

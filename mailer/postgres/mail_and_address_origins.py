@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ports.mail_origins import DeliveredMail, MailAndAddressOrigin
+from mailer.ports.mail_origins import DeliveryToPerson, MailAndAddressOrigin
 
 _SQL = load_statements("origins")
 
@@ -21,7 +21,7 @@ class PostgresMailAndAddressOrigins:
         row = await self._pool.fetchrow(_SQL["of"], brand, recipient_id, mailing_id)
         return MailAndAddressOrigin(**row) if row else None
 
-    async def read_delivered_mail(self, brand: str, recipient_id: int, mailing_id: UUID) -> DeliveredMail | None:
+    async def read_delivery_to_person(self, brand: str, recipient_id: int, mailing_id: UUID) -> DeliveryToPerson | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["sent"], brand, recipient_id, mailing_id)
-        return DeliveredMail(**row) if row else None
+        return DeliveryToPerson(**row) if row else None

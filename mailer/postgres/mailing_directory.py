@@ -28,7 +28,7 @@ class PostgresMailingDirectory:
 
     async def list_mailings(self, chosen: MailingFilter, limit: int) -> MailingPage:
         """See the port."""
-        rows = await self._look_at_mailings(chosen)
+        rows = await self._fetch_mailing_rows(chosen)
         fitting = [row["id"] for row in rows if row["brand"] in chosen.brands and _is_in_state(row, chosen.state)]
         shown = fitting[:limit]
         more = shown if len(fitting) > limit else [row["id"] for row in rows] if len(rows) == self._looked_at else []
@@ -38,7 +38,7 @@ class PostgresMailingDirectory:
         """See the port."""
         return next(iter(await self._read_statuses([mailing_id])), None)
 
-    async def _look_at_mailings(self, chosen: MailingFilter) -> list[asyncpg.Record]:
+    async def _fetch_mailing_rows(self, chosen: MailingFilter) -> list[asyncpg.Record]:
         before = chosen.before or _NEWEST
         if chosen.state in _UNFINISHED:
             return await self._pool.fetch(_SQL["unfinished"], before, self._looked_at)

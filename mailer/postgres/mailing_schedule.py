@@ -40,7 +40,7 @@ class PostgresMailingSchedule:
                 raise MailingControlRefused(refusal)
             if row["send_at"] == at:
                 return RescheduledMailing(False, row["state"] == "awaiting_release")
-            await _store_time(work.connection, mailing_id, at, by, mailing.needs_release)
+            await _store_new_send_time(work.connection, mailing_id, at, by, mailing.needs_release)
             entry = LedgerEntry(
                 EntryKind.MAILING,
                 row["brand"],
@@ -55,7 +55,7 @@ class PostgresMailingSchedule:
         return RescheduledMailing(True, mailing.needs_release)
 
 
-async def _store_time(
+async def _store_new_send_time(
     connection: Connection, mailing_id: UUID, at: datetime, by: Identity, needs_release: bool
 ) -> None:
     await connection.execute(_SQL["reschedule"], mailing_id, at, str(by), needs_release)

@@ -108,11 +108,11 @@ def _merge_same_person(people: Sequence[DatedPersonData]) -> Sequence[DatedPerso
     for known in people:
         key = known.brand, known.person.ref
         other = each.get(key)
-        each[key] = known if other is None else _merge_onto_newest(other, known)
+        each[key] = known if other is None else _merge_person_data(other, known)
     return people if len(each) == len(people) else list(each.values())
 
 
-def _merge_onto_newest(one: DatedPersonData, other: DatedPersonData) -> DatedPersonData:
+def _merge_person_data(one: DatedPersonData, other: DatedPersonData) -> DatedPersonData:
     newest = max(other, one, key=lambda known: known.observed_at)
     oldest = one if newest is other else other
     countries = (known.person.country for known in (newest, oldest))

@@ -11,22 +11,22 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.history_paging import HistoryPlace, mailing_id_bound, newest_entries
+from mailer.policy.history_paging import HistoryPlace, mailing_id_bound, page_of_newest_entries
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.consents import Consent, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.person_history import (
     AccessDoor,
-    ActOfHistory,
     ConsentOfHistory,
     HistoryItem,
     HistoryPage,
+    LedgerEntryOfHistory,
     ListedRecipient,
     MailOfHistory,
     NoticeOfHistory,
+    PendingRequestOfHistory,
     PersonAccess,
     PersonAct,
-    RequestOfHistory,
     SuppressionOfHistory,
 )
 from mailer.ports.suppressions import Suppression
@@ -64,7 +64,7 @@ def _access_entry(access: PersonAccess, brand: str, recipient_id: int | None) ->
         brand,
         recipient_id=recipient_id,
         reason=_LOOKED_UP,
-        rule=_rule_of_door(access.door),
+        rule=_ledger_rule_of_door(access.door),
         reply=access.origin if recipient_id is None else access.note,
         actor=str(access.by),
     )
@@ -86,7 +86,7 @@ class PostgresPersonDirectory:
         """See the port."""
         return await self._lookup.limited_to_brands(brands).find_recipients(text) if brands else []
 
-    async def find_person(self, brand: str, recipient_id: int) -> ListedRecipient | None:
+    async def find_recipient_by_id(self, brand: str, recipient_id: int) -> ListedRecipient | None:
         """See the port."""
         return await self._lookup.limited_to_brands([brand]).get_recipient(recipient_id)
 
@@ -104,7 +104,9 @@ class PostgresPersonDirectory:
         ):
             if not await connection.fetchval(_OF_BRAND, brand, recipient_id):
                 return HistoryPage((), None)
-            items, following = newest_entries(await _read_sources(connection, recipient_id, before, limit + 1), limit)
+            items, following = page_of_newest_entries(
+                await _read_sources(connection, recipient_id, before, limit + 1), limit
+            )
             return HistoryPage(await _with_latest_entries(connection, recipient_id, items), following)
 
 
@@ -120,11 +122,14 @@ async def _read_sources(
     acts = await connection.fetch(SQL["acts"], *behind, _TOLD_ELSEWHERE)
     return [
         [MailOfHistory(**row) for row in mail],
-        [ActOfHistory(HistoryPlace(row["at"], row["key"]), **_without(row, "at", "key")) for row in acts],
+        [
+            LedgerEntryOfHistory(HistoryPlace(row["at"], row["key"]), **_columns_without(row, "at", "key"))
+            for row in acts
+        ],
         [_consent_from_row(row) for row in await connection.fetch(SQL["consents"], *behind)],
         [_suppression_from_row(row) for row in await connection.fetch(SQL["suppressions"], *behind)],
-        [_placed(RequestOfHistory, row) for row in await connection.fetch(SQL["requests"], *behind)],
-        [_placed(NoticeOfHistory, row) for row in await connection.fetch(SQL["notices"], *behind)],
+        [_item_with_place(PendingRequestOfHistory, row) for row in await connection.fetch(SQL["requests"], *behind)],
+        [_item_with_place(NoticeOfHistory, row) for row in await connection.fetch(SQL["notices"], *behind)],
     ]
 
 
@@ -134,28 +139,28 @@ async def _with_latest_entries(
     """Returns the entries of a page, with what the ledger says last of each mail."""
     mailings = [item.mailing_id for item in items if isinstance(item, MailOfHistory)]
     rows = await connection.fetch(SQL["latest_entries"], mailings, recipient_id) if mailings else []
-    latest = {row["mailing_id"]: _without(row, "mailing_id") for row in rows}
+    latest = {row["mailing_id"]: _columns_without(row, "mailing_id") for row in rows}
     return tuple(
         replace(item, **latest.get(item.mailing_id, {})) if isinstance(item, MailOfHistory) else item for item in items
     )
 
 
-def _without(row: asyncpg.Record, *names: str) -> dict[str, Any]:
+def _columns_without(row: asyncpg.Record, *names: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}
 
 
-def _placed(kind: Callable[..., _Item], row: asyncpg.Record) -> _Item:
-    return kind(place=HistoryPlace(row["at"], row["key"]), **_without(row, "at", "key"))
+def _item_with_place(kind: Callable[..., _Item], row: asyncpg.Record) -> _Item:
+    return kind(place=HistoryPlace(row["at"], row["key"]), **_columns_without(row, "at", "key"))
 
 
 def _consent_from_row(row: asyncpg.Record) -> ConsentOfHistory:
-    values = _without(row, "key", "controller", "recorded_at", "counts")
+    values = _columns_without(row, "key", "controller", "recorded_at", "counts")
     record = StoredConsent("", Consent(**values), row["controller"], row["recorded_at"], row["counts"])
     return ConsentOfHistory(HistoryPlace(row["at"], row["key"]), record)
 
 
 def _suppression_from_row(row: asyncpg.Record) -> SuppressionOfHistory:
-    stop = Suppression(**_without(row, "place_key"))
+    stop = Suppression(**_columns_without(row, "place_key"))
     return SuppressionOfHistory(HistoryPlace(stop.at, row["place_key"]), stop)
 
 
@@ -175,10 +180,10 @@ class PostgresAccessRecords:
 
     async def is_look_up_open(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
         """See the port."""
-        door = _rule_of_door(AccessDoor.CONSOLE)
+        door = _ledger_rule_of_door(AccessDoor.CONSOLE)
         found: bool = await self._pool.fetchval(SQL["looked_up"], brand, recipient_id, str(by), door, within)
         return found
 
 
-def _rule_of_door(door: AccessDoor) -> str:
+def _ledger_rule_of_door(door: AccessDoor) -> str:
     return f"access:{door}"

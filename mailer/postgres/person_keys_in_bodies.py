@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote
 
-from mailer.input_types import MAX_ID, parse_json_strictly
+from mailer.input_types import MAX_ID, parse_json_with_unique_keys
 from mailer.policy.text_folding import decode_entities, normalized
 from mailer.postgres.address_hashing import AddressHasher
 
@@ -107,7 +107,7 @@ def _brands_of_body_and_routing_key(document: Any, routing_key: str) -> set[str]
 
 def _parse_json_body(body: bytes) -> Any:
     try:
-        return parse_json_strictly(body)
+        return parse_json_with_unique_keys(body)
     except ValueError:
         return None
 

@@ -57,7 +57,7 @@ async def copy_personal_data(
         controllers: the controller of each brand.
         brand: the brand of the recipient.
         recipient_id: the recipient.
-        shown: returns a row as the copy shows it, such as `without_staff`.
+        shown: returns a row as the copy shows it, such as `hide_staff_in_row`.
 
     Returns:
         Values that JSON can hold; None if the brand has no such recipient.
@@ -118,23 +118,23 @@ async def _dead_letters(
     return {"dead_letters": [_row_as_json(letter) for letter in letters]}
 
 
-def without_staff(row: dict[str, Any]) -> dict[str, Any]:
+def hide_staff_in_row(row: dict[str, Any]) -> dict[str, Any]:
     """Returns a row of a copy for the person: without names of staff, and without the reasons that staff typed.
 
     The names of keys, brokers and roles stay: they are systems. So do mailer's own words, and what processors replied.
     """
-    hidden: dict[str, Any] = {name: "operator" for name in _ACTORS if row.get(name) and _is_of_staff(row[name])}
+    hidden: dict[str, Any] = {name: "operator" for name in _ACTORS if row.get(name) and _is_name_of_staff(row[name])}
     if row.get("lift_reason") and row["lift_reason"] not in _OWN:
         hidden["lift_reason"] = None
     if row.get("reply") and (row["kind"] not in _KINDS_WITH_REPLIES or (row["reason"] or "").startswith(_VERDICTS)):
         hidden["reply"] = None
     head, colon, by = str(row.get("rule") or "").partition(":")
-    if head == "action" and colon and _is_of_staff(by):
+    if head == "action" and colon and _is_name_of_staff(by):
         hidden["rule"] = "action:operator"
     return row | hidden
 
 
-def _is_of_staff(name: str) -> bool:
+def _is_name_of_staff(name: str) -> bool:
     return name not in _OWN and name.partition(":")[0] not in _SYSTEMS
 
 

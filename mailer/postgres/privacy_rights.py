@@ -13,7 +13,7 @@ from mailer.ports.rights import (
     ErasureDuty,
     ErasureResult,
     LegalDisclosure,
-    LegalHoldStands,
+    LegalHoldAlreadyStands,
     NoLegalHold,
     RecipientErased,
 )
@@ -30,7 +30,7 @@ from mailer.postgres.erasure import (
     cancel_open_deliveries_of_person,
     keys_by_which_letters_name_person,
 )
-from mailer.postgres.personal_data_copy import copy_personal_data, without_staff
+from mailer.postgres.personal_data_copy import copy_personal_data, hide_staff_in_row
 from mailer.postgres.standings import PostgresStandings, standing_change_entry
 
 _SQL = load_statements("rights")
@@ -76,7 +76,7 @@ class PostgresPrivacyRights:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            return await self._copy_data(connection, brand, recipient_id, without_staff)
+            return await self._copy_data(connection, brand, recipient_id, hide_staff_in_row)
 
     async def _copy_data(
         self, connection: Connection, brand: str, recipient_id: int, shown: Callable[[dict[str, Any]], dict[str, Any]]
@@ -190,7 +190,7 @@ class PostgresPrivacyRights:
             else:
                 await self._insert_hold(connection, brand, recipient_id, reference, actor, named=named)
         if not entries:
-            raise LegalHoldStands(f"a legal hold {reference!r} stands already for this recipient of {brand}")
+            raise LegalHoldAlreadyStands(f"a legal hold {reference!r} stands already for this recipient of {brand}")
         return True
 
     async def _insert_hold(

@@ -12,7 +12,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.public_notices import PublicNotice
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.postgres.release_independence import have_shared_a_link
+from mailer.postgres.release_independence import has_one_made_link_for_other
 
 _SQL = load_statements("public_notices")
 
@@ -27,7 +27,7 @@ class PostgresPublicNotices:
     async def add_draft(self, notice: PublicNotice) -> None:
         """See the port."""
         values = notice.digest, notice.first_day, notice.last_day, notice.drafted_by
-        await self._change(
+        await self._change_notice(
             "drafted", notice.brand, notice.digest, "add", notice.id, notice.brand, notice.texts, *values
         )
 
@@ -50,13 +50,13 @@ class PostgresPublicNotices:
         if notice is None:
             return False
         drafter = parse_person_identity(notice.drafted_by)
-        if releaser == drafter or await have_shared_a_link(self._pool, releaser, drafter):
+        if releaser == drafter or await has_one_made_link_for_other(self._pool, releaser, drafter):
             return False
-        return await self._change("released", notice.brand, notice.digest, "release", id_, releaser.name)
+        return await self._change_notice("released", notice.brand, notice.digest, "release", id_, releaser.name)
 
     async def withdraw(self, id_: UUID, by: str) -> bool:
         """See the port."""
-        return await self._change_found("withdrawn", id_, "withdraw", id_, by)
+        return await self._change_notice_if_found("withdrawn", id_, "withdraw", id_, by)
 
     async def record_sighting(self, notice: PublicNotice, *, is_there: bool) -> None:
         """See the port."""
@@ -66,20 +66,20 @@ class PostgresPublicNotices:
             entries = [_entry(step, notice.brand, notice.digest)] if is_new else []
             await work.append_entries(entries)
 
-    async def _change_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
+    async def _change_notice_if_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
         notice = await self.find_notice(id_)
-        return notice is not None and await self._change(step, notice.brand, notice.digest, statement, *values)
+        return notice is not None and await self._change_notice(step, notice.brand, notice.digest, statement, *values)
 
-    async def _change(self, step: str, brand: str, digest: str, statement: str, *values: Any) -> bool:
+    async def _change_notice(self, step: str, brand: str, digest: str, statement: str, *values: Any) -> bool:
         """Runs a statement with its ledger entry. Returns False, and writes none, if it changed nothing."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            is_done = await _is_changed(work.connection, statement, values)
+            is_done = await _execute_and_report_change(work.connection, statement, values)
             entries = [_entry(step, brand, digest)] if is_done else []
             await work.append_entries(entries)
         return is_done
 
 
-async def _is_changed(connection: Connection, statement: str, values: tuple[Any, ...]) -> bool:
+async def _execute_and_report_change(connection: Connection, statement: str, values: tuple[Any, ...]) -> bool:
     status = await connection.execute(_SQL[statement], *values)
     return not status.endswith(" 0")
 

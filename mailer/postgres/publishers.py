@@ -11,7 +11,7 @@ from mailer.database.statements import Pool, load_statements
 from mailer.ledger.unit_of_work import UnitOfWork, open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher, names_of_rights, rights_without
+from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher, names_of_rights, subtract_rights
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.publishers import PublisherRecord, PublisherRightsChange
 
@@ -68,7 +68,9 @@ class PostgresPublishers:
         """
         key = f"mk_{secrets.token_urlsafe(32)}" if identity.kind is IdentityKind.KEY else None
         async with open_unit_of_work(self._pool, self._writers) as work:
-            taken = await work.connection.fetchval(_SQL["add"], *_columns(identity, rights), key and _key_digest(key))
+            taken = await work.connection.fetchval(
+                _SQL["add"], *_publisher_columns(identity, rights), key and _key_digest(key)
+            )
             change = ("granted", names_of_rights(rights))
             await _append_rights_changes_to_ledger(work, identity, change)
         return key if taken else None
@@ -76,7 +78,7 @@ class PostgresPublishers:
     async def take_rights_back(self, identity: Identity, rights: RightsOfOnePublisher) -> bool:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            if await work.connection.fetchrow(_SQL["restrict"], *_columns(identity, rights)) is None:
+            if await work.connection.fetchrow(_SQL["restrict"], *_publisher_columns(identity, rights)) is None:
                 return False
             change = ("restricted", names_of_rights(rights))
             await _append_rights_changes_to_ledger(work, identity, change)
@@ -84,13 +86,13 @@ class PostgresPublishers:
 
     async def change_rights(self, identity: Identity, seen: RightsOfOnePublisher, wanted: RightsOfOnePublisher) -> bool:
         """See the port."""
-        lost, gained = rights_without(seen, wanted), rights_without(wanted, seen)
+        lost, gained = subtract_rights(seen, wanted), subtract_rights(wanted, seen)
         changes = [("restricted", names_of_rights(lost)), ("granted", names_of_rights(gained))]
         async with open_unit_of_work(self._pool, self._writers) as work:
             row = await work.connection.fetchrow(_SQL["lock"], identity.kind, _stored_name(identity))
             if row is None or _publisher_from_row(row).rights != seen:
                 return False
-            await work.connection.execute(_SQL["replace"], *_columns(identity, wanted))
+            await work.connection.execute(_SQL["replace"], *_publisher_columns(identity, wanted))
             await _append_rights_changes_to_ledger(work, identity, *((what, names) for what, names in changes if names))
         return True
 
@@ -121,7 +123,7 @@ async def _append_rights_changes_to_ledger(
         await work.connection.execute(_SQL["note"], identity.kind, _stored_name(identity), linked.writer, n)
 
 
-def _columns(identity: Identity, rights: RightsOfOnePublisher) -> tuple[Any, ...]:
+def _publisher_columns(identity: Identity, rights: RightsOfOnePublisher) -> tuple[Any, ...]:
     """Returns the columns of a publisher with some rights, as the statements take them."""
     named = (rights.brands, rights.categories, rights.actions, rights.reads)
     return (identity.kind, _stored_name(identity), *(sorted(names) for names in named))

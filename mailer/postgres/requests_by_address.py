@@ -56,7 +56,10 @@ class PostgresRequestsByAddress:
         """Returns what a request counts for at its mailbox, and at those that look like it."""
         if wanted == LEAVE:
             return [("address", hashed, ADDRESS_A_DAY) for hashed in hashes]
-        return [("address", self._hasher.hash_of_wish(hashed, wanted), ADDRESS_A_DAY_FOR_DATA) for hashed in hashes]
+        return [
+            ("address", self._hasher.hash_for_request_count(hashed, wanted), ADDRESS_A_DAY_FOR_DATA)
+            for hashed in hashes
+        ]
 
     async def publish_answers(self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int) -> int:
         """See the port."""

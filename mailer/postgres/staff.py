@@ -10,7 +10,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.sign_in_rules import LINK_LASTS, SESSION_IDLE
 from mailer.policy.staff_rights import EVERY_BRAND, RIGHTS_OF_ROLE, RoleAtBrand, StaffMember, StaffRight
-from mailer.ports.staff import AccessGrant, LastAdmin, StaffActor, StaffNameTaken, StaffRecord, StaffSession
+from mailer.ports.staff import IssuedOneTimeLink, LastAdmin, StaffActor, StaffNameTaken, StaffRecord, StaffSession
 from mailer.postgres.staff_changes import (
     StaffChange,
     begin_staff_change,
@@ -23,7 +23,7 @@ from mailer.postgres.staff_changes import (
 
 _SQL = load_staff_statements("staff")
 _SESSIONS = load_staff_statements("staff_sign_in")["sessions"]
-_GRANTS_SHOWN = 20
+_LINKS_LISTED = 20
 _ADMIN_ROLES = [f"{role}@{EVERY_BRAND}" for role, rights in RIGHTS_OF_ROLE.items() if StaffRight.STAFF_MANAGE in rights]
 """The roles of people who can manage staff."""
 
@@ -117,10 +117,10 @@ class PostgresStaff:
         )
         return [session_from_row(row) for row in rows]
 
-    async def list_access_grants(self, staff_id: int) -> Sequence[AccessGrant]:
+    async def list_issued_one_time_links(self, staff_id: int) -> Sequence[IssuedOneTimeLink]:
         """See the port."""
-        rows = await self._pool.fetch(_SQL["grants"], staff_id, _GRANTS_SHOWN)
-        return [AccessGrant(row["what"], row["shown_giver"], row["network"], row["at"]) for row in rows]
+        rows = await self._pool.fetch(_SQL["issued_links"], staff_id, _LINKS_LISTED)
+        return [IssuedOneTimeLink(row["what"], row["shown_giver"], row["network"], row["at"]) for row in rows]
 
     def _begin_change(self, by: StaffActor, *people: int) -> AbstractAsyncContextManager[StaffChange]:
         return begin_staff_change(self._pool, self._writers, by, people, right=StaffRight.STAFF_MANAGE)
@@ -136,7 +136,7 @@ async def _insert_roles(change: StaffChange, staff_id: int, roles: Collection[Ro
 async def _insert_link(change: StaffChange, staff_id: int, what: str, by: StaffActor) -> str:
     """Makes a one-time link, and notes who has seen it: they could use it themselves."""
     token, giver = new_token(), by.identity
-    await change.connection.execute(_SQL["note_grant"], staff_id, what, giver.form[1], giver.name, by.network)
+    await change.connection.execute(_SQL["note_issued_link"], staff_id, what, giver.form[1], giver.name, by.network)
     await change.connection.execute(_SQL["add_link"], token_digest(token), staff_id, LINK_LASTS)
     return token
 

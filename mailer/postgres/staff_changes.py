@@ -30,8 +30,8 @@ def load_staff_statements(noun: str) -> dict[str, str]:
     """Returns the statements of a file, with the columns of a person, and with the times of the rules as intervals."""
     values = {
         "{member}": load_statements("staff")["member"].partition("\n")[2],
-        "{independent_again_after}": _interval(INDEPENDENT_AGAIN_AFTER),
-        "{waits_at_most}": _interval(SECRET_WAITS),
+        "{independent_again_after}": _sql_interval(INDEPENDENT_AGAIN_AFTER),
+        "{waits_at_most}": _sql_interval(SECRET_WAITS),
     }
     statements = dict(load_statements(noun))
     for blank, value in values.items():
@@ -39,7 +39,7 @@ def load_staff_statements(noun: str) -> dict[str, str]:
     return statements
 
 
-def _interval(span: timedelta) -> str:
+def _sql_interval(span: timedelta) -> str:
     return f"interval '{round(span.total_seconds())} seconds'"
 
 
@@ -136,7 +136,7 @@ def writers_for_session(writers: LedgerWriters, used: RightInSession | None) -> 
 async def _require_session(connection: Connection, session_id: int, stage: SessionStage) -> StaffMember:
     row = await connection.fetchrow(f"{_SESSIONS} AND n.id = $2 FOR UPDATE OF n", SESSION_IDLE, session_id)
     session = session_from_row(row) if row else None
-    if session is None or (stage is SessionStage.COMPLETE and session.is_half):
+    if session is None or (stage is SessionStage.COMPLETE and session.is_half_signed_in):
         raise StaffSessionOver
     return session.member
 

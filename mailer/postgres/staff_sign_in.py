@@ -48,7 +48,7 @@ class PostgresStaffSignIn:
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 for key in sorted(keys):
-                    await _count_or_raise(connection, key, keys[key])
+                    await _count_failure_or_raise(connection, key, keys[key])
         except _MustWait as refused:
             return refused.seconds
         return 0
@@ -143,7 +143,7 @@ class PostgresStaffSignIn:
         return await self._pool.fetchval(_SQL["use_challenge"], hashlib.sha256(challenge).digest()) is not None
 
 
-async def _count_or_raise(connection: Connection, key: bytes, waits: Sequence[int]) -> None:
+async def _count_failure_or_raise(connection: Connection, key: bytes, waits: Sequence[int]) -> None:
     counted = await connection.fetchval(_SQL["count_failure"], key, list(waits), FAILURES_FORGOTTEN_AFTER)
     if counted is None:
         raise _MustWait(await connection.fetchval(_SQL["seconds_to_wait"], key, list(waits)) or 1)

@@ -26,8 +26,8 @@ from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
 from mailer.postgres.non_email_notices import insert_notices_of_old_workers
 from mailer.postgres.processor_duties_and_states import insert_purges_of_mailings
-from mailer.postgres.quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.rates import delete_finished_rate_windows
+from mailer.postgres.refusal_quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.suppressions import end_expired_suppressions
 
 _SQL = {name: text.replace("{halted}", HALTED) for name, text in load_statements("upkeep").items()}

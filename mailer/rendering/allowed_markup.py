@@ -113,7 +113,7 @@ def address_fault(attribute: str, value: str) -> str | None:
     return next(faults, None)
 
 
-class _TagAndStyleReader(HTMLParser):
+class _TagAndStyleCollector(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tags: list[Tag] = []
@@ -147,7 +147,7 @@ def _parse_tags_and_styles(page: str) -> tuple[list[Tag], list[str], bool]:
     styles: list[str] = []
     odd, rest = False, [page]
     while rest:
-        reader = _TagAndStyleReader()
+        reader = _TagAndStyleCollector()
         try:
             reader.feed(rest.pop())
             reader.close()

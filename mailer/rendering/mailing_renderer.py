@@ -180,7 +180,9 @@ class MailingRenderer:
         locale = self.template.choose_locale(row.locale, self._spoken)
         values = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
         values |= self._personal_values(row, category, switches)
-        form = add_advertising_marks(self._personal_form(locale, values), self._mark(row, category), category, locale)
+        form = add_advertising_marks(
+            self._personal_form(locale, values), self._advertising_mark(row, category), category, locale
+        )
         return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), locale)
 
     def mailing_with_inviter_pause_of_row(self, row: DeliveryRow) -> Mailing:
@@ -219,7 +221,7 @@ class MailingRenderer:
         locale = self.template.choose_locale(row.locale, self._spoken)
         words = self.template.date_locale_for(row.locale, locale)
         names = tuple(values) if row.context else ()
-        mark = self._mark(row, category)
+        mark = self._advertising_mark(row, category)
         key = locale, words, category.name, footer, level, mark, names, *map(form_key_of_value, values.values())
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
@@ -240,7 +242,7 @@ class MailingRenderer:
             blank = blanks[key] = self._static_parts(category).compile_merge_form(form, fields)
         return blank
 
-    def _mark(self, row: DeliveryRow, category: Category) -> AdvertisingMark | None:
+    def _advertising_mark(self, row: DeliveryRow, category: Category) -> AdvertisingMark | None:
         """Returns the mark of advertising that the law of the person's country wants in this mail."""
         lives_in = row.standing.country or country_of_locale(row.locale)
         return mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None

@@ -13,7 +13,7 @@ async def sleep_unless_stopped(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
 
 
-async def every(seconds: float, stop: asyncio.Event) -> AsyncIterator[None]:
+async def rounds_until_stopped(seconds: float, stop: asyncio.Event) -> AsyncIterator[None]:
     """Yields once for each round, with a pause of so many seconds after each, until `stop` is set."""
     while not stop.is_set():
         yield
@@ -22,7 +22,7 @@ async def every(seconds: float, stop: asyncio.Event) -> AsyncIterator[None]:
 
 async def run_every(seconds: float, stop: asyncio.Event, step: Callable[[], Awaitable[object]], complaint: str) -> None:
     """Runs a step each round until `stop` is set. A step that fails is logged with the complaint, and repeated."""
-    async for _ in every(seconds, stop):
+    async for _ in rounds_until_stopped(seconds, stop):
         try:
             await step()
         except Exception:

@@ -79,7 +79,7 @@ def promotion_in_mandatory_mail_problems(letter: ParsedMessage) -> Sequence[str]
     """Mandatory mail has no unsubscribe header, no pixel, no tracked link, and promotes nothing."""
     if letter.case.is_optional:
         return None
-    paths = {urlsplit(url).path for url in letter.all_urls}
+    paths = {urlsplit(url).path for url in letter.urls_in_both_parts}
     words = f"{letter.headers.get('subject', '')} {letter.text_on_one_line} {letter.seen.text}"
     found = _PROMOTING.search(words)
     return [
@@ -110,7 +110,7 @@ def breach_sender_problems(letter: ParsedMessage) -> Sequence[str] | None:
 
 
 @register_message_statement("service-footer")
-def service_footer_problems(letter: ParsedMessage) -> Sequence[str] | None:
+def missing_leave_offer_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Mandatory mail offers what the policy says: a link to leave the service, or words on closing the account."""
     case = letter.case
     return footer_offer_problems(
@@ -159,7 +159,9 @@ def profile_values_despite_refusal_problems(letter: ParsedMessage) -> Sequence[s
 @register_message_statement("profile-stays")
 def misplaced_profile_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """The profile stands in no mandatory mail, and in no address."""
-    in_address = any(word in url for word in letter.profile for url in (*letter.all_urls, *letter.seen.images))
+    in_address = any(
+        word in url for word in letter.profile for url in (*letter.urls_in_both_parts, *letter.seen.images)
+    )
     is_told = not letter.case.is_optional and _has_profile_value(letter)
     return [
         *(_problem_unless(not in_address, "has the profile in an address")),
@@ -325,5 +327,5 @@ def _has_profile_value(letter: ParsedMessage) -> bool:
 
 
 def _has_pixel_or_tracked_link(letter: ParsedMessage) -> bool:
-    paths = [urlsplit(url).path for url in (*letter.all_urls, *letter.seen.images)]
+    paths = [urlsplit(url).path for url in (*letter.urls_in_both_parts, *letter.seen.images)]
     return any(path.startswith(("/o/", "/c/")) for path in paths)

@@ -131,7 +131,7 @@ class ParsedMessage:
         return " ".join(self.text.split())
 
     @property
-    def all_urls(self) -> frozenset[str]:
+    def urls_in_both_parts(self) -> frozenset[str]:
         """Every http and https URL in both parts, visible or not."""
         return frozenset((*_URL.findall(self.text), *_URL.findall(self.html)))
 

@@ -169,7 +169,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     summary="What became of an event",
     responses={404: openapi_refusal_response("Unknown, or accepted and not taken in yet."), **REFUSALS},
 )
-async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
+async def show_event_status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.STATUS))
     known = await site.mailings.find_mailing_status_of_event(brand, event_id)

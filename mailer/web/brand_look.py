@@ -99,7 +99,7 @@ def _check_contact(text: str) -> str:
 Colour = Annotated[str, AfterValidator(_check_colour)]
 
 
-class _Accent(Section):
+class _AccentColours(Section):
     light: Colour
     dark: Colour
 
@@ -107,7 +107,7 @@ class _Accent(Section):
 class _LookFile(Section):
     """The keys of a `look.toml`."""
 
-    accent: _Accent | None = None
+    accent: _AccentColours | None = None
     logo: Annotated[str, AfterValidator(_check_file_name)] | None = None
     privacy_policy: Annotated[str, AfterValidator(_check_url)] | None = None
     contact: Annotated[str, AfterValidator(_check_contact)] | None = None
@@ -132,7 +132,9 @@ def parse_brand_look(text: str, source: str, read_logo: Callable[[str], bytes]) 
     except tomllib.TOMLDecodeError as error:
         raise BrandLookError(describe_toml_error(error, text, source)) from error
     except ValidationError as error:
-        raise BrandLookError("\n".join(_describe_detail(detail, text, source) for detail in error.errors())) from error
+        raise BrandLookError(
+            "\n".join(_describe_validation_error(detail, text, source) for detail in error.errors())
+        ) from error
     accents = dict(said.accent) if said.accent else dict(DEFAULT_ACCENTS)
     faults: list[tuple[Path, str]] = [
         (("accent", scheme), f"is {accent}: {fault}")
@@ -149,7 +151,7 @@ def parse_brand_look(text: str, source: str, read_logo: Callable[[str], bytes]) 
         except LogoError as error:
             faults.append((("logo",), f"{said.logo} {error}"))
     if faults:
-        raise BrandLookError("\n".join(_describe_fault(source, text, at, words) for at, words in faults))
+        raise BrandLookError("\n".join(_describe_fault_at_line(source, text, at, words) for at, words in faults))
     return BrandLook(accents, logo, said.privacy_policy, said.contact, _languages_with_texts(said.texts))
 
 
@@ -160,11 +162,11 @@ def _languages_with_texts(said: Mapping[str, Any]) -> Mapping[str, PageLanguage]
     return {**LANGUAGES, **changed}
 
 
-def _describe_detail(detail: Mapping[str, Any], text: str, source: str) -> str:
+def _describe_validation_error(detail: Mapping[str, Any], text: str, source: str) -> str:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     words = _WORDS.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
-    return _describe_fault(source, text, path, words)
+    return _describe_fault_at_line(source, text, path, words)
 
 
-def _describe_fault(source: str, text: str, path: Path, words: str) -> str:
+def _describe_fault_at_line(source: str, text: str, path: Path, words: str) -> str:
     return f"{source}:{line_of_key_or_section(text, path)}: {'.'.join(map(str, path))} {words}"

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 from mailer.policy.category import CATEGORIES
 from mailer.ports.captured_mail import CapturedMail, CapturedMails
-from mailer.web.inbox_filter import InboxFilter, brands_of_mails, fitting_mails, kind_of_mail, newest_of_each_kind
+from mailer.web.inbox_filter import InboxFilter, brands_of_mails, kind_of_mail, mails_in_filter, newest_of_each_kind
 from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import render_inbox_template
 from mailer.web.web_copy_page import MAIL_IN_FRAME_HEADERS, open_links_in_new_tabs
@@ -82,7 +82,7 @@ async def mail_list_page(
 def _list_values(inbox: CapturedMails, chosen: InboxFilter, page: int) -> dict[str, object]:
     """Returns the values for the list. It reads files."""
     mails = inbox.list_mails()
-    found = fitting_mails(mails, chosen)
+    found = mails_in_filter(mails, chosen)
     is_filtered = chosen != InboxFilter()
     kinds = newest_of_each_kind(mails) if page == 1 and not is_filtered else []
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]

@@ -30,12 +30,12 @@ async def data_request_form_page(request: Request, brand: str, site: TheSite, me
         return problem_page(request, ProblemName.NOT_FOUND, 404)
     set_page_brand(request, policy)
     if not is_post_method(request.method):
-        return _page(request, policy)
+        return _form_page(request, policy)
     form = await read_form(request)
     (typed, address), wanted = read_typed_address(form), _read_wanted(form)
     if address is None or wanted is None:
         meters.requests_by_address.labels("no_address" if address is None else "no_choice").inc()
-        page = _page(
+        page = _form_page(
             request, policy, typed=typed, wanted=wanted, is_no_address=address is None, is_no_choice=wanted is None
         )
         page.status_code = 400
@@ -43,7 +43,7 @@ async def data_request_form_page(request: Request, brand: str, site: TheSite, me
     network = network_of_client(request.client.host if request.client else None)
     limit = await ask_for_link_to_data_request(site.requests.by_address, policy, address, network, wanted)
     meters.count_request_by_address(limit)
-    return page_of_reached_limit(request, policy, limit) or _page(request, policy, is_asked=True)
+    return page_of_reached_limit(request, policy, limit) or _form_page(request, policy, is_asked=True)
 
 
 def _read_wanted(form: Form) -> DataRequestKind | None:
@@ -52,7 +52,7 @@ def _read_wanted(form: Form) -> DataRequestKind | None:
     return DataRequestKind(chosen[0]) if len(chosen) == 1 and chosen[0] in set(DataRequestKind) else None
 
 
-def _page(
+def _form_page(
     request: Request,
     policy: Policy,
     *,

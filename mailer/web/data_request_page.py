@@ -44,21 +44,21 @@ async def data_request_page(request: Request, token: str, site: TheSite) -> Resp
         return problem_page(request, found, 410)
     address = await _address_to_show(site, found)
     if not is_post_method(request.method):
-        return _page(request, policy, found, address)
+        return _page_of_data_request(request, policy, found, address)
     form = await read_form(request)
     if "save" in form:
-        copy = await _copy_as_file(request, site, policy, found, is_for_programs=form["save"] == ["json"])
-        return copy or _page(request, policy, found, address)
+        copy = await _answer_with_copy(request, site, policy, found, is_for_programs=form["save"] == ["json"])
+        return copy or _page_of_data_request(request, policy, found, address)
     if "confirm" not in form or step_of_data_request(found, datetime.now(UTC)) is not DataRequestStep.ASKED:
-        return _page(request, policy, found, address)
+        return _page_of_data_request(request, policy, found, address)
     typed = read_typed_correction(form) if found.wanted is DataRequestKind.CORRECTION else TypedCorrection()
     if typed.faults:
-        page = _page(request, policy, found, address, typed)
+        page = _page_of_data_request(request, policy, found, address, typed)
         page.status_code = 400
         return page
     await carry_out_data_request(site.data_request_stores, policy, found, typed.values, typed.note)
     found = await site.requests.data.find_data_request(found.id) or found
-    return _page(request, policy, found, await _address_to_show(site, found))
+    return _page_of_data_request(request, policy, found, await _address_to_show(site, found))
 
 
 async def _request_of_link(
@@ -86,7 +86,7 @@ async def _address_to_show(site: WebContext, found: DataRequest) -> str | None:
     return standing.address if standing and not standing.erased else None
 
 
-async def _copy_as_file(
+async def _answer_with_copy(
     request: Request, site: WebContext, policy: Policy, found: DataRequest, *, is_for_programs: bool
 ) -> Response | None:
     """Returns the copy as a file; None if there is none to be had."""
@@ -97,17 +97,17 @@ async def _copy_as_file(
     name = f"{policy.brand}-{now:%Y-%m-%d}"
     if is_for_programs:
         text = json.dumps(archive, ensure_ascii=False, indent=1)
-        return Response(text, media_type="application/json", headers=_as_file(f"{name}.json"))
+        return Response(text, media_type="application/json", headers=_save_as_file_header(f"{name}.json"))
     page = personal_data_as_html(archive, reader_or_brand_language(request, policy))
-    return HTMLResponse(page, headers=_as_file(f"{name}.html"))
+    return HTMLResponse(page, headers=_save_as_file_header(f"{name}.html"))
 
 
-def _as_file(name: str) -> dict[str, str]:
+def _save_as_file_header(name: str) -> dict[str, str]:
     """Returns the header that has a browser save a response, instead of showing it (RFC 6266)."""
     return {"content-disposition": f'attachment; filename="{name}"'}
 
 
-def _page(
+def _page_of_data_request(
     request: Request, policy: Policy, found: DataRequest, address: str | None, typed: TypedCorrection | None = None
 ) -> Response:
     """Returns the page of a request, as it stands now."""

@@ -110,7 +110,7 @@ async def list_dead_letters(
     chosen = DeadLetterFilter(last=last, kind=kind, replayed=replayed, brands=frozenset({brand}))
     page = await stores_of_client(request, site, client).letters.list_page(chosen, limit)
     shown = [shape_of_listed_dead_letter(one) for one in page.letters]
-    return {"letters": [_masked(one) for one in shown], "older_than": page.older_than}
+    return {"letters": [_mask_addresses_in_reason(one) for one in shown], "older_than": page.older_than}
 
 
 @router.get(LETTERS + "/{number}", response_model=DeadLetterWithBody, summary="One dead letter", responses=_REFUSALS)
@@ -123,7 +123,7 @@ async def show_dead_letter(
     letter = await desk.get_dead_letter(number) if 0 < number <= LARGEST else None
     if letter is None or letter.message.routing_key.partition(".")[0] != brand:
         raise HTTPException(404, f"{brand} has no dead letter {number}")
-    return {**_masked(shape_of_dead_letter(letter)), "body": masked_body(letter.message.body)}
+    return {**_mask_addresses_in_reason(shape_of_dead_letter(letter)), "body": masked_body(letter.message.body)}
 
 
 @router.post(LETTERS + "/replay", response_model=ReplayAnswer, summary="Replay dead letters", responses=_REFUSALS)
@@ -136,7 +136,7 @@ async def replay_dead_letters(
     if ordered == ReplayOrdered(again=ordered.again):
         raise HTTPException(422, "say which: first and last, since, until, kind, reason or key")
     desk = stores_of_client(request, site, client).letters
-    result = await replay_page_of_dead_letters(desk, _filter_of(brand, ordered), _AT_ONCE)
+    result = await replay_page_of_dead_letters(desk, _filter_of_replay_order(brand, ordered), _AT_ONCE)
     return {
         "replayed": len(result.done),
         "matching": len(result.done) + len(result.skipped),
@@ -146,7 +146,7 @@ async def replay_dead_letters(
     }
 
 
-def _filter_of(brand: str, ordered: ReplayOrdered) -> DeadLetterFilter:
+def _filter_of_replay_order(brand: str, ordered: ReplayOrdered) -> DeadLetterFilter:
     return DeadLetterFilter(
         ordered.first,
         ordered.last,
@@ -160,5 +160,5 @@ def _filter_of(brand: str, ordered: ReplayOrdered) -> DeadLetterFilter:
     )
 
 
-def _masked(shape: dict[str, Any]) -> dict[str, Any]:
+def _mask_addresses_in_reason(shape: dict[str, Any]) -> dict[str, Any]:
     return {**shape, "reason": mask_addresses(shape["reason"])}

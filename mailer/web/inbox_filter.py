@@ -37,9 +37,9 @@ def kind_of_mail(mail: CapturedMail) -> MailKind | None:
     return MailKind(parts[2], parts[1]) if len(parts) == 4 and parts[1] in CATEGORIES else None
 
 
-def fitting_mails(mails: Iterable[CapturedMail], chosen: InboxFilter) -> list[CapturedMail]:
+def mails_in_filter(mails: Iterable[CapturedMail], chosen: InboxFilter) -> list[CapturedMail]:
     """Returns the mails that fit a filter, in their order."""
-    return [mail for mail in mails if _fits(mail, chosen)]
+    return [mail for mail in mails if _is_in_filter(mail, chosen)]
 
 
 def newest_of_each_kind(mails: Iterable[CapturedMail]) -> list[CapturedMail]:
@@ -57,16 +57,16 @@ def brands_of_mails(mails: Iterable[CapturedMail]) -> Sequence[str]:
     return sorted({kind.brand for kind in map(kind_of_mail, mails) if kind is not None})
 
 
-def _fits(mail: CapturedMail, chosen: InboxFilter) -> bool:
+def _is_in_filter(mail: CapturedMail, chosen: InboxFilter) -> bool:
     kind = kind_of_mail(mail)
     if chosen.brand and (kind is None or kind.brand != chosen.brand):
         return False
     if chosen.category and (kind is None or kind.category != chosen.category):
         return False
-    if chosen.person and not _has_part(mail.recipients, chosen.person):
+    if chosen.person and not _is_part_of_any(mail.recipients, chosen.person):
         return False
-    return not chosen.text or _has_part((mail.subject, mail.author, *mail.recipients), chosen.text)
+    return not chosen.text or _is_part_of_any((mail.subject, mail.author, *mail.recipients), chosen.text)
 
 
-def _has_part(texts: Iterable[str], part: str) -> bool:
+def _is_part_of_any(texts: Iterable[str], part: str) -> bool:
     return any(part.casefold() in text.casefold() for text in texts)

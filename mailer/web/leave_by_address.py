@@ -27,20 +27,20 @@ async def leave_by_address_page(request: Request, brand: str, site: TheSite, met
         return problem_page(request, ProblemName.NOT_FOUND, 404)
     set_page_brand(request, policy)
     if not is_post_method(request.method):
-        return _page(request, policy)
+        return _leave_page(request, policy)
     typed, address = read_typed_address(await read_form(request))
     if address is None:
         meters.requests_by_address.labels("no_address").inc()
-        page = _page(request, policy, typed=typed, is_faulty=True)
+        page = _leave_page(request, policy, typed=typed, is_faulty=True)
         page.status_code = 400
         return page
     network = network_of_client(request.client.host if request.client else None)
     limit = await ask_for_link_to_leave(site.requests.by_address, policy, address, network)
     meters.count_request_by_address(limit)
-    return page_of_reached_limit(request, policy, limit) or _page(request, policy, is_asked=True)
+    return page_of_reached_limit(request, policy, limit) or _leave_page(request, policy, is_asked=True)
 
 
-def _page(
+def _leave_page(
     request: Request, policy: Policy, *, typed: str = "", is_faulty: bool = False, is_asked: bool = False
 ) -> Response:
     """Returns the page before or after the press of its button; with the typed text only if that is no address."""

@@ -107,7 +107,7 @@ async def list_mailings(
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.STATUS))
     page = await site.console.operations.mailings.list_mailings(MailingFilter(frozenset({brand}), state, before), limit)
     return MailingList(
-        mailings=[ListedMailing(**_facts_of(mailing)) for mailing in page.mailings], older_than=page.older_than
+        mailings=[ListedMailing(**_facts_of_mailing(mailing)) for mailing in page.mailings], older_than=page.older_than
     )
 
 
@@ -197,14 +197,14 @@ async def _mailing_or_404(site: WebContext, brand: str, mailing_id: UUID) -> Mai
 def _progress_of(mailing: MailingStatus) -> MailingProgress:
     progress = mailing.progress(datetime.now(UTC))
     return MailingProgress(
-        **_facts_of(mailing), done=progress.done, open=progress.open, rate=progress.rate, eta=progress.eta
+        **_facts_of_mailing(mailing), done=progress.done, open=progress.open, rate=progress.rate, eta=progress.eta
     )
 
 
 _TIMES = ("created_at", "send_at", "rescheduled_by", "released_by", "finished_at")
 
 
-def _facts_of(mailing: MailingStatus) -> dict[str, object]:
+def _facts_of_mailing(mailing: MailingStatus) -> dict[str, object]:
     same = ("brand", "category", "template", "campaign", "publisher", "state", "halted", "audience_size")
     return {
         "mailing": mailing.id,

@@ -14,7 +14,7 @@ _LIMITS: dict[tuple[str, str], OwnLimit] = {
 """The limits by the name and the value of their button."""
 
 
-def own_limit_in_form(form: Form) -> OwnLimit | None:
+def pressed_own_limit(form: Form) -> OwnLimit | None:
     """Returns the limit whose button was pressed. None: no button of a limit was, or its value is none of ours."""
     pressed = ((name, value) for name in ("pause", "cap") for value in form.get(name, []))
     return next((_LIMITS[button] for button in pressed if button in _LIMITS), None)

@@ -46,22 +46,22 @@ def contrast_faults(scheme: str, accent: str) -> Iterator[str]:
         ("text on buttons", colours.on_accent, accent),
     )
     for where, text, background in pairs:
-        ratio = contrast_ratio(_colour(text), _colour(background))
+        ratio = contrast_ratio(_parse_checked_colour(text), _parse_checked_colour(background))
         if ratio < MINIMUM_CONTRAST:
             change = "darker" if scheme == "light" else "lighter"
             yield (
-                f"{where} ({text} on {background}) have a contrast of {_rounded_down(ratio)}:1, and"
+                f"{where} ({text} on {background}) have a contrast of {_round_ratio_down(ratio)}:1, and"
                 f" {MINIMUM_CONTRAST}:1 is the least (WCAG 2.2, 1.4.3); choose a {change} colour"
             )
 
 
-def _colour(text: str) -> Colour:
+def _parse_checked_colour(text: str) -> Colour:
     found = parse_colour(text)
     if found is None:
         raise AssertionError(f"{text} is checked before")
     return found
 
 
-def _rounded_down(ratio: float) -> float:
+def _round_ratio_down(ratio: float) -> float:
     """Returns a ratio with two digits. It is never rounded up to the least that is allowed."""
     return int(ratio * 100) / 100

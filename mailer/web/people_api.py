@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.actions.people_desk import MAX_PAGE, PAGE, LookUpRefused, look_people_up, person_with_ref, read_history
 from mailer.actions.person_acts import ActRefused, OrderIdTaken, PersonActName, PersonOrder, act_on_person
-from mailer.actions.person_history import history_in_words, mailings_named_in
+from mailer.actions.person_history import history_in_words, mailings_named_by_suppressions
 from mailer.input_types import Id, Name, Slug, Words
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_file import Policy
@@ -151,7 +151,7 @@ async def history(brand: Slug, asked: HistoryAsked, request: Request, site: TheS
     if person is None:
         raise HTTPException(404, f"{brand} has no recipient {asked.ref}; events and imports make people known")
     page = await read_history(desk, person, before, asked.limit)
-    names = await desk.directory.read_template_names(mailings_named_in(page))
+    names = await desk.directory.read_template_names(mailings_named_by_suppressions(page))
     entries = [
         HistoryEntry(at=line.at, kind=line.kind, title=line.title, details=list(line.details), mailing=line.mailing)
         for line in history_in_words(page.items, policy, names)
@@ -170,7 +170,7 @@ async def act(brand: Slug, ordered: ActOrdered, request: Request, site: TheSite,
     """Does an act once, with a reason that stands in the ledger beside the change."""
     refuse_client_without_right(client, AccountActionAttempt(brand, ordered.act))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ordered.ref)
-    person = await site.console.people.directory.find_person(brand, recipient_id)
+    person = await site.console.people.directory.find_recipient_by_id(brand, recipient_id)
     if person is None:
         raise HTTPException(404, f"{brand} has no recipient {ordered.ref}; events and imports make people known")
     order = PersonOrder(ordered.act, ordered.id, _values_of_act(ordered))

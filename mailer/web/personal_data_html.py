@@ -93,8 +93,8 @@ class _CopyInWords:
         """Returns a sentence about a row of the record."""
         words = {key: self.value(key, value) for key, value in row.items() if value is not None}
         if "reason" in row:
-            words["reason"] = self._recorded(row)
-        return Markup.escape(self.texts["says"][name]).format_map(_Blank(words))
+            words["reason"] = self._reason_sentence(row)
+        return Markup.escape(self.texts["says"][name]).format_map(_BlankValues(words))
 
     def moment(self, value: str) -> str:
         """Returns a time as the reader writes it, in UTC; a day without its hour. Every other text stays."""
@@ -112,7 +112,7 @@ class _CopyInWords:
         told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.moment(value)
         return Markup("<bdi>{}</bdi>").format(told)
 
-    def _recorded(self, row: Mapping[str, Any]) -> Markup:
+    def _reason_sentence(self, row: Mapping[str, Any]) -> Markup:
         """Returns the reason of an entry, which is in English in every language."""
         if not row["reason"]:
             return Markup()
@@ -120,7 +120,7 @@ class _CopyInWords:
         return Markup('<span lang="en" dir="ltr">{}.</span>').format(said[:1].upper() + said[1:])
 
 
-class _Blank(dict[str, Any]):
+class _BlankValues(dict[str, Any]):
     """Values for the blanks of a sentence; what a record lacks is a dash."""
 
     def __missing__(self, key: str) -> str:

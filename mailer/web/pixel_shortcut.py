@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mailer.ports.open_and_click_counts import OpenAndClickCounter
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.middleware import security_headers
-from mailer.web.tracking import GIF, count_nobodys_open
+from mailer.web.tracking import GIF, count_open_that_names_nobody
 
 _BEGIN, _END = "/o/", ".gif"
 
@@ -40,6 +40,6 @@ class PixelShortcut:
             await self._app(scope, receive, send)
             return
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in reversed(scope["headers"])}
-        count_nobodys_open(self._opens, found, headers)
+        count_open_that_names_nobody(self._opens, found, headers)
         await send({"type": "http.response.start", "status": 200, "headers": list(self._fields)})
         await send({"type": "http.response.body", "body": GIF})

@@ -31,7 +31,7 @@ from mailer.web.mail_choices import (
     title_and_description_of,
     topic_scopes_in_standing,
 )
-from mailer.web.own_limits import end_of_pause, own_limit_in_form, title_and_text_of_limit
+from mailer.web.own_limits import end_of_pause, pressed_own_limit, title_and_text_of_limit
 from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
@@ -100,7 +100,7 @@ async def _record_pressed_limit(
 
     The words are about the button alone, as the page is the same for everybody who has the link.
     """
-    limit = own_limit_in_form(form)
+    limit = pressed_own_limit(form)
     if limit is None or not has_optional_mail(policy):
         return None
     until = end_of_pause(limit)

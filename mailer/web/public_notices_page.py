@@ -47,7 +47,7 @@ async def public_notices_feed(request: Request, brand: str, site: TheSite) -> Re
     code = reader_or_brand_language(request, policy).code
     notices = [(one, _language_of_notice(one, code, policy)) for one in await _notices_of_today(site, policy)]
     page = f"{site.public_url.rstrip('/')}/notices/{brand}"
-    updated = max((one.public_since for one, _ in notices), default=datetime(2026, 1, 1, tzinfo=UTC))
+    updated = max((one.visible_from for one, _ in notices), default=datetime(2026, 1, 1, tzinfo=UTC))
     values = {"notices": notices, "page": page, "name": policy.name, "parts": PARTS, "updated": updated, "code": code}
     return render_feed("notices.atom.j2", values)
 

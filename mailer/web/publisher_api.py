@@ -92,7 +92,7 @@ class RightsGranted(RightsShown):
     key: str | None
 
 
-class RightsAnswer(BaseModel):
+class RightsRemovalAnswer(BaseModel):
     """`is_new` is false if nothing had to be changed."""
 
     publisher: str
@@ -102,7 +102,7 @@ class RightsAnswer(BaseModel):
 @router.get(PUBLISHERS, response_model=list[PublisherShown], summary="The publishers", responses=REFUSALS)
 async def list_publishers(request: Request, site: TheSite, client: TheClient) -> Sequence[dict[str, Any]]:
     """Returns all publishers, also revoked ones. The key needs the right at each brand."""
-    _refuse_unless_reader(site, client)
+    _refuse_unless_may_read_publishers(site, client)
     known = await stores_of_client(request, site, client).publishers.list_publishers()
     return [shape_of_publisher(one) for one in known]
 
@@ -115,10 +115,10 @@ async def list_publishers(request: Request, site: TheSite, client: TheClient) ->
 )
 async def show_publisher(who: Who, request: Request, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Returns a publisher's rights, and who granted it what."""
-    _refuse_unless_reader(site, client)
+    _refuse_unless_may_read_publishers(site, client)
     identity = _identity_or_422(who)
     desk = stores_of_client(request, site, client).publishers
-    known = _known_or_404(await desk.get_publisher(identity), identity)
+    known = _publisher_or_404(await desk.get_publisher(identity), identity)
     changes = await desk.read_rights_changes(identity)
     return {**shape_of_publisher(known), "changes": shapes_of_rights_changes(changes)}
 
@@ -128,7 +128,7 @@ async def grant_rights(
     who: Who, ordered: RightsOrdered, request: Request, site: TheSite, client: TheClient
 ) -> dict[str, Any]:
     """Adds rights to those of a publisher, or makes it; a new key is shown only now. A key grants only what it has."""
-    identity, rights = _changed_publisher(site, client, who), _known_rights(site, ordered)
+    identity, rights = _parse_publisher_to_change(site, client, who), _known_rights(site, ordered)
     if not rights.brands:
         raise HTTPException(422, "brands: name at least one; every right is one at a brand")
     _refuse_change(client, identity, rights)
@@ -139,30 +139,30 @@ async def grant_rights(
 @router.post(ONE + "/restrict", summary="Take rights from a publisher", responses=_REFUSALS)
 async def restrict_rights(
     who: Who, ordered: RightsOrdered, request: Request, site: TheSite, client: TheClient
-) -> RightsAnswer:
+) -> RightsRemovalAnswer:
     """Takes rights back, within a second; the others stay."""
-    identity, rights = _changed_publisher(site, client, who), _known_rights(site, ordered)
+    identity, rights = _parse_publisher_to_change(site, client, who), _known_rights(site, ordered)
     _refuse_change(client, identity, NOTHING)
     desk = stores_of_client(request, site, client).publishers
-    _known_or_404(await desk.get_publisher(identity), identity)
-    return RightsAnswer(publisher=str(identity), is_new=await desk.take_rights_back(identity, rights))
+    _publisher_or_404(await desk.get_publisher(identity), identity)
+    return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.take_rights_back(identity, rights))
 
 
 @router.post(ONE + "/revoke", summary="Revoke a publisher", responses=_REFUSALS)
-async def revoke_publisher(who: Who, request: Request, site: TheSite, client: TheClient) -> RightsAnswer:
+async def revoke_publisher(who: Who, request: Request, site: TheSite, client: TheClient) -> RightsRemovalAnswer:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
-    identity = _changed_publisher(site, client, who)
+    identity = _parse_publisher_to_change(site, client, who)
     _refuse_change(client, identity, NOTHING)
     desk = stores_of_client(request, site, client).publishers
-    _known_or_404(await desk.get_publisher(identity), identity)
-    return RightsAnswer(publisher=str(identity), is_new=await desk.revoke_all_rights(identity))
+    _publisher_or_404(await desk.get_publisher(identity), identity)
+    return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.revoke_all_rights(identity))
 
 
-def _refuse_unless_reader(site: WebContext, client: Publisher) -> None:
+def _refuse_unless_may_read_publishers(site: WebContext, client: Publisher) -> None:
     refuse_client_without_right_everywhere(site, client, lambda brand: ReadDataAttempt(brand, ReadableData.PUBLISHERS))
 
 
-def _changed_publisher(site: WebContext, client: Publisher, who: str) -> Identity:
+def _parse_publisher_to_change(site: WebContext, client: Publisher, who: str) -> Identity:
     refuse_client_without_right_everywhere(site, client, lambda brand: OperationAttempt(brand, "manage_publishers"))
     return _identity_or_422(who)
 
@@ -182,7 +182,7 @@ def _identity_or_422(who: str) -> Identity:
     return identity
 
 
-def _known_or_404(known: PublisherRecord | None, identity: Identity) -> PublisherRecord:
+def _publisher_or_404(known: PublisherRecord | None, identity: Identity) -> PublisherRecord:
     if known is None:
         raise HTTPException(404, f"there is no publisher {identity}")
     return known

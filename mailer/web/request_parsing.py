@@ -1,4 +1,4 @@
-"""Reads a request: its path has to be UTF-8, and its JSON is parsed by `mailer.input_types.parse_json_strictly`."""
+"""Reads a request: its path has to be UTF-8, its JSON is parsed by `mailer.input_types.parse_json_with_unique_keys`."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mailer.input_types import check_field_count, parse_json_strictly
+from mailer.input_types import check_field_count, parse_json_with_unique_keys
 
 MAX_PATH = 8_000
 """The most octets of a path with its query, as RFC 9110 4.1 recommends. Our longest tokens have 4,000."""
@@ -71,7 +71,7 @@ def _path_fault(scope: Scope) -> HTTPException | None:
 
 
 class _JsonRequest(Request):
-    """A request whose body is JSON by `mailer.input_types.parse_json_strictly`."""
+    """A request whose body is JSON by `mailer.input_types.parse_json_with_unique_keys`."""
 
     async def body(self) -> bytes:
         """Returns the body.
@@ -92,7 +92,7 @@ class _JsonRequest(Request):
             HTTPException: the body is not JSON, or has too many fields.
         """
         try:
-            return check_field_count(parse_json_strictly(await self.body()))
+            return check_field_count(parse_json_with_unique_keys(await self.body()))
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
 

@@ -14,7 +14,7 @@ from mailer.actions.suppression_queries import (
     explain_suppressions_of_address,
     explain_suppressions_of_ref,
     list_suppressions,
-    read_titles,
+    read_templates_of_suppressions,
 )
 from mailer.input_types import Moment, Slug
 from mailer.policy.publisher_rights import LIFT, AccountActionAttempt, ReadableData, ReadDataAttempt
@@ -75,7 +75,7 @@ class LiftAnswer(BaseModel):
 
 
 @router.get(SUPPRESSIONS, response_model=SuppressionsShown, summary="List suppressions", responses=RESPONSES)
-async def show_list(
+async def show_suppressions(
     brand: Slug,
     site: TheSite,
     client: TheClient,
@@ -85,7 +85,7 @@ async def show_list(
     """Returns the suppressions that hold now, the newest first. `before` is the `next` of the previous page."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.SUPPRESSIONS))
     page = await list_suppressions(site.console.people, policy_or_404(site, brand), before, limit)
-    shown = [_shown(stop, suppression_in_words(stop, page.templates)) for stop in page.stops]
+    shown = [_suppression_for_answer(stop, suppression_in_words(stop, page.templates)) for stop in page.stops]
     return SuppressionsShown(suppressions=shown, next=page.next)
 
 
@@ -106,14 +106,16 @@ async def explain(
         found = await read(desk, policy, sought.who, access_of_client(request, client, sought.reason))
     except LookUpRefused as refusal:
         raise HTTPException(422, str(refusal)) from refusal
-    titles = await read_titles(desk, found)
-    return SuppressionsShown(suppressions=[_shown(stop, suppression_in_words(stop, titles)) for stop in found])
+    titles = await read_templates_of_suppressions(desk, found)
+    return SuppressionsShown(
+        suppressions=[_suppression_for_answer(stop, suppression_in_words(stop, titles)) for stop in found]
+    )
 
 
 @router.post(
     SUPPRESSIONS + "/{number}/lift", response_model=LiftAnswer, summary="Lift a suppression", responses=RESPONSES
 )
-async def lift(
+async def lift_one_suppression(
     brand: Slug, number: int, ordered: LiftOrdered, request: Request, site: TheSite, client: TheClient
 ) -> LiftAnswer:
     """Ends it on record, for everybody who shares the address. Consents from before it stay without effect."""
@@ -131,7 +133,7 @@ async def lift(
     return LiftAnswer(number=number, is_new=done.is_new)
 
 
-def _shown(stop: Suppression, words: str) -> SuppressionShown:
+def _suppression_for_answer(stop: Suppression, words: str) -> SuppressionShown:
     return SuppressionShown(
         number=stop.id,
         brand=stop.brand,

@@ -97,7 +97,7 @@ async def _count_machine_or_person_fetch(
     """Counts an open or a click as far as it may be counted. An error is logged, and never delays the reader."""
     try:
         if token.recipient_id is None:
-            count(_nobodys_fetch(token, headers))
+            count(_fetch_that_names_nobody(token, headers))
             return
         async with asyncio.timeout(_COUNT_SECONDS):
             trace = await _fetch_naming_only_consenting_person(site, token, token.recipient_id, headers)
@@ -107,15 +107,15 @@ async def _count_machine_or_person_fetch(
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-def count_nobodys_open(opens: OpenAndClickCounter, token: OpenToken, headers: Mapping[str, str]) -> None:
+def count_open_that_names_nobody(opens: OpenAndClickCounter, token: OpenToken, headers: Mapping[str, str]) -> None:
     """Counts an open by a token that names nobody. An error is logged: the mail program gets its image anyway."""
     try:
-        count_open_for_mailing(opens, _nobodys_fetch(token, headers))
+        count_open_for_mailing(opens, _fetch_that_names_nobody(token, headers))
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-def _nobodys_fetch(token: OpenToken | ClickToken, headers: Mapping[str, str]) -> CountedPixelOrLinkFetch:
+def _fetch_that_names_nobody(token: OpenToken | ClickToken, headers: Mapping[str, str]) -> CountedPixelOrLinkFetch:
     """Returns the trace of a link that names nobody."""
     machine = is_machine(headers)
     nonce = None if machine or has_do_not_track_signal(headers) else token.nonce

@@ -23,7 +23,7 @@ from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
-from mailer.web.own_limits import end_of_pause, own_limit_in_form
+from mailer.web.own_limits import end_of_pause, pressed_own_limit
 from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import (
     ProblemName,
@@ -56,7 +56,9 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
     if _is_link_to_close_account(link):
         return await _show_page_to_close_account(request, site, policy, link)
     if is_post_method(request.method) and await read_form(request) == ONE_CLICK:
-        return unsubscribe_page(request, await _opt_out(site, meters, link, _page_for_anybody(policy, link), ONE_CLICK))
+        return unsubscribe_page(
+            request, await _opt_out(site, meters, link, _page_without_personal_data(policy, link), ONE_CLICK)
+        )
     leaving = await _page_before_press(request, site, policy, link)
     if not is_post_method(request.method):
         return unsubscribe_page(request, leaving)
@@ -74,7 +76,7 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
         language = reader_or_brand_language(request, policy)
         await send_mail_to_confirm_choices(site, policy, link.recipient_id, [RequestedAct.PAUSE_ENDED], language)
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
-    limit = own_limit_in_form(form)
+    limit = pressed_own_limit(form)
     if limit is not None and has_optional_mail(policy):
         return unsubscribe_page(request, await _limit_optional_mail(site, link, leaving, limit))
     return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
@@ -100,7 +102,7 @@ async def _page_before_press(
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     set_page_person(request, policy, standing, link.generation)
     if standing is None or not is_link_to_current_address(link.generation, standing):
-        return _page_for_anybody(policy, link, standing)
+        return _page_without_personal_data(policy, link, standing)
     scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
     now = datetime.now(UTC)
@@ -128,7 +130,9 @@ async def _page_before_press(
     )
 
 
-def _page_for_anybody(policy: Policy, link: UnsubscribeToken, standing: Standing | None = None) -> UnsubscribePage:
+def _page_without_personal_data(
+    policy: Policy, link: UnsubscribeToken, standing: Standing | None = None
+) -> UnsubscribePage:
     """Returns the page before a button is pressed, without anything about the person."""
     scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     announced = _unleavable_announcements_text_name(policy)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from mailer.web.console.console_context import own_path
-from mailer.web.console.passkey_checks import check_new_passkey, find_shown_passkey
+from mailer.web.console.passkey_checks import check_new_passkey, check_presented_passkey
 from tests.factories import BRAND, World
 from tests.integration.console_browser import OWN, ConsoleBrowser, open_browser
 from tests.integration.test_console_passkeys import HERE
@@ -216,10 +216,10 @@ async def test_no_credential_is_an_error_of_ours(world: World) -> None:
     passkey = check_new_passkey(console, made, b"challenge", "laptop")
     assert passkey is not None
     shown = key.get({"challenge": encode(b"challenge")})
-    assert find_shown_passkey(console, [passkey], shown, b"challenge") is not None
+    assert check_presented_passkey(console, [passkey], shown, b"challenge") is not None
     for _ in range(1000):
         check_new_passkey(console, spoilt(made, rng), b"challenge", "laptop")
-        find_shown_passkey(console, [passkey], spoilt(shown, rng), b"challenge")
+        check_presented_passkey(console, [passkey], spoilt(shown, rng), b"challenge")
     for statement in ({}, {"alg": -7, "sig": b"x", "x5c": [b"no certificate"]}, {"x5c": 5}, "text", [1]):
         for kind in ("packed", "fido-u2f", "android-key", "android-safetynet", "tpm", "apple", "none", "new"):
             check_new_passkey(console, attested(made, kind, statement), b"challenge", "laptop")
@@ -228,7 +228,7 @@ async def test_no_credential_is_an_error_of_ours(world: World) -> None:
     deep = "[" * 15_000
     for odd in (deep, '{"a":' * 3000, "\0", "NaN", '{"rawId": 1}', '{"rawId": null, "response": []}'):
         assert check_new_passkey(console, odd, b"challenge", "laptop") is None
-        assert find_shown_passkey(console, [passkey], odd, b"challenge") is None
+        assert check_presented_passkey(console, [passkey], odd, b"challenge") is None
 
 
 async def test_leave_takes_a_form_from_anywhere_and_does_no_more_than_anybody_could(world: World) -> None:

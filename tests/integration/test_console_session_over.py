@@ -110,19 +110,19 @@ async def enter_with_all_rights(world: World, browser: ConsoleBrowser) -> StaffM
 
 def end_after_gate(monkeypatch: pytest.MonkeyPatch, world: World, member: StaffMember, end: str) -> None:
     """Lets a request pass its gate, and then disables the person or takes the roles away."""
-    read_visitor = gates._read_visitor
+    read_console_request = gates._read_console_request
 
-    async def read_and_end(*arguments: Any) -> gates.Visitor:
-        visitor = await read_visitor(*arguments)
+    async def read_and_end(*arguments: Any) -> gates.ConsoleRequest:
+        request = await read_console_request(*arguments)
         if end == "disabled":
             await disable_person(world.staff, member)
         else:
             now = await world.staff.directory.get_staff_record(member.id)
             assert now is not None
             assert await world.staff.directory.replace_roles(now.member, [], ROOT)
-        return visitor
+        return request
 
-    monkeypatch.setattr(gates, "_read_visitor", read_and_end)
+    monkeypatch.setattr(gates, "_read_console_request", read_and_end)
 
 
 @pytest.mark.parametrize("end", ["disabled", "without roles"])
@@ -163,13 +163,13 @@ async def test_a_right_at_another_brand_does_not_count(world: World, monkeypatch
     async with open_browser(world) as browser:
         member = await browser.enter(role=StaffRole.OPS)
         token = await browser.token("/console/sessions")
-        read_visitor = gates._read_visitor
+        read_console_request = gates._read_console_request
 
-        async def read_and_move(*arguments: Any) -> gates.Visitor:
-            visitor = await read_visitor(*arguments)
+        async def read_and_move(*arguments: Any) -> gates.ConsoleRequest:
+            request = await read_console_request(*arguments)
             await world.pool.execute("UPDATE staff_roles SET brand = 'peerstream' WHERE staff_id = $1", member.id)
-            return visitor
+            return request
 
-        monkeypatch.setattr(gates, "_read_visitor", read_and_move)
+        monkeypatch.setattr(gates, "_read_console_request", read_and_move)
         await browser.post(f"/console/mailings/{mailing_id}/pause", {"form_token": token})
     assert await world.pool.fetchval("SELECT count(*) FROM halts") == 0

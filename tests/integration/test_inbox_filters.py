@@ -9,7 +9,7 @@ import httpx
 
 from mailer.processors.capture.folder import CaptureFolder
 from mailer.web.captured_mail_inbox import create_inbox_app
-from mailer.web.inbox_filter import InboxFilter, fitting_mails, kind_of_mail, newest_of_each_kind
+from mailer.web.inbox_filter import InboxFilter, kind_of_mail, mails_in_filter, newest_of_each_kind
 from tests.integration.web_world import Mail, Mails
 
 
@@ -47,7 +47,7 @@ def test_mails_are_chosen() -> None:
         (InboxFilter(brand="nobody"), []),
         (InboxFilter(category="nonsense"), []),
     ):
-        assert ids(fitting_mails(MAILS, chosen)) == expected
+        assert ids(mails_in_filter(MAILS, chosen)) == expected
 
 
 def test_the_newest_of_each_kind() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mailer.actions.people_desk import look_people_up, read_history, read_person
 from mailer.actions.person_acts import PersonActName, PersonOrder, act_on_person
-from mailer.actions.person_history import HistoryLine, history_in_words, mailings_named_in
+from mailer.actions.person_history import HistoryLine, history_in_words, mailings_named_by_suppressions
 from mailer.actions.rights import read_personal_data
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerMessage
@@ -30,7 +30,7 @@ async def told(world: World, person: ListedRecipient, limit: int = 25) -> list[H
     before = None
     while True:
         page = await read_history(world.people, person, before, limit)
-        names = await world.people.directory.read_template_names(mailings_named_in(page))
+        names = await world.people.directory.read_template_names(mailings_named_by_suppressions(page))
         lines += history_in_words(page.items, world.policies[person.brand], names)
         before = page.next
         if before is None:

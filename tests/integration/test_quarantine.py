@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.quarantine import RefusalVerdictRefused, judge_quarantined_refusals
 from mailer.actions.refusal_judgement import RefusalJudge
+from mailer.actions.refusal_quarantine import RefusalVerdictRefused, judge_quarantined_refusals
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
 from mailer.ports.refusal_quarantine import HardRefusal, RefusalSelection, RefusalVerdict
-from mailer.postgres.quarantine import PostgresRefusalQuarantine
+from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import World, person
 from tests.processes import Stack

@@ -310,7 +310,7 @@ async def walk(row: Row, pipelining: bool, monkeypatch: pytest.MonkeyPatch | Non
     ):
         frozen = Frozen(row, server)
         if monkeypatch is not None:
-            for module in ("window_message_queue", "connection", "dialogue"):
+            for module in ("window_message_queue", "connection", "wire_protocol"):
                 monkeypatch.setattr(f"mailer.processors.smtp.{module}.time", SimpleNamespace(monotonic=frozen.clock))
 
         def permit(index: int) -> str | None:

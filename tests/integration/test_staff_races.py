@@ -202,7 +202,7 @@ async def test_who_made_a_link_and_who_got_it_are_not_two(world: World) -> None:
     session = await world.staff.sign_in.find_session(await begin(world, ben))
     assert session is not None
     assert session.member.not_independent_of == {ann.identity}
-    [latest, first] = await world.staff.directory.list_access_grants(ben.id)
+    [latest, first] = await world.staff.directory.list_issued_one_time_links(ben.id)
     assert (latest.what, latest.giver, latest.network) == ("reset", "Ann", "192.0.2.0/24")
     assert (first.what, first.giver) == ("added", "root")
     await world.pool.execute("UPDATE staff_access_grants SET at = at - interval '7 days'")

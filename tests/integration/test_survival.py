@@ -32,7 +32,7 @@ from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.postgres.quarantine import PostgresRefusalQuarantine
+from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import BRAND, World, person, until, waiting
 from tests.renderers import NoLimits, NoPauses

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mailer.postgres.personal_data_copy import without_staff
+from mailer.postgres.personal_data_copy import hide_staff_in_row
 
 ENTRY = {"kind": "action", "reason": "restricted", "rule": "action:page", "reply": None}
 
@@ -25,7 +25,7 @@ ENTRY = {"kind": "action", "reason": "restricted", "rule": "action:page", "reply
 )
 def test_staff_are_left_out(row: dict[str, Any], shown: dict[str, Any]) -> None:
     """A name becomes `operator`, a reason is left out, and all else stays."""
-    assert without_staff(row) == row | shown
+    assert hide_staff_in_row(row) == row | shown
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_staff_are_left_out(row: dict[str, Any], shown: dict[str, Any]) -> None:
 )
 def test_systems_and_own_words_stay(row: dict[str, Any]) -> None:
     """A key is no person; mailer's own words, replies of processors and what the person was told name nobody."""
-    assert without_staff(row) == row
+    assert hide_staff_in_row(row) == row

@@ -12,7 +12,7 @@ from mailer.policy.history_paging import (
     LAST_UUID,
     HistoryPlace,
     mailing_id_bound,
-    newest_entries,
+    page_of_newest_entries,
     place_of_mail,
 )
 
@@ -49,7 +49,7 @@ def page_of(
     sent = [one for one in mails if UUID(one.place.key[1:]) < bound]
     said = [one for one in others if before is None or one.place < before]
     newest = [sorted(source, key=lambda one: one.place, reverse=True)[: limit + 1] for source in (sent, said)]
-    return newest_entries(newest, limit)
+    return page_of_newest_entries(newest, limit)
 
 
 @given(MAILS, OTHERS, st.integers(1, 5))

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.accounts import validate_account
-from mailer.actions.own_limits import limit_of_names
+from mailer.actions.own_limits import own_limit_from_ledger_names
 from mailer.events import EventRefused
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.own_limits import OWN_CAP_DAYS, OwnCap, OwnPause, has_optional_mail, is_mail_counted
 from mailer.policy.standing import EVERY_PRODUCT, WITHIN_OWN_CAP
 from mailer.web.languages import LANGUAGES
-from mailer.web.own_limits import own_limit_in_form, own_limits_in_words
+from mailer.web.own_limits import own_limits_in_words, pressed_own_limit
 from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
 
 ANY_SERVICE = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": "any"}))
@@ -84,7 +84,7 @@ def test_a_brand_without_optional_mail_has_none() -> None:
 )
 def test_only_the_buttons_of_the_page_limit(form: dict[str, list[str]], limit: object) -> None:
     """Any other value is no limit. Several buttons at once are the first of a pause."""
-    assert own_limit_in_form(form) == limit
+    assert pressed_own_limit(form) == limit
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_an_event_names_one_of_the_limits(values: dict[str, Any]) -> None:
 )
 def test_a_journaled_name_that_is_not_known_is_the_strictest(name: str, scope: str | None, limit: object) -> None:
     """A pause of unknown length is the long one, a cap that is not known the monthly one."""
-    assert limit_of_names(name, scope, NOW - timedelta(days=1), NOW) == limit
+    assert own_limit_from_ledger_names(name, scope, NOW - timedelta(days=1), NOW) == limit
 
 
 def test_a_journaled_pause_that_is_over_is_none() -> None:
     """A pause in the journal that is over is no limit."""
-    assert limit_of_names("own_pause 30", "*", NOW - timedelta(days=30), NOW) is None
-    assert limit_of_names("own_pause 90", "*", NOW - timedelta(days=30), NOW) == OwnPause(90)
+    assert own_limit_from_ledger_names("own_pause 30", "*", NOW - timedelta(days=30), NOW) is None
+    assert own_limit_from_ledger_names("own_pause 90", "*", NOW - timedelta(days=30), NOW) == OwnPause(90)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)

@@ -5,7 +5,7 @@ from typing import Any
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.decision_types import Mailing
-from mailer.policy.policy_effects import MailEffects, PolicyEffectCounter, one_mailing_of_each_kind
+from mailer.policy.policy_effects import PolicyChangeEffectsOnMail, PolicyEffectCounter, one_mailing_of_each_kind
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 from tests.factories import BRAND, policies
@@ -28,7 +28,7 @@ def ada(**values: Any) -> Standing:
     return Standing(1, 1, "ada@people.example", **{**plain, **values})
 
 
-def effects(before: Policy, after: Policy, kind: Mailing, *people: Standing) -> MailEffects:
+def effects(before: Policy, after: Policy, kind: Mailing, *people: Standing) -> PolicyChangeEffectsOnMail:
     """The effects on one kind of mail."""
     counter = PolicyEffectCounter(before, after, [kind], NOW)
     counter.count_people(people)

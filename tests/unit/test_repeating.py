@@ -6,18 +6,18 @@ from itertools import islice
 import pytest
 
 from mailer.runtime import repeating
-from mailer.runtime.repeating import doubling_pauses, every, run_every, sleep_unless_stopped
+from mailer.runtime.repeating import doubling_pauses, rounds_until_stopped, run_every, sleep_unless_stopped
 
 
 async def test_rounds_begin_at_once_and_end_with_the_stop() -> None:
     """The first round does not wait, the others do, and a stop during a round is the last of it."""
     stop, rounds = asyncio.Event(), 0
-    async for _ in every(0.001, stop):
+    async for _ in rounds_until_stopped(0.001, stop):
         rounds += 1
         if rounds == 3:
             stop.set()
     assert rounds == 3
-    assert [_ async for _ in every(0.001, stop)] == []
+    assert [_ async for _ in rounds_until_stopped(0.001, stop)] == []
 
 
 async def test_a_stop_ends_a_pause() -> None:
@@ -26,7 +26,7 @@ async def test_a_stop_ends_a_pause() -> None:
     asyncio.get_running_loop().call_soon(stop.set)
     async with asyncio.timeout(5):
         await sleep_unless_stopped(stop, 3600)
-        assert [_ async for _ in every(3600, stop)] == []
+        assert [_ async for _ in rounds_until_stopped(3600, stop)] == []
 
 
 async def test_a_round_that_fails_is_logged_and_the_next_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ LOOKS = {
     "breach_sender_problems": Case(
         "breach-alone", template="breach-notice", broken=setting(Policy, "sender_of", lambda policy, _: NEWS)
     ),
-    "service_footer_problems": Case(
+    "missing_leave_offer_problems": Case(
         "service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)
     ),
     "secret_or_form_problems": Case(

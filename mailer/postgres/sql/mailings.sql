@@ -159,7 +159,7 @@ ORDER BY m.id DESC
        (SELECT count(*) FROM unique_clicks WHERE mailing_id = m.id)
            + (SELECT count(*) FROM individual_clicks WHERE mailing_id = m.id) AS unique_clicks
 
--- name: has_shared_a_link
+-- name: has_one_made_link_for_other
 -- True if one of two persons has lately made the other's one-time link to sign in: with it, the two could be one person.
 SELECT EXISTS (SELECT FROM staff_access_grants g JOIN staff t ON t.id = g.staff_id
                WHERE g.at > now() - $3::interval AND (g.giver, t.name) IN (($1, $2), ($2, $1)))

@@ -66,8 +66,8 @@ DELETE FROM staff_passkeys WHERE staff_id = $1
 -- name: add_link
 INSERT INTO staff_links (digest, staff_id, expires_at) VALUES ($1, $2, now() + $3::interval)
 
--- name: note_grant
+-- name: note_issued_link
 INSERT INTO staff_access_grants (staff_id, what, giver, shown_giver, network) VALUES ($1, $2, $3, $4, $5)
 
--- name: grants
+-- name: issued_links
 SELECT what, shown_giver, network, at FROM staff_access_grants WHERE staff_id = $1 ORDER BY at DESC, id DESC LIMIT $2

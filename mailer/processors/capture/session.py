@@ -34,7 +34,7 @@ class CaptureSession(SMTP):
         elif max(map(len, text.split(b"\r\n"))) + 2 > self.line_length_limit:
             answer = "500 Line too long (see RFC5321 4.5.3.1.6)"
         else:
-            self.envelope.content = self.envelope.original_content = _without_transparency(text)
+            self.envelope.content = self.envelope.original_content = _without_dot_stuffing(text)
             answer = await self._call_handler_hook("DATA")
         self._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd's has no annotations
         await self.push(answer)
@@ -58,6 +58,6 @@ class CaptureSession(SMTP):
         return None if is_too_long else bytes(text[2 : -len(_END) + 2])
 
 
-def _without_transparency(text: bytes) -> bytes:
+def _without_dot_stuffing(text: bytes) -> bytes:
     """Returns a text without the dots that the client has put before dots at the begin of a line (RFC 5321, 4.5.2)."""
     return text.replace(b"\r\n.", b"\r\n").removeprefix(b".")

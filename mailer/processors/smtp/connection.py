@@ -16,11 +16,11 @@ from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import is_about_mailbox, outcome_of_reply, storable_reply_text
-from mailer.processors.smtp.dialogue import SmtpDialogue, decode_reply, unexpected_reply_text
 from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.smtp.relay_url import RelaySettings
 from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction
 from mailer.processors.smtp.window_message_queue import LATE, WindowQueue
+from mailer.processors.smtp.wire_protocol import SmtpWireProtocol, decode_reply, unexpected_reply_text
 
 _AT_ONCE: Final = 65_536
 """The longest content, in octets, that is written with its final dot. The dot of a longer one waits until the content
@@ -35,7 +35,7 @@ _DOT: Final = b".\r\n"
 _RSET: Final = b"RSET\r\n"
 
 
-class SmtpConnection(SmtpDialogue):
+class SmtpConnection(SmtpWireProtocol):
     """Sends messages on a transport that `Connector` has connected, greeted and authenticated.
 
     Args:
@@ -154,14 +154,14 @@ class SmtpConnection(SmtpDialogue):
         elif self._open:
             self._transport.write(_RSET)
         else:
-            self._send_if_plain(b"MAIL ", transaction.mail)
+            self._send_command_unless_pipelined(b"MAIL ", transaction.mail)
 
     def _set_envelope_reply_handler(self, transaction: SmtpTransaction) -> None:
         """Sets the handler of the next reply, as a message's envelope is sent."""
         self._transaction, self._blamed = transaction, self._fresh
         self._expected = self._handle_rset_reply if self._open else self._handle_mail_reply
 
-    def _send_if_plain(self, verb: bytes, argument: bytes = b"") -> None:
+    def _send_command_unless_pipelined(self, verb: bytes, argument: bytes = b"") -> None:
         """Sends the next command of the envelope. With PIPELINING the whole envelope was sent at once."""
         if not self._pipelined:
             self._transport.write(b"%b%b\r\n" % (verb, argument))
@@ -173,32 +173,32 @@ class SmtpConnection(SmtpDialogue):
             return
         self._open = False
         self._expected = self._handle_mail_reply
-        self._send_if_plain(b"MAIL ", cast(SmtpTransaction, self._transaction).mail)
+        self._send_command_unless_pipelined(b"MAIL ", cast(SmtpTransaction, self._transaction).mail)
 
     def _handle_mail_reply(self, code: int, text: bytes) -> None:
         self._expected = self._handle_rcpt_reply
         if code // 100 == 2:
             self._blamed = self._open = True
-            self._send_if_plain(b"RCPT ", cast(SmtpTransaction, self._transaction).rcpt)
+            self._send_command_unless_pipelined(b"RCPT ", cast(SmtpTransaction, self._transaction).rcpt)
         elif not _is_negative_code(code) or (code == CLOSING and not self._fresh):
             self._end_connection(unexpected_reply_text(code, text))
         else:
             self._settle_or_retry_refusal(outcome_of_reply(SmtpStage.MAIL, code, decode_reply(text)), code)
-            self._end_envelope_if_plain()
+            self._start_next_message_unless_pipelined()
 
     def _handle_rcpt_reply(self, code: int, text: bytes) -> None:
         self._expected = self._handle_data_reply
         self._named = code // 100 == 2
         if self._named:
-            self._send_if_plain(b"DATA")
+            self._send_command_unless_pipelined(b"DATA")
         elif _is_negative_code(code):
             outcome = outcome_of_reply(SmtpStage.RCPT, code, decode_reply(text))
             self._settle_or_retry_refusal(outcome, code, about_recipient=self._open and is_about_mailbox(outcome))
-            self._end_envelope_if_plain()
+            self._start_next_message_unless_pipelined()
         else:
             self._end_connection(unexpected_reply_text(code, text))
 
-    def _end_envelope_if_plain(self) -> None:
+    def _start_next_message_unless_pipelined(self) -> None:
         """Goes on to the next message. With PIPELINING, the replies to the rest of the envelope come first."""
         if not self._pipelined:
             self._start_next_message()

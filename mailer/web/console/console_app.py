@@ -62,10 +62,10 @@ ROUTERS = (
 
 
 @_files.get(f"{HOME}/static/{{name}}")
-async def send_static_file(name: str, visitor: Anybody) -> Response:
+async def send_static_file(name: str, request: Anybody) -> Response:
     """Sends the stylesheet or the script."""
     if name not in _FILES:
-        return console_problem_page(visitor.console, 404, "status_404")
+        return console_problem_page(request.console, 404, "status_404")
     return FileResponse(_STATIC / name, media_type=_FILES[name], headers={"cache-control": "private, max-age=300"})
 
 
@@ -79,7 +79,7 @@ def add_console(app: FastAPI) -> None:
         require_gate_of_each_route(router.routes)
         app.router.routes.extend(router.routes)
     app.add_exception_handler(SentElsewhere, _redirect)
-    app.add_exception_handler(NeedsOwnNavigation, _lead_on)
+    app.add_exception_handler(NeedsOwnNavigation, _answer_with_own_navigation)
     app.add_exception_handler(StaffSessionOver, _redirect)
     app.add_exception_handler(HashQueueFull, _answer_full_queue)
     app.add_exception_handler(FieldRefused, _answer_refused_field)
@@ -90,27 +90,27 @@ def is_console_path(path: str) -> bool:
     return path == HOME or path.startswith(f"{HOME}/")
 
 
-def answer_console_problem(request: Request, status: int, problem: str = "") -> Response:
+def answer_console_problem(http_request: Request, status: int, problem: str = "") -> Response:
     """Returns the page for a request that was refused or failed."""
-    return console_problem_page(request.app.state.site.console, status, problem)
+    return console_problem_page(http_request.app.state.site.console, status, problem)
 
 
-async def _redirect(request: Request, error: Exception) -> Response:
+async def _redirect(http_request: Request, error: Exception) -> Response:
     path = error.path if isinstance(error, SentElsewhere) else HOME
-    return redirect_within_console(request.app.state.site.console, path)
+    return redirect_within_console(http_request.app.state.site.console, path)
 
 
-async def _answer_full_queue(request: Request, _: Exception) -> Response:
+async def _answer_full_queue(http_request: Request, _: Exception) -> Response:
     log.warning("too many passwords wait for their hash; further sign-ins are answered with 503")
-    page = console_problem_page(request.app.state.site.console, 503, "many_sign_ins")
+    page = console_problem_page(http_request.app.state.site.console, 503, "many_sign_ins")
     page.headers["retry-after"] = str(RETRY_SECONDS)
     return page
 
 
-async def _answer_refused_field(request: Request, error: Exception) -> Response:
+async def _answer_refused_field(http_request: Request, error: Exception) -> Response:
     key, values = (error.key, error.values) if isinstance(error, FieldRefused) else ("status_422", {})
-    return console_problem_page(request.app.state.site.console, 422, key, values)
+    return console_problem_page(http_request.app.state.site.console, 422, key, values)
 
 
-async def _lead_on(request: Request, _: Exception) -> Response:
-    return own_navigation_page(request.app.state.site.console, own_path(request.scope["path"]))
+async def _answer_with_own_navigation(http_request: Request, _: Exception) -> Response:
+    return own_navigation_page(http_request.app.state.site.console, own_path(http_request.scope["path"]))

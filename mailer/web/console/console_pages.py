@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.policy.staff_rights import StaffRight, needs_second_factor
 from mailer.web.console.console_context import HOME, ConsoleContext
-from mailer.web.console.gates import Visitor
+from mailer.web.console.gates import ConsoleRequest
 
 _FOLDER = Path(__file__).parent
 
@@ -116,7 +116,7 @@ NAVIGATION: list[NavigationGroup] = [
 
 
 def console_page(
-    visitor: Visitor,
+    request: ConsoleRequest,
     template: str,
     status: int = 200,
     error: str | None = None,
@@ -124,10 +124,10 @@ def console_page(
     problem: str | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """Returns a page of the console. Its template gets `t` (the texts), `visitor`, `base` and `values`.
+    """Returns a page of the console. Its template gets `t` (the texts), `request`, `base` and `values`.
 
     Args:
-        visitor: who gets the page.
+        request: of the person who gets the page.
         template: the name of the template.
         status: of the answer.
         error: the key of a text in `[errors]`, which is shown first.
@@ -137,21 +137,21 @@ def console_page(
     html = _TEMPLATES.get_template(template).render(
         **values,
         t=TEXTS,
-        visitor=visitor,
-        base=visitor.console.base,
-        navigation=_navigation_of(visitor),
-        brands=_brands_of(visitor),
+        request=request,
+        base=request.console.base,
+        navigation=_navigation_of(request),
+        brands=_brands_with_a_role(request),
         error=TEXTS["errors"][error] if error else problem,
     )
     page = HTMLResponse(html, status, _HEADERS)
-    if visitor.new_form_cookie is not None:
-        set_console_cookie(page, visitor.console, "-form", visitor.new_form_cookie)
+    if request.new_form_cookie is not None:
+        set_console_cookie(page, request.console, "-form", request.new_form_cookie)
     return page
 
 
-def console_fragment(visitor: Visitor, template: str, **values: Any) -> HTMLResponse:
+def console_fragment(request: ConsoleRequest, template: str, **values: Any) -> HTMLResponse:
     """Returns a part of a page, by which the script replaces an older one."""
-    html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, visitor=visitor, base=visitor.console.base)
+    html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, request=request, base=request.console.base)
     return HTMLResponse(html, 200, _HEADERS)
 
 
@@ -196,18 +196,18 @@ def delete_console_cookie(answer: Response, console: ConsoleContext) -> None:
     answer.delete_cookie(console.cookie_name(), path="/", secure=console.is_https, httponly=True, samesite="strict")
 
 
-def _is_fully_signed_in(visitor: Visitor) -> bool:
-    session = visitor.session
+def _is_fully_signed_in(request: ConsoleRequest) -> bool:
+    session = request.session
     if session is None:
         return False
     return session.has_second_factor or not (session.is_factor_set_up or needs_second_factor(session.member))
 
 
-def _navigation_of(visitor: Visitor) -> list[NavigationGroup]:
+def _navigation_of(request: ConsoleRequest) -> list[NavigationGroup]:
     """Returns the groups with the entries that the person may open; none before the person is fully signed in."""
-    if not _is_fully_signed_in(visitor):
+    if not _is_fully_signed_in(request):
         return []
-    rights = visitor.rights
+    rights = request.rights
     seen = [
         replace(group, entries=[entry for entry in group.entries if entry.right is None or entry.right in rights])
         for group in NAVIGATION
@@ -215,9 +215,9 @@ def _navigation_of(visitor: Visitor) -> list[NavigationGroup]:
     return [group for group in seen if group.entries]
 
 
-def _brands_of(visitor: Visitor) -> list[str]:
+def _brands_with_a_role(request: ConsoleRequest) -> list[str]:
     """Returns the brands that the person has a role for, for the chooser."""
-    if not _is_fully_signed_in(visitor):
+    if not _is_fully_signed_in(request):
         return []
-    held = {role.brand for role in visitor.member.roles}
-    return sorted(visitor.console.brands if "*" in held else held & visitor.console.brands)
+    held = {role.brand for role in request.member.roles}
+    return sorted(request.console.brands if "*" in held else held & request.console.brands)

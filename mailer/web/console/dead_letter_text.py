@@ -55,10 +55,10 @@ def masked_reason(text: str) -> str:
     Reasons quote what publishers wrote: refs, keys and names of fields. Only the names of the fields of events stay.
     """
     unquoted = _QUOTED.sub(lambda found: found[0] if found[2] in _NAMES else _HIDDEN, text)
-    return mask_addresses(_NAMED_BY_PUBLISHER.sub(lambda found: _known_beginning(found[0]), unquoted))
+    return mask_addresses(_NAMED_BY_PUBLISHER.sub(lambda found: _path_up_to_unknown_field(found[0]), unquoted))
 
 
-def _known_beginning(path: str) -> str:
+def _path_up_to_unknown_field(path: str) -> str:
     """Returns the beginning of a path as `to.people.0.`, up to the first name that is no field of an event."""
     known = list(takewhile(lambda name: name in _NAMES or name.isdecimal(), path.split(".")))
     return ".".join([*known, _HIDDEN])
@@ -74,51 +74,51 @@ def masked_body(body: bytes) -> str:
     if len(body) <= _MAX_READ:
         try:
             value = json.loads(body)
-            masked = _masked(value, _FIELDS if isinstance(value, dict) else {})
-            return shown_beginning(json.dumps(masked, ensure_ascii=False, indent=2))
+            masked = _mask_json_value(value, _FIELDS if isinstance(value, dict) else {})
+            return cut_long_text(json.dumps(masked, ensure_ascii=False, indent=2))
         except (ValueError, RecursionError):
             pass
     text = body[: MAX_SHOWN * 4].decode(errors="replace")[:MAX_SHOWN]
-    return shown_beginning(re.sub(r"\w+", lambda word: word[0] if word[0] in _NAMES else "•" * len(word[0]), text))
+    return cut_long_text(re.sub(r"\w+", lambda word: word[0] if word[0] in _NAMES else "•" * len(word[0]), text))
 
 
 def whole_body(body: bytes) -> str:
     """Returns a body as it stands, for somebody who may see personal data."""
-    return shown_beginning(body[: MAX_SHOWN * 4 + 4].decode(errors="replace"))
+    return cut_long_text(body[: MAX_SHOWN * 4 + 4].decode(errors="replace"))
 
 
-def shown_beginning(text: str) -> str:
+def cut_long_text(text: str) -> str:
     """Returns the beginning of a text, and says how much is left out."""
     left = len(text) - MAX_SHOWN
     return text if left <= 0 else f"{text[:MAX_SHOWN]}\n… ({left:,} characters more)"
 
 
-def _masked(value: Any, known: Mapping[str, Any]) -> Any:
+def _mask_json_value(value: Any, known: Mapping[str, Any]) -> Any:
     """Returns a JSON value without its texts and numbers, and without the names that are no fields of events."""
     match value:
         case dict():
-            return dict(_masked_item(name, inner, known) for name, inner in value.items())
+            return dict(_mask_json_item(name, inner, known) for name, inner in value.items())
         case list():
-            return [_masked(inner, known) for inner in value]
+            return [_mask_json_value(inner, known) for inner in value]
         case None:
             return None
         case str():
-            return _hidden(value) if value else ""
+            return _note_of_hidden_text(value) if value else ""
         case _:
             return _HIDDEN
 
 
-def _masked_item(name: str, value: Any, known: Mapping[str, Any]) -> tuple[str, Any]:
+def _mask_json_item(name: str, value: Any, known: Mapping[str, Any]) -> tuple[str, Any]:
     """Returns a name with its value: both as they are, the name alone, or neither."""
     if name not in known:
-        return _hidden(name), _masked(value, {})
+        return _note_of_hidden_text(name), _mask_json_value(value, {})
     is_of_envelope = known is _FIELDS
     if is_of_envelope and isinstance(value, str) and name in _VALUES and _VALUES[name](value):
         return name, value
     if is_of_envelope and name == "v" and type(value) is int and 0 <= value < 1000:
         return name, value
-    return name, _masked(value, known[name] or {})
+    return name, _mask_json_value(value, known[name] or {})
 
 
-def _hidden(text: str) -> str:
+def _note_of_hidden_text(text: str) -> str:
     return f"{_HIDDEN} ({len(text):,} characters)"

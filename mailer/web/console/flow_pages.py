@@ -16,12 +16,12 @@ FLOW = f"{HOME}/flow"
 
 
 @router.get(FLOW)
-async def show_flow(visitor: ProcessorReader) -> Response:
+async def show_flow(request: ProcessorReader) -> Response:
     """Shows the figures of `/metrics` that come from the database, ten seconds old at most, and the processes."""
-    figures = await visitor.console.operations.figures.get_value()
-    processes = await visitor.console.operations.processes.list_running_processes()
+    figures = await request.console.operations.figures.get_value()
+    processes = await request.console.operations.processes.list_running_processes()
     return console_page(
-        visitor,
+        request,
         "flow.html.j2",
         lines=figure_lines(figures),
         missing=[name for name in FIGURES if name not in figures],

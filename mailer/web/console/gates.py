@@ -76,8 +76,8 @@ class NeedsOwnNavigation(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
-    """The sender of a request.
+class ConsoleRequest:
+    """A request to the console, with its form, its session and the brand that its page is of.
 
     Attributes:
         form: the fields of the form; its token was checked.
@@ -134,7 +134,7 @@ class Visitor:
         )
 
     @property
-    def has_to_show_password_again(self) -> bool:
+    def has_to_give_password_again(self) -> bool:
         """True if a change of second factors needs the password: they have one, or have not just signed in."""
         session = self.session
         return (
@@ -186,47 +186,49 @@ class Visitor:
 
 @dataclass(frozen=True)
 class StaffGate:
-    """A dependency of a route that lets some visitors in."""
+    """A dependency of a route that lets some requests in."""
 
     kind: GateKind
     right: StaffRight | None = None
 
-    async def __call__(self, request: Request, console: TheConsole) -> Visitor:
-        """Returns the visitor.
+    async def __call__(self, http_request: Request, console: TheConsole) -> ConsoleRequest:
+        """Returns the request, with the halts that its sender has to know of.
 
         Raises:
             SentElsewhere: they have to sign in first, or to set a second factor up.
             HTTPException: 403: the form is not ours, or a right is missing.
         """
-        visitor = await _read_visitor(request, console)
+        request = await _read_console_request(http_request, console)
         if self.kind is GateKind.EVERYBODY:
-            return visitor
-        if visitor.session is None:
-            if request.method != "POST" and request.headers.get("sec-fetch-site") == "cross-site":
+            return request
+        if request.session is None:
+            if http_request.method != "POST" and http_request.headers.get("sec-fetch-site") == "cross-site":
                 raise NeedsOwnNavigation
-            raise SentElsewhere(f"{SIGN_IN}?next={quote(own_path(request.scope['path']))}")
-        self._require_stage(visitor.session)
+            raise SentElsewhere(f"{SIGN_IN}?next={quote(own_path(http_request.scope['path']))}")
+        self._require_stage(request.session)
         if self.right is not None:
-            self._require_right_everywhere_named(request, visitor, self.right)
+            self._require_right_everywhere_named(http_request, request, self.right)
         if self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
             halts = await console.operations.halts.list_halts_above_mailings(_HALTS_READ)
-            return replace(visitor, halts=halts_told(visitor.session.member, halts))
-        return visitor
+            return replace(request, halts=halts_told(request.session.member, halts))
+        return request
 
     def _require_stage(self, session: StaffSession) -> None:
-        if session.is_half != (self.kind is GateKind.HALF):
-            raise SentElsewhere(SECOND_STEP if session.is_half else HOME)
+        if session.is_half_signed_in != (self.kind is GateKind.HALF):
+            raise SentElsewhere(SECOND_STEP if session.is_half_signed_in else HOME)
         is_factor_known = session.has_second_factor or session.is_factor_set_up
         must_enrol = not is_factor_known and needs_second_factor(session.member)
         if must_enrol and self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
             raise SentElsewhere(SECOND_FACTORS)
 
-    def _require_right_everywhere_named(self, request: Request, visitor: Visitor, right: StaffRight) -> None:
+    def _require_right_everywhere_named(
+        self, http_request: Request, request: ConsoleRequest, right: StaffRight
+    ) -> None:
         """Requires the right at each brand that path, query and form name; somewhere, if they name none."""
-        named = {request.path_params.get("brand"), visitor.brand, *visitor.form.get("brand", [])} - {None, ""}
+        named = {http_request.path_params.get("brand"), request.brand, *request.form.get("brand", [])} - {None, ""}
         for brand in named:
-            visitor.require_right(right, str(brand))
-        if right not in visitor.rights:
+            request.require_right(right, str(brand))
+        if right not in request.rights:
             raise HTTPException(403, "right_missing")
 
 
@@ -252,10 +254,10 @@ def require_staff_right(right: StaffRight) -> Any:
     return Depends(StaffGate(GateKind.RIGHT, right))
 
 
-Anybody = Annotated[Visitor, Depends(StaffGate(GateKind.EVERYBODY))]
-HalfSignedIn = Annotated[Visitor, Depends(StaffGate(GateKind.HALF))]
-Enrolling = Annotated[Visitor, Depends(StaffGate(GateKind.ENROLLING))]
-SignedIn = Annotated[Visitor, Depends(StaffGate(GateKind.SIGNED_IN))]
+Anybody = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.EVERYBODY))]
+HalfSignedIn = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.HALF))]
+Enrolling = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.ENROLLING))]
+SignedIn = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.SIGNED_IN))]
 
 
 def require_gate_of_each_route(routes: Sequence[BaseRoute]) -> None:
@@ -281,39 +283,39 @@ def _gates(dependant: Dependant) -> Iterator[StaffGate]:
         yield from _gates(inner)
 
 
-async def _read_visitor(request: Request, console: ConsoleContext) -> Visitor:
-    token = request.cookies.get(console.cookie_name(), "")[:_COOKIE_LENGTH]
+async def _read_console_request(http_request: Request, console: ConsoleContext) -> ConsoleRequest:
+    token = http_request.cookies.get(console.cookie_name(), "")[:_COOKIE_LENGTH]
     session = await console.staff.sign_in.find_session(token) if token else None
-    held = token if session else request.cookies.get(console.cookie_name("-form"), "")[:_COOKIE_LENGTH]
+    held = token if session else http_request.cookies.get(console.cookie_name("-form"), "")[:_COOKIE_LENGTH]
     cookie = held or secrets.token_urlsafe(16)
     form: Form = {}
-    if request.method == "POST":
-        form = await _read_own_form(request, console, held)
-    host = request.client.host if request.client else ""
-    return Visitor(
+    if http_request.method == "POST":
+        form = await _read_own_form(http_request, console, held)
+    host = http_request.client.host if http_request.client else ""
+    return ConsoleRequest(
         console,
         form,
         console.secrets.form_token(cookie),
         masked_network(host),
         network_of_client(host),
-        request.cookies.get(console.cookie_name("-device"), "")[:_COOKIE_LENGTH],
+        http_request.cookies.get(console.cookie_name("-device"), "")[:_COOKIE_LENGTH],
         session,
         token if session else None,
         None if held else cookie,
-        request.query_params.get("brand", ""),
+        http_request.query_params.get("brand", ""),
     )
 
 
-async def _read_own_form(request: Request, console: ConsoleContext, cookie: str) -> Form:
+async def _read_own_form(http_request: Request, console: ConsoleContext, cookie: str) -> Form:
     """Returns the form of a page of ours.
 
     Raises:
         HTTPException: 403: another site has sent it, or its token is not that of the cookie. 400: it is no form.
     """
-    if not _is_from_own_page(request, console):
+    if not _is_from_own_page(http_request, console):
         raise HTTPException(403, "form_foreign")
-    body = await request.body()
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+    body = await http_request.body()
+    if http_request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise HTTPException(400, "form_foreign")
     try:
         form = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
@@ -327,9 +329,9 @@ async def _read_own_form(request: Request, console: ConsoleContext, cookie: str)
     return form
 
 
-def _is_from_own_page(request: Request, console: ConsoleContext) -> bool:
+def _is_from_own_page(http_request: Request, console: ConsoleContext) -> bool:
     """Tells whether the browser says that a page of ours sent a request (Fetch metadata, or else RFC 6454 Origin)."""
-    if site := request.headers.get("sec-fetch-site"):
+    if site := http_request.headers.get("sec-fetch-site"):
         return site == "same-origin"
-    origin = request.headers.get("origin", "")
-    return origin == console.origin or (origin != "" and urlsplit(origin).netloc == request.headers.get("host"))
+    origin = http_request.headers.get("origin", "")
+    return origin == console.origin or (origin != "" and urlsplit(origin).netloc == http_request.headers.get("host"))

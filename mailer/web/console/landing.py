@@ -16,10 +16,10 @@ from mailer.policy.staff_rights import (
     has_staff_right,
 )
 from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
-from mailer.ports.staff import AccessGrant
+from mailer.ports.staff import IssuedOneTimeLink
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import TEXTS, console_page
-from mailer.web.console.gates import SignedIn, Visitor
+from mailer.web.console.gates import ConsoleRequest, SignedIn
 
 router = APIRouter(include_in_schema=False)
 LATE_SECONDS = 300
@@ -58,22 +58,22 @@ _CONCERNS_ALL = ("halts", "everything")
 
 
 @router.get(HOME)
-async def show_landing_page(visitor: SignedIn) -> Response:
+async def show_landing_page(request: SignedIn) -> Response:
     """Shows what needs attention at the brands of the person's roles, or at the chosen one of them."""
-    sees = not visitor.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
-    figures = await visitor.console.attention.get_value() if sees else {}
+    sees = not request.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
+    figures = await request.console.attention.get_value() if sees else {}
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
-    items = attention_items(figures, visitor.member, visitor.console.brands, visitor.brand)
+    items = attention_items(figures, request.member, request.console.brands, request.brand)
     return console_page(
-        visitor, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _late_resets(visitor)
+        request, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _recent_own_resets(request)
     )
 
 
-async def _late_resets(visitor: Visitor) -> list[AccessGrant]:
+async def _recent_own_resets(request: ConsoleRequest) -> list[IssuedOneTimeLink]:
     """Returns the resets of the person's access of the last days, which are told to them: others saw the link."""
     since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
-    grants = await visitor.console.staff.directory.list_access_grants(visitor.member.id)
-    return [grant for grant in grants if grant.what == "reset" and grant.at > since]
+    links = await request.console.staff.directory.list_issued_one_time_links(request.member.id)
+    return [link for link in links if link.what == "reset" and link.at > since]
 
 
 def attention_items(
@@ -93,7 +93,7 @@ def attention_items(
         if late := _greatest_by_label(
             (one.label, one.seconds or 0) for one in seen if (one.seconds or 0) >= LATE_SECONDS
         ):
-            items.append(AttentionItem(key, None, max(late.values()), _named(late)))
+            items.append(AttentionItem(key, None, max(late.values()), _labels_in_words(late)))
     for key, right in _COUNTED.items():
         seen = _figures_seen(figures, key, right, member, brands, chosen)
         counts = Counter[str]()
@@ -101,7 +101,7 @@ def attention_items(
             counts[one.label] += one.count or 0
         if total := counts.total():
             ages = [one.seconds for one in seen if one.seconds is not None]
-            items.append(AttentionItem(key, total, max(ages, default=None), _named(+counts)))
+            items.append(AttentionItem(key, total, max(ages, default=None), _labels_in_words(+counts)))
     return items
 
 
@@ -128,5 +128,5 @@ def _greatest_by_label(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     return greatest
 
 
-def _named(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
+def _labels_in_words(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(label.replace("_", " "), number) for label, number in sorted(numbers.items()) if label]

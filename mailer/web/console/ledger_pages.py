@@ -9,36 +9,38 @@ from mailer.policy.staff_rights import StaffRight
 from mailer.ports.ledger_desk import RecentVerification
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 LEDGER = f"{HOME}/ledger"
 ROWS = 50
 MOST_VERIFIED = 20_000
 """The most entries that one press verifies: about a second of work, between which other requests are answered."""
-LedgerVerifier = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.LEDGER_VERIFY))]
+LedgerVerifier = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.LEDGER_VERIFY))]
 
 
 @router.get(LEDGER)
 async def show_seals(
-    visitor: LedgerVerifier, before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
+    request: LedgerVerifier, before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
 ) -> Response:
     """Shows the newest seals."""
-    return await _ledger_page(visitor, before)
+    return await _ledger_page(request, before)
 
 
 @router.post(f"{LEDGER}/verify")
-async def verify_newest_entries(visitor: LedgerVerifier) -> Response:
+async def verify_newest_entries(request: LedgerVerifier) -> Response:
     """Recomputes what was written since the last seal. It changes nothing."""
     return await _ledger_page(
-        visitor, None, await visitor.console.operations.ledger.verify_since_last_seal(MOST_VERIFIED)
+        request, None, await request.console.operations.ledger.verify_since_last_seal(MOST_VERIFIED)
     )
 
 
-async def _ledger_page(visitor: Visitor, before: int | None, verdict: RecentVerification | None = None) -> Response:
-    seals = await visitor.console.operations.ledger.list_seals(before, ROWS + 1)
+async def _ledger_page(
+    request: ConsoleRequest, before: int | None, verdict: RecentVerification | None = None
+) -> Response:
+    seals = await request.console.operations.ledger.list_seals(before, ROWS + 1)
     return console_page(
-        visitor,
+        request,
         "ledger.html.j2",
         seals=seals[:ROWS],
         older=seals[ROWS - 1].number if len(seals) > ROWS else None,

@@ -11,7 +11,7 @@ from mailer.policy.staff_rights import StaffRight
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import Visitor
+from mailer.web.console.gates import ConsoleRequest
 from mailer.web.console.mailing_pages import (
     MAILINGS,
     MAX_REASON,
@@ -25,28 +25,28 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(f"{MAILINGS}/{{mailing_id}}/reschedule")
-async def ask_for_new_time(mailing_id: UUID, visitor: MailingController) -> Response:
+async def ask_for_new_time(mailing_id: UUID, request: MailingController) -> Response:
     """Shows when a mailing begins, and asks for another time."""
-    return _time_page(visitor, await require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL))
+    return _time_page(request, await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL))
 
 
 @router.post(f"{MAILINGS}/{{mailing_id}}/reschedule")
-async def reschedule_mailing(mailing_id: UUID, visitor: MailingController) -> Response:
+async def reschedule_mailing(mailing_id: UUID, request: MailingController) -> Response:
     """Lets a mailing that has not begun begin at another time. One that was released waits for its release again."""
-    status = await require_mailing(visitor, mailing_id, StaffRight.MAILINGS_CONTROL)
-    reason = visitor.field("reason", MAX_REASON)
+    status = await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL)
+    reason = request.field("reason", MAX_REASON)
     if not reason:
-        return _time_page(visitor, status, error="reschedule_reason")
+        return _time_page(request, status, error="reschedule_reason")
     try:
-        at = _parse_utc_time(visitor.field("at", 40))
+        at = _parse_utc_time(request.field("at", 40))
     except ValueError:
-        return _time_page(visitor, status, error="reschedule_time")
+        return _time_page(request, status, error="reschedule_time")
     try:
-        schedule = stores_of_mailing(visitor, status).schedule
-        await schedule.reschedule_mailing(status.id, at, visitor.member.identity, reason)
+        schedule = stores_of_mailing(request, status).schedule
+        await schedule.reschedule_mailing(status.id, at, request.member.identity, reason)
     except MailingControlRefused as refusal:
-        return _time_page(visitor, status, problem=str(refusal))
-    return redirect_to_mailing(visitor, status)
+        return _time_page(request, status, problem=str(refusal))
+    return redirect_to_mailing(request, status)
 
 
 def _parse_utc_time(text: str) -> datetime:
@@ -59,11 +59,11 @@ def _parse_utc_time(text: str) -> datetime:
 
 
 def _time_page(
-    visitor: Visitor, status: MailingStatus, *, error: str | None = None, problem: str | None = None
+    request: ConsoleRequest, status: MailingStatus, *, error: str | None = None, problem: str | None = None
 ) -> Response:
     needs_release = status.state == "awaiting_release" or status.released_by is not None
     return console_page(
-        visitor,
+        request,
         "mailing_reschedule.html.j2",
         422 if error else 409 if problem else 200,
         error,

@@ -42,7 +42,7 @@ _KEYS_AGAIN: Final = 5.0
 
 
 @dataclass
-class _Fetched:
+class _FetchedMetadata:
     """The provider's words about itself.
 
     Attributes:
@@ -67,7 +67,7 @@ class OidcProvider:
     def __init__(self, client: OidcClient, public_url: str) -> None:
         self.client = client
         self._callback = f"{public_url.rstrip('/')}{OIDC_CALLBACK}"
-        self._known: _Fetched | None = None
+        self._known: _FetchedMetadata | None = None
 
     async def authorization_url(self, begun: OidcSignIn) -> str:
         """See `oidc_client.IdentityProvider`."""
@@ -99,7 +99,7 @@ class OidcProvider:
         try:
             return verified_account(token, known.keys, self.client, begun.nonce, time.time())
         except (BadSignatureError, InvalidKeyIdError, _UnknownKey):
-            keys = await self._newer_keys(known)
+            keys = await self._fetch_newer_keys(known)
         try:
             return verified_account(token, keys, self.client, begun.nonce, time.time())
         except (BadSignatureError, InvalidKeyIdError, _UnknownKey):
@@ -123,7 +123,7 @@ class OidcProvider:
             timeout=_SECONDS,
         )
 
-    async def _provider(self) -> _Fetched:
+    async def _provider(self) -> _FetchedMetadata:
         """Returns what the provider says about itself, fetched within the last minutes.
 
         Raises:
@@ -133,10 +133,10 @@ class OidcProvider:
             metadata = await _fetch_json(f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration")
             _require_usable_metadata(metadata, self.client.issuer)
             keys = await _fetch_keys(metadata)
-            self._known = _Fetched(metadata, keys, time.monotonic())
+            self._known = _FetchedMetadata(metadata, keys, time.monotonic())
         return self._known
 
-    async def _newer_keys(self, known: _Fetched) -> KeySet:
+    async def _fetch_newer_keys(self, known: _FetchedMetadata) -> KeySet:
         """Returns the keys, fetched again: the provider may have new ones."""
         if time.monotonic() - known.keys_at > _KEYS_AGAIN:
             known.keys, known.keys_at = await _fetch_keys(known.metadata), time.monotonic()

@@ -19,8 +19,8 @@ from mailer.web.console.console_pages import (
     own_navigation_page,
     redirect_within_console,
 )
-from mailer.web.console.gates import SIGN_IN, Anybody, Visitor
-from mailer.web.console.new_sessions import path_after_sign_in, visitor_in_session, with_session_cookies
+from mailer.web.console.gates import SIGN_IN, Anybody, ConsoleRequest
+from mailer.web.console.new_sessions import path_after_sign_in, request_in_session, with_session_cookies
 from mailer.web.console.oidc_client import (
     IdentityProvider,
     OidcRefused,
@@ -39,91 +39,93 @@ RETRY_SECONDS = 30
 
 
 @router.get(OIDC)
-async def begin_sign_in(request: Request, visitor: Anybody, next: str = HOME) -> Response:
+async def begin_sign_in(http_request: Request, request: Anybody, next: str = HOME) -> Response:
     """Leads to the provider. A link from elsewhere leads to our own page first, so that nobody is signed in unasked."""
-    console, provider = visitor.console, visitor.console.identity_provider
+    console, provider = request.console, request.console.identity_provider
     if provider is None:
         return console_problem_page(console, 404, "status_404")
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    if http_request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return redirect_within_console(console, SIGN_IN)
     state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
-    begun = OidcSignIn(state, nonce, verifier, own_path(next), visitor.token or "")
+    begun = OidcSignIn(state, nonce, verifier, own_path(next), request.token or "")
     try:
         answer = RedirectResponse(await provider.authorization_url(begun), 303)
     except OidcUnavailable as error:
-        return _away_page(console, error)
-    _set_cookie(answer, console, console.secrets.encrypt(json.dumps(asdict(begun))).decode(), SECRET_WAITS)
+        return _provider_unavailable_page(console, error)
+    _set_sign_in_cookie(answer, console, console.secrets.encrypt(json.dumps(asdict(begun))).decode(), SECRET_WAITS)
     return answer
 
 
 @router.get(OIDC_CALLBACK)
 async def finish_sign_in(
-    request: Request, visitor: Anybody, code: str = "", state: str = "", iss: str = "", error: str = ""
+    http_request: Request, request: Anybody, code: str = "", state: str = "", iss: str = "", error: str = ""
 ) -> Response:
     """Takes the provider's answer, and begins the session of the person to whom the account is bound."""
-    console, provider = visitor.console, visitor.console.identity_provider
+    console, provider = request.console, request.console.identity_provider
     if provider is None:
         return console_problem_page(console, 404, "status_404")
-    begun = _begun_in_this_browser(request, console)
+    begun = _read_sign_in_begun_in_browser(http_request, console)
     if begun is None or not compare_digest(begun.state.encode(), state[:MAX_CODE].encode()):
-        return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
+        return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
     if error or not 0 < len(code) <= MAX_CODE or iss not in ("", provider.client.issuer):
         log.warning("the identity provider signed nobody in", error=error_code(error))
-        return _without_cookie(console_problem_page(console, 403, "oidc_refused"), console)
+        return _delete_sign_in_cookie(console_problem_page(console, 403, "oidc_refused"), console)
     if not await console.staff.sign_in.use_challenge(begun.state.encode()):
-        return _without_cookie(console_problem_page(console, 400, "oidc_old"), console)
-    return _without_cookie(await _answer_to_code(visitor, provider, code, begun), console)
+        return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
+    return _delete_sign_in_cookie(await _answer_to_code(request, provider, code, begun), console)
 
 
 @router.get(f"{OIDC}/out")
-async def sign_out_at_provider(visitor: Anybody) -> Response:
+async def sign_out_at_provider(request: Anybody) -> Response:
     """Leads to the provider's page that ends the session there, and back."""
-    console, provider = visitor.console, visitor.console.identity_provider
+    console, provider = request.console, request.console.identity_provider
     if provider is None:
         return console_problem_page(console, 404, "status_404")
     try:
         url = await provider.sign_out_url(f"{console.public_url.rstrip('/')}{SIGN_IN}")
     except OidcUnavailable as error:
-        return _away_page(console, error)
+        return _provider_unavailable_page(console, error)
     return redirect_within_console(console, SIGN_IN) if url is None else RedirectResponse(url, 303)
 
 
-async def _answer_to_code(visitor: Visitor, provider: IdentityProvider, code: str, begun: OidcSignIn) -> Response:
+async def _answer_to_code(
+    request: ConsoleRequest, provider: IdentityProvider, code: str, begun: OidcSignIn
+) -> Response:
     try:
         shown = await provider.redeem_code(code, begun)
     except OidcUnavailable as error:
-        return _away_page(visitor.console, error)
+        return _provider_unavailable_page(request.console, error)
     except OidcRefused as error:
         log.warning("a sign-in by the identity provider was refused", reason=str(error))
-        return console_problem_page(visitor.console, 403, "oidc_refused")
-    return await _enter_by_account(visitor, shown, begun)
+        return console_problem_page(request.console, 403, "oidc_refused")
+    return await _enter_by_account(request, shown, begun)
 
 
-async def _enter_by_account(visitor: Visitor, shown: SignedInAtProvider, begun: OidcSignIn) -> Response:
+async def _enter_by_account(request: ConsoleRequest, shown: SignedInAtProvider, begun: OidcSignIn) -> Response:
     """Begins the session. The browser gets our own page first, as it sends strict cookies only from there."""
-    subjects = visitor.console.staff.subjects
+    subjects = request.console.staff.subjects
     member = await subjects.find_member_of_account(shown.account)
     if member is None:
-        return console_page(visitor, "oidc_unbound.html.j2", 403, subject=shown.account.subject)
-    by = StaffActor(member.identity, visitor.network)
+        return console_page(request, "oidc_unbound.html.j2", 403, subject=shown.account.subject)
+    by = StaffActor(member.identity, request.network)
     token = await subjects.begin_session_by_account(
         by, member.id, shown.account, shown.has_second_factor, begun.replaces or None
     )
     if token is None:
-        return redirect_within_console(visitor.console, SIGN_IN)
-    entered = await visitor_in_session(visitor, token)
-    page = own_navigation_page(visitor.console, path_after_sign_in(entered, begun.next))
+        return redirect_within_console(request.console, SIGN_IN)
+    entered = await request_in_session(request, token)
+    page = own_navigation_page(request.console, path_after_sign_in(entered, begun.next))
     return with_session_cookies(page, entered)
 
 
-def _begun_in_this_browser(request: Request, console: ConsoleContext) -> OidcSignIn | None:
+def _read_sign_in_begun_in_browser(http_request: Request, console: ConsoleContext) -> OidcSignIn | None:
     """Returns the sign-in that this browser has begun; None if there is none, or it was begun too long ago."""
-    held = request.cookies.get(console.cookie_name(_COOKIE), "")[:MAX_CODE]
+    held = http_request.cookies.get(console.cookie_name(_COOKIE), "")[:MAX_CODE]
     text = console.secrets.decrypt(held.encode(), SECRET_WAITS) if held else None
     return OidcSignIn(**json.loads(text)) if text else None
 
 
-def _set_cookie(answer: Response, console: ConsoleContext, value: str, lasts: timedelta) -> None:
+def _set_sign_in_cookie(answer: Response, console: ConsoleContext, value: str, lasts: timedelta) -> None:
     """Sets the cookie of a begun sign-in. It is lax: the provider leads back from another site."""
     answer.set_cookie(
         console.cookie_name(_COOKIE),
@@ -136,13 +138,13 @@ def _set_cookie(answer: Response, console: ConsoleContext, value: str, lasts: ti
     )
 
 
-def _without_cookie(answer: Response, console: ConsoleContext) -> Response:
+def _delete_sign_in_cookie(answer: Response, console: ConsoleContext) -> Response:
     """Returns an answer that takes the cookie of a begun sign-in back: it is good for one answer."""
-    _set_cookie(answer, console, "", timedelta())
+    _set_sign_in_cookie(answer, console, "", timedelta())
     return answer
 
 
-def _away_page(console: ConsoleContext, error: OidcUnavailable) -> Response:
+def _provider_unavailable_page(console: ConsoleContext, error: OidcUnavailable) -> Response:
     log.warning("nobody can sign in by the identity provider", reason=str(error))
     page = console_problem_page(console, 503, "oidc_away")
     page.headers["retry-after"] = str(RETRY_SECONDS)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailer.actions.mailing_waits import MailingWaits
+from mailer.actions.mailing_waits import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
@@ -42,7 +42,7 @@ class ConsoleOperations:
 
     open_stores: OperatorStoresOpener
     mailings: MailingDirectory
-    waits: MailingWaits
+    waits: MailingWaitExplainer
     previews: ReleasePreviewer
     halts: HaltList
     states: ProcessorStates

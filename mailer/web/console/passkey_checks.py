@@ -46,7 +46,7 @@ def new_passkey_options(console: ConsoleContext, member: StaffMember, passkeys: 
     return options_to_json(options), options.challenge
 
 
-def shown_passkey_options(
+def passkey_authentication_options(
     console: ConsoleContext, passkeys: Sequence[Passkey], challenge: bytes | None = None
 ) -> tuple[str, bytes]:
     """Returns the options for showing a passkey as JSON, and their challenge.
@@ -75,15 +75,15 @@ def check_new_passkey(console: ConsoleContext, credential: str, challenge: bytes
             expected_origin=console.origin,
         )
 
-    made = _checked(check)
+    made = _run_check_of_passkey(check)
     return Passkey(made.credential_id, made.credential_public_key, made.sign_count, name) if made else None
 
 
-def find_shown_passkey(
+def check_presented_passkey(
     console: ConsoleContext, passkeys: Sequence[Passkey], credential: str, challenge: bytes
 ) -> tuple[Passkey, int] | None:
     """Returns the passkey that a browser has shown, with its new count; None if the answer is wrong, or another's."""
-    shown_id = _checked(lambda: base64url_to_bytes(json.loads(credential)["rawId"]))
+    shown_id = _run_check_of_passkey(lambda: base64url_to_bytes(json.loads(credential)["rawId"]))
     passkey = next((one for one in passkeys if one.id == shown_id), None)
     if passkey is None:
         return None
@@ -98,11 +98,11 @@ def find_shown_passkey(
             credential_current_sign_count=passkey.sign_count,
         )
 
-    shown = _checked(check)
+    shown = _run_check_of_passkey(check)
     return (passkey, shown.new_sign_count) if shown and shown.credential_id == passkey.id else None
 
 
-def _checked(check: Callable[[], _Checked]) -> _Checked | None:
+def _run_check_of_passkey(check: Callable[[], _Checked]) -> _Checked | None:
     """Returns what a check finds. None: the answer of the browser is wrong.
 
     A stranger writes that answer, and the library reads JSON, CBOR, X.509 and keys of it by other libraries, each with

@@ -11,15 +11,15 @@ from starlette.exceptions import HTTPException
 from mailer.actions.explanations import suppression_in_words
 from mailer.actions.people_desk import (
     LookUpRefused,
-    is_person_open,
+    has_looked_person_up,
     look_people_up,
     needs_look_up_reason,
-    open_person,
     read_history,
     read_person,
+    record_look_at_person,
 )
-from mailer.actions.person_history import history_in_words, mailings_named_in
-from mailer.actions.suppression_queries import read_titles
+from mailer.actions.person_history import history_in_words, mailings_named_by_suppressions
+from mailer.actions.suppression_queries import read_templates_of_suppressions
 from mailer.input_types import MAX_ADDRESS
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_versions import describe_versions
@@ -29,17 +29,17 @@ from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAcces
 from mailer.ports.suppressions import Suppression
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 PEOPLE = f"{HOME}/people"
 MAX_TYPED = 1000
 """The most characters of a field that are read. Shorter limits have words of their own."""
-PeopleReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_READ))]
+PeopleReader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_READ))]
 
 
 @dataclass(frozen=True, slots=True)
-class StopShown:
+class SuppressionInWords:
     """A suppression with its words."""
 
     stop: Suppression
@@ -47,50 +47,50 @@ class StopShown:
 
 
 @router.get(PEOPLE)
-async def show_look_up(visitor: PeopleReader) -> Response:
+async def show_look_up(request: PeopleReader) -> Response:
     """Shows the form to find a person."""
-    return _look_up_page(visitor)
+    return _look_up_page(request)
 
 
 @router.post(PEOPLE)
-async def look_up(visitor: PeopleReader) -> Response:
+async def look_up(request: PeopleReader) -> Response:
     """Finds people, and shows the one that was found, or a list. Refs and addresses stay out of every URL."""
-    chosen = visitor.field("brand")
-    brands = [chosen] if chosen else sorted(readable_brands(visitor))
-    require_known_brands(visitor, brands)
+    chosen = request.field("brand")
+    brands = [chosen] if chosen else sorted(readable_brands(request))
+    require_known_brands(request, brands)
     try:
-        access = access_of(visitor, StaffRight.PEOPLE_READ, brands)
-        found = await look_people_up(visitor.console.people, brands, visitor.field("who", MAX_TYPED), access)
+        access = access_by_right(request, StaffRight.PEOPLE_READ, brands)
+        found = await look_people_up(request.console.people, brands, request.field("who", MAX_TYPED), access)
     except LookUpRefused as refusal:
-        return _look_up_page(visitor, problem=str(refusal))
+        return _look_up_page(request, problem=str(refusal))
     if len(found) == 1:
-        return redirect_within_console(visitor.console, path_of_person(found[0].brand, found[0].id))
-    return _look_up_page(visitor, found=found)
+        return redirect_within_console(request.console, path_of_person(found[0].brand, found[0].id))
+    return _look_up_page(request, found=found)
 
 
 @router.get(f"{PEOPLE}/{{brand}}/{{person}}")
-async def show_person(brand: str, person: int, visitor: PeopleReader, before: str = "") -> Response:
+async def show_person(brand: str, person: int, request: PeopleReader, before: str = "") -> Response:
     """Shows a person after a recent look-up by the reader. Else it asks for the reason."""
-    recipient = await require_recipient(visitor, brand, person)
-    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
-        return _reason_page(visitor, recipient)
+    recipient = await require_recipient(request, brand, person)
+    if not await has_looked_person_up(request.console.people, brand, person, request.member.identity):
+        return _reason_page(request, recipient)
     try:
         place = HistoryPlace.parse_place(before) if before else None
     except ValueError:
         raise HTTPException(422, "page_bad") from None
-    return await _person_page(visitor, recipient, place)
+    return await _person_page(request, recipient, place)
 
 
 @router.post(f"{PEOPLE}/{{brand}}/{{person}}")
-async def give_reason(brand: str, person: int, visitor: PeopleReader) -> Response:
+async def record_reason_of_look(brand: str, person: int, request: PeopleReader) -> Response:
     """Records why somebody looks at a person, and shows the person."""
-    recipient = await require_recipient(visitor, brand, person)
+    recipient = await require_recipient(request, brand, person)
     try:
-        access = access_of(visitor, StaffRight.PEOPLE_READ, [brand])
-        await open_person(visitor.console.people, brand, person, access)
+        access = access_by_right(request, StaffRight.PEOPLE_READ, [brand])
+        await record_look_at_person(request.console.people, brand, person, access)
     except LookUpRefused as refusal:
-        return _reason_page(visitor, recipient, str(refusal))
-    return redirect_within_console(visitor.console, path_of_person(brand, person))
+        return _reason_page(request, recipient, str(refusal))
+    return redirect_within_console(request.console, path_of_person(brand, person))
 
 
 def path_of_person(brand: str, person: int) -> str:
@@ -98,64 +98,64 @@ def path_of_person(brand: str, person: int) -> str:
     return f"{PEOPLE}/{brand}/{person}"
 
 
-def readable_brands(visitor: Visitor) -> frozenset[str]:
-    """Returns the brands whose people a visitor may read."""
-    return brands_with_right(visitor.member, StaffRight.PEOPLE_READ, visitor.console.brands)
+def readable_brands(request: ConsoleRequest) -> frozenset[str]:
+    """Returns the brands whose people the sender of a request may read."""
+    return brands_with_right(request.member, StaffRight.PEOPLE_READ, request.console.brands)
 
 
-def require_known_brands(visitor: Visitor, brands: list[str]) -> None:
+def require_known_brands(request: ConsoleRequest, brands: list[str]) -> None:
     """Refuses a brand that does not exist.
 
     Raises:
         HTTPException: 404.
     """
-    if not set(brands) <= visitor.console.brands:
+    if not set(brands) <= request.console.brands:
         raise HTTPException(404, "brand_unknown")
 
 
-async def require_recipient(visitor: Visitor, brand: str, person: int) -> ListedRecipient:
+async def require_recipient(request: ConsoleRequest, brand: str, person: int) -> ListedRecipient:
     """Returns a recipient. The answer is the same for a number that nobody has, and one of another brand.
 
     Raises:
         HTTPException: 404.
     """
     is_number = 0 < person < 2**63
-    found = await visitor.console.people.directory.find_person(brand, person) if is_number else None
+    found = await request.console.people.directory.find_recipient_by_id(brand, person) if is_number else None
     if found is None:
         raise HTTPException(404, "recipient_unknown")
     return found
 
 
-def access_of(visitor: Visitor, right: StaffRight, brands: Collection[str]) -> PersonAccess:
+def access_by_right(request: ConsoleRequest, right: StaffRight, brands: Collection[str]) -> PersonAccess:
     """Returns who looks or acts by a right at some brands, from where, and why: the field `reason`."""
-    identity, reason = visitor.member.identity, visitor.field("reason", MAX_TYPED)
-    return PersonAccess(identity, AccessDoor.CONSOLE, visitor.network, reason, visitor.use_right(right, brands))
+    identity, reason = request.member.identity, request.field("reason", MAX_TYPED)
+    return PersonAccess(identity, AccessDoor.CONSOLE, request.network, reason, request.use_right(right, brands))
 
 
-async def stops_in_words(visitor: Visitor, stops: list[Suppression]) -> list[StopShown]:
+async def suppressions_in_words(request: ConsoleRequest, stops: list[Suppression]) -> list[SuppressionInWords]:
     """Returns suppressions with their words, each a sentence without its subject and full stop."""
-    titles = await read_titles(visitor.console.people, stops)
-    return [StopShown(stop, suppression_in_words(stop, titles)) for stop in stops]
+    titles = await read_templates_of_suppressions(request.console.people, stops)
+    return [SuppressionInWords(stop, suppression_in_words(stop, titles)) for stop in stops]
 
 
-def _look_up_page(visitor: Visitor, *, found: object = None, problem: str | None = None) -> Response:
-    brands = sorted(readable_brands(visitor))
+def _look_up_page(request: ConsoleRequest, *, found: object = None, problem: str | None = None) -> Response:
+    brands = sorted(readable_brands(request))
     return console_page(
-        visitor,
+        request,
         "people.html.j2",
         422 if problem else 200,
         problem=problem,
         found=found,
         readable=brands,
         longest=MAX_ADDRESS,
-        is_reason_needed=needs_look_up_reason(visitor.console.people.policies, brands),
+        is_reason_needed=needs_look_up_reason(request.console.people.policies, brands),
     )
 
 
-def _reason_page(visitor: Visitor, recipient: ListedRecipient, problem: str | None = None) -> Response:
-    needed = needs_look_up_reason(visitor.console.people.policies, [recipient.brand])
+def _reason_page(request: ConsoleRequest, recipient: ListedRecipient, problem: str | None = None) -> Response:
+    needed = needs_look_up_reason(request.console.people.policies, [recipient.brand])
     return console_page(
-        visitor,
+        request,
         "person_reason.html.j2",
         422 if problem else 200,
         problem=problem,
@@ -165,22 +165,22 @@ def _reason_page(visitor: Visitor, recipient: ListedRecipient, problem: str | No
     )
 
 
-async def _person_page(visitor: Visitor, recipient: ListedRecipient, before: HistoryPlace | None) -> Response:
-    people, brand = visitor.console.people, recipient.brand
+async def _person_page(request: ConsoleRequest, recipient: ListedRecipient, before: HistoryPlace | None) -> Response:
+    people, brand = request.console.people, recipient.brand
     shown, page = await read_person(people, recipient), await read_history(people, recipient, before)
-    names = await people.directory.read_template_names(mailings_named_in(page))
+    names = await people.directory.read_template_names(mailings_named_by_suppressions(page))
     return console_page(
-        visitor,
+        request,
         "person.html.j2",
         path=path_of_person(brand, recipient.id),
         recipient=recipient,
         standing=shown.standing,
-        facts=_facts(shown.standing),
-        stops=await stops_in_words(visitor, list(shown.stops)),
+        facts=_facts_of_standing(shown.standing),
+        stops=await suppressions_in_words(request, list(shown.stops)),
         lines=history_in_words(page.items, people.policies[brand], names),
         is_newest=before is None,
         next=page.next,
-        may_act=has_staff_right(visitor.member, StaffRight.PEOPLE_ACT, brand),
+        may_act=has_staff_right(request.member, StaffRight.PEOPLE_ACT, brand),
     )
 
 
@@ -190,7 +190,7 @@ _FLAGS = (
 )
 
 
-def _facts(standing: Standing) -> list[tuple[str, str]]:
+def _facts_of_standing(standing: Standing) -> list[tuple[str, str]]:
     """Returns the facts of a standing that are shown: the key of the label, and the value."""
     facts = [
         ("flags", ", ".join(name.replace("_", " ") for name in _FLAGS if getattr(standing, name))),

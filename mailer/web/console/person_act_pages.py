@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.actions.people_desk import is_person_open
+from mailer.actions.people_desk import has_looked_person_up
 from mailer.actions.person_acts import (
     ActRefused,
     ErasureGround,
@@ -24,11 +24,11 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.person_history import ListedRecipient
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import GateKind, SentElsewhere, StaffGate, Visitor
-from mailer.web.console.people_pages import MAX_TYPED, PEOPLE, access_of, path_of_person, require_recipient
+from mailer.web.console.gates import ConsoleRequest, GateKind, SentElsewhere, StaffGate
+from mailer.web.console.people_pages import MAX_TYPED, PEOPLE, access_by_right, path_of_person, require_recipient
 
 router = APIRouter(include_in_schema=False)
-PersonActor = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_ACT))]
+PersonActor = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_ACT))]
 _ACT = f"{PEOPLE}/{{brand}}/{{person}}/acts/{{act}}"
 _ORDER = re.compile("staff-[0-9a-f]{32}")
 FIELDS: Mapping[PersonActName, tuple[str, ...]] = {
@@ -41,38 +41,38 @@ FIELDS: Mapping[PersonActName, tuple[str, ...]] = {
 
 
 @router.get(_ACT)
-async def show_act(brand: str, person: int, act: PersonActName, visitor: PersonActor) -> Response:
+async def show_act(brand: str, person: int, act: PersonActName, request: PersonActor) -> Response:
     """Shows what an act does, and its form with an id of its own, so that it counts once however often it is sent.
 
     Who has not looked the person up lately is sent to the person's page, which asks for the reason.
     """
-    recipient = await _require_open_recipient(visitor, brand, person)
-    return _form_page(visitor, recipient, act, f"staff-{uuid7().hex}")
+    recipient = await _require_open_recipient(request, brand, person)
+    return _form_page(request, recipient, act, f"staff-{uuid7().hex}")
 
 
 @router.post(_ACT)
-async def do_act(brand: str, person: int, act: PersonActName, visitor: PersonActor) -> Response:
+async def do_act(brand: str, person: int, act: PersonActName, request: PersonActor) -> Response:
     """Does an act, and shows what was recorded. The same form again changes nothing, and says so.
 
     Who has not looked the person up lately is sent to the person's page, as from the form.
     """
-    recipient = await _require_open_recipient(visitor, brand, person)
-    order_id = visitor.field("order")
+    recipient = await _require_open_recipient(request, brand, person)
+    order_id = request.field("order")
     if not _ORDER.fullmatch(order_id):
         raise HTTPException(422, "form_old")
-    if act is PersonActName.ERASE and not visitor.field("sure"):
-        return _form_page(visitor, recipient, act, order_id, "sure_missing")
-    values = {name: visitor.field(name, MAX_TYPED) for name in FIELDS.get(act, ())}
-    policy, access = visitor.console.people.policies[brand], access_of(visitor, StaffRight.PEOPLE_ACT, [brand])
+    if act is PersonActName.ERASE and not request.field("sure"):
+        return _form_page(request, recipient, act, order_id, "sure_missing")
+    values = {name: request.field(name, MAX_TYPED) for name in FIELDS.get(act, ())}
+    policy, access = request.console.people.policies[brand], access_by_right(request, StaffRight.PEOPLE_ACT, [brand])
     try:
         done = await act_on_person(
-            visitor.console.people, policy, recipient, PersonOrder(act, order_id, values), access
+            request.console.people, policy, recipient, PersonOrder(act, order_id, values), access
         )
     except ActRefused as refusal:
         status = 409 if isinstance(refusal, OrderIdTaken) else 422
-        return _form_page(visitor, recipient, act, order_id, problem=str(refusal), status=status)
+        return _form_page(request, recipient, act, order_id, problem=str(refusal), status=status)
     return console_page(
-        visitor,
+        request,
         "person_act_done.html.j2",
         recipient=recipient,
         path=path_of_person(brand, person),
@@ -84,21 +84,21 @@ async def do_act(brand: str, person: int, act: PersonActName, visitor: PersonAct
     )
 
 
-async def _require_open_recipient(visitor: Visitor, brand: str, person: int) -> ListedRecipient:
-    """Returns a recipient whom the visitor has looked up lately.
+async def _require_open_recipient(request: ConsoleRequest, brand: str, person: int) -> ListedRecipient:
+    """Returns a recipient whom the person has looked up lately.
 
     Raises:
         HTTPException: 404: the brand has no such recipient.
         SentElsewhere: the look-up is missing or too long ago; the person's page asks for the reason.
     """
-    recipient = await require_recipient(visitor, brand, person)
-    if not await is_person_open(visitor.console.people, brand, person, visitor.member.identity):
+    recipient = await require_recipient(request, brand, person)
+    if not await has_looked_person_up(request.console.people, brand, person, request.member.identity):
         raise SentElsewhere(path_of_person(brand, person))
     return recipient
 
 
 def _form_page(
-    visitor: Visitor,
+    request: ConsoleRequest,
     recipient: ListedRecipient,
     act: PersonActName,
     order_id: str,
@@ -107,7 +107,7 @@ def _form_page(
     status: int = 422,
 ) -> Response:
     return console_page(
-        visitor,
+        request,
         "person_act.html.j2",
         status if error or problem else 200,
         error,
@@ -117,11 +117,11 @@ def _form_page(
         act=act,
         order=order_id,
         fields=FIELDS.get(act, ()),
-        scopes=_scopes_that_can_be_left(visitor.console.people.policies[recipient.brand]),
+        scopes=_optional_scopes_of_policy(request.console.people.policies[recipient.brand]),
         grounds=list(ErasureGround),
     )
 
 
-def _scopes_that_can_be_left(policy: Policy) -> list[str]:
+def _optional_scopes_of_policy(policy: Policy) -> list[str]:
     """Returns all optional mail, and the optional categories of a brand."""
     return [EVERYTHING_OPTIONAL, *(name for name, category in policy.categories.items() if category.is_optional)]

@@ -15,28 +15,28 @@ from mailer.policy.staff_rights import StaffRight
 from mailer.policy.version_changes import version_changes
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 POLICIES = f"{HOME}/policies"
-PolicyReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.POLICIES_READ))]
+PolicyReader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.POLICIES_READ))]
 
 
 @router.get(POLICIES)
-async def show_policies(visitor: PolicyReader) -> Response:
+async def show_policies(request: PolicyReader) -> Response:
     """Shows the versions of each of the person's brands, and a form to compare two."""
-    versions = list(_versions_seen(visitor))
-    return console_page(visitor, "policies.html.j2", versions=versions, in_force=_names_in_force(visitor))
+    versions = list(_versions_seen(request))
+    return console_page(request, "policies.html.j2", versions=versions, in_force=_names_in_force(request))
 
 
 @router.get(f"{POLICIES}/compare")
 async def compare_policies(
-    visitor: PolicyReader, before: Annotated[str, Query()] = "", after: Annotated[str, Query()] = ""
+    request: PolicyReader, before: Annotated[str, Query()] = "", after: Annotated[str, Query()] = ""
 ) -> Response:
     """Shows the keys in which two policies differ."""
-    one, other = _require_policy(visitor, before), _require_policy(visitor, after)
+    one, other = _require_policy(request, before), _require_policy(request, after)
     return console_page(
-        visitor,
+        request,
         "policy_differences.html.j2",
         before=one,
         after=other,
@@ -47,24 +47,24 @@ async def compare_policies(
 
 @router.get(f"{POLICIES}/effects")
 async def show_policy_effects(
-    visitor: PolicyReader, before: Annotated[str, Query()] = "", after: Annotated[str, Query()] = ""
+    request: PolicyReader, before: Annotated[str, Query()] = "", after: Annotated[str, Query()] = ""
 ) -> Response:
     """Shows what would change for the people of a brand if another policy held, over a bounded sample of them."""
-    one, other = _require_policy(visitor, before), _require_policy(visitor, after)
-    compared = await visitor.console.operations.comparer.compare_policies_over_people(one, other, datetime.now(UTC))
+    one, other = _require_policy(request, before), _require_policy(request, after)
+    compared = await request.console.operations.comparer.compare_policies_over_people(one, other, datetime.now(UTC))
     return console_page(
-        visitor, "policy_effects.html.j2", before=one, names=(before, after), compared=compared, words=reason_in_words
+        request, "policy_effects.html.j2", before=one, names=(before, after), compared=compared, words=reason_in_words
     )
 
 
 @router.get(f"{POLICIES}/{{brand}}")
-async def show_policy(brand: str, visitor: PolicyReader) -> Response:
+async def show_policy(brand: str, request: PolicyReader) -> Response:
     """Shows what a brand promised, with rules and proofs, and what each newer version loosened."""
-    policy = visitor.console.operations.policies.get(brand)
+    policy = request.console.operations.policies.get(brand)
     if policy is None:
         raise HTTPException(404, "policy_unknown")
-    proofs = await visitor.console.operations.proofs.get_value()
-    return console_page(visitor, "policy.html.j2", policy=policy, changes=list(version_changes(policy)), proofs=proofs)
+    proofs = await request.console.operations.proofs.get_value()
+    return console_page(request, "policy.html.j2", policy=policy, changes=list(version_changes(policy)), proofs=proofs)
 
 
 def policy_name(policy: Policy) -> str:
@@ -72,19 +72,19 @@ def policy_name(policy: Policy) -> str:
     return f"{policy.brand}@{policy.version}"
 
 
-def _versions_seen(visitor: Visitor) -> Iterator[tuple[str, Policy]]:
-    policies = visitor.console.operations.policies
-    for brand in sorted(visitor.brands_seen(StaffRight.POLICIES_READ) & policies.keys()):
+def _versions_seen(request: ConsoleRequest) -> Iterator[tuple[str, Policy]]:
+    policies = request.console.operations.policies
+    for brand in sorted(request.brands_seen(StaffRight.POLICIES_READ) & policies.keys()):
         for policy in sorted(policies[brand].all_versions, key=lambda version: version.effective, reverse=True):
             yield policy_name(policy), policy
 
 
-def _names_in_force(visitor: Visitor) -> frozenset[str]:
-    return frozenset(policy_name(policy) for policy in visitor.console.operations.policies.values())
+def _names_in_force(request: ConsoleRequest) -> frozenset[str]:
+    return frozenset(policy_name(policy) for policy in request.console.operations.policies.values())
 
 
-def _require_policy(visitor: Visitor, name: str) -> Policy:
-    found = dict(_versions_seen(visitor)).get(name)
+def _require_policy(request: ConsoleRequest, name: str) -> Policy:
+    found = dict(_versions_seen(request)).get(name)
     if found is None:
         raise HTTPException(404, "policy_unknown")
     return found

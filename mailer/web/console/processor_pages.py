@@ -13,67 +13,69 @@ from mailer.ports.operator_stores import OperatorStores
 from mailer.ports.processor_states import STATE_WORDS
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.mailing_pages import MAX_REASON, MailingController
 
 router = APIRouter(include_in_schema=False)
 PROCESSORS = f"{HOME}/processors"
 _HALTS_READ = 1000
-ProcessorReader = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PROCESSORS_READ))]
+ProcessorReader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.PROCESSORS_READ))]
 
 
 @router.get(PROCESSORS)
-async def show_processors(visitor: ProcessorReader) -> Response:
+async def show_processors(request: ProcessorReader) -> Response:
     """Shows each processor as the running workers find it. Processors serve all brands."""
     return console_page(
-        visitor,
+        request,
         "processors.html.j2",
-        processors=await _read_overviews(visitor),
+        processors=await _read_overviews(request),
         words=STATE_WORDS,
-        may_control=has_staff_right(visitor.member, StaffRight.MAILINGS_CONTROL),
+        may_control=has_staff_right(request.member, StaffRight.MAILINGS_CONTROL),
     )
 
 
 @router.post(f"{PROCESSORS}/pause")
-async def pause_processor(visitor: MailingController) -> Response:
+async def pause_processor(request: MailingController) -> Response:
     """Hands nothing more to a processor, of any brand."""
-    name = await _require_known_processor(visitor)
-    reason = visitor.field("reason", MAX_REASON)
-    await _stores(visitor).halts.add_halt(Halt(HaltScope.PROCESSOR, name, visitor.member.identity.name, reason))
-    return redirect_within_console(visitor.console, PROCESSORS)
+    name = await _require_known_processor(request)
+    reason = request.field("reason", MAX_REASON)
+    await _operator_stores(request).halts.add_halt(
+        Halt(HaltScope.PROCESSOR, name, request.member.identity.name, reason)
+    )
+    return redirect_within_console(request.console, PROCESSORS)
 
 
 @router.post(f"{PROCESSORS}/resume")
-async def resume_processor(visitor: MailingController) -> Response:
+async def resume_processor(request: MailingController) -> Response:
     """Hands mail to a processor again, also to the domains whose streams pause."""
-    name, stores = await _require_known_processor(visitor), _stores(visitor)
-    await stores.halts.resume_processor(name, visitor.member.identity.name)
-    return redirect_within_console(visitor.console, PROCESSORS)
+    name, stores = await _require_known_processor(request), _operator_stores(request)
+    await stores.halts.resume_processor(name, request.member.identity.name)
+    return redirect_within_console(request.console, PROCESSORS)
 
 
-async def _require_known_processor(visitor: Visitor) -> str:
+async def _require_known_processor(request: ConsoleRequest) -> str:
     """Returns the processor that the form names, for a person with the right at every brand.
 
     Raises:
         HTTPException: 403: the person controls the mail of some brands only. 404: nobody knows the processor.
     """
-    visitor.require_right(StaffRight.MAILINGS_CONTROL)
-    name = visitor.field("processor")
-    if name not in {one.name for one in await _read_overviews(visitor)}:
+    request.require_right(StaffRight.MAILINGS_CONTROL)
+    name = request.field("processor")
+    if name not in {one.name for one in await _read_overviews(request)}:
         raise HTTPException(404, "processor_unknown")
     return name
 
 
-async def _read_overviews(visitor: Visitor) -> list[ProcessorOverview]:
-    operations = visitor.console.operations
+async def _read_overviews(request: ConsoleRequest) -> list[ProcessorOverview]:
+    operations = request.console.operations
     return overviews_of_processors(
         operations.processor_names,
         await operations.states.list_states_over_workers(),
         await operations.halts.list_halts_in_force(_HALTS_READ),
         await operations.limits.list_limits_and_paces(),
-        await _stores(visitor).streams.list_current_pauses(),
+        await _operator_stores(request).streams.list_current_pauses(),
     )
 
 
-def _stores(visitor: Visitor) -> OperatorStores:
-    return visitor.open_stores(StaffRight.MAILINGS_CONTROL, None)
+def _operator_stores(request: ConsoleRequest) -> OperatorStores:
+    return request.open_stores(StaffRight.MAILINGS_CONTROL, None)

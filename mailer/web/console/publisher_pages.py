@@ -18,108 +18,108 @@ from mailer.policy.publisher_rights import (
     ReadableData,
     RightsOfOnePublisher,
     names_of_rights,
-    rights_without,
+    subtract_rights,
 )
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.publishers import PublisherDesk, PublisherRecord
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 PUBLISHERS = f"{HOME}/publishers"
-PublisherManager = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.PUBLISHERS_MANAGE))]
+PublisherManager = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.PUBLISHERS_MANAGE))]
 Who = Annotated[str, Query(max_length=300)]
 
 
 @router.get(PUBLISHERS)
-async def show_publishers(visitor: PublisherManager) -> Response:
+async def show_publishers(request: PublisherManager) -> Response:
     """Shows all publishers, and a form to add one."""
-    return await _list_page(visitor)
+    return await _list_page(request)
 
 
 @router.post(PUBLISHERS)
-async def add_publisher(visitor: PublisherManager) -> Response:
+async def add_publisher(request: PublisherManager) -> Response:
     """Grants rights, and shows a new key for the only time."""
     try:
-        identity = _parse_publisher(f"{visitor.field('kind')}:{visitor.field('name', 255)}")
+        identity = _parse_publisher(f"{request.field('kind')}:{request.field('name', 255)}")
     except ValueError:
-        return await _list_page(visitor, "publisher_bad")
-    rights = _ticked_rights(visitor)
+        return await _list_page(request, "publisher_bad")
+    rights = _ticked_rights(request)
     if not rights.brands:
-        return await _list_page(visitor, "publisher_brandless")
-    key = await _desk(visitor).grant_rights_and_missing_key(identity, rights)
+        return await _list_page(request, "publisher_brandless")
+    key = await _publisher_desk(request).grant_rights_and_missing_key(identity, rights)
     if key is None:
-        return _to_publisher(visitor, identity)
-    return console_page(visitor, "publisher_key.html.j2", identity=identity, key=key)
+        return _redirect_to_publisher(request, identity)
+    return console_page(request, "publisher_key.html.j2", identity=identity, key=key)
 
 
 @router.get(f"{PUBLISHERS}/one")
-async def show_publisher(visitor: PublisherManager, who: Who = "") -> Response:
+async def show_publisher(request: PublisherManager, who: Who = "") -> Response:
     """Shows one publisher: its rights, and who granted it what."""
-    return await _publisher_page(visitor, await _require_publisher(visitor, who))
+    return await _publisher_page(request, await _require_publisher(request, who))
 
 
 @router.post(f"{PUBLISHERS}/rights")
-async def change_rights(visitor: PublisherManager) -> Response:
+async def change_rights(request: PublisherManager) -> Response:
     """Takes back what is no longer ticked, and grants what is newly ticked, if the rights still are those shown."""
-    known = await _require_publisher(visitor, visitor.field("who", 300))
-    identity, held, ticked = known.publisher.identity, known.publisher.rights, _ticked_rights(visitor)
+    known = await _require_publisher(request, request.field("who", 300))
+    identity, held, ticked = known.publisher.identity, known.publisher.rights, _ticked_rights(request)
     if known.revoked_at is not None:
-        return await _publisher_page(visitor, known, "publisher_revoked")
-    wanted = _rights_with(ticked, rights_without(held, _offered_rights(visitor)))
+        return await _publisher_page(request, known, "publisher_revoked")
+    wanted = _unite_rights(ticked, subtract_rights(held, _offered_rights(request)))
     if wanted != held:
-        is_as_shown = frozenset(visitor.form.get("shown", [])) == frozenset(names_of_rights(held))
-        if not is_as_shown or not await _desk(visitor).change_rights(identity, held, wanted):
-            return await _publisher_page(visitor, await _require_publisher(visitor, str(identity)), "publisher_changed")
-    return _to_publisher(visitor, identity)
+        is_as_shown = frozenset(request.form.get("shown", [])) == frozenset(names_of_rights(held))
+        if not is_as_shown or not await _publisher_desk(request).change_rights(identity, held, wanted):
+            return await _publisher_page(request, await _require_publisher(request, str(identity)), "publisher_changed")
+    return _redirect_to_publisher(request, identity)
 
 
 @router.get(f"{PUBLISHERS}/revoke")
-async def ask_before_revoking(visitor: PublisherManager, who: Who = "") -> Response:
+async def ask_before_revoking(request: PublisherManager, who: Who = "") -> Response:
     """Says what it means that a publisher is revoked."""
-    return console_page(visitor, "publisher_revoke.html.j2", known=await _require_publisher(visitor, who))
+    return console_page(request, "publisher_revoke.html.j2", known=await _require_publisher(request, who))
 
 
 @router.post(f"{PUBLISHERS}/revoke")
-async def revoke_publisher(visitor: PublisherManager) -> Response:
+async def revoke_publisher(request: PublisherManager) -> Response:
     """Ends all rights of a publisher; a key for ever."""
-    known = await _require_publisher(visitor, visitor.field("who", 300))
-    await _desk(visitor).revoke_all_rights(known.publisher.identity)
-    return redirect_within_console(visitor.console, PUBLISHERS)
+    known = await _require_publisher(request, request.field("who", 300))
+    await _publisher_desk(request).revoke_all_rights(known.publisher.identity)
+    return redirect_within_console(request.console, PUBLISHERS)
 
 
-def _rights_with(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
+def _unite_rights(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
     return RightsOfOnePublisher(
         *(getattr(rights, one.name) | getattr(others, one.name) for one in fields(RightsOfOnePublisher))
     )
 
 
-def _choices(visitor: Visitor) -> dict[str, Sequence[str]]:
+def _rights_to_tick(request: ConsoleRequest) -> dict[str, Sequence[str]]:
     """Returns all that can be ticked, by the name of the field."""
     return {
-        "brand": sorted(visitor.console.brands),
+        "brand": sorted(request.console.brands),
         "category": list(CATEGORIES),
         "action": [*KINDS, *DESK_ACTIONS, *OPERATION_ACTIONS],
         "read": [one.value for one in ReadableData],
     }
 
 
-def _offered_rights(visitor: Visitor) -> RightsOfOnePublisher:
+def _offered_rights(request: ConsoleRequest) -> RightsOfOnePublisher:
     """Returns the rights that a form offers. A publisher's other rights, such as for a former brand, stay."""
     return RightsOfOnePublisher(
-        *(frozenset(_choices(visitor)[name]) for name in ("brand", "category", "action", "read"))
+        *(frozenset(_rights_to_tick(request)[name]) for name in ("brand", "category", "action", "read"))
     )
 
 
-def _ticked_rights(visitor: Visitor) -> RightsOfOnePublisher:
+def _ticked_rights(request: ConsoleRequest) -> RightsOfOnePublisher:
     """Returns the rights that are ticked.
 
     Raises:
         HTTPException: 422: something is ticked that does not exist.
     """
-    ticked = {name: frozenset(visitor.form.get(name, [])) for name in _choices(visitor)}
-    if any(ticked[name] - set(known) for name, known in _choices(visitor).items()):
+    ticked = {name: frozenset(request.form.get(name, [])) for name in _rights_to_tick(request)}
+    if any(ticked[name] - set(known) for name, known in _rights_to_tick(request).items()):
         raise HTTPException(422, "publisher_right_bad")
     return RightsOfOnePublisher(ticked["brand"], ticked["category"], ticked["action"], ticked["read"])
 
@@ -136,9 +136,9 @@ def _parse_publisher(text: str) -> Identity:
     return identity
 
 
-async def _require_publisher(visitor: Visitor, who: str) -> PublisherRecord:
+async def _require_publisher(request: ConsoleRequest, who: str) -> PublisherRecord:
     try:
-        known = await _desk(visitor).get_publisher(_parse_publisher(who))
+        known = await _publisher_desk(request).get_publisher(_parse_publisher(who))
     except ValueError:
         known = None
     if known is None:
@@ -146,37 +146,37 @@ async def _require_publisher(visitor: Visitor, who: str) -> PublisherRecord:
     return known
 
 
-def _to_publisher(visitor: Visitor, identity: Identity) -> Response:
-    return redirect_within_console(visitor.console, f"{PUBLISHERS}/one?who={quote(str(identity), safe='')}")
+def _redirect_to_publisher(request: ConsoleRequest, identity: Identity) -> Response:
+    return redirect_within_console(request.console, f"{PUBLISHERS}/one?who={quote(str(identity), safe='')}")
 
 
-def _desk(visitor: Visitor) -> PublisherDesk:
-    return visitor.open_stores(StaffRight.PUBLISHERS_MANAGE, None).publishers
+def _publisher_desk(request: ConsoleRequest) -> PublisherDesk:
+    return request.open_stores(StaffRight.PUBLISHERS_MANAGE, None).publishers
 
 
-async def _list_page(visitor: Visitor, error: str | None = None) -> Response:
-    publishers = await _desk(visitor).list_publishers()
+async def _list_page(request: ConsoleRequest, error: str | None = None) -> Response:
+    publishers = await _publisher_desk(request).list_publishers()
     return console_page(
-        visitor,
+        request,
         "publishers.html.j2",
         422 if error else 200,
         error,
         publishers=publishers,
-        choices=_choices(visitor),
+        choices=_rights_to_tick(request),
         kinds=[kind.value for kind in WRITTEN],
     )
 
 
-async def _publisher_page(visitor: Visitor, known: PublisherRecord, error: str | None = None) -> Response:
+async def _publisher_page(request: ConsoleRequest, known: PublisherRecord, error: str | None = None) -> Response:
     rights = known.publisher.rights
     return console_page(
-        visitor,
+        request,
         "publisher.html.j2",
         409 if error else 200,
         error,
         known=known,
-        changes=await _desk(visitor).read_rights_changes(known.publisher.identity),
-        choices=_choices(visitor),
+        changes=await _publisher_desk(request).read_rights_changes(known.publisher.identity),
+        choices=_rights_to_tick(request),
         shown=names_of_rights(rights),
         held={"brand": rights.brands, "category": rights.categories, "action": rights.actions, "read": rights.reads},
     )

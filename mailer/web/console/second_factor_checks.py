@@ -21,7 +21,7 @@ _STEPS_AROUND = (0, -1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class ShownCode:
+class VerifiedCode:
     """A code that was found right, and is to be used up.
 
     Attributes:
@@ -61,19 +61,21 @@ def matching_totp_step(secret: str, code: str, now: float | None = None) -> int 
     return found
 
 
-async def find_right_code(console: ConsoleContext, staff_id: int, code: str) -> ShownCode | None:
+async def verify_second_factor_code(console: ConsoleContext, staff_id: int, code: str) -> VerifiedCode | None:
     """Returns the kind of a code, if an app shows it now or it is an unused recovery code; it uses nothing up."""
     if is_shaped_as_recovery_code(code):
         digest = recovery_code_digest(staff_id, code)
         found = await console.staff.factors.has_recovery_code(staff_id, digest)
-        return ShownCode("recovery-code", digest=digest) if found else None
+        return VerifiedCode("recovery-code", digest=digest) if found else None
     factors = await console.staff.factors.read_factors(staff_id)
     secret = console.secrets.decrypt(factors.totp_secret) if factors.totp_secret else None
     step = matching_totp_step(secret or new_totp_secret(), code)
-    return ShownCode("totp", step) if step is not None and secret is not None else None
+    return VerifiedCode("totp", step) if step is not None and secret is not None else None
 
 
-async def use_code_up(console: ConsoleContext, by: StaffActor, member: StaffMember, shown: ShownCode | None) -> bool:
+async def use_up_second_factor_code(
+    console: ConsoleContext, by: StaffActor, member: StaffMember, shown: VerifiedCode | None
+) -> bool:
     """Uses a code up. False: it was wrong or used before, or too many were wrong lately.
 
     Six digits can be guessed, so wrong ones make further ones wait. They are only counted for somebody who knows the

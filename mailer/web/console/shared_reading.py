@@ -1,4 +1,4 @@
-"""A value that is read for all visitors together."""
+"""A value that is read for all requests together."""
 
 import time
 from collections.abc import Awaitable, Callable

@@ -12,117 +12,117 @@ from mailer.policy.sign_in_rules import MAX_STAFF_NAME, password_fault
 from mailer.ports.staff import PasswordOfMember
 from mailer.web.console.console_context import HOME, OIDC, own_path
 from mailer.web.console.console_pages import console_page, delete_console_cookie, redirect_within_console
-from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, HalfSignedIn, Visitor
-from mailer.web.console.new_sessions import continue_session, enter_console, lead_on
-from mailer.web.console.passkey_checks import shown_passkey_options
-from mailer.web.console.second_factor_checks import find_right_code, use_code_up
+from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, ConsoleRequest, HalfSignedIn
+from mailer.web.console.new_sessions import continue_session, enter_console, redirect_after_sign_in
+from mailer.web.console.passkey_checks import passkey_authentication_options
+from mailer.web.console.second_factor_checks import use_up_second_factor_code, verify_second_factor_code
 from mailer.web.console.sign_in_attempts import SignInRefused, check_attempt, read_attempt
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get(SIGN_IN)
-async def show_sign_in(visitor: Anybody, next: str = HOME) -> Response:
+async def show_sign_in(request: Anybody, next: str = HOME) -> Response:
     """Shows the form for signing in."""
     return console_page(
-        visitor, "sign_in.html.j2", name="", next=own_path(next), wait=0, options=None, oidc=_oidc_path(visitor)
+        request, "sign_in.html.j2", name="", next=own_path(next), wait=0, options=None, oidc=_oidc_path(request)
     )
 
 
 @router.post(SIGN_IN)
-async def sign_in(visitor: Anybody) -> Response:
+async def sign_in(request: Anybody) -> Response:
     """Checks name and password. What is wrong of them is not told, and unknown names take the same work."""
-    attempt = read_attempt(visitor)
-    with visitor.console.passwords.take_place(is_known=attempt.is_known) as place:
-        outcome = await check_attempt(visitor, attempt, place)
+    attempt = read_attempt(request)
+    with request.console.passwords.take_place(is_known=attempt.is_known) as place:
+        outcome = await check_attempt(request, attempt, place)
     if isinstance(outcome, SignInRefused):
-        return _sign_in_page_again(visitor, attempt.name, outcome.wait)
-    return await enter_console(visitor, outcome.shown, outcome.factor, own_path(visitor.field_or_empty("next")))
+        return _sign_in_page_again(request, attempt.name, outcome.wait)
+    return await enter_console(request, outcome.shown, outcome.factor, own_path(request.field_or_empty("next")))
 
 
 @router.get(SECOND_STEP)
-async def show_second_step(visitor: HalfSignedIn, next: str = HOME) -> Response:
+async def show_second_step(request: HalfSignedIn, next: str = HOME) -> Response:
     """Asks for the second factor."""
-    return await _second_step_page(visitor, own_path(next))
+    return await _second_step_page(request, own_path(next))
 
 
 @router.post(SECOND_STEP)
-async def take_second_step(visitor: HalfSignedIn) -> Response:
+async def take_second_step(request: HalfSignedIn) -> Response:
     """Checks the code of an app, or a recovery code."""
-    next, member = own_path(visitor.field_or_empty("next")), visitor.member
-    shown = await find_right_code(visitor.console, member.id, visitor.field_or_empty("code"))
-    if not await use_code_up(visitor.console, visitor.actor, member, shown) or shown is None:
-        return await _second_step_page(visitor, next, "code_wrong")
-    return lead_on(await continue_session(visitor, shown.kind), next)
+    next, member = own_path(request.field_or_empty("next")), request.member
+    shown = await verify_second_factor_code(request.console, member.id, request.field_or_empty("code"))
+    if not await use_up_second_factor_code(request.console, request.actor, member, shown) or shown is None:
+        return await _second_step_page(request, next, "code_wrong")
+    return redirect_after_sign_in(await continue_session(request, shown.kind), next)
 
 
 @router.post(f"{HOME}/sign-out")
-async def sign_out(visitor: Anybody) -> Response:
+async def sign_out(request: Anybody) -> Response:
     """Ends the session."""
-    if visitor.session is not None:
-        await visitor.console.staff.sign_in.end_session(visitor.member, visitor.session.id, visitor.actor)
-    answer = redirect_within_console(visitor.console, SIGN_IN)
-    delete_console_cookie(answer, visitor.console)
+    if request.session is not None:
+        await request.console.staff.sign_in.end_session(request.member, request.session.id, request.actor)
+    answer = redirect_within_console(request.console, SIGN_IN)
+    delete_console_cookie(answer, request.console)
     return answer
 
 
 @router.get(f"{HOME}/join/{{token}}")
-async def show_sign_up(token: str, visitor: Anybody) -> Response:
+async def show_sign_up(token: str, request: Anybody) -> Response:
     """Shows the form of a one-time link. Opening the link uses nothing up."""
-    member = await visitor.console.staff.sign_in.find_member_of_link(token)
+    member = await request.console.staff.sign_in.find_member_of_link(token)
     if member is None:
-        return console_page(visitor, "link_over.html.j2", 410)
-    return console_page(visitor, "sign_up.html.j2", member=member)
+        return console_page(request, "link_over.html.j2", 410)
+    return console_page(request, "sign_up.html.j2", member=member)
 
 
 @router.post(f"{HOME}/join/{{token}}")
-async def sign_up(token: str, visitor: Anybody) -> Response:
+async def sign_up(token: str, request: Anybody) -> Response:
     """Sets the password, uses the link up and signs in."""
-    console = visitor.console
+    console = request.console
     member = await console.staff.sign_in.find_member_of_link(token)
     if member is None:
-        return console_page(visitor, "link_over.html.j2", 410)
-    password = visitor.raw_field("password")
+        return console_page(request, "link_over.html.j2", 410)
+    password = request.raw_field("password")
     fault = password_fault(password, member.identity.name, member.email)
-    if fault is None and password != visitor.raw_field("again"):
+    if fault is None and password != request.raw_field("again"):
         fault = "password_differs"
     if fault is not None:
-        return console_page(visitor, "sign_up.html.j2", 422, fault, member=member)
+        return console_page(request, "sign_up.html.j2", 422, fault, member=member)
     with console.passwords.take_place(is_known=True) as place:
         stored = await place.hash_password(password)
-    if await console.staff.sign_in.use_link(token, stored, visitor.network) is None:
-        return console_page(visitor, "link_over.html.j2", 410)
-    return await enter_console(visitor, PasswordOfMember(member, stored), None, HOME)
+    if await console.staff.sign_in.use_link(token, stored, request.network) is None:
+        return console_page(request, "link_over.html.j2", 410)
+    return await enter_console(request, PasswordOfMember(member, stored), None, HOME)
 
 
-def _oidc_path(visitor: Visitor) -> str | None:
+def _oidc_path(request: ConsoleRequest) -> str | None:
     """Returns the path that leads to the identity provider; None if none is set up."""
-    return OIDC if visitor.console.identity_provider else None
+    return OIDC if request.console.identity_provider else None
 
 
-def _sign_in_page_again(visitor: Visitor, name: str, wait: int) -> Response:
+def _sign_in_page_again(request: ConsoleRequest, name: str, wait: int) -> Response:
     """Returns the same page for each reason; after too many failures it also asks for a code or a passkey."""
-    next, error = own_path(visitor.field_or_empty("next")), "sign_in_waits" if wait else "sign_in_wrong"
+    next, error = own_path(request.field_or_empty("next")), "sign_in_waits" if wait else "sign_in_wrong"
     shown: dict[str, Any] = {
         "name": name[:MAX_STAFF_NAME],
         "next": next,
         "wait": wait,
         "options": None,
-        "oidc": _oidc_path(visitor),
+        "oidc": _oidc_path(request),
     }
     if not wait:
-        return console_page(visitor, "sign_in.html.j2", 403, error, **shown)
+        return console_page(request, "sign_in.html.j2", 403, error, **shown)
     log.warning("sign-ins at the console have to wait after many failures", seconds=wait)
-    made = visitor.console.secrets.new_challenge(visitor.form_token, time.time())
-    options, challenge = shown_passkey_options(visitor.console, (), made)
+    made = request.console.secrets.new_challenge(request.form_token, time.time())
+    options, challenge = passkey_authentication_options(request.console, (), made)
     shown |= {"options": options, "challenge": bytes_to_base64url(challenge)}
-    answer = console_page(visitor, "sign_in.html.j2", 429, error, **shown)
+    answer = console_page(request, "sign_in.html.j2", 429, error, **shown)
     answer.headers["retry-after"] = str(wait)
     return answer
 
 
-async def _second_step_page(visitor: Visitor, next: str, error: str | None = None) -> Response:
-    factors = await visitor.console.staff.factors.read_factors(visitor.member.id)
+async def _second_step_page(request: ConsoleRequest, next: str, error: str | None = None) -> Response:
+    factors = await request.console.staff.factors.read_factors(request.member.id)
     return console_page(
-        visitor, "second_step.html.j2", 403 if error else 200, error, factors=factors, next=next, options=None
+        request, "second_step.html.j2", 403 if error else 200, error, factors=factors, next=next, options=None
     )

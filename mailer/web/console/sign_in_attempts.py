@@ -16,10 +16,10 @@ from mailer.policy.sign_in_rules import MAX_PASSWORD, MAX_STAFF_NAME, WAITS_OF_A
 from mailer.ports.staff import Passkey, PasswordOfMember, StaffActor
 from mailer.web.console.console_context import ConsoleContext
 from mailer.web.console.console_secrets import is_shaped_as_recovery_code
-from mailer.web.console.gates import Visitor
-from mailer.web.console.passkey_checks import MAX_CREDENTIAL, find_shown_passkey
+from mailer.web.console.gates import ConsoleRequest
+from mailer.web.console.passkey_checks import MAX_CREDENTIAL, check_presented_passkey
 from mailer.web.console.password_hashing import HashPlace
-from mailer.web.console.second_factor_checks import ShownCode, find_right_code, use_code_up
+from mailer.web.console.second_factor_checks import VerifiedCode, use_up_second_factor_code, verify_second_factor_code
 
 NOBODY = 0
 """An id that no person has."""
@@ -75,100 +75,106 @@ class SignInAccepted:
     factor: str | None
 
 
-ShownFactor = ShownCode | tuple[Passkey, int]
+VerifiedFactor = VerifiedCode | tuple[Passkey, int]
 
 
-def read_attempt(visitor: Visitor) -> SignInAttempt:
+def read_attempt(request: ConsoleRequest) -> SignInAttempt:
     """Returns what was typed, and who is counted for it."""
-    secrets, name = visitor.console.secrets, visitor.field_or_empty("name")
+    secrets, name = request.console.secrets, request.field_or_empty("name")
     form = _folded_name(name)
-    is_known = bool(form) and secrets.is_device_token(form, visitor.device, time.time())
+    is_known = bool(form) and secrets.is_device_token(form, request.device, time.time())
     typed = form or hashlib.sha256(name.encode()).hexdigest()
-    network = None if is_known else visitor.counted_network
+    network = None if is_known else request.counted_network
     return SignInAttempt(
         name,
         form,
-        visitor.raw_field("password", MAX_PASSWORD),
-        visitor.field_or_empty("code"),
-        visitor.raw_field("credential", MAX_CREDENTIAL),
-        visitor.field_or_empty("challenge", MAX_CHALLENGE),
-        secrets.failure_key("device", visitor.device) if is_known else secrets.failure_key("account", typed),
+        request.raw_field("password", MAX_PASSWORD),
+        request.field_or_empty("code"),
+        request.raw_field("credential", MAX_CREDENTIAL),
+        request.field_or_empty("challenge", MAX_CHALLENGE),
+        secrets.failure_key("device", request.device) if is_known else secrets.failure_key("account", typed),
         None if network is None else secrets.failure_key("network", network),
         is_known,
     )
 
 
-async def check_attempt(visitor: Visitor, attempt: SignInAttempt, place: HashPlace) -> SignInAccepted | SignInRefused:
+async def check_attempt(
+    request: ConsoleRequest, attempt: SignInAttempt, place: HashPlace
+) -> SignInAccepted | SignInRefused:
     """Checks an attempt. Unknown names take the same work as known ones.
 
     During a wait, no hash is computed before a right second factor was shown; and whoever has one may not guess
     passwords either.
     """
-    sign_in = visitor.console.staff.sign_in
+    sign_in = request.console.staff.sign_in
     wait = await sign_in.count_attempt(attempt.waits)
     if wait and not attempt.has_factor:
         return SignInRefused(wait)
     found = await sign_in.find_password(attempt.form)
     owner = found.member.id if found else NOBODY
-    beside = visitor.console.secrets.failure_key("beside a factor", str(owner))
-    factor = await _find_shown_factor(visitor, attempt, owner, wait)
+    beside = request.console.secrets.failure_key("beside a factor", str(owner))
+    factor = await _verify_second_factor(request, attempt, owner, wait)
     if wait and (factor is None or await sign_in.count_attempt({beside: WAITS_OF_ACCOUNT})):
         return SignInRefused(wait)
     if not await place.is_password(found.password_hash if found else None, attempt.password) or found is None:
         return SignInRefused(wait)
-    kind = await _kind_of_used_factor(visitor, found, factor) if attempt.has_factor else None
+    kind = await _use_up_factor_and_return_kind(request, found, factor) if attempt.has_factor else None
     if wait and kind is None:
         return SignInRefused(wait)
-    keys = [attempt.account, beside, _guessed_key(visitor.console, attempt)]
+    keys = [attempt.account, beside, _key_of_codes_tried_in_wait(request.console, attempt)]
     await sign_in.forgive_attempts(keys, [attempt.network] if attempt.network and not wait else [])
     return SignInAccepted(found, kind)
 
 
-async def _find_shown_factor(visitor: Visitor, attempt: SignInAttempt, owner: int, wait: int) -> ShownFactor | None:
+async def _verify_second_factor(
+    request: ConsoleRequest, attempt: SignInAttempt, owner: int, wait: int
+) -> VerifiedFactor | None:
     """Returns the right second factor that was shown; None if none was. It uses nothing up.
 
     Codes of six digits can be guessed. During a wait, each counts before it is checked.
     """
-    console = visitor.console
+    console = request.console
     if attempt.credential:
-        return await _find_passkey_without_session(visitor, attempt, owner)
+        return await _find_passkey_without_session(request, attempt, owner)
     if not attempt.code:
         return None
     if wait and not is_shaped_as_recovery_code(attempt.code):
-        key = _guessed_key(console, attempt)
+        key = _key_of_codes_tried_in_wait(console, attempt)
         if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
             return None
-    return await find_right_code(console, owner, attempt.code)
+    return await verify_second_factor_code(console, owner, attempt.code)
 
 
-def _guessed_key(console: ConsoleContext, attempt: SignInAttempt) -> bytes:
+def _key_of_codes_tried_in_wait(console: ConsoleContext, attempt: SignInAttempt) -> bytes:
     """Returns the key of the codes that are tried during the wait that an attempt is in."""
     return console.secrets.failure_key("code in a wait", attempt.account.hex())
 
 
 async def _find_passkey_without_session(
-    visitor: Visitor, attempt: SignInAttempt, owner: int
+    request: ConsoleRequest, attempt: SignInAttempt, owner: int
 ) -> tuple[Passkey, int] | None:
-    console = visitor.console
+    console = request.console
     try:
         challenge = base64url_to_bytes(attempt.challenge)
     except ValueError:
         return None
-    if not console.secrets.is_challenge(visitor.form_token, challenge, time.time()):
+    if not console.secrets.is_challenge(request.form_token, challenge, time.time()):
         return None
     factors = await console.staff.factors.read_factors(owner)
-    found = find_shown_passkey(console, factors.passkeys, attempt.credential, challenge)
+    found = check_presented_passkey(console, factors.passkeys, attempt.credential, challenge)
     if found is None or not await console.staff.sign_in.use_challenge(challenge):
         return None
     return found
 
 
-async def _kind_of_used_factor(visitor: Visitor, found: PasswordOfMember, factor: ShownFactor | None) -> str | None:
-    by = StaffActor(found.member.identity, visitor.network)
-    if factor is None or isinstance(factor, ShownCode):
-        used = await use_code_up(visitor.console, by, found.member, factor)
+async def _use_up_factor_and_return_kind(
+    request: ConsoleRequest, found: PasswordOfMember, factor: VerifiedFactor | None
+) -> str | None:
+    by = StaffActor(found.member.identity, request.network)
+    if factor is None or isinstance(factor, VerifiedCode):
+        used = await use_up_second_factor_code(request.console, by, found.member, factor)
         return factor.kind if used and factor else None
-    return "passkey" if await visitor.console.staff.factors.use_passkey(*factor) else None
+    return "passkey" if await request.console.staff.factors.use_passkey(*factor) else None
 
 
 def _folded_name(name: str) -> str:

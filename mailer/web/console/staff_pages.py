@@ -23,85 +23,85 @@ from mailer.policy.staff_rights import (
 from mailer.ports.staff import StaffNameTaken, StaffRecord
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import GateKind, StaffGate, Visitor
+from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 STAFF = f"{HOME}/staff"
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
-StaffManager = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.STAFF_MANAGE))]
+StaffManager = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.STAFF_MANAGE))]
 
 
 @router.get(STAFF)
-async def show_staff(visitor: StaffManager) -> Response:
+async def show_staff(request: StaffManager) -> Response:
     """Shows everybody, and a form to add somebody."""
-    return await _staff_page(visitor)
+    return await _staff_page(request)
 
 
 @router.post(STAFF)
-async def add_staff_member(visitor: StaffManager) -> Response:
+async def add_staff_member(request: StaffManager) -> Response:
     """Adds a person, and shows the one-time link for the only time."""
     try:
-        identity = parse_person_identity(visitor.field("name", MAX_STAFF_NAME))
+        identity = parse_person_identity(request.field("name", MAX_STAFF_NAME))
     except ValueError:
-        return await _staff_page(visitor, "name_bad")
+        return await _staff_page(request, "name_bad")
     try:
-        _ADDRESS.validate_python(visitor.field("email", 254))
+        _ADDRESS.validate_python(request.field("email", 254))
     except ValidationError:
-        return await _staff_page(visitor, "email_bad")
-    roles = _chosen_roles(visitor)
+        return await _staff_page(request, "email_bad")
+    roles = _chosen_roles(request)
     try:
-        token = await visitor.console.staff.directory.add_staff_member(
-            identity, visitor.field("email", 254), roles, visitor.actor
+        token = await request.console.staff.directory.add_staff_member(
+            identity, request.field("email", 254), roles, request.actor
         )
     except StaffNameTaken:
-        return await _staff_page(visitor, "name_taken")
-    return _link_page(visitor, identity.name, token)
+        return await _staff_page(request, "name_taken")
+    return _link_page(request, identity.name, token)
 
 
 @router.get(f"{STAFF}/{{staff_id}}")
-async def show_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+async def show_staff_member(staff_id: int, request: StaffManager) -> Response:
     """Shows one person."""
-    return await _member_page(visitor, staff_id)
+    return await _member_page(request, staff_id)
 
 
 @router.post(f"{STAFF}/{{staff_id}}/roles")
-async def replace_roles(staff_id: int, visitor: StaffManager) -> Response:
+async def replace_roles(staff_id: int, request: StaffManager) -> Response:
     """Gives a person the roles that are ticked, if those held still are the ones shown. Roles not offered stay."""
-    known = await _require_other_person(visitor, staff_id)
-    offered = {f"{role}@{brand}" for role, brands in choosable_roles(visitor.console.brands) for brand in brands}
-    wanted = _chosen_roles(visitor) | {held for held in known.member.roles if str(held) not in offered}
+    known = await _require_other_person(request, staff_id)
+    offered = {f"{role}@{brand}" for role, brands in choosable_roles(request.console.brands) for brand in brands}
+    wanted = _chosen_roles(request) | {held for held in known.member.roles if str(held) not in offered}
     if wanted != known.member.roles:
-        is_as_shown = frozenset(visitor.form.get("shown", [])) == frozenset(map(str, known.member.roles))
-        directory = visitor.console.staff.directory
-        if not is_as_shown or not await directory.replace_roles(known.member, wanted, visitor.actor):
-            return await _member_page(visitor, staff_id, "roles_changed", 409)
-    return redirect_within_console(visitor.console, f"{STAFF}/{staff_id}")
+        is_as_shown = frozenset(request.form.get("shown", [])) == frozenset(map(str, known.member.roles))
+        directory = request.console.staff.directory
+        if not is_as_shown or not await directory.replace_roles(known.member, wanted, request.actor):
+            return await _member_page(request, staff_id, "roles_changed", 409)
+    return redirect_within_console(request.console, f"{STAFF}/{staff_id}")
 
 
 @router.post(f"{STAFF}/{{staff_id}}/disable")
-async def disable_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+async def disable_staff_member(staff_id: int, request: StaffManager) -> Response:
     """Ends a person's access, and all sessions at once."""
-    known = await _require_other_person(visitor, staff_id)
-    await visitor.console.staff.directory.disable_staff_member(known.member, visitor.actor)
-    return redirect_within_console(visitor.console, f"{STAFF}/{staff_id}")
+    known = await _require_other_person(request, staff_id)
+    await request.console.staff.directory.disable_staff_member(known.member, request.actor)
+    return redirect_within_console(request.console, f"{STAFF}/{staff_id}")
 
 
 @router.post(f"{STAFF}/{{staff_id}}/enable")
-async def enable_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+async def enable_staff_member(staff_id: int, request: StaffManager) -> Response:
     """Lets a person sign in again."""
-    known = await _require_other_person(visitor, staff_id)
-    await visitor.console.staff.directory.enable_staff_member(known.member, visitor.actor)
-    return redirect_within_console(visitor.console, f"{STAFF}/{staff_id}")
+    known = await _require_other_person(request, staff_id)
+    await request.console.staff.directory.enable_staff_member(known.member, request.actor)
+    return redirect_within_console(request.console, f"{STAFF}/{staff_id}")
 
 
 @router.post(f"{STAFF}/{{staff_id}}/reset")
-async def reset_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+async def reset_staff_member(staff_id: int, request: StaffManager) -> Response:
     """Ends sessions, password and second factors of a person, and shows a new one-time link."""
-    known = await _require_other_person(visitor, staff_id)
-    token = await visitor.console.staff.directory.reset_staff_member(known.member, visitor.actor)
+    known = await _require_other_person(request, staff_id)
+    token = await request.console.staff.directory.reset_staff_member(known.member, request.actor)
     if token is None:
-        return await _member_page(visitor, staff_id, "reset_disabled")
-    return _link_page(visitor, known.member.identity.name, token)
+        return await _member_page(request, staff_id, "reset_disabled")
+    return _link_page(request, known.member.identity.name, token)
 
 
 def choosable_roles(brands: frozenset[str]) -> list[tuple[StaffRole, list[str]]]:
@@ -115,16 +115,16 @@ def choosable_roles(brands: frozenset[str]) -> list[tuple[StaffRole, list[str]]]
     ]
 
 
-def _chosen_roles(visitor: Visitor) -> frozenset[RoleAtBrand]:
+def _chosen_roles(request: ConsoleRequest) -> frozenset[RoleAtBrand]:
     """Returns the roles of the form.
 
     Raises:
         HTTPException: 422: one of them, or its brand, does not exist.
     """
     chosen = set()
-    for text in visitor.form.get("role", []):
+    for text in request.form.get("role", []):
         role, _, brand = text.partition("@")
-        if brand != EVERY_BRAND and brand not in visitor.console.brands:
+        if brand != EVERY_BRAND and brand not in request.console.brands:
             raise HTTPException(422, "role_bad")
         try:
             chosen.add(parse_role_at_brand(role, brand))
@@ -133,43 +133,43 @@ def _chosen_roles(visitor: Visitor) -> frozenset[RoleAtBrand]:
     return frozenset(chosen)
 
 
-async def _require_person(visitor: Visitor, staff_id: int) -> StaffRecord:
-    known = await visitor.console.staff.directory.get_staff_record(staff_id) if 0 < staff_id < 2**63 else None
+async def _require_person(request: ConsoleRequest, staff_id: int) -> StaffRecord:
+    known = await request.console.staff.directory.get_staff_record(staff_id) if 0 < staff_id < 2**63 else None
     if known is None:
         raise HTTPException(404, "person_unknown")
     return known
 
 
-async def _require_other_person(visitor: Visitor, staff_id: int) -> StaffRecord:
-    known = await _require_person(visitor, staff_id)
-    if refusal_to_change_staff(visitor.member.identity, known.member.identity):
+async def _require_other_person(request: ConsoleRequest, staff_id: int) -> StaffRecord:
+    known = await _require_person(request, staff_id)
+    if refusal_to_change_staff(request.member.identity, known.member.identity):
         raise HTTPException(403, "own_access")
     return known
 
 
-async def _staff_page(visitor: Visitor, error: str | None = None) -> Response:
-    people = await visitor.console.staff.directory.list_staff()
-    roles = choosable_roles(visitor.console.brands)
-    return console_page(visitor, "staff.html.j2", 422 if error else 200, error, people=people, roles=roles)
+async def _staff_page(request: ConsoleRequest, error: str | None = None) -> Response:
+    people = await request.console.staff.directory.list_staff()
+    roles = choosable_roles(request.console.brands)
+    return console_page(request, "staff.html.j2", 422 if error else 200, error, people=people, roles=roles)
 
 
-async def _member_page(visitor: Visitor, staff_id: int, error: str | None = None, status: int = 422) -> Response:
-    known = await _require_person(visitor, staff_id)
-    directory = visitor.console.staff.directory
+async def _member_page(request: ConsoleRequest, staff_id: int, error: str | None = None, status: int = 422) -> Response:
+    known = await _require_person(request, staff_id)
+    directory = request.console.staff.directory
     return console_page(
-        visitor,
+        request,
         "staff_member.html.j2",
         status if error else 200,
         error,
         known=known,
         held=sorted(map(str, known.member.roles)),
         sessions=await directory.list_sessions(staff_id),
-        grants=await directory.list_access_grants(staff_id),
-        roles=choosable_roles(visitor.console.brands),
-        is_own=known.member.id == visitor.member.id,
+        links=await directory.list_issued_one_time_links(staff_id),
+        roles=choosable_roles(request.console.brands),
+        is_own=known.member.id == request.member.id,
     )
 
 
-def _link_page(visitor: Visitor, name: str, token: str) -> Response:
-    link = f"{visitor.console.public_url.rstrip('/')}{HOME}/join/{token}"
-    return console_page(visitor, "one_time_link.html.j2", name=name, link=link)
+def _link_page(request: ConsoleRequest, name: str, token: str) -> Response:
+    link = f"{request.console.public_url.rstrip('/')}{HOME}/join/{token}"
+    return console_page(request, "one_time_link.html.j2", name=name, link=link)

@@ -12,11 +12,11 @@ _TICK: Final = 1.0
 """Seconds between two checks for a reply that is overdue."""
 
 
-class SmtpDialogue(asyncio.Protocol, ABC):
+class SmtpWireProtocol(asyncio.Protocol, ABC):
     """The protocol of a transport. `_expected` is the method that handles the next reply.
 
     Args:
-        transport: connected, greeted and authenticated. The dialogue becomes its protocol.
+        transport: connected, greeted and authenticated. This becomes its protocol.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
