@@ -7,7 +7,7 @@ from pathlib import Path
 from mailer.processors.capture.folder import CaptureFolder
 from mailer.processors.capture.server import CaptureServer
 from mailer.processors.smtp.processor import SmtpProcessor, smtp_processor_from_url
-from mailer.rendering.link_tokens import ViewToken
+from mailer.rendering.link_tokens import WebCopyToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
@@ -30,7 +30,7 @@ async def mail_sittings(world: World, folder: Path) -> list[Sitting]:
     copies = [
         Shot(
             "view" if language == "en" else f"view-{language}",
-            links.view_link(ViewToken(BRAND, id_, newsletter, 1)),
+            links.web_copy_link(WebCopyToken(BRAND, id_, newsletter, 1)),
             language=language,
             views=VIEWS if language == "en" else (NARROW, WIDE),
         )

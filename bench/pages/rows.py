@@ -16,7 +16,7 @@ from mailer.rendering.link_tokens import (
     OpenToken,
     PreferencesToken,
     UnsubscribeToken,
-    ViewToken,
+    WebCopyToken,
 )
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import page_routes
@@ -117,7 +117,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
 def recipient_rows(known: Known, links: SignedLinks) -> dict[str, list[str]]:
     """The pages for recipients: the addresses to open, by the route's path."""
     first, large = known.filled.first, known.filled.large
-    view = links.view_link(ViewToken(BRAND, first, large, 1))
+    view = links.web_copy_link(WebCopyToken(BRAND, first, large, 1))
     return {
         "/u/{token}": [links.unsubscribe_link(UnsubscribeToken(BRAND, first, "newsletter", large, 1))],
         "/preferences/{token}": [links.preferences_link(PreferencesToken(BRAND, first, 1))],

@@ -73,7 +73,7 @@ class RetryTime(Enum):
     """A time that grows with the delivery's age. If the age is above the category's, the delivery is given up."""
 
 
-class EntryWord(StrEnum):
+class LedgerReasonPart(StrEnum):
     """A part of the reason in the ledger entry."""
 
     RESULT = auto()
@@ -100,7 +100,7 @@ class TransitionRule(NamedTuple):
     from_states: frozenset[DeliveryState]
     to_state: DeliveryState
     reason: str
-    entry: tuple[EntryWord, ...]
+    entry: tuple[LedgerReasonPart, ...]
     retry: RetryTime = RetryTime.NEVER
     written: bool = False
 
@@ -128,11 +128,11 @@ _DOUBTED: Final = frozenset({_S.IN_DOUBT})
 _REFUSED: Final = frozenset({_S.HELD, _S.FAILED})
 _UNCLAIMED: Final = frozenset({_S.QUEUED, _S.DEFERRED, _S.HELD})
 _DETAIL: Final = "{detail}"
-_RESULT_AND_DETAIL: Final = (EntryWord.RESULT, EntryWord.DETAIL)
-_RESULT_REASON_AND_DETAIL: Final = (EntryWord.RESULT, EntryWord.REASON, EntryWord.DETAIL)
-_STATE_AND_REASON: Final = (EntryWord.STATE, EntryWord.REASON)
-_ONLY_DETAIL: Final = (EntryWord.DETAIL,)
-_ONLY_RESULT: Final = (EntryWord.RESULT,)
+_RESULT_AND_DETAIL: Final = (LedgerReasonPart.RESULT, LedgerReasonPart.DETAIL)
+_RESULT_REASON_AND_DETAIL: Final = (LedgerReasonPart.RESULT, LedgerReasonPart.REASON, LedgerReasonPart.DETAIL)
+_STATE_AND_REASON: Final = (LedgerReasonPart.STATE, LedgerReasonPart.REASON)
+_ONLY_DETAIL: Final = (LedgerReasonPart.DETAIL,)
+_ONLY_RESULT: Final = (LedgerReasonPart.RESULT,)
 TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
     # The worker decides.
     TransitionCause.EXPIRED: TransitionRule(_CLAIMED, _S.EXPIRED, _DETAIL, _ONLY_DETAIL),
@@ -140,7 +140,7 @@ TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
     TransitionCause.HELD: TransitionRule(_CLAIMED, _S.HELD, _DETAIL, _ONLY_DETAIL, RetryTime.GIVEN),
     TransitionCause.DIVERTED: TransitionRule(_CLAIMED, _S.DIVERTED, _DETAIL, _ONLY_RESULT),  # the detail: the channel
     TransitionCause.UNROUTABLE: TransitionRule(
-        _CLAIMED, _S.FAILED, "gave_up {detail}", (EntryWord.REASON,), written=True
+        _CLAIMED, _S.FAILED, "gave_up {detail}", (LedgerReasonPart.REASON,), written=True
     ),
     TransitionCause.RENDER_ERROR: TransitionRule(_CLAIMED, _S.FAILED, _DETAIL, _ONLY_DETAIL, written=True),
     TransitionCause.NO_WAY_OUT: TransitionRule(_CLAIMED, _S.HELD, NO_WAY_OUT, _STATE_AND_REASON),
@@ -157,7 +157,12 @@ TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
     TransitionCause.UNDELIVERABLE: TransitionRule(_INTENDED, _S.FAILED, _DETAIL, _RESULT_AND_DETAIL, written=True),
     TransitionCause.QUARANTINED: TransitionRule(_INTENDED, _S.HELD, QUARANTINED, _RESULT_REASON_AND_DETAIL),
     TransitionCause.BREACH_REFUSAL_DOUBTED: TransitionRule(
-        _INTENDED, _S.DEFERRED, _DETAIL, (EntryWord.RESULT, EntryWord.REASON), RetryTime.BACK_OFF, written=True
+        _INTENDED,
+        _S.DEFERRED,
+        _DETAIL,
+        (LedgerReasonPart.RESULT, LedgerReasonPart.REASON),
+        RetryTime.BACK_OFF,
+        written=True,
     ),
     TransitionCause.SET_UP_BROKEN: TransitionRule(
         _INTENDED, _S.HELD, SET_UP, _RESULT_AND_DETAIL, RetryTime.SET_UP_RETRY
@@ -180,7 +185,7 @@ TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
     ),
     # A person, a restore or a right ends it, or has it tried again.
     TransitionCause.DOUBT_ENDED_BY_PERSON: TransitionRule(
-        frozenset({_S.HELD}), _S.FAILED, _DETAIL, (EntryWord.STATE, EntryWord.DETAIL), written=True
+        frozenset({_S.HELD}), _S.FAILED, _DETAIL, (LedgerReasonPart.STATE, LedgerReasonPart.DETAIL), written=True
     ),
     TransitionCause.REFUSAL_BELIEVED: TransitionRule(_REFUSED, _S.FAILED, _DETAIL, _RESULT_AND_DETAIL),
     TransitionCause.REFUSAL_DISMISSED: TransitionRule(
@@ -251,10 +256,10 @@ def _entry_reason(rule: TransitionRule, state: DeliveryState, reason: str, resul
     if rule.entry == _ONLY_RESULT:
         return result
     values = {
-        EntryWord.RESULT: result,
-        EntryWord.STATE: state.value,
-        EntryWord.REASON: reason,
-        EntryWord.DETAIL: detail,
+        LedgerReasonPart.RESULT: result,
+        LedgerReasonPart.STATE: state.value,
+        LedgerReasonPart.REASON: reason,
+        LedgerReasonPart.DETAIL: detail,
     }
     text = " ".join(values[part] for part in rule.entry)
-    return " ".join(dict.fromkeys(text.split())) if EntryWord.RESULT in rule.entry else text
+    return " ".join(dict.fromkeys(text.split())) if LedgerReasonPart.RESULT in rule.entry else text

@@ -53,7 +53,7 @@ class PeopleDesk:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonShown:
+class PersonOverview:
     """A person, as staff see them: who they are, their standing, and what stops mail to their address now."""
 
     recipient: ListedRecipient
@@ -126,7 +126,7 @@ async def has_looked_person_up(desk: PeopleDesk, brand: str, recipient_id: int, 
     return await desk.access.is_look_up_open(brand, recipient_id, by, LOOK_UP_LASTS)
 
 
-async def read_person(desk: PeopleDesk, recipient: ListedRecipient) -> PersonShown:
+async def read_person(desk: PeopleDesk, recipient: ListedRecipient) -> PersonOverview:
     """Returns a person with their standing and suppressions. The caller has recorded the look-up.
 
     Raises:
@@ -136,7 +136,7 @@ async def read_person(desk: PeopleDesk, recipient: ListedRecipient) -> PersonSho
     if standing is None:
         raise LookupError(f"{recipient.brand} has no such recipient")
     stops = await desk.suppressions.all_suppressions_of_recipient(recipient.brand, recipient.id)
-    return PersonShown(recipient, standing, [stop for stop in stops if stop.lifted_at is None])
+    return PersonOverview(recipient, standing, [stop for stop in stops if stop.lifted_at is None])
 
 
 async def read_history(

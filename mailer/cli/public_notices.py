@@ -26,7 +26,7 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By, person_or_system_user
-from mailer.policy.public_notices import PublicNotice, is_notice_shown
+from mailer.policy.public_notices import PublicNotice, is_notice_visible
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.public_notices import PostgresPublicNotices
 
@@ -129,7 +129,7 @@ def _as_json(notice: PublicNotice) -> dict[str, Any]:
     def when(at: datetime | None) -> str | None:
         return format_utc_time(at) if at else None
 
-    is_up = is_notice_shown(notice, datetime.now(UTC).date())
+    is_up = is_notice_visible(notice, datetime.now(UTC).date())
     return {
         "id": str(notice.id),
         "brand": notice.brand,

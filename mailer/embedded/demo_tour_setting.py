@@ -39,9 +39,9 @@ async def prepare_tour(stage: DemoStoryInputs) -> PreparedTour:
     await stage.pipeline.limit_brand_to_one_a_second(PALTALK, OTTO)  # it holds within a second
     links = {name: await stage.pipeline.add_staff_member(name, role) for name, role in TOUR_STAFF.items()}
     stage.narrator.say(f"      {len(links)} people of staff, one of each role")
-    await setting.asks_for_ada_data()
-    await setting.puts_up_public_notice()
-    slow, breach = await setting.publishes_what_staff_see()
+    await setting.ask_for_data_of_ada()
+    await setting.put_up_public_notice()
+    slow, breach = await setting.publish_events_that_staff_see()
     people = {
         "ada": await setting.person_path_part(PALTALK, _ADA_REF),
         "ada_at_interpals": await setting.person_path_part(INTERPALS, _ADA_REF),
@@ -57,7 +57,7 @@ class _TourSetting:
         self._pipeline = stage.pipeline
         self._claim = stage.narrator.print_checked_statement
 
-    async def publishes_what_staff_see(self) -> tuple[MailingStatus, MailingStatus]:
+    async def publish_events_that_staff_see(self) -> tuple[MailingStatus, MailingStatus]:
         """Publishes as staff. Returns the mailing that goes out slowly, and the one that waits for a second person."""
         events = read_example_events(self._stage.examples)
         newsletter = _event_with_new_id(events[PALTALK, "newsletter"], "summer-letter")
@@ -68,11 +68,11 @@ class _TourSetting:
         for person, event in ((MIRA, newsletter), (OTTO, breach), (MIRA, refused)):
             await self._pipeline.publish_on_broker(event, person)
         await self._wait_until_dead_letter_is_kept()
-        return await self._mailing_in_state(newsletter, "running"), await self._mailing_in_state(
+        return await self._wait_for_mailing_in_state(newsletter, "running"), await self._wait_for_mailing_in_state(
             breach, "awaiting_release"
         )
 
-    async def asks_for_ada_data(self) -> None:
+    async def ask_for_data_of_ada(self) -> None:
         """Asks for a copy of Ada's data by the form of a brand, and confirms it by the link in the mail."""
         form = urlencode({"email": ADA, "wanted": "copy"}).encode()
         asked = await send_http_request("POST", f"{self._stage.site}/data/{INTERPALS}", form, _FORM)
@@ -90,7 +90,7 @@ class _TourSetting:
             (asked.status, done.status) == (200, 200),
         )
 
-    async def puts_up_public_notice(self) -> None:
+    async def put_up_public_notice(self) -> None:
         """Puts a notice of a breach on the public page of a brand; two people are needed."""
         today = datetime.now(UTC).date()
         notice = PublicNotice(
@@ -114,7 +114,7 @@ class _TourSetting:
 
         await wait_until(self._stage.narrator, is_kept, f"service mail of {MIRA}, who has no right to it, is refused")
 
-    async def _mailing_in_state(self, event: MessageEvent, state: str) -> MailingStatus:
+    async def _wait_for_mailing_in_state(self, event: MessageEvent, state: str) -> MailingStatus:
         """Waits until an event's mailing is in a state, and returns it."""
         found: list[MailingStatus] = []
 

@@ -35,7 +35,7 @@ class UnitOfWork:
         Raises:
             AccountEventAlreadyApplied: the change of the writer's account event was made before.
             IdTaken: the id of the writer's account event belongs to another event.
-            StaffSessionOver: the writer's check found that whoever acts may no longer act.
+            StaffSessionEnded: the writer's check found that whoever acts may no longer act.
         """
         links = await append_entries(self.connection, self._writer, entries)
         self._linked.append(links)

@@ -176,7 +176,7 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     Raises:
         AccountEventAlreadyApplied: the change of the writer's account event was made before.
         IdTaken: the id of the writer's account event belongs to another event.
-        StaffSessionOver: the writer's check found that whoever acts may no longer act.
+        StaffSessionEnded: the writer's check found that whoever acts may no longer act.
     """
     if writer.check is not None:
         await writer.check(connection)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from mailer.metrics_and_logger import log
-from mailer.policy.public_notices import PublicNotice, is_notice_shown
+from mailer.policy.public_notices import PublicNotice, is_notice_visible
 from mailer.ports.public_notices import PublicNotices
 from mailer.runtime.repeating import run_every
 
@@ -34,7 +34,7 @@ class NoticeSightings:
         """Looks for each notice that should stand on its page today."""
         today = datetime.now(UTC).date()
         for notice in await self._notices.list_standing_notices(None, today):
-            if is_notice_shown(notice, today):
+            if is_notice_visible(notice, today):
                 is_there = await self._is_at_public_address(notice)
                 await self._notices.record_sighting(notice, is_there=is_there)
                 if not is_there:

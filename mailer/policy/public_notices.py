@@ -60,7 +60,7 @@ def days_left_after_release(notice: PublicNotice, today: date) -> timedelta:
 
 
 @rule("public-notice", "interpals-17; California Civ. Code 1798.82(j)", idle=False)
-def is_notice_shown(notice: PublicNotice, today: date) -> bool:
+def is_notice_visible(notice: PublicNotice, today: date) -> bool:
     """A notice of a breach stands on the brand's public page from its first day to its last, once it was released."""
     is_released = notice.released_at is not None and notice.withdrawn_at is None
     return is_released and notice.first_day <= today <= notice.last_day

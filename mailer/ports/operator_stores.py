@@ -44,6 +44,6 @@ class OperatorStores:
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]
 """Returns the stores for an actor (an identity, as text), a masked network, and the right that is used in a session.
 
-An empty network is not recorded. In a session, each change raises `StaffSessionOver` if the session has ended, or the
+An empty network is not recorded. In a session, each change raises `StaffSessionEnded` if the session has ended, or the
 right was taken away. None: no session, as with an API key.
 """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mailer.ports.staff_subjects import StaffSubjects
 
 
-class StaffSessionOver(Exception):
+class StaffSessionEnded(Exception):
     """Raised for a change in a session that has ended since the request began, or whose person has lost the right."""
 
 
@@ -157,7 +157,7 @@ class LastAdmin(Exception):
 class StaffDirectory(Protocol):
     """Lists and changes staff. Each change is an entry of the ledger.
 
-    Each change of somebody in a session raises `StaffSessionOver` if that has ended, or the right to manage staff is
+    Each change of somebody in a session raises `StaffSessionEnded` if that has ended, or the right to manage staff is
     gone.
     """
 
@@ -266,7 +266,7 @@ class StaffSignIn(Protocol):
         """Ends the session of the actor, and begins a new one in which a second factor was shown. Returns its token.
 
         Raises:
-            StaffSessionOver: the session has ended.
+            StaffSessionEnded: the session has ended.
         """
         ...
 
@@ -294,7 +294,7 @@ class StaffSignIn(Protocol):
 class StaffSecondFactors(Protocol):
     """Keeps authenticator apps, recovery codes and passkeys.
 
-    Each change of somebody in a session raises `StaffSessionOver` if that has ended.
+    Each change of somebody in a session raises `StaffSessionEnded` if that has ended.
     """
 
     async def read_factors(self, staff_id: int) -> SecondFactors:

@@ -111,10 +111,10 @@ class PostgresDeadLetters:
         """See the port."""
         done: list[int] = []
         for start in range(0, len(letter_ids), _REPLAYED_TOGETHER):
-            done += await self._replay_together(letter_ids[start : start + _REPLAYED_TOGETHER], again, brands)
+            done += await self._replay_in_one_transaction(letter_ids[start : start + _REPLAYED_TOGETHER], again, brands)
         return done
 
-    async def _replay_together(
+    async def _replay_in_one_transaction(
         self, letter_ids: Sequence[int], again: bool, brands: frozenset[str] | None
     ) -> list[int]:
         """Replays dead letters in one transaction. One body at a time is in memory: each may have four megabytes."""

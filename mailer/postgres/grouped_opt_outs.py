@@ -48,18 +48,18 @@ class OptOutGroups:
         answer: asyncio.Future[OptOutResult | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((new, answer))
         if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_waiting())
+            self._committing = asyncio.create_task(self._commit_waiting_opt_outs())
         return await answer
 
-    async def _commit_waiting(self) -> None:
+    async def _commit_waiting_opt_outs(self) -> None:
         try:
             while self._waiting:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
-                await self._commit_and_answer(group)
+                await self._commit_opt_outs_and_answer(group)
         finally:
             self._committing = None
 
-    async def _commit_and_answer(
+    async def _commit_opt_outs_and_answer(
         self, group: Sequence[tuple[NewOptOut, "asyncio.Future[OptOutResult | None]"]]
     ) -> None:
         """Commits a group. If that fails for another reason than an outage, tries each alone: one fails no other."""
@@ -68,7 +68,7 @@ class OptOutGroups:
         except Exception as error:
             if len(group) > 1 and not isinstance(error, DatabaseUnavailable):
                 for one in group:
-                    await self._commit_and_answer([one])
+                    await self._commit_opt_outs_and_answer([one])
                 return
             for _, answer in group:
                 if not answer.done():

@@ -23,7 +23,7 @@ from mailer.policy.staff_rights import (
     parse_role_at_brand,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.staff import RightInSession, StaffActor, StaffSession, StaffSessionOver
+from mailer.ports.staff import RightInSession, StaffActor, StaffSession, StaffSessionEnded
 
 
 def load_staff_statements(noun: str) -> dict[str, str]:
@@ -100,14 +100,14 @@ async def begin_staff_change(
         right: the right that the person needs.
 
     Raises:
-        StaffSessionOver: the session has ended, or its person has lost the right.
+        StaffSessionEnded: the session has ended, or its person has lost the right.
     """
     async with open_unit_of_work(pool, writers) as work:
         await work.connection.execute(_LOCK, sorted(people), by.session_id)
         if by.session_id is not None:
             member = await _require_session(work.connection, by.session_id, stage)
             if right is not None and not has_staff_right(member, right):
-                raise StaffSessionOver
+                raise StaffSessionEnded
         change = StaffChange(work.connection)
         yield change
         await work.append_entries(change.entries)
@@ -128,7 +128,7 @@ def writers_for_session(writers: LedgerWriters, used: RightInSession | None) -> 
         member = await _require_session(connection, needed.session_id, SessionStage.COMPLETE)
         places = [None] if needed.brands is None else needed.brands
         if not all(has_staff_right(member, needed.right, brand) for brand in places):
-            raise StaffSessionOver
+            raise StaffSessionEnded
 
     return writers.writers_with_check(check_session)
 
@@ -137,7 +137,7 @@ async def _require_session(connection: Connection, session_id: int, stage: Sessi
     row = await connection.fetchrow(f"{_SESSIONS} AND n.id = $2 FOR UPDATE OF n", SESSION_IDLE, session_id)
     session = session_from_row(row) if row else None
     if session is None or (stage is SessionStage.COMPLETE and session.is_half_signed_in):
-        raise StaffSessionOver
+        raise StaffSessionEnded
     return session.member
 
 

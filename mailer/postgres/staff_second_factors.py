@@ -47,7 +47,7 @@ class PostgresStaffSecondFactors:
                 return False
             if await change.connection.fetchval(_SQL["add_totp"], staff_id, secret, step) is None:
                 return False
-            await _replace_codes(change, staff_id, codes)
+            await _store_recovery_codes(change, staff_id, codes)
             change.note("staff-factor-added", by.identity, by, ["totp"])
         return True
 
@@ -66,12 +66,12 @@ class PostgresStaffSecondFactors:
     async def replace_recovery_codes(self, by: StaffActor, staff_id: int, codes: Collection[bytes]) -> None:
         """See the port."""
         async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
-            await _replace_codes(change, staff_id, codes)
+            await _store_recovery_codes(change, staff_id, codes)
             change.note("staff-recovery-codes-made", by.identity, by)
 
     async def remove_totp(self, by: StaffActor, staff_id: int) -> bool:
         """See the port."""
-        return await self._remove_unless_last(by, staff_id, "totp", "remove_totp", staff_id)
+        return await self._remove_factor_unless_last(by, staff_id, "totp", "remove_totp", staff_id)
 
     async def add_passkey(self, by: StaffActor, staff_id: int, passkey: Passkey, codes: Collection[bytes]) -> bool:
         """See the port."""
@@ -80,7 +80,7 @@ class PostgresStaffSecondFactors:
             if await change.connection.fetchval(_SQL["add_passkey"], *values) is None:
                 return False
             if codes:
-                await _replace_codes(change, staff_id, codes)
+                await _store_recovery_codes(change, staff_id, codes)
             change.note("staff-factor-added", by.identity, by, ["passkey"])
         return True
 
@@ -90,9 +90,9 @@ class PostgresStaffSecondFactors:
 
     async def remove_passkey(self, by: StaffActor, staff_id: int, passkey_id: bytes) -> bool:
         """See the port."""
-        return await self._remove_unless_last(by, staff_id, "passkey", "remove_passkey", staff_id, passkey_id)
+        return await self._remove_factor_unless_last(by, staff_id, "passkey", "remove_passkey", staff_id, passkey_id)
 
-    async def _remove_unless_last(
+    async def _remove_factor_unless_last(
         self, by: StaffActor, staff_id: int, kind: str, statement: str, *values: object
     ) -> bool:
         async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
@@ -104,6 +104,6 @@ class PostgresStaffSecondFactors:
         return True
 
 
-async def _replace_codes(change: StaffChange, staff_id: int, codes: Collection[bytes]) -> None:
+async def _store_recovery_codes(change: StaffChange, staff_id: int, codes: Collection[bytes]) -> None:
     await change.connection.execute(_SQL["delete_codes"], staff_id)
     await change.connection.execute(_SQL["add_codes"], staff_id, list(codes))

@@ -8,7 +8,7 @@ from mailer.database.statements import Connection, Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.sign_in_rules import FAILURES_FORGOTTEN_AFTER, HALF_SESSION_LASTS, SESSION_IDLE, SESSION_LASTS
 from mailer.policy.staff_rights import StaffMember
-from mailer.ports.staff import PasswordOfMember, StaffActor, StaffSession, StaffSessionOver
+from mailer.ports.staff import PasswordOfMember, StaffActor, StaffSession, StaffSessionEnded
 from mailer.postgres.staff_changes import (
     SessionStage,
     begin_staff_change,
@@ -107,7 +107,7 @@ class PostgresStaffSignIn:
         values = (token_digest(token), by.session_id, SESSION_LASTS, by.network)
         async with begin_staff_change(self._pool, self._writers, by, stage=SessionStage.ANY) as change:
             if await change.connection.fetchval(_SQL["continue"], *values) is None:
-                raise StaffSessionOver
+                raise StaffSessionEnded
             change.note("staff-signed-in", by.identity, by, [second_factor])
         return token
 

@@ -16,10 +16,10 @@ async def fetch_public_page(url: str) -> str:
     Raises:
         OSError: the page cannot be had.
     """
-    return await asyncio.to_thread(_fetch_blocking, url)
+    return await asyncio.to_thread(_fetch_page_blocking, url)
 
 
-def _fetch_blocking(url: str) -> str:
+def _fetch_page_blocking(url: str) -> str:
     try:
         with OPENER.open(Request(url, headers={"User-Agent": "mailer"}), timeout=TIMEOUT) as answer:  # noqa: S310 - our own PUBLIC_URL
             return bytes(answer.read(MAX_PAGE)).decode("utf-8", "replace")

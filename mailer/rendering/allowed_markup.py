@@ -147,16 +147,16 @@ def _parse_tags_and_styles(page: str) -> tuple[list[Tag], list[str], bool]:
     styles: list[str] = []
     odd, rest = False, [page]
     while rest:
-        reader = _TagAndStyleCollector()
+        collector = _TagAndStyleCollector()
         try:
-            reader.feed(rest.pop())
-            reader.close()
+            collector.feed(rest.pop())
+            collector.close()
         except AssertionError:  # a marked section of unknown kind
             odd = True
-        tags += reader.tags
-        styles += reader.styles
-        rest += [comment for comment in reader.comments if "<" in comment]
-        odd = odd or reader.odd
+        tags += collector.tags
+        styles += collector.styles
+        rest += [comment for comment in collector.comments if "<" in comment]
+        odd = odd or collector.odd
     return tags, styles, odd
 
 

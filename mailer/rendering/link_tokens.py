@@ -118,7 +118,7 @@ class MailReportToken(NamedTuple):
     generation: int | None = None
 
 
-class ViewToken(NamedTuple):
+class WebCopyToken(NamedTuple):
     """The contents of a link to the web copy of a mail: the person and the mailing.
 
     Attributes:

@@ -22,7 +22,7 @@ from mailer.rendering.advertising_marks import add_advertising_marks
 from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
-from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken, ViewToken
+from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
 from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, form_key_of_value
 from mailer.rendering.mentioned_members import (
@@ -330,7 +330,7 @@ class MailingRenderer:
         if "preferences_url" in uses:
             personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
         if "view_url" in uses:
-            personal["view_url"] = self._links.view_link(ViewToken(brand, id_, mailing_id, generation))
+            personal["view_url"] = self._links.web_copy_link(WebCopyToken(brand, id_, mailing_id, generation))
         return personal
 
     def _member_names_by_context_name(self, row: DeliveryRow) -> dict[str, str]:

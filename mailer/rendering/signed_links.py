@@ -32,7 +32,7 @@ from mailer.rendering.link_tokens import (
     TokenPurpose,
     UndoToken,
     UnsubscribeToken,
-    ViewToken,
+    WebCopyToken,
 )
 
 MAX_TOKEN = 4000
@@ -194,16 +194,16 @@ class SignedLinks:
             case _:
                 return None
 
-    def view_link(self, token: ViewToken) -> str:
+    def web_copy_link(self, token: WebCopyToken) -> str:
         """Returns the link to the web copy of a mail."""
         payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}",{token.generation}]'
         return f"{self._url}/view/{self._sign_payload(TokenPurpose.VIEW, payload)}"
 
-    def read_view_token(self, text: str) -> ViewToken | None:
+    def read_web_copy_token(self, text: str) -> WebCopyToken | None:
         """Returns the contents of a web copy's token, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.VIEW, text):
             case [str(brand), int(recipient_id), str(mailing), int(generation)]:
-                return ViewToken(brand, recipient_id, UUID(mailing), generation)
+                return WebCopyToken(brand, recipient_id, UUID(mailing), generation)
             case _:
                 return None
 
@@ -240,7 +240,7 @@ class SignedLinks:
             MailReportToken("brand", 1, mailing, 1),
         )
         preferences, confirm = PreferencesToken("brand", 1, 1), ConfirmToken("brand", 1, mailing, 1)
-        data_request, view = DataRequestToken("brand", 1, mailing, 1), ViewToken("brand", 1, mailing, 1)
+        data_request, view = DataRequestToken("brand", 1, mailing, 1), WebCopyToken("brand", 1, mailing, 1)
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
         for link, read, made in (
             (self.unsubscribe_link(unsubscribe), self.read_unsubscribe_token, unsubscribe),
@@ -248,7 +248,7 @@ class SignedLinks:
             (self.preferences_link(preferences), self.read_preferences, preferences),
             (self.confirmation_link(confirm), self.read_confirm_token, confirm),
             (self.data_request_link(data_request), self.read_data_request_token, data_request),
-            (self.view_link(view), self.read_view_token, view),
+            (self.web_copy_link(view), self.read_web_copy_token, view),
             (self.pixel_url(pixel).removesuffix(".gif"), self.read_open_token, pixel),
             (self.click_url(click), self.read_click_token, click),
         ):

@@ -206,7 +206,7 @@ def refuse_client_without_right(client: Publisher, wish: Wish) -> None:
         raise HTTPException(403, problem)
 
 
-def refuse_client_without_right_everywhere(site: WebContext, client: Publisher, wish: Callable[[str], Wish]) -> None:
+def refuse_client_unless_right_at_every_brand(site: WebContext, client: Publisher, wish: Callable[[str], Wish]) -> None:
     """Raises HTTPException 403 if the holder of the key lacks a right at any brand that has a policy here.
 
     Processors, the flow and publishers belong to no brand. `wish` returns the wish for a brand.

@@ -20,7 +20,7 @@ from mailer.input_types import Name
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.flow_metrics import FIGURES
 from mailer.ports.halts import Halt, HaltScope
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right_everywhere
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_unless_right_at_every_brand
 from mailer.web.halts_api import OperationOrdered
 from mailer.web.mailing_api import stores_of_client
 from mailer.web.request_parsing import JsonRoute
@@ -131,7 +131,9 @@ class FlowShown(BaseModel):
 @router.get(PROCESSORS, response_model=ProcessorsShown, summary="The processors", responses=REFUSALS)
 async def show_processors(request: Request, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Returns states, last errors, limits, paces and pauses. The key needs the right at each brand."""
-    refuse_client_without_right_everywhere(site, client, lambda brand: ReadDataAttempt(brand, ReadableData.PROCESSORS))
+    refuse_client_unless_right_at_every_brand(
+        site, client, lambda brand: ReadDataAttempt(brand, ReadableData.PROCESSORS)
+    )
     operations = site.console.operations
     halts = await operations.halts.list_halts_above_mailings(_HALTS_READ)
     pauses = await stores_of_client(request, site, client).streams.list_current_pauses()
@@ -157,7 +159,7 @@ async def control_processor(
     ordered: OperationOrdered | None = None,
 ) -> ProcessorAnswer:
     """Does it for the mail of every brand. The key needs the right at each brand."""
-    refuse_client_without_right_everywhere(site, client, lambda brand: OperationAttempt(brand, f"{act}_processor"))
+    refuse_client_unless_right_at_every_brand(site, client, lambda brand: OperationAttempt(brand, f"{act}_processor"))
     await _require_known_processor(site, name)
     stores, by = stores_of_client(request, site, client), str(client.identity)
     match act:
@@ -172,7 +174,7 @@ async def control_processor(
 @router.get(FLOW, response_model=FlowShown, summary="What waits, and what runs", responses=REFUSALS)
 async def show_flow(site: TheSite, client: TheClient) -> dict[str, Any]:
     """Returns the figures of queues, outbox and retries, and the workers and timekeepers as they report."""
-    refuse_client_without_right_everywhere(site, client, lambda brand: ReadDataAttempt(brand, ReadableData.FLOW))
+    refuse_client_unless_right_at_every_brand(site, client, lambda brand: ReadDataAttempt(brand, ReadableData.FLOW))
     figures = await site.console.operations.figures.get_value()
     processes = await site.console.operations.processes.list_running_processes()
     return {

@@ -17,8 +17,8 @@ from mailer.web.api import (
     REFUSALS,
     TheClient,
     openapi_refusal_response,
+    refuse_client_unless_right_at_every_brand,
     refuse_client_without_right,
-    refuse_client_without_right_everywhere,
 )
 from mailer.web.mailing_api import stores_of_client
 from mailer.web.people_api import policy_or_404
@@ -109,7 +109,7 @@ async def control_everything(
     act: EverythingAct, request: Request, site: TheSite, client: TheClient, ordered: OperationOrdered | None = None
 ) -> HaltAnswer:
     """Does it within two seconds, for every brand. The key needs the right at each brand."""
-    refuse_client_without_right_everywhere(site, client, lambda brand: OperationAttempt(brand, f"{act}_everything"))
+    refuse_client_unless_right_at_every_brand(site, client, lambda brand: OperationAttempt(brand, f"{act}_everything"))
     halts, by = stores_of_client(request, site, client).halts, str(client.identity)
     match act:
         case EverythingAct.STOP:

@@ -119,7 +119,7 @@ async def list_mailings(
 async def show_mailing(brand: Slug, mailing_id: UUID, site: TheSite, client: TheClient) -> MailingProgress:
     """Returns a mailing by its own id; by its event's: `/api/v1/events/{brand}/{event_id}`."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.STATUS))
-    return _progress_of(await _mailing_or_404(site, brand, mailing_id))
+    return _progress_of_mailing(await _mailing_or_404(site, brand, mailing_id))
 
 
 @router.post(
@@ -131,7 +131,7 @@ async def show_mailing(brand: Slug, mailing_id: UUID, site: TheSite, client: The
         **REFUSALS,
     },
 )
-async def reschedule(
+async def reschedule_one_mailing(
     brand: Slug, mailing_id: UUID, ordered: RescheduleOrdered, request: Request, site: TheSite, client: TheClient
 ) -> MailingProgress:
     """Lets what has not begun begin at another time. What a person had released waits for its release again."""
@@ -142,7 +142,7 @@ async def reschedule(
         await schedule.reschedule_mailing(mailing.id, ordered.send_at, client.identity, ordered.reason)
     except MailingControlRefused as error:
         raise HTTPException(409, str(error)) from error
-    return _progress_of(await _mailing_or_404(site, brand, mailing_id))
+    return _progress_of_mailing(await _mailing_or_404(site, brand, mailing_id))
 
 
 @router.post(
@@ -178,7 +178,7 @@ async def control_mailing(
                 await stores.halts.cancel_mailing(mailing.id, by, reason)
     except MailingControlRefused as error:
         raise HTTPException(409, str(error)) from error
-    return _progress_of(await _mailing_or_404(site, brand, mailing_id))
+    return _progress_of_mailing(await _mailing_or_404(site, brand, mailing_id))
 
 
 def stores_of_client(request: Request, site: WebContext, client: Publisher) -> OperatorStores:
@@ -194,7 +194,7 @@ async def _mailing_or_404(site: WebContext, brand: str, mailing_id: UUID) -> Mai
     return mailing
 
 
-def _progress_of(mailing: MailingStatus) -> MailingProgress:
+def _progress_of_mailing(mailing: MailingStatus) -> MailingProgress:
     progress = mailing.progress(datetime.now(UTC))
     return MailingProgress(
         **_facts_of_mailing(mailing), done=progress.done, open=progress.open, rate=progress.rate, eta=progress.eta

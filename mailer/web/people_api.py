@@ -136,7 +136,9 @@ async def find(brand: Slug, sought: PersonSought, request: Request, site: TheSit
 
 
 @router.post(PEOPLE + "/history", response_model=HistoryShown, summary="Read a person's history", responses=RESPONSES)
-async def history(brand: Slug, asked: HistoryAsked, request: Request, site: TheSite, client: TheClient) -> HistoryShown:
+async def show_history_of_person(
+    brand: Slug, asked: HistoryAsked, request: Request, site: TheSite, client: TheClient
+) -> HistoryShown:
     """Returns mail that was sent or not, and why, consents, opt-outs, complaints, requests, changes, and look-ups."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.HISTORY))
     desk, policy = site.console.people, policy_or_404(site, brand)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.policy.policy_file import Policy
-from mailer.policy.public_notices import PARTS, PublicNotice, is_notice_shown
+from mailer.policy.public_notices import PARTS, PublicNotice, is_notice_visible
 from mailer.web.languages import DEFAULT, primary_subtag
 from mailer.web.page_reader import set_page_brand
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language, render_feed
@@ -55,7 +55,7 @@ async def public_notices_feed(request: Request, brand: str, site: TheSite) -> Re
 async def _notices_of_today(site: WebContext, policy: Policy) -> list[PublicNotice]:
     today = datetime.now(UTC).date()
     standing = await site.public_notices.list_standing_notices(policy.brand, today)
-    return [one for one in standing if is_notice_shown(one, today)]
+    return [one for one in standing if is_notice_visible(one, today)]
 
 
 def _language_of_notice(notice: PublicNotice, wanted: str, policy: Policy) -> str:

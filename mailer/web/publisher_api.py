@@ -25,7 +25,7 @@ from mailer.policy.publisher_rights import (
     refusal_to_change_publisher,
 )
 from mailer.ports.publishers import PublisherRecord
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right_everywhere
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_unless_right_at_every_brand
 from mailer.web.mailing_api import stores_of_client
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
@@ -131,7 +131,7 @@ async def grant_rights(
     identity, rights = _parse_publisher_to_change(site, client, who), _known_rights(site, ordered)
     if not rights.brands:
         raise HTTPException(422, "brands: name at least one; every right is one at a brand")
-    _refuse_change(client, identity, rights)
+    _refuse_change_of_publisher(client, identity, rights)
     key = await stores_of_client(request, site, client).publishers.grant_rights_and_missing_key(identity, rights)
     return {"publisher": str(identity), **shape_of_rights(rights), "key": key}
 
@@ -142,7 +142,7 @@ async def restrict_rights(
 ) -> RightsRemovalAnswer:
     """Takes rights back, within a second; the others stay."""
     identity, rights = _parse_publisher_to_change(site, client, who), _known_rights(site, ordered)
-    _refuse_change(client, identity, NOTHING)
+    _refuse_change_of_publisher(client, identity, NOTHING)
     desk = stores_of_client(request, site, client).publishers
     _publisher_or_404(await desk.get_publisher(identity), identity)
     return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.take_rights_back(identity, rights))
@@ -152,22 +152,24 @@ async def restrict_rights(
 async def revoke_publisher(who: Who, request: Request, site: TheSite, client: TheClient) -> RightsRemovalAnswer:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
     identity = _parse_publisher_to_change(site, client, who)
-    _refuse_change(client, identity, NOTHING)
+    _refuse_change_of_publisher(client, identity, NOTHING)
     desk = stores_of_client(request, site, client).publishers
     _publisher_or_404(await desk.get_publisher(identity), identity)
     return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.revoke_all_rights(identity))
 
 
 def _refuse_unless_may_read_publishers(site: WebContext, client: Publisher) -> None:
-    refuse_client_without_right_everywhere(site, client, lambda brand: ReadDataAttempt(brand, ReadableData.PUBLISHERS))
+    refuse_client_unless_right_at_every_brand(
+        site, client, lambda brand: ReadDataAttempt(brand, ReadableData.PUBLISHERS)
+    )
 
 
 def _parse_publisher_to_change(site: WebContext, client: Publisher, who: str) -> Identity:
-    refuse_client_without_right_everywhere(site, client, lambda brand: OperationAttempt(brand, "manage_publishers"))
+    refuse_client_unless_right_at_every_brand(site, client, lambda brand: OperationAttempt(brand, "manage_publishers"))
     return _identity_or_422(who)
 
 
-def _refuse_change(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> None:
+def _refuse_change_of_publisher(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> None:
     if refusal := refusal_to_change_publisher(client, identity, granted):
         raise HTTPException(409, refusal)
 

@@ -95,7 +95,7 @@ async def show_suppressions(
     summary="Say why an address is suppressed",
     responses=RESPONSES,
 )
-async def explain(
+async def explain_suppressions_of_person(
     brand: Slug, sought: PersonSought, request: Request, site: TheSite, client: TheClient
 ) -> SuppressionsShown:
     """All that an address ever had, by the address or a ref, oldest first. The look-up is an entry of the ledger."""

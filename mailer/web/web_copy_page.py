@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from mailer.actions.web_copies import NoWebCopy, ShownMail
 from mailer.policy.policy_file import Policy
-from mailer.rendering.link_tokens import ViewToken
+from mailer.rendering.link_tokens import WebCopyToken
 from mailer.web.form_posts import is_link_to_current_address
 from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
@@ -39,7 +39,7 @@ async def web_copy_page(request: Request, token: str, site: TheSite) -> Response
     policy, link, mail = found
     language = reader_or_brand_language(request, policy)
     sent = language.format_day_of_moment(mail.sent_at) if mail.sent_at else None
-    frame = f"{site.links.view_link(link).rpartition('/')[2]}/mail"
+    frame = f"{site.links.web_copy_link(link).rpartition('/')[2]}/mail"
     return brand_page(request, policy, "web_copy.html.j2", mail=mail, sent=sent, frame=frame)
 
 
@@ -60,12 +60,12 @@ def open_links_in_new_tabs(html: str) -> str:
 
 async def _shown_mail_or_problem(
     request: Request, site: WebContext, token: str
-) -> tuple[Policy, ViewToken, ShownMail] | Response:
+) -> tuple[Policy, WebCopyToken, ShownMail] | Response:
     """Returns the mail of a link; else the page that says why it is not shown.
 
     The mail is shown as long as its link is for the person's current address.
     """
-    link = site.links.read_view_token(token)
+    link = site.links.read_web_copy_token(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)

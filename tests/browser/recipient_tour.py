@@ -15,7 +15,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.requests_by_address import LEAVE
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.postgres.requests_by_address import BRAND_AN_HOUR
-from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken, ViewToken
+from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
 from mailer.rendering.signed_links import SERVICE
 from mailer.web.languages import LANGUAGES, PageLanguage
 from mailer.web.personal_data_html import COPY_TEXTS
@@ -119,7 +119,7 @@ async def take_tour(tour: Tour, world: World, reader: Reader) -> None:
 
 
 async def _read_mail(tour: Tour, world: World, reader: Reader) -> None:
-    link = LINKS.view_link(ViewToken(BRAND, reader.id, reader.mailing, 1))
+    link = LINKS.web_copy_link(WebCopyToken(BRAND, reader.id, reader.mailing, 1))
     await tour.open(_path(link), reader.subject)
     assert await tour.page.frame_locator("iframe").locator("a").count() > 0
 

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.staff_rights import StaffMember, StaffRole, parse_role_at_brand
-from mailer.ports.staff import Passkey, StaffActor, StaffSessionOver
+from mailer.ports.staff import Passkey, StaffActor, StaffSessionEnded
 from tests.factories import World
 from tests.integration.test_staff_store import add_app, begin, by, in_session
 from tests.staff import ROOT, add_person, disable_person
@@ -20,7 +20,7 @@ async def outcome(change: Awaitable[object]) -> object:
     """The result of a change, or the error that refused it."""
     try:
         return await change
-    except StaffSessionOver as error:
+    except StaffSessionEnded as error:
         return error
 
 
@@ -41,11 +41,11 @@ async def test_a_second_step_ends_with_its_session(world: World) -> None:
     dana, _ = await add_person(world.staff)
     actor = await in_session(world, dana)
     await world.staff.directory.reset_staff_member(dana, ROOT)
-    with pytest.raises(StaffSessionOver):
+    with pytest.raises(StaffSessionEnded):
         await world.staff.sign_in.continue_session(actor, "totp")
     again = await in_session(world, dana)
     token = await world.staff.sign_in.continue_session(again, "totp")
-    with pytest.raises(StaffSessionOver):
+    with pytest.raises(StaffSessionEnded):
         await world.staff.sign_in.continue_session(again, "totp")
     session = await world.staff.sign_in.find_session(token)
     assert session is not None
@@ -85,7 +85,7 @@ async def test_a_request_past_its_gate_stores_nothing_once_its_session_is_over(w
         staff.directory.enable_staff_member(eli, actor),
         staff.directory.replace_roles(eli, [], actor),
     ):
-        with pytest.raises(StaffSessionOver):
+        with pytest.raises(StaffSessionEnded):
             await change
     after = await world.pool.fetch("SELECT * FROM staff_passkeys"), await staff.factors.read_factors(dana.id)
     assert before == after
@@ -100,7 +100,7 @@ async def test_a_right_that_was_taken_away_changes_nothing(world: World) -> None
     eli, _ = await add_person(world.staff, "Eli")
     actor = await in_session(world, dana)
     await world.staff.directory.replace_roles(dana, [parse_role_at_brand("support", "*")], ROOT)
-    with pytest.raises(StaffSessionOver):
+    with pytest.raises(StaffSessionEnded):
         await world.staff.directory.disable_staff_member(eli, actor)
 
 
@@ -128,7 +128,7 @@ async def test_two_admins_never_shut_each_other_out(world: World, what: str) -> 
         pairs = [(kinds[n], people[(n + 1) % 3], actors[n]) for n in range(3)]
         async with asyncio.timeout(30):
             done = await asyncio.gather(*(outcome(change(*pair)) for pair in pairs))
-        assert any(isinstance(one, StaffSessionOver) for one in done)
+        assert any(isinstance(one, StaffSessionEnded) for one in done)
         left = await world.pool.fetchval(
             "SELECT count(DISTINCT s.id) FROM staff s JOIN staff_roles r ON r.staff_id = s.id AND r.role = 'admin'"
             " JOIN staff_sessions n ON n.staff_id = s.id WHERE s.disabled_at IS NULL"

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 
 from mailer.actions.rights import erase_recipient
-from mailer.rendering.link_tokens import ViewToken
+from mailer.rendering.link_tokens import WebCopyToken
 from mailer.web.languages import LANGUAGES
 from tests.factories import BRAND, World, person
 from tests.hours import opens_of
@@ -29,7 +29,7 @@ async def sent(world: World, category: str = "newsletter", **values: object) -> 
 
 def path_of(recipient_id: int, mailing_id: UUID, generation: int = 1) -> str:
     """The path of a web copy."""
-    link = LINKS.view_link(ViewToken(BRAND, recipient_id, mailing_id, generation))
+    link = LINKS.web_copy_link(WebCopyToken(BRAND, recipient_id, mailing_id, generation))
     return link.removeprefix("https://mail.example")
 
 
@@ -140,7 +140,7 @@ async def test_who_is_gone_or_moved_sees_nothing(world: World) -> None:
         assert (status, GONE in text) == (410, True)
         status, text = await answer(path_of(ada, UUID(int=5)))
         assert (status, GONE in text) == (410, True)
-        other = LINKS.view_link(ViewToken("peerstream", ada, mailing, 1)).removeprefix("https://mail.example")
+        other = LINKS.web_copy_link(WebCopyToken("peerstream", ada, mailing, 1)).removeprefix("https://mail.example")
         assert (await answer(other))[0] == 410
         await erase_recipient(world.rights, world.policies[BRAND], ada, "test")
         status, text = await answer(path_of(ada, mailing))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, Response
 
 from mailer.metrics_and_logger import log
-from mailer.ports.staff import StaffSessionOver
+from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
     dead_letter_pages,
     flow_pages,
@@ -78,9 +78,9 @@ def add_console(app: FastAPI) -> None:
     for router in ROUTERS:
         require_gate_of_each_route(router.routes)
         app.router.routes.extend(router.routes)
-    app.add_exception_handler(SentElsewhere, _redirect)
+    app.add_exception_handler(SentElsewhere, _answer_with_redirect)
     app.add_exception_handler(NeedsOwnNavigation, _answer_with_own_navigation)
-    app.add_exception_handler(StaffSessionOver, _redirect)
+    app.add_exception_handler(StaffSessionEnded, _answer_with_redirect)
     app.add_exception_handler(HashQueueFull, _answer_full_queue)
     app.add_exception_handler(FieldRefused, _answer_refused_field)
 
@@ -95,7 +95,7 @@ def answer_console_problem(http_request: Request, status: int, problem: str = ""
     return console_problem_page(http_request.app.state.site.console, status, problem)
 
 
-async def _redirect(http_request: Request, error: Exception) -> Response:
+async def _answer_with_redirect(http_request: Request, error: Exception) -> Response:
     path = error.path if isinstance(error, SentElsewhere) else HOME
     return redirect_within_console(http_request.app.state.site.console, path)
 

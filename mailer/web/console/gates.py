@@ -115,7 +115,7 @@ class ConsoleRequest:
         """The person and the network, for the ledger."""
         return StaffActor(self.member.identity, self.network, self.session.id if self.session else None)
 
-    def use_right(self, right: StaffRight, brands: Collection[str] | None) -> RightInSession | None:
+    def right_in_session(self, right: StaffRight, brands: Collection[str] | None) -> RightInSession | None:
         """Returns a right in this session, which is checked again where a change is stored.
 
         Args:
@@ -130,7 +130,7 @@ class ConsoleRequest:
     def open_stores(self, right: StaffRight, brands: Collection[str] | None) -> OperatorStores:
         """Returns the stores that the person changes by a right. Who has lost it meanwhile changes nothing."""
         return self.console.operations.open_stores(
-            str(self.member.identity), self.network, self.use_right(right, brands)
+            str(self.member.identity), self.network, self.right_in_session(right, brands)
         )
 
     @property
@@ -207,7 +207,7 @@ class StaffGate:
             raise SentElsewhere(f"{SIGN_IN}?next={quote(own_path(http_request.scope['path']))}")
         self._require_stage(request.session)
         if self.right is not None:
-            self._require_right_everywhere_named(http_request, request, self.right)
+            self._require_right_at_named_brands(http_request, request, self.right)
         if self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
             halts = await console.operations.halts.list_halts_above_mailings(_HALTS_READ)
             return replace(request, halts=halts_told(request.session.member, halts))
@@ -221,9 +221,7 @@ class StaffGate:
         if must_enrol and self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
             raise SentElsewhere(SECOND_FACTORS)
 
-    def _require_right_everywhere_named(
-        self, http_request: Request, request: ConsoleRequest, right: StaffRight
-    ) -> None:
+    def _require_right_at_named_brands(self, http_request: Request, request: ConsoleRequest, right: StaffRight) -> None:
         """Requires the right at each brand that path, query and form name; somewhere, if they name none."""
         named = {http_request.path_params.get("brand"), request.brand, *request.form.get("brand", [])} - {None, ""}
         for brand in named:

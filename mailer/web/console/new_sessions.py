@@ -40,7 +40,7 @@ async def continue_session(request: ConsoleRequest, factor: str) -> ConsoleReque
     """Replaces the session by one in which a second factor was shown. Returns the request with it.
 
     Raises:
-        StaffSessionOver: the session has ended meanwhile.
+        StaffSessionEnded: the session has ended meanwhile.
     """
     token = await request.console.staff.sign_in.continue_session(request.actor, factor)
     return await request_in_session(request, token)

@@ -72,7 +72,7 @@ async def finish_sign_in(
         return _delete_sign_in_cookie(console_problem_page(console, 403, "oidc_refused"), console)
     if not await console.staff.sign_in.use_challenge(begun.state.encode()):
         return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
-    return _delete_sign_in_cookie(await _answer_to_code(request, provider, code, begun), console)
+    return _delete_sign_in_cookie(await _redeem_code_and_answer(request, provider, code, begun), console)
 
 
 @router.get(f"{OIDC}/out")
@@ -88,7 +88,7 @@ async def sign_out_at_provider(request: Anybody) -> Response:
     return redirect_within_console(console, SIGN_IN) if url is None else RedirectResponse(url, 303)
 
 
-async def _answer_to_code(
+async def _redeem_code_and_answer(
     request: ConsoleRequest, provider: IdentityProvider, code: str, begun: OidcSignIn
 ) -> Response:
     try:

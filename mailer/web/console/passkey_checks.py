@@ -31,7 +31,9 @@ MAX_CREDENTIAL = 16_000
 _Checked = TypeVar("_Checked")
 
 
-def new_passkey_options(console: ConsoleContext, member: StaffMember, passkeys: Sequence[Passkey]) -> tuple[str, bytes]:
+def passkey_registration_options(
+    console: ConsoleContext, member: StaffMember, passkeys: Sequence[Passkey]
+) -> tuple[str, bytes]:
     """Returns the options for adding a passkey as JSON, and their challenge."""
     options = generate_registration_options(
         rp_id=console.host,

@@ -16,8 +16,8 @@ from mailer.web.console.passkey_checks import (
     MAX_CREDENTIAL,
     check_new_passkey,
     check_presented_passkey,
-    new_passkey_options,
     passkey_authentication_options,
+    passkey_registration_options,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +31,7 @@ async def begin_passkey(request: Enrolling) -> Response:
         return await second_factors_page(request, "password_wrong")
     member, console = request.member, request.console
     factors = await console.staff.factors.read_factors(member.id)
-    options, challenge = new_passkey_options(console, member, factors.passkeys)
+    options, challenge = passkey_registration_options(console, member, factors.passkeys)
     await _store_challenge(request, challenge)
     return await second_factors_page(request, options=options)
 

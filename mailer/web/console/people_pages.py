@@ -129,7 +129,7 @@ async def require_recipient(request: ConsoleRequest, brand: str, person: int) ->
 def access_by_right(request: ConsoleRequest, right: StaffRight, brands: Collection[str]) -> PersonAccess:
     """Returns who looks or acts by a right at some brands, from where, and why: the field `reason`."""
     identity, reason = request.member.identity, request.field("reason", MAX_TYPED)
-    return PersonAccess(identity, AccessDoor.CONSOLE, request.network, reason, request.use_right(right, brands))
+    return PersonAccess(identity, AccessDoor.CONSOLE, request.network, reason, request.right_in_session(right, brands))
 
 
 async def suppressions_in_words(request: ConsoleRequest, stops: list[Suppression]) -> list[SuppressionInWords]:

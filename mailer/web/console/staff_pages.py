@@ -55,7 +55,7 @@ async def add_staff_member(request: StaffManager) -> Response:
         )
     except StaffNameTaken:
         return await _staff_page(request, "name_taken")
-    return _link_page(request, identity.name, token)
+    return _one_time_link_page(request, identity.name, token)
 
 
 @router.get(f"{STAFF}/{{staff_id}}")
@@ -101,7 +101,7 @@ async def reset_staff_member(staff_id: int, request: StaffManager) -> Response:
     token = await request.console.staff.directory.reset_staff_member(known.member, request.actor)
     if token is None:
         return await _member_page(request, staff_id, "reset_disabled")
-    return _link_page(request, known.member.identity.name, token)
+    return _one_time_link_page(request, known.member.identity.name, token)
 
 
 def choosable_roles(brands: frozenset[str]) -> list[tuple[StaffRole, list[str]]]:
@@ -170,6 +170,6 @@ async def _member_page(request: ConsoleRequest, staff_id: int, error: str | None
     )
 
 
-def _link_page(request: ConsoleRequest, name: str, token: str) -> Response:
+def _one_time_link_page(request: ConsoleRequest, name: str, token: str) -> Response:
     link = f"{request.console.public_url.rstrip('/')}{HOME}/join/{token}"
     return console_page(request, "one_time_link.html.j2", name=name, link=link)
