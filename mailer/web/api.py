@@ -165,6 +165,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
 
 @router.get(
     EVENTS + "/{brand}/{event_id:path}",
+    name="status",
     response_model=EventStatus,
     summary="What became of an event",
     responses={404: openapi_refusal_response("Unknown, or accepted and not taken in yet."), **REFUSALS},

@@ -135,7 +135,13 @@ async def find(brand: Slug, sought: PersonSought, request: Request, site: TheSit
     return PeopleFound(people=[_person_found(one) for one in found])
 
 
-@router.post(PEOPLE + "/history", response_model=HistoryShown, summary="Read a person's history", responses=RESPONSES)
+@router.post(
+    PEOPLE + "/history",
+    name="history",
+    response_model=HistoryShown,
+    summary="Read a person's history",
+    responses=RESPONSES,
+)
 async def show_history_of_person(
     brand: Slug, asked: HistoryAsked, request: Request, site: TheSite, client: TheClient
 ) -> HistoryShown:

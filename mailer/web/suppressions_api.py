@@ -74,7 +74,9 @@ class LiftAnswer(BaseModel):
     is_new: bool
 
 
-@router.get(SUPPRESSIONS, response_model=SuppressionsShown, summary="List suppressions", responses=RESPONSES)
+@router.get(
+    SUPPRESSIONS, name="show_list", response_model=SuppressionsShown, summary="List suppressions", responses=RESPONSES
+)
 async def show_suppressions(
     brand: Slug,
     site: TheSite,
@@ -91,6 +93,7 @@ async def show_suppressions(
 
 @router.post(
     SUPPRESSIONS + "/explain",
+    name="explain",
     response_model=SuppressionsShown,
     summary="Say why an address is suppressed",
     responses=RESPONSES,
@@ -113,7 +116,11 @@ async def explain_suppressions_of_person(
 
 
 @router.post(
-    SUPPRESSIONS + "/{number}/lift", response_model=LiftAnswer, summary="Lift a suppression", responses=RESPONSES
+    SUPPRESSIONS + "/{number}/lift",
+    name="lift",
+    response_model=LiftAnswer,
+    summary="Lift a suppression",
+    responses=RESPONSES,
 )
 async def lift_one_suppression(
     brand: Slug, number: int, ordered: LiftOrdered, request: Request, site: TheSite, client: TheClient
