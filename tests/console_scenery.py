@@ -55,7 +55,6 @@ def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]
         ("mailing-paused", ops, f"/console/mailings/{paused}"),
         ("mailing-reschedule", ops, f"/console/mailings/{paused}/reschedule"),
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
-        ("mailing-reschedule", ops, f"/console/mailings/{breach}/reschedule"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
         ("flow", ops, "/console/flow"),
         ("policies", ops, "/console/policies"),

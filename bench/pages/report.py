@@ -52,7 +52,7 @@ class Loaded:
         return median(one.rate / bare.rate for one, bare in zip(self.rounds, self.bares, strict=True))
 
     def faults(self) -> list[str]:
-        """What is not met."""
+        """Limits that are not met."""
         slow = self.wanted is not None and self.rate < self.wanted
         part = self.least is not None and self.ratio < self.least
         return [

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from mailer.policy.staff_rights import EVERY_BRAND, StaffRole
 from mailer.web.app import create_app
 from mailer.web.server import serve_app
+from tests.browser.made_up_provider import MadeUpProvider
 from tests.factories import World
 from tests.integration.console_browser import open_browser
 from tests.integration.web_world import site_over
@@ -21,12 +22,14 @@ CHROMIUM = "/usr/bin/chromium"
 
 
 @asynccontextmanager
-async def serving(world: World) -> AsyncIterator[str]:
-    """Serves the site on a port of this machine by plain HTTP. Yields its address."""
+async def serving(world: World, *, has_provider: bool = False) -> AsyncIterator[str]:
+    """Serves the site on a port of this machine by plain HTTP, if asked with a made-up provider. Yields its address."""
     site = site_over(world)
 
     def app_at(url: str) -> FastAPI:
-        return create_app(replace(site, public_url=url, console=replace(site.console, public_url=url)))
+        provider = MadeUpProvider(url) if has_provider else None
+        console = replace(site.console, public_url=url, identity_provider=provider)
+        return create_app(replace(site, public_url=url, console=console))
 
     async with serving_app(app_at) as url:
         yield url

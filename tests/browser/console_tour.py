@@ -9,17 +9,19 @@ import pyotp
 from mailer.policy.sign_in_rules import FREE_FAILURES
 from mailer.policy.staff_rights import StaffRole
 from tests.browser.tours import Tour
-from tests.console_scenery import add_scenery
+from tests.console_scenery import add_scenery, add_stops
 from tests.factories import BRAND, World
 from tests.integration.console_browser import CLOCK
 from tests.staff import PASSWORD, add_person
 
 REASON = {"#reason": "ticket 7"}
 HEADINGS = {
+    "landing": "Needs attention",
     "mailings": "Mailings",
     "mailing-running": "harbour-in-winter",
     "mailing-paused": "spring-offers",
     "mailing-cancel": "Cancel this mailing?",
+    "mailing-reschedule": "When should this mailing begin?",
     "mailing-release": "Release this mailing?",
     "halts": "What stands still",
     "processors": "Processors",
@@ -41,14 +43,13 @@ HEADINGS = {
 async def take_tour_of_operations(tours: Mapping[StaffRole, Tour], world: World) -> None:
     """Opens each page of the scenery, and presses the buttons that lead to further pages."""
     ops, admin, officer = (tours[role] for role in (StaffRole.OPS, StaffRole.ADMIN, StaffRole.PRIVACY_OFFICER))
-    pages = {name: (role, path) for name, role, path in await add_scenery(world)}
+    shots = [*await add_scenery(world), *await add_stops(world)]
+    pages = {name: (role, path) for name, role, path in shots}
     letter = pages["dead-letter"][1]
     heading = f"Dead letters: {letter.rpartition('/')[2]}"
     for name, (role, path) in pages.items():
         await tours[StaffRole(role)].open(path, heading if name == "dead-letter" else HEADINGS[name])
-    await ops.open("/console", "Needs attention")
     await ops.open("/console/mailings?state=cancelled", "Mailings")
-    await ops.open(f"{pages['mailing-paused'][1]}/reschedule", "When should this mailing begin?")
     await ops.open("/console/dead?reason=people&since=tomorrow", "Dead letters", 422)
     await officer.open(letter, heading)
     await officer.press("form[action$='/text'] button", heading)
@@ -143,6 +144,8 @@ async def take_tour_of_signing_in(tour: Tour, world: World) -> None:
     await tour.page.context.clear_cookies()
     await _look_at_page_that_leads_on(tour)
     await tour.open("/console", "Sign in")
+    await tour.press("a[href*='/oidc?']", "This account is not bound to anybody here")
+    await tour.open("/console/sign-in/oidc/out", "Sign in")
     for _ in range(FREE_FAILURES + 1):
         await tour.page.fill("#name", "fay")
         await tour.page.fill("#password", "a wrong guess")

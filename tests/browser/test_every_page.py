@@ -33,7 +33,7 @@ from tests.integration.web_world import Mail, Mails, site_over
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 NO_PAGES = {
     *("/o/{token}.gif", "/c/{token}", "/view/{token}/mail", "/notices/{brand}/feed.atom", "/healthz"),
-    *("/console/static/{name}", "/console/mailings/{mailing_id}/progress"),
+    *("/console/static/{name}", "/console/mailings/{mailing_id}/progress", "/console/sign-in/oidc"),
     *("/inbox/{id}/html", "/inbox/{id}/raw"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""
@@ -104,7 +104,7 @@ async def test_pages_of_the_console(world: World) -> None:
         patch.object(second_factor_checks, "time", CLOCK),
     ):
         async with (
-            serving(world) as url,
+            serving(world, has_provider=True) as url,
             running_chromium() as browser,
             touring(browser, url, faults, tokens[StaffRole.OPS]) as ops,
             touring(browser, url, faults, tokens[StaffRole.ADMIN]) as admin,

@@ -9,7 +9,7 @@ from mailer.policy.staff_rights import StaffRole
 from mailer.web.captured_mail_inbox import create_inbox_app
 from tests.browser.chromium import page_with_session, running_chromium, serving, serving_app, session_of
 from tests.browser.keyboard import Keyboard
-from tests.console_scenery import add_scenery
+from tests.console_scenery import add_scenery, add_stops
 from tests.factories import BRAND, World
 from tests.integration.test_inbox_filters import MAILS
 from tests.integration.web_world import Mails
@@ -19,6 +19,7 @@ from tests.integration.web_world import Mails
 async def test_operations_are_looked_up(world: World, *, has_script: bool) -> None:
     """Mailings, stops, dead letters, processors, flow, policies and the ledger, each from the navigation on."""
     await add_scenery(world)
+    await add_stops(world)
     token = await session_of(world)
     settings = {"java_script_enabled": has_script}
     async with (
@@ -66,6 +67,7 @@ async def test_operations_are_looked_up(world: World, *, has_script: bool) -> No
 async def test_people_suppressions_and_publishers_are_looked_up(world: World) -> None:
     """A suppression from an address, with its reason, then by its list; a publisher with its rights."""
     await add_scenery(world)
+    await add_stops(world)
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     settings = {"java_script_enabled": False}
