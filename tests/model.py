@@ -32,6 +32,7 @@ class Account:
         country: None: nobody knows. under: the version of the policy that it was collected under.
         had: the addresses that it had before.
         places: the countries that were said of its address, by any account, since it has one.
+        versions: the versions of the policy that its address was collected under, by any account.
         confirmed: those of the consents that a link in a mail has confirmed.
         consents: what its owner has asked for, and not withdrawn, with the moment. left: what they have left; it goes
             with them.
@@ -50,6 +51,7 @@ class Account:
     places: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     objected: bool = False
+    versions: set[str] = field(default_factory=set)
     closed: bool = False
     restricted: bool = False
     child: bool = False
@@ -69,7 +71,8 @@ class Model:
     Attributes:
         terms: each brand's versions, newest last.
         optional: each brand's optional categories.
-        behind: the countries of those who had an address at a brand, and have another one now.
+        behind, versions_behind: the countries of those who had an address at a brand, and have another one now; and
+            the versions of the policy that these were collected under.
         left, objected, forgotten: what stays with an address: what was left at a brand, whether its owner wants no
             marketing from anybody of the controller, and when somebody with it was erased.
         moments: how many there have been.
@@ -79,6 +82,7 @@ class Model:
     optional: dict[str, set[str]]
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     behind: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    versions_behind: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     left: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     objected: set[str] = field(default_factory=set)
     forgotten: dict[str, int] = field(default_factory=dict)
@@ -97,6 +101,7 @@ class Model:
         if account.address != address:
             account.had.add(account.address)
             self.behind.setdefault((account.brand, account.address), set()).update(account.places)
+            self.versions_behind.setdefault((account.brand, account.address), set()).update(account.versions)
         account.address, account.stranger = address, address in self.forgotten
         self._place(account)
         self.leave(account, account.left | self.left.get((account.brand, address), set()))
@@ -112,6 +117,11 @@ class Model:
         for other in others:
             if other.places:
                 other.places |= here
+        account.versions.add(account.under)
+        kept = self.versions_behind.get((account.brand, account.address), set())
+        promised = kept.union(*(other.versions for other in others))
+        for other in others:
+            other.versions |= promised
 
     def leave(self, account: Account, scopes: Iterable[str]) -> None:
         """The owner of the account's address leaves something at the brand."""
@@ -190,8 +200,8 @@ class Model:
         return account.consents.get(category, 0) > self.forgotten.get(account.address, 0)
 
     def _any(self, account: Account, what: str) -> bool:
-        """True if the policy of now or the one that the account was collected under says so. The stricter one holds."""
+        """True if the policy of now says so, or one that its address was collected under. The strictest holds."""
         versions = self.terms[account.brand]
         return any(
-            getattr(terms, what) for terms in versions if terms is versions[-1] or terms.version == account.under
+            getattr(terms, what) for terms in versions if terms is versions[-1] or terms.version in account.versions
         )
