@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
 from mailer.ports.standings import OptOutResult
 
 MOST_TOGETHER: Final = 128
@@ -62,11 +62,12 @@ class OptOutGroups:
     async def _commit_opt_outs_and_answer(
         self, group: Sequence[tuple[NewOptOut, "asyncio.Future[OptOutResult | None]"]]
     ) -> None:
-        """Commits a group. If that fails for another reason than an outage, tries each alone: one fails no other."""
+        """Commits a group. Unless the database is away, a failure is tried again one by one: no one fails another."""
         try:
             results = await self._commit([new for new, _ in group])
         except Exception as error:
-            if len(group) > 1 and not isinstance(error, DatabaseUnavailable):
+            is_outage = isinstance(error, DatabaseUnavailable) and not isinstance(error, StatementTimedOut)
+            if len(group) > 1 and not is_outage:
                 for one in group:
                     await self._commit_opt_outs_and_answer([one])
                 return

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.grouped_opt_outs import MOST_TOGETHER, NewOptOut, OptOutGroups
 
@@ -70,16 +70,17 @@ async def test_a_group_has_a_limit() -> None:
     assert commits.groups == [[1000], people[:MOST_TOGETHER], people[MOST_TOGETHER:]]
 
 
-async def test_one_that_fails_fails_nobody_else() -> None:
-    """A group with a bad opt-out is tried one by one: only the bad one raises."""
+@pytest.mark.parametrize("error", [ValueError("poison"), StatementTimedOut("somebody else holds the lock")], ids=repr)
+async def test_one_that_fails_fails_nobody_else(error: Exception) -> None:
+    """A group with a bad opt-out, or one whose person is locked, is tried one by one: only that one raises."""
     commits = Commits()
-    commits.error = ValueError("poison")
+    commits.error = error
     groups = OptOutGroups(commits.commit)
     tasks = await begun(groups, [1])
     tasks += await begun(groups, [2, POISON, 3])
     commits.open.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [isinstance(result, ValueError) for result in results] == [False, False, True, False]
+    assert [result is error for result in results] == [False, False, True, False]
     assert commits.groups == [[1], [2, POISON, 3], [2], [POISON], [3]]
     assert await groups.commit_opt_out(opt_out(5)) == OptOutResult(5)
 
