@@ -61,10 +61,10 @@ SPARED: dict[str, str] = {
     "rules._has_valid_consent: `asked in given and _consent_flaw(facts, asked, '') is None` without "
     "asked in given": "asks what follows once more, at no cost where nothing was consented to",
     "rules._mail_scopes: `mailing.partner or ''` without ''": "no partner's name has a capital letter, as None has",
-    "sending_hours.next_opening: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to "
-    "the microsecond",
-    "sending_hours._moment_or_next_opening: `opening > moment` as opening >= moment": "what opens the hours is within "
-    "them",
+    "sending_hours.now_or_next_opening: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, "
+    "met to the microsecond",
+    "sending_hours._moment_or_next_opening_of_zone: `opening > moment` as opening >= moment": "what opens the hours is "
+    "within them",
 }
 """The reason why no test can notice a mutant, by mutant. An entry without such a mutant fails the run."""
 

@@ -30,8 +30,8 @@ from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
 from mailer.web.app import openapi_document, page_routes
 from mailer.web.captured_mail_inbox import router as inbox
-from mailer.web.common_answers import ANSWERS_TO_BODIES, COMMON_ANSWERS
 from mailer.web.console.console_app import ROUTERS as CONSOLE
+from mailer.web.openapi_common_answers import ANSWERS_TO_BODIES, COMMON_ANSWERS
 from mailer.web.web_context import WebCounters
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"

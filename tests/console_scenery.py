@@ -10,7 +10,7 @@ from mailer.policy.staff_rights import StaffRole
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.postgres.halts import PostgresHalts
 from tests.factories import BRAND, World, person, plain_event, policies
 
@@ -99,8 +99,10 @@ async def _report_states_of_relays(world: World) -> None:
     await world.processors.store_states_of_worker(
         "worker-1",
         [
-            ProcessorState("relay-us", "down", since, "421 4.3.2 Service not available", "look at the relay", 12),
-            ProcessorState("relay-eu", "working", since),
+            ReportedProcessorState(
+                "relay-us", "down", since, "421 4.3.2 Service not available", "look at the relay", 12
+            ),
+            ReportedProcessorState("relay-eu", "working", since),
         ],
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.consent import confirm_consent
-from mailer.actions.own_limits import end_older_own_limits
+from mailer.actions.own_limits import end_own_limits_older_than_request
 from mailer.actions.suppression import OBJECTION, lift_suppression
 from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap
 from mailer.policy.policy_file import Policy
@@ -106,7 +106,7 @@ async def _end_requested_own_limits(
 ) -> bool:
     name = OWN_PAUSE if wish.what == RequestedAct.PAUSE_ENDED else OWN_CAP
     left = OwnCap.WEEKLY if wish.what == RequestedAct.WEEKLY else None
-    return await end_older_own_limits(
+    return await end_own_limits_older_than_request(
         answers.standings, answers.suppressions, policy, recipient_id, name, wish.asked_at, left
     )
 

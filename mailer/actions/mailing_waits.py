@@ -9,7 +9,7 @@ from mailer.policy.processor_rules import REFUSALS
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.halts import HaltInForce, HaltList, HaltScope
 from mailer.ports.mailings import MailingStatus, MailingStore
-from mailer.ports.processor_states import STATE_WORDS, ProcessorState, ProcessorStates
+from mailer.ports.processor_states import STATE_WORDS, ProcessorStates, ReportedProcessorState
 
 _HALTS_READ = 1000
 
@@ -133,7 +133,7 @@ def waits_for_people(status: MailingStatus, halts: Sequence[HaltInForce], now: d
     return waits
 
 
-def waits_for_processors(status: MailingStatus, states: Sequence[ProcessorState]) -> list[WaitReason]:
+def waits_for_processors(status: MailingStatus, states: Sequence[ReportedProcessorState]) -> list[WaitReason]:
     """Returns the troubles of processors, if something of the mailing is queued."""
     if status.finished_at is not None or not status.count_in_state("queued"):
         return []

@@ -9,7 +9,7 @@ from mailer.policy.setup_fault_replies import operator_checks_by_status, operato
 from mailer.ports.dead_letters import DeadLetter, ListedDeadLetter
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.ports.halts import Halt, HaltInForce
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.ports.publishers import PublisherRecord, PublisherRightsChange
 from mailer.ports.rates import RateLimit
 from mailer.ports.stream_pauses import SET_UP, StreamPause
@@ -25,7 +25,7 @@ def shape_of_halt_in_force(one: HaltInForce) -> dict[str, Any]:
     return {**shape_of_halt(one.halt), "brand": one.brand, "event": one.event_id}
 
 
-def shape_of_processor_state(state: ProcessorState) -> dict[str, Any]:
+def shape_of_processor_state(state: ReportedProcessorState) -> dict[str, Any]:
     """Returns the state of a processor as the workers find it."""
     return {
         "processor": state.relay,

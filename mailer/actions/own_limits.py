@@ -60,7 +60,7 @@ def check_brand_takes_own_limits(policy: Policy) -> None:
 
 
 @rule("own-limit-ends", "invariant 5", idle=True)
-async def end_older_own_limits(
+async def end_own_limits_older_than_request(
     standings: StandingStore,
     suppressions: SuppressionStore,
     policy: Policy,

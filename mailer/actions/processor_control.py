@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mailer.ports.halts import Halt, HaltInForce, HaltScope
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.ports.rates import RateLimit
 from mailer.ports.stream_pauses import StreamPause
 
@@ -22,7 +22,7 @@ class ProcessorOverview:
     """
 
     name: str
-    state: ProcessorState | None
+    state: ReportedProcessorState | None
     halt: Halt | None
     limits: Sequence[RateLimit]
     paces: Sequence[RateLimit]
@@ -31,7 +31,7 @@ class ProcessorOverview:
 
 def overviews_of_processors(
     names: Collection[str],
-    states: Sequence[ProcessorState],
+    states: Sequence[ReportedProcessorState],
     halts: Sequence[HaltInForce],
     limits: Sequence[RateLimit],
     pauses: Sequence[StreamPause],

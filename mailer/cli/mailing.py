@@ -28,8 +28,8 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, Reason, person_or_system_user, print_pause_result, print_resumed
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
-from mailer.ports.rights import ReachedAndUnreachedAccounts
-from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts as coverage_of
+from mailer.ports.rights import MailingCoverage
+from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.rendering.localized_texts import missing_language_lines_of_context
 from mailer.rendering.template_library import compile_stored_source
 
@@ -214,9 +214,9 @@ def _change_mailing_or_exit(identifier: str, change: Callable[[App, UUID], Await
 def coverage(identifier: Identifier, json: AsJson = False) -> None:
     """Shows which of all accounts of the brand a mailing has reached, and which not (for notices to everyone)."""
 
-    async def act(app: App) -> ReachedAndUnreachedAccounts | None:
+    async def act(app: App) -> MailingCoverage | None:
         found = await find_mailings_by_id_or_event(app, identifier)
-        return await coverage_of(app.pool, found[0].id) if len(found) == 1 else None
+        return await read_mailing_coverage(app.pool, found[0].id) if len(found) == 1 else None
 
     reached = run_with_app(act)
     if reached is None:

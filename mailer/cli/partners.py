@@ -7,7 +7,7 @@ import typer
 
 from mailer.app import App
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, run_with_app
-from mailer.ports.partners import PartnerSuppressionCounts
+from mailer.ports.partner_suppressions import PartnerSuppressionCounts
 
 _T = TypeVar("_T")
 

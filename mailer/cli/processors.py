@@ -20,7 +20,7 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.ports.halts import Halt, HaltScope, MailingControlRefused
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 from mailer.ports.stream_pauses import StreamPause
 from mailer.postgres.stream_pauses import PostgresStreamPauses
@@ -28,7 +28,7 @@ from mailer.postgres.stream_pauses import PostgresStreamPauses
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
 _Listed = tuple[
-    list[ProcessorState],
+    list[ReportedProcessorState],
     list[StreamPause],
     list[BrandHandOversToProcessor],
     list[MailingPurgeDuty],
@@ -183,7 +183,7 @@ def _print_handed_data_and_duties(
     )
 
 
-def _print_states_and_pauses(states: list[ProcessorState], streams: list[StreamPause]) -> None:
+def _print_states_and_pauses(states: list[ReportedProcessorState], streams: list[StreamPause]) -> None:
     """Prints the state of the processors in the workers, and the mail that waits for recipient domains."""
     print_table(
         ("processor", "state", "since", "last error", "what to check", "times", "workers"),

@@ -20,8 +20,8 @@ from mailer.policy.version_notice_check import (
     examine_notice,
 )
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.postgres.accounts_reached_by_mailing import count_accounts_by_delivery_state
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.mailing_coverage import count_accounts_by_delivery_state
 from mailer.postgres.mailings import PostgresMailings
 from mailer.settings import Settings
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
-from mailer.ports.partners import SuppressionsForPartners, WebhookPoster, WebhookPostFailed
+from mailer.ports.partner_suppressions import SuppressionsForPartners, WebhookPoster, WebhookPostFailed
 from mailer.runtime.repeating import run_every
 
 AT_ONCE = 1000

@@ -75,7 +75,7 @@ class ProcessorChooser(Protocol):
     """Chooses the processor for a message; see `pipeline.routing.ProcessorRoutes`."""
 
     @property
-    def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
+    def condition_by_processor(self) -> Mapping[str, ProcessorCondition]:
         """The condition of each processor, by its name."""
         ...
 

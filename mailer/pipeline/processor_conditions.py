@@ -12,7 +12,7 @@ from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub_reply
-from mailer.ports.processor_states import STATE_WORDS, ProcessorState, ProcessorStates
+from mailer.ports.processor_states import STATE_WORDS, ProcessorStates, ReportedProcessorState
 from mailer.runtime.repeating import rounds_until_stopped
 
 UNUSED: Final = "unused"
@@ -156,7 +156,7 @@ class ConditionSource(Protocol):
     """The source of the processors' conditions; see `pipeline.routing.ProcessorRoutes`."""
 
     @property
-    def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
+    def condition_by_processor(self) -> Mapping[str, ProcessorCondition]:
         """The condition of each processor, by its name."""
         ...
 
@@ -199,7 +199,7 @@ class ConditionReporter:
 
     async def store_states_if_changed_or_old(self) -> None:
         """Stores the states at once if one has changed, and else every `REFRESH` seconds."""
-        conditions = self._known.processor_conditions
+        conditions = self._known.condition_by_processor
         self._ready.set_or_clear_problem("relays", reason_no_processor_usable(conditions, datetime.now(UTC)))
         states = {name: condition.state for name, condition in conditions.items()}
         if states == self._noted and time.monotonic() - self._noted_at < REFRESH:
@@ -209,7 +209,10 @@ class ConditionReporter:
                 RELAY_STATE.labels(name, known).set(known == state)
         await self._states.store_states_of_worker(
             self._worker,
-            [ProcessorState(name, c.state, c.since, c.error, c.remedy, c.times) for name, c in conditions.items()],
+            [
+                ReportedProcessorState(name, c.state, c.since, c.error, c.remedy, c.times)
+                for name, c in conditions.items()
+            ],
         )
         self._noted, self._noted_at = states, time.monotonic()
 

@@ -161,7 +161,7 @@ class ProcessorRoutes:
         self._ways: dict[tuple[int, str], _AllowedProcessors] = {}
 
     @property
-    def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
+    def condition_by_processor(self) -> Mapping[str, ProcessorCondition]:
         """The condition of each processor, by its name."""
         return {name: relay.condition for name, relay in self._relays.items()}
 

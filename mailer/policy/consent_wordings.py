@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.personal_yes_words import is_own_yes
+from mailer.policy.first_person_consent import is_own_yes
 from mailer.policy.standing import version_scope
 from mailer.policy.text_folding import normalized
 

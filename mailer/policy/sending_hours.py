@@ -25,7 +25,7 @@ def hold_until_mail_hours(facts: FactsForRules) -> Verdict:
     if hours is None or facts.category.mandatory:
         return None
     zones = time_zones_of_country(facts.standing.country or country_of_locale(facts.standing.locale))
-    until = next_opening(*hours.opening_and_closing, zones, facts.now)
+    until = now_or_next_opening(*hours.opening_and_closing, zones, facts.now)
     return None if until == facts.now else Hold(until, "outside_hours", "mail-hours", facts.policy.version)
 
 
@@ -35,7 +35,7 @@ def time_zones_of_country(country: str | None) -> tuple[tzinfo, ...]:
     return tuple(ZoneInfo(name) for name in ZONES.get(newest_country_of_person(country), ("UTC",)))
 
 
-def next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:
+def now_or_next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:
     """Returns the first moment from now on that is within the hours of the day in each zone.
 
     If the zones lie too far apart for such a moment, only the first zone counts.
@@ -48,14 +48,14 @@ def next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: dateti
     """
     moment = now
     while moment - now < _SEARCHED:
-        later = max(_moment_or_next_opening(opens, closes, zone, moment) for zone in zones)
+        later = max(_moment_or_next_opening_of_zone(opens, closes, zone, moment) for zone in zones)
         if later == moment:
             return moment
         moment = later
-    return _moment_or_next_opening(opens, closes, zones[0], now)
+    return _moment_or_next_opening_of_zone(opens, closes, zones[0], now)
 
 
-def _moment_or_next_opening(opens: time, closes: time, zone: tzinfo, moment: datetime) -> datetime:
+def _moment_or_next_opening_of_zone(opens: time, closes: time, zone: tzinfo, moment: datetime) -> datetime:
     """Returns the moment if it is within the hours of a zone, else the next opening in UTC."""
     local = moment.astimezone(zone)
     clock = local.time()

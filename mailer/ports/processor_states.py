@@ -20,7 +20,7 @@ STATE_WORDS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessorState:
+class ReportedProcessorState:
     """The condition of a processor.
 
     Attributes:
@@ -51,7 +51,7 @@ class ProcessorState:
 class ProcessorStates(Protocol):
     """Stores the states that all workers report."""
 
-    async def store_states_of_worker(self, worker: str, states: Sequence[ProcessorState]) -> None:
+    async def store_states_of_worker(self, worker: str, states: Sequence[ReportedProcessorState]) -> None:
         """Stores the states that a worker sees now. It repeats unchanged states, else the worker counts as gone."""
         ...
 
@@ -59,6 +59,6 @@ class ProcessorStates(Protocol):
         """Deletes the states of a worker that has ended."""
         ...
 
-    async def list_states_over_workers(self) -> list[ProcessorState]:
+    async def list_states_over_workers(self) -> list[ReportedProcessorState]:
         """Returns one state for each processor. If workers differ: a trouble, and the one that lasts longest."""
         ...

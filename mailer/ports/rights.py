@@ -114,7 +114,7 @@ class BrandHandOversToProcessor:
 
 
 @dataclass(frozen=True, slots=True)
-class ReachedAndUnreachedAccounts:
+class MailingCoverage:
     """The accounts of a brand that a mailing has reached, and those that it has not.
 
     Attributes:

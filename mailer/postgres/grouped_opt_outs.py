@@ -65,6 +65,11 @@ class OptOutGroups:
         """Commits a group. Unless the database is away, a failure is tried again one by one: no one fails another."""
         try:
             results = await self._commit([new for new, _ in group])
+        except asyncio.CancelledError:
+            for _, answer in [*group, *self._waiting]:
+                answer.cancel()
+            self._waiting.clear()
+            raise
         except Exception as error:
             is_outage = isinstance(error, DatabaseUnavailable) and not isinstance(error, StatementTimedOut)
             if len(group) > 1 and not is_outage:

@@ -267,7 +267,8 @@ class PostgresMailings:
         if rescheduler := publisher_and_staff_identity.identity_or_none(status.rescheduled_by or ""):
             await refuse_dependent_releaser(self._pool, releaser, rescheduler, "rescheduled")
         async with open_unit_of_work(self._pool, self._writers) as work:
-            if await work.connection.fetchrow(_SQL["release"], mailing_id, str(releaser), status.send_at) is None:
+            seen_schedule = (status.send_at, status.rescheduled_by)
+            if await work.connection.fetchrow(_SQL["release"], mailing_id, str(releaser), *seen_schedule) is None:
                 if status.state == "awaiting_release":
                     raise ReleaseRefused("the mailing was changed since you looked at it; look at it again")
                 raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")

@@ -9,7 +9,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 
 _SQL = load_statements("rights")
@@ -27,7 +27,7 @@ class PostgresProcessorDutiesAndStates:
         """See the port."""
         return [BrandHandOversToProcessor(**row) for row in await self._pool.fetch(_SQL["holders"])]
 
-    async def store_states_of_worker(self, worker: str, states: Sequence[ProcessorState]) -> None:
+    async def store_states_of_worker(self, worker: str, states: Sequence[ReportedProcessorState]) -> None:
         """See `ports.processor_states`."""
         columns = [(one.relay, one.state, one.since, one.error, one.remedy, one.times) for one in states]
         await self._pool.execute(_STATES["note"], worker, *map(list, zip(*columns, strict=True)))
@@ -36,9 +36,9 @@ class PostgresProcessorDutiesAndStates:
         """See `ports.processor_states`."""
         await self._pool.execute(_STATES["forget"], worker)
 
-    async def list_states_over_workers(self) -> list[ProcessorState]:
+    async def list_states_over_workers(self) -> list[ReportedProcessorState]:
         """See `ports.processor_states`."""
-        return [ProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
+        return [ReportedProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
 
     async def list_all_erasure_duties(self) -> list[ErasureDuty]:
         """See the port."""

@@ -61,10 +61,11 @@ class PostgresStandings:
             await work.append_entries(
                 [standing_change_entry(*new[:2], "opt_out", new.scope, new.source) for new in known]
             )
-        # Of two opt-outs of one address that were committed together, the first has made the record.
+        # Two opt-outs of one address, committed together, have one record, which neither may undo for the other.
         keys = [(hashes.get(new[:2]), new.brand, new.scope) for new in group]
+        own = {key: result for key, result in made.items() if keys.count(key) == 1}
         return [
-            made.pop(key, OptOutResult()) if new[:2] in hashes else None for new, key in zip(group, keys, strict=True)
+            own.get(key, OptOutResult()) if new[:2] in hashes else None for new, key in zip(group, keys, strict=True)
         ]
 
     async def record_own_limit(

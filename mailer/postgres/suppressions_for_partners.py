@@ -17,7 +17,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, partner_scope
-from mailer.ports.partners import PartnerSuppressionCounts, UnsentSuppressions
+from mailer.ports.partner_suppressions import PartnerSuppressionCounts, UnsentSuppressions
 from mailer.postgres.address_hashing import AddressHasher
 
 _SQL = load_statements("partners")
@@ -59,7 +59,7 @@ async def suppress_opted_out_for_partners(
 
 
 class PostgresSuppressionsForPartners:
-    """Implements `ports.partners.SuppressionsForPartners`.
+    """Implements `ports.partner_suppressions.SuppressionsForPartners`.
 
     Args:
         pool: the connections.

@@ -7,7 +7,7 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from mailer.ports.partners import WebhookPostFailed
+from mailer.ports.partner_suppressions import WebhookPostFailed
 
 TIMEOUT = 10.0
 """Seconds to wait for the partner's answer."""
@@ -27,7 +27,7 @@ OPENER = build_opener(_NoRedirects)
 
 
 async def post_json_or_raise(url: str, body: bytes) -> None:
-    """See `ports.partners.WebhookPoster`."""
+    """See `ports.partner_suppressions.WebhookPoster`."""
     await asyncio.to_thread(_post_json_or_raise_blocking, url, body)
 
 

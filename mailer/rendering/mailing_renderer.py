@@ -26,7 +26,7 @@ from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, Unsu
 from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, form_key_of_value
 from mailer.rendering.mentioned_members import (
-    member_names_by_context_name,
+    display_names_of_mentioned_members,
     member_reference_from_ref,
     references_in_context,
     values_without_member_references,
@@ -336,7 +336,7 @@ class MailingRenderer:
     def _member_names_by_context_name(self, row: DeliveryRow) -> dict[str, str]:
         """Returns the names of the members that the mail names; neutral words for members without a name to show."""
         inviter = {"inviter": member_reference_from_ref(self.facts.inviter)} if self._shows_inviter else {}
-        return member_names_by_context_name(
+        return display_names_of_mentioned_members(
             {**self.facts.context, **(row.context or {}), **inviter},
             self.names,
             self.template.choose_locale(row.locale, self._spoken),

@@ -52,7 +52,9 @@ def member_reference_from_ref(ref: str | None) -> dict[str, str]:
 
 
 @rule("members-names", "interpals-28", idle={})
-def member_names_by_context_name(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
+def display_names_of_mentioned_members(
+    context: Mapping[str, Any], names: Mapping[Any, str], locale: str
+) -> dict[str, str]:
     """Mail names another member as that member's own record does, or not at all if the name would be a link."""
     found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member_reference(value)}
     return {

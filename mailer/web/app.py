@@ -38,9 +38,10 @@ from mailer.web import (
     web_copy_page,
     why_this_mail_page,
 )
-from mailer.web.common_answers import RETRY_SECONDS, add_common_answers
 from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
+from mailer.web.one_click_shortcut import OneClickShortcut
+from mailer.web.openapi_common_answers import RETRY_SECONDS, add_common_answers_to_openapi
 from mailer.web.pages import ProblemName, problem_page
 from mailer.web.request_parsing import PathCheckMiddleware
 from mailer.web.web_context import WebContext, WebCounters
@@ -67,7 +68,7 @@ class _AppWithEventSchemas(FastAPI):
         if self.openapi_schema is None:
             schema = super().openapi()
             schema["components"]["schemas"].update(api.event_schema_components())
-            add_common_answers(schema)
+            add_common_answers_to_openapi(schema)
         return super().openapi()
 
 
@@ -79,6 +80,7 @@ def create_app(site: WebContext) -> FastAPI:
         Middleware(AccessLog, meters=meters, failure=_answer_for_failure_status),
         Middleware(PathCheckMiddleware, refuse=_http_error_answer),
         Middleware(BodyLimit, limit=_body_limit_of_path),
+        Middleware(OneClickShortcut, site=site, meters=meters),
     )
     app.state.site, app.state.meters = site, meters
     return app

@@ -95,7 +95,7 @@ class ProcessorAct(StrEnum):
     RESUME = "resume"
 
 
-class ProcessorAnswer(BaseModel):
+class ProcessorControlResult(BaseModel):
     """`is_new` is false if it was so already. `streams` is the number of streams that go on."""
 
     is_new: bool
@@ -157,7 +157,7 @@ async def control_processor(
     site: TheSite,
     client: TheClient,
     ordered: OperationOrdered | None = None,
-) -> ProcessorAnswer:
+) -> ProcessorControlResult:
     """Does it for the mail of every brand. The key needs the right at each brand."""
     refuse_client_unless_right_at_every_brand(site, client, lambda brand: OperationAttempt(brand, f"{act}_processor"))
     await _require_known_processor(site, name)
@@ -165,10 +165,10 @@ async def control_processor(
     match act:
         case ProcessorAct.PAUSE:
             halt = Halt(HaltScope.PROCESSOR, name, by, ordered.reason if ordered else "")
-            return ProcessorAnswer(is_new=await stores.halts.add_halt(halt))
+            return ProcessorControlResult(is_new=await stores.halts.add_halt(halt))
         case ProcessorAct.RESUME:
             lifted, streams = await stores.halts.resume_processor(name, by)
-            return ProcessorAnswer(is_new=lifted, streams=streams)
+            return ProcessorControlResult(is_new=lifted, streams=streams)
 
 
 @router.get(FLOW, response_model=FlowShown, summary="What waits, and what runs", responses=REFUSALS)

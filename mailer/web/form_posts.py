@@ -31,4 +31,9 @@ async def read_form(request: Request) -> Form:
     body = await request.body()
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return {}
+    return parse_form(body)
+
+
+def parse_form(body: bytes) -> Form:
+    """Returns the fields of a URL-encoded form; those without a value are left out."""
     return parse_qs(body.decode("latin-1"))

@@ -20,6 +20,7 @@ PAGES = (
     "/preferences/",
     "/confirm/",
     "/report/",
+    "/view/",
     "/c/",
     "/o/",
     "/leave/",

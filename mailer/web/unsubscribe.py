@@ -22,7 +22,14 @@ from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
-from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
+from mailer.web.form_posts import (
+    METHODS,
+    Form,
+    is_link_to_current_address,
+    is_post_method,
+    parse_form,
+    read_form,
+)
 from mailer.web.own_limits import end_of_pause, pressed_own_limit
 from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import (
@@ -40,8 +47,10 @@ from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
 
-ONE_CLICK: Form = {"List-Unsubscribe": ["One-Click"]}
-"""The form that mail programs send (RFC 8058 3.1). Nobody reads the answer, so that it shows nothing of the person."""
+ONE_CLICK_BODY = b"List-Unsubscribe=One-Click"
+"""The body that mail programs send (RFC 8058 3.1). Nobody reads the answer, so that it shows nothing of the person."""
+ONE_CLICK: Form = parse_form(ONE_CLICK_BODY)
+"""Its fields."""
 
 
 @router.api_route("/u/{token}", methods=METHODS)
@@ -53,12 +62,11 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
     link, policy = found
     set_page_brand(request, policy)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
-    if _is_link_to_close_account(link):
+    if is_link_to_close_account(link):
         return await _show_page_to_close_account(request, site, policy, link)
     if is_post_method(request.method) and await read_form(request) == ONE_CLICK:
-        return unsubscribe_page(
-            request, await _opt_out(site, meters, link, _page_without_personal_data(policy, link), ONE_CLICK)
-        )
+        await record_one_click(site, meters, policy, link)
+        return answer_to_one_click(request, policy, link)
     leaving = await _page_before_press(request, site, policy, link)
     if not is_post_method(request.method):
         return unsubscribe_page(request, leaving)
@@ -93,6 +101,19 @@ def find_unsubscribe_token_and_policy(
     link = links.read_unsubscribe_token(token)
     policy = policies.get(link.brand) if link else None
     return (link, policy) if link and policy else None
+
+
+async def record_one_click(site: WebContext, meters: WebCounters, policy: Policy, link: UnsubscribeToken) -> None:
+    """Records the opt-out of a mail program's one-click POST."""
+    await _opt_out(site, meters, link, _page_without_personal_data(policy, link), ONE_CLICK)
+
+
+def answer_to_one_click(request: Request, policy: Policy, link: UnsubscribeToken) -> Response:
+    """Returns the page after a one-click POST. It depends on the link's brand and category, and on the language."""
+    leaving = _page_without_personal_data(policy, link)
+    return unsubscribe_page(
+        request, replace(leaving, step=UnsubscribeStep.DONE, opted_out=leaving.opted_out | {leaving.scope})
+    )
 
 
 async def _page_before_press(
@@ -196,7 +217,7 @@ async def _undo_opt_out(
     return replace(leaving, step=UnsubscribeStep.UNDONE if undone else UnsubscribeStep.LATE)
 
 
-def _is_link_to_close_account(link: UnsubscribeToken) -> bool:
+def is_link_to_close_account(link: UnsubscribeToken) -> bool:
     """Tells whether the link is of mandatory mail that ends with the account (`service_footer`)."""
     category = CATEGORIES.get(link.category)
     return category is not None and category.mandatory and not category.outlives_account

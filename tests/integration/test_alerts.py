@@ -158,7 +158,7 @@ class Scene:
     async def _relay_down(self) -> None:
         now = datetime.now(UTC)
         known = SimpleNamespace(
-            processor_conditions={"relay-us": ProcessorCondition("down", now - timedelta(minutes=1), "no route", now)}
+            condition_by_processor={"relay-us": ProcessorCondition("down", now - timedelta(minutes=1), "no route", now)}
         )
         await ConditionReporter(
             known, PostgresProcessorDutiesAndStates(self.world.pool, self.world.writers), "w", Readiness()

@@ -9,7 +9,7 @@ from mailer.actions.person_acts import ErasureGround
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import RightsOfOnePublisher, names_of_rights
 from mailer.policy.staff_rights import StaffMember, StaffRole
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.web.console import gates
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
@@ -77,7 +77,7 @@ async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     letter = await keep(world)
     await world.publishers.grant_rights_and_missing_key(SHOP, RIGHTS)
-    await world.processors.store_states_of_worker("w", [ProcessorState("relay-us", "up", NOW, "", "", 0)])
+    await world.processors.store_states_of_worker("w", [ReportedProcessorState("relay-us", "up", NOW, "", "", 0)])
     forms: dict[str, tuple[str, Fields]] = {
         "look-up": (PEOPLE, {"who": "user-1@people.example", "reason": "ticket 7"}),
         "reason": (f"{PEOPLE}/{BRAND}/{ada}", {"reason": "ticket 7"}),

@@ -19,8 +19,8 @@ from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.rates import RateLimit
 from mailer.ports.standings import StandingFlag
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts
 from mailer.postgres.deliveries import _CLAIM, PostgresDeliveries
+from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.postgres.mailings import BATCH_SIZE
 from tests.doubles import FakeProcessor
 from tests.factories import BRAND, World, person, received
@@ -128,7 +128,7 @@ async def test_each_is_told_in_their_own_words(world: World) -> None:
     await world.run_published()
     states = await world.states(accepted.mailing_id)
     assert states == {"user-1": SENT, "user-2": SENT, "user-3": DUPLICATE, "user-4": SENT}
-    reached = await read_reached_and_unreached_accounts(world.pool, accepted.mailing_id)
+    reached = await read_mailing_coverage(world.pool, accepted.mailing_id)
     assert reached.counts == {SENT: 3, ("handed_over", "duplicate_address"): 1}
     assert reached.unreached == []
 
@@ -149,7 +149,7 @@ async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> 
         await world.run_published(refusing)
     states = await world.states(accepted.mailing_id)
     assert list(states.values()) == [("diverted", "written_notice")] * 2
-    assert len((await read_reached_and_unreached_accounts(world.pool, accepted.mailing_id)).unreached) == 2
+    assert len((await read_mailing_coverage(world.pool, accepted.mailing_id)).unreached) == 2
 
 
 async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:

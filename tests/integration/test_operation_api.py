@@ -14,7 +14,7 @@ from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.mailings import ReleaseRefused
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.postgres.halts import PostgresHalts
 from tests.factories import BRAND, World, person, plain_event, policies
 from tests.integration.web_world import browse
@@ -125,7 +125,9 @@ async def test_a_key_starts_nothing_after_the_database_went_back(world: World) -
 
 async def test_processors_and_the_flow_are_shown(world: World) -> None:
     """State, last error, limits; a processor that nobody knows is not paused."""
-    state = ProcessorState("relay-us", "down", datetime.now(UTC), "421 4.3.2 not available", "look at the relay", 3)
+    state = ReportedProcessorState(
+        "relay-us", "down", datetime.now(UTC), "421 4.3.2 not available", "look at the relay", 3
+    )
     await world.processors.store_states_of_worker("worker-1", [state])
     async with as_key(world) as client:
         for is_new in (True, False):

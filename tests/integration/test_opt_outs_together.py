@@ -27,7 +27,9 @@ async def test_opt_outs_at_once_are_all_committed(world: World) -> None:
     )
     assert results[-2:] == [None, None]
     made = [result.suppression for result in results[:-2] if result is not None]
-    assert len({one for one in made if one is not None}) == 40, "one record for each address"
+    assert len({one for one in made if one is not None}) == 39, "a record of its own for each address that left once"
+    assert (made[3], made[-1]) == (None, None), "neither may undo the record that it shares"
+    assert await world.pool.fetchval("SELECT count(*) FROM suppressions") == 40, "one record for each address"
     for one, scope, _ in asked:
         standing = await world.standings.get_standing(BRAND, one)
         assert standing is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.own_limits import OwnLimitRefused, end_older_own_limits, record_own_limit
+from mailer.actions.own_limits import OwnLimitRefused, end_own_limits_older_than_request, record_own_limit
 from mailer.actions.rights import erase_recipient, read_personal_data, rectify_recipient
 from mailer.actions.suppression import lift_suppression
 from mailer.pipeline.claim_run import WINDOW
@@ -290,7 +290,9 @@ async def test_only_older_limits_end(world: World) -> None:
     policy = world.policies[BRAND]
 
     async def ends(name: str, asked_at: datetime, left: OwnCap | None = None) -> bool:
-        return await end_older_own_limits(world.standings, world.suppressions, policy, ada, name, asked_at, left)
+        return await end_own_limits_older_than_request(
+            world.standings, world.suppressions, policy, ada, name, asked_at, left
+        )
 
     await limit(world, 1, OwnPause(30))
     await limit(world, 1, OwnCap.MONTHLY)
@@ -324,7 +326,9 @@ async def test_a_repeated_pause_is_a_later_word(world: World) -> None:
     await limit(world, 1, OwnPause(30), since=first - timedelta(days=1))
     assert await said_at() == later
     policy = world.policies[BRAND]
-    assert not await end_older_own_limits(world.standings, world.suppressions, policy, ada, OWN_PAUSE, asked_at)
+    assert not await end_own_limits_older_than_request(
+        world.standings, world.suppressions, policy, ada, OWN_PAUSE, asked_at
+    )
     assert await days_left(world, 1) == 90
 
 

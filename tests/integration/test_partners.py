@@ -18,7 +18,7 @@ from mailer.events import Person
 from mailer.pipeline import partner_sync
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.policy.third_parties import Partner
-from mailer.ports.partners import WebhookPostFailed
+from mailer.ports.partner_suppressions import WebhookPostFailed
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher

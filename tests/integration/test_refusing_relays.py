@@ -21,7 +21,7 @@ from mailer.pipeline.transitions import UNUSABLE, step_if_unroutable_too_long
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.ports.processor_states import ProcessorState
+from mailer.ports.processor_states import ReportedProcessorState
 from mailer.processors.smtp.processor import SmtpProcessor
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.readiness import Readiness
@@ -91,7 +91,7 @@ async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncEx
         for _ in range(3):
             await run_all(world, handover)
     assert set((await world.states(mailing_id)).values()) == {("queued", "")}
-    assert handover.routes.processor_conditions["relay"].state == state
+    assert handover.routes.condition_by_processor["relay"].state == state
     assert [line["state"] for line in logs if line["event"] == "a relay is in trouble"] == [state]
     assert isinstance(
         handover.routes.choose_processor(world.policies["interpals"], "notice", datetime.now(UTC), lane=Lane.BREACH),
@@ -158,7 +158,7 @@ async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -
     handover = world.handover_by([first])
     for number in (3, 1, 2, 3, 4, 3, 3):
         await handover.hand_over_batches((await world.accept([person(number)])).batches)
-    assert handover.routes.processor_conditions["first"].state == "refuses_some"
+    assert handover.routes.condition_by_processor["first"].state == "refuses_some"
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 3, "queued": 1, "deferred": 3}
     await world.due_now()
@@ -343,7 +343,7 @@ async def test_workers_that_differ(world: World) -> None:
     """A trouble comes before what works, with how many workers meet it; a worker that ends is forgotten."""
     now = datetime.now(UTC)
     for worker, state in (("a", "working"), ("b", "down"), ("c", "down"), ("d", "unused")):
-        await world.processors.store_states_of_worker(worker, [ProcessorState("relay", state, now, times=2)])
+        await world.processors.store_states_of_worker(worker, [ReportedProcessorState("relay", state, now, times=2)])
     [found] = await world.processors.list_states_over_workers()
     assert (found.state, found.workers, found.times) == ("down", 2, 4)
     for worker in ("b", "c"):

@@ -152,6 +152,13 @@ async def test_a_released_mailing_waits_for_its_release_again(world: World) -> N
     await reschedule(world, mailing_id, SOON)
     with pytest.raises(ReleaseRefused, match="changed since you looked at it"):
         await world.mailings.release_mailing(mailing_id, "Eli", seen)
+    seen = await world.mailings.mailing_status(mailing_id)
+    for moment in (LATER, SOON):
+        await reschedule(world, mailing_id, moment, by=ELI)
+    with pytest.raises(ReleaseRefused, match="changed since you looked at it"):
+        await world.mailings.release_mailing(mailing_id, "Eli", seen)
+    for moment in (LATER, SOON):
+        await reschedule(world, mailing_id, moment)
     await world.mailings.release_mailing(mailing_id, "Eli")
     assert await time_of(world, mailing_id) == ("scheduled", SOON)
     await make_due(world, mailing_id)

@@ -21,7 +21,7 @@ from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure, NoLegalHold, RecipientErased
 from mailer.ports.standings import StandingFlag
-from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts
+from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.web.personal_data_html import personal_data_as_html
 from tests.doubles import ACCEPTED, FakeProcessor
@@ -352,7 +352,7 @@ async def test_coverage_of_a_mailing_to_some(world: World) -> None:
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
     await world.standings.record_opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
     await world.handover().hand_over_batches(accepted.batches)
-    found = await read_reached_and_unreached_accounts(world.pool, accepted.mailing_id)
+    found = await read_mailing_coverage(world.pool, accepted.mailing_id)
     assert (found.accounts, found.counts[("handed_over", "")]) == (3, 1)
     assert list(found.unreached) == [("user-2", "suppressed", "opted_out"), ("user-3", "not_addressed", "")]
 

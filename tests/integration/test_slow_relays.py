@@ -87,7 +87,7 @@ async def test_a_relay_alone_is_waited_for(world: World) -> None:
         running = asyncio.create_task(overtime.hand_over_or_leave_running(Lane.NEWSLETTER, accepted.batches))
 
         async def slow() -> bool:
-            return handover.routes.processor_conditions["stuck"].times >= 3
+            return handover.routes.condition_by_processor["stuck"].times >= 3
 
         await until(slow)
         assert not running.done()

@@ -17,7 +17,7 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.link_tokens import UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.error_kinds import ErrorKind, classify_error
-from mailer.web.common_answers import RETRY_SECONDS
+from mailer.web.openapi_common_answers import RETRY_SECONDS
 from tests.factories import BRAND, KEY, World, policies, until, waiting
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.publishers import issue_key

@@ -22,7 +22,7 @@ from mailer.rendering.link_tokens import (
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web import middleware
 from mailer.web.app import openapi_document
-from mailer.web.common_answers import RETRY_SECONDS
+from mailer.web.openapi_common_answers import RETRY_SECONDS
 from mailer.web.server import serve_app
 from tests import factories
 from tests.integration.web_world import KEY, PUBLIC_URL, World, browse

@@ -120,6 +120,8 @@ async def test_nobody_is_added_by_signing_in(world: World, provider: RunningProv
         ({"amr": ["pwd"]}, ("mfa",), False),
         ({"amr": ["pwd", "mfa"]}, ("mfa",), True),
         ({"amr": ["pwd", "mfa"]}, (), False),
+        ({"amr": 1}, ("mfa",), False),
+        ({"amr": "mfa"}, ("mfa", "m"), False),
         ({"acr": "urn:example:gold"}, ("urn:example:gold",), True),
         ({"acr": "urn:example:bronze"}, ("urn:example:gold",), False),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts
+from mailer.postgres.mailing_coverage import read_mailing_coverage
 from tests.accounts import ADA, mailed, notice, of_kind, processor, said
 from tests.factories import World, person, received
 from tests.processes import Stack
@@ -142,7 +142,7 @@ async def test_a_notice_to_everyone_says_whom_it_reached(world: World) -> None:
     assert item.settled == "ack"
     status = await world.mailings.find_mailing_status_of_event(brand, event["id"])
     assert status is not None
-    reached = await read_reached_and_unreached_accounts(world.pool, status.id)
+    reached = await read_mailing_coverage(world.pool, status.id)
     assert reached.accounts == 4
     assert reached.counts[("handed_over", "")] == 2
     assert list(reached.unreached) == [("user-3", "suppressed", "under_13"), ("user-5", "not_addressed", "")]

@@ -100,6 +100,22 @@ async def test_an_outage_is_told_to_all_at_once() -> None:
     assert commits.groups == [[1], [POISON, 2]]
 
 
+async def test_a_stopping_process_leaves_nobody_waiting() -> None:
+    """Whoever waits when the commit is cancelled is cancelled, too: none waits for an answer that never comes."""
+    commits = Commits()
+    groups = OptOutGroups(commits.commit)
+    tasks = await begun(groups, [1])
+    tasks += await begun(groups, [2, 3])
+    committing = groups._committing
+    assert committing is not None
+    committing.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+    commits.open.set()
+    assert await groups.commit_opt_out(opt_out(4)) == OptOutResult(4)
+
+
 async def test_a_reader_who_goes_away_stops_nobody() -> None:
     """A request that ends early does not end the commit: its opt-out and those of others are committed."""
     commits = Commits()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.sending_hours import next_opening, time_zones_of_country
+from mailer.policy.sending_hours import now_or_next_opening, time_zones_of_country
 from mailer.policy.time_zones_by_country import ZONES
 from tests.factories import law
 
@@ -41,7 +41,7 @@ def utc(text: str) -> datetime:
 )
 def test_the_next_opening(country: str | None, now: str, until: str) -> None:
     """Mail outside the hours waits for the next opening in all zones of the country. Unknown countries use UTC."""
-    assert next_opening(EIGHT, NINE, time_zones_of_country(country), utc(now)) == utc(until)
+    assert now_or_next_opening(EIGHT, NINE, time_zones_of_country(country), utc(now)) == utc(until)
     assert time_zones_of_country(country and f"{country}\nUS") == time_zones_of_country(country)
 
 
@@ -49,13 +49,13 @@ def test_an_hour_that_comes_twice() -> None:
     """Hours that begin while the clock goes back begin again with the second round."""
     zones = (ZoneInfo("Europe/Berlin"),)
     first, second = utc("2026-10-25T00:30"), utc("2026-10-25T01:30")
-    assert next_opening(time(2, 30), NINE, zones, first - timedelta(minutes=1)) == first
-    assert next_opening(time(2, 30), NINE, zones, utc("2026-10-25T01:10")) == second
+    assert now_or_next_opening(time(2, 30), NINE, zones, first - timedelta(minutes=1)) == first
+    assert now_or_next_opening(time(2, 30), NINE, zones, utc("2026-10-25T01:10")) == second
 
 
 def test_zones_too_far_apart() -> None:
     """The first opening counts if no moment suits all zones, so that nobody waits for ever."""
-    assert next_opening(time(9), time(17), time_zones_of_country("RU"), utc("2026-12-01T00:00")) == utc(
+    assert now_or_next_opening(time(9), time(17), time_zones_of_country("RU"), utc("2026-12-01T00:00")) == utc(
         "2026-12-01T07:00"
     )
 
@@ -73,7 +73,7 @@ def test_it_is_within_the_hours_everywhere(country: str, opens: int, closes: int
     def within(moment: datetime) -> bool:
         return all(time(opens) <= moment.astimezone(zone).time() < time(closes) for zone in zones)
 
-    until = next_opening(time(opens), time(closes), zones, now)
+    until = now_or_next_opening(time(opens), time(closes), zones, now)
     assert within(until)
     before = range(0, int((until - now).total_seconds()), 900)
     assert not any(within(now + timedelta(seconds=seconds)) for seconds in before)

@@ -197,7 +197,7 @@ def test_a_processor_that_refuses_us_several_times_is_left_alone() -> None:
     scene.note("a", [denied()])
     found = scene.choose()
     assert isinstance(found, NoRoute)
-    assert scene.routes.processor_conditions["a"].state == "misconfigured"
+    assert scene.routes.condition_by_processor["a"].state == "misconfigured"
 
 
 def test_one_recipient_is_no_reason_to_leave_a_processor_alone() -> None:
@@ -208,7 +208,7 @@ def test_one_recipient_is_no_reason_to_leave_a_processor_alone() -> None:
         scene.seconds += 5 * RECENT
         scene.routes.note_outcomes_for_routing("a", [denied()], [7], lambda _: SENDER)
         assert scene.choose() == "a"
-    assert scene.routes.processor_conditions["a"].state == "refuses_some"
+    assert scene.routes.condition_by_processor["a"].state == "refuses_some"
 
 
 def test_a_processor_that_takes_mail_is_not_left_alone_for_some() -> None:
@@ -217,11 +217,11 @@ def test_a_processor_that_takes_mail_is_not_left_alone_for_some() -> None:
     scene.note("a", [TAKEN])
     scene.note("a", [denied()] * 60)
     assert scene.choose() == "a"
-    assert scene.routes.processor_conditions["a"].state == "refuses_some"
+    assert scene.routes.condition_by_processor["a"].state == "refuses_some"
     scene.seconds += RECENT
     scene.note("a", [denied()])
     assert isinstance(scene.choose(), NoRoute)
-    assert scene.routes.processor_conditions["a"].state == "misconfigured"
+    assert scene.routes.condition_by_processor["a"].state == "misconfigured"
 
 
 def test_nobody_is_closed_to_whom_no_processor_may_serve_any_more() -> None:
@@ -310,7 +310,7 @@ async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
     carried = Carried(scene)
 
     def is_slow() -> bool:
-        return scene.routes.processor_conditions["a"].state == "slow"
+        return scene.routes.condition_by_processor["a"].state == "slow"
 
     async def look_again() -> None:
         before = carried.late["a"]

@@ -170,9 +170,10 @@ SELECT DISTINCT l.actor FROM publisher_entries e JOIN ledger l USING (writer, n)
 WHERE e.kind = $1 AND e.name = $2 AND l.reason = 'granted' AND l.actor IS NOT NULL
 
 -- name: release
--- At the time that its releaser has seen.
+-- At the time that its releaser has seen, of the rescheduler whom the checks were about.
 UPDATE mailings SET state = 'released', released_at = now(), released_by = $2
 WHERE id = $1 AND state = 'awaiting_release' AND send_at IS NOT DISTINCT FROM $3
+  AND rescheduled_by IS NOT DISTINCT FROM $4
 RETURNING brand, category
 
 -- name: release_batches

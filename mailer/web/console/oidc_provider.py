@@ -180,7 +180,8 @@ def verified_account(token: str, keys: KeySet, client: OidcClient, nonce: str, n
     subject = claims["sub"]
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
         raise OidcRefused("the ID token names no account")
-    said = [claims.get("acr"), *(claims.get("amr") or ())]
+    methods = claims.get("amr")
+    said = [claims.get("acr"), *(methods if isinstance(methods, list) else ())]
     shown = any(isinstance(one, str) and one in client.second_factors for one in said)
     return SignedInAtProvider(OidcAccount(client.issuer, subject), shown)
 

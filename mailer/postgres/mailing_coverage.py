@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ports.rights import ReachedAndUnreachedAccounts
+from mailer.ports.rights import MailingCoverage
 
 _SQL, _REACH = (load_statements("rights")[name] for name in ("coverage", "reach"))
 
 
-async def read_reached_and_unreached_accounts(pool: Pool, mailing_id: UUID) -> ReachedAndUnreachedAccounts:
+async def read_mailing_coverage(pool: Pool, mailing_id: UUID) -> MailingCoverage:
     """Returns the counts of all accounts by (state, reason), and the refs of those not reached. Skips erased people."""
     counts: Counter[tuple[str, str]] = Counter()
     unreached = []
@@ -19,7 +19,7 @@ async def read_reached_and_unreached_accounts(pool: Pool, mailing_id: UUID) -> R
             counts[row["state"], row["reason"]] += 1
             if row["state"] != "handed_over":
                 unreached.append((row["ref"], row["state"], row["reason"]))
-    return ReachedAndUnreachedAccounts(counts.total(), counts, unreached)
+    return MailingCoverage(counts.total(), counts, unreached)
 
 
 async def count_accounts_by_delivery_state(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:

@@ -24,7 +24,7 @@ ANSWERS_TO_BODIES: Final[Mapping[str, str]] = {
 _OF_FASTAPI: Final = ("HTTPValidationError", "ValidationError")
 
 
-def add_common_answers(document: dict[str, Any]) -> None:
+def add_common_answers_to_openapi(document: dict[str, Any]) -> None:
     """Adds the answers that a route does not describe itself. FastAPI's own 422 is not the one that we send."""
     for methods in document["paths"].values():
         for operation in methods.values():
