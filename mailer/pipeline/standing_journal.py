@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from mailer.ports.halts import Head, JournaledStandingChange
 from mailer.runtime.private_files import create_private_folder, open_private_file_descriptor
 
 _SUFFIX = ".changes"
+_FIELDS = tuple(field.name for field in fields(JournaledStandingChange))
+"""The fields of a line. `dataclasses.asdict` copies each value, which takes as long as to write it."""
 
 
 class StandingJournal:
@@ -40,7 +42,7 @@ class StandingJournal:
         Raises:
             OSError: they cannot be written.
         """
-        self._append_lines([asdict(change) for change in changes])
+        self._append_lines([{name: getattr(change, name) for name in _FIELDS} for change in changes])
 
     def mark_each_change_handled(self, changes: Sequence[JournaledStandingChange]) -> None:
         """Marks lost changes as made again, or as impossible to make again: `read_unhandled_changes` leaves them out.
