@@ -13,7 +13,7 @@ from uuid import UUID
 
 from bench.setting import read_policies
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_validity import write_days_consents_were_given
+from mailer.policy.consent_validity import format_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Mailing
 from mailer.policy.policy_file import Policy
@@ -37,7 +37,7 @@ def cases() -> dict[str, Case]:
     capped = interpals.model_copy(update={"cap": FrequencyCap(mails=5, days=7)}).with_earlier_versions({})
     asked = replace(ADA, collected_under=None, consents=frozenset({"newsletter/music", "tracking"}))
     given = frozenset({"newsletter", "promotional"})
-    days = write_days_consents_were_given(given, NOW.date(), NOW.date())
+    days = format_consent_days(given, NOW.date(), NOW.date())
     german = replace(ADA, country="DE", consents=given, consent_days=days)
     id_ = UUID(int=7)
     newsletter = Mailing(CATEGORIES["newsletter"], "newsletter", id_)

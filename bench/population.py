@@ -8,7 +8,7 @@ from datetime import date
 from io import StringIO
 from typing import Any, TypeVar
 
-from mailer.policy.consent_validity import write_days_consents_were_given
+from mailer.policy.consent_validity import format_consent_days
 from mailer.policy.standing import EMAIL, EVERY_PRODUCT, Standing
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Somebody:
             self.address,
             opted_out=_scopes(self.opted_out),
             consents=_scopes(self.consents),
-            consent_days=write_days_consents_were_given(_scopes(self.consents), GIVEN_ON, GIVEN_ON),
+            consent_days=format_consent_days(_scopes(self.consents), GIVEN_ON, GIVEN_ON),
             source=self.source,
             country=self.country,
             products=frozenset({EVERY_PRODUCT} if self.paid else ()),

@@ -10,10 +10,10 @@ from functools import cached_property, partial
 
 from mailer import database_startup, signing_keys
 from mailer.actions.account_events import apply_account_event
-from mailer.actions.mailing_waits import MailingWaitExplainer
-from mailer.actions.redo_changes import redo_reducing_change
+from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
+from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
-from mailer.actions.web_copies import WebCopies
+from mailer.actions.web_copies import WebCopyRenderer
 from mailer.broker.memory import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, lane_batches_queue_name, lane_events_queue_name
@@ -26,33 +26,33 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
+from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
-from mailer.pipeline.notice_sightings import NoticeSightings
+from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.pipeline.partner_sync import PartnerSync
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
+from mailer.pipeline.public_notice_page_check import PublicNoticePageChecker
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
-from mailer.pipeline.release_preview import MailingReleasePreviewer
-from mailer.pipeline.request_answer_publishing import AnswerPublisher
+from mailer.pipeline.requested_link_mail_publishing import RequestedLinkMailPublisher
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
-from mailer.policy_loading import load_policies, topology_of_policies
+from mailer.policy_loading import build_broker_topology_for_policies, load_policies
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.postgres.account_stores import build_account_stores_opener
+from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.consents import PostgresConsents
@@ -61,14 +61,14 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
-from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
+from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_ledger_entries
 from mailer.postgres.inviters import PostgresInviterPauses
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.people_desk import build_people_desk
+from mailer.postgres.people_desk import build_people_look_up_stores
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
@@ -85,7 +85,7 @@ from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPar
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors.partner_webhook_posting import post_json_or_raise
 from mailer.processors.public_page_fetching import fetch_public_page
-from mailer.processors.registry import scheme_of_url, start_shutdown_timers_on_stop
+from mailer.processors.registry import find_processor_scheme_for_url, start_shutdown_timers_on_stop
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
@@ -118,9 +118,9 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = signing_keys.build_signed_links(settings)
+        self.links = signing_keys.build_signed_link_maker_and_reader(settings)
         self.hasher = AddressHasher(settings.address_key, partner_ids_by_brand(self.policies.values()))
-        self.remembered = FileDatabaseNotes(settings.data)
+        self.remembered = NotesAboutDatabaseInFiles(settings.data)
         stack.callback(self.remembered.close)
         self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self._unhalted_routes: ProcessorRoutes | None = None
@@ -161,9 +161,11 @@ class App:
         )
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
-        self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
-        self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
-        again = partial(redo_reducing_change, self.desks(None), self.policies)
+        self.desks = build_account_event_stores_opener(
+            pool, self.writers, self.hasher, self.links, controllers, tell=tell
+        )
+        self.people = build_people_look_up_stores(pool, self.writers, self.hasher, self.policies, self.desks)
+        again = partial(redo_lost_change_if_it_reduces_mail, self.desks(None), self.policies)
         mend = LostStandingChangeReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
 
@@ -186,17 +188,17 @@ class App:
         return MailingWaitExplainer(self.mailings, self.processors, self.halts, self.policies, has_template)
 
     @cached_property
-    def release_previews(self) -> MailingReleasePreviewer:
+    def mailing_release_previewer(self) -> MailingReleasePreviewer:
         """The previews of mailings that wait for their release."""
         return MailingReleasePreviewer(
             self.mailings, self.deliveries, self._make_renderers, self.reason_for_no_processor
         )
 
     @cached_property
-    def web_copies(self) -> WebCopies:
+    def web_copies(self) -> WebCopyRenderer:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
-        return WebCopies(origins, self.mailings, self.deliveries, self._make_renderers)
+        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderers)
 
     def _make_renderers(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
@@ -218,13 +220,13 @@ class App:
             self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.source_vocabulary
         )
 
-    async def open_broker(self) -> Broker:
+    async def open_broker_and_declare_topology(self) -> Broker:
         """Opens the broker and declares its topology. While the app runs, a missing topology is declared again.
 
         Raises:
             BrokerAccessRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
         """
-        plan = topology_of_policies(self.policies)
+        plan = build_broker_topology_for_policies(self.policies)
         if self.settings.is_broker_in_process:
             return await self._stack.enter_async_context(OutboxBroker(plan, self.outbox, self.owner))
         broker = RabbitBroker(
@@ -240,7 +242,7 @@ class App:
         self._opened_processors = list[Processor]()
         for url in self.settings.processors:
             try:
-                processor = await scheme_of_url(url).open_processor(url, self.settings.data)
+                processor = await find_processor_scheme_for_url(url).open_processor(url, self.settings.data)
             except ValueError as error:
                 raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
             self._stack.push_async_callback(processor.close)
@@ -259,7 +261,7 @@ class App:
             routes = ProcessorRoutes(await self.open_processors(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = BlockPauses(PostgresStreamPauses(self.pool)), RefusalJudge(self.quarantine)
+        streams, bounces = PausesForBlockedMail(PostgresStreamPauses(self.pool)), RefusalJudge(self.quarantine)
         checks = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
@@ -302,12 +304,12 @@ class App:
                 tasks.create_task(consume(lane_events_queue_name(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):
                 batches = consumers.build_batch_handler(overtime, lane, stop)
-                hold = consumers.build_batch_hold_on_give_up(self.deliveries, self.upkeep)
+                hold = consumers.build_batch_give_up_handler(self.deliveries, self.upkeep)
                 tasks.create_task(
                     consume(lane_batches_queue_name(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold)
                 )
         keep = consumers.build_dead_letter_handler(
-            self.letters, broker, topology_of_policies(self.policies).has_processing_queue_for_message
+            self.letters, broker, build_broker_topology_for_policies(self.policies).has_processing_queue_for_message
         )
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
@@ -320,20 +322,22 @@ class App:
             keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
             tasks.create_task(keeper.run_until_stopped(stop))
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
-            tasks.create_task(AnswerPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop))
-            looks = NoticeSightings(self.public_notices, self.settings.public_url, fetch_public_page)
-            tasks.create_task(looks.look_until_stopped(stop))
-            queues = [queue.name for queue in topology_of_policies(self.policies).queues]
+            tasks.create_task(
+                RequestedLinkMailPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop)
+            )
+            looks = PublicNoticePageChecker(self.public_notices, self.settings.public_url, fetch_public_page)
+            tasks.create_task(looks.check_notice_pages_until_stopped(stop))
+            queues = [queue.name for queue in build_broker_topology_for_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
 
 def names_of_configured_processors(settings: Settings) -> list[str]:
     """Returns the names of the processors in `MAILER_PROCESSORS`."""
-    return [scheme_of_url(url).name_in_url(url) for url in settings.processors]
+    return [find_processor_scheme_for_url(url).name_in_url(url) for url in settings.processors]
 
 
 @contextmanager
-def database_url_while_server_runs(settings: Settings) -> Iterator[str]:
+def yield_database_url_running_server_if_embedded(settings: Settings) -> Iterator[str]:
     """Yields the URL of the database. An embedded server runs until the context ends."""
     if not settings.is_database_embedded:
         yield settings.database_url
@@ -354,16 +358,16 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
     Raises:
         SettingsError, PolicyError, TemplateError: something has to be mended first.
     """
-    settings.check_production()
+    settings.refuse_if_unfit_for_production()
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(database_url_while_server_runs(settings))
+        url = stack.enter_context(yield_database_url_running_server_if_embedded(settings))
         try:
             app: App | None = None
 
             async def greet(connection: Fresh) -> None:
                 if app is not None:  # the first connection is met below
-                    await app.control.check_new_connection(
-                        partial(query_halts_and_missing_entries, connection, patience=10)
+                    await app.control.check_for_lost_data_on_new_connection(
+                        partial(query_halts_and_missing_ledger_entries, connection, patience=10)
                     )
 
             connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED, greet=greet)
@@ -375,7 +379,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         stack.push_async_callback(pool.close)
         await database_startup.check_database(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.check_new_connection, app.halts.read_halts_and_missing_entries)
+        meet = partial(app.control.check_for_lost_data_on_new_connection, app.halts.read_halts_and_missing_entries)
         await (retry_through_outages(meet) if wait else meet())
         yield app
 
@@ -389,5 +393,5 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     Raises:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
-    with database_url_while_server_runs(settings) as url:
+    with yield_database_url_running_server_if_embedded(settings) as url:
         return database_startup.migrate_database(url)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailer import bundled_files
 from mailer.database.connections import DatabasePool, retry_through_outages
-from mailer.doctor.database import findings_at_process_start, judge_clock_difference, reason_not_to_use_database
+from mailer.doctor.database import judge_clock_difference, judge_database_at_process_start, reason_not_to_use_database
 from mailer.doctor.finding import Finding, FindingLevel
 from mailer.metrics_and_logger import CLOCK_OFFSET, log
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
@@ -33,7 +33,7 @@ def migrate_database(url: str) -> tuple[str, list[Finding]]:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
     done = migrations.apply_migrations(url, _migrations_folder())
-    findings = findings_at_process_start(
+    findings = judge_database_at_process_start(
         migrations.read_database_condition_at_url(url), migrations.migration_versions_in_folder(_migrations_folder())
     )
     return done, [finding for finding in findings if finding.level is not FindingLevel.OK]
@@ -61,13 +61,13 @@ async def check_database(pool: DatabasePool, *, wait: bool = False) -> None:
 async def _examine_database_or_refuse_it(pool: DatabasePool) -> list[Finding]:
     async with pool.acquire() as connection:
         condition = await read_version_settings_and_migrations(connection)
-    findings = findings_at_process_start(condition, migrations.migration_versions_in_folder(_migrations_folder()))
+    findings = judge_database_at_process_start(condition, migrations.migration_versions_in_folder(_migrations_folder()))
     if problems := reason_not_to_use_database(findings):
         raise DatabaseAccessRefused(problems)
     return findings
 
 
-async def clock_difference(pool: DatabasePool) -> float:
+async def measure_lead_over_database_clock(pool: DatabasePool) -> float:
     """Returns the seconds by which our clock is ahead of the database server's.
 
     Its time is compared with the middle of our times before and after the question.
@@ -80,7 +80,7 @@ async def clock_difference(pool: DatabasePool) -> float:
     return (before + time.time()) / 2 - at.timestamp()
 
 
-class DatabaseWatch:
+class DatabaseAndClockWatcher:
     """Checks regularly that the database can be written to, and that its clock and ours agree, and reports it.
 
     Args:
@@ -106,18 +106,18 @@ class DatabaseWatch:
     async def check_once(self) -> None:
         """Checks the database and the clock once."""
         try:
-            ahead = await clock_difference(self._pool)
+            ahead = await measure_lead_over_database_clock(self._pool)
         except DatabaseUnavailable as error:
-            self._report_and_log_problem("database", str(error))
+            self._set_or_clear_problem_and_log_change("database", str(error))
             return
-        self._report_and_log_problem("database", None)
+        self._set_or_clear_problem_and_log_change("database", None)
         CLOCK_OFFSET.set(ahead)
         clock = judge_clock_difference(ahead)
         wrong = clock.text if clock.level is FindingLevel.PROBLEM else None
         self._pool.barred = wrong if self._dates else None
-        self._report_and_log_problem("clock", wrong)
+        self._set_or_clear_problem_and_log_change("clock", wrong)
 
-    def _report_and_log_problem(self, name: str, problem: str | None) -> None:
+    def _set_or_clear_problem_and_log_change(self, name: str, problem: str | None) -> None:
         if not self._readiness.set_or_clear_problem(name, problem):
             return
         if problem:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from mailer.policy.text_folding import has_many_marks
+from mailer.policy.text_folding_for_comparison import has_too_many_combining_marks
 from mailer.text_checks import check_storable_text
 
 MAX_CONTEXT_BYTES = 64 * 1024
@@ -78,7 +78,7 @@ def _has_only_short_printable_texts(value: dict[str, Any]) -> bool:
     return (
         len(whole) * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
         and whole.isprintable()
-        and not has_many_marks(whole)
+        and not has_too_many_combining_marks(whole)
     )
 
 

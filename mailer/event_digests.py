@@ -33,7 +33,7 @@ _PART = _TAG + _DIGEST
 """The lengths of the parts of a digest, in octets."""
 
 
-class IdTaken(EventRefused):
+class EventIdTakenByDifferentEvent(EventRefused):
     """An id that stands for something else already; nothing of the event is done."""
 
     def __init__(self, fields: tuple[str, ...]) -> None:
@@ -46,7 +46,7 @@ class IdTaken(EventRefused):
         )
 
 
-class EventDigests:
+class EventDigester:
     """Makes digests: BLAKE2b with a key (RFC 7693), six octets a field.
 
     Args:
@@ -92,7 +92,7 @@ class EventDigests:
         return mac.digest()
 
 
-def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
+def names_of_fields_with_differing_digests(first: bytes | None, again: bytes) -> tuple[str, ...]:
     """Returns the names of the fields in which two digests under one id differ, in alphabetical order.
 
     Returns no names if both are equal, or if they cannot be compared: the first event has no digest, or one of another
@@ -121,7 +121,7 @@ def canonical_text_of_value(value: Any) -> str:
     return _WRITERS[type(value)](value)
 
 
-class _CanonicalTextByType(dict[type, Callable[[Any], str]]):
+class _CanonicalTextWriterByType(dict[type, Callable[[Any], str]]):
     """The functions that write values, by type. A derived type uses the function of its base type."""
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
@@ -158,7 +158,7 @@ def _canonical_person_text(value: Person) -> str:
 _TEXTS = frozenset({str})
 _REF = attrgetter("ref")
 _PERSON = Person.__pydantic_serializer__.to_json
-_WRITERS = _CanonicalTextByType(
+_WRITERS = _CanonicalTextWriterByType(
     {
         str: lambda value: f"{len(value)}:{value}",
         type(None): lambda value: "null",

@@ -43,7 +43,7 @@ MAX_ATTACHMENTS = 5
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
 
 
-class _Base64(Base64Encoder):
+class _StrictBase64Encoder(Base64Encoder):
     """Base64 of RFC 4648 4. A character outside the alphabet is an error; it is not skipped."""
 
     @classmethod
@@ -145,7 +145,7 @@ class Attachment(FrozenModelWithoutExtras):
         str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_check_content_type)
     ]
     """The media type, such as `application/pdf`. The policy says which ones may be attached."""
-    content: Annotated[bytes, EncodedBytes(encoder=_Base64)]
+    content: Annotated[bytes, EncodedBytes(encoder=_StrictBase64Encoder)]
     """The file in base64."""
 
     @field_validator("content")

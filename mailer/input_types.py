@@ -88,14 +88,14 @@ def parse_moment(text: str) -> datetime:
     if found["hour"] == "24":  # RFC 3339 has no such hour; Python 3.14 takes it
         raise ValueError("is no time: hour must be in 0..23")
     try:
-        return utc_moment_in_range(datetime.fromisoformat(text.upper()))
+        return convert_to_utc_within_range(datetime.fromisoformat(text.upper()))
     except OverflowError:
         raise ValueError(_OUTSIDE) from None
     except ValueError as error:
         raise ValueError(str(error) if str(error) == _OUTSIDE else f"is no time: {error}") from None
 
 
-def parse_named_moment(name: str, text: str) -> datetime:
+def parse_moment_of_column_or_option(name: str, text: str) -> datetime:
     """Returns the moment of a column or an option.
 
     Raises:
@@ -124,7 +124,7 @@ def parse_day(text: str) -> date:
 _OUTSIDE = f"is not between the years {EARLIEST.year} and {LATEST.year}"
 
 
-def utc_moment_in_range(at: datetime) -> datetime:
+def convert_to_utc_within_range(at: datetime) -> datetime:
     """Returns an aware time in UTC.
 
     Raises:
@@ -151,7 +151,7 @@ def _validate_moment(value: Any) -> datetime:
     if isinstance(value, str):
         return parse_moment(value)
     if isinstance(value, datetime):
-        return utc_moment_in_range(value)
+        return convert_to_utc_within_range(value)
     raise ValueError("is no time; write it as a text such as 2026-12-24T09:30:00Z (RFC 3339)")
 
 

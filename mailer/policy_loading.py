@@ -31,10 +31,10 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
 
 def load_broker_topology(settings: Settings) -> Topology:
     """Loads the policies, and returns the queues and exchanges for their brands."""
-    return topology_of_policies(load_policies(settings))
+    return build_broker_topology_for_policies(load_policies(settings))
 
 
-def topology_of_policies(policies: Mapping[str, Policy]) -> Topology:
+def build_broker_topology_for_policies(policies: Mapping[str, Policy]) -> Topology:
     """Returns the queues and exchanges for some policies."""
     return build_topology(
         {

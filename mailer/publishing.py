@@ -50,7 +50,7 @@ async def publish(event: MessageEvent | AccountEvent) -> None:
         EventRefused: it is too large, and can never be published (`mailer.events`).
         SettingsError: the settings do not say where to publish.
     """
-    publisher = await asyncio.shield(_task_opening_publisher_of_loop(asyncio.get_running_loop()))
+    publisher = await asyncio.shield(_get_or_start_task_opening_publisher(asyncio.get_running_loop()))
     await publisher.publish_event(event)
 
 
@@ -65,7 +65,7 @@ async def publish_as(event: MessageEvent | AccountEvent, identity: Identity) -> 
     Raises:
         BrokerUnavailable, EventRefused, SettingsError: see `publish`.
     """
-    publisher = await asyncio.shield(_task_opening_publisher_of_loop(asyncio.get_running_loop()))
+    publisher = await asyncio.shield(_get_or_start_task_opening_publisher(asyncio.get_running_loop()))
     await publisher.publish_event(event, identity)
 
 
@@ -75,7 +75,7 @@ def publish_blocking(event: MessageEvent | AccountEvent) -> None:
     Raises:
         BrokerUnavailable, EventRefused, SettingsError: see `publish`.
     """
-    asyncio.run_coroutine_threadsafe(publish(event), _background_loop()).result()
+    asyncio.run_coroutine_threadsafe(publish(event), _get_or_start_background_event_loop()).result()
 
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
@@ -84,7 +84,7 @@ _starting = threading.Lock()
 os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_starting.release)
 
 
-def _background_loop() -> asyncio.AbstractEventLoop:
+def _get_or_start_background_event_loop() -> asyncio.AbstractEventLoop:
     """Returns an event loop in a thread of this process. A fork gets its own, since it does not inherit the thread."""
     with _starting:
         loop = _loops.get(os.getpid())
@@ -108,7 +108,7 @@ def _close_publishers() -> None:
     _held[os.getpid()].close()
 
 
-def _task_opening_publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_AnyPublisher]":
+def _get_or_start_task_opening_publisher(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_AnyPublisher]":
     """Returns the task that opens the publisher of a loop. A task that failed is started again."""
     _, opening = _publishers.get(loop, (None, None))
     if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
@@ -127,14 +127,16 @@ async def _yield_open_publisher(settings: Settings) -> AsyncGenerator[_AnyPublis
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
     if settings.is_broker_in_process:
         try:
-            from mailer.app import database_url_while_server_runs
+            from mailer.app import yield_database_url_running_server_if_embedded
             from mailer.database.connections import open_pool
             from mailer.postgres.outbox import UNREACHABLE, PublisherToOutbox
         except ModuleNotFoundError as error:
             raise _error_without_server_extra(error) from None
 
         try:
-            pool = await open_pool(_held[os.getpid()].enter_context(database_url_while_server_runs(settings)), size=4)
+            pool = await open_pool(
+                _held[os.getpid()].enter_context(yield_database_url_running_server_if_embedded(settings)), size=4
+            )
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
         try:

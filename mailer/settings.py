@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         """True if all mail goes to the capturing server, and so to nobody."""
         return self.processors == ("capture://",)
 
-    def check_production(self) -> None:
+    def refuse_if_unfit_for_production(self) -> None:
         """Refuses settings that must not run in production.
 
         Raises:

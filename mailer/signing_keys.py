@@ -12,7 +12,7 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.settings import Settings, SettingsError
 
 
-def build_signed_links(settings: Settings) -> SignedLinks:
+def build_signed_link_maker_and_reader(settings: Settings) -> SignedLinks:
     """Returns the maker and reader of signed links.
 
     Raises:
@@ -26,7 +26,7 @@ def build_signed_links(settings: Settings) -> SignedLinks:
     return made
 
 
-def dkim_signers(settings: Settings) -> dict[str, DkimSigner]:
+def build_dkim_signers_by_domain(settings: Settings) -> dict[str, DkimSigner]:
     """Returns the DKIM signers by domain.
 
     Raises:
@@ -66,9 +66,9 @@ def build_dkim_sign_function_from_settings(settings: Settings) -> Sign | None:
     """Returns the function that signs mail of the domains with keys. Other mail stays unsigned. None: no keys.
 
     Raises:
-        SettingsError: see `dkim_signers`.
+        SettingsError: see `build_dkim_signers_by_domain`.
     """
-    known = dkim_signers(settings)
+    known = build_dkim_signers_by_domain(settings)
     for problem in () if settings.is_mail_captured else exposed_secret_file_problems(settings):
         log.warning(problem)
     if not known:

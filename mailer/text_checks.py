@@ -6,7 +6,7 @@ A function returns the text unchanged, or raises `ValueError` with the remedy.
 import re
 from unicodedata import category
 
-from mailer.policy.text_folding import has_many_marks
+from mailer.policy.text_folding_for_comparison import has_too_many_combining_marks
 
 CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _BIDI = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")
@@ -35,7 +35,7 @@ def check_one_line(text: str) -> str:
         raise ValueError("has a line break or control character; write it on one line")
     if _BIDI.search(text):
         raise ValueError("has a character that turns the direction of text (U+202A to 202E, 2066 to 2069); remove it")
-    return _check_unicode(text)
+    return _check_no_surrogate_or_excess_marks(text)
 
 
 def check_name(text: str) -> str:
@@ -79,14 +79,14 @@ def check_storable_text(text: str) -> str:
     """
     if "\0" in text:
         raise ValueError("has the character U+0000; remove it")
-    return _check_unicode(text)
+    return _check_no_surrogate_or_excess_marks(text)
 
 
-def _check_unicode(text: str) -> str:
+def _check_no_surrogate_or_excess_marks(text: str) -> str:
     if found := _UNFIT.search(text):
         if found[0] in SLOT_MARKS:
             raise ValueError("has one of the characters U+E000 and U+E001, which are not for texts; remove it")
         raise ValueError("has half of a surrogate pair; write it whole")
-    if has_many_marks(text):
+    if has_too_many_combining_marks(text):
         raise ValueError("has more than 30 marks on one letter, which no language has; leave them out")
     return text

@@ -16,14 +16,14 @@ from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.people_sample import PostgresPeopleSampler
 from mailer.postgres.running_processes import PostgresRunningProcesses
 from mailer.processors.capture.folder import CaptureFolder
-from mailer.proof_reading import read_recorded_proofs
+from mailer.promise_proof_loading import load_promise_proofs_of_last_test_run
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.runtime.operator_port import OperatorPort
+from mailer.runtime.operator_http_server import OperatorHttpServer
 from mailer.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from mailer.web.console.oidc_client import IdentityProvider
-    from mailer.web.console.operations import ConsoleOperations
+    from mailer.web.console.identity_provider_protocol import IdentityProvider
+    from mailer.web.console.operations import ConsoleOperationStores
     from mailer.web.web_context import WebContext
 
 
@@ -31,7 +31,7 @@ async def serve_web(
     app: App,
     stop: asyncio.Event,
     announce: Callable[[int], object] | None = None,
-    operators: OperatorPort | None = None,
+    operators: OperatorHttpServer | None = None,
 ) -> None:
     """Serves the web app until `stop` is set. Operators can see captured mail.
 
@@ -42,7 +42,7 @@ async def serve_web(
         operators: the port that shows the inbox of captured mail.
     """
     # The web framework takes a tenth of a second to load, and all other commands do without it.
-    from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
+    from mailer.web.app_and_open_count_writer import serve_site_and_write_open_counts
     from mailer.web.captured_mail_inbox import create_inbox_app
 
     settings = app.settings
@@ -55,7 +55,7 @@ async def serve_web(
 
 def build_web_context(app: App) -> "WebContext":
     """Returns what the web app stands on."""
-    from mailer.look_loading import load_brand_looks
+    from mailer.brand_look_loading import load_brand_looks
     from mailer.web.console.console_context import build_console_context
     from mailer.web.web_context import WebContext
 
@@ -88,14 +88,14 @@ def build_web_context(app: App) -> "WebContext":
             app.people,
             app.staff,
             PostgresAttentionFigures(app.pool),
-            _console_operations_of(app),
-            _identity_provider_of(app.settings),
+            _build_console_operations(app),
+            _build_identity_provider_if_configured(app.settings),
         ),
         web_copies=app.web_copies,
     )
 
 
-def _identity_provider_of(settings: Settings) -> "IdentityProvider | None":
+def _build_identity_provider_if_configured(settings: Settings) -> "IdentityProvider | None":
     """Returns the provider by which staff can sign in; None if none is set up.
 
     Raises:
@@ -104,27 +104,27 @@ def _identity_provider_of(settings: Settings) -> "IdentityProvider | None":
     if not settings.oidc_issuer:
         return None
     try:
-        from mailer.web.console.oidc_provider import OidcProvider
+        from mailer.web.console.oidc_provider_client import OidcProviderClient
     except ModuleNotFoundError as error:
         raise SettingsError(f"MAILER_OIDC_ISSUER needs {error.name}: pip install 'pactmail[server,oidc]'") from None
-    from mailer.web.console.oidc_client import OidcClient
+    from mailer.web.console.identity_provider_protocol import OidcClientRegistration
 
-    client = OidcClient(
+    client = OidcClientRegistration(
         settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_second_factors
     )
-    return OidcProvider(client, settings.public_url)
+    return OidcProviderClient(client, settings.public_url)
 
 
-def _console_operations_of(app: App) -> "ConsoleOperations":
+def _build_console_operations(app: App) -> "ConsoleOperationStores":
     """Returns the stores behind the console's pages of operations."""
-    from mailer.web.console.operations import ConsoleOperations
-    from mailer.web.console.shared_reading import SharedReading
+    from mailer.web.console.briefly_cached_value import BrieflyCachedValue
+    from mailer.web.console.operations import ConsoleOperationStores
 
-    return ConsoleOperations(
+    return ConsoleOperationStores(
         build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies),
         app.mailing_directory,
         app.waits,
-        app.release_previews,
+        app.mailing_release_previewer,
         app.halts,
         app.processors,
         app.rates,
@@ -132,7 +132,7 @@ def _console_operations_of(app: App) -> "ConsoleOperations":
         names_of_configured_processors(app.settings),
         app.policies,
         app.ledger,
-        SharedReading(PostgresFlowMetrics(app.pool).read_metrics),
+        BrieflyCachedValue(PostgresFlowMetrics(app.pool).read_metrics),
         PolicyComparer(PostgresPeopleSampler(app.pool), app.templates),
-        SharedReading(partial(asyncio.to_thread, read_recorded_proofs, app.settings)),
+        BrieflyCachedValue(partial(asyncio.to_thread, load_promise_proofs_of_last_test_run, app.settings)),
     )

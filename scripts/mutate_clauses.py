@@ -53,14 +53,16 @@ SPARED: dict[str, str] = {
     "category_scope(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
     "rules.suppress_disallowed_partner_mail: `left and (not left.isdisjoint((asked, SHARING)))` "
     "without left": _NOBODY_LEFT,
-    "rules.is_service_rate_exceeded: `if not facts.standing.sent:` without if not facts.standing.sent": _NOTHING_SENT,
+    "rules.is_service_mail_alarm_rate_exceeded: `if not facts.standing.sent:` "
+    "without if not facts.standing.sent": _NOTHING_SENT,
     "rules.suppress_over_frequency_cap: `facts.category.mandatory or not facts.standing.sent` without "
     "not facts.standing.sent": (_NOTHING_SENT),
     "rules._consent_flaw: `None if terms is NO_TERMS else legal_flaw_of_consent(terms, standing.consent_days, asked, "
     "facts.now)` always its second branch": "asks what follows once more, at no cost where the law has no terms",
     "rules._has_valid_consent: `asked in given and _consent_flaw(facts, asked, '') is None` without "
     "asked in given": "asks what follows once more, at no cost where nothing was consented to",
-    "rules._mail_scopes: `mailing.partner or ''` without ''": "no partner's name has a capital letter, as None has",
+    "rules._scopes_to_which_mail_belongs: `mailing.partner or ''` without ''": "no partner's name has a capital "
+    "letter, as None has",
     "sending_hours.now_or_next_opening: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, "
     "met to the microsecond",
     "sending_hours._moment_or_next_opening_of_zone: `opening > moment` as opening >= moment": "what opens the hours is "
@@ -92,9 +94,9 @@ def changes_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
                 ast.Attribute() as rule,
             ]
         ):
-            yield "asked of all", ast.Tuple([ast.Name("_is_any_category"), rule], ast.Load())
+            yield "asked of all", ast.Tuple([ast.Name("_is_true_for_every_category"), rule], ast.Load())
         case ast.Tuple(elts=[ast.Name(id="_is_optional_category"), ast.Name() as rule]):
-            yield "asked of all", ast.Tuple([ast.Name("_is_any_category"), rule], ast.Load())
+            yield "asked of all", ast.Tuple([ast.Name("_is_true_for_every_category"), rule], ast.Load())
         case _:
             pass
 

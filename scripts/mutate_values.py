@@ -48,13 +48,13 @@ def mutants_of_switches() -> Iterator[Mutant]:
             for other in values:
                 if other != value:
                     code = f"""
-_asked = Policy.switches_for
+_asked = Policy.strictest_switches_for_person
 
 def _other(self, *key):
     found = _asked(self, *key)
     return found.model_copy(update={{"{switch}": "{other}"}}) if found.{switch} == "{value}" else found
 
-Policy.switches_for = _other
+Policy.strictest_switches_for_person = _other
 """
                     name = f"switch: {switch} = {value} taken for {other}"
                     yield _appended("mailer.policy.policy_file", name, code, (*WRITING, *DECIDING))

@@ -10,7 +10,7 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 
 from mailer import bundled_files
-from mailer.actions.people_desk import PeopleDesk
+from mailer.actions.people_desk import PersonLookUpAndActStores
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
@@ -150,7 +150,7 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
     policies = parse_policies_in_force(bundled_files.read_texts_of_toml_files(folder), date(2026, 11, 29))
     desk, none = cast(Any, _Desk()), cast(Any, SimpleNamespace(read_attention_figures=None))
     stores = SimpleNamespace(standings=desk, suppressions=desk, rights=desk)
-    people = PeopleDesk(policies, desk, desk, desk, desk, cast(Any, lambda *which: stores))
+    people = PersonLookUpAndActStores(policies, desk, desk, desk, desk, cast(Any, lambda *which: stores))
     staff, operations = cast(Any, SimpleNamespace(sign_in=desk)), cast(Any, SimpleNamespace(halts=desk))
     names = (
         "standings",

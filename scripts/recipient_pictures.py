@@ -10,7 +10,7 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 
 from mailer import bundled_files
-from mailer.look_loading import load_brand_looks
+from mailer.brand_look_loading import load_brand_looks
 from mailer.policy.data_requests import DataRequest, DataRequestKind, deadline_of_data_request
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.public_notices import PublicNotice
@@ -28,7 +28,7 @@ from mailer.rendering.link_tokens import (
 )
 from mailer.rendering.signed_links import SERVICE, SignedLinks
 from mailer.web.app import WebContext, create_app
-from mailer.web.languages import choose_language
+from mailer.web.languages import choose_language_by_accept_language
 from mailer.web.personal_data_html import personal_data_as_html
 from scripts.picture_taking import NARROW, SAVED_DATA, SITE, VIEWS, WIDE, Shot, Sitting
 
@@ -187,8 +187,8 @@ def _shots(links: SignedLinks, language: str) -> Iterator[Shot]:
     yield Shot("preferences", preferences)
     yield Shot("preferences-saved", preferences, ticked="[name=stop][value=newsletter]", pressed="button.main")
     yield Shot("confirm", links.confirmation_link(ConfirmToken("peerstream", 1, MAILING, 1)))
-    yield Shot("report", links.recipient_report_link(MailReportToken("interpals", 1, MAILING, 1)))
-    report = links.recipient_report_link(MailReportToken("paltalk-2002", 1, MAILING, 1))
+    yield Shot("report", links.link_to_report_mail(MailReportToken("interpals", 1, MAILING, 1)))
+    report = links.link_to_report_mail(MailReportToken("paltalk-2002", 1, MAILING, 1))
     yield Shot("report-not-mine", report, pressed="button[name=not_mine]")
     yield Shot("close", links.unsubscribe_link(UnsubscribeToken("paltalk-2002", 1, SERVICE, MAILING, 1)))
     yield Shot("problem-stale", links.confirmation_link(ConfirmToken("paltalk-2006", OLD, MAILING, 1)))
@@ -212,7 +212,9 @@ def _shots(links: SignedLinks, language: str) -> Iterator[Shot]:
         yield Shot(f"data-{name}", links.data_request_link(DataRequestToken("interpals", 1, id_, 1)))
     correction = links.data_request_link(DataRequestToken("interpals", 1, UUID(int=2), 1))
     yield Shot("data-correction-fault", correction, pressed="button.main")
-    yield Shot("data-copy", SAVED_DATA, page=personal_data_as_html(SAMPLE_COPY, choose_language(language)))
+    yield Shot(
+        "data-copy", SAVED_DATA, page=personal_data_as_html(SAMPLE_COPY, choose_language_by_accept_language(language))
+    )
     yield Shot("notices", f"{SITE}/notices/interpals")
     yield Shot("notices-none", f"{SITE}/notices/peerstream")
 

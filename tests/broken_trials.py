@@ -16,11 +16,11 @@ from mailer.policy.decision_types import FactsForRules, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise import Promise
 from mailer.rendering.template_library import TemplateLibrary, compile_stored_source
-from mailer.trial.decision_statements import FLOOR, STATEMENTS
-from mailer.trial.message_statements import SIGHTS
-from mailer.trial.refusal_statements import DOORS
+from mailer.trial.decision_expectations import FLOOR, STATEMENTS
+from mailer.trial.message_expectations import SIGHTS
+from mailer.trial.refusal_expectations import DOORS
 from mailer.trial.sample_people import SamplePerson, sample_people, single_trait_people
-from mailer.trial.trial_run import PromiseResult, try_brand
+from mailer.trial.trial_run import PromiseResult, try_promises_of_brand
 from tests.factories import policies, templates
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -48,7 +48,7 @@ def trial_of(
     first = policy.promises[0]
     own = tuple(first.model_copy(update={"id": rule, "rules": (rule,), "waits_for": None}) for rule in rules)
     told = policy.model_copy(update={"promises": (*own, *more)})
-    trial = try_brand(told, library, NOW, people=single_trait_people(policy) if people is None else people)
+    trial = try_promises_of_brand(told, library, NOW, people=single_trait_people(policy) if people is None else people)
     return {FLOOR if line.id == "the-floor" else line.id: line for line in trial.lines}
 
 

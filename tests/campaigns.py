@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from mailer.policy.consent_validity import write_days_consents_were_given
+from mailer.policy.consent_validity import format_consent_days
 from mailer.processors.capture.folder import CaptureFolder
 from tests.factories import World, person
 from tests.processes import Stack, free_port, settings_for
@@ -27,7 +27,7 @@ async def mailed(world: World, people: list[dict[str, Any]], **values: Any) -> U
     await world.pool.execute(
         "UPDATE standings SET consents = consents || $1::text[], consented = $2",
         asked,
-        write_days_consents_were_given(asked, today, confirmed_on=today),
+        format_consent_days(asked, today, confirmed_on=today),
     )
     await world.handover().hand_over_batches(accepted.batches)
     await world.upkeep.finish_completed_mailings()

@@ -55,7 +55,7 @@ async def age(world: World, days: int) -> None:
         at = seal.at - timedelta(days=days)
         text = replace(
             seal, at=at, previous=previous, previous_whole=previous_whole if seal.whole else None
-        ).signed_body()
+        ).body_to_sign()
         change = "UPDATE seals SET body = $2, signature = $3, sealed_at = $4 WHERE id = $1"
         await world.pool.execute(change, row["id"], text, signer.sign_body(text), at)
         previous = seal_body_digest(text)

@@ -1,9 +1,9 @@
 """The stores behind the pages of operations, over the database of a test."""
 
-from mailer.actions.mailing_waits import MailingWaitExplainer
+from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
+from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
-from mailer.pipeline.release_preview import MailingReleasePreviewer
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
@@ -13,8 +13,8 @@ from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.people_sample import PostgresPeopleSampler
 from mailer.postgres.running_processes import PostgresRunningProcesses
-from mailer.web.console.operations import ConsoleOperations
-from mailer.web.console.shared_reading import SharedReading
+from mailer.web.console.briefly_cached_value import BrieflyCachedValue
+from mailer.web.console.operations import ConsoleOperationStores
 from tests.factories import World, templates
 
 
@@ -27,14 +27,14 @@ async def recorded_proofs() -> RecordedProofs | None:
     return None
 
 
-def console_operations_over(world: World) -> ConsoleOperations:
+def console_operations_over(world: World) -> ConsoleOperationStores:
     """The stores, as `mailer.web_serving` puts them together; every processor may have all mail."""
     halts = PostgresHalts(world.pool, world.writers)
 
     def has_template(brand: str, name: str) -> bool:
         return templates().find_template(brand, name) is not None
 
-    return ConsoleOperations(
+    return ConsoleOperationStores(
         build_operator_stores_opener(world.pool, world.writers, world.hasher, world.policies),
         PostgresMailingDirectory(world.pool, world.policies),
         MailingWaitExplainer(world.mailings, world.processors, halts, world.policies, has_template),
@@ -46,7 +46,7 @@ def console_operations_over(world: World) -> ConsoleOperations:
         ["capture"],
         world.policies,
         world.ledger,
-        SharedReading(PostgresFlowMetrics(world.pool).read_metrics),
+        BrieflyCachedValue(PostgresFlowMetrics(world.pool).read_metrics),
         PolicyComparer(PostgresPeopleSampler(world.pool), templates()),
-        SharedReading(lambda: recorded_proofs()),
+        BrieflyCachedValue(lambda: recorded_proofs()),
     )

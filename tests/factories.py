@@ -17,9 +17,9 @@ from mailer.events import MessageEvent, validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
@@ -32,11 +32,11 @@ from mailer.policy.processors_stating_no_retention import brand_processors_stati
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.halts import CommitNotes
+from mailer.ports.halts import LocalCommitNotes
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.postgres.account_stores import build_account_stores_opener
+from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -45,7 +45,7 @@ from mailer.postgres.inviters import PostgresInviterPauses
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
-from mailer.postgres.people_desk import build_people_desk
+from mailer.postgres.people_desk import build_people_look_up_stores
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
@@ -154,7 +154,7 @@ def received(event: dict[str, Any] | bytes, key: str | None = None, user: str = 
 class World:
     """All rooms of the flow over a real database; only processor and broker are stand-ins."""
 
-    def __init__(self, pool: Pool, lease_seconds: float = 60, notes: CommitNotes | None = None) -> None:
+    def __init__(self, pool: Pool, lease_seconds: float = 60, notes: LocalCommitNotes | None = None) -> None:
         self.pool = pool
         self.writers = LedgerWriters(KEY, notes)
         self.policies = dict(policies())
@@ -176,8 +176,8 @@ class World:
         self.outbox = PostgresOutbox(pool)
         self.wishes = PostgresPendingRequests(pool, self.writers)
         self.links = SignedLinks("https://mail.example", (KEY,))
-        self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
-        self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
+        self.desks = build_account_event_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
+        self.people = build_people_look_up_stores(pool, self.writers, self.hasher, self.policies, self.desks)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
@@ -208,7 +208,7 @@ class World:
 
     def handover_by(self, processors: Sequence[Processor], deliveries: PostgresDeliveries | None = None) -> HandOver:
         """The hand-over to several processors."""
-        streams = BlockPauses(PostgresStreamPauses(self.pool))
+        streams = PausesForBlockedMail(PostgresStreamPauses(self.pool))
         routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
         checks = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
         bounces = RefusalJudge(PostgresRefusalQuarantine(self.pool, self.writers, self.hasher))
@@ -318,7 +318,7 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    url: str, lease: float = 60, size: int = 10, notes: CommitNotes | None = None
+    url: str, lease: float = 60, size: int = 10, notes: LocalCommitNotes | None = None
 ) -> AsyncIterator[World]:
     """A world over a database."""
     pool = await open_pool(url, size)

@@ -10,7 +10,7 @@ from email.parser import BytesParser
 from html import unescape
 from typing import Any
 
-from mailer.pipeline.request_answer_publishing import AnswerPublisher
+from mailer.pipeline.requested_link_mail_publishing import RequestedLinkMailPublisher
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.publisher_rights import OWN_TEMPLATES
 from mailer.ports.broker import HeaderName
@@ -33,9 +33,9 @@ ADA: dict[str, Any] = {
 }
 
 
-def answerer(world: World) -> AnswerPublisher:
+def answerer(world: World) -> RequestedLinkMailPublisher:
     """The part of the timekeeper that answers requests by an address."""
-    return AnswerPublisher(world.requests, world.policies, LINKS)
+    return RequestedLinkMailPublisher(world.requests, world.policies, LINKS)
 
 
 async def answers(world: World) -> list[EmailMessage]:

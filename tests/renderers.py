@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 
-from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.delivery_steps import DeliveryStep
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
+from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.shared_address_copies import Key
 from mailer.policy.hand_over_outcome import Outcome
-from mailer.ports.deliveries import DeliveryRow, SharedAddressTextCarrier
+from mailer.ports.deliveries import DeliveryRow, LastDeliveryOfTextToSharedAddress
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
-from mailer.ports.rates import RateAdmissionResult, SendRequest
+from mailer.ports.rates import RateAdmissionRequest, RateAdmissionResult
 from mailer.ports.stream_pauses import StreamPause
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
@@ -60,11 +60,11 @@ def renderer_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
 class NoLimits:
     """A meter without limits."""
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
+    async def admit_messages(self, wanted: Sequence[RateAdmissionRequest]) -> RateAdmissionResult:
         """Admits all messages."""
         return RateAdmissionResult((True,) * len(wanted), inf)
 
-    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[RateAdmissionRequest]) -> None:
         """Does nothing: no tokens were taken."""
 
     def count_reply_for_pace(self, processor: str, domain: str, outcome: Outcome) -> None:
@@ -82,15 +82,15 @@ class NoPauses:
         """See `ports.stream_pauses`."""
 
 
-async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedAddressTextCarrier]:
+async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, LastDeliveryOfTextToSharedAddress]:
     """Finds no delivery that sent a text before."""
     return {}
 
 
-def plan(row: DeliveryRow, renderer: MailingRenderer, processor: Processor, now: datetime) -> DeliveryStep:
+def plan(row: DeliveryRow, renderer: MailingRenderer, processor: Processor, now: datetime) -> PlannedDeliveryMove:
     """The step that is prepared for one row, without any limit."""
     checks = SendChecks(
-        FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), BlockPauses(NoPauses())
+        FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), PausesForBlockedMail(NoPauses())
     )
     prepared = asyncio.run(
         WindowPreparation(checks, None, nobody).prepare_window([row], {renderer.facts.id: renderer}, {}, {}, now)

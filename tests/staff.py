@@ -2,7 +2,7 @@
 
 from mailer.policy.publisher_and_staff_identity import Identity, parse_person_identity
 from mailer.policy.staff_rights import EVERY_BRAND, StaffMember, StaffRole, parse_role_at_brand
-from mailer.ports.staff import LastAdmin, StaffActor, StaffStores
+from mailer.ports.staff import NoAdminWouldRemain, StaffActor, StaffStores
 
 ROOT = StaffActor(Identity.parse_identity("person:root"), "a command")
 """The command that adds the first person of staff."""
@@ -27,6 +27,6 @@ async def disable_person(staff: StaffStores, member: StaffMember) -> bool:
     """Disables a person by a command. The last admin stays, so another one is added if there is none."""
     try:
         return await staff.directory.disable_staff_member(member, ROOT)
-    except LastAdmin:
+    except NoAdminWouldRemain:
         await add_person(staff, "Spare Admin")
         return await staff.directory.disable_staff_member(member, ROOT)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mailer.actions import account_flags as accounts
 from mailer.actions import record_opt_out
-from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
+from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationRequestDependencies
 from mailer.actions.consent import confirm_consent, record_consent_or_ask_to_confirm
 from mailer.actions.rights import erase_recipient
 from mailer.actions.suppression import object_to_marketing
@@ -100,7 +100,7 @@ class Steps:
         """Records a consent of an application, and confirms it where the law wants that. Returns True if it does."""
         policy, whose = self.world.policies[account.brand], await self.id_of(account)
         said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
-        asking = ConfirmationParts(self.links, self.world.wishes)
+        asking = ConfirmationRequestDependencies(self.links, self.world.wishes)
         standing = await self.world.standings.get_standing(account.brand, whose)
         done = await record_consent_or_ask_to_confirm(
             self.world.consents, asking, policy, whose, said, standing.country if standing else None

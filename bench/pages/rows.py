@@ -124,7 +124,7 @@ def recipient_rows(known: Known, links: SignedLinks) -> dict[str, list[str]]:
         "/u/{token}": [links.unsubscribe_link(UnsubscribeToken(BRAND, first, "newsletter", large, 1))],
         "/preferences/{token}": [links.preferences_link(PreferencesToken(BRAND, first, 1))],
         "/confirm/{token}": [links.confirmation_link(ConfirmToken(BRAND, first, known.confirmation, 1))],
-        "/report/{token}": [links.recipient_report_link(MailReportToken(BRAND, first, large, 1))],
+        "/report/{token}": [links.link_to_report_mail(MailReportToken(BRAND, first, large, 1))],
         "/data-request/{token}": [links.data_request_link(DataRequestToken(BRAND, first, known.request, 1))],
         "/o/{token}.gif": [
             links.pixel_url(OpenToken(large, "nonce")),

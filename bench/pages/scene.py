@@ -9,7 +9,7 @@ import asyncpg
 
 from bench.pages.fill import Filled, fill
 from bench.pages.rows import BRAND, Known
-from mailer.actions.people_desk import PeopleDesk, record_look_at_person
+from mailer.actions.people_desk import PersonLookUpAndActStores, record_look_at_person
 from mailer.events import validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.policy.category import CATEGORIES
@@ -18,7 +18,7 @@ from mailer.policy.publisher_and_staff_identity import Identity, parse_person_id
 from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.policy.staff_rights import EVERY_BRAND, StaffRole, parse_role_at_brand
 from mailer.ports.mailings import MailingStore, NewMailing
-from mailer.ports.person_history import AccessDoor, PersonAccess
+from mailer.ports.person_history import AccessInterface, AccessToPerson
 from mailer.ports.staff import StaffActor, StaffStores
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
@@ -39,7 +39,7 @@ class SceneParts:
     mailings: MailingStore
     publishers: PostgresPublishers
     staff: StaffStores
-    people: PeopleDesk
+    people: PersonLookUpAndActStores
     ledger: LedgerOperations
 
 
@@ -135,5 +135,7 @@ async def _sessions(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.R
 async def _look_first_person_up(parts: SceneParts, filled: Filled, staff: int) -> None:
     record = await parts.staff.directory.get_staff_record(staff)
     assert record is not None
-    access = PersonAccess(record.member.identity, AccessDoor.CONSOLE, _BY.network, "the benchmark of the pages", None)
+    access = AccessToPerson(
+        record.member.identity, AccessInterface.CONSOLE, _BY.network, "the benchmark of the pages", None
+    )
     await record_look_at_person(parts.people, BRAND, filled.first, access)

@@ -13,7 +13,7 @@ from bench.speed.peers import CACHE, CELERY_PROCESSES, PYTHON
 from bench.speed.room import Room
 from bench.speed.sample import sample
 from bench.speed.source import BYTES, SESSIONS
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 
 _PACKAGES = ("celery", "kombu", "django", "django-post-office", "psycopg")
 

@@ -20,17 +20,17 @@ from mailer.accounts import (
     Rectifies,
 )
 from mailer.actions import account_flags, rights
-from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.actions.consent import (
-    ConsentRefused,
+    ConsentNotRecordable,
     check_and_normalize_consent,
     record_consent_or_ask_to_confirm,
     withdraw_consent,
 )
-from mailer.actions.opt_out import OptOutRefused, check_scope_can_be_left, record_opt_out
+from mailer.actions.opt_out import OptOutRefused, check_scope_allows_opt_out, record_opt_out
 from mailer.actions.own_limits import OwnLimitRefused, check_brand_takes_own_limits, record_own_limit
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
-from mailer.event_digests import IdTaken
+from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused
 from mailer.policy.own_limits import OwnPause
 from mailer.policy.policy_file import Policy
@@ -38,14 +38,14 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import ConsentStore as ConsentsPort
-from mailer.ports.person_history import PersonAct
+from mailer.ports.person_history import ActOnPerson
 from mailer.ports.rights import (
     AccountEventAlreadyApplied,
     DataCorrection,
-    ErasureBlocked,
     ErasureResult,
+    ForbiddenByLegalHold,
+    PrivacyRightsStore,
     RecipientErased,
-    RightsStore,
 )
 from mailer.ports.standings import StandingFlag, StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -64,7 +64,7 @@ _REFUSALS = {
     "electronic": StandingFlag.ELECTRONIC_REFUSED,
 }
 _REFUSED = (
-    ConsentRefused,
+    ConsentNotRecordable,
     OptOutRefused,
     OwnLimitRefused,
     RecipientErased,
@@ -75,22 +75,22 @@ _REFUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class AccountStores:
+class AccountEventStores:
     """The stores that an account event may change."""
 
     standings: StandingStore
-    rights: RightsStore
+    rights: PrivacyRightsStore
     consents: ConsentsPort
-    confirmations: ConfirmationParts
+    confirmations: ConfirmationRequestDependencies
     suppressions: SuppressionStore
 
 
-class AccountStoresOpener(Protocol):
+class AccountEventStoresOpener(Protocol):
     """Opens the stores for one event. They note the event together with its change, so that it is made only once."""
 
     def __call__(
-        self, event: AccountEvent | LegalHoldOrder | None, actor: str | None = None, act: PersonAct | None = None
-    ) -> AccountStores:
+        self, event: AccountEvent | LegalHoldOrder | None, actor: str | None = None, act: ActOnPerson | None = None
+    ) -> AccountEventStores:
         """Returns the stores.
 
         Args:
@@ -103,7 +103,7 @@ class AccountStoresOpener(Protocol):
 
 @rule("account-events", "paltalk06-21")
 async def apply_account_event(
-    desks: AccountStoresOpener, policies: Mapping[str, Policy], event: AccountEvent, publisher: Identity
+    desks: AccountEventStoresOpener, policies: Mapping[str, Policy], event: AccountEvent, publisher: Identity
 ) -> None:
     """Applies what an application reports about an account, once. The change also decides about mail that is queued.
 
@@ -124,7 +124,7 @@ async def apply_account_event(
         await apply_event_to_recipient(desks, policy, recipient_id, event, str(publisher), SOURCE)
     except AccountEventAlreadyApplied:
         pass
-    except ErasureBlocked as error:
+    except ForbiddenByLegalHold as error:
         raise EventRefused([f"{event.account}: {error}"]) from error
 
 
@@ -142,7 +142,7 @@ def check_event_and_get_policy(policies: Mapping[str, Policy], event: AccountEve
             case Consents():
                 check_and_normalize_consent(policy, _build_given_consent(event, SOURCE, SOURCE), datetime.now(UTC))
             case Leaves(account="opt_out"):
-                check_scope_can_be_left(policy, event.scope)
+                check_scope_allows_opt_out(policy, event.scope)
             case Leaves():
                 check_and_normalize_consent(
                     policy, _build_withdrawn_consent(policy, event, SOURCE, SOURCE), datetime.now(UTC)
@@ -159,13 +159,13 @@ def check_event_and_get_policy(policies: Mapping[str, Policy], event: AccountEve
 
 
 async def apply_event_to_recipient(
-    desks: AccountStoresOpener,
+    desks: AccountEventStoresOpener,
     policy: Policy,
     recipient_id: int,
     event: AccountEvent,
     actor: str,
     source: str,
-    act: PersonAct | None = None,
+    act: ActOnPerson | None = None,
 ) -> ErasureResult | None:
     """Applies an event to a known recipient, once.
 
@@ -182,15 +182,15 @@ async def apply_event_to_recipient(
         The result of an erasure; None for every other event.
 
     Raises:
-        ErasureBlocked: a legal hold is in force.
+        ForbiddenByLegalHold: a legal hold is in force.
         AccountEventAlreadyApplied: the event was applied before, and is not applied again.
-        IdTaken: the id belongs to another event.
+        EventIdTakenByDifferentEvent: the id belongs to another event.
         EventRefused: it cannot be applied for another reason.
     """
     said = _AccountEventContext(desks, policy, recipient_id, actor, source, act)
     try:
         return await _apply_event_by_kind(said, event)
-    except IdTaken:
+    except EventIdTakenByDifferentEvent:
         raise
     except (ValueError, *_REFUSED) as error:
         raise EventRefused([f"{event.account}: {error}"]) from error
@@ -200,12 +200,12 @@ async def apply_event_to_recipient(
 class _AccountEventContext:
     """The context of an account event: its stores, policy, recipient, actor and source, and the act of staff."""
 
-    desks: AccountStoresOpener
+    desks: AccountEventStoresOpener
     policy: Policy
     recipient_id: int
     actor: str
     source: str
-    act: PersonAct | None
+    act: ActOnPerson | None
 
 
 async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) -> ErasureResult | None:
@@ -214,11 +214,11 @@ async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) 
         case Becomes(account="erase"):
             return await rights.erase_recipient(desk.rights, policy, whose, source)
         case Pays():
-            await account_flags.set_paid_product(
+            await account_flags.store_whether_account_pays_for_product(
                 desk.standings, policy.brand, whose, event.product, event.account == "paid", source
             )
         case Becomes():
-            await _apply_becomes_event(desk, said, event)
+            await _apply_account_status_event(desk, said, event)
         case Rectifies():
             correction = DataCorrection(event.email, event.name, event.locale, event.country)
             await rights.rectify_recipient(desk.rights, policy, whose, correction, source)
@@ -245,7 +245,7 @@ async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) 
     return None
 
 
-async def _apply_becomes_event(desk: AccountStores, said: _AccountEventContext, event: Becomes) -> None:
+async def _apply_account_status_event(desk: AccountEventStores, said: _AccountEventContext, event: Becomes) -> None:
     policy, whose, source = said.policy, said.recipient_id, said.source
     match event.account:
         case "under_13":
@@ -256,7 +256,7 @@ async def _apply_becomes_event(desk: AccountStores, said: _AccountEventContext, 
             await account_flags.set_account_flag(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
 
 
-async def _apply_opt_out_or_withdrawal(desk: AccountStores, said: _AccountEventContext, event: Leaves) -> None:
+async def _apply_opt_out_or_withdrawal(desk: AccountEventStores, said: _AccountEventContext, event: Leaves) -> None:
     if event.account == "opt_out":
         await record_opt_out(desk.standings, said.policy, said.recipient_id, event.scope, said.source)
     else:

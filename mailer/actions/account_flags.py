@@ -65,7 +65,7 @@ async def set_postal_address(
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def set_paid_product(
+async def store_whether_account_pays_for_product(
     standings: StandingStore, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
 ) -> None:
     """Stores whether an account pays for a product. The product None means every product, or none (interpals-08).

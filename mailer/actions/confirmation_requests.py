@@ -8,7 +8,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.consents import Consent
-from mailer.ports.pending_requests import ConfirmationMail, PendingRequest, PendingRequests
+from mailer.ports.pending_requests import ConfirmationMail, PendingRequest, PendingRequestStore
 from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.link_tokens import ConfirmToken
 from mailer.rendering.promotional_words import promotional_words
@@ -21,11 +21,11 @@ _WORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class ConfirmationParts:
+class ConfirmationRequestDependencies:
     """The parts that are needed to ask for a confirmation by mail."""
 
     links: SignedLinks
-    wishes: PendingRequests
+    wishes: PendingRequestStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class NoRecipientToAsk(LookupError):
 
 
 async def ask_for_confirmation(
-    confirmations: ConfirmationParts,
+    confirmations: ConfirmationRequestDependencies,
     policy: Policy,
     recipient_id: int,
     wishes: Sequence[PendingRequest],
@@ -62,7 +62,7 @@ async def ask_for_confirmation(
     Raises:
         NoRecipientToAsk: the brand has no such recipient.
     """
-    requested = _requests_in_words(wishes, policy.default_locale)
+    requested = _join_request_words_without_spam(wishes, policy.default_locale)
 
     def build_confirmation_message(made: ConfirmationMail) -> BrokerMessage:
         token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
@@ -85,7 +85,7 @@ async def ask_for_confirmation(
     return ConfirmationAsked(asked.ref)
 
 
-def _requests_in_words(wishes: Sequence[PendingRequest], locale: str) -> str:
+def _join_request_words_without_spam(wishes: Sequence[PendingRequest], locale: str) -> str:
     """Returns the words of the requests for the mail, without those that contain a link or promote something.
 
     Somebody else may have made the request, so their words could be spam.

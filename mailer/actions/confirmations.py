@@ -12,7 +12,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
 from mailer.ports.consents import CONFIRMED, ConsentStore
-from mailer.ports.pending_requests import OWN_LIMITS_ENDED, PendingRequest, PendingRequests, RequestedAct
+from mailer.ports.pending_requests import OWN_LIMITS_ENDED, PendingRequest, PendingRequestStore, RequestedAct
 from mailer.ports.standings import StandingFlag, StandingStore
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.link_tokens import ConfirmToken
@@ -30,7 +30,7 @@ _FLAGS = {
 class ConfirmationStores:
     """The stores that a confirmation may change."""
 
-    wishes: PendingRequests
+    wishes: PendingRequestStore
     consents: ConsentStore
     standings: StandingStore
     suppressions: SuppressionStore
@@ -52,7 +52,7 @@ async def apply_confirmed_request(
         False if no request of that name waits, or if the person left or objected after the request.
 
     Raises:
-        ConsentRefused: the brand no longer has that mail.
+        ConsentNotRecordable: the brand no longer has that mail.
         UnknownRecipient: the brand has no such recipient.
     """
     waiting = await answers.wishes.read_wishes_of_confirmation_mail(token.brand, token.recipient_id, token.confirmation)
@@ -101,7 +101,7 @@ async def _lift_older_objections(
     return older == found
 
 
-async def _end_requested_own_limits(
+async def _end_own_limits_on_confirmed_request(
     answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest
 ) -> bool:
     name = OWN_PAUSE if wish.what == RequestedAct.PAUSE_ENDED else OWN_CAP
@@ -114,5 +114,5 @@ async def _end_requested_own_limits(
 _ACTS: dict[str, Callable[[ConfirmationStores, Policy, int, PendingRequest], Awaitable[bool]]] = {
     **dict.fromkeys(_FLAGS, _set_requested_flag),
     RequestedAct.MARKETING: _lift_older_objections,
-    **dict.fromkeys(OWN_LIMITS_ENDED, _end_requested_own_limits),
+    **dict.fromkeys(OWN_LIMITS_ENDED, _end_own_limits_on_confirmed_request),
 }

@@ -6,22 +6,22 @@ from datetime import UTC, date, datetime
 
 from mailer.actions.confirmation_requests import (
     ConfirmationAsked,
-    ConfirmationParts,
+    ConfirmationRequestDependencies,
     NoRecipientToAsk,
     ask_for_confirmation,
 )
 from mailer.actions.consent_proof_checks import (
     ACTS,
     IsOurs,
-    act_name_or_same_source,
-    find_act_of_consent_source,
+    find_consent_method_named_by_source,
     is_confirmation_proof,
     is_statement_version,
+    normalize_spelling_of_consent_source,
     refuse_every_token,
 )
 from mailer.input_types import future_time_fault
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_wordings import is_listed_or_own_yes, wordings_for
+from mailer.policy.consent_wordings import is_listed_wording_or_first_person_yes, list_consent_wordings_for_scope
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import category_of_scope, is_consent_scope, possible_consent_scopes_text
@@ -41,13 +41,13 @@ FIRST = date(1995, 1, 1)
 """The earliest possible day of a consent to mail, at any controller."""
 
 
-class ConsentRefused(ValueError):
+class ConsentNotRecordable(ValueError):
     """A consent that cannot be recorded. The message says what is missing."""
 
 
 async def record_consent_or_ask_to_confirm(
     consents: ConsentStore,
-    confirmations: ConfirmationParts,
+    confirmations: ConfirmationRequestDependencies,
     policy: Policy,
     recipient_id: int,
     said: Consent,
@@ -66,8 +66,8 @@ async def record_consent_or_ask_to_confirm(
         country: the country in the person's standing.
 
     Raises:
-        ConsentRefused: it has no proof or no known scope, it is not the person's own act, or the brand has no such
-            recipient.
+        ConsentNotRecordable: it has no proof or no known scope, it is not the person's own act, or the brand has no
+            such recipient.
     """
     said = check_and_normalize_consent(policy, said, datetime.now(UTC))
     if needs_confirmation_by_policy(policy, said) or needs_confirmation_by_law(policy, said, country):
@@ -84,7 +84,7 @@ async def withdraw_consent(consents: ConsentStore, policy: Policy, recipient_id:
     """Withdraws a consent at once. No words are needed. If the consent was to mail, this opts out of that mail too.
 
     Raises:
-        ConsentRefused: the scope is unknown, or the brand has no such recipient.
+        ConsentNotRecordable: the scope is unknown, or the brand has no such recipient.
     """
     return _result_unless_recipient_unknown(
         policy,
@@ -95,7 +95,7 @@ async def withdraw_consent(consents: ConsentStore, policy: Policy, recipient_id:
 
 
 async def ask_to_confirm_subscription(
-    confirmations: ConfirmationParts, policy: Policy, recipient_id: int, said: Consent
+    confirmations: ConfirmationRequestDependencies, policy: Policy, recipient_id: int, said: Consent
 ) -> ConfirmationAsked:
     """Asks a person by mail to confirm a subscription (double opt-in), with at most one mail a day.
 
@@ -103,14 +103,14 @@ async def ask_to_confirm_subscription(
     reports the consent. They can subscribe on their own page.
 
     Raises:
-        ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
+        ConsentNotRecordable: it has no proof or no known scope, or the brand has no such recipient.
     """
     said = check_and_normalize_consent(policy, said, datetime.now(UTC))
     wish = PendingRequest(said.scope, said.version, said.words, said.at)
     try:
         return await ask_for_confirmation(confirmations, policy, recipient_id, [wish], [said], by_owner=False)
     except NoRecipientToAsk as error:
-        raise ConsentRefused(str(error)) from error
+        raise ConsentNotRecordable(str(error)) from error
 
 
 async def confirm_consent(
@@ -130,7 +130,7 @@ async def confirm_consent(
         link does not end a newer opt-out.
 
     Raises:
-        ConsentRefused: the recipient is gone, or the brand no longer has that mail.
+        ConsentNotRecordable: the recipient is gone, or the brand no longer has that mail.
     """
     now = datetime.now(UTC)
     words = wish.words or f"asked on {wish.asked_at.isoformat()}"
@@ -155,9 +155,9 @@ def check_and_normalize_consent(
         is_ours: tells whether a text is the token of our own confirmation link.
 
     Raises:
-        ConsentRefused: it may not be recorded.
+        ConsentNotRecordable: it may not be recorded.
     """
-    dated = _check_scope_and_date(policy, replace(said, source=act_name_or_same_source(said.source)), now)
+    dated = _check_scope_and_date(policy, replace(said, source=normalize_spelling_of_consent_source(said.source)), now)
     if not said.given:
         return dated
     is_proven = dated.source == CONFIRMED and is_ours(dated.proof or "")
@@ -166,18 +166,18 @@ def check_and_normalize_consent(
         or reason_not_persons_own_consent(policy, dated, is_proven)
         or _consent_too_early_reason(policy, dated)
     ):
-        raise ConsentRefused(reason)
+        raise ConsentNotRecordable(reason)
     return dated
 
 
 def _check_scope_and_date(policy: Policy, said: Consent, now: datetime) -> Consent:
     """Returns the consent with its time at most `now`. Refuses an unknown scope and a time in the future."""
     if not is_consent_scope(policy, said.scope):
-        raise ConsentRefused(
+        raise ConsentNotRecordable(
             f"{said.scope!r} is no scope of {policy.brand}; there are {possible_consent_scopes_text(policy)}"
         )
     if reason := future_time_fault(said.at, now):
-        raise ConsentRefused(f"at: {reason}")
+        raise ConsentNotRecordable(f"at: {reason}")
     return replace(said, at=min(said.at, now))
 
 
@@ -203,14 +203,14 @@ def consent_proof_refusal(said: Consent, is_proven: bool = False) -> str | None:
 @rule("policy-basis", "interpals-25")
 def reason_not_persons_own_consent(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
     """A person's own yes, or a text that the policy lists, is consent. A notice shown to users of a service is not."""
-    if find_act_of_consent_source(said.source) is None:
+    if find_consent_method_named_by_source(said.source) is None:
         return (
             f"source: {said.source!r} is the policy's basis, and no consent: it is no act of a person. Name one:"
             f" {', '.join(ACTS)}"
         )
-    if is_proven or is_listed_or_own_yes(policy, said.scope, said.words or ""):
+    if is_proven or is_listed_wording_or_first_person_yes(policy, said.scope, said.words or ""):
         return None
-    listed = "; ".join(wordings_for(policy, said.scope)) or "none"
+    listed = "; ".join(list_consent_wordings_for_scope(policy, said.scope)) or "none"
     return (
         f"words: nobody says by them, for themselves, that they want {said.scope} of {policy.brand}. Send exactly what"
         f" was shown, and list it in the policy's [wordings]; there: {listed}"
@@ -277,5 +277,5 @@ def _opt_outs_to_lift(policy: Policy, said: Consent, before: datetime) -> OptOut
 
 def _result_unless_recipient_unknown(policy: Policy, recorded: ConsentResult | None) -> ConsentResult:
     if recorded is None:
-        raise ConsentRefused(f"{policy.brand} has no such recipient")
+        raise ConsentNotRecordable(f"{policy.brand} has no such recipient")
     return recorded

@@ -6,7 +6,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from mailer.input_types import parse_moment
-from mailer.policy.address_sources import source_form
+from mailer.policy.address_sources import normalize_source_name
 from mailer.ports.consents import CONFIRMED
 
 ACTS = ("application", CONFIRMED, "e-mail", "form", "in-person", "letter", "page", "telephone")
@@ -44,18 +44,18 @@ def refuse_every_token(text: str) -> bool:
     return False
 
 
-def act_name_or_same_source(source: str) -> str:
+def normalize_spelling_of_consent_source(source: str) -> str:
     """Returns the name of the act if the source is one, in any case, with spaces or underscores; else the source."""
-    form = source_form(source)
+    form = normalize_source_name(source)
     return form if form in ACTS else source
 
 
-def find_act_of_consent_source(source: str) -> str | None:
+def find_consent_method_named_by_source(source: str) -> str | None:
     """Returns the act that a source names by its name or by a word, such as `form` for `web form 12`, or None.
 
     The acts `application` and `confirmed` must be named exactly.
     """
-    form = source_form(source)
+    form = normalize_source_name(source)
     if form in ACTS:
         return form
     words = re.findall(r"[^\W\d_]+", form)

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from mailer.accounts import validate_account
-from mailer.actions.account_events import AccountStoresOpener, apply_event_to_recipient
+from mailer.actions.account_events import AccountEventStoresOpener, apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.rights import read_personal_data
-from mailer.event_digests import IdTaken
+from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused, MessageEvent, Refs
 from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, is_copy_available
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.data_requests import DataRequests
-from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, RightsStore
+from mailer.ports.rights import AccountEventAlreadyApplied, ForbiddenByLegalHold, PrivacyRightsStore
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.link_tokens import DataRequestToken
 from mailer.rendering.signed_links import SignedLinks
@@ -40,11 +40,11 @@ class DataRequestStores:
     """The stores that a data request may read or change."""
 
     requests: DataRequests
-    rights: RightsStore
-    desks: AccountStoresOpener
+    rights: PrivacyRightsStore
+    desks: AccountEventStoresOpener
 
 
-def data_request_message(links: SignedLinks, request: DataRequest) -> BrokerMessage:
+def build_data_request_link_message(links: SignedLinks, request: DataRequest) -> BrokerMessage:
     """Returns the event of the mail with the link to a request. Its id is that of the request.
 
     Raises:
@@ -56,10 +56,12 @@ def data_request_message(links: SignedLinks, request: DataRequest) -> BrokerMess
         "confirm_url": links.data_request_link(token),
         "due": request.due_at.date().isoformat(),
     }
-    return _message_of_event(_event_to_person(request, f"data-request-{request.id.hex}", DATA_REQUEST, values))
+    return _build_broker_message_of_event(
+        _build_mail_event_to_requester(request, f"data-request-{request.id.hex}", DATA_REQUEST, values)
+    )
 
 
-def answer_message(
+def build_data_request_answer_message(
     request: DataRequest, answer: str, reason: str, admit: Callable[[MessageEvent], object]
 ) -> BrokerMessage:
     """Returns the event of the mail with an answer of staff.
@@ -75,9 +77,9 @@ def answer_message(
         ValueError: the words or the ref cannot be in an event.
     """
     done = {"done": _DONE[request.wanted]} if answer == "done" else {}
-    event = _event_to_person(request, f"answer-{uuid7().hex}", ANSWER, {**done, "message": reason})
+    event = _build_mail_event_to_requester(request, f"answer-{uuid7().hex}", ANSWER, {**done, "message": reason})
     admit(event)
-    return _message_of_event(event)
+    return _build_broker_message_of_event(event)
 
 
 async def carry_out_data_request(
@@ -97,7 +99,7 @@ async def carry_out_data_request(
         note: what else is wrong, in the person's words.
 
     """
-    is_done = await _apply_change(stores, policy, request, correction)
+    is_done = await _apply_requested_change_to_account(stores, policy, request, correction)
     if is_done and note is None:
         await stores.requests.record_answer(request, DataRequestStep.DONE)
         return DataRequestStep.DONE
@@ -112,7 +114,7 @@ def _note_for_staff(undone: Mapping[str, str], note: str | None) -> str | None:
     return "\n".join(lines + ([note] if note else [])) or None
 
 
-async def read_copy_once_more(
+async def hand_out_copy_of_personal_data(
     stores: DataRequestStores, policy: Policy, request: DataRequest, now: datetime
 ) -> dict[str, Any] | None:
     """Returns the data of the person, and records that they were handed out.
@@ -128,25 +130,25 @@ async def read_copy_once_more(
         return None
 
 
-async def _apply_change(
+async def _apply_requested_change_to_account(
     stores: DataRequestStores, policy: Policy, request: DataRequest, correction: Mapping[str, str]
 ) -> bool:
     """Applies the change by an account event, whose id lets it happen once. Returns False if a person has to do it."""
-    change = _change_of_request(request, correction)
+    change = _build_account_event_fields(request, correction)
     if change is None:
         return True
     stated = {"v": 1, "id": f"data-request-{request.id.hex}", "brand": policy.brand, **change}
     event = validate_account({**stated, "ref": request.id.hex})  # the recipient is known by the id
     try:
         await apply_event_to_recipient(stores.desks, policy, request.recipient_id, event, _ACTOR, _SOURCE)
-    except (AccountEventAlreadyApplied, IdTaken):
+    except (AccountEventAlreadyApplied, EventIdTakenByDifferentEvent):
         return True
-    except (ErasureBlocked, EventRefused):
+    except (ForbiddenByLegalHold, EventRefused):
         return False
     return True
 
 
-def _change_of_request(request: DataRequest, correction: Mapping[str, str]) -> dict[str, str] | None:
+def _build_account_event_fields(request: DataRequest, correction: Mapping[str, str]) -> dict[str, str] | None:
     """Returns the fields of the account event; None if nothing of the account changes."""
     match request.wanted:
         case DataRequestKind.COPY:
@@ -161,10 +163,12 @@ def _change_of_request(request: DataRequest, correction: Mapping[str, str]) -> d
             assert_never(request.wanted)
 
 
-def _event_to_person(request: DataRequest, event_id: str, template: str, context: dict[str, Any]) -> MessageEvent:
+def _build_mail_event_to_requester(
+    request: DataRequest, event_id: str, template: str, context: dict[str, Any]
+) -> MessageEvent:
     to = Refs(refs=(request.ref,))
     return MessageEvent(id=event_id, brand=request.brand, category="rights", template=template, to=to, context=context)
 
 
-def _message_of_event(event: MessageEvent) -> BrokerMessage:
+def _build_broker_message_of_event(event: MessageEvent) -> BrokerMessage:
     return BrokerMessage(event.to_json(), event.routing_key, event.id, {HeaderName.PUBLISHER: str(ITSELF)})

@@ -7,7 +7,7 @@ from mailer.ports.dead_letters import DeadLetterDesk, DeadLetterFilter
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayedLetters:
+class DeadLetterReplayResult:
     """The result of a replay.
 
     Attributes:
@@ -23,7 +23,7 @@ class ReplayedLetters:
 
 async def replay_dead_letters(
     letters: DeadLetterDesk, chosen: DeadLetterFilter, *, dry_run: bool = False
-) -> ReplayedLetters:
+) -> DeadLetterReplayResult:
     """Publishes all dead letters that fit a filter again, the oldest first. It looks at each, as for a command.
 
     Args:
@@ -32,10 +32,12 @@ async def replay_dead_letters(
         dry_run: only finds them.
     """
     found = await letters.find_replayable_ids(chosen)
-    return ReplayedLetters(found) if dry_run else await _replay_found_letters(letters, chosen, found)
+    return DeadLetterReplayResult(found) if dry_run else await _replay_found_letters(letters, chosen, found)
 
 
-async def replay_page_of_dead_letters(letters: DeadLetterDesk, chosen: DeadLetterFilter, limit: int) -> ReplayedLetters:
+async def replay_page_of_dead_letters(
+    letters: DeadLetterDesk, chosen: DeadLetterFilter, limit: int
+) -> DeadLetterReplayResult:
     """Publishes the oldest dead letters that fit a filter again, as far as one page looks (`find_replayable_page`)."""
     page = await letters.find_replayable_page(chosen, limit)
     return replace(await _replay_found_letters(letters, chosen, page.ids), next_id=page.next_id)
@@ -43,7 +45,7 @@ async def replay_page_of_dead_letters(letters: DeadLetterDesk, chosen: DeadLette
 
 async def _replay_found_letters(
     letters: DeadLetterDesk, chosen: DeadLetterFilter, found: Sequence[int]
-) -> ReplayedLetters:
+) -> DeadLetterReplayResult:
     """Publishes dead letters again."""
     done = await letters.replay_dead_letters(found, again=chosen.replayed, brands=chosen.brands)
-    return ReplayedLetters(done, sorted({*found} - {*done}))
+    return DeadLetterReplayResult(done, sorted({*found} - {*done}))

@@ -60,7 +60,7 @@ class TransitionCause(Enum):
     """The person's data were erased, or the person used another right that cancels open deliveries."""
 
 
-class RetryTime(Enum):
+class RetryTimeKind(Enum):
     """The time at which a delivery is decided again."""
 
     NEVER = auto()
@@ -101,7 +101,7 @@ class TransitionRule(NamedTuple):
     to_state: DeliveryState
     reason: str
     entry: tuple[LedgerReasonPart, ...]
-    retry: RetryTime = RetryTime.NEVER
+    retry: RetryTimeKind = RetryTimeKind.NEVER
     written: bool = False
 
 
@@ -137,7 +137,7 @@ TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
     # The worker decides.
     TransitionCause.EXPIRED: TransitionRule(_CLAIMED, _S.EXPIRED, _DETAIL, _ONLY_DETAIL),
     TransitionCause.SUPPRESSED: TransitionRule(_CLAIMED, _S.SUPPRESSED, _DETAIL, _ONLY_DETAIL),
-    TransitionCause.HELD: TransitionRule(_CLAIMED, _S.HELD, _DETAIL, _ONLY_DETAIL, RetryTime.GIVEN),
+    TransitionCause.HELD: TransitionRule(_CLAIMED, _S.HELD, _DETAIL, _ONLY_DETAIL, RetryTimeKind.GIVEN),
     TransitionCause.DIVERTED: TransitionRule(_CLAIMED, _S.DIVERTED, _DETAIL, _ONLY_RESULT),  # the detail: the channel
     TransitionCause.UNROUTABLE: TransitionRule(
         _CLAIMED, _S.FAILED, "gave_up {detail}", (LedgerReasonPart.REASON,), written=True
@@ -152,7 +152,7 @@ TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
     TransitionCause.ACCEPTED: TransitionRule(_INTENDED, _S.HANDED_OVER, "", _ONLY_RESULT),
     TransitionCause.UNSENT: TransitionRule(_INTENDED, _S.CLAIMED, "", _ONLY_RESULT),
     TransitionCause.DEFERRED: TransitionRule(
-        _INTENDED, _S.DEFERRED, _DETAIL, _RESULT_REASON_AND_DETAIL, RetryTime.BACK_OFF, written=True
+        _INTENDED, _S.DEFERRED, _DETAIL, _RESULT_REASON_AND_DETAIL, RetryTimeKind.BACK_OFF, written=True
     ),
     TransitionCause.UNDELIVERABLE: TransitionRule(_INTENDED, _S.FAILED, _DETAIL, _RESULT_AND_DETAIL, written=True),
     TransitionCause.QUARANTINED: TransitionRule(_INTENDED, _S.HELD, QUARANTINED, _RESULT_REASON_AND_DETAIL),
@@ -161,27 +161,29 @@ TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
         _S.DEFERRED,
         _DETAIL,
         (LedgerReasonPart.RESULT, LedgerReasonPart.REASON),
-        RetryTime.BACK_OFF,
+        RetryTimeKind.BACK_OFF,
         written=True,
     ),
     TransitionCause.SET_UP_BROKEN: TransitionRule(
-        _INTENDED, _S.HELD, SET_UP, _RESULT_AND_DETAIL, RetryTime.SET_UP_RETRY
+        _INTENDED, _S.HELD, SET_UP, _RESULT_AND_DETAIL, RetryTimeKind.SET_UP_RETRY
     ),
     TransitionCause.SET_UP_BROKEN_AND_WAITS_FOR_NOBODY: TransitionRule(
-        _INTENDED, _S.DEFERRED, _DETAIL, _RESULT_AND_DETAIL, RetryTime.BACK_OFF, written=True
+        _INTENDED, _S.DEFERRED, _DETAIL, _RESULT_AND_DETAIL, RetryTimeKind.BACK_OFF, written=True
     ),
-    TransitionCause.ANSWER_LOST: TransitionRule(_INTENDED, _S.IN_DOUBT, _DETAIL, _RESULT_AND_DETAIL, RetryTime.GIVEN),
+    TransitionCause.ANSWER_LOST: TransitionRule(
+        _INTENDED, _S.IN_DOUBT, _DETAIL, _RESULT_AND_DETAIL, RetryTimeKind.GIVEN
+    ),
     # The timekeeper finds what a dead worker has left, or what is in doubt.
     TransitionCause.OWNER_LOST: TransitionRule(
-        _INTENDED, _S.IN_DOUBT, "owner_lost", _STATE_AND_REASON, RetryTime.GIVEN
+        _INTENDED, _S.IN_DOUBT, "owner_lost", _STATE_AND_REASON, RetryTimeKind.GIVEN
     ),
     TransitionCause.DOUBT_OF_OPTIONAL_MAIL: TransitionRule(_DOUBTED, _S.FAILED, IN_DOUBT, _STATE_AND_REASON),
     TransitionCause.DOUBT_AFTER_MOST_COPIES: TransitionRule(_DOUBTED, _S.HELD, IN_DOUBT, _STATE_AND_REASON),
     TransitionCause.FRESH_DOUBT: TransitionRule(
-        _DOUBTED, _S.DEFERRED, IN_DOUBT, _STATE_AND_REASON, RetryTime.BEFORE_OTHERS
+        _DOUBTED, _S.DEFERRED, IN_DOUBT, _STATE_AND_REASON, RetryTimeKind.BEFORE_OTHERS
     ),
     TransitionCause.DOUBT: TransitionRule(
-        _DOUBTED, _S.DEFERRED, IN_DOUBT, _STATE_AND_REASON, RetryTime.BACK_OFF, written=True
+        _DOUBTED, _S.DEFERRED, IN_DOUBT, _STATE_AND_REASON, RetryTimeKind.BACK_OFF, written=True
     ),
     # A person, a restore or a right ends it, or has it tried again.
     TransitionCause.DOUBT_ENDED_BY_PERSON: TransitionRule(
@@ -189,16 +191,16 @@ TRANSITIONS: Final[Mapping[TransitionCause, TransitionRule]] = {
     ),
     TransitionCause.REFUSAL_BELIEVED: TransitionRule(_REFUSED, _S.FAILED, _DETAIL, _RESULT_AND_DETAIL),
     TransitionCause.REFUSAL_DISMISSED: TransitionRule(
-        _REFUSED, _S.DEFERRED, "dismissed", _RESULT_AND_DETAIL, RetryTime.GIVEN
+        _REFUSED, _S.DEFERRED, "dismissed", _RESULT_AND_DETAIL, RetryTimeKind.GIVEN
     ),
     TransitionCause.MAILING_CANCELLED: TransitionRule(_UNCLAIMED, _S.CANCELLED, "cancelled", _STATE_AND_REASON),
     TransitionCause.MAILING_ENDED_BY_RESTORE: TransitionRule(_UNCLAIMED, _S.FAILED, "restored", _STATE_AND_REASON),
     TransitionCause.RIGHT_USED: TransitionRule(_UNCLAIMED, _S.CANCELLED, _DETAIL, _STATE_AND_REASON),
 }
 _DELAYS: Final = {
-    RetryTime.GIVEN: timedelta(),
-    RetryTime.BEFORE_OTHERS: timedelta(seconds=-1),
-    RetryTime.SET_UP_RETRY: SET_UP_RETRY,
+    RetryTimeKind.GIVEN: timedelta(),
+    RetryTimeKind.BEFORE_OTHERS: timedelta(seconds=-1),
+    RetryTimeKind.SET_UP_RETRY: SET_UP_RETRY,
 }
 
 
@@ -232,14 +234,14 @@ def find_transition(
     if state not in rule.from_states:
         raise ValueError(f"{cause.name} cannot meet a delivery that is {state}")
     to_state, reason = rule.to_state, rule.reason.replace(_DETAIL, detail)
-    is_given_up = rule.retry is RetryTime.BACK_OFF and (category is None or age > category.max_age)
+    is_given_up = rule.retry is RetryTimeKind.BACK_OFF and (category is None or age > category.max_age)
     if is_given_up:
         to_state, reason = DeliveryState.FAILED, f"gave_up {reason}"
-    is_over = is_given_up or rule.retry is RetryTime.NEVER
+    is_over = is_given_up or rule.retry is RetryTimeKind.NEVER
     if rule.written and is_over and (category is None or category.written_fallback):
         to_state, reason = DeliveryState.DIVERTED, WRITTEN
     due_at = None if is_over or at is None else at + _retry_delay(rule.retry, age, spread)
-    return StateChange(to_state, reason, due_at, _entry_reason(rule, to_state, reason, result, detail))
+    return StateChange(to_state, reason, due_at, _build_reason_of_ledger_entry(rule, to_state, reason, result, detail))
 
 
 def retry_delay_for_age(age: timedelta, spread: float) -> timedelta:
@@ -247,11 +249,13 @@ def retry_delay_for_age(age: timedelta, spread: float) -> timedelta:
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
-def _retry_delay(retry: RetryTime, age: timedelta, spread: float) -> timedelta:
-    return retry_delay_for_age(age, spread) if retry is RetryTime.BACK_OFF else _DELAYS[retry]
+def _retry_delay(retry: RetryTimeKind, age: timedelta, spread: float) -> timedelta:
+    return retry_delay_for_age(age, spread) if retry is RetryTimeKind.BACK_OFF else _DELAYS[retry]
 
 
-def _entry_reason(rule: TransitionRule, state: DeliveryState, reason: str, result: str, detail: str) -> str:
+def _build_reason_of_ledger_entry(
+    rule: TransitionRule, state: DeliveryState, reason: str, result: str, detail: str
+) -> str:
     """Returns the reason in the ledger: the parts of the row. After a result, no word stands twice."""
     if rule.entry == _ONLY_RESULT:
         return result

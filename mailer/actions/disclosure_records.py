@@ -2,7 +2,7 @@
 
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import LegalDisclosure, RightsStore
+from mailer.ports.rights import LegalDisclosure, PrivacyRightsStore
 
 
 class DisclosureRefused(ValueError):
@@ -11,7 +11,7 @@ class DisclosureRefused(ValueError):
 
 @rule("disclosure", "interpals-12; GDPR Art. 15(1)(c)")
 async def record_disclosure_to_authority(
-    rights: RightsStore, brand: str, recipient_id: int, disclosure: LegalDisclosure, actor: str
+    rights: PrivacyRightsStore, brand: str, recipient_id: int, disclosure: LegalDisclosure, actor: str
 ) -> None:
     """Each disclosure is on record: which kinds of data, to which authority, under which reference, by whom.
 

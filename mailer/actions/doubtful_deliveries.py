@@ -6,14 +6,14 @@ from uuid import UUID
 from mailer.actions.delivery_transitions import StateChange, TransitionCause, find_transition
 from mailer.policy.category import CATEGORIES
 from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
-from mailer.ports.held_deliveries import HeldDeliveries, HeldDoubtfulDelivery
+from mailer.ports.held_deliveries import HeldDeliveryStore, HeldDoubtfulDelivery
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
 _AT_ONCE: Final = 1000
 
 
 async def end_doubtful_deliveries_of_mailing(
-    held: HeldDeliveries, deliveries: DeliveryStore, mailing_id: UUID, by: str
+    held: HeldDeliveryStore, deliveries: DeliveryStore, mailing_id: UUID, by: str
 ) -> int:
     """Ends the deliveries of a mailing that are held because they are in doubt. No further copy is sent.
 
@@ -28,8 +28,8 @@ async def end_doubtful_deliveries_of_mailing(
         # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves_or_find_refused(
             None,
-            [_build_ending_move(*each) for each in changes],
-            [_build_ending_entry(*each, by) for each in changes],
+            [_build_move_that_ends_delivery(*each) for each in changes],
+            [_build_ledger_entry_of_ended_delivery(*each, by) for each in changes],
         ):
             ended += len(some)
     return ended
@@ -44,7 +44,7 @@ def _change_that_ends_doubt(one: HeldDoubtfulDelivery) -> StateChange:
     )
 
 
-def _build_ending_move(one: HeldDoubtfulDelivery, change: StateChange) -> DeliveryMove:
+def _build_move_that_ends_delivery(one: HeldDoubtfulDelivery, change: StateChange) -> DeliveryMove:
     return DeliveryMove(
         one.mailing_id,
         one.recipient_id,
@@ -56,7 +56,7 @@ def _build_ending_move(one: HeldDoubtfulDelivery, change: StateChange) -> Delive
     )
 
 
-def _build_ending_entry(one: HeldDoubtfulDelivery, change: StateChange, by: str) -> LedgerEntry:
+def _build_ledger_entry_of_ended_delivery(one: HeldDoubtfulDelivery, change: StateChange, by: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.OUTCOME,
         one.brand,

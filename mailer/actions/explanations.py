@@ -76,12 +76,12 @@ class ExplanationFacts:
     obstacle: str | None = None
 
 
-def explain_in_sentences(found: ExplanationFacts) -> tuple[str, str]:
+def explain_why_mail_came_or_not(found: ExplanationFacts) -> tuple[str, str]:
     """Returns two sentences for support staff: the answer, and its cause or what would happen now."""
     if found.mailing is None or found.past:
         beside = _suppression_or_given_consent_sentence(
             found, found.decision.rule
-        ) or _halts_or_unrecorded_facts_sentence(found)
+        ) or _other_obstacles_or_record_gaps_sentence(found)
         return _decision_sentence(found), beside or "Nothing else is in its way."
     last = next((entry for entry in reversed(found.entries) if entry.kind == EntryKind.DECISION), None)
     origin = _suppression_or_given_consent_sentence(found, last.rule) if last is not None else None
@@ -176,7 +176,7 @@ def halt_in_words(halt: Halt) -> str:
     return f"{_STANDING_STILL[halt.scope].format(key=halt.key)} by {without_addresses(halt.by)}{since}{why}"
 
 
-def entry_in_words(entry: DeliveryLedgerEntry) -> str:
+def ledger_entry_in_words(entry: DeliveryLedgerEntry) -> str:
     """Returns the content of a ledger entry, in words."""
     name, words = entry.processor, reason_in_words(entry.reason, entry.rule, entry.processor)
     match entry.kind:
@@ -234,13 +234,13 @@ def _waiting_reason_in_words(found: ExplanationFacts, delivered: MailingAndDeliv
     if delivered.reason:
         ended = next((e for e in reversed(found.entries) if not e.whole and e.processor), None)
         words = reason_in_words(
-            delivered.reason, _rule_of_entry_with_delivery_reason(found, delivered), ended.processor if ended else None
+            delivered.reason, _find_rule_that_gave_delivery_reason(found, delivered), ended.processor if ended else None
         )
         return f"{words}{due}"
     return f"it waits its turn{due}" if found.obstacle is None else reason_in_words(found.obstacle)
 
 
-def _rule_of_entry_with_delivery_reason(found: ExplanationFacts, delivered: MailingAndDeliveryState) -> str | None:
+def _find_rule_that_gave_delivery_reason(found: ExplanationFacts, delivered: MailingAndDeliveryState) -> str | None:
     """Returns the rule of the latest entry with the reason for which a delivery waits, or None."""
     same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
     return next(same, None)
@@ -292,7 +292,7 @@ def _is_mailing_in_scope(scope: str, facts: FactsForRules) -> bool:
     return scope in about or scope == f"partner/{mailing.partner}"
 
 
-def _halts_or_unrecorded_facts_sentence(found: ExplanationFacts) -> str | None:
+def _other_obstacles_or_record_gaps_sentence(found: ExplanationFacts) -> str | None:
     """Returns a sentence on further obstacles to the mail, or None. For the past: on what the record lacks."""
     if found.past:
         return f"The record does not tell {'; nor '.join(found.untold)}."

@@ -7,7 +7,7 @@ from mailer.ports.halts import OPERATOR, Halt, HaltScope, HaltStore
 
 
 @dataclass(frozen=True, slots=True)
-class StartResult:
+class StartEverythingResult:
     """The result of letting everything go on.
 
     Attributes:
@@ -32,12 +32,12 @@ async def stop_everything(halts: HaltStore, by: str, reason: str) -> bool:
     return await halts.add_halt(Halt(HaltScope.EVERYTHING, OPERATOR, by, reason))
 
 
-async def start_everything(halts: HaltStore, by: str) -> StartResult:
+async def start_everything(halts: HaltStore, by: str) -> StartEverythingResult:
     """Lets everything go on that a person has stopped, unless the database may lack something."""
     answer = await halts.read_halts_and_missing_entries((), (), ())
     if answer.has_database_gone_back or answer.waiting:
-        return StartResult(False, answer.has_database_gone_back, answer.waiting)
-    return StartResult(await halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, by))
+        return StartEverythingResult(False, answer.has_database_gone_back, answer.waiting)
+    return StartEverythingResult(await halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, by))
 
 
 async def pause_brand(halts: HaltStore, brand: str, by: str, reason: str) -> bool:

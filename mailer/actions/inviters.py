@@ -1,9 +1,9 @@
 """Pauses and resumes the invitations of a member."""
 
-from mailer.ports.inviters import InviterPauses
+from mailer.ports.inviters import InviterPauseStore
 
 
-async def pause_inviter(inviters: InviterPauses, brand: str, inviter: str, source: str) -> bool:
+async def pause_inviter(inviters: InviterPauseStore, brand: str, inviter: str, source: str) -> bool:
     """Stops a member's invitations at once, after a report (paltalk02-07). This includes invitations in the queue.
 
     Args:
@@ -18,7 +18,7 @@ async def pause_inviter(inviters: InviterPauses, brand: str, inviter: str, sourc
     return await inviters.pause_inviter(brand, inviter, source)
 
 
-async def resume_inviter(inviters: InviterPauses, brand: str, inviter: str, source: str) -> bool:
+async def resume_inviter(inviters: InviterPauseStore, brand: str, inviter: str, source: str) -> bool:
     """Lets a member invite again. Invitations that were suppressed meanwhile stay suppressed.
 
     Returns:

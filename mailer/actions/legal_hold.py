@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import RightsStore
+from mailer.ports.rights import PrivacyRightsStore
 
 
 class LegalHoldRefused(ValueError):
@@ -28,7 +28,7 @@ def correction_refusal_by_holds(references: Sequence[str]) -> str | None:
 
 
 async def set_legal_hold(
-    rights: RightsStore, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool
+    rights: PrivacyRightsStore, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool
 ) -> None:
     """Sets a legal hold.
 
@@ -42,7 +42,7 @@ async def set_legal_hold(
 
     Raises:
         LegalHoldRefused: the reference or the actor is missing.
-        LegalHoldAlreadyStands: one with this reference stands already.
+        SameLegalHoldAlreadyStands: one with this reference stands already.
         UnknownRecipient: the brand has no such recipient.
     """
     _check_reference_and_actor(reference, actor)
@@ -50,7 +50,9 @@ async def set_legal_hold(
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def lift_legal_hold(rights: RightsStore, brand: str, recipient_id: int, reference: str, actor: str) -> None:
+async def lift_legal_hold(
+    rights: PrivacyRightsStore, brand: str, recipient_id: int, reference: str, actor: str
+) -> None:
     """Lifts the legal holds with this reference.
 
     Raises:

@@ -4,12 +4,12 @@ from dataclasses import replace
 from uuid import UUID
 
 from mailer.ports.halts import HaltStore
-from mailer.ports.held_deliveries import HeldDeliveries
+from mailer.ports.held_deliveries import HeldDeliveryStore
 from mailer.ports.mailings import MailingDirectory, MailingFilter, MailingStatus
 
 
 async def resume_mailing_and_held_deliveries(
-    halts: HaltStore, held: HeldDeliveries, mailing_id: UUID, by: str
+    halts: HaltStore, held: HeldDeliveryStore, mailing_id: UUID, by: str
 ) -> tuple[bool, int]:
     """Lets a mailing go on, and tries what of it is held: by a bug, for its doubt (one copy), for our set-up.
 
@@ -23,7 +23,9 @@ async def resume_mailing_and_held_deliveries(
     return lifted, await held.release_held_deliveries_of_mailing(mailing_id, by)
 
 
-async def list_mailings_until(directory: MailingDirectory, chosen: MailingFilter, limit: int) -> list[MailingStatus]:
+async def list_mailings_across_pages(
+    directory: MailingDirectory, chosen: MailingFilter, limit: int
+) -> list[MailingStatus]:
     """Returns mailings that fit the filter, the newest first, from as many pages as it takes."""
     found: list[MailingStatus] = []
     while len(found) < limit:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mailer.policy.publisher_rights import RightsOfOnePublisher
-from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_for_reply
+from mailer.policy.setup_fault_replies import find_setup_checks_for_reply, find_setup_checks_for_status
 from mailer.ports.dead_letters import DeadLetter, ListedDeadLetter
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.ports.halts import Halt, HaltInForce
@@ -15,17 +15,17 @@ from mailer.ports.rates import RateLimit
 from mailer.ports.stream_pauses import SET_UP, StreamPause
 
 
-def shape_of_halt(halt: Halt) -> dict[str, Any]:
+def halt_as_json(halt: Halt) -> dict[str, Any]:
     """Returns a halt: what stands still, since when, by whom and why."""
     return {"scope": halt.scope.value, "key": halt.key, "by": halt.by, "reason": halt.reason, "at": halt.at}
 
 
-def shape_of_halt_in_force(one: HaltInForce) -> dict[str, Any]:
+def halt_in_force_as_json(one: HaltInForce) -> dict[str, Any]:
     """Returns a halt with the brand and the event that it concerns."""
-    return {**shape_of_halt(one.halt), "brand": one.brand, "event": one.event_id}
+    return {**halt_as_json(one.halt), "brand": one.brand, "event": one.event_id}
 
 
-def shape_of_processor_state(state: ReportedProcessorState) -> dict[str, Any]:
+def processor_state_as_json(state: ReportedProcessorState) -> dict[str, Any]:
     """Returns the state of a processor as the workers find it."""
     return {
         "processor": state.relay,
@@ -38,9 +38,9 @@ def shape_of_processor_state(state: ReportedProcessorState) -> dict[str, Any]:
     }
 
 
-def shape_of_stream_pause(pause: StreamPause) -> dict[str, Any]:
+def stream_pause_as_json(pause: StreamPause) -> dict[str, Any]:
     """Returns a stream that pauses, with what to check if our set-up is to blame."""
-    status = next((word for word in pause.says.split() if operator_checks_by_status(word)), None)
+    status = next((word for word in pause.says.split() if find_setup_checks_for_status(word)), None)
     return {
         "processor": pause.processor,
         "category": pause.category,
@@ -48,11 +48,11 @@ def shape_of_stream_pause(pause: StreamPause) -> dict[str, Any]:
         "until": pause.until,
         "reason": pause.reason,
         "says": pause.says or None,
-        "check": operator_checks_for_reply(status, pause.says) if pause.reason == SET_UP else None,
+        "check": find_setup_checks_for_reply(status, pause.says) if pause.reason == SET_UP else None,
     }
 
 
-def shape_of_limit(limit: RateLimit) -> dict[str, Any]:
+def rate_limit_as_json(limit: RateLimit) -> dict[str, Any]:
     """Returns a rate limit, or a pace."""
     return asdict(limit) | {
         "began_on": limit.began_on and limit.began_on.isoformat(),
@@ -60,7 +60,7 @@ def shape_of_limit(limit: RateLimit) -> dict[str, Any]:
     }
 
 
-def shapes_of_figures(figures: Values) -> list[dict[str, Any]]:
+def flow_metrics_as_json(figures: Values) -> list[dict[str, Any]]:
     """Returns the figures of the flow, one for each metric and labels."""
     return [
         {
@@ -73,7 +73,7 @@ def shapes_of_figures(figures: Values) -> list[dict[str, Any]]:
     ]
 
 
-def shape_of_rights(rights: RightsOfOnePublisher) -> dict[str, list[str]]:
+def publisher_rights_as_json(rights: RightsOfOnePublisher) -> dict[str, list[str]]:
     """Returns the rights of a publisher, each kind sorted."""
     return {
         "brands": sorted(rights.brands),
@@ -83,33 +83,35 @@ def shape_of_rights(rights: RightsOfOnePublisher) -> dict[str, list[str]]:
     }
 
 
-def shape_of_publisher(known: PublisherRecord) -> dict[str, Any]:
+def publisher_as_json(known: PublisherRecord) -> dict[str, Any]:
     """Returns a publisher with its rights."""
     return {
         "publisher": str(known.publisher.identity),
-        **shape_of_rights(known.publisher.rights),
+        **publisher_rights_as_json(known.publisher.rights),
         "created_at": known.created_at.isoformat(),
         "revoked_at": known.revoked_at.isoformat() if known.revoked_at else None,
     }
 
 
-def shapes_of_rights_changes(changes: Iterable[PublisherRightsChange]) -> list[dict[str, Any]]:
+def publisher_rights_changes_as_json(changes: Iterable[PublisherRightsChange]) -> list[dict[str, Any]]:
     """Returns the changes of a publisher's rights, with who made them."""
     return [{**asdict(one), "at": one.at.isoformat()} for one in changes]
 
 
-def shape_of_dead_letter(letter: DeadLetter) -> dict[str, Any]:
+def dead_letter_without_body_as_json(letter: DeadLetter) -> dict[str, Any]:
     """Returns a dead letter without its body."""
     message = letter.message
-    return _shape_of_letter(letter, letter.exchange, message.routing_key, message.message_id, len(message.body))
+    return _dead_letter_fields_as_json(
+        letter, letter.exchange, message.routing_key, message.message_id, len(message.body)
+    )
 
 
-def shape_of_listed_dead_letter(letter: ListedDeadLetter) -> dict[str, Any]:
+def listed_dead_letter_as_json(letter: ListedDeadLetter) -> dict[str, Any]:
     """Returns a dead letter of a list."""
-    return _shape_of_letter(letter, letter.exchange, letter.routing_key, letter.message_id, letter.size)
+    return _dead_letter_fields_as_json(letter, letter.exchange, letter.routing_key, letter.message_id, letter.size)
 
 
-def _shape_of_letter(
+def _dead_letter_fields_as_json(
     letter: DeadLetter | ListedDeadLetter, exchange: str, key: str, event: str | None, size: int
 ) -> dict[str, Any]:
     return {

@@ -41,14 +41,14 @@ async def record_opt_out(
     Raises:
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
-    check_scope_can_be_left(policy, scope)
+    check_scope_allows_opt_out(policy, scope)
     done = await standings.record_opt_out(policy.brand, recipient_id, scope, source, mailing_id)
     if done is None:
         raise OptOutRefused(f"{policy.brand} has no such recipient")
     return done
 
 
-def check_scope_can_be_left(policy: Policy, scope: str) -> None:
+def check_scope_allows_opt_out(policy: Policy, scope: str) -> None:
     """Checks that a person can opt out of a scope.
 
     Raises:

@@ -92,16 +92,16 @@ async def end_own_limits_older_than_request(
     if left is not None:
         await record_own_limit(standings, policy, recipient_id, left, "confirmed")
     for one in older:
-        await _lift_confirmed_own_limit(suppressions, one)
+        await _lift_own_limit_after_confirmation(suppressions, one)
     return older == found
 
 
-async def _lift_confirmed_own_limit(suppressions: SuppressionStore, one: Suppression) -> None:
+async def _lift_own_limit_after_confirmation(suppressions: SuppressionStore, one: Suppression) -> None:
     """Lifts a limit, unless it was set again meanwhile."""
     await suppressions.lift_suppression(one.id, "recipient", "taken back, and confirmed by mail", one.at, by_owner=True)
 
 
-def own_limit_from_ledger_names(name: str, scope: str | None, at: datetime, now: datetime) -> OwnLimit | None:
+def parse_own_limit_of_ledger_reason(name: str, scope: str | None, at: datetime, now: datetime) -> OwnLimit | None:
     """Returns a limit that the ledger names, such as `own_pause 30`. A name that is not known is the strictest.
 
     None: it is a pause, and over.

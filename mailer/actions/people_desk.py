@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mailer.actions.account_events import AccountStoresOpener
+from mailer.actions.account_events import AccountEventStoresOpener
 from mailer.input_types import MAX_ADDRESS
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_file import Policy
@@ -12,11 +12,11 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.ports.person_history import (
-    AccessDoor,
-    AccessRecords,
+    AccessInterface,
+    AccessRecorder,
+    AccessToPerson,
     HistoryPage,
     ListedRecipient,
-    PersonAccess,
     PersonDirectory,
 )
 from mailer.ports.standings import StandingStore
@@ -36,7 +36,7 @@ class LookUpRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleDesk:
+class PersonLookUpAndActStores:
     """All that looking people up, and acting on them, stands on.
 
     Attributes:
@@ -46,10 +46,10 @@ class PeopleDesk:
 
     policies: Mapping[str, Policy]
     directory: PersonDirectory
-    access: AccessRecords
+    access: AccessRecorder
     standings: StandingStore
     suppressions: SuppressionStore
-    desks: AccountStoresOpener
+    desks: AccountEventStoresOpener
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def needs_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]
     return any(policies[brand].look_up_reason == "required" for brand in brands)
 
 
-def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], access: PersonAccess) -> None:
+def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], access: AccessToPerson) -> None:
     """Checks the reason of a look-up. A command may have none: its user can read the database anyway.
 
     Raises:
@@ -75,13 +75,13 @@ def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]
     """
     if len(access.reason) > MAX_REASON:
         raise LookUpRefused(f"reason: has {len(access.reason)} characters; at most {MAX_REASON}")
-    is_asked = access.door is not AccessDoor.COMMAND and needs_look_up_reason(policies, brands)
+    is_asked = access.door is not AccessInterface.COMMAND and needs_look_up_reason(policies, brands)
     if is_asked and not access.reason.strip():
         raise LookUpRefused("reason: is missing; say why this person is looked up, such as a ticket's number")
 
 
 async def look_people_up(
-    desk: PeopleDesk, brands: Collection[str], text: str, access: PersonAccess
+    desk: PersonLookUpAndActStores, brands: Collection[str], text: str, access: AccessToPerson
 ) -> Sequence[ListedRecipient]:
     """Finds people by ref, address or number, and records the look-up, also one that finds nobody.
 
@@ -111,7 +111,9 @@ def person_with_ref(found: Sequence[ListedRecipient], ref: str) -> ListedRecipie
     return named[0] if len(named) == 1 else None
 
 
-async def record_look_at_person(desk: PeopleDesk, brand: str, recipient_id: int, access: PersonAccess) -> None:
+async def record_look_at_person(
+    desk: PersonLookUpAndActStores, brand: str, recipient_id: int, access: AccessToPerson
+) -> None:
     """Records that somebody looks at a person who is known by number, before anything is shown.
 
     Raises:
@@ -121,12 +123,12 @@ async def record_look_at_person(desk: PeopleDesk, brand: str, recipient_id: int,
     await desk.access.record_look_up([(brand, recipient_id)], access)
 
 
-async def has_looked_person_up(desk: PeopleDesk, brand: str, recipient_id: int, by: Identity) -> bool:
+async def has_looked_person_up(desk: PersonLookUpAndActStores, brand: str, recipient_id: int, by: Identity) -> bool:
     """Tells whether somebody has looked a person up at the console within `LOOK_UP_LASTS`."""
     return await desk.access.is_look_up_open(brand, recipient_id, by, LOOK_UP_LASTS)
 
 
-async def read_person(desk: PeopleDesk, recipient: ListedRecipient) -> PersonOverview:
+async def read_person_overview(desk: PersonLookUpAndActStores, recipient: ListedRecipient) -> PersonOverview:
     """Returns a person with their standing and suppressions. The caller has recorded the look-up.
 
     Raises:
@@ -139,8 +141,8 @@ async def read_person(desk: PeopleDesk, recipient: ListedRecipient) -> PersonOve
     return PersonOverview(recipient, standing, [stop for stop in stops if stop.lifted_at is None])
 
 
-async def read_history(
-    desk: PeopleDesk, recipient: ListedRecipient, before: HistoryPlace | None = None, limit: int = PAGE
+async def read_page_of_person_history(
+    desk: PersonLookUpAndActStores, recipient: ListedRecipient, before: HistoryPlace | None = None, limit: int = PAGE
 ) -> HistoryPage:
     """Returns a page of a person's history. The caller has recorded the look-up."""
     return await desk.directory.read_history_page(recipient.brand, recipient.id, before, limit)

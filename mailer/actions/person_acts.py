@@ -10,18 +10,18 @@ from mailer.accounts import validate_account, validate_legal_hold_order
 from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_legal_hold
-from mailer.actions.people_desk import MAX_REASON, PeopleDesk
+from mailer.actions.people_desk import MAX_REASON, PersonLookUpAndActStores
 from mailer.actions.suppression import SuppressionRefused, lift_suppression
-from mailer.event_digests import IdTaken
+from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused
 from mailer.policy.policy_file import Policy
-from mailer.ports.person_history import ListedRecipient, PersonAccess, PersonAct
+from mailer.ports.person_history import AccessToPerson, ActOnPerson, ListedRecipient
 from mailer.ports.rights import (
     AccountEventAlreadyApplied,
-    ErasureBlocked,
     ErasureResult,
-    LegalHoldAlreadyStands,
+    ForbiddenByLegalHold,
     NoLegalHold,
+    SameLegalHoldAlreadyStands,
 )
 
 SOURCE = "operator"
@@ -63,7 +63,7 @@ class OrderIdTaken(ActRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class PersonOrder:
+class OrderedActOnPerson:
     """An act that somebody orders.
 
     Attributes:
@@ -85,7 +85,11 @@ class ActResult:
 
 
 async def act_on_person(
-    desk: PeopleDesk, policy: Policy, person: ListedRecipient, order: PersonOrder, access: PersonAccess
+    desk: PersonLookUpAndActStores,
+    policy: Policy,
+    person: ListedRecipient,
+    order: OrderedActOnPerson,
+    access: AccessToPerson,
 ) -> ActResult:
     """Does an act once, with an entry in the ledger of who did it, from where and why.
 
@@ -103,20 +107,20 @@ async def act_on_person(
     _check_reason_of_act(order.act, access.reason)
     try:
         return await _act_on_person_or_raise(desk, policy, person, order, access)
-    except (AccountEventAlreadyApplied, LegalHoldAlreadyStands):
+    except (AccountEventAlreadyApplied, SameLegalHoldAlreadyStands):
         return ActResult(False)
-    except IdTaken as error:
+    except EventIdTakenByDifferentEvent as error:
         raise OrderIdTaken(
             "id: it belongs to an order with other values; open the form again, or use a new id"
         ) from error
     except EventRefused as error:
         raise ActRefused("; ".join(error.problems)) from error
-    except (ErasureBlocked, LegalHoldRefused, NoLegalHold, UnknownRecipient) as error:
+    except (ForbiddenByLegalHold, LegalHoldRefused, NoLegalHold, UnknownRecipient) as error:
         raise ActRefused(str(error)) from error
 
 
 async def lift_suppression_with_reason(
-    desk: PeopleDesk, policy: Policy, suppression_id: int, seen_at: datetime, access: PersonAccess
+    desk: PersonLookUpAndActStores, policy: Policy, suppression_id: int, seen_at: datetime, access: AccessToPerson
 ) -> ActResult:
     """Lifts a suppression once, on record. Consents from before it stay without effect.
 
@@ -135,7 +139,7 @@ async def lift_suppression_with_reason(
     found = await desk.suppressions.get_suppression_by_id(policy.brand, policy.controller.id, suppression_id)
     if found is not None and found.lifted_at is not None:
         return ActResult(False)
-    stores = desk.desks(None, str(access.by), PersonAct("lift", policy.brand, None, access))
+    stores = desk.desks(None, str(access.by), ActOnPerson("lift", policy.brand, None, access))
     try:
         await lift_suppression(stores.suppressions, policy, suppression_id, seen_at, str(access.by), access.reason)
     except SuppressionRefused as error:
@@ -144,9 +148,13 @@ async def lift_suppression_with_reason(
 
 
 async def _act_on_person_or_raise(
-    desk: PeopleDesk, policy: Policy, person: ListedRecipient, order: PersonOrder, access: PersonAccess
+    desk: PersonLookUpAndActStores,
+    policy: Policy,
+    person: ListedRecipient,
+    order: OrderedActOnPerson,
+    access: AccessToPerson,
 ) -> ActResult:
-    actor, act = str(access.by), PersonAct(order.act, person.brand, person.id, access)
+    actor, act = str(access.by), ActOnPerson(order.act, person.brand, person.id, access)
     values = {name: value for name, value in order.values.items() if value}
     written = {"v": 1, "id": order.id, "brand": person.brand, "ref": person.ref, "account": order.act, **values}
     match order.act:

@@ -56,7 +56,7 @@ def history_in_words(items: Sequence[HistoryItem], policy: Policy, templates: Ma
         policy: the policy of the brand, for the links that a mail has.
         templates: the templates of the mailings that suppressions name.
     """
-    return [_history_line(item, policy, templates) for item in items]
+    return [_build_history_line(item, policy, templates) for item in items]
 
 
 def history_line_as_json(line: HistoryLine) -> dict[str, Any]:
@@ -70,14 +70,14 @@ def history_line_as_json(line: HistoryLine) -> dict[str, Any]:
     }
 
 
-def _history_line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> HistoryLine:
+def _build_history_line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> HistoryLine:
     match item:
         case MailOfHistory():
-            return _mail_line(item, policy)
+            return _build_history_line_of_mail(item, policy)
         case LedgerEntryOfHistory(kind="access"):
-            return _access_line(item)
+            return _build_history_line_of_access(item)
         case LedgerEntryOfHistory():
-            return _act_line(item)
+            return _build_history_line_of_standing_change(item)
         case ConsentOfHistory():
             words = item.record.consent.words
             shown = (f"The words that were shown: “{words}”",) if words else ()
@@ -87,7 +87,7 @@ def _history_line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, st
             beside = "The address had this before the person, or shares it with another account"
             return HistoryLine(item.place.at, "suppression", told, (beside,), item.stop.mailing_id)
         case PendingRequestOfHistory():
-            return _request_line(item)
+            return _build_history_line_of_pending_request(item)
         case NoticeOfHistory():
             title = f"A notice of {item.category} mail is told by {item.channel.replace('_', ' ')}: {item.state}"
             details = (
@@ -99,7 +99,7 @@ def _history_line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, st
             assert_never(item)
 
 
-def _mail_line(mail: MailOfHistory, policy: Policy) -> HistoryLine:
+def _build_history_line_of_mail(mail: MailOfHistory, policy: Policy) -> HistoryLine:
     what = _capitalize_first_letter(f"{mail.category.replace('_', ' ')} mail “{mail.template}”")
     parts = [f"campaign {mail.campaign}" if mail.campaign else "", f"topic {mail.topic}" if mail.topic else ""]
     about = (", ".join(part for part in (*parts, f"event {mail.event_id}") if part).capitalize(),)
@@ -186,7 +186,7 @@ _WAYS = {
 }
 
 
-def _act_line(act: LedgerEntryOfHistory) -> HistoryLine:
+def _build_history_line_of_standing_change(act: LedgerEntryOfHistory) -> HistoryLine:
     first, _, rest = act.reason.partition(" ")
     scope = "all optional mail" if act.scope in (EVERYTHING_OPTIONAL, None) else f"{act.scope} mail"
     values = {"scope": scope, "rest": rest.replace("_", " ") or "every product", "fields": ", ".join(act.fields)}
@@ -198,7 +198,7 @@ def _act_line(act: LedgerEntryOfHistory) -> HistoryLine:
     return HistoryLine(act.place.at, "change", title, tuple(details))
 
 
-def _access_line(access: LedgerEntryOfHistory) -> HistoryLine:
+def _build_history_line_of_access(access: LedgerEntryOfHistory) -> HistoryLine:
     door = (access.rule or "").removeprefix("access:")
     did = "Looked up" if access.reason == "looked-up" else f"Ordered: {', '.join(access.fields).replace('_', ' ')},"
     title = f"{did} by {_name_of_actor(access.actor)} ({door})"
@@ -221,7 +221,7 @@ _ASKED = {
 }
 
 
-def _request_line(request: PendingRequestOfHistory) -> HistoryLine:
+def _build_history_line_of_pending_request(request: PendingRequestOfHistory) -> HistoryLine:
     known = request.what in list(RequestedAct)
     what = _ASKED[RequestedAct(request.what)] if known else f"for {request.what} mail"
     sent = f"A mail with a link went on {moment_in_words(request.mailed_at)}"

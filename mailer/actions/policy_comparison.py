@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer.policy.policy_effects import PolicyChangeEffectsOnMail, PolicyEffectCounter, one_mailing_of_each_kind
+from mailer.policy.policy_effects import (
+    PolicyChangeEffectsOnMail,
+    PolicyEffectCounter,
+    build_sample_mailing_of_each_kind,
+)
 from mailer.policy.policy_file import Policy
 from mailer.ports.people_sample import PeopleSampler
 from mailer.rendering.template_library import TemplateLibrary
@@ -42,14 +46,16 @@ class PolicyComparer:
         """Decides about people of the brand of `before` under both policies. It changes nothing."""
         async with self._turn:
             sample = await self._people.read_sample_of_people(before.brand)
-            kinds = one_mailing_of_each_kind(before, self._uses_of_templates(before.brand), now)
+            kinds = build_sample_mailing_of_each_kind(
+                before, self._list_category_and_purpose_of_templates(before.brand), now
+            )
             counter = PolicyEffectCounter(before, after, kinds, now)
             for start in range(0, len(sample.standings), _SLICE):
                 counter.count_people(sample.standings[start : start + _SLICE])
                 await asyncio.sleep(0)
         return PolicyComparison(len(sample.standings), sample.is_everybody, counter.counted_effects())
 
-    def _uses_of_templates(self, brand: str) -> list[tuple[str, str]]:
+    def _list_category_and_purpose_of_templates(self, brand: str) -> list[tuple[str, str]]:
         """Returns the category and the purpose of each template of a brand."""
         found = (self._templates.find_template(brand, name) for name in self._templates.template_names_of_brand(brand))
         return [(template.category, template.purpose) for template in found if template is not None]

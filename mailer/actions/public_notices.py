@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from mailer.policy.public_notices import LONGEST, PARTS, SHORTEST, PublicNotice, days_left_after_release
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
-from mailer.ports.public_notices import PublicNotices
+from mailer.ports.public_notices import PublicNoticeStore
 from mailer.text_checks import check_name, check_storable_text
 
 _LETTERS = 10
@@ -85,7 +85,7 @@ def parse_public_notice(id_: UUID, brand: str, read: Mapping[str, Any], drafted_
     return PublicNotice(id_, brand, said, first, last, drafted_by)
 
 
-async def release_public_notice(notices: PublicNotices, id_: UUID, by: str, today: date) -> None:
+async def release_public_notice(notices: PublicNoticeStore, id_: UUID, by: str, today: date) -> None:
     """Puts a notice on its page, from its first day on.
 
     Args:
@@ -105,14 +105,14 @@ async def release_public_notice(notices: PublicNotices, id_: UUID, by: str, toda
             f"{id_}: it would stand until {notice.last_day}, and {SHORTEST.days} days are the least; draft it again"
             " with a later last_day"
         )
-    if not await notices.release(id_, person_name_or_refusal(by)):
+    if not await notices.release(id_, parse_name_of_acting_person(by)):
         raise PublicNoticeRefused(
             f"{id_}: is no draft of somebody else; a second person, who shares no one-time link with the first,"
             " releases a notice, once"
         )
 
 
-def person_name_or_refusal(by: str) -> str:
+def parse_name_of_acting_person(by: str) -> str:
     """Returns the name of a person who drafts, releases or withdraws: `person:Ada` and `Ada` are the same.
 
     Raises:

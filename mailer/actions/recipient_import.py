@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from mailer.actions.consent import ConsentRefused, check_and_normalize_consent, needs_confirmation_by_policy
+from mailer.actions.consent import ConsentNotRecordable, check_and_normalize_consent, needs_confirmation_by_policy
 from mailer.actions.consent_proof_checks import IsOurs, refuse_every_token
 from mailer.actions.csv_reading import CsvRow, CsvUnreadableFromLine, check_header_and_read_rows
 from mailer.events import Person
@@ -230,7 +230,7 @@ def _parse_consents(
     if not scopes:
         return
     if rest.consent_at is None:
-        raise ConsentRefused("consent_at: a consent needs the time at which it was given")
+        raise ConsentNotRecordable("consent_at: a consent needs the time at which it was given")
     for scope in scopes:
         said = Consent(
             scope,
@@ -250,11 +250,11 @@ def check_importable_consent(policy: Policy, said: Consent, is_ours: IsOurs = re
     """Checks that a consent may be imported from a file, and returns it normalized.
 
     Raises:
-        ConsentRefused: it has no proof; or it needs a confirmation, and has no proof of one.
+        ConsentNotRecordable: it has no proof; or it needs a confirmation, and has no proof of one.
     """
     said = check_and_normalize_consent(policy, said, datetime.now(UTC), is_ours)
     if said.given and needs_confirmation_by_policy(policy, said):
-        raise ConsentRefused(
+        raise ConsentNotRecordable(
             f"{policy.brand} takes confirmed subscriptions to {said.scope} only: consent_source is {CONFIRMED!r} "
             f"where a link in a mail was followed, and not {said.source!r}"
         )

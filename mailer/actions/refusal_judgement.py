@@ -138,7 +138,7 @@ class RefusalJudge:
         refused = [refusal.domain for refusal in refusals]
         book.count_window_replies(answered, refused, self._clock())
         if self._clock() - book.read_at >= (_SECONDS if refusals else _IDLE_SECONDS):
-            await self._exchange_counts(processor, book, refused)
+            await self._add_new_counts_and_reread_counters(processor, book, refused)
         if not refusals:
             return JudgedWindowRefusals(processor)
         try:
@@ -147,12 +147,14 @@ class RefusalJudge:
             book.undo_count_of_window_replies(answered, refused)
             raise
 
-    async def suppress_believed_addresses(self, judgement: JudgedWindowRefusals) -> None:
+    async def suppress_addresses_judged_dead(self, judgement: JudgedWindowRefusals) -> None:
         """Suppresses the addresses of believed refusals as dead, unless they have been doubted meanwhile."""
         if judgement.believed:
             await self._refusals.suppress_addresses_of_believed_refusals(judgement.processor, judgement.believed)
 
-    async def _exchange_counts(self, processor: str, book: _ProcessorReplyCounts, domains: Collection[str]) -> None:
+    async def _add_new_counts_and_reread_counters(
+        self, processor: str, book: _ProcessorReplyCounts, domains: Collection[str]
+    ) -> None:
         """Adds the new counts to the database, and reads the counters."""
         before, book.read_at = book.read_at, self._clock()
         new = book.pop_unstored_counts()
@@ -177,7 +179,9 @@ class RefusalJudge:
             if not book.tripped:
                 log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)
                 # So all other workers read the refusals at once.
-                await self._exchange_counts(processor, book, [refusal.domain for refusal in refusals])
+                await self._add_new_counts_and_reread_counters(
+                    processor, book, [refusal.domain for refusal in refusals]
+                )
             await self._refusals.quarantine_recently_believed_refusals(processor, doubts)
         book.tripped = bool(doubted)
         return JudgedWindowRefusals(processor, tuple(believed), frozenset(refusal.delivery_key for refusal in doubted))

@@ -21,7 +21,7 @@ class RefusalVerdictRefused(ValueError):
     """A judgement that cannot be made. The message gives the reason."""
 
 
-async def judge_quarantined_refusals(
+async def apply_verdict_on_quarantined_refusals(
     quarantine: QuarantinedRefusalStore,
     deliveries: DeliveryStore,
     selection: RefusalSelection,
@@ -46,10 +46,10 @@ async def judge_quarantined_refusals(
             await quarantine.suppress_refused_if_owner_unchanged(cases, by)
         now = datetime.now(UTC)
         changes = [(case, _change_by_verdict(case, verdict, now)) for case in cases]
-        moves = [move for case, change in changes if (move := _verdict_move(case, change))]
+        moves = [move for case, change in changes if (move := _build_delivery_move_by_verdict(case, change))]
         # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves_or_find_refused(
-            None, moves, [_verdict_entry(case, change, by) for case, change in changes]
+            None, moves, [_build_ledger_entry_of_verdict(case, change, by) for case, change in changes]
         ):
             await quarantine.record_verdict_and_reopen_mailings(cases, verdict, by)
             judged += len(cases)
@@ -64,7 +64,7 @@ def _change_by_verdict(case: QuarantinedRefusal, verdict: RefusalVerdict, now: d
     return find_transition(case.state or DeliveryState.HELD, cause, case.status, result=verdict.value, at=now)
 
 
-def _verdict_move(case: QuarantinedRefusal, change: StateChange) -> DeliveryMove | None:
+def _build_delivery_move_by_verdict(case: QuarantinedRefusal, change: StateChange) -> DeliveryMove | None:
     """Returns the move of the delivery, or None if it was tried again since, or has failed and stays so."""
     if case.state is None or case.state is change.state:
         return None
@@ -80,7 +80,7 @@ def _verdict_move(case: QuarantinedRefusal, change: StateChange) -> DeliveryMove
     )
 
 
-def _verdict_entry(case: QuarantinedRefusal, change: StateChange, by: str) -> LedgerEntry:
+def _build_ledger_entry_of_verdict(case: QuarantinedRefusal, change: StateChange, by: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.OUTCOME,
         case.brand,

@@ -11,7 +11,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.rule_registry import rule
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.requests_by_address import RequestLimit, RequestsByAddress
+from mailer.ports.requests_by_address import RequestLimitKind, TypedAddressRequestStore
 from mailer.ports.time_ordered_uuids import uuid7
 
 LEAVE_LINK = "leave-link"
@@ -20,10 +20,10 @@ _NETWORK_BITS = {4: 24, 6: 48}
 """The bits of an address of IPv4 and of IPv6 that clients of one network share."""
 
 
-@rule("leave-by-address", "peerstream-02, paltalk02-08", idle=RequestLimit.ADDRESS)
-async def ask_for_link_to_leave(
-    requests: RequestsByAddress, policy: Policy, address: str, network: str | None
-) -> RequestLimit | None:
+@rule("leave-by-address", "peerstream-02, paltalk02-08", idle=RequestLimitKind.ADDRESS)
+async def store_request_for_leave_link(
+    requests: TypedAddressRequestStore, policy: Policy, address: str, network: str | None
+) -> RequestLimitKind | None:
     """Anybody can ask for a link to leave, without a login; the request is the same for each address.
 
     Args:
@@ -38,10 +38,10 @@ async def ask_for_link_to_leave(
     return await requests.store_request_within_limits(policy.brand, policy.controller.id, address, network)
 
 
-@rule("data-by-address", "peerstream-07, peerstream-09; GDPR Art. 12(2)", idle=RequestLimit.ADDRESS)
-async def ask_for_link_to_data_request(
-    requests: RequestsByAddress, policy: Policy, address: str, network: str | None, wanted: DataRequestKind
-) -> RequestLimit | None:
+@rule("data-by-address", "peerstream-07, peerstream-09; GDPR Art. 12(2)", idle=RequestLimitKind.ADDRESS)
+async def store_request_for_data_request_link(
+    requests: TypedAddressRequestStore, policy: Policy, address: str, network: str | None, wanted: DataRequestKind
+) -> RequestLimitKind | None:
     """Anybody can ask for their data or a change of them, without a login; the request is the same for each address.
 
     Args:
@@ -57,7 +57,7 @@ async def ask_for_link_to_data_request(
     return await requests.store_request_within_limits(policy.brand, policy.controller.id, address, network, wanted)
 
 
-def leave_link_message(brand: str, ref: str) -> BrokerMessage:
+def build_leave_link_message(brand: str, ref: str) -> BrokerMessage:
     """Returns the event of the mail with the link to leave. The worker makes the link for the address on record.
 
     Raises:

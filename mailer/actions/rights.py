@@ -10,7 +10,7 @@ from mailer.actions.legal_hold import correction_refusal_by_holds, erasure_refus
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import DataCorrection, ErasureResult, RightsStore
+from mailer.ports.rights import DataCorrection, ErasureResult, PrivacyRightsStore
 
 BASIS = "GDPR Art. 17(3)(b) and (e), Art. 21(3): to keep to the refusal, and to show what was done"
 """The legal basis for keeping the keyed hash and the pseudonymous ledger of an erased person."""
@@ -27,7 +27,9 @@ LINKS = {
 
 
 @rule("export", "peerstream-07; GDPR Art. 15, 20")
-async def read_personal_data(rights: RightsStore, policy: Policy, recipient_id: int, now: datetime) -> dict[str, Any]:
+async def read_personal_data(
+    rights: PrivacyRightsStore, policy: Policy, recipient_id: int, now: datetime
+) -> dict[str, Any]:
     """Everything that is stored about a person at a brand, in a form that people and machines can read.
 
     Args:
@@ -66,7 +68,7 @@ async def read_personal_data(rights: RightsStore, policy: Policy, recipient_id: 
 
 
 @rule("erasure", "interpals-20, peerstream-09, paltalk06-21; GDPR Art. 17; invariant 8")
-async def erase_recipient(rights: RightsStore, policy: Policy, recipient_id: int, source: str) -> ErasureResult:
+async def erase_recipient(rights: PrivacyRightsStore, policy: Policy, recipient_id: int, source: str) -> ErasureResult:
     """Erasure is real: what remains is a keyed hash, and numbers in a ledger that still verifies.
 
     Queued mail is cancelled. Processors that got data are listed, so that they can confirm that they erased them too.
@@ -78,7 +80,7 @@ async def erase_recipient(rights: RightsStore, policy: Policy, recipient_id: int
         source: who asked, and how, such as `operator`; the ledger stores it.
 
     Raises:
-        ErasureBlocked: a legal hold is in force.
+        ForbiddenByLegalHold: a legal hold is in force.
         UnknownRecipient: the brand has no such recipient.
     """
     keep = timedelta(days=policy.retention_days)
@@ -91,12 +93,12 @@ async def erase_recipient(rights: RightsStore, policy: Policy, recipient_id: int
 
 
 async def rectify_recipient(
-    rights: RightsStore, policy: Policy, recipient_id: int, correction: DataCorrection, source: str
+    rights: PrivacyRightsStore, policy: Policy, recipient_id: int, correction: DataCorrection, source: str
 ) -> None:
     """Corrects a person's data as of now (GDPR Art. 16). Opt-outs of the old address also apply to a new one.
 
     Raises:
-        ErasureBlocked: a legal hold preserves the data as they are.
+        ForbiddenByLegalHold: a legal hold preserves the data as they are.
         UnknownRecipient: the brand has no such recipient.
         RecipientErased: the person was erased.
         ValueError: the correction is empty, or no address is known.
@@ -109,7 +111,7 @@ async def rectify_recipient(
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
-async def mark_under_13(rights: RightsStore, policy: Policy, recipient_id: int, source: str) -> None:
+async def mark_under_13(rights: PrivacyRightsStore, policy: Policy, recipient_id: int, source: str) -> None:
     """Marks a person as under 13, and cancels their queued mail (interpals-03).
 
     Raises:

@@ -53,7 +53,7 @@ async def suppress_recipient(
         SuppressionRefused: the actor is missing, the scope cannot be left, it has expired, or the brand has no such
             recipient.
     """
-    check_suppression(policy, new)
+    check_suppression_may_be_recorded(policy, new)
     await _store_suppression_of_recipient(suppressions, policy, recipient_id, new)
 
 
@@ -66,7 +66,7 @@ async def import_suppressed_addresses(
         SuppressionRefused: one of the suppressions cannot be recorded.
     """
     for _, new in addresses:
-        check_suppression(policy, new)
+        check_suppression_may_be_recorded(policy, new)
     return SuppressionImportCounts(
         len(addresses), await suppressions.suppress_addresses(policy.brand, policy.controller.id, addresses)
     )
@@ -110,7 +110,7 @@ async def lift_suppression(
         raise SuppressionRefused(f"suppression {id} was said again or ended meanwhile; look at it again, then decide")
 
 
-def check_suppression(policy: Policy, new: NewSuppression) -> None:
+def check_suppression_may_be_recorded(policy: Policy, new: NewSuppression) -> None:
     """Checks that a suppression may be recorded.
 
     Raises:

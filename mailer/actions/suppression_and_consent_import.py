@@ -16,7 +16,7 @@ from mailer.actions.recipient_import import (
     check_importable_consent,
     rejection_reason_of_error,
 )
-from mailer.actions.suppression import check_suppression, import_suppressed_addresses
+from mailer.actions.suppression import check_suppression_may_be_recorded, import_suppressed_addresses
 from mailer.input_types import Address, Line, Moment, Name, Scope, Words, parse_json_with_unique_keys
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -97,7 +97,7 @@ async def import_suppression_file(
 def _parse_address_and_suppression(row: CsvRow, policy: Policy, source: str) -> tuple[str, NewSuppression]:
     said = SuppressionLine.model_validate({name: text for name, cell in row.cells.items() if (text := cell.strip())})
     new = NewSuppression(said.scope, said.reason, said.source or source, _IMPORT, said.at, said.expires_at)
-    check_suppression(policy, new)
+    check_suppression_may_be_recorded(policy, new)
     return said.email, new
 
 

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from mailer.actions.people_desk import (
     LookUpRefused,
-    PeopleDesk,
+    PersonLookUpAndActStores,
     check_look_up_reason,
     look_people_up,
     person_with_ref,
 )
 from mailer.input_types import MAX_ADDRESS, parse_address
 from mailer.policy.policy_file import Policy
-from mailer.ports.person_history import PersonAccess
+from mailer.ports.person_history import AccessToPerson
 from mailer.ports.suppressions import Suppression
 
 
@@ -26,17 +26,19 @@ class SuppressionPage:
     next: int | None
 
 
-async def list_suppressions(desk: PeopleDesk, policy: Policy, before: int | None, limit: int) -> SuppressionPage:
+async def list_suppressions(
+    desk: PersonLookUpAndActStores, policy: Policy, before: int | None, limit: int
+) -> SuppressionPage:
     """Returns suppressions of a brand and of its controller that hold now. They name nobody: an address is a hash."""
     found = await desk.suppressions.list_suppressions_in_force(policy.brand, policy.controller.id, before, limit + 1)
     page = found[:limit]
     return SuppressionPage(
-        page, await read_templates_of_suppressions(desk, page), page[-1].id if len(found) > limit else None
+        page, await read_mailing_templates_of_suppressions(desk, page), page[-1].id if len(found) > limit else None
     )
 
 
-async def explain_suppressions_of_ref(
-    desk: PeopleDesk, policy: Policy, ref: str, access: PersonAccess
+async def list_suppressions_of_ref_and_log_access(
+    desk: PersonLookUpAndActStores, policy: Policy, ref: str, access: AccessToPerson
 ) -> Sequence[Suppression]:
     """Returns all suppressions that the address of a person ever had at a brand, oldest first; records the look-up.
 
@@ -49,8 +51,8 @@ async def explain_suppressions_of_ref(
     return await desk.suppressions.all_suppressions_of_recipient(policy.brand, person.id)
 
 
-async def explain_suppressions_of_address(
-    desk: PeopleDesk, policy: Policy, address: str, access: PersonAccess
+async def list_suppressions_of_address_and_log_access(
+    desk: PersonLookUpAndActStores, policy: Policy, address: str, access: AccessToPerson
 ) -> Sequence[Suppression]:
     """Returns all suppressions that an address ever had at a brand, oldest first, whether or not it is anybody's.
 
@@ -63,16 +65,18 @@ async def explain_suppressions_of_address(
     people = await desk.directory.find_people([policy.brand], address.strip())
     known = [(policy.brand, one.id) for one in people]
     await desk.access.record_look_up(known or [(policy.brand, None)], access)
-    typed = _address_in_form_of_events(address.strip())
+    typed = _normalize_address_as_in_events(address.strip())
     return await desk.suppressions.all_suppressions_of_address(policy.brand, policy.controller.id, typed)
 
 
-async def read_templates_of_suppressions(desk: PeopleDesk, stops: Sequence[Suppression]) -> Mapping[UUID, str]:
+async def read_mailing_templates_of_suppressions(
+    desk: PersonLookUpAndActStores, stops: Sequence[Suppression]
+) -> Mapping[UUID, str]:
     """Returns the templates of the mailings that suppressions name."""
     return await desk.directory.read_template_names({stop.mailing_id for stop in stops if stop.mailing_id})
 
 
-def _address_in_form_of_events(address: str) -> str:
+def _normalize_address_as_in_events(address: str) -> str:
     """Returns an address in the form that events have; an address that events may not have stays as it was typed."""
     try:
         return parse_address(address)

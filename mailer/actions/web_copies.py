@@ -19,7 +19,7 @@ _SENT = frozenset({DeliveryState.HANDED_OVER, DeliveryState.IN_DOUBT, DeliverySt
 """The states of a delivery that a processor was offered, so that the mail may have arrived."""
 
 
-class NoWebCopy(StrEnum):
+class NoWebCopyReason(StrEnum):
     """The reasons for which a mail cannot be shown. The values are the names of texts."""
 
     GONE = "gone"
@@ -43,7 +43,7 @@ class ShownMail:
     has_attachments: bool
 
 
-class WebCopies:
+class WebCopyRenderer:
     """Renders web copies.
 
     Args:
@@ -63,18 +63,18 @@ class WebCopies:
         self._deliveries = deliveries
         self._make_renderers = make_renderers
 
-    async def render_copy(self, policy: Policy, recipient_id: int, mailing_id: UUID) -> ShownMail | NoWebCopy:
+    async def render_copy(self, policy: Policy, recipient_id: int, mailing_id: UUID) -> ShownMail | NoWebCopyReason:
         """Returns a mail of a brand to a person, or why there is nothing to show."""
         delivery = await self._origins.read_delivery_to_person(policy.brand, recipient_id, mailing_id)
         facts = (await self._mailings.read_facts_of_mailings([mailing_id])).get(mailing_id) if delivery else None
         if delivery is None or facts is None:
-            return NoWebCopy.GONE
+            return NoWebCopyReason.GONE
         if delivery.state not in _SENT and delivery.handed_over_at is None:
-            return NoWebCopy.NOT_SENT
+            return NoWebCopyReason.NOT_SENT
         try:
             copy = await self._render(policy, facts, recipient_id, delivery)
         except (UnknownTemplate, RenderError, KeyError):
-            return NoWebCopy.UNSHOWABLE
+            return NoWebCopyReason.UNSHOWABLE
         return ShownMail(copy, delivery.handed_over_at, bool(facts.attachments))
 
     async def _render(
@@ -85,12 +85,12 @@ class WebCopies:
         Raises:
             UnknownTemplate, RenderError, KeyError: it cannot be rendered any more.
         """
-        renderer = await self._renderer(facts)
+        renderer = await self._make_renderer_of_mailing(facts)
         [row] = await self._deliveries.read_mailing_deliveries_of_recipients(facts.id, [recipient_id])
         await load_names_of_mentioned_people(self._mailings, [row], [renderer])
         return renderer.render_web_copy(row, policy.get_category(delivery.category))
 
-    async def _renderer(self, facts: MailingFacts) -> MailingRenderer:
+    async def _make_renderer_of_mailing(self, facts: MailingFacts) -> MailingRenderer:
         renderers = self._make_renderers()
         source = None
         if not renderers.is_template_version_deployed(facts):

@@ -45,7 +45,7 @@ class BodyMemoryBudget:
         self.freed = asyncio.Event()
         self.has_waiting_body = False
 
-    def count_bodies_of_channel(self, channel: int) -> None:
+    def start_counting_bodies_of_channel(self, channel: int) -> None:
         """Counts the bodies of a channel from now on."""
         self._held[channel] = 0
 
@@ -113,16 +113,16 @@ class FilteredFrameReader(asyncio.StreamReader):
                 frame = self._filter_frame(kind, channel, head, await self._source.readexactly(size + 1))
                 if frame is None:
                     continue
-                if kind != _HEADER or not self._is_reservation_refused(channel, frame):
+                if kind != _HEADER or not self._reserve_memory_and_tell_if_refused(channel, frame):
                     return frame
                 self._waiting = frame
-            return await self._header_once_memory_is_free()
+            return await self._header_once_memory_is_free_or_heartbeat()
 
-    def _is_reservation_refused(self, channel: int, frame: bytes) -> bool:
+    def _reserve_memory_and_tell_if_refused(self, channel: int, frame: bytes) -> bool:
         size = int.from_bytes(frame[11:19], "big")
         return self.room is not None and size > _SMALL and not self.room.reserve_octets(channel, size)
 
-    async def _header_once_memory_is_free(self) -> bytes:
+    async def _header_once_memory_is_free_or_heartbeat(self) -> bytes:
         """Waits for room for a body, then returns its header frame. Returns a heartbeat after `_SIGN_SECONDS`.
 
         Without heartbeats the library would close the connection. Our own heartbeats to RabbitMQ go on meanwhile.
@@ -135,7 +135,7 @@ class FilteredFrameReader(asyncio.StreamReader):
             async with asyncio.timeout(_SIGN_SECONDS):
                 while True:
                     self.room.freed.clear()
-                    if not self._is_reservation_refused(channel, frame):
+                    if not self._reserve_memory_and_tell_if_refused(channel, frame):
                         self._waiting = None
                         return frame
                     await self.room.freed.wait()
@@ -147,14 +147,14 @@ class FilteredFrameReader(asyncio.StreamReader):
         if kind == _BODY and self._dropping:
             return self._body_frame_unless_dropped(channel, head, rest)
         if kind == _HEADER:
-            return self._filter_header(channel, head, rest)
+            return self._rewrite_header_and_mark_oversized_body(channel, head, rest)
         if kind == _METHOD and rest[:4] in (_DELIVER, _RETURN):
             return _build_frame(kind, channel, _payload_with_valid_utf8(rest[:-1]), head, rest)
         if kind == _METHOD and rest[:4] == _CLOSE:
             self.farewell = int.from_bytes(rest[4:6], "big"), rest[7 : 7 + rest[6]].decode(errors="replace")
         return head + rest
 
-    def _filter_header(self, channel: int, head: bytes, rest: bytes) -> bytes:
+    def _rewrite_header_and_mark_oversized_body(self, channel: int, head: bytes, rest: bytes) -> bytes:
         size = int.from_bytes(rest[4:12], "big")
         if size > MAX_EVENT_BYTES:
             self._dropping[channel] = size

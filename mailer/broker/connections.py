@@ -151,7 +151,7 @@ def _network_error_text(error: BaseException) -> str:
     return " ".join(words.split())
 
 
-async def finish_channel_request(request: Awaitable[_T]) -> _T:
+async def shield_channel_request_from_cancellation(request: Awaitable[_T]) -> _T:
     """Returns the answer to a request on a channel. If the caller is cancelled, the request goes on by itself.
 
     If a request is broken off, the library takes its channel for closed, while RabbitMQ still sends to it. The library

@@ -16,7 +16,7 @@ from mailer.broker.connections import (
     ChannelEnded,
     RabbitConnection,
     close_channel,
-    finish_channel_request,
+    shield_channel_request_from_cancellation,
     translating_errors,
 )
 from mailer.broker.message_properties import split_death_headers
@@ -116,7 +116,7 @@ class QueueConsumer:
         channel = await self._link.open_channel(confirms=False)
         room = self._link.room
         if room is not None:
-            room.count_bodies_of_channel(channel.number)
+            room.start_counting_bodies_of_channel(channel.number)
         cancelled = asyncio.Event()
 
         def note(_: Basic.Cancel) -> None:
@@ -126,16 +126,16 @@ class QueueConsumer:
         acks = self._acks = AckBatcher(channel)
         try:
             with translating_errors(self._link.server_address):
-                await finish_channel_request(channel.basic_qos(prefetch_count=self._prefetch))
+                await shield_channel_request_from_cancellation(channel.basic_qos(prefetch_count=self._prefetch))
                 take = self._build_delivery_callback(acks, room)
                 has_message_come = True
                 while has_message_come:
-                    consumer = await finish_channel_request(channel.basic_consume(self.queue, take))
+                    consumer = await shield_channel_request_from_cancellation(channel.basic_consume(self.queue, take))
                     self.stands.set()
                     self._report(self, None)
                     last_tag = await self._wait_for_silence(acks, cancelled)
                     # Only a consumer that is cancelled gets no message while its channel is being closed.
-                    await finish_channel_request(channel.basic_cancel(consumer.consumer_tag or ""))
+                    await shield_channel_request_from_cancellation(channel.basic_cancel(consumer.consumer_tag or ""))
                     has_message_come = acks.last_tag != last_tag
         finally:
             await self._end_channel(acks, room)
@@ -150,14 +150,14 @@ class QueueConsumer:
         await close_channel(acks.channel)
 
     async def _wait_for_silence(self, acks: AckBatcher, cancelled: asyncio.Event) -> int:
-        """Waits until a renewal is due (see `_seconds_until_renewal`). Returns the last tag.
+        """Waits until a renewal is due (see `_seconds_until_channel_renewal`). Returns the last tag.
 
         Raises:
             BrokerUnavailable: RabbitMQ cancelled the consumer.
         """
         closing, waiting = acks.channel.closing, asyncio.ensure_future(cancelled.wait())
         try:
-            while (seconds := self._seconds_until_renewal(acks)) > 0:
+            while (seconds := self._seconds_until_channel_renewal(acks)) > 0:
                 await asyncio.wait({closing, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if closing.done():
                     raise _error_that_ended_channel(closing)
@@ -168,7 +168,7 @@ class QueueConsumer:
             waiting.cancel()
             closing.cancel()
 
-    def _seconds_until_renewal(self, acks: AckBatcher) -> float:
+    def _seconds_until_channel_renewal(self, acks: AckBatcher) -> float:
         """Returns the seconds until the consumer consumes again; 0 or less: now.
 
         It keeps its channel while a message is unsettled, and while nothing is read because a body waits for memory:
@@ -261,7 +261,7 @@ class RabbitDelivery:
     async def acknowledge(self) -> None:
         """See `ReceivedMessage.acknowledge`."""
         if self.is_unsettled:
-            self._mark_settled()
+            self._mark_settled_and_free_body_memory()
             self._acks.add_ack(self._tag)
 
     async def reject(self, reason: str, kind: str = DeadLetterCauseKind.REFUSED) -> None:
@@ -279,7 +279,7 @@ class RabbitDelivery:
         """See `ReceivedMessage.release`."""
         if not self.is_unsettled:
             return
-        self._mark_settled()
+        self._mark_settled_and_free_body_memory()
         try:
             with translating_errors("RabbitMQ"):
                 await self._acks.channel.basic_nack(self._tag, requeue=True)
@@ -288,7 +288,7 @@ class RabbitDelivery:
         else:
             self._acks.remove_unsettled_tag(self._tag)
 
-    def _mark_settled(self) -> None:
+    def _mark_settled_and_free_body_memory(self) -> None:
         self._settled = True
         if self._room is not None:
             self._room.release_octets(self._acks.channel.number, len(self.message.body))

@@ -95,7 +95,7 @@ _OLD_KEYS = ("", "#", OLD_DEAD_QUEUE)
 """The keys that may bind the old queue: our own, and the defaults of tools and clients."""
 
 
-async def empty_old_dead_letter_queue(
+async def migrate_old_dead_letter_queue(
     link: RabbitConnection, user: str, bury: Callable[[BrokerMessage], Awaitable[None]]
 ) -> None:
     """Moves the messages of the old dead-letter queue to the new one, and deletes the old queue if nobody uses it.

@@ -108,15 +108,15 @@ class OutboxBroker:
         while not self._closing:
             await self._wake.wait()
             self._wake.clear()
-            if not await self._try_step(self._remove_done_and_fill_queues()):
+            if not await self._await_outbox_step_or_log_failure(self._delete_settled_rows_and_fill_queues()):
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._wake.set()
         self._mark_rows_for_release(list(self._rows))
-        await self._try_step(self._delete_settled_and_free_unplaced_rows())
+        await self._await_outbox_step_or_log_failure(self._delete_settled_and_free_unplaced_rows())
 
     async def _wake_at_new_rows(self) -> None:
         while not self._closing:
-            if not await self._try_step(self._outbox.wait_for_rows(_POLL_SECONDS)):
+            if not await self._await_outbox_step_or_log_failure(self._outbox.wait_for_rows(_POLL_SECONDS)):
                 await asyncio.sleep(_RETRY_SECONDS)
             self._wake.set()
 
@@ -124,9 +124,11 @@ class OutboxBroker:
         while not self._closing:
             await asyncio.sleep(_LEASE_SECONDS / 3)
             if self._rows:
-                await self._try_step(self._outbox.renew_leases_of_owner(self._owner, _LEASE_SECONDS))
+                await self._await_outbox_step_or_log_failure(
+                    self._outbox.renew_leases_of_owner(self._owner, _LEASE_SECONDS)
+                )
 
-    async def _try_step(self, step: Awaitable[None]) -> bool:
+    async def _await_outbox_step_or_log_failure(self, step: Awaitable[None]) -> bool:
         """Awaits a step. Returns False if it failed, and logs the error. The caller tries again; nothing is lost."""
         try:
             await step
@@ -135,7 +137,7 @@ class OutboxBroker:
             return False
         return True
 
-    async def _remove_done_and_fill_queues(self) -> None:
+    async def _delete_settled_rows_and_fill_queues(self) -> None:
         await self._delete_settled_and_free_unplaced_rows()
         await self._fill_queues()
         await self._delete_settled_and_free_unplaced_rows()
@@ -144,7 +146,7 @@ class OutboxBroker:
         """Leases rows for the queues that need filling. Skips rows for queues without room."""
         unwanted: set[tuple[str, str]] = set()
         while self._octets < HELD_OCTETS and (
-            hungry := [q.free_places for q in self._queues.values() if q.needs_filling]
+            hungry := [q.free_place_count for q in self._queues.values() if q.needs_filling]
         ):
             full = {
                 (bound.exchange, bound.key)
@@ -155,7 +157,9 @@ class OutboxBroker:
             limit = min(hungry)
             rows = await self._outbox.lease_rows(self._owner, limit, _LEASE_SECONDS, full | unwanted)
             unwanted |= {
-                (parked.exchange, parked.message.routing_key) for parked in rows if not self._place_row(parked)
+                (parked.exchange, parked.message.routing_key)
+                for parked in rows
+                if not self._add_row_to_queues_or_mark_for_release(parked)
             }
             if len(rows) < limit and sum(len(parked.message.body) for parked in rows) < TAKEN_OCTETS:
                 return
@@ -169,7 +173,7 @@ class OutboxBroker:
             await self._outbox.release_rows(unwanted)
             del self._unwanted[: len(unwanted)]
 
-    def _place_row(self, parked: OutboxRow) -> bool:
+    def _add_row_to_queues_or_mark_for_release(self, parked: OutboxRow) -> bool:
         """Adds a row's message to its queues and returns True. If one has no room, marks the row for release.
 
         A row without a bound queue becomes a dead letter, as with RabbitMQ's alternate exchange. Outcomes without a
@@ -180,7 +184,7 @@ class OutboxBroker:
             self._done.append(parked.id)
             return True
         queues = [self._queues[name] for name in names or (DEAD_QUEUE,)]
-        if any(not queue.free_places for queue in queues):
+        if any(not queue.free_place_count for queue in queues):
             self._unwanted.append(parked.id)
             return False
         self._rows[parked.id] = row = LeasedOutboxRow(parked, copies=len(queues), unsettled=len(queues))
@@ -195,7 +199,7 @@ class OutboxBroker:
                 self._octets -= len(row.parked.message.body)
                 self._unwanted.append(row_id)
 
-    def _forget_settled_row(self, row: LeasedOutboxRow) -> None:
+    def _mark_settled_row_for_deletion(self, row: LeasedOutboxRow) -> None:
         if self._rows.pop(row.parked.id, None):
             self._octets -= len(row.parked.message.body)
             self._done.append(row.parked.id)
@@ -207,4 +211,4 @@ class OutboxBroker:
                 queue.dead_letters or LAST, [build_dead_letter(message, exchange, reason, kind)]
             )
 
-        return QueueCallbacks(done=self._forget_settled_row, hungry=self._wake.set, bury=bury)
+        return QueueCallbacks(done=self._mark_settled_row_for_deletion, hungry=self._wake.set, bury=bury)

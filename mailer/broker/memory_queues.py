@@ -78,7 +78,7 @@ class MemoryQueue:
         return len(self._ready)
 
     @property
-    def free_places(self) -> int:
+    def free_place_count(self) -> int:
         """Returns the number of messages that the queue has room for; 0 without a consumer."""
         held = len(self._ready) + sum(len(consumer.unsettled) for consumer in self._consumers)
         return max(0, 2 * self._total_prefetch - held)
@@ -86,7 +86,7 @@ class MemoryQueue:
     @property
     def needs_filling(self) -> bool:
         """Returns True if the queue has room for half of its consumers' prefetch, so that a query is worth it."""
-        return bool(self._consumers) and self.free_places >= max(1, self._total_prefetch // 2)
+        return bool(self._consumers) and self.free_place_count >= max(1, self._total_prefetch // 2)
 
     def add_copy(self, copy: QueuedCopy) -> None:
         """Adds a message at the end of the queue."""
@@ -146,7 +146,7 @@ class MemoryQueue:
             if delivery.is_unsettled:
                 self.settle_delivery(delivery)
 
-    async def release_delivery(self, delivery: "MemoryDelivery") -> None:
+    async def requeue_or_dead_letter_delivery(self, delivery: "MemoryDelivery") -> None:
         """Puts a message back at the front; after too many returns, moves it to the dead letters."""
         delivery.copy.returns += 1
         if delivery.copy.returns > self._limit:
@@ -208,4 +208,4 @@ class MemoryDelivery:
     async def release(self) -> None:
         """See `ReceivedMessage.release`."""
         if self.is_unsettled:
-            await self._queue.release_delivery(self)
+            await self._queue.requeue_or_dead_letter_delivery(self)

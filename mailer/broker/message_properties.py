@@ -44,7 +44,7 @@ _LONGEST_HEADER = 4_096
 
 
 @dataclass(slots=True)
-class UsedProperties:
+class MessagePropertiesReadByMailer:
     """The properties of a message that mailer uses.
 
     Attributes:
@@ -100,9 +100,9 @@ def split_death_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], tup
     return plain, (reason, exchange) if reason is not None and exchange is not None else None
 
 
-def read_properties(payload: bytes) -> UsedProperties:
+def read_properties(payload: bytes) -> MessagePropertiesReadByMailer:
     """Returns the properties in the payload of a header frame, as far as they are readable."""
-    found = UsedProperties()
+    found = MessagePropertiesReadByMailer()
     flags, at = int.from_bytes(payload[12:14], "big"), 14
     for name, bit in _BITS.items():
         if not flags >> bit & 1:
@@ -112,7 +112,7 @@ def read_properties(payload: bytes) -> UsedProperties:
             continue
         if name == "headers":
             size = int.from_bytes(payload[at : at + 4], "big")
-            _add_text_headers_and_death(found, payload[at + 4 : at + 4 + size])
+            _parse_text_headers_and_death(found, payload[at + 4 : at + 4 + size])
             at += 4 + size
             continue
         text, at = (
@@ -143,8 +143,8 @@ def _decode_utf8_or_none(data: bytes) -> str | None:
         return None
 
 
-def _add_text_headers_and_death(found: UsedProperties, table: bytes) -> None:
-    for name, kind, value in _table_entries(table):
+def _parse_text_headers_and_death(found: MessagePropertiesReadByMailer, table: bytes) -> None:
+    for name, kind, value in _parse_amqp_table_entries(table):
         if name is None:
             continue
         if kind == ord("S") and len(found.headers) < _MOST_HEADERS and len(value) <= _LONGEST_HEADER:
@@ -160,7 +160,7 @@ def _newest_death_reason_and_exchange(array: bytes) -> tuple[str, str] | None:
 
     If a dead letter became a dead letter once more, the older entry counts; without one, the reason is empty.
     """
-    deaths = list(islice(_death_entries(array), 2))
+    deaths = list(islice(_parse_x_death_entries(array), 2))
     if not deaths:
         return None
     queue, reason, exchange = deaths[0]
@@ -169,12 +169,12 @@ def _newest_death_reason_and_exchange(array: bytes) -> tuple[str, str] | None:
     return deaths[1][1:] if exchange == DEAD and len(deaths) > 1 else ("", exchange)
 
 
-def _death_entries(array: bytes) -> Iterator[tuple[str, str, str]]:
+def _parse_x_death_entries(array: bytes) -> Iterator[tuple[str, str, str]]:
     """Yields queue, reason and exchange of each entry of `x-death`, an array of tables. The newest is the first."""
     at = 0
     while array[at : at + 1] == b"F":
         size = int.from_bytes(array[at + 1 : at + 5], "big")
-        entries = _table_entries(array[at + 5 : at + 5 + size])
+        entries = _parse_amqp_table_entries(array[at + 5 : at + 5 + size])
         values = {name: _decode_utf8_or_none(value) for name, kind, value in entries if kind == ord("S")}
         queue, reason, exchange = (values.get(name) for name in ("queue", "reason", "exchange"))
         if queue is None or reason is None or exchange is None:
@@ -183,7 +183,7 @@ def _death_entries(array: bytes) -> Iterator[tuple[str, str, str]]:
         at += 5 + size
 
 
-def _table_entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
+def _parse_amqp_table_entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
     """Yields the entries of a table: name (None if it is not UTF-8), letter of the type, octets of the value.
 
     Stops at an unknown type, as its length is unknown. Does not read tables within the table.

@@ -15,7 +15,7 @@ from yarl import URL
 from mailer.broker.arrivals import ArrivedMessages
 from mailer.broker.connections import ChannelEnded, RabbitConnection, translating_errors
 from mailer.broker.consumer import QueueConsumer
-from mailer.broker.declaration import declare_topology, empty_old_dead_letter_queue
+from mailer.broker.declaration import declare_topology, migrate_old_dead_letter_queue
 from mailer.broker.topology import DEAD, DEAD_QUEUES, EVENTS, LAST, Topology, build_dead_letter
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
@@ -173,9 +173,11 @@ class RabbitBroker:
                 await self._publish_confirmed("shared", exchange, message, mandatory)
                 return
         async with self._alone:
-            await self._publish_alone(exchange, message, mandatory)
+            await self._publish_on_separate_channel_with_retries(exchange, message, mandatory)
 
-    async def _publish_alone(self, exchange: str, message: BrokerMessage, mandatory: bool) -> None:
+    async def _publish_on_separate_channel_with_retries(
+        self, exchange: str, message: BrokerMessage, mandatory: bool
+    ) -> None:
         """Publishes a message alone on its channel. If the exchange or queue is missing, declares it and tries again.
 
         The end of a channel may end its connection, too: frames may arrive for a channel that is gone. So the method
@@ -224,7 +226,7 @@ class RabbitBroker:
         """Yields the messages that arrive, as the port says. Waits for RabbitMQ and for the queue."""
         arrivals = ArrivedMessages(at_once)
         last = queue in DEAD_QUEUES
-        bury = self._publish_to_last_exchange if last else self._publish_to_dead_exchange
+        bury = self._publish_to_last_resort_exchange if last else self._publish_to_dead_exchange
         subscription = QueueConsumer(
             self._connection_for_queue(queue),
             self._user,
@@ -268,7 +270,9 @@ class RabbitBroker:
     async def _publish_to_dead_exchange(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
         await self._publish_dead_letter(DEAD, build_dead_letter(message, exchange, reason, kind))
 
-    async def _publish_to_last_exchange(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
+    async def _publish_to_last_resort_exchange(
+        self, message: BrokerMessage, exchange: str, reason: str, kind: str
+    ) -> None:
         await self._publish_dead_letter(LAST, build_dead_letter(message, exchange, reason, kind))
 
     async def _publish_dead_letter(self, exchange: str, letter: BrokerMessage) -> None:
@@ -298,7 +302,7 @@ class RabbitBroker:
             return False
         try:
             await declare_topology(self._publishing, self._plan())
-            await empty_old_dead_letter_queue(
+            await migrate_old_dead_letter_queue(
                 self._publishing, self._user, lambda letter: self._publish_dead_letter(DEAD, letter)
             )
         except (BrokerUnavailable, MessageUnroutable, MessageUnpublishable) as error:

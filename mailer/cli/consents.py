@@ -12,7 +12,7 @@ from mailer.actions.csv_reading import InputRefused
 from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression_and_consent_import import import_consents_from_json_lines
 from mailer.app import App
-from mailer.cli.import_files import (
+from mailer.cli.import_file_helpers import (
     count_lines_and_open,
     find_policy_and_recipient_id_or_raise,
     policy_of_brand_or_raise,

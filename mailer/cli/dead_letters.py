@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.dead_letter_replay import ReplayedLetters, replay_dead_letters
-from mailer.actions.operation_shapes import shape_of_dead_letter
+from mailer.actions.dead_letter_replay import DeadLetterReplayResult, replay_dead_letters
+from mailer.actions.operation_shapes import dead_letter_without_body_as_json
 from mailer.app import App
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import (
@@ -20,7 +20,7 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By, person_or_system_user
-from mailer.input_types import parse_named_moment
+from mailer.input_types import parse_moment_of_column_or_option
 from mailer.ports.dead_letters import DeadLetter, DeadLetterCauseKind, DeadLetterFilter
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
@@ -49,10 +49,10 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """Shows the newest dead letters, or those that match."""
-    chosen = _filter_of_options(first, last, since, until, kind, reason, key, True)
+    chosen = _build_dead_letter_filter_from_options(first, last, since, until, kind, reason, key, True)
     letters = run_with_app(lambda app: app.letters.list_dead_letters(limit, chosen))
     if json:
-        print_json([shape_of_dead_letter(letter) for letter in letters])
+        print_json([dead_letter_without_body_as_json(letter) for letter in letters])
         return
     print_table(
         ("id", "at", "kind", "key", "event", "reason", "replayed"),
@@ -86,9 +86,11 @@ def show(number: Number, by: By = "", json: AsJson = False) -> None:
     if letter is None:
         exit_with_error(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
     if json:
-        print_json(shape_of_dead_letter(letter) | {"body": letter.message.body.decode(errors="replace")})
+        print_json(dead_letter_without_body_as_json(letter) | {"body": letter.message.body.decode(errors="replace")})
         return
-    print_facts({**shape_of_dead_letter(letter), "body": letter.message.body.decode(errors="replace").splitlines()})
+    print_facts(
+        {**dead_letter_without_body_as_json(letter), "body": letter.message.body.decode(errors="replace").splitlines()}
+    )
 
 
 @app.command()
@@ -107,7 +109,7 @@ def replay(
     json: AsJson = False,
 ) -> None:
     """Publishes an event again as its publisher, or all that match. What is still wrong dies anew."""
-    chosen = _filter_of_options(first, last, since, until, kind, reason, key, again)
+    chosen = _build_dead_letter_filter_from_options(first, last, since, until, kind, reason, key, again)
     if number is not None:
         if chosen != DeadLetterFilter(replayed=again) or everything:
             exit_with_error("give either the number of one dead letter, or a range and what they have in common", 2)
@@ -115,7 +117,7 @@ def replay(
     elif chosen == DeadLetterFilter(replayed=again) and not everything:
         exit_with_error("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
 
-    async def act(app: App) -> tuple[ReplayedLetters, str | None]:
+    async def act(app: App) -> tuple[DeadLetterReplayResult, str | None]:
         result = await replay_dead_letters(app.letters, chosen, dry_run=dry_run)
         if number is None or result.done or result.skipped:
             return result, None
@@ -154,7 +156,7 @@ def _unreplayable_letter_error_text(number: int, letter: DeadLetter | None) -> s
     return f"the body of dead letter {number} was not kept; its publisher has to publish it again"
 
 
-def _filter_of_options(
+def _build_dead_letter_filter_from_options(
     first: int,
     last: int,
     since: str | None,
@@ -179,6 +181,6 @@ def _filter_of_options(
 def _parse_time_option(text: str | None, option: str) -> datetime | None:
     """Parses the time of an option; it needs a zone. A bad time ends the command."""
     try:
-        return None if text is None else parse_named_moment(option, text)
+        return None if text is None else parse_moment_of_column_or_option(option, text)
     except ValueError as error:
         exit_with_error(str(error), 2)

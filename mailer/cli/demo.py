@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 
 from mailer import bundled_files
-from mailer.app import App, database_url_while_server_runs, open_app
+from mailer.app import App, open_app, yield_database_url_running_server_if_embedded
 from mailer.app import migrate as migrate_database
-from mailer.cli.demo_commands import InProcessCommands
+from mailer.cli.in_process_demo_commands import InProcessCommands
 from mailer.cli.processes import run_all_processes
 from mailer.cli.shared import (
     exit_with_error,
@@ -31,12 +31,12 @@ from mailer.cli.shared import (
 from mailer.embedded.demo import DemoStoryInputs, run_demo_and_return_statuses
 from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
 from mailer.embedded.demo_tour import tour_lines
-from mailer.embedded.demo_tour_setting import prepare_tour
+from mailer.embedded.demo_tour_preparation import prepare_tour
 from mailer.metrics_and_logger import TIMEKEEPER, WEB, WORKER
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus
 from mailer.processors.capture.folder import CaptureFolder
-from mailer.processors.capture.server import load_aiosmtpd_server_class
+from mailer.processors.capture.server import load_capture_session_class
 from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_logs
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
@@ -58,16 +58,16 @@ def demo(
 ) -> None:
     """Runs the whole pipeline over the examples, and prints what happened to every mailing."""
     try:
-        told = run_async_or_exit(partial(_run_services_and_story, stay))
+        told = run_async_or_exit(partial(_run_services_and_demo_scenario, stay))
     except DemoCheckFailed as error:
         exit_with_error(str(error), 1)
     if not told:
         exit_with_error("the demo was interrupted", 130)
 
 
-async def _run_services_and_story(stay: bool) -> bool:
+async def _run_services_and_demo_scenario(stay: bool) -> bool:
     """Starts the services and runs the story. Returns True if the story came to its end."""
-    load_aiosmtpd_server_class()  # a missing package is reported before anything starts
+    load_capture_session_class()  # a missing package is reported before anything starts
     stop = stop_event_of_signals()
     replace_output_by_nonblocking_streams()
     narrator = DemoPrinter(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
@@ -76,7 +76,7 @@ async def _run_services_and_story(stay: bool) -> bool:
         current = _demo_settings_in_folder(data)
         set_up_logs(json=current.log_json, level=logging.WARNING)  # the demo prints its story on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
-        stack.enter_context(database_url_while_server_runs(current))
+        stack.enter_context(yield_database_url_running_server_if_embedded(current))
         migrate_database(current)
         readiness = Readiness()
         where = (current.metrics_host, current.metrics_port)
@@ -85,9 +85,9 @@ async def _run_services_and_story(stay: bool) -> bool:
             open_app(current, readiness=readiness) as app,
             asyncio.TaskGroup() as tasks,
         ):
-            broker = await app.open_broker()
+            broker = await app.open_broker_and_declare_topology()
             tasks.create_task(run_all_processes(app, broker, stop, operators))
-            told = await _run_unless_stopped(stop, _tell_story_and_hints(app, broker, narrator, stay))
+            told = await _run_unless_stopped(stop, _run_demo_scenario_and_print_hints(app, broker, narrator, stay))
             if told and stay:
                 await stop.wait()
             stop.set()
@@ -95,21 +95,23 @@ async def _run_services_and_story(stay: bool) -> bool:
     return told
 
 
-async def _tell_story_and_hints(app: App, broker: Broker, narrator: DemoPrinter, stay: bool) -> None:
+async def _run_demo_scenario_and_print_hints(app: App, broker: Broker, narrator: DemoPrinter, stay: bool) -> None:
     data, site = app.settings.data, app.settings.public_url
     mailbox = CaptureFolder(data / "captured")
     examples = bundled_files.bundled_folder("examples")
     stage = DemoStoryInputs(InProcessCommands(app, broker), mailbox, site, examples, data, narrator)
     mailings = await run_demo_and_return_statuses(stage)
     tour = await prepare_tour(stage) if stay else None
-    for line in _lookup_hint_lines(app.settings, mailings, stay):
+    for line in _hint_lines_on_where_to_look_up_figures(app.settings, mailings, stay):
         narrator.say(line)
     if tour is not None:
-        for line in tour_lines(site, tour, _totp_code_command(), f"{shell_word_for_mailer_program()} staff reset NAME"):
+        for line in tour_lines(
+            site, tour, _shell_command_printing_totp_code(), f"{shell_word_for_mailer_program()} staff reset NAME"
+        ):
             narrator.say(line)
 
 
-def _totp_code_command() -> str:
+def _shell_command_printing_totp_code() -> str:
     """Returns the command that prints the code of an authenticator app for its key, which stands as KEY in it."""
     return f"{shlex.quote(sys.executable)} -c 'import pyotp; print(pyotp.TOTP(\"KEY\").now())'"
 
@@ -155,7 +157,9 @@ def _free_port() -> int:
         return port
 
 
-def _lookup_hint_lines(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
+def _hint_lines_on_where_to_look_up_figures(
+    current: Settings, mailings: Sequence[MailingStatus], stay: bool
+) -> Iterator[str]:
     """Yields the lines that say where to look up each figure, and how long that is possible."""
     yield ""
     mailer = shell_word_for_mailer_program()

@@ -12,15 +12,15 @@ from typing import Annotated
 import typer
 
 from mailer import bundled_files, signing_keys
-from mailer.app import database_url_while_server_runs, load_templates
+from mailer.app import load_templates, yield_database_url_running_server_if_embedded
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import AsJson, out, print_json, read_command_settings, run_async_or_exit
 from mailer.database.connections import ATTENDED, DatabasePool, open_pool
-from mailer.database_startup import clock_difference
+from mailer.database_startup import measure_lead_over_database_clock
 from mailer.doctor import domains, relays
 from mailer.doctor.broker import judge_exchange_existence, judge_rabbitmq_version
-from mailer.doctor.database import findings_at_process_start, judge_clock_difference, judge_partitions_and_seals
+from mailer.doctor.database import judge_clock_difference, judge_database_at_process_start, judge_partitions_and_seals
 from mailer.doctor.disk_space import examine_disk
 from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed, SystemResolver
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding, worst_level
@@ -87,7 +87,7 @@ async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> Async
         return
     try:
         policies, to = load_policies(current), [parse_relay_url(url) for url in current.processors]
-        signers = signing_keys.dkim_signers(current)
+        signers = signing_keys.build_dkim_signers_by_domain(current)
     except (*_REFUSED, ValueError) as error:
         yield problem_finding("mail", str(error))
         return
@@ -106,7 +106,7 @@ def _finding_of_one_settings_check(check: str, judge: Callable[[], Finding]) -> 
 
 
 def _examine_secrets(current: Settings) -> Finding:
-    current.check_production()
+    current.refuse_if_unfit_for_production()
     default = current.is_mail_captured and current.is_database_embedded
     return ok_finding(
         "secrets", "they may be the default ones: no mail leaves" if default else "each is its own, and long"
@@ -114,7 +114,7 @@ def _examine_secrets(current: Settings) -> Finding:
 
 
 def _examine_signed_links(current: Settings) -> Finding:
-    signing_keys.build_signed_links(current)
+    signing_keys.build_signed_link_maker_and_reader(current)
     return ok_finding("links", f"made and read back at {current.public_url}")
 
 
@@ -127,7 +127,7 @@ def _examine_templates(current: Settings) -> Finding:
 
 async def _examine_database(current: Settings) -> list[Finding]:
     try:
-        with database_url_while_server_runs(current) as url:
+        with yield_database_url_running_server_if_embedded(current) as url:
             pool = await open_pool(url, 1, ATTENDED)
             try:
                 return await _examine_connected_database(pool)
@@ -141,11 +141,11 @@ async def _examine_database(current: Settings) -> list[Finding]:
 
 async def _examine_connected_database(pool: DatabasePool) -> list[Finding]:
     now = datetime.now(UTC)
-    findings = [judge_clock_difference(await clock_difference(pool))]
+    findings = [judge_clock_difference(await measure_lead_over_database_clock(pool))]
     async with pool.acquire() as connection:
         condition = await read_version_settings_and_migrations(connection)
         ours = migrations.migration_versions_in_folder(bundled_files.bundled_folder("migrations"))
-        findings += findings_at_process_start(condition, ours)
+        findings += judge_database_at_process_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:
             return findings
         stock = await read_size_partitions_and_seal(connection)

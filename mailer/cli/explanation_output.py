@@ -6,9 +6,9 @@ from typing import Any
 from mailer.actions.explanations import (
     ExplanationFacts,
     consent_in_words,
-    entry_in_words,
-    explain_in_sentences,
+    explain_why_mail_came_or_not,
     halt_in_words,
+    ledger_entry_in_words,
     suppression_in_words,
 )
 from mailer.cli.shared import format_utc_time, out, print_facts, print_table
@@ -28,7 +28,7 @@ from mailer.ports.suppressions import Suppression
 def print_explanation(found: ExplanationFacts) -> None:
     """Prints an explanation for people: first two sentences, then tables."""
     seen = found.facts
-    for sentence in explain_in_sentences(found):
+    for sentence in explain_why_mail_came_or_not(found):
         out.print(sentence)
     out.print()
     print_facts(
@@ -93,7 +93,8 @@ def explanation_as_json(found: ExplanationFacts) -> dict[str, Any]:
         "missing": list(missing_fields_behind_decision(seen, decision)),
         "delivery": asdict(found.delivered) if found.delivered else None,
         "recorded": [
-            _values_with_masked_addresses(asdict(entry)) | {"says": entry_in_words(entry)} for entry in found.entries
+            _values_with_masked_addresses(asdict(entry)) | {"says": ledger_entry_in_words(entry)}
+            for entry in found.entries
         ],
         "halts": [_values_with_masked_addresses(asdict(halt)) | {"says": halt_in_words(halt)} for halt in found.halts],
         "no_processor": found.obstacle,
@@ -106,7 +107,7 @@ def explanation_as_json(found: ExplanationFacts) -> dict[str, Any]:
             | {"counts": record.counts, "recorded_at": record.recorded_at, "says": consent_in_words(record)}
             for record in found.consents
         ],
-        "sentences": list(explain_in_sentences(found)),
+        "sentences": list(explain_why_mail_came_or_not(found)),
     }
 
 
@@ -126,7 +127,7 @@ def _values_with_masked_addresses(values: dict[str, Any]) -> dict[str, Any]:
 def _ledger_entry_row(entry: Any) -> tuple[Cell, ...]:
     reply = f": {without_addresses(entry.reply)}" if entry.reply else ""
     by = f" (by {without_addresses(entry.actor)})" if entry.actor else ""
-    return format_utc_time(entry.at), f"{entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
+    return format_utc_time(entry.at), f"{ledger_entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
 
 
 def _suppression_rows(found: ExplanationFacts) -> list[tuple[Cell, ...]]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import typer
 
-from mailer.actions.operation_shapes import shapes_of_figures
+from mailer.actions.operation_shapes import flow_metrics_as_json
 from mailer.app import App
 from mailer.cli.shared import AsJson, format_utc_time, print_json, print_table, run_with_app
 from mailer.ports.flow_metrics import FIGURES, Values
@@ -27,7 +27,7 @@ def flow(json: AsJson = False) -> None:
 
     figures, processes = run_with_app(act)
     if json:
-        print_json({"figures": shapes_of_figures(figures), "processes": [asdict(one) for one in processes]})
+        print_json({"figures": flow_metrics_as_json(figures), "processes": [asdict(one) for one in processes]})
         return
     rows = [
         (FIGURES[name].metric, ", ".join(labels), f"{value:,.0f}")

@@ -33,9 +33,9 @@ def init(
 ) -> None:
     """Makes a policy, a look, layouts, templates and a checklist for a new brand. It overwrites and asks nothing."""
     made = NewBrand(
-        slug=_text_of_form_or_exit("BRAND", brand, SLUG),
+        slug=_text_matching_pattern_or_exit("BRAND", brand, SLUG),
         name=_single_line_or_exit("--name", name) or brand.replace("-", " ").title(),
-        domain=None if domain is None else _text_of_form_or_exit("--domain", domain, DOMAIN),
+        domain=None if domain is None else _text_matching_pattern_or_exit("--domain", domain, DOMAIN),
         controller=_single_line_or_exit("--controller", controller),
         address=_single_line_or_exit("--address", address),
         locales=_parse_locales_or_exit(locales),
@@ -59,7 +59,7 @@ def init(
     _print_made_files_and_next_steps(made, to, files, is_env_new=Path(".env") in files)
 
 
-def _text_of_form_or_exit(what: str, text: str, form: str) -> str:
+def _text_matching_pattern_or_exit(what: str, text: str, form: str) -> str:
     """Returns an argument that matches a regular expression.
 
     Another argument ends the command.

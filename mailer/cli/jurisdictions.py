@@ -14,7 +14,7 @@ from mailer.policy.jurisdiction import (
     Jurisdiction,
     JurisdictionError,
     LawByCountry,
-    LegalDemand,
+    LegalRequirement,
     parse_law_by_country,
 )
 from mailer.settings import SettingsError
@@ -56,7 +56,7 @@ def jurisdictions(
     """Shows what the law of each country demands, on which article that rests, and how sure it is."""
     law = _load_law_or_exit()
     if page:
-        for line in jurisdictions_page(law).splitlines():
+        for line in jurisdictions_page_in_markdown(law).splitlines():
             out.print(line)
         return
     if code is None:
@@ -79,13 +79,13 @@ def _load_law_or_exit() -> LawByCountry:
 def _print_all_jurisdictions(law: LawByCountry, json: bool) -> None:
     if json:
         said = [
-            {"name": one.name, "countries": one.countries, "floor": floor_values_by_switch(law, one)}
+            {"name": one.name, "countries": one.countries, "floor": laxest_legal_value_by_policy_switch(law, one)}
             for one in _jurisdictions_sorted_by_name(law)
         ]
         print_json({"jurisdictions": said, "unreviewed": law.unreviewed.model_dump(exclude_none=True)})
         return
     rows = [
-        (one.name, ", ".join(one.countries), *floor_values_by_switch(law, one).values())
+        (one.name, ", ".join(one.countries), *laxest_legal_value_by_policy_switch(law, one).values())
         for one in _jurisdictions_sorted_by_name(law)
     ]
     unreviewed = [getattr(law.unreviewed, name) for name in SWITCHES]
@@ -107,7 +107,7 @@ def _print_jurisdiction_of_country(law: LawByCountry, country: str, json: bool) 
     print_note(NO_ADVICE)
 
 
-def jurisdictions_page(law: LawByCountry) -> str:
+def jurisdictions_page_in_markdown(law: LawByCountry) -> str:
     """Returns the page docs/jurisdictions.md in Markdown."""
     least = ", ".join(f'`{name} = "{getattr(law.unreviewed, name)}"`' for name in SWITCHES)
     parts = [
@@ -129,7 +129,7 @@ def _consent_terms_in_words(terms: ConsentValidityTerms) -> str:
     )
 
 
-def floor_values_by_switch(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
+def laxest_legal_value_by_policy_switch(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
     """Returns the laxest allowed value of each switch in a jurisdiction, by the switch's name."""
     return {name: getattr(law.switch_floor(one.countries[0]), name) for name in SWITCHES}
 
@@ -139,11 +139,11 @@ def _jurisdictions_sorted_by_name(law: LawByCountry) -> list[Jurisdiction]:
 
 
 def _demand_rows(one: Jurisdiction) -> Iterator[tuple[str, str, str, str, str]]:
-    for name, demand in one.demands_by_key.items():
+    for name, demand in one.legal_requirements_by_key.items():
         yield name, _demand_value_text(demand), demand.source, demand.checked.isoformat(), demand.sure
 
 
-def _demand_value_text(demand: LegalDemand[object]) -> str:
+def _demand_value_text(demand: LegalRequirement[object]) -> str:
     match demand.value:
         case dict() as by_language:
             return ", ".join(f"{language}: {text}" for language, text in by_language.items())

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.app import App, database_url_while_server_runs
+from mailer.app import App, yield_database_url_running_server_if_embedded
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import (
     AsJson,
@@ -160,7 +160,7 @@ async def _verify_with_progress_bar(
     app: App, published: list[dict[str, Any]], since: dict[str, Any] | None
 ) -> VerificationResult:
     """Verifies the ledger with one process for each CPU, and shows a progress bar."""
-    with database_url_while_server_runs(app.settings) as url, progress_bar() as bar:
+    with yield_database_url_running_server_if_embedded(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
         return await app.ledger.verify_ledger(
             published, url, cpu_count(), lambda done, total: bar.update(task, advance=done, total=total), since

@@ -10,10 +10,10 @@ import typer
 
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.doubtful_deliveries import end_doubtful_deliveries_of_mailing
-from mailer.actions.mailing_control import list_mailings_until, resume_mailing_and_held_deliveries
+from mailer.actions.mailing_control import list_mailings_across_pages, resume_mailing_and_held_deliveries
 from mailer.app import App
 from mailer.cli import mailing_approve, mailing_progress, mailing_reschedule
-from mailer.cli.import_files import policy_of_brand_or_raise
+from mailer.cli.import_file_helpers import policy_of_brand_or_raise
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise, find_mailings_by_id_or_event
 from mailer.cli.shared import (
     AsJson,
@@ -30,7 +30,7 @@ from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
 from mailer.ports.rights import MailingCoverage
 from mailer.postgres.mailing_coverage import read_mailing_coverage
-from mailer.rendering.localized_texts import missing_language_lines_of_context
+from mailer.rendering.localized_texts import describe_missing_languages_of_context
 from mailer.rendering.template_library import compile_stored_source
 
 app = typer.Typer(
@@ -89,7 +89,7 @@ def list_(
         if brand is None and state is None and before is None:
             return await app.mailings.statuses_of_newest_mailings(limit)
         brands = frozenset(app.policies) if brand is None else frozenset({policy_of_brand_or_raise(app, brand).brand})
-        return await list_mailings_until(app.mailing_directory, MailingFilter(brands, state, before), limit)
+        return await list_mailings_across_pages(app.mailing_directory, MailingFilter(brands, state, before), limit)
 
     try:
         mailings = run_with_app(act)
@@ -245,7 +245,9 @@ async def _mailing_texts_lacking_a_language(app: App, status: MailingStatus) -> 
         return []
     source = await app.mailings.read_template_source_by_version(facts.template_version)
     return (
-        list(missing_language_lines_of_context(compile_stored_source(policy, facts.template, source), facts.context))
+        list(
+            describe_missing_languages_of_context(compile_stored_source(policy, facts.template, source), facts.context)
+        )
         if source
         else []
     )

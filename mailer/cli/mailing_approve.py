@@ -8,7 +8,7 @@ from mailer.app import App
 from mailer.cli.mailing_lookup import find_one_mailing_or_raise
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, remember_acting_person, run_with_app
 from mailer.ports.halts import MailingControlRefused
-from mailer.ports.mailing_releases import ReleasePreview, UnpreviewableMailing, preview_counts_in_words
+from mailer.ports.mailing_release_previews import ReleasePreview, UnpreviewableMailing, preview_counts_in_words
 from mailer.ports.mailings import ReleaseRefused
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
@@ -44,7 +44,7 @@ def approve(
         status = await find_one_mailing_or_raise(app, identifier)
         if status.state != "awaiting_release":
             raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
-        foreseen = await app.release_previews.preview_release(status)
+        foreseen = await app.mailing_release_previewer.preview_release(status)
         counts = ", ".join(preview_counts_in_words(foreseen))
         if not foreseen.mail and not reaching_nobody:
             raise ReleaseRefused(

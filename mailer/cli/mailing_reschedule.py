@@ -8,9 +8,9 @@ from mailer.app import App
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import AsJson, acting_person, exit_with_error, format_utc_time, out, print_json, run_with_app
 from mailer.cli.stop_start import By, Reason, person_or_system_user
-from mailer.input_types import parse_named_moment
+from mailer.input_types import parse_moment_of_column_or_option
 from mailer.ports.halts import MailingControlRefused
-from mailer.ports.mailing_schedule import RescheduledMailing
+from mailer.ports.mailing_schedule import MailingRescheduleResult
 from mailer.postgres.mailing_schedule import PostgresMailingSchedule
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
@@ -31,11 +31,11 @@ def reschedule(
     """Lets a mailing that has not begun begin at another time; one that was released has to be released again."""
     person_or_system_user(by)
     try:
-        time = parse_named_moment("--at", at)
+        time = parse_moment_of_column_or_option("--at", at)
     except ValueError as error:
         exit_with_error(str(error), 2)
 
-    async def act(app: App) -> RescheduledMailing:
+    async def act(app: App) -> MailingRescheduleResult:
         schedule = PostgresMailingSchedule(app.pool, app.writers)
         mailing_id = await find_mailing_id_or_raise(app, identifier)
         return await schedule.reschedule_mailing(mailing_id, time, acting_person(), reason)

@@ -76,7 +76,7 @@ def files_of_new_brand(brand: NewBrand) -> dict[Path, str]:
     listed = frozenset(tomllib.loads(policy)["categories"])
     files = {
         Path("policies", f"{brand.slug}.toml"): policy,
-        Path("policies", brand.slug, "look.toml"): _look_of_pages(brand),
+        Path("policies", brand.slug, "look.toml"): _page_look_file_text(brand),
         Path("CHECKLIST.md"): _checklist(brand),
     }
     templates = Path("templates", brand.slug)
@@ -138,7 +138,7 @@ def _checklist(brand: NewBrand) -> str:
     )
 
 
-def _look_of_pages(brand: NewBrand) -> str:
+def _page_look_file_text(brand: NewBrand) -> str:
     return _read_bundled_template_file("_default", "look.toml").format(
         name=brand.name, domain=brand.domain or "example.org"
     )

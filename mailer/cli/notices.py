@@ -40,7 +40,7 @@ from mailer.postgres.non_email_notices import PostgresNonEmailNotices
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out_faults import NoWayOut
+from mailer.rendering.way_out_faults import NoVisibleWayToLeave
 from mailer.runtime.private_files import open_private_file_descriptor
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
@@ -279,7 +279,7 @@ async def _render_notice_texts_of_mailing(
             category = CATEGORIES.get(notice.category, renderer.category)
             letter = render_notice_text(renderer, row, category, int(datetime.now(UTC).timestamp()))
             letters[notice.id] = {"subject": letter.subject, "text": letter.text}
-        except (RenderError, HeaderRefused, NoWayOut) as error:
+        except (RenderError, HeaderRefused, NoVisibleWayToLeave) as error:
             letters[notice.id] = {"problem": f"its words cannot be made: {error}"}
     return letters
 

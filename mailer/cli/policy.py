@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from mailer.cli import (
+    causes_that_stop_mail,
     jurisdictions,
-    policy_causes,
     policy_check,
     policy_diff,
     policy_explain,
@@ -18,7 +18,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ORDER
 
 app = typer.Typer(help="Policies: list, show, diff, check, try, explain, jurisdictions, causes.", no_args_is_help=True)
-policy_causes.register(app)
+causes_that_stop_mail.register(app)
 policy_check.register(app)
 policy_diff.register(app)
 policy_explain.register(app)

@@ -11,6 +11,8 @@ import typer
 
 import mailer
 from mailer.app import load_templates
+from mailer.brand_look_loading import load_brand_looks
+from mailer.cli.policy_version_notice_mailings import examine_policy_version_notices
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -21,8 +23,6 @@ from mailer.cli.shared import (
     read_command_settings,
 )
 from mailer.cli.terminal_layout import Cell
-from mailer.cli.version_notices_in_database import examine_version_notices
-from mailer.look_loading import load_brand_looks
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
 from mailer.policy.promise_report import (
@@ -37,12 +37,12 @@ from mailer.policy.rule_registry import RULES, Rule
 from mailer.policy.uncheckable_facts import policy_keys_without_promise, uncheckable_facts
 from mailer.policy.version_changes import version_changes
 from mailer.policy_loading import load_policies
-from mailer.proof_reading import RECORD
+from mailer.promise_proof_loading import RECORD
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
-from mailer.tree_digests import digests_by_tree_part
+from mailer.source_tree_digests import digests_by_source_tree_part
 from mailer.trial.sample_people import single_trait_people
-from mailer.trial.trial_run import TrialResult, try_brand
+from mailer.trial.trial_run import TrialResult, try_promises_of_brand
 
 
 def register(app: typer.Typer) -> None:
@@ -73,12 +73,14 @@ def check(
     if run is None and record is not None:
         exit_with_error(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
     files = read_command_settings()
-    _load_looks_or_exit(files, policies)
-    at_hand = digests_by_tree_part(files.policies, files.templates, files.jurisdictions)
+    _check_page_looks_or_exit(files, policies)
+    at_hand = digests_by_source_tree_part(files.policies, files.templates, files.jurisdictions)
     found = build_promise_report(policies.values(), rules, run, at_hand)
-    trials = {} if run and not run.differing_parts(at_hand) else _try_all_brands(policies, files)
+    trials = (
+        {} if run and not run.parts_changed_since_test_run(at_hand) else _try_promises_of_all_brands(policies, files)
+    )
     changed = [change for policy in policies.values() for change in version_changes(policy)]
-    notices = examine_version_notices(changed, policies, files)
+    notices = examine_policy_version_notices(changed, policies, files)
     unsaid = (change.missing_notice_fault for change in changed if change.missing_notice_fault)
     faults = (
         *found.all_faults,
@@ -109,13 +111,15 @@ def check(
         exit_with_error(f"{_count_with_noun(faults, 'fault')} in {_count_with_noun(found.rows, 'promise')}", 1)
 
 
-def _try_all_brands(policies: Mapping[str, Policy], files: Settings) -> dict[str, TrialResult | TemplateError]:
+def _try_promises_of_all_brands(
+    policies: Mapping[str, Policy], files: Settings
+) -> dict[str, TrialResult | TemplateError]:
     """Tries each brand's promises on made-up people with one trait each. Returns a trial or an error by brand."""
     trials: dict[str, TrialResult | TemplateError] = {}
     for brand, policy in policies.items():
         try:
             templates, everyone = load_templates_or_empty_library(files, brand), single_trait_people(policy)
-            trials[brand] = try_brand(policy, templates, datetime.now(UTC), people=everyone)
+            trials[brand] = try_promises_of_brand(policy, templates, datetime.now(UTC), people=everyone)
         except TemplateError as error:
             trials[brand] = error
     return trials
@@ -185,7 +189,7 @@ def load_policies_or_exit() -> dict[str, Policy]:
         exit_with_errors(str(error).splitlines(), 2)
 
 
-def _load_looks_or_exit(files: Settings, policies: Mapping[str, Policy]) -> None:
+def _check_page_looks_or_exit(files: Settings, policies: Mapping[str, Policy]) -> None:
     """Loads the looks of the brands' pages, as `mailer web` does. A look that cannot be used ends the command."""
     try:
         load_brand_looks(files.policies, policies)

@@ -14,7 +14,7 @@ from mailer.app import App
 from mailer.cli.explanation_output import explanation_as_json, print_explanation
 from mailer.cli.mailing_lookup import find_mailings_by_id_or_event
 from mailer.cli.shared import AsJson, exit_with_error, print_json, run_with_app
-from mailer.input_types import parse_moment, parse_named_moment
+from mailer.input_types import parse_moment, parse_moment_of_column_or_option
 from mailer.policy.deciding import decide, facts_for_rules
 from mailer.policy.decision_types import Mailing
 from mailer.policy.past_standing import PastStanding, standing_at
@@ -111,7 +111,7 @@ def _parse_time_or_end_of_day(text: str) -> datetime:
         return parse_moment(f"{text}T00:00:00Z") + timedelta(days=1)
     with suppress(ValueError):
         return parse_moment(f"{text}Z")
-    return parse_named_moment("--on", text)
+    return parse_moment_of_column_or_option("--on", text)
 
 
 async def _gather_explanation_facts(app: App, asked: _Question) -> ExplanationFacts:

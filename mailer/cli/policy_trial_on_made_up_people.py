@@ -15,7 +15,7 @@ from mailer.cli.terminal_layout import Cell, escape_line, lay_out_table
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.settings import SettingsError
-from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, TrialResult, try_brand
+from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, TrialResult, try_promises_of_brand
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,7 @@ def try_promises_and_print_report(
         )
     with progress_bar() as bar:
         task = bar.add_task(f"Trying {brand}", total=None)
-        found = try_brand(
+        found = try_promises_of_brand(
             policies[brand],
             templates,
             datetime.now(UTC),

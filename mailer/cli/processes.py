@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import typer
 from prometheus_client import CollectorRegistry
 
-from mailer.app import App, database_url_while_server_runs, open_app
+from mailer.app import App, open_app, yield_database_url_running_server_if_embedded
 from mailer.app import migrate as migrate_database
 from mailer.cli.shared import (
     exit_with_error,
@@ -19,7 +19,7 @@ from mailer.cli.shared import (
     stop_event_of_signals,
 )
 from mailer.database.connections import ATTENDED, open_pool
-from mailer.database_startup import DatabaseWatch
+from mailer.database_startup import DatabaseAndClockWatcher
 from mailer.embedded import PrivateServiceUnavailable
 from mailer.metrics_and_logger import TIMEKEEPER, WEB, WORKER, log
 from mailer.pipeline.consumers import result_unless_stopped
@@ -29,12 +29,12 @@ from mailer.postgres.address_rehashing import rehash_legacy_addresses
 from mailer.postgres.migrations import MigrationFailed
 from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_logs
-from mailer.runtime.operator_port import OperatorPort
+from mailer.runtime.operator_http_server import OperatorHttpServer
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
 from mailer.web_serving import serve_web
 
-Work = Callable[[App, asyncio.Event, OperatorPort], Awaitable[None]]
+Work = Callable[[App, asyncio.Event, OperatorHttpServer], Awaitable[None]]
 """The work of a process until it is told to stop."""
 
 
@@ -63,7 +63,7 @@ def migrate() -> None:
 async def _rehash_addresses_hashed_by_old_rule() -> int:
     """Hashes addresses again that have a hash by the rule of an earlier version. Returns the number of people."""
     current = read_command_settings()
-    with database_url_while_server_runs(current) as url:
+    with yield_database_url_running_server_if_embedded(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
             return await rehash_legacy_addresses(pool, AddressHasher(current.address_key))
@@ -74,10 +74,10 @@ async def _rehash_addresses_hashed_by_old_rule() -> int:
 def worker() -> None:
     """Takes events in and hands deliveries over, until SIGTERM. With memory:// it keeps time as well."""
 
-    async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
+    async def work(app: App, stop: asyncio.Event, _: OperatorHttpServer) -> None:
         log.info("worker started", owner=app.owner, templates=len(app.templates))
         _warn_of_missing_templates(app)
-        broker = await result_unless_stopped(stop, app.open_broker())
+        broker = await result_unless_stopped(stop, app.open_broker_and_declare_topology())
         _freeze_garbage_collection()
         if broker is not None:
             async with asyncio.TaskGroup() as tasks:
@@ -91,7 +91,7 @@ def worker() -> None:
 def web() -> None:
     """Serves the public pages and the API, until SIGTERM."""
 
-    async def work(app: App, stop: asyncio.Event, operators: OperatorPort) -> None:
+    async def work(app: App, stop: asyncio.Event, operators: OperatorHttpServer) -> None:
         _warn_of_missing_templates(app)
         await serve_web(app, stop, lambda port: log.info("web started", port=port), operators)
 
@@ -101,9 +101,9 @@ def web() -> None:
 def timekeeper() -> None:
     """Publishes what is due, and returns what dead workers held, until SIGTERM."""
 
-    async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
+    async def work(app: App, stop: asyncio.Event, _: OperatorHttpServer) -> None:
         log.info("timekeeper started", owner=app.owner)
-        broker = await result_unless_stopped(stop, app.open_broker())
+        broker = await result_unless_stopped(stop, app.open_broker_and_declare_topology())
         if broker is not None:
             await app.run_timekeeper(stop, broker)
 
@@ -127,7 +127,7 @@ def _run_process(name: str, work: Work, *registries: CollectorRegistry) -> None:
             app = await result_unless_stopped(stop, opening)
             if app is not None:
                 readiness.set_or_clear_problem("start", None)
-                watch = DatabaseWatch(app.pool, readiness, dates=name != "web")
+                watch = DatabaseAndClockWatcher(app.pool, readiness, dates=name != "web")
                 await watch.check_once()
                 watching = asyncio.create_task(watch.keep_watching())
                 stack.callback(watching.cancel)
@@ -150,7 +150,7 @@ def _freeze_garbage_collection() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def run_all_processes(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorPort) -> None:
+async def run_all_processes(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorHttpServer) -> None:
     """Runs worker, timekeeper and web in one process."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(app.run_worker_consumers_until_stopped(stop, broker))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.operation_shapes import shape_of_halt, shape_of_processor_state, shape_of_stream_pause
+from mailer.actions.operation_shapes import halt_as_json, processor_state_as_json, stream_pause_as_json
 from mailer.app import App, names_of_configured_processors
 from mailer.cli import stop_start
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
@@ -69,12 +69,12 @@ def list_(json: AsJson = False) -> None:
     if json:
         print_json(
             {
-                "relays": [shape_of_processor_state(state) for state in states],
-                "streams": [shape_of_stream_pause(pause) for pause in streams],
+                "relays": [processor_state_as_json(state) for state in states],
+                "streams": [stream_pause_as_json(pause) for pause in streams],
                 "processors": [_fields_as_dict(holder) for holder in holders],
                 "purges": [_fields_as_dict(purge) for purge in purges],
                 "erasures": [_fields_as_dict(keeper) for keeper in keepers],
-                "paused": [shape_of_halt(halt) for halt in paused],
+                "paused": [halt_as_json(halt) for halt in paused],
             }
         )
         return
@@ -192,7 +192,7 @@ def _print_states_and_pauses(states: list[ReportedProcessorState], streams: list
     )
     if streams:
         names = ("processor", "category", "domain", "until", "reason", "says", "check")
-        shown = [shape_of_stream_pause(pause) | {"until": format_utc_time(pause.until)} for pause in streams]
+        shown = [stream_pause_as_json(pause) | {"until": format_utc_time(pause.until)} for pause in streams]
         print_table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
 
 

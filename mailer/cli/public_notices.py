@@ -11,8 +11,8 @@ import typer
 
 from mailer.actions.public_notices import (
     PublicNoticeRefused,
+    parse_name_of_acting_person,
     parse_public_notice,
-    person_name_or_refusal,
     release_public_notice,
 )
 from mailer.app import App
@@ -51,7 +51,7 @@ def draft(
         policy = app.policies.get(brand)
         if policy is None or "breach" not in policy.categories:
             raise PublicNoticeRefused(f"--brand: {brand} is no brand that tells of breaches; see `mailer policy list`")
-        notice = parse_public_notice(uuid7(), brand, read, person_name_or_refusal(who), datetime.now(UTC).date())
+        notice = parse_public_notice(uuid7(), brand, read, parse_name_of_acting_person(who), datetime.now(UTC).date())
         await PostgresPublicNotices(app.pool, app.writers).add_draft(notice)
         return notice
 
@@ -91,7 +91,9 @@ def withdraw(id_: Id, by: By = "") -> None:
     who = person_or_system_user(by)
 
     async def act(app: App) -> bool:
-        return await PostgresPublicNotices(app.pool, app.writers).withdraw(_parse_id(id_), person_name_or_refusal(who))
+        return await PostgresPublicNotices(app.pool, app.writers).withdraw(
+            _parse_id(id_), parse_name_of_acting_person(who)
+        )
 
     if not _run_or_exit(act):
         exit_with_error(f"{id_}: is no released notice", 2)

@@ -17,7 +17,7 @@ import typer
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any_event
 from mailer.actions.account_events import check_event_and_get_policy
-from mailer.app import database_url_while_server_runs, load_templates
+from mailer.app import load_templates, yield_database_url_running_server_if_embedded
 from mailer.cli.shared import (
     AsJson,
     acting_person,
@@ -32,7 +32,7 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.embedded import PrivateServiceUnavailable
-from mailer.event_digests import EventDigests, IdTaken, differing_fields
+from mailer.event_digests import EventDigester, EventIdTakenByDifferentEvent, names_of_fields_with_differing_digests
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.input_types import parse_json_with_unique_keys
 from mailer.ledger.writers import LedgerWriters
@@ -45,7 +45,7 @@ from mailer.postgres.outbox import UNREACHABLE
 from mailer.postgres.published_event_lookup import PublishedEventLookup
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.rendering.localized_texts import missing_language_lines_of_context
+from mailer.rendering.localized_texts import describe_missing_languages_of_context
 from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
@@ -109,7 +109,7 @@ def publish(
     if done.problems:
         exit_with_errors(done.problems, 1)
     if json:
-        states = [_fate_as_json(fate) for fate in done.fates] if wait else [dict[str, str]()] * len(lines)
+        states = [_intake_result_as_json(fate) for fate in done.fates] if wait else [dict[str, str]()] * len(lines)
         named = [{"id": line.event.id, "brand": line.event.brand} for line in lines]
         print_json([{**name, **state} for name, state in zip(named, states, strict=True)])
     else:
@@ -162,11 +162,11 @@ def _split_documents(text: str) -> list[tuple[int, str]]:
 
 async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceInFile], wait: bool) -> _PublishResult:
     """Publishes events if no check finds a problem with any of them; with `wait`, waits for their fates."""
-    contents = EventDigests(current.address_key)
+    contents = EventDigester(current.address_key)
     lacks = list[str]()
     problems = [
         *_policy_and_template_problems(current, lines, lacks),
-        *_problems_of_ids_of_different_events(contents, lines),
+        *_problems_of_ids_used_for_different_events(contents, lines),
     ]
     async with AsyncExitStack() as stack:
         asked, silence = None, None
@@ -174,7 +174,7 @@ async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceI
             try:
                 asked = await _open_database_stores(stack, current)
                 problems += await _event_problems_found_in_database(asked.published, lines)
-                problems += _not_workers_broker_user_problems(
+                problems += _problems_of_untrusted_broker_user(
                     current.broker_user, await asked.publishers.read_broker_user_of_worker()
                 )
                 problems += await _missing_publisher_right_problems(asked.publishers, load_policies(current), lines)
@@ -188,7 +188,9 @@ async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceI
         after = await published.read_newest_dead_letter_id() if published else 0
         await asyncio.gather(*(publishing.publish_as(line.event, acting_person()) for line in lines))
         fates = (
-            await wait_for_fates(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []
+            await wait_for_intake_results(published, [line.event for line in lines], after, WAIT_SECONDS)
+            if published
+            else []
         )
     return _PublishResult([], fates, silence, lacks)
 
@@ -203,28 +205,30 @@ def _policy_and_template_problems(
         try:
             if isinstance(line.event, MessageEvent):
                 template = check_event_and_get_template(line.event, policies, templates)
-                lacks += (line.place + said for said in missing_language_lines_of_context(template, line.event.context))
+                lacks += (
+                    line.place + said for said in describe_missing_languages_of_context(template, line.event.context)
+                )
             else:
                 check_event_and_get_policy(policies, line.event)
         except EventRefused as refusal:
             yield from (line.place + problem for problem in refusal.problems)
 
 
-def _problems_of_ids_of_different_events(
-    contents: EventDigests, lines: Sequence[_EventWithPlaceInFile]
+def _problems_of_ids_used_for_different_events(
+    contents: EventDigester, lines: Sequence[_EventWithPlaceInFile]
 ) -> Iterator[str]:
     """Yields a problem for each id that stands for two different events in one file."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
         event, content = line.event, contents.digest_of(line.event)
         key = isinstance(event, MessageEvent), event.brand, event.id
-        if fields := differing_fields(first.setdefault(key, content), content):
-            yield f"{line.place}{IdTaken(fields)}"
+        if fields := names_of_fields_with_differing_digests(first.setdefault(key, content), content):
+            yield f"{line.place}{EventIdTakenByDifferentEvent(fields)}"
 
 
 async def _open_database_stores(stack: AsyncExitStack, current: Settings) -> _EventAndPublisherStores:
     """Connects to the database until the stack is closed. Returns the stores."""
-    url = stack.enter_context(database_url_while_server_runs(current))
+    url = stack.enter_context(yield_database_url_running_server_if_embedded(current))
     try:
         pool = await open_pool(url, 2, ATTENDED)
     except ValueError:  # its message may quote a password
@@ -242,7 +246,7 @@ async def _event_problems_found_in_database(
     """Finds problems in the database: an id that another event has, or an unknown audience."""
     events = [line.event for line in lines]
     problems = [
-        f"{line.place}{IdTaken(fields)}"
+        f"{line.place}{EventIdTakenByDifferentEvent(fields)}"
         for line, fields in zip(lines, await asked.find_fields_differing_from_stored(events), strict=True)
         if fields
     ]
@@ -256,7 +260,7 @@ async def _event_problems_found_in_database(
     ]
 
 
-def _not_workers_broker_user_problems(user: str | None, own: str | None) -> Iterator[str]:
+def _problems_of_untrusted_broker_user(user: str | None, own: str | None) -> Iterator[str]:
     """Yields a problem if the RabbitMQ user is not mailer's own. Workers trust only that user to name a publisher."""
     if user is not None and own is not None and user != own:
         yield (
@@ -280,7 +284,7 @@ async def _missing_publisher_right_problems(
     return [f"{line.place}{why}" for line, why in said if why]
 
 
-async def wait_for_fates(
+async def wait_for_intake_results(
     asked: PublishedEventLookup, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
 ) -> list[str | None]:
     """Waits until all events have a fate, or the time is over.
@@ -312,7 +316,7 @@ def _unaccepted_event_lines(lines: Sequence[_EventWithPlaceInFile], fates: Seque
             yield f"{line.place}refused: {fate}"
 
 
-def _fate_as_json(fate: str | None) -> dict[str, str]:
+def _intake_result_as_json(fate: str | None) -> dict[str, str]:
     """Returns the state of an event as JSON."""
     if fate:
         return {"state": "refused", "reason": fate}

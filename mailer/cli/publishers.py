@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 
 from mailer.accounts import KINDS
-from mailer.actions.operation_shapes import shape_of_publisher, shape_of_rights, shapes_of_rights_changes
+from mailer.actions.operation_shapes import (
+    publisher_as_json,
+    publisher_rights_as_json,
+    publisher_rights_changes_as_json,
+)
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
@@ -56,7 +60,7 @@ def add(
     )
 
     async def act(app: App) -> str | None:
-        _require_known_names(app, rights)
+        _refuse_rights_with_unknown_names(app, rights)
         return await app.publishers.grant_rights_and_missing_key(identity, rights)
 
     try:
@@ -64,7 +68,7 @@ def add(
     except _GrantRefused as error:
         exit_with_error(str(error), 2)
     if json:
-        print_json({"publisher": str(identity), **shape_of_rights(rights), "key": key})
+        print_json({"publisher": str(identity), **publisher_rights_as_json(rights), "key": key})
     else:
         out.print(key or f"{identity} may do so within a second.")
 
@@ -92,14 +96,14 @@ def list_(json: AsJson = False) -> None:
     """Shows all publishers."""
     known = run_with_app(lambda app: app.publishers.list_publishers())
     if json:
-        print_json([shape_of_publisher(one) for one in known])
+        print_json([publisher_as_json(one) for one in known])
         return
     print_table(
         ("publisher", "brands", "categories", "actions", "reads", "revoked"),
         [
             (
                 one.publisher.identity,
-                *(", ".join(granted) for granted in shape_of_rights(one.publisher.rights).values()),
+                *(", ".join(granted) for granted in publisher_rights_as_json(one.publisher.rights).values()),
                 format_utc_time(one.revoked_at),
             )
             for one in known
@@ -119,9 +123,9 @@ def show(who: Who, json: AsJson = False) -> None:
     if known is None:
         exit_with_error(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
     if json:
-        print_json(shape_of_publisher(known) | {"changes": shapes_of_rights_changes(changes)})
+        print_json(publisher_as_json(known) | {"changes": publisher_rights_changes_as_json(changes)})
         return
-    print_facts(shape_of_publisher(known))
+    print_facts(publisher_as_json(known))
     print_table(
         ("at", "what", "rights", "by"),
         [(format_utc_time(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
@@ -149,7 +153,7 @@ def _parse_identity_or_exit(text: str) -> Identity:
     return identity
 
 
-def _require_known_names(app: App, rights: RightsOfOnePublisher) -> None:
+def _refuse_rights_with_unknown_names(app: App, rights: RightsOfOnePublisher) -> None:
     """Refuses a brand, category or action that does not exist; a misspelt right would else be noticed much later."""
     for option, given, known in (
         ("--brand", rights.brands, app.policies),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.refusal_quarantine import RefusalVerdictRefused, judge_quarantined_refusals
+from mailer.actions.refusal_quarantine import RefusalVerdictRefused, apply_verdict_on_quarantined_refusals
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
@@ -18,7 +18,7 @@ from mailer.cli.shared import (
     remember_acting_person,
     run_with_app,
 )
-from mailer.input_types import parse_named_moment
+from mailer.input_types import parse_moment_of_column_or_option
 from mailer.ports.refusal_quarantine import QuarantinedRefusalGroup, RefusalSelection, RefusalVerdict
 
 app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)
@@ -89,14 +89,14 @@ def _settle_refusals_and_print(
 ) -> None:
     since, until = interval
     try:
-        begin = parse_named_moment("--since", since)
-        end = parse_named_moment("--until", until) if until else datetime.now(UTC)
+        begin = parse_moment_of_column_or_option("--since", since)
+        end = parse_moment_of_column_or_option("--until", until) if until else datetime.now(UTC)
     except ValueError as error:
         exit_with_error(str(error), 2)
     selection = RefusalSelection(processor, domain.lower() if domain else None, begin, end)
 
     async def act(app: App) -> int:
-        return await judge_quarantined_refusals(app.quarantine, app.deliveries, selection, verdict, by)
+        return await apply_verdict_on_quarantined_refusals(app.quarantine, app.deliveries, selection, verdict, by)
 
     try:
         judged = run_with_app(act)

@@ -9,9 +9,9 @@ from typing import Annotated, TypeVar, get_args
 import typer
 
 from mailer.actions.csv_reading import InputRefused
-from mailer.actions.operation_shapes import shape_of_limit
+from mailer.actions.operation_shapes import rate_limit_as_json
 from mailer.app import App
-from mailer.cli.import_files import policy_of_brand_or_raise
+from mailer.cli.import_file_helpers import policy_of_brand_or_raise
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import AsJson, exit_with_error, format_utc_time, out, print_json, print_table, run_with_app
 from mailer.cli.stop_start import By, person_or_system_user
@@ -88,7 +88,7 @@ def warm_up(
             "day",
             None,
             _parse_warm_up_plan(figures),
-            _parse_day_of_from(began_on),
+            _parse_from_day_option(began_on),
         )
         await app.rates.set_limit(limit, person_or_system_user(by))
 
@@ -128,7 +128,7 @@ def list_(json: AsJson = False) -> None:
 
     found = run_with_app(act)
     if json:
-        print_json([shape_of_limit(limit) for limit in found])
+        print_json([rate_limit_as_json(limit) for limit in found])
         return
     print_table(
         ("scope", "key", "limit", "used", "warm-up", "by", "since"),
@@ -210,7 +210,7 @@ def _parse_warm_up_plan(text: str) -> tuple[int, ...]:
     return figures
 
 
-def _parse_day_of_from(text: str) -> date:
+def _parse_from_day_option(text: str) -> date:
     try:
         return parse_day(text)
     except ValueError as error:

@@ -7,7 +7,7 @@ import typer
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.own_limits import OwnLimitRefused, record_own_limit
 from mailer.app import App
-from mailer.cli.import_files import find_policy_and_recipient_id_or_raise
+from mailer.cli.import_file_helpers import find_policy_and_recipient_id_or_raise
 from mailer.cli.shared import exit_with_error, out, remember_acting_person, run_with_app
 from mailer.policy.own_limits import PAUSE_DAYS, OwnCap, OwnLimit, OwnPause
 

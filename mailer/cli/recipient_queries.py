@@ -14,7 +14,7 @@ from mailer.actions.people_desk import (
     LookUpRefused,
     look_people_up,
     person_with_ref,
-    read_history,
+    read_page_of_person_history,
     record_look_at_person,
 )
 from mailer.actions.person_history import (
@@ -24,7 +24,7 @@ from mailer.actions.person_history import (
     mailings_named_by_suppressions,
 )
 from mailer.app import App
-from mailer.cli.import_files import find_policy_and_recipient_id_or_raise, policy_of_brand_or_raise
+from mailer.cli.import_file_helpers import find_policy_and_recipient_id_or_raise, policy_of_brand_or_raise
 from mailer.cli.shared import (
     AsJson,
     acting_person,
@@ -40,7 +40,7 @@ from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
-from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
 from mailer.postgres.recipient_lookup import RecipientLookup
 
 Brand = Annotated[str, typer.Option(help="Whose recipients.")]
@@ -78,7 +78,7 @@ def find(
     json: AsJson = False,
 ) -> None:
     """Finds people by ref, address in any spelling, or the ledger's number, on record there; status 1 for nobody."""
-    access = access_by_command(by, reason)
+    access = acting_person_and_look_up_reason(by, reason)
 
     async def act(app: App) -> Sequence[ListedRecipient]:
         brands = list(app.policies) if brand is None else [policy_of_brand_or_raise(app, brand).brand]
@@ -102,7 +102,7 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Shows how a person stands: what they have left, consented to and refused, and what is noted of them."""
-    access = access_by_command(by, reason)
+    access = acting_person_and_look_up_reason(by, reason)
 
     async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
         _, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
@@ -133,7 +133,7 @@ def history(
     json: AsJson = False,
 ) -> None:
     """Shows what a person was sent or not, and why, consents, opt-outs, requests, changes, and who looked."""
-    access = access_by_command(by, reason)
+    access = acting_person_and_look_up_reason(by, reason)
 
     async def act(app: App) -> tuple[list[HistoryLine], HistoryPlace | None]:
         policy = policy_of_brand_or_raise(app, brand)
@@ -141,7 +141,7 @@ def history(
         person = person_with_ref(await look_people_up(app.people, [brand], ref, access), ref)
         if person is None:
             raise InputRefused(f"{brand} has no recipient {ref}")
-        page = await read_history(app.people, person, place, limit)
+        page = await read_page_of_person_history(app.people, person, place, limit)
         names = await app.people.directory.read_template_names(mailings_named_by_suppressions(page))
         return history_in_words(page.items, policy, names), page.next
 
@@ -161,10 +161,10 @@ def history(
         out.print(f"Older entries: --before {shlex.quote(str(following))}")
 
 
-def access_by_command(by: str, reason: str) -> PersonAccess:
+def acting_person_and_look_up_reason(by: str, reason: str) -> AccessToPerson:
     """Returns who looks people up by a command, and why; the person of `--by`, or else the user of this system."""
     person_or_system_user(by)
-    return PersonAccess(acting_person(), AccessDoor.COMMAND, "", reason)
+    return AccessToPerson(acting_person(), AccessInterface.COMMAND, "", reason)
 
 
 def _print_recipients(found: Sequence[ListedRecipient], json: bool) -> None:

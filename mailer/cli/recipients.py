@@ -17,7 +17,7 @@ from mailer.actions.recipient_import import (
 from mailer.actions.suppression_and_consent_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.app import App
 from mailer.cli import recipient_limits, recipient_queries, rights
-from mailer.cli.import_files import (
+from mailer.cli.import_file_helpers import (
     RejectedLinesFile,
     count_lines_and_open,
     policy_of_brand_or_raise,

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.data_requests import answer_message
+from mailer.actions.data_requests import build_data_request_answer_message
 from mailer.actions.people_desk import record_look_at_person
 from mailer.app import App
-from mailer.cli.recipient_queries import access_by_command
+from mailer.cli.recipient_queries import acting_person_and_look_up_reason
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -63,10 +63,10 @@ def list_(
 @app.command()
 def show(id_: Id, by: By = "", json: AsJson = False) -> None:
     """Shows one request, with the person's own words. That you read them stands in the ledger."""
-    access = access_by_command(by, f"request {id_}")
+    access = acting_person_and_look_up_reason(by, f"request {id_}")
 
     async def act(app: App) -> DataRequest:
-        request = await _request_or_exit(app, id_)
+        request = await _find_data_request_or_exit(app, id_)
         await record_look_at_person(app.people, request.brand, request.recipient_id, access)
         return request
 
@@ -94,10 +94,10 @@ def answer(
         exit_with_error(f"--words: has {len(words):,} characters; write 1 to {MAX_ANSWER:,}", 2)
 
     async def act(app: App) -> bool:
-        request = await _request_or_exit(app, id_)
+        request = await _find_data_request_or_exit(app, id_)
         if request.confirmed_at is None:
             exit_with_error(f"{id_}: the person has not confirmed this request", 2)
-        letter = answer_message(
+        letter = build_data_request_answer_message(
             request, how, words, partial(check_event_and_get_template, policies=app.policies, templates=app.templates)
         )
         return await app.requests.data.record_answer(request, how, words, person_or_system_user(by), letter)
@@ -107,7 +107,7 @@ def answer(
     out.print("Answered.")
 
 
-async def _request_or_exit(app: App, id_: str) -> DataRequest:
+async def _find_data_request_or_exit(app: App, id_: str) -> DataRequest:
     try:
         found = await app.requests.data.find_data_request(UUID(id_))
     except ValueError:

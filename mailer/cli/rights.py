@@ -31,8 +31,14 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.policy.policy_file import Policy
-from mailer.ports.person_history import AccessDoor, PersonAccess, PersonAct
-from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, LegalHoldAlreadyStands, NoLegalHold
+from mailer.ports.person_history import AccessInterface, AccessToPerson, ActOnPerson
+from mailer.ports.rights import (
+    ErasureResult,
+    ForbiddenByLegalHold,
+    LegalDisclosure,
+    NoLegalHold,
+    SameLegalHoldAlreadyStands,
+)
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.web.personal_data_html import personal_data_as_html
@@ -247,7 +253,7 @@ def hold(
 
     try:
         _run_for_recipient(brand, ref, act)
-    except LegalHoldAlreadyStands:
+    except SameLegalHoldAlreadyStands:
         out.print("Held already.")
     else:
         out.print("Lifted." if lift else "Held.")
@@ -276,8 +282,8 @@ def _apply_account_event(brand: str, ref: str, reason: str = "", **event: Any) -
 
     async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        access = PersonAccess(acting_person(), AccessDoor.COMMAND, "", reason)
-        ordered = PersonAct(event["account"], policy.brand, id_, access) if reason else None
+        access = AccessToPerson(acting_person(), AccessInterface.COMMAND, "", reason)
+        ordered = ActOnPerson(event["account"], policy.brand, id_, access) if reason else None
         return await apply_event_to_recipient(
             app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE, ordered
         )
@@ -299,7 +305,7 @@ def _run_for_recipient(brand: str, ref: str, act: Callable[[App, Policy, int], A
 
     try:
         return run_with_app(main)
-    except ErasureBlocked as error:
+    except ForbiddenByLegalHold as error:
         exit_with_error(str(error), 1)
     except (UnknownRecipient, LegalHoldRefused, NoLegalHold, DisclosureRefused) as error:
         exit_with_error(str(error), 2)

@@ -29,7 +29,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_and_staff_identity import parse_person_identity as person_of
 from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.halts import DatabaseNotesUnreadable
+from mailer.ports.halts import LocalDatabaseNotesUnreadable
 from mailer.postgres.migrations import MigrationFailed
 from mailer.processors.capture.server import AiosmtpdNotInstalled
 from mailer.rendering.template_library import TemplateError
@@ -61,7 +61,7 @@ _FAILURE = (
     BrokerUnavailable,
     AiosmtpdNotInstalled,
     DatabaseUnavailable,
-    DatabaseNotesUnreadable,
+    LocalDatabaseNotesUnreadable,
     OSError,
     asyncpg.PostgresError,
 )

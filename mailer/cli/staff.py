@@ -24,8 +24,8 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_and_staff_identity import parse_person_identity as person_of
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME, MAX_SUBJECT
 from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_brand
-from mailer.ports.staff import LastAdmin, StaffActor, StaffNameTaken, StaffRecord
-from mailer.ports.staff_subjects import OidcAccount, SubjectTaken
+from mailer.ports.staff import NoAdminWouldRemain, StaffActor, StaffNameTaken, StaffRecord
+from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
 
 app = typer.Typer(
     help="People who sign in to the console: add, list, bind, disable, enable, reset.", no_args_is_help=True
@@ -96,10 +96,10 @@ def disable(name: Name, by: By = "", json: AsJson = False) -> None:
     async def act(app: App, known: StaffRecord) -> bool:
         try:
             return await app.staff.directory.disable_staff_member(known.member, _actor())
-        except LastAdmin:
+        except NoAdminWouldRemain:
             raise _StaffRefused(_LAST_ADMIN.format(name=shlex.quote(name))) from None
 
-    _print_change(name, "disabled", _change_staff_member(name, by, act), json)
+    _print_change(name, "disabled", _run_for_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -109,7 +109,7 @@ def enable(name: Name, by: By = "", json: AsJson = False) -> None:
     async def act(app: App, known: StaffRecord) -> bool:
         return await app.staff.directory.enable_staff_member(known.member, _actor())
 
-    _print_change(name, "enabled", _change_staff_member(name, by, act), json)
+    _print_change(name, "enabled", _run_for_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -122,7 +122,7 @@ def reset(name: Name, by: By = "", json: AsJson = False) -> None:
             raise _StaffRefused(f"{name} is disabled; `mailer staff enable` comes first")
         return sign_up_link(app, token)
 
-    _print_link(_parse_name_or_exit(name), _change_staff_member(name, by, act), json)
+    _print_link(_parse_name_or_exit(name), _run_for_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -142,10 +142,10 @@ def bind(
         account = OidcAccount(app.settings.oidc_issuer, subject)
         try:
             return await app.staff.subjects.bind_account(known.member, account, _actor())
-        except SubjectTaken:
+        except OidcAccountTaken:
             raise _StaffRefused("somebody else signs in by this account; `mailer staff unbind` them first") from None
 
-    _print_change(name, "bound", _change_staff_member(name, by, act), json)
+    _print_change(name, "bound", _run_for_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -155,7 +155,7 @@ def unbind(name: Name, by: By = "", json: AsJson = False) -> None:
     async def act(app: App, known: StaffRecord) -> bool:
         return await app.staff.subjects.unbind_account(known.member, _actor())
 
-    _print_change(name, "unbound", _change_staff_member(name, by, act), json)
+    _print_change(name, "unbound", _run_for_staff_member(name, by, act), json)
 
 
 @app.command()
@@ -174,7 +174,7 @@ def sessions(name: Name, json: AsJson = False) -> None:
             for one in await app.staff.directory.list_sessions(known.member.id)
         ]
 
-    found = _change_staff_member(name, "", act)
+    found = _run_for_staff_member(name, "", act)
     if json:
         print_json(found)
         return
@@ -256,7 +256,7 @@ def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
         exit_with_error(str(error), 2)
 
 
-def _change_staff_member(name: str, by: str, act: Callable[[App, StaffRecord], Awaitable[_T]]) -> _T:
+def _run_for_staff_member(name: str, by: str, act: Callable[[App, StaffRecord], Awaitable[_T]]) -> _T:
     """Finds a person and does something with them. If there is no such person, it ends the command."""
     identity = _check_actor_and_parse_name(by, name)
 

@@ -8,9 +8,9 @@ import typer
 
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.halt_control import start_everything, stop_everything
-from mailer.actions.operation_shapes import shape_of_halt, shape_of_halt_in_force
+from mailer.actions.operation_shapes import halt_as_json, halt_in_force_as_json
 from mailer.app import App
-from mailer.cli.import_files import policy_of_brand_or_raise
+from mailer.cli.import_file_helpers import policy_of_brand_or_raise
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -103,7 +103,7 @@ def start(
                 "started": started or begun is not None,
                 "lineage": lineage,
                 "ended": ended,
-                "halts": [shape_of_halt(halt) for halt in left],
+                "halts": [halt_as_json(halt) for halt in left],
             }
         )
         return
@@ -117,10 +117,10 @@ def halts(json: AsJson = False) -> None:
     """Shows what stands still now, since when, by whom and why."""
     found = run_with_app(lambda app: app.halts.list_halts_in_force(_HALTS_SHOWN))
     if json:
-        print_json([shape_of_halt_in_force(one) for one in found])
+        print_json([halt_in_force_as_json(one) for one in found])
         return
     names = ("scope", "key", "brand", "event", "at", "by", "reason")
-    rows = [shape_of_halt_in_force(one) | {"at": format_utc_time(one.halt.at)} for one in found]
+    rows = [halt_in_force_as_json(one) | {"at": format_utc_time(one.halt.at)} for one in found]
     titles = ("what", "which", "brand", "event", "since", "by", "reason")
     print_table(titles, [[str(row[name] or "") for name in names] for row in rows])
 

@@ -20,19 +20,19 @@ from mailer.actions.suppression import (
 )
 from mailer.actions.suppression_and_consent_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.actions.suppression_queries import (
-    explain_suppressions_of_address,
-    explain_suppressions_of_ref,
     list_suppressions,
+    list_suppressions_of_address_and_log_access,
+    list_suppressions_of_ref_and_log_access,
 )
 from mailer.app import App
-from mailer.cli.import_files import (
+from mailer.cli.import_file_helpers import (
     RejectedLinesFile,
     count_lines_and_open,
     find_policy_and_recipient_id_or_raise,
     policy_of_brand_or_raise,
     print_import_result,
 )
-from mailer.cli.recipient_queries import Why, access_by_command
+from mailer.cli.recipient_queries import Why, acting_person_and_look_up_reason
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -44,7 +44,7 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By as Asking
-from mailer.input_types import parse_named_moment
+from mailer.input_types import parse_moment_of_column_or_option
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
 
@@ -80,7 +80,7 @@ def add(
         await suppress_recipient(app.suppressions, policy, recipient_id, new)
 
     try:
-        until = parse_named_moment("--expires", expires) if expires else None
+        until = parse_moment_of_column_or_option("--expires", expires) if expires else None
     except ValueError as error:
         exit_with_error(str(error), 2)
     _run_or_exit(act)
@@ -107,7 +107,7 @@ def lift_(
         await lift_suppression(app.suppressions, policy_of_brand_or_raise(app, brand), id, seen_at, by, reason)
 
     try:
-        seen_at = datetime.now(UTC) if since is None else parse_named_moment("--since", since)
+        seen_at = datetime.now(UTC) if since is None else parse_moment_of_column_or_option("--since", since)
     except ValueError as error:
         exit_with_error(str(error), 2)
     if not seen_at.microsecond:  # `list` shows seconds
@@ -154,15 +154,15 @@ def explain(
     json: AsJson = False,
 ) -> None:
     """Says why an address is suppressed, and what was lifted: reason, source, since when, by whom, until when."""
-    access = access_by_command(by, reason)
+    access = acting_person_and_look_up_reason(by, reason)
 
     async def act(app: App) -> list[Suppression]:
         if (ref is None) == (email is None):
             raise InputRefused("say whose it is: --ref, or --email")
         policy = policy_of_brand_or_raise(app, brand)
         if email is not None:
-            return list(await explain_suppressions_of_address(app.people, policy, email, access))
-        return list(await explain_suppressions_of_ref(app.people, policy, ref or "", access))
+            return list(await list_suppressions_of_address_and_log_access(app.people, policy, email, access))
+        return list(await list_suppressions_of_ref_and_log_access(app.people, policy, ref or "", access))
 
     _print_suppressions(_run_or_exit(act), json)
 

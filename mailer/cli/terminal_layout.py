@@ -24,7 +24,7 @@ def escape_line(text: str) -> str:
 
 def escape_json(document: str) -> str:
     """Returns a JSON document on one line, with each control character as a JSON escape; its values do not change."""
-    return document if document.isprintable() else _HIDDEN.sub(_json_code, document)
+    return document if document.isprintable() else _HIDDEN.sub(_json_escape_of_character, document)
 
 
 def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[str]:
@@ -71,11 +71,11 @@ def lay_out_facts(values: Sequence[tuple[str, Cell]]) -> list[str]:
     return [
         f"{_padded(name if first else '', size)}{_GAP}{line}".rstrip(" ")
         for name, value in values
-        for first, line in _is_first_and_line_pairs(_escaped_items_of_cell(value))
+        for first, line in _lines_with_is_first_flag(_escaped_items_of_cell(value))
     ]
 
 
-def _is_first_and_line_pairs(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
+def _lines_with_is_first_flag(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
     return ((place == 0, line) for place, line in enumerate(lines))
 
 
@@ -151,7 +151,7 @@ def _escape_code(found: re.Match[str]) -> str:
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def _json_code(found: re.Match[str]) -> str:
+def _json_escape_of_character(found: re.Match[str]) -> str:
     number = ord(found[0])
     if number < 0x10000:
         return f"\\u{number:04x}"

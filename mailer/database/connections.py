@@ -221,11 +221,11 @@ async def connect(url: str, limits: TimeLimits = ATTENDED, **options: Any) -> "a
         ValueError: the URL cannot be read; its message may quote a password.
     """
     failures: list[tuple[str, DatabaseUnavailable]] = []
-    for one in server_urls(url):
+    for one in split_url_by_server(url):
         try:
             return await _connect_to_server(one, limits, options)
         except DatabaseUnavailable as error:
-            failures.append((server_and_database(one), error))
+            failures.append((server_and_database_without_login(one), error))
     kinds = {type(error) for _, error in failures}
     kind = kinds.pop() if len(kinds) == 1 else DatabaseUnavailable
     raise kind("; ".join(f"PostgreSQL at {where}: {error}" for where, error in failures))
@@ -295,21 +295,21 @@ def _encode_json(value: object) -> str:
     return to_json(value, fallback=str).decode()
 
 
-def server_urls(url: str) -> Sequence[str]:
+def split_url_by_server(url: str) -> Sequence[str]:
     """Returns one URL for each server of a URL, in their order, so that each server has its own time limit."""
-    scheme, servers, rest = _split_around_servers(url)
+    scheme, servers, rest = _split_url_around_servers(url)
     login, at, addresses = servers.rpartition("@")
     return [f"{scheme}{login}{at}{address}{rest}" for address in addresses.split(",")]
 
 
-def server_and_database(url: str) -> str:
+def server_and_database_without_login(url: str) -> str:
     """Returns server and database of a URL, without user and password."""
-    _, servers, rest = _split_around_servers(url)
+    _, servers, rest = _split_url_around_servers(url)
     server = servers.rpartition("@")[2] or "a local socket"
     return f"{server}{re.split('[?#]', rest, maxsplit=1)[0]}"
 
 
-def _split_around_servers(url: str) -> tuple[str, str, str]:
+def _split_url_around_servers(url: str) -> tuple[str, str, str]:
     """Returns what stands before the servers of a URL, the servers with their login, and what stands behind them.
 
     `urlsplit` of Python 3.14 refuses several servers of which one is an IPv6 address.
@@ -363,14 +363,14 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
     try:
         async with pool.acquire() as connection:
             if await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
-                await _require_unshared_session(connection, url)
+                await _refuse_session_shared_by_pooler(connection, url)
     except BaseException:
         pool.terminate()
         raise
     return pool
 
 
-async def _require_unshared_session(connection: Connection, url: str) -> None:
+async def _refuse_session_shared_by_pooler(connection: Connection, url: str) -> None:
     """Checks that a pooler does not share our session: no other client's transaction may run in our server process.
 
     Raises:

@@ -89,13 +89,13 @@ def standing_from_row(
     )
 
 
-def int_array(numbers: Iterable[int | None]) -> str:
+def int_array_literal(numbers: Iterable[int | None]) -> str:
     """Returns an array for `$1::text::bigint[]`. asyncpg needs five times as long to encode the numbers one by one."""
     return f"{{{str([*numbers])[1:-1]}}}".replace("None", "NULL")
 
 
-def text_array(texts: Iterable[str | None]) -> str:
-    """Returns an array for `$1::text::text[]`, for the same reason as `int_array`."""
+def text_array_literal(texts: Iterable[str | None]) -> str:
+    """Returns an array for `$1::text::text[]`, for the same reason as `int_array_literal`."""
     return f"{{{','.join(['NULL' if text is None else _quote_element(text) for text in texts])}}}"
 
 

@@ -14,7 +14,9 @@ CLOCK_LIMIT = 300.0
 """Seconds between two clocks from which on a process does not work: its times would be in the wrong order."""
 
 
-def findings_at_process_start(condition: DatabaseVersionsAndSettings, migrations: Collection[str]) -> list[Finding]:
+def judge_database_at_process_start(
+    condition: DatabaseVersionsAndSettings, migrations: Collection[str]
+) -> list[Finding]:
     """Returns the findings about a database before a process starts to work on it.
 
     Args:

@@ -79,10 +79,10 @@ def dmarc_names_to_query(domain: str) -> Iterator[str]:
 def tags_if_dmarc_record(text: str) -> Mapping[str, str]:
     """Returns the tags of a record; empty if it is no DMARC record."""
     first = _TAG.match(text.split(";")[0])
-    return well_formed_tags(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
+    return parse_dkim_or_dmarc_tags(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
 
 
-def well_formed_tags(text: str) -> dict[str, str]:
+def parse_dkim_or_dmarc_tags(text: str) -> dict[str, str]:
     """Returns the tags of a list such as `v=DKIM1; k=rsa` (RFC 6376 3.2), by their names in lower case."""
     tags: dict[str, str] = {}
     for part in text.split(";"):

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mailer.doctor.dmarc import fetch_effective_dmarc_policy, well_formed_tags
+from mailer.doctor.dmarc import fetch_effective_dmarc_policy, parse_dkim_or_dmarc_tags
 from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 from mailer.doctor.spf import SpfResult, evaluate_spf
@@ -92,16 +92,16 @@ async def _check_dkim(lookup: DnsLookup, name: str, record: str, check: str) -> 
     texts = await lookup.txt_records(name)
     if not texts:
         return problem_finding(check, f"there is no record: publish {record}")
-    wanted = well_formed_tags(record)
+    wanted = parse_dkim_or_dmarc_tags(record)
     for text in texts:
-        tags = well_formed_tags(text)
+        tags = parse_dkim_or_dmarc_tags(text)
         if "".join(tags.get("p", "").split()) == wanted["p"]:
             if tags.get("k", "rsa") != wanted["k"]:
                 return problem_finding(check, f"the record says k={tags.get('k', 'rsa')}, and the key is {wanted['k']}")
             if "y" in tags.get("t", "").split(":"):
                 return warning_finding(check, "the record says t=y: receivers take it for a test; remove it")
             return ok_finding(check, "the public key is that of our private key")
-    if all(well_formed_tags(text).get("p") == "" for text in texts):
+    if all(parse_dkim_or_dmarc_tags(text).get("p") == "" for text in texts):
         return problem_finding(check, "the key is revoked (p= is empty): publish the record, or sign with another key")
     return problem_finding(check, f"the public key there is not that of our private key: publish {record}")
 

@@ -39,7 +39,7 @@ class _SpfEvaluation:
     address: Address
     asked: int = field(default=0)
 
-    def count_lookup(self) -> None:
+    def count_lookup_and_enforce_limit(self) -> None:
         """Counts a term that queries the DNS. Raises `_BrokenRecord` if there are too many."""
         self.asked += 1
         if self.asked > MOST_LOOKUPS:
@@ -61,7 +61,7 @@ class _SpfEvaluation:
                 return _QUALIFIERS[qualifier]
         if redirect is None:
             return SpfResult.NEUTRAL
-        self.count_lookup()
+        self.count_lookup_and_enforce_limit()
         result = await self.evaluate_domain(_require_no_macro(redirect))
         if result is SpfResult.NONE:
             raise _BrokenRecord(f"it redirects to {redirect}, which has no record")
@@ -85,13 +85,13 @@ class _SpfEvaluation:
             case "ip4" | "ip6":
                 return _is_in_network(value, self.address)
             case "include":
-                self.count_lookup()
+                self.count_lookup_and_enforce_limit()
                 return await self._is_passed_by_included_domain(_require_no_macro(target))
             case "a":
-                self.count_lookup()
+                self.count_lookup_and_enforce_limit()
                 return await self._is_address_of_host(_require_no_macro(target or domain), bits)
             case "mx":
-                self.count_lookup()
+                self.count_lookup_and_enforce_limit()
                 hosts = await self.lookup.mx_hosts(_require_no_macro(target or domain))
                 if len(hosts) > MOST_LOOKUPS:
                     many = f"{target or domain} has {len(hosts)} mail exchangers"

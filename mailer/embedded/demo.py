@@ -12,7 +12,7 @@ from pathlib import Path
 from mailer.embedded.demo_http import HttpAnswer, send_http_request
 from mailer.embedded.demo_interfaces import CapturedMailLookup, DemoCommands
 from mailer.embedded.demo_mail_reading import (
-    button_form_bodies,
+    form_body_posted_by_each_button,
     has_no_unsubscribe_link_or_pixel,
     header_field,
     is_newsletter_of_brand,
@@ -67,12 +67,12 @@ async def run_demo_and_return_statuses(stage: DemoStoryInputs) -> list[MailingSt
     story = _DemoStory(stage)
     await story.imports_recipients()
     events = await story.publishes_by_http_and_broker()
-    await story.delivers_and_releases_breaches(events)
+    await story.checks_breach_notices_wait_for_release(events)
     await story.checks_that_pixel_names_nobody(events)
     await story.unsubscribes_two_people()
     again = await story.publishes_newsletter_and_service_again(events)
     await story.checks_leavers_get_only_service_mail(events, again)
-    return await story.sums_up([*events.values(), *again.values()])
+    return await story.checks_and_prints_final_results([*events.values(), *again.values()])
 
 
 Events = dict[tuple[str, str], MessageEvent]
@@ -85,7 +85,7 @@ class _DemoStory:
     def __init__(self, stage: DemoStoryInputs) -> None:
         self._stage = stage
         self._pipeline, self._mailbox, self._narrator = stage.pipeline, stage.mailbox, stage.narrator
-        self._claim, self._chapter = stage.narrator.print_checked_statement, stage.narrator.print_chapter_title
+        self._claim, self._chapter = stage.narrator.print_statement_or_fail, stage.narrator.print_chapter_title
         self._key = ""
         self._newsletters: dict[str, CapturedMail] = {}
         self._seen: set[str] = set()
@@ -107,7 +107,7 @@ class _DemoStory:
     async def publishes_by_http_and_broker(self) -> Events:
         """Publishes the events: one application by HTTP, the other on the broker."""
         self._chapter("Two applications publish: one event for each brand and category")
-        await wait_until(self._narrator, self._site_answers, f"the web app answers at {self._stage.site}")
+        await wait_until(self._narrator, self._is_site_answering, f"the web app answers at {self._stage.site}")
         events = read_example_events(self._stage.examples)
         categories = {event.category for event in events.values()}
         self._key = await self._pipeline.create_key(APPLICATION, PALTALK, categories)
@@ -123,7 +123,7 @@ class _DemoStory:
                 self._narrator.say(f"      {event.brand} puts {event.id}, {_audience_in_words(event)}, on the broker")
         return events
 
-    async def delivers_and_releases_breaches(self, events: Events) -> None:
+    async def checks_breach_notices_wait_for_release(self, events: Events) -> None:
         """Waits for the mailings; checks that breach notices wait until a second person releases them."""
         self._chapter("The mailings are handed over by SMTP; breach notices wait for a second person")
         others = [event for event in events.values() if event.category != "breach"]
@@ -177,10 +177,12 @@ class _DemoStory:
         self._chapter("Ada leaves by the link, Ben by one click")
         link = self._newsletter_unsubscribe_link(ADA)
         pages = [await send_http_request(method, link) for method in ("GET", "HEAD", "GET")]
-        asked = button_form_bodies(pages[0].text)
+        asked = form_body_posted_by_each_button(pages[0].text)
         self._claim(
             "GET and HEAD of Ada's List-Unsubscribe link change nothing: the page asks, and asks again",
-            all(page.status == 200 for page in pages) and bool(asked) and button_form_bodies(pages[2].text) == asked,
+            all(page.status == 200 for page in pages)
+            and bool(asked)
+            and form_body_posted_by_each_button(pages[2].text) == asked,
         )
         done = await send_http_request("POST", link, asked[0], _FORM)
         self._claim(
@@ -240,7 +242,7 @@ class _DemoStory:
             and await self._recipient_ids_of_captured_mails(service, new) == whom,
         )
 
-    async def sums_up(self, events: Sequence[MessageEvent]) -> list[MailingStatus]:
+    async def checks_and_prints_final_results(self, events: Sequence[MessageEvent]) -> list[MailingStatus]:
         """Prints the result of every mailing; checks that all deliveries are final, and that the ledger verifies."""
         self._chapter("What became of every mailing")
         statuses = [await self._mailing_status(event) for event in events]
@@ -279,7 +281,9 @@ class _DemoStory:
 
     async def _is_post_ok_and_button_gone(self, done: HttpAnswer, link: str, button: bytes) -> bool:
         """Tells whether a POST was answered with 200, and the page no longer offers the button."""
-        return done.status == 200 and button not in button_form_bodies((await send_http_request("GET", link)).text)
+        return done.status == 200 and button not in form_body_posted_by_each_button(
+            (await send_http_request("GET", link)).text
+        )
 
     async def _recipient_ids_of_captured_mails(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
         """Returns the recipients of these copies of a mailing, by their ids in the ledger."""
@@ -303,7 +307,7 @@ class _DemoStory:
             names = ", ".join(f"{event.brand} {event.id}" for event in events)
             await wait_until(self._narrator, done, f"{names} are finished")
 
-    async def _site_answers(self) -> bool:
+    async def _is_site_answering(self) -> bool:
         try:
             return (await send_http_request("GET", f"{self._stage.site}/healthz")).status == 200
         except OSError:

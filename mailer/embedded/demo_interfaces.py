@@ -15,7 +15,7 @@ from mailer.ports.mailings import MailingStatus
 
 
 @dataclass(frozen=True, slots=True)
-class VerificationSummary:
+class LedgerVerificationSummary:
     """The result of a verification of the ledger: entries and faults."""
 
     entries: int
@@ -81,7 +81,7 @@ class DemoCommands(Protocol):
         """Returns the ledger's entries of a mailing, as `mailer ledger export` prints them."""
         ...
 
-    async def verify_ledger(self) -> VerificationSummary:
+    async def verify_ledger(self) -> LedgerVerificationSummary:
         """Recomputes the ledger's chains, and returns the result."""
         ...
 

@@ -37,7 +37,7 @@ def pixel_url(mail: CapturedMail) -> str | None:
     return next((image["src"] for image in page.images if image.get("width") == image.get("height") == "1"), None)
 
 
-def button_form_bodies(html: str) -> list[bytes]:
+def form_body_posted_by_each_button(html: str) -> list[bytes]:
     """Returns the body that each button of a page would post."""
     return [urlencode([button]).encode() for button in _parse_html_page(html).buttons]
 

@@ -33,7 +33,7 @@ class DemoPrinter:
         """Prints a line that needs no check."""
         self._console.print(Text(text), soft_wrap=True)
 
-    def print_checked_statement(self, text: str, holds: bool) -> None:
+    def print_statement_or_fail(self, text: str, holds: bool) -> None:
         """Prints a statement that was checked.
 
         Raises:

@@ -23,7 +23,7 @@ def allow_user_to_traverse_folder(folder: Path, uid: int) -> None:
     mode = folder.stat().st_mode
     if mode & _PASS:
         return
-    entries = _acl_entries(folder, mode)
+    entries = _read_posix_acl_of_folder(folder, mode)
     masked = entries.get((_MASK, _NOBODY), _ALL)
     for tag, id_ in entries:
         if tag in (_USER, _GROUP, _NAMED_GROUP):  # a wider mask must give nobody a right that the old mask took away
@@ -34,7 +34,7 @@ def allow_user_to_traverse_folder(folder: Path, uid: int) -> None:
     os.setxattr(folder, _ACL, struct.pack("<I", _VERSION) + packed)
 
 
-def _acl_entries(folder: Path, mode: int) -> dict[tuple[int, int], int]:
+def _read_posix_acl_of_folder(folder: Path, mode: int) -> dict[tuple[int, int], int]:
     """Returns the rights in a folder's access list, by tag and id; without a list, the rights of its mode."""
     try:
         packed = os.getxattr(folder, _ACL)[4:]

@@ -149,20 +149,20 @@ class _Cluster:
         """Starts the server unless it answers."""
         self._data.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
-            self._hand_to_system_user()
+            self._give_data_folder_to_system_user()
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         if not self._is_answering():
-            self._forget_dead_server()
+            self._remove_pid_file_of_dead_server()
             self._launch()
 
     def stop(self) -> None:
         """Stops the server, if it runs, at once: sessions end, and committed data stay."""
         pid_file = self._read_pid_file_lines()
-        if not pid_file or not self._is_server(pid_file[0]):
+        if not pid_file or not self._is_process_serving_this_cluster(pid_file[0]):
             return
         done = self._run_program_unchecked("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
-        if done.returncode != 0 and self._is_server(pid_file[0]):
+        if done.returncode != 0 and self._is_process_serving_this_cluster(pid_file[0]):
             raise PrivateServiceUnavailable(
                 f"the embedded PostgreSQL does not stop: {self._failure_reason(done.stderr)}"
             )
@@ -219,14 +219,14 @@ class _Cluster:
             and self._run_program_unchecked("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
         )
 
-    def _forget_dead_server(self) -> None:
+    def _remove_pid_file_of_dead_server(self) -> None:
         """Removes the pid file of a dead server. PostgreSQL would trust it if another program had the number."""
         pid_file = self._read_pid_file_lines()
-        if pid_file and not self._is_server(pid_file[0]):
+        if pid_file and not self._is_process_serving_this_cluster(pid_file[0]):
             self._pid_file.unlink()
             Path(pid_file[4], f"{_SOCKET}.lock").unlink(missing_ok=True)
 
-    def _is_server(self, pid: str) -> bool:
+    def _is_process_serving_this_cluster(self, pid: str) -> bool:
         """Tells whether a process runs and serves these data. A killed process that nobody waited for does not run."""
         try:
             program, *arguments = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
@@ -244,7 +244,7 @@ class _Cluster:
         os.chown(socket_folder, owner.st_uid, owner.st_gid)
         return socket_folder
 
-    def _hand_to_system_user(self) -> None:
+    def _give_data_folder_to_system_user(self) -> None:
         """Gives root's new data folder to the system user, and allows that user to pass through the folders above."""
         if self._data.stat().st_uid == 0:
             user = _ensure_system_user()

@@ -82,7 +82,7 @@ def entry_hash(
     The canonical form is a JSON array in the order of the columns. The actor is its last element. An entry without an
     actor has no such element, like all entries from the time before that column.
     """
-    shape = _shared_columns_with_json(0, (*entry[:2], *entry[5:14], entry.actor))
+    shape = _build_repeated_entry_values(0, (*entry[:2], *entry[5:14], entry.actor))
     mailing, recipient, attempt = entry[2:5]
     moment = (at - _EPOCH) // _MICROSECOND
     mail = _mailing_id_json(mailing), recipient, attempt
@@ -125,7 +125,7 @@ def link_entries(
     for one in zip(*columns[:2], *columns[5:14], actors, strict=True):
         shape = shapes.get(one)
         if shape is None:
-            shape = shapes[one] = _shared_columns_with_json(len(shapes), one)
+            shape = shapes[one] = _build_repeated_entry_values(len(shapes), one)
         shaped.append(shape)
     links.shapes, links.numbers = list(shapes.values()), [shape.number for shape in shaped]
     quoted = {mailing: _mailing_id_json(mailing) for mailing in dict.fromkeys(mailings)}
@@ -151,7 +151,7 @@ def link_entries(
     return links
 
 
-def _shared_columns_with_json(number: int, columns: tuple[Any, ...]) -> RepeatedEntryValues:
+def _build_repeated_entry_values(number: int, columns: tuple[Any, ...]) -> RepeatedEntryValues:
     actor = columns[-1]
     end = "" if actor is None else f",{_json(actor)}"
     return RepeatedEntryValues(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)

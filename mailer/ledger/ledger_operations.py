@@ -7,10 +7,10 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ledger.recent_verification import verify_since_last_seal
 from mailer.ledger.seals import Record, SealSigner, SealStore
+from mailer.ledger.verification_since_last_seal import verify_since_last_seal
 from mailer.ledger.verifying import MOST_FAULTS, Progress, VerificationResult, verify_chains, verify_seals
-from mailer.ports.ledger_desk import ListedSeal, RecentVerification
+from mailer.ports.ledger_inspection import ListedSeal, RecentVerification
 
 _SQL, _SEALS = load_statements("ledger", "ledger"), load_statements("seals", "ledger")
 
@@ -80,11 +80,11 @@ class LedgerOperations:
         return self._seals.seals_since_published(last)
 
     async def list_seals(self, before: int | None, limit: int) -> list[ListedSeal]:
-        """See `ports.ledger_desk`."""
+        """See `ports.ledger_inspection`."""
         return [ListedSeal(*row) for row in await self._pool.fetch(_SEALS["newest"], before, limit)]
 
     async def verify_since_last_seal(self, most: int) -> RecentVerification:
-        """See `ports.ledger_desk`."""
+        """See `ports.ledger_inspection`."""
         async with self._pool.acquire() as connection:
             return await verify_since_last_seal(connection, self._key, self._signer, most)
 

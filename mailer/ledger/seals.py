@@ -62,7 +62,7 @@ class Seal:
         """Tells whether the seal is part of the chain of seals; a seal of the older format is not."""
         return self.number > 0
 
-    def signed_body(self) -> str:
+    def body_to_sign(self) -> str:
         """Returns the body: the text that is signed."""
         said: Record = {"v": 2, "at": self.at.isoformat(), "number": self.number, "previous": self.previous}
         said |= {"whole": True, "previous_whole": self.previous_whole} if self.whole else {"whole": False}
@@ -206,7 +206,7 @@ class SealStore:
         sealed = self._sealed
         previous_whole = sealed.previous_whole if whole else None
         seal = Seal(now, tuple(heads), sealed.number + 1, sealed.previous, whole, previous_whole)
-        body = seal.signed_body()
+        body = seal.body_to_sign()
         signature = self._signer.sign_body(body)
         await connection.execute(_SQL["keep"], body, signature, whole, now)
         return self._signer.build_seal_record(body, signature)

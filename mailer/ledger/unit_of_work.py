@@ -34,7 +34,7 @@ class UnitOfWork:
 
         Raises:
             AccountEventAlreadyApplied: the change of the writer's account event was made before.
-            IdTaken: the id of the writer's account event belongs to another event.
+            EventIdTakenByDifferentEvent: the id of the writer's account event belongs to another event.
             StaffSessionEnded: the writer's check found that whoever acts may no longer act.
         """
         links = await append_entries(self.connection, self._writer, entries)
@@ -46,7 +46,7 @@ class UnitOfWork:
 
         Raises:
             AccountEventAlreadyApplied: the change of the event was made before.
-            IdTaken: the id of the event belongs to another event.
+            EventIdTakenByDifferentEvent: the id of the event belongs to another event.
         """
         await store_account_event_of_writer(self.connection, self._writer)
 

@@ -32,8 +32,8 @@ from mailer.ledger.seals import (
     lowest_id_of_writers_active_since,
     seal_body_digest,
 )
-from mailer.ports.ledger_desk import LedgerFault
 from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.ledger_inspection import LedgerFault
 
 _SQL = load_statements("chains", "ledger")
 _SEALS = load_statements("seals", "ledger")
@@ -81,7 +81,7 @@ async def verify_chains(
     total = sum(n for _, n in heads)
     slices = list(pairwise([first, *_slice_start_places(heads, max(SLICE, total // _SLICES)), _LAST]))
     verdicts = []
-    async for verdict in _slice_verification_results(connection, key, slices, url, min(processes, len(slices))):
+    async for verdict in _check_slices(connection, key, slices, url, min(processes, len(slices))):
         verdicts.append(verdict)
         progress(verdict.entries, total)
     return verdicts
@@ -107,7 +107,7 @@ def _slice_start_places(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
         room -= min(n - place, room - 1)
 
 
-async def _slice_verification_results(
+async def _check_slices(
     connection: Connection, key: bytes, slices: Sequence[tuple[_PLACE, _PLACE]], url: str | None, processes: int
 ) -> AsyncIterator[VerificationResult]:
     if url is None or processes < 2:

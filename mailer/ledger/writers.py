@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.database.statements import Connection, int_array, load_statements, text_array
-from mailer.event_digests import IdTaken, differing_fields
+from mailer.database.statements import Connection, int_array_literal, load_statements, text_array_literal
+from mailer.event_digests import EventIdTakenByDifferentEvent, names_of_fields_with_differing_digests
 from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
-from mailer.ports.halts import CommitNotes, JournaledStandingChange
+from mailer.ports.halts import JournaledStandingChange, LocalCommitNotes
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import AccountEventAlreadyApplied
 from mailer.ports.time_ordered_uuids import uuid7
@@ -72,7 +72,7 @@ class ChainWriter:
 
 
 class LedgerWriters:
-    """The writers of a process, one for each concurrent statement. Implements `ports.halts.OwnLedgerChains`.
+    """The writers of a process, one for each concurrent statement. Implements `ports.halts.LedgerChainsOfThisProcess`.
 
     Args:
         key: the key of the chains.
@@ -84,7 +84,7 @@ class LedgerWriters:
         network: the masked network from where the actor acts; it is added to the text of each entry.
     """
 
-    def __init__(self, key: str, notes: CommitNotes | None = None) -> None:
+    def __init__(self, key: str, notes: LocalCommitNotes | None = None) -> None:
         self._key = key.encode()
         self._notes = notes
         self._free: list[ChainWriter] = []
@@ -115,13 +115,13 @@ class LedgerWriters:
         named.actor, named.network = actor, network
         return named
 
-    def writers_with_entries_beside(self, beside: EntriesBeside) -> "LedgerWriters":
+    def writers_adding_entries_to_each_change(self, beside: EntriesBeside) -> "LedgerWriters":
         """Returns a copy that appends more entries to those of each change, in its transaction."""
         noting = copy(self)  # it shares the free writers
         noting._beside = beside
         return noting
 
-    def writers_with_check(self, check: TransactionCheck) -> "LedgerWriters":
+    def writers_checking_each_transaction(self, check: TransactionCheck) -> "LedgerWriters":
         """Returns a copy that runs a check in the transaction of each change, as its last step before the entries."""
         checked = copy(self)  # it shares the free writers
         checked._check = check
@@ -150,7 +150,7 @@ class LedgerWriters:
             await self._notes.record_standing_changes(writer.changes)
 
 
-def entry_parameters(links: ChainedEntries) -> list[Any]:
+def ledger_entries_as_sql_parameters(links: ChainedEntries) -> list[Any]:
     """Returns entries as the parameters of `ledger/sql/ledger.sql` and `postgres/sql/deliveries.sql`."""
     return [
         links.writer,
@@ -158,12 +158,12 @@ def entry_parameters(links: ChainedEntries) -> list[Any]:
         links.at,
         [dict(zip(_SHAPE, (shape.number, *shape.columns), strict=True)) for shape in links.shapes],
         links.mailings,
-        int_array(links.numbers),
-        int_array(links.places),
-        int_array(links.recipients),
-        int_array(links.attempts),
-        text_array(links.message_ids),
-        text_array(links.texts),
+        int_array_literal(links.numbers),
+        int_array_literal(links.places),
+        int_array_literal(links.recipients),
+        int_array_literal(links.attempts),
+        text_array_literal(links.message_ids),
+        text_array_literal(links.texts),
         b"".join(links.hashes),
         b"".join(links.commitments),
         links.salts,
@@ -175,7 +175,7 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
 
     Raises:
         AccountEventAlreadyApplied: the change of the writer's account event was made before.
-        IdTaken: the id of the writer's account event belongs to another event.
+        EventIdTakenByDifferentEvent: the id of the writer's account event belongs to another event.
         StaffSessionEnded: the writer's check found that whoever acts may no longer act.
     """
     if writer.check is not None:
@@ -191,9 +191,9 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
         ]
     links = writer.link_entries(entries)
     if entries:
-        await connection.execute(_APPEND, *entry_parameters(links))
+        await connection.execute(_APPEND, *ledger_entries_as_sql_parameters(links))
     if writer.changes is not None:
-        writer.changes += await _standing_changes(connection, links, entries)
+        writer.changes += await _find_standing_changes_in_entries(connection, links, entries)
     return links
 
 
@@ -202,7 +202,7 @@ async def store_account_event_of_writer(connection: Connection, writer: ChainWri
 
     Raises:
         AccountEventAlreadyApplied: the change of the event was made before.
-        IdTaken: the id of the event belongs to another event.
+        EventIdTakenByDifferentEvent: the id of the event belongs to another event.
     """
     if writer.event:
         await _store_account_event_once(connection, *writer.event)
@@ -216,16 +216,18 @@ async def _store_account_event_once(
 
     Raises:
         AccountEventAlreadyApplied: the event was stored before.
-        IdTaken: the id belongs to another event.
+        EventIdTakenByDifferentEvent: the id belongs to another event.
     """
     if await connection.fetchval(_SQL["note_event"], brand, event_id, kept_id, content):
         return
-    if fields := differing_fields(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
-        raise IdTaken(fields)
+    if fields := names_of_fields_with_differing_digests(
+        await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content
+    ):
+        raise EventIdTakenByDifferentEvent(fields)
     raise AccountEventAlreadyApplied
 
 
-async def _standing_changes(
+async def _find_standing_changes_in_entries(
     connection: Connection, links: ChainedEntries, entries: Sequence[LedgerEntry]
 ) -> list[JournaledStandingChange]:
     """Returns the changes of standings among some entries, in the form that is stored outside of the database."""

@@ -10,7 +10,7 @@ from mailer.metrics_and_logger import log
 from mailer.pipeline.handover import HandOver
 from mailer.policy.category import Lane
 from mailer.ports.mailings import MailingFacts
-from mailer.runtime.error_kinds import error_place
+from mailer.runtime.error_kinds import error_type_and_place
 
 MOST = 8
 """The most background hand-overs of a lane. If there are more, consumers wait."""
@@ -72,4 +72,4 @@ class HandOverTasks:
     def _forget_task(self, task: asyncio.Task[None]) -> None:
         del self._left[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("a hand-over was left to its lease", error=error_place(error))
+            log.warning("a hand-over was left to its lease", error=error_type_and_place(error))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.metrics_and_logger import DEAD_LETTERS, log
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.delivery_moves import commit_batch_holds_for_bug
+from mailer.pipeline.delivery_state_moves import hold_batch_deliveries_for_bug
 from mailer.pipeline.publish_backoff import PublishBackoff
 from mailer.pipeline.unsettled_message_retries import (
     BUG_PAUSES,
@@ -36,7 +36,7 @@ from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterRecorder
 from mailer.ports.deliveries import DeliveryStore
 from mailer.ports.outbox import Outbox, OutboxRow
 from mailer.ports.timekeeping import TimekeeperStore
-from mailer.runtime.error_kinds import error_place
+from mailer.runtime.error_kinds import error_type_and_place
 from mailer.runtime.repeating import sleep_unless_stopped
 
 EVENTS_AT_ONCE = 128
@@ -128,13 +128,13 @@ def build_batch_handler(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event
     return handle
 
 
-def build_batch_hold_on_give_up(deliveries: DeliveryStore, upkeep: TimekeeperStore) -> GiveUp:
+def build_batch_give_up_handler(deliveries: DeliveryStore, upkeep: TimekeeperStore) -> GiveUp:
     """Returns a function that gives a batch up: it holds the queued deliveries and rejects the message."""
 
     async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
         batch = _batch_id_or_none(received.message)
         if batch is not None:
-            await commit_batch_holds_for_bug(deliveries, upkeep, batch, place)
+            await hold_batch_deliveries_for_bug(deliveries, upkeep, batch, place)
         await reject_as_dead_letter(received, place, tries)
 
     return give_up
@@ -229,7 +229,7 @@ async def relay_outbox_until_stopped(
             left = [(item, failure) for item, failure in tried if failure is not None]
             if left:
                 await outbox.release_rows([item.id for item, _ in left])
-            _note_outbox_destinations_and_log(resting, [item for item, failure in tried if failure is None], left)
+            _update_outbox_pauses_and_log(resting, [item for item, failure in tried if failure is None], left)
             if not parked:
                 await result_unless_stopped(stop, outbox.wait_for_rows(1.0))
             elif len(left) == len(tried) and not any(isinstance(failure, QueueRefusedMessage) for _, failure in left):
@@ -241,7 +241,7 @@ async def relay_outbox_until_stopped(
             await sleep_unless_stopped(stop, 1)
 
 
-def _note_outbox_destinations_and_log(
+def _update_outbox_pauses_and_log(
     resting: PublishBackoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
 ) -> None:
     """Notes the destinations that took their rows and those that did not. Logs begins and ends of pauses."""
@@ -249,7 +249,7 @@ def _note_outbox_destinations_and_log(
     begun, ended = resting.note_results({_destination_of_row(item) for item in gone}, errors.keys())
     for exchange, key in sorted(begun):
         error = errors[exchange, key]
-        said = str(error) if isinstance(error, BrokerUnavailable) else error_place(error)
+        said = str(error) if isinstance(error, BrokerUnavailable) else error_type_and_place(error)
         log.warning("rows of the outbox wait: they are not taken", exchange=exchange, key=key, error=said)
     for exchange, key in sorted(ended):
         log.info("rows of the outbox wait no longer", exchange=exchange, key=key)
@@ -278,7 +278,7 @@ async def _publish_outbox_row(
         bugs[item.id] += 1
         if bugs[item.id] <= len(BUG_PAUSES):
             return error
-        reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {error_place(error)}"
+        reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {error_type_and_place(error)}"
         return await _store_row_as_dead_letter(letters, item, reason, DeadLetterCauseKind.ERROR)
     return None
 

@@ -1,8 +1,9 @@
 """Watches the halts: reads them from the database twice a second, and answers from memory in between.
 
 A permission expires after `FRESH` seconds. A process that cannot reach the database therefore stops by itself.
-Each query also checks that the database still has the data that this machine has noted. `check_new_connection` checks
-the same on each new connection before its first statement, since a restored server has only new connections.
+Each query also checks that the database still has the data that this machine has noted.
+`check_for_lost_data_on_new_connection` checks the same on each new connection before its first statement, since a
+restored server has only new connections.
 """
 
 import asyncio
@@ -15,8 +16,6 @@ from uuid import UUID
 from mailer.metrics_and_logger import log
 from mailer.ports.halts import (
     OPERATOR,
-    DatabaseNotesStore,
-    DatabaseNotesUnreadable,
     Halt,
     HaltsAndMissingEntries,
     HaltScope,
@@ -24,7 +23,9 @@ from mailer.ports.halts import (
     Head,
     LastCommitsOfProcess,
     LastSeenSealMarker,
-    OwnLedgerChains,
+    LedgerChainsOfThisProcess,
+    LocalDatabaseNotesStore,
+    LocalDatabaseNotesUnreadable,
 )
 from mailer.runtime.repeating import rounds_until_stopped
 
@@ -54,14 +55,14 @@ async def _replay_nothing(lineages: Collection[UUID]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _SealMarkersAndCommitTraces:
+class _SnapshotOfMachineNotes:
     """The notes of this machine at one time: markers and commit traces."""
 
     memories: frozenset[LastSeenSealMarker]
     traces: Sequence[LastCommitsOfProcess]
 
     @property
-    def heads_in_traces(self) -> frozenset[Head]:
+    def ledger_entries_database_must_have(self) -> frozenset[Head]:
         """The ledger entries that the database has to have."""
         return frozenset[Head]().union(*(trace.heads for trace in self.traces))
 
@@ -83,8 +84,8 @@ class HaltWatcher:
     def __init__(
         self,
         halts: HaltStore,
-        chains: OwnLedgerChains,
-        vault: DatabaseNotesStore,
+        chains: LedgerChainsOfThisProcess,
+        vault: LocalDatabaseNotesStore,
         owner: str,
         mend: Mend = _replay_nothing,
         clock: Callable[[], float] = time.monotonic,
@@ -160,7 +161,7 @@ class HaltWatcher:
                 await self.query_halts_and_attest_no_loss()
                 self.report(self.problem_for_operator)
                 self._log_query_failure_once("", "")
-            except DatabaseNotesUnreadable as error:
+            except LocalDatabaseNotesUnreadable as error:
                 self._log_query_failure_once(
                     "nothing is handed over: what this machine remembers cannot be read", str(error)
                 )
@@ -198,7 +199,7 @@ class HaltWatcher:
             self._attested_at, self._spoken_for = now, ended
         self._vault.schedule_deletion_of_ended_traces(ended)
 
-    async def query_halts_and_recover(self) -> tuple[_SealMarkersAndCommitTraces, HaltsAndMissingEntries]:
+    async def query_halts_and_recover(self) -> tuple[_SnapshotOfMachineNotes, HaltsAndMissingEntries]:
         """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
         await self._vault.sync_notes_to_disk()
         recalled, answer = await self._query_and_apply_answer(self._halts.read_halts_and_missing_entries)
@@ -208,18 +209,18 @@ class HaltWatcher:
         await self._add_halts_for_other_processes(answer)
         return recalled, answer
 
-    async def check_new_connection(self, ask: Ask) -> None:
+    async def check_for_lost_data_on_new_connection(self, ask: Ask) -> None:
         """Runs the query on a new connection, before any other statement."""
         await self._query_and_apply_answer(ask)
 
-    async def _query_and_apply_answer(self, ask: Ask) -> tuple[_SealMarkersAndCommitTraces, HaltsAndMissingEntries]:
+    async def _query_and_apply_answer(self, ask: Ask) -> tuple[_SnapshotOfMachineNotes, HaltsAndMissingEntries]:
         stored = self._vault.read_last_seen_seal_marker()
         memories = frozenset(memory for memory in (self._known, stored) if memory is not None)
-        recalled = _SealMarkersAndCommitTraces(memories, self._vault.read_last_committed_entries())
+        recalled = _SnapshotOfMachineNotes(memories, self._vault.read_last_committed_entries())
         asked_at = self._clock()
         seals = {memory.seal for memory in memories if memory.seal}
         witnesses = [self._vault.id, *(trace.id for trace in recalled.traces if trace.dead)]
-        answer = await ask(seals, recalled.heads_in_traces, witnesses)
+        answer = await ask(seals, recalled.ledger_entries_database_must_have, witnesses)
         self._remember_lost_lineages(recalled, answer)
         if asked_at >= self._asked_at:
             self._apply_answer(answer, asked_at)
@@ -230,16 +231,16 @@ class HaltWatcher:
             self._note_seal_marker_and_lineage(recalled, answer, stored)
         return recalled, answer
 
-    def _remember_lost_lineages(self, recalled: _SealMarkersAndCommitTraces, answer: HaltsAndMissingEntries) -> None:
+    def _remember_lost_lineages(self, recalled: _SnapshotOfMachineNotes, answer: HaltsAndMissingEntries) -> None:
         """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
         lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
-        lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
+        lost |= {trace.lineage for trace in recalled.traces if does_database_lack_committed_entries(trace, answer)}
         before, self._lost = self._lost, (self._lost | lost) - answer.supersedes
         if self._lost - before:
             self._is_news = self._is_to_mend = True
 
     def _note_seal_marker_and_lineage(
-        self, recalled: _SealMarkersAndCommitTraces, answer: HaltsAndMissingEntries, stored: LastSeenSealMarker | None
+        self, recalled: _SnapshotOfMachineNotes, answer: HaltsAndMissingEntries, stored: LastSeenSealMarker | None
     ) -> None:
         """Stores the answer in the notes of this machine. Called only if the database lacks nothing."""
         if self._known is not None and self._known.lineage != answer.lineage:
@@ -289,7 +290,7 @@ def has_database_gone_back(memory: LastSeenSealMarker, answer: HaltsAndMissingEn
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
-def lacks_committed_entries(trace: LastCommitsOfProcess, answer: HaltsAndMissingEntries) -> bool:
+def does_database_lack_committed_entries(trace: LastCommitsOfProcess, answer: HaltsAndMissingEntries) -> bool:
     """Returns True if the database lacks entries that a process has committed, and no operator has accepted that."""
     if trace.lineage in answer.supersedes:
         return False

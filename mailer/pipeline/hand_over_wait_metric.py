@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.metrics_and_logger import WORKER
-from mailer.pipeline.delivery_steps import SendStep
+from mailer.pipeline.planned_delivery_moves import PlannedHandOver
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.histograms import BulkObservationHistogram
@@ -19,8 +19,11 @@ WAITED = BulkObservationHistogram(
 WORKER.register(WAITED)
 
 
-def observe_waits_of_accepted(
-    renderers: Mapping[UUID, MailingRenderer], steps: Sequence[SendStep], outcomes: Sequence[Outcome], now: datetime
+def observe_waits_of_accepted_messages(
+    renderers: Mapping[UUID, MailingRenderer],
+    steps: Sequence[PlannedHandOver],
+    outcomes: Sequence[Outcome],
+    now: datetime,
 ) -> None:
     """Adds the waits of a window's accepted messages to the metric.
 

@@ -1,4 +1,4 @@
-"""The hand-over of batches: they are claimed here; `ClaimRun` shows the way of their rows."""
+"""The hand-over of batches: they are claimed here; `HandOverOfClaim` shows the way of their rows."""
 
 import asyncio
 import time
@@ -12,12 +12,12 @@ from mailer.actions.names_of_mentioned_people import load_names_of_mentioned_peo
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.metrics_and_logger import LEFT_TO_OTHERS, log
-from mailer.pipeline.claim_run import ClaimRun, ClaimRunSetup
-from mailer.pipeline.delivery_moves import hold_rows_for_bug
+from mailer.pipeline.delivery_state_moves import hold_rows_for_bug
+from mailer.pipeline.hand_over_of_claim import HandOverOfClaim, HandOverSetupOfProcess
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
-from mailer.pipeline.small_mailing_reach_check import record_reachable_of_small_mailings
+from mailer.pipeline.small_mailing_reach_check import record_who_may_get_small_mailings
 from mailer.ports.deliveries import Claim, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.rendering.mailing_renderer import MailingRenderer
@@ -56,7 +56,7 @@ class HandOver:
         self._owner = owner
         self._stop = stop
         preparation = WindowPreparation(checks, renderers.sign, deliveries.find_shared_address_text_carriers)
-        self._setup = ClaimRunSetup(deliveries, preparation, checks, stop)
+        self._setup = HandOverSetupOfProcess(deliveries, preparation, checks, stop)
         self.precedence = checks.precedence
         self.routes = checks.routes
 
@@ -86,8 +86,8 @@ class HandOver:
         recorder = OutcomeRecorder(self._deliveries, self._bounces, claim, lease, self._stop)
         async with recorder.releasing_claim_on_error():
             renderers = await self._load_mailing_renderers_of_claim(claim, facts)
-            record_reachable_of_small_mailings(claim, renderers, datetime.now(UTC))
-            left = await ClaimRun(self._setup, claim, lease, recorder, renderers, is_late).hand_over_rows()
+            record_who_may_get_small_mailings(claim, renderers, datetime.now(UTC))
+            left = await HandOverOfClaim(self._setup, claim, lease, recorder, renderers, is_late).hand_over_rows()
         await recorder.end_claim_and_requeue_rest(min(left.values(), default=None))
 
     async def _load_mailing_renderers_of_claim(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from mailer.accounts import AccountEvent
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.event_digests import IdTaken
-from mailer.event_reader import EventReader
+from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.metrics_and_logger import TAKEN_IN, log
+from mailer.nonblocking_event_parser import NonblockingEventParser
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.pipeline.publisher_rights import PublisherRegister, required_right
 from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.policy_file import Policy
@@ -74,7 +74,7 @@ class Intake:
         self._register = register
         self._admit = admit
         self._apply = apply
-        self._reader = EventReader()
+        self._reader = NonblockingEventParser()
 
     async def accept_event_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages.
@@ -97,9 +97,11 @@ class Intake:
                 await self._refuse_event_message(lane, received, NOBODY, DeadLetterCauseKind.NOT_ALLOWED)
                 continue
             try:
-                event = await self._reader.read_any_event(received.message.body)
+                event = await self._reader.parse_any_event_without_blocking(received.message.body)
                 wish = required_right(self._policies, event)  # None: another check refuses the event
-                if wish is not None and (refusal := await self._register.refusal_of_wish(publisher, wish)):
+                if wish is not None and (
+                    refusal := await self._register.reason_right_is_missing_or_none(publisher, wish)
+                ):
                     await self._refuse_event_message(lane, received, refusal, DeadLetterCauseKind.NOT_ALLOWED)
                 elif isinstance(event, MessageEvent):
                     good.append(
@@ -173,7 +175,7 @@ class Intake:
         """Refuses events whose id was used before with other content. Returns the rest."""
         for item, result in accepted:
             if result.differs:
-                await self._refuse_event_message(lane, item.received, str(IdTaken(result.differs)))
+                await self._refuse_event_message(lane, item.received, str(EventIdTakenByDifferentEvent(result.differs)))
         return [pair for pair in accepted if not pair[1].differs]
 
     async def _refuse_event_message(

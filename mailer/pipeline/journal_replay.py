@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
 from mailer.metrics_and_logger import describe_error_without_message, log
-from mailer.pipeline.database_notes import FileDatabaseNotes
+from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.ports.halts import HaltStore, JournaledStandingChange
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 
@@ -23,7 +23,7 @@ class LostStandingChangeReplay:
         again: makes one change again.
     """
 
-    def __init__(self, halts: HaltStore, remembered: FileDatabaseNotes, again: Again) -> None:
+    def __init__(self, halts: HaltStore, remembered: NotesAboutDatabaseInFiles, again: Again) -> None:
         self._halts = halts
         self._remembered = remembered
         self._again = again
@@ -34,17 +34,17 @@ class LostStandingChangeReplay:
         Errors of the database are raised; the caller tries again.
         """
         made, batch = 0, list[JournaledStandingChange]()
-        for change in self._remembered.read_remembered_changes():
+        for change in self._remembered.read_journaled_standing_changes():
             if change.lineage in lineages:
                 batch.append(change)
             if len(batch) == AT_ONCE:
-                made += await self._replay_lost_of_batch(batch)
+                made += await self._replay_lost_changes_of_batch(batch)
                 batch = []
-        made += await self._replay_lost_of_batch(batch)
+        made += await self._replay_lost_changes_of_batch(batch)
         if made:
             log.warning("changes of standings that the database had lost were made again", changes=made)
 
-    async def _replay_lost_of_batch(self, changes: Sequence[JournaledStandingChange]) -> int:
+    async def _replay_lost_changes_of_batch(self, changes: Sequence[JournaledStandingChange]) -> int:
         made, lost = 0, await self._halts.find_lost_standing_changes(changes)
         for change, stands in lost:
             if stands and await self._replay_change(change):

@@ -84,6 +84,6 @@ class ClaimLease:
         limit.reschedule(asyncio.get_running_loop().time() + max(0.0, self.deadline - time.monotonic()))
 
 
-async def gather_or_raise_single_error(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
+async def gather_with_errors_or_await_single(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
     """Returns the result or the error of each awaitable. If there is only one, its error is raised."""
     return await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]

@@ -30,7 +30,7 @@ def render_notice_text(renderer: MailingRenderer, row: DeliveryRow, category: Ca
         now: seconds since the epoch.
 
     Raises:
-        RenderError, HeaderRefused, NoWayOut: a value of this recipient cannot be rendered.
+        RenderError, HeaderRefused, NoVisibleWayToLeave: a value of this recipient cannot be rendered.
     """
     if row.standing.address is None:
         row = replace(row, standing=replace(row.standing, address=_NO_MAILBOX))

@@ -11,14 +11,14 @@ from typing import Final, TypeVar
 from mailer.actions.refusal_judgement import JudgedWindowRefusals, RefusalJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.metrics_and_logger import log
-from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_and_count_refused
-from mailer.pipeline.delivery_steps import DeliveryStep, SendStep, Transition
+from mailer.pipeline.delivery_state_moves import commit_delivery_moves_and_count_refused, log_late_outcomes
 from mailer.pipeline.lease_renewal import ClaimLease
+from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove, PlannedHandOver, Transition
 from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.transitions import transition_after_outcome
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWaitTimedOut
-from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
+from mailer.runtime.error_kinds import ErrorKind, classify_error, error_type_and_place
 
 RETRY_SECONDS = 1.0
 """Seconds between two tries to record outcomes."""
@@ -56,11 +56,11 @@ class OutcomeRecorder:
         self._judgements = list[JudgedWindowRefusals]()
         """The judgements of the refusals among them."""
         self._pending_since = 0.0
-        self._unsure: Sequence[DeliveryStep] = ()
+        self._unsure: Sequence[PlannedDeliveryMove] = ()
         """Steps of a statement without an answer: it may have committed, and no message was offered."""
 
     @property
-    def seconds_until_due(self) -> float | None:
+    def seconds_until_recording_is_due(self) -> float | None:
         """The seconds for which pending outcomes may still wait for another statement; None if none are pending."""
         return max(self._pending_since + RECORD_SECONDS - time.monotonic(), 0) if self._pending else None
 
@@ -93,7 +93,7 @@ class OutcomeRecorder:
                 await self.end_claim_and_requeue_rest(None)
             raise
 
-    async def commit_outcomes_and_intents(self, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
+    async def commit_outcomes_and_intents(self, steps: Sequence[PlannedDeliveryMove]) -> frozenset[Key] | None:
         """Commits the outcomes of a window and the intents of the next one in one statement.
 
         Returns:
@@ -127,8 +127,8 @@ class OutcomeRecorder:
             return
         crash_if_armed(CrashPoint.BEFORE_OUTCOME)
         log_late_outcomes(
-            await self._write_through_outage(
-                lambda: move_unchanged_and_count_refused(self._deliveries, self._token, changes)
+            await self._repeat_write_during_outage(
+                lambda: commit_delivery_moves_and_count_refused(self._deliveries, self._token, changes)
             )
         )
         crash_if_armed(CrashPoint.AFTER_OUTCOME)
@@ -137,7 +137,7 @@ class OutcomeRecorder:
     async def end_claim_and_requeue_rest(self, until: datetime | None) -> None:
         """Ends a claim. Its remaining deliveries are due at `until`."""
         finish = partial(self._deliveries.end_claim_and_requeue_rest, self._token, until)
-        await self._write_through_outage(finish, lambda _: self._stop.is_set())
+        await self._repeat_write_during_outage(finish, lambda _: self._stop.is_set())
 
     async def judge_refusals(self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]) -> None:
         """Judges a window's refusals. If that fails, they are neither doubted nor believed.
@@ -150,7 +150,7 @@ class OutcomeRecorder:
         )
         try:
             self._judgements.append(
-                await self._write_through_outage(judge, lambda error: _is_bug(error) or time.monotonic() >= until)
+                await self._repeat_write_during_outage(judge, lambda error: _is_bug(error) or time.monotonic() >= until)
             )
         except Exception:
             # What came of the window must not be lost for it.
@@ -159,11 +159,13 @@ class OutcomeRecorder:
     async def _retract_unsure_intents(self) -> None:
         steps, self._unsure = self._unsure, ()
         now = datetime.now(UTC)
-        lost = [transition_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, SendStep)]
+        lost = [transition_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, PlannedHandOver)]
         # Those that were not committed are not intended, and stay as they are.
-        await self._write_through_outage(lambda: move_unchanged_and_count_refused(self._deliveries, self._token, lost))
+        await self._repeat_write_during_outage(
+            lambda: commit_delivery_moves_and_count_refused(self._deliveries, self._token, lost)
+        )
 
-    async def _write_through_outage(
+    async def _repeat_write_during_outage(
         self, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
     ) -> _T:
         """Repeats a write during an outage, while the claim holds. Deliveries without recorded outcome are in doubt.
@@ -176,14 +178,16 @@ class OutcomeRecorder:
             except Exception as error:
                 if time.monotonic() + RETRY_SECONDS >= self._lease.deadline or unless(error):
                     raise
-                log.warning("what came of a window could not be recorded; trying again", error=error_place(error))
+                log.warning(
+                    "what came of a window could not be recorded; trying again", error=error_type_and_place(error)
+                )
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _suppress_believed_addresses(self) -> None:
         """Suppresses the addresses of believed refusals, after their outcomes were recorded."""
         judgements, self._judgements = self._judgements, []
         for judgement in judgements:
-            await self._write_through_outage(partial(self._bounces.suppress_believed_addresses, judgement))
+            await self._repeat_write_during_outage(partial(self._bounces.suppress_addresses_judged_dead, judgement))
 
 
 def _is_bug(error: Exception) -> bool:

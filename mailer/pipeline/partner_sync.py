@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
-from mailer.ports.partner_suppressions import SuppressionsForPartners, WebhookPoster, WebhookPostFailed
+from mailer.ports.partner_suppressions import PartnerSuppressionStore, WebhookPoster, WebhookPostFailed
 from mailer.runtime.repeating import run_every
 
 AT_ONCE = 1000
@@ -23,7 +23,7 @@ class PartnerSync:
         partners: the lists. post: posts JSON to a URL. policies: by brand; they name the partners and their URLs.
     """
 
-    def __init__(self, partners: SuppressionsForPartners, post: WebhookPoster, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, partners: PartnerSuppressionStore, post: WebhookPoster, policies: Mapping[str, Policy]) -> None:
         self._partners = partners
         self._post = post
         self._policies = policies
@@ -38,7 +38,7 @@ class PartnerSync:
         async with asyncio.TaskGroup() as tasks:
             for brand, policy in self._policies.items():
                 for partner in policy.partners:
-                    if partner.push_url and partner.holds_on(day):
+                    if partner.push_url and partner.is_in_force_on(day):
                         tasks.create_task(self._post_unsent_suppressions(brand, partner.id, partner.push_url))
 
     async def _post_unsent_suppressions(self, brand: str, partner: str, url: str) -> None:

@@ -12,20 +12,20 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.metrics_and_logger import log
-from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.delivery_moves import log_deliveries_held_by_bug
-from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft
+from mailer.pipeline.delivery_state_moves import log_deliveries_held_by_bug
 from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.no_route import NoRoute
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
+from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove, RoutedDelivery
 from mailer.pipeline.processor_conditions import ProcessorCondition
 from mailer.pipeline.shared_address_copies import Key, mark_row_as_copy_or_none
 from mailer.pipeline.transitions import (
-    draft_message_for_processor,
-    step_ending_after_render_error,
-    step_for_decision_against_sending,
-    step_holding_without_visible_opt_out,
-    step_if_unroutable_too_long,
-    step_with_intent,
+    build_routed_delivery,
+    plan_end_after_render_error,
+    plan_end_if_unroutable_too_long,
+    plan_hand_over_with_intent,
+    plan_hold_without_visible_opt_out,
+    plan_move_for_decision_against_sending,
 )
 from mailer.pipeline.urgent_first import LanePriority
 from mailer.policy.category import Lane
@@ -37,15 +37,15 @@ from mailer.ports.deliveries import (
     NO_WAY_OUT,
     DeliveryRow,
     DeliveryState,
-    SharedAddressTextCarrier,
-    SharedAddressTextIntent,
+    IntentToSendTextToSharedAddress,
+    LastDeliveryOfTextToSharedAddress,
 )
 from mailer.ports.processor import Processor
-from mailer.ports.rates import RateAdmissionResult, SendRequest
+from mailer.ports.rates import RateAdmissionRequest, RateAdmissionResult
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out_faults import NoWayOut
+from mailer.rendering.way_out_faults import NoVisibleWayToLeave
 
 SIGNING_THREADS = 2
 PRINTED_AT_ONCE = 8
@@ -117,11 +117,11 @@ class ProcessorChooser(Protocol):
 class RateAdmission(Protocol):
     """Admits messages as far as the rates allow; see `pipeline.rates.RateLimiter`."""
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
+    async def admit_messages(self, wanted: Sequence[RateAdmissionRequest]) -> RateAdmissionResult:
         """Takes tokens for messages. Returns which of them may go now."""
         ...
 
-    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[RateAdmissionRequest]) -> None:
         """Puts back the tokens of admitted messages that were not sent."""
         ...
 
@@ -133,7 +133,7 @@ class RateAdmission(Protocol):
 _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
 _UNLIMITED = RateAdmissionResult((), inf)
-Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, SharedAddressTextCarrier]]]
+Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, LastDeliveryOfTextToSharedAddress]]]
 """Finds the last delivery of a text to a shared address; see `DeliveryStore.find_shared_address_text_carriers`."""
 
 
@@ -144,7 +144,7 @@ class SendChecks:
     control: HaltChecks
     routes: ProcessorChooser
     meter: RateAdmission
-    streams: BlockPauses
+    streams: PausesForBlockedMail
     precedence: LanePriority = field(default_factory=LanePriority)
 
 
@@ -158,11 +158,11 @@ class PreparedWindow:
         admission: the rate admission, with the time until which the messages may begin.
     """
 
-    steps: list[DeliveryStep]
+    steps: list[PlannedDeliveryMove]
     left: dict[Key, datetime] = field(default_factory=dict)
     admission: RateAdmissionResult = _UNLIMITED
 
-    def with_all_steps_replaced(self, steps: list[DeliveryStep]) -> "PreparedWindow":
+    def with_all_steps_replaced(self, steps: list[PlannedDeliveryMove]) -> "PreparedWindow":
         """Returns the window with other steps."""
         return PreparedWindow(steps, self.left, self.admission)
 
@@ -208,33 +208,33 @@ class WindowPreparation:
             barred: by row, the processors that have refused us with its message.
             now: an aware datetime.
         """
-        prepared, drafts = PreparedWindow([]), list[MessageDraft]()
+        prepared, drafts = PreparedWindow([]), list[RoutedDelivery]()
         await self._checks.streams.reload_pauses()
         for row in rows:
             without = barred.get(row.key, ()) if barred else ()
-            match self._decide_step_draft_or_retry_time(row, renderers[row.mailing_id], without, now):
-                case DeliveryStep() as step:
+            match self._decide_whether_row_may_go_now(row, renderers[row.mailing_id], without, now):
+                case PlannedDeliveryMove() as step:
                     prepared.steps.append(step)
-                case MessageDraft() as draft:
+                case RoutedDelivery() as draft:
                     drafts.append(draft)
                 case datetime() as later:
                     prepared.left[row.key] = later
         behind: dict[Key, Key] = {}
         if any(draft.row.shared for draft in drafts):
-            drafts, behind = await self._end_same_text_to_shared_address(prepared, drafts, own_states, now)
+            drafts, behind = await self._end_duplicate_texts_to_shared_address(prepared, drafts, own_states, now)
         if drafts:
             await self._admit_and_render_drafts(prepared, drafts, now)
         # A row that waits for another row's copy waits as long as that row.
         prepared.left |= {key: prepared.left.get(first, now) for key, first in behind.items()}
         return prepared
 
-    async def _end_same_text_to_shared_address(
+    async def _end_duplicate_texts_to_shared_address(
         self,
         prepared: PreparedWindow,
-        drafts: Sequence[MessageDraft],
+        drafts: Sequence[RoutedDelivery],
         own_states: Mapping[Key, DeliveryState],
         now: datetime,
-    ) -> tuple[list[MessageDraft], dict[Key, Key]]:
+    ) -> tuple[list[RoutedDelivery], dict[Key, Key]]:
         """Ends the drafts whose text another delivery sends to the same address.
 
         Returns:
@@ -247,13 +247,13 @@ class WindowPreparation:
             if draft.row.shared and (text := draft.renderer.recipient_text_digest(draft.row))
         }
         carriers = await self._carriers(texts) if texts else {}
-        going, behind, first = list[MessageDraft](), dict[Key, Key](), dict[object, Key]()
+        going, behind, first = list[RoutedDelivery](), dict[Key, Key](), dict[object, Key]()
         for draft in drafts:
             key, carrier = draft.row.key, carriers.get(draft.row.key)
             if not draft.row.shared:
                 going.append(draft)
                 continue
-            if carrier and (step := _step_if_duplicate(draft, carrier, own_states, now)):
+            if carrier and (step := _plan_move_if_duplicate_text(draft, carrier, own_states, now)):
                 prepared.steps.append(step)
                 continue
             place = key[0], draft.row.shared if draft.send.category.invites else texts.get(key, key)
@@ -261,30 +261,30 @@ class WindowPreparation:
                 behind[key] = first[place]
                 continue
             if key in texts:
-                draft.carries = SharedAddressTextIntent(*texts[key], carrier.n if carrier else 0)
+                draft.carries = IntentToSendTextToSharedAddress(*texts[key], carrier.n if carrier else 0)
             going.append(draft)
         return going, behind
 
-    def _decide_step_draft_or_retry_time(
+    def _decide_whether_row_may_go_now(
         self, row: DeliveryRow, renderer: MailingRenderer, barred: Collection[str], now: datetime
-    ) -> DeliveryStep | MessageDraft | datetime:
+    ) -> PlannedDeliveryMove | RoutedDelivery | datetime:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
         if halt := self._checks.control.mailing_halt_reason(renderer.facts.brand, row.mailing_id):
-            return self._next_try_while_awaiting_witnesses(now) if halt == WAITING else now
+            return self._retry_time_while_awaiting_failover_check(now) if halt == WAITING else now
         decision = decide(renderer.mailing_with_inviter_pause_of_row(row), row.standing, renderer.policy, now)
         if not isinstance(decision, Send):
-            return step_for_decision_against_sending(row, renderer, decision)
+            return plan_move_for_decision_against_sending(row, renderer, decision)
         lane, purpose = renderer.category.lane, renderer.template.purpose
         route = self._checks.routes.choose_processor(renderer.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
-            draft = draft_message_for_processor(row, renderer, decision, route)
+            draft = build_routed_delivery(row, renderer, decision, route)
             return self._checks.streams.paused_until(route.name, decision.category, draft.wanted.domain, now) or draft
-        if ended := step_if_unroutable_too_long(row, renderer, decision.category, route, now):
+        if ended := plan_end_if_unroutable_too_long(row, renderer, decision.category, route, now):
             return ended
         if route.rule is None:
             return route.until
         self._alert_unroutable_notice(renderer, route)
-        return step_for_decision_against_sending(
+        return plan_move_for_decision_against_sending(
             row, renderer, Hold(route.until, route.reason, route.rule, renderer.policy.version)
         )
 
@@ -303,7 +303,7 @@ class WindowPreparation:
             reason=route.reason,
         )
 
-    def _next_try_while_awaiting_witnesses(self, now: datetime) -> datetime:
+    def _retry_time_while_awaiting_failover_check(self, now: datetime) -> datetime:
         """Returns the time at which mail that waits for witnesses is tried again: the pauses grow after a failover."""
         since, last = self._waiting
         since = since if now - last < _FORGOTTEN else now
@@ -311,11 +311,11 @@ class WindowPreparation:
         return now + min(max(now - since, _SOON), _LATER)
 
     async def _admit_and_render_drafts(
-        self, prepared: PreparedWindow, drafts: Sequence[MessageDraft], now: datetime
+        self, prepared: PreparedWindow, drafts: Sequence[RoutedDelivery], now: datetime
     ) -> None:
         admission = prepared.admission = await self._checks.meter.admit_messages([draft.wanted for draft in drafts])
-        going, date = list[tuple[MessageDraft, RenderedMessage]](), int(now.timestamp())
-        failed, held = list[SendRequest](), Counter[tuple[UUID, str]]()
+        going, date = list[tuple[RoutedDelivery, RenderedMessage]](), int(now.timestamp())
+        failed, held = list[RateAdmissionRequest](), Counter[tuple[UUID, str]]()
         for number, (draft, granted) in enumerate(zip(drafts, admission.granted, strict=True)):
             if number % PRINTED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # urgent mail must not wait for a whole window of bulk mail to be rendered
@@ -325,10 +325,10 @@ class WindowPreparation:
             try:
                 going.append((draft, draft.renderer.render_message(draft.row, draft.send.category, date)))
             except (RenderError, HeaderRefused) as error:
-                prepared.steps.append(step_ending_after_render_error(draft, error))
+                prepared.steps.append(plan_end_after_render_error(draft, error))
                 failed.append(draft.wanted)
-            except NoWayOut as error:
-                prepared.steps.append(step_holding_without_visible_opt_out(draft, error))
+            except NoVisibleWayToLeave as error:
+                prepared.steps.append(plan_hold_without_visible_opt_out(draft, error))
                 failed.append(draft.wanted)
                 held[draft.renderer.facts.id, draft.send.category.name] += 1
         for (mailing_id, category), deliveries in held.items():
@@ -336,19 +336,19 @@ class WindowPreparation:
         if failed:
             self._checks.meter.put_tokens_back(admission, failed)
         prepared.steps += [
-            step_with_intent(draft, rendered) for draft, rendered in await self._sign_messages(going, date)
+            plan_hand_over_with_intent(draft, rendered) for draft, rendered in await self._sign_messages(going, date)
         ]
 
     async def _sign_messages(
-        self, going: list[tuple[MessageDraft, RenderedMessage]], now: int
-    ) -> list[tuple[MessageDraft, RenderedMessage]]:
+        self, going: list[tuple[RoutedDelivery, RenderedMessage]], now: int
+    ) -> list[tuple[RoutedDelivery, RenderedMessage]]:
         sign, loop = self._sign, asyncio.get_running_loop()
         if sign is None or self._threads is None:
             return going
 
         def sign_some(
-            some: Sequence[tuple[MessageDraft, RenderedMessage]],
-        ) -> list[tuple[MessageDraft, RenderedMessage]]:
+            some: Sequence[tuple[RoutedDelivery, RenderedMessage]],
+        ) -> list[tuple[RoutedDelivery, RenderedMessage]]:
             return [
                 (
                     draft,
@@ -366,12 +366,15 @@ class WindowPreparation:
         return [pair for chunk in done for pair in chunk]
 
 
-def _step_if_duplicate(
-    draft: MessageDraft, carrier: SharedAddressTextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime
-) -> DeliveryStep | None:
+def _plan_move_if_duplicate_text(
+    draft: RoutedDelivery,
+    carrier: LastDeliveryOfTextToSharedAddress,
+    own_states: Mapping[Key, DeliveryState],
+    now: datetime,
+) -> PlannedDeliveryMove | None:
     """Returns the step of a draft whose text another delivery sends to its address, or None if the draft may go."""
     row = mark_row_as_copy_or_none(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
     decision = decide(draft.renderer.mailing_with_inviter_pause_of_row(row), row.standing, draft.renderer.policy, now)
-    return None if isinstance(decision, Send) else step_for_decision_against_sending(row, draft.renderer, decision)
+    return None if isinstance(decision, Send) else plan_move_for_decision_against_sending(row, draft.renderer, decision)

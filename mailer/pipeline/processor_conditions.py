@@ -12,7 +12,7 @@ from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub_reply
-from mailer.ports.processor_states import STATE_WORDS, ProcessorStates, ReportedProcessorState
+from mailer.ports.processor_states import STATE_WORDS, ProcessorStateStore, ReportedProcessorState
 from mailer.runtime.repeating import rounds_until_stopped
 
 UNUSED: Final = "unused"
@@ -70,7 +70,7 @@ def is_outcome_of_unavailable_processor(outcome: Outcome) -> bool:
             return False
 
 
-def is_refusal_of_us(outcome: Outcome) -> bool:
+def is_refusal_of_us_not_of_message(outcome: Outcome) -> bool:
     """Returns True if the processor answered and refused us, not the message. It may take other messages."""
     return outcome.trouble is ConnectionTrouble.REFUSED and outcome.code is not None
 
@@ -87,12 +87,14 @@ def condition_after_window(
         takes: True if it is known to take other messages.
     """
     first = next((outcome for outcome in telling if outcome.trouble), None)
-    if all(map(is_outcome_of_unavailable_processor, telling)) and not (takes and all(map(is_refusal_of_us, telling))):
+    if all(map(is_outcome_of_unavailable_processor, telling)) and not (
+        takes and all(map(is_refusal_of_us_not_of_message, telling))
+    ):
         # An error that the processor itself reported says more than a lost connection.
         trouble = (first and first.trouble) or ConnectionTrouble.LOST
         return _condition_with_trouble(known, trouble.relay_state, trouble.operator_remedy, first or telling[0], now)
     # Trouble of some connections does not count if other connections worked.
-    denied = first and next((outcome for outcome in telling if is_refusal_of_us(outcome)), None)
+    denied = first and next((outcome for outcome in telling if is_refusal_of_us_not_of_message(outcome)), None)
     if denied is not None:
         return _condition_with_trouble(known, REFUSES_SOME, ConnectionTrouble.REFUSED.operator_remedy, denied, now)
     if known.state == WORKING:
@@ -177,7 +179,9 @@ class ConditionReporter:
         worker: the name of this process. ready: gets the problem for `/readyz`.
     """
 
-    def __init__(self, known: ConditionSource, states: ProcessorStates, worker: str, ready: ReadinessReporter) -> None:
+    def __init__(
+        self, known: ConditionSource, states: ProcessorStateStore, worker: str, ready: ReadinessReporter
+    ) -> None:
         self._known = known
         self._states = states
         self._worker = worker

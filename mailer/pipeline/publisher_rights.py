@@ -55,7 +55,7 @@ class PublisherRegister:
         if self._clock() - self._asked_at > PERIOD:
             await self._load_publishers()
 
-    async def refusal_of_wish(self, identity: Identity, wish: Wish) -> str | None:
+    async def reason_right_is_missing_or_none(self, identity: Identity, wish: Wish) -> str | None:
         """Returns the reason for which an identity may not do something, or None if it may."""
         key = (identity, type(wish), wish)
         if key in self._granted:

@@ -27,10 +27,10 @@ from mailer.policy.pace import (
 )
 from mailer.ports.rates import (
     Name,
+    RateAdmissionRequest,
     RateAdmissionResult,
     RateLimit,
     RateTokenStore,
-    SendRequest,
     TokenLease,
     TokenRequest,
 )
@@ -80,7 +80,7 @@ class RateLimitsInForce:
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)
 
-    def limit_names_of_message(self, one: SendRequest) -> list[Name]:
+    def limit_names_of_message(self, one: RateAdmissionRequest) -> list[Name]:
         """Returns the names of the limits that apply to a message."""
         names = [
             *self._processors.get(one.processor, ()),
@@ -162,7 +162,7 @@ class RateLimiter:
         self._answers: defaultdict[tuple[str, str], ReplySample] = defaultdict(ReplySample)
         self._looks: deque[Mapping[tuple[str, str], ReplySample]] = deque(maxlen=LOOKS)
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
+    async def admit_messages(self, wanted: Sequence[RateAdmissionRequest]) -> RateAdmissionResult:
         """Takes a token of each limit that applies to a message, for as many messages as there are tokens."""
         if time.monotonic() - self._read_at > OLDEST:
             await self.reload_limit_snapshot()
@@ -179,7 +179,7 @@ class RateLimiter:
             await self._lease_missing_tokens(lane, needed, snapshot.figures)
         return self._take_tokens(wanted, concerned)
 
-    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[RateAdmissionRequest]) -> None:
         """Puts tokens of messages that were admitted and not sent back into their buckets, if they are still valid."""
         for one in unsent:
             for name in self._snapshot.limit_names_of_message(one):
@@ -215,7 +215,7 @@ class RateLimiter:
 
     async def refresh_limits_and_return_tokens(self) -> None:
         """Lowers paces of throttled domains, reads the limits, and returns unused tokens to the database."""
-        await self._lower_paces_of_throttled()
+        await self._lower_paces_of_throttled_domains()
         await self.reload_limit_snapshot()
         await self._return_unused_tokens(time.monotonic() - IDLE)
 
@@ -248,7 +248,9 @@ class RateLimiter:
         now = time.monotonic()
         return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
-    def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> RateAdmissionResult:
+    def _take_tokens(
+        self, wanted: Sequence[RateAdmissionRequest], concerned: Sequence[Sequence[Name]]
+    ) -> RateAdmissionResult:
         """Gives each message a token of each of its limits, or none at all."""
         now, until = time.monotonic(), inf
         granted: list[bool] = []
@@ -278,7 +280,7 @@ class RateLimiter:
         if unused:
             await self._tokens.return_tokens(unused)
 
-    async def _lower_paces_of_throttled(self) -> None:
+    async def _lower_paces_of_throttled_domains(self) -> None:
         answers, self._answers = self._answers, defaultdict(ReplySample)
         self._looks.append(answers)
         rates = []

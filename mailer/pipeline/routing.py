@@ -18,7 +18,7 @@ from mailer.pipeline.processor_conditions import (
     condition_after_window,
     condition_when_slow,
     is_outcome_of_unavailable_processor,
-    is_refusal_of_us,
+    is_refusal_of_us_not_of_message,
     log_state_change,
 )
 from mailer.policy.category import Lane
@@ -93,7 +93,7 @@ class _KnownProcessor:
     ) -> Sequence[int]:
         """Stores the recipients whose messages it refuses or accepts again. Returns those refused in this window."""
         told = zip(recipients, outcomes, strict=True)
-        denied = [whose for whose, outcome in told if outcome.trouble and is_refusal_of_us(outcome)]
+        denied = [whose for whose, outcome in told if outcome.trouble and is_refusal_of_us_not_of_message(outcome)]
         if denied or self.refused:
             for index, (whose, outcome) in enumerate(zip(recipients, outcomes, strict=True)):
                 if outcome.result is OutcomeKind.ACCEPTED:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.policy.required_frequency_counts import is_category_counted_for_somebody
-from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedAddressTextCarrier
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, LastDeliveryOfTextToSharedAddress
 from mailer.rendering.mailbox_spellings import canonical_mailbox, mailboxes_perhaps_of_same_owner
 from mailer.rendering.mailing_renderer import MailingRenderer
 
@@ -17,7 +17,7 @@ _COPIED = frozenset({DeliveryState.INTENDED, DeliveryState.HANDED_OVER, Delivery
 
 def mark_row_as_copy_or_none(
     row: DeliveryRow,
-    carrier: SharedAddressTextCarrier,
+    carrier: LastDeliveryOfTextToSharedAddress,
     own_states: Mapping[Key, DeliveryState],
     now: datetime,
     *,

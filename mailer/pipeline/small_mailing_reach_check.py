@@ -11,7 +11,7 @@ from mailer.ports.deliveries import Claim, DeliveryRow
 from mailer.rendering.mailing_renderer import MailingRenderer
 
 
-def record_reachable_of_small_mailings(claim: Claim, renderers: Mapping[UUID, MailingRenderer], now: datetime) -> None:
+def record_who_may_get_small_mailings(claim: Claim, renderers: Mapping[UUID, MailingRenderer], now: datetime) -> None:
     """Records, for each small mailing of a claim, the recipients who may get it.
 
     The references of an event need not exist, and most people may have opted out. So the audience size does not show

@@ -12,7 +12,7 @@ from uuid import UUID
 from mailer.actions.delivery_transitions import FIRST_RETRY, TransitionCause, find_transition
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.metrics_and_logger import DOUBTED, LAST_TICK, log
-from mailer.pipeline.delivery_moves import move_of_unclaimed_delivery, move_unchanged_and_count_refused
+from mailer.pipeline.delivery_state_moves import commit_delivery_moves_and_count_refused, move_of_unclaimed_delivery
 from mailer.pipeline.intake import BATCHES, publish_batches
 from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.policy.category import CATEGORIES
@@ -85,7 +85,7 @@ class Timekeeper:
             partial(self._upkeep.end_expired_claims_without_intents, AT_ONCE),
             self._batch_due_deliveries,
             self._publish_due_and_lost_batches,
-            self._end_deliveries_of_mailings,
+            self._end_open_deliveries_of_ended_mailings,
             self._upkeep.finish_completed_mailings,
         ]
         rarely = time.monotonic() >= self._rarely_at
@@ -166,7 +166,7 @@ class Timekeeper:
             log.warning("batches wait: their queues did not take them", lanes=sorted(failed), error=said)
         return set(failed)
 
-    async def _end_deliveries_of_mailings(self) -> None:
+    async def _end_open_deliveries_of_ended_mailings(self) -> None:
         """Ends the open deliveries of cancelled mailings, in passes over their deliveries, until none is open."""
         until = time.monotonic() + ENDING_SECONDS
         await _await_all_raise_first_error(
@@ -184,8 +184,8 @@ class Timekeeper:
         after = self._ended_to.pop(mailing.mailing_id, 0)
         some = await self._upkeep.open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)
         if some:
-            await move_unchanged_and_count_refused(
-                self._deliveries, None, [_ending_move(mailing, item) for item in some]
+            await commit_delivery_moves_and_count_refused(
+                self._deliveries, None, [_build_move_ending_delivery(mailing, item) for item in some]
             )
         if len(some) < AT_ONCE:
             await self._upkeep.delete_empty_batches_of_mailing(mailing.mailing_id)
@@ -202,8 +202,8 @@ class Timekeeper:
 
     async def _move_orphans_of_claim(self, stale: Sequence[OrphanedDelivery]) -> None:
         now = datetime.now(UTC)
-        resolved = [_orphan_move(item, now, self._copies) for item in stale]
-        await move_unchanged_and_count_refused(self._deliveries, stale[0].claim, resolved)
+        resolved = [_build_move_of_orphaned_delivery(item, now, self._copies) for item in stale]
+        await commit_delivery_moves_and_count_refused(self._deliveries, stale[0].claim, resolved)
         _log_mail_held_in_doubt(
             Counter(move.mailing_id for move, _ in resolved if move.to_state is DeliveryState.HELD), self._copies
         )
@@ -243,12 +243,14 @@ def _log_mail_held_in_doubt(held: Mapping[UUID, int], copies: int) -> None:
         )
 
 
-def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
+def _build_move_of_orphaned_delivery(
+    item: OrphanedDelivery, now: datetime, copies: int
+) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Returns the move of an orphan: from intended to in doubt; from in doubt to failed (optional) or to a new try."""
     age = now - (item.tried_at or now)
     change = find_transition(
         item.state,
-        _cause_of_orphan(item, age, copies),
+        _transition_cause_for_orphan(item, age, copies),
         category=CATEGORIES.get(item.category),
         at=now,
         age=age,
@@ -258,7 +260,7 @@ def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[De
     return move_of_unclaimed_delivery(item, item.mailing_id, item.brand, change, from_reason)
 
 
-def _cause_of_orphan(item: OrphanedDelivery, age: timedelta, copies: int) -> TransitionCause:
+def _transition_cause_for_orphan(item: OrphanedDelivery, age: timedelta, copies: int) -> TransitionCause:
     """Returns the cause of an orphan's move.
 
     Mandatory mail in doubt is sent again at once. If it was in doubt again and again since its first offer, the delays
@@ -274,7 +276,9 @@ def _cause_of_orphan(item: OrphanedDelivery, age: timedelta, copies: int) -> Tra
     return TransitionCause.FRESH_DOUBT if is_fresh else TransitionCause.DOUBT
 
 
-def _ending_move(mailing: MailingWithDeliveriesToEnd, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
+def _build_move_ending_delivery(
+    mailing: MailingWithDeliveriesToEnd, item: OpenDelivery
+) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Returns the move that ends a delivery: cancelled by a person, or failed after a restore, since it may be out."""
     is_cancelled = mailing.state == "cancelled"
     cause = TransitionCause.MAILING_CANCELLED if is_cancelled else TransitionCause.MAILING_ENDED_BY_RESTORE

@@ -5,29 +5,29 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from mailer.actions.delivery_transitions import StateChange, TransitionCause, find_transition
-from mailer.pipeline.delivery_entries import (
+from mailer.pipeline.delivery_ledger_entries import (
     build_delivery_entry,
-    hand_over_record,
+    build_hand_over_ledger_entry,
+    build_send_decision_entry,
     reply_code_and_text,
-    send_decision_entry,
     weakest_encryption_used,
 )
-from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft, SendStep, Transition
 from mailer.pipeline.no_route import NoRoute
+from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove, PlannedHandOver, RoutedDelivery, Transition
 from mailer.policy.category import Category, Lane
 from mailer.policy.decision_types import EXPIRED, Divert, Hold, Send, Suppress
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.own_limits import is_mail_counted
+from mailer.policy.own_limits import is_mail_counted_for_cap_or_alarm
 from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
-from mailer.ports.rates import SendRequest
+from mailer.ports.rates import RateAdmissionRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out_faults import NoWayOut
+from mailer.rendering.way_out_faults import NoVisibleWayToLeave
 
 UNUSABLE = timedelta(hours=1)
 """The time without any usable processor after which a notice is written instead."""
@@ -40,18 +40,18 @@ _ACCEPTED = find_transition(DeliveryState.INTENDED, TransitionCause.ACCEPTED, re
 """The look-up for nearly every message; it would take 2 of the 120 microseconds of one."""
 
 
-def draft_message_for_processor(
+def build_routed_delivery(
     row: DeliveryRow, renderer: MailingRenderer, send: Send, processor: Processor
-) -> MessageDraft:
+) -> RoutedDelivery:
     """Returns the draft of a delivery that a processor will send. Renders nothing."""
     facts, domain = renderer.facts, (row.standing.address or "").rpartition("@")[2].lower()
-    wanted = SendRequest(processor.name, domain, facts.brand, facts.id, renderer.category.lane)
-    return MessageDraft(row, renderer, send, processor, wanted)
+    wanted = RateAdmissionRequest(processor.name, domain, facts.brand, facts.id, renderer.category.lane)
+    return RoutedDelivery(row, renderer, send, processor, wanted)
 
 
-def step_if_unroutable_too_long(
+def plan_end_if_unroutable_too_long(
     row: DeliveryRow, renderer: MailingRenderer, category: Category, route: NoRoute, now: datetime
-) -> DeliveryStep | None:
+) -> PlannedDeliveryMove | None:
     """Returns the last step of mail that had no processor for too long, or None if it is tried again.
 
     The age counts from when it could go. A new trouble of a relay ends no mail, nor does a halt. Longer troubles of
@@ -74,7 +74,7 @@ def step_if_unroutable_too_long(
         return None
     rule_name = route.rule or "no-route"
     if category.written_fallback:
-        return step_for_decision_against_sending(
+        return plan_move_for_decision_against_sending(
             row, renderer, Divert(WRITTEN, route.reason, rule_name, renderer.policy.version)
         )
     change = find_transition(DeliveryState.CLAIMED, TransitionCause.UNROUTABLE, route.reason, category=category)
@@ -87,12 +87,12 @@ def step_if_unroutable_too_long(
         rule=rule_name,
         policy=renderer.policy.version,
     )
-    return DeliveryStep(row, renderer, category, Transition(_build_row_move(row, change), (entry,)))
+    return PlannedDeliveryMove(row, renderer, category, Transition(_build_row_move(row, change), (entry,)))
 
 
-def step_for_decision_against_sending(
+def plan_move_for_decision_against_sending(
     row: DeliveryRow, renderer: MailingRenderer, decision: Suppress | Hold | Divert
-) -> DeliveryStep:
+) -> PlannedDeliveryMove:
     """Returns the step of a delivery that is suppressed, held or diverted."""
     until: datetime | None = None
     detail = decision.reason
@@ -117,7 +117,9 @@ def step_for_decision_against_sending(
         policy=decision.policy,
     )
     copy_of = row.standing.copy_of if cause is TransitionCause.SUPPRESSED else None
-    return DeliveryStep(row, renderer, category, Transition(_build_row_move(row, change, copy_of=copy_of), (entry,)))
+    return PlannedDeliveryMove(
+        row, renderer, category, Transition(_build_row_move(row, change, copy_of=copy_of), (entry,))
+    )
 
 
 def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
@@ -141,10 +143,10 @@ def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str
     return Transition(_build_row_move(row, change), (entry,))
 
 
-def step_with_intent(draft: MessageDraft, rendered: RenderedMessage) -> SendStep:
+def plan_hand_over_with_intent(draft: RoutedDelivery, rendered: RenderedMessage) -> PlannedHandOver:
     """Returns the step with the intent to hand a message over, and with the ledger entries that the law requires."""
     row, renderer, category = draft.row, draft.renderer, draft.send.category
-    handed = hand_over_record(draft, rendered)
+    handed = build_hand_over_ledger_entry(draft, rendered)
     move = DeliveryMove(
         row.mailing_id,
         row.recipient_id,
@@ -153,33 +155,33 @@ def step_with_intent(draft: MessageDraft, rendered: RenderedMessage) -> SendStep
         DeliveryState.INTENDED,
         version=row.standing.version,
         sent_as=category.name if category.name != renderer.facts.category else None,
-        counts_as=category.name if is_mail_counted(renderer.policy, category, row.standing) else None,
+        counts_as=category.name if is_mail_counted_for_cap_or_alarm(renderer.policy, category, row.standing) else None,
         invites=category.invites,
         carries=draft.carries,
     )
-    entries = (send_decision_entry(draft), handed) if handed else (send_decision_entry(draft),)
-    return SendStep(row, renderer, category, Transition(move, entries), draft.processor, draft.wanted, rendered)
+    entries = (build_send_decision_entry(draft), handed) if handed else (build_send_decision_entry(draft),)
+    return PlannedHandOver(row, renderer, category, Transition(move, entries), draft.processor, draft.wanted, rendered)
 
 
-def step_ending_after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
+def plan_end_after_render_error(draft: RoutedDelivery, error: RenderError | HeaderRefused) -> PlannedDeliveryMove:
     """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
     change = find_transition(
         DeliveryState.CLAIMED, TransitionCause.RENDER_ERROR, "render_error", category=draft.send.category
     )
-    return _step_without_message(draft, change, error)
+    return _plan_move_without_message(draft, change, error)
 
 
-def step_holding_without_visible_opt_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
+def plan_hold_without_visible_opt_out(draft: RoutedDelivery, error: NoVisibleWayToLeave) -> PlannedDeliveryMove:
     """Returns the step that holds a mail without a visible opt-out link for a person. It does not count as sent.
 
     Args:
         draft: of the mail that was rendered.
         error: says which part a reader would not see.
     """
-    return _step_without_message(draft, find_transition(DeliveryState.CLAIMED, TransitionCause.NO_WAY_OUT), error)
+    return _plan_move_without_message(draft, find_transition(DeliveryState.CLAIMED, TransitionCause.NO_WAY_OUT), error)
 
 
-def _step_without_message(draft: MessageDraft, change: StateChange, error: Exception) -> DeliveryStep:
+def _plan_move_without_message(draft: RoutedDelivery, change: StateChange, error: Exception) -> PlannedDeliveryMove:
     """Returns the step of a delivery of which no message could be made."""
     row, category = draft.row, draft.send.category
     outcome = build_delivery_entry(
@@ -187,11 +189,13 @@ def _step_without_message(draft: MessageDraft, change: StateChange, error: Excep
     )
     # Checked like an intent: if an erasure has just deleted the values, the row is decided again instead of failing.
     move = _build_row_move(row, change, version=row.standing.version)
-    return DeliveryStep(row, draft.renderer, category, Transition(move, (send_decision_entry(draft), outcome)))
+    return PlannedDeliveryMove(
+        row, draft.renderer, category, Transition(move, (build_send_decision_entry(draft), outcome))
+    )
 
 
 def transition_after_outcome(
-    step: SendStep, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False
+    step: PlannedHandOver, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False
 ) -> Transition:
     """Returns the transition of an intended delivery after its outcome.
 
@@ -226,12 +230,12 @@ def transition_after_outcome(
 
 
 def _change_after_no_acceptance(
-    step: SendStep, outcome: Outcome, now: datetime, doubted: bool, denied: bool
+    step: PlannedHandOver, outcome: Outcome, now: datetime, doubted: bool, denied: bool
 ) -> StateChange:
     age = now - (step.row.tried_at or now)
     return find_transition(
         DeliveryState.INTENDED,
-        _cause_of_outcome(step.category, outcome.result, age, doubted, denied),
+        _transition_cause_for_outcome(step.category, outcome.result, age, doubted, denied),
         outcome.status or str(outcome.code or outcome.result),
         result=outcome.result,
         category=step.category,
@@ -241,7 +245,7 @@ def _change_after_no_acceptance(
     )
 
 
-def _cause_of_outcome(
+def _transition_cause_for_outcome(
     category: Category, result: OutcomeKind, age: timedelta, doubted: bool, denied: bool
 ) -> TransitionCause:
     """Returns the cause that an outcome is, for mail of this category and age."""

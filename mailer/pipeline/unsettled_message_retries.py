@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from mailer.metrics_and_logger import IN_HAND, log
 from mailer.ports.broker import ReceivedMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
+from mailer.runtime.error_kinds import ErrorKind, classify_error, error_type_and_place
 from mailer.runtime.repeating import doubling_pauses, sleep_unless_stopped
 
 LONGEST_PAUSE = 5.0
@@ -56,7 +56,9 @@ class UnsettledMessageRetries:
         error = await self._handle_through_outages(arrived)
         if error is None:
             return
-        log.warning("messages failed together; trying each by itself", queue=self._queue, error=error_place(error))
+        log.warning(
+            "messages failed together; trying each by itself", queue=self._queue, error=error_type_and_place(error)
+        )
         for received in arrived:
             first = error if len(arrived) == 1 else await self._handle_through_outages([received])
             if first is not None:
@@ -91,7 +93,7 @@ class UnsettledMessageRetries:
                         queue=self._queue,
                         messages=len(open_),
                         seconds=seconds,
-                        error=error_place(error),
+                        error=error_type_and_place(error),
                     )
                     await sleep_unless_stopped(self._stop, seconds)
                     if self._stop.is_set():
@@ -126,7 +128,7 @@ class UnsettledMessageRetries:
         """Gives a message up. If that fails, it goes back to its queue, and the broker counts its deliveries."""
         log.error("a message is given up", queue=self._queue, tries=tries, exc_info=error)
         try:
-            await self._give_up(received, error_place(error), tries)
+            await self._give_up(received, error_type_and_place(error), tries)
         except Exception:
             log.exception("a message cannot be given up; it goes back to its queue", queue=self._queue)
             await sleep_unless_stopped(self._stop, 1.0)
@@ -142,7 +144,7 @@ def _timing_messages_in_hand(queue: str) -> Iterator[None]:
     """A context in which messages of a queue count as in hand, for the metric of their age."""
     if queue not in _held:
         held = _held.setdefault(queue, {})
-        IN_HAND.labels(queue).set_function(lambda: _seconds_since_oldest(held))
+        IN_HAND.labels(queue).set_function(lambda: _age_of_oldest_message_in_hand(held))
     token = object()
     _held[queue][token] = time.monotonic()
     try:
@@ -151,6 +153,6 @@ def _timing_messages_in_hand(queue: str) -> Iterator[None]:
         del _held[queue][token]
 
 
-def _seconds_since_oldest(held: dict[object, float]) -> float:
+def _age_of_oldest_message_in_hand(held: dict[object, float]) -> float:
     since = list(held.values())
     return time.monotonic() - min(since) if since else 0.0

@@ -8,18 +8,18 @@ from operator import attrgetter
 from uuid import UUID
 
 from mailer.metrics_and_logger import HANDED_OVER, log
-from mailer.pipeline.delivery_steps import DeliveryStep, SendStep
-from mailer.pipeline.hand_over_wait_metric import observe_waits_of_accepted
-from mailer.pipeline.lease_renewal import ClaimLease, gather_or_raise_single_error
+from mailer.pipeline.hand_over_wait_metric import observe_waits_of_accepted_messages
+from mailer.pipeline.lease_renewal import ClaimLease, gather_with_errors_or_await_single
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
+from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove, PlannedHandOver
 from mailer.pipeline.preparation import PreparedWindow, SendChecks
-from mailer.pipeline.processor_conditions import is_refusal_of_us
+from mailer.pipeline.processor_conditions import is_refusal_of_us_not_of_message
 from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.transitions import transition_after_outcome
 from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryState
-from mailer.ports.rates import RateAdmissionResult, SendRequest
+from mailer.ports.rates import RateAdmissionRequest, RateAdmissionResult
 from mailer.rendering.mailing_renderer import MailingRenderer
 
 _LACKING = attrgetter("lacking")
@@ -63,9 +63,9 @@ class WindowSender:
     async def send_window_and_list_unsent(self, begun: PreparedWindow) -> dict[Key, datetime]:
         """Sends each processor its share of a window, bulk mail apart from urgent. Returns the rows not offered."""
         self._note_states_at_shared_addresses(begun.steps, [step.change.move.to_state for step in begun.steps])
-        shares: defaultdict[tuple[str, bool], list[SendStep]] = defaultdict(list)
+        shares: defaultdict[tuple[str, bool], list[PlannedHandOver]] = defaultdict(list)
         for step in begun.steps:
-            if isinstance(step, SendStep):
+            if isinstance(step, PlannedHandOver):
                 shares[step.wanted.processor, step.wanted.lane in URGENT].append(step)
         if not shares:
             return {}
@@ -74,19 +74,19 @@ class WindowSender:
         ]
         # If one share fails, the outcomes of the others still count.
         left: dict[Key, datetime] = {}
-        for result in await self._lease.await_sending_with_renewal(gather_or_raise_single_error(sends)):
+        for result in await self._lease.await_sending_with_renewal(gather_with_errors_or_await_single(sends)):
             if isinstance(result, BaseException):
                 raise result
             left |= result
         return left
 
-    def put_back_tokens_of_unsent(self, admission: RateAdmissionResult, steps: Sequence[DeliveryStep]) -> None:
+    def put_back_tokens_of_unsent(self, admission: RateAdmissionResult, steps: Sequence[PlannedDeliveryMove]) -> None:
         """Puts back the rate tokens of messages that were admitted and are not sent now."""
-        if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
+        if unsent := [step.wanted for step in steps if isinstance(step, PlannedHandOver)]:
             self._checks.meter.put_tokens_back(admission, unsent)
 
     async def _send_share_and_list_unsent(
-        self, steps: Sequence[SendStep], admission: RateAdmissionResult, urgent: bool
+        self, steps: Sequence[PlannedHandOver], admission: RateAdmissionResult, urgent: bool
     ) -> dict[Key, datetime]:
         """Sends messages to their processor, which is the same for all. Returns the rows that were not offered."""
         name, lane = steps[0].wanted.processor, steps[0].wanted.lane
@@ -99,11 +99,11 @@ class WindowSender:
             )
         if any(map(_LACKING, outcomes)):
             outcomes = self._outcomes_with_reroutable_as_unsent(steps, outcomes)
-        await self._report_to_routing_and_pauses(name, steps, outcomes)
+        await self._report_outcomes_to_routing_and_pauses(name, steps, outcomes)
         await self._recorder.judge_refusals(name, [step.row for step in steps], outcomes)
         return self._pass_outcomes_to_recorder(steps, outcomes, admission)
 
-    def _reason_not_to_begin_message(self, wanted: SendRequest, until: float) -> str | None:
+    def _reason_not_to_begin_message(self, wanted: RateAdmissionRequest, until: float) -> str | None:
         """Returns the reason for which a message may not begin any more, or None."""
         if time.monotonic() >= until:
             return "its token of a rate had run out"
@@ -113,7 +113,7 @@ class WindowSender:
         )
 
     def _outcomes_with_reroutable_as_unsent(
-        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
+        self, steps: Sequence[PlannedHandOver], outcomes: Sequence[Outcome]
     ) -> list[Outcome]:
         """Returns the outcomes, with UNSENT for a message if another processor can carry it (RFC 6531 3.4)."""
         told = list(outcomes)
@@ -129,8 +129,8 @@ class WindowSender:
                 self.offered += 1  # the other one may take it at once
         return told
 
-    async def _report_to_routing_and_pauses(
-        self, name: str, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
+    async def _report_outcomes_to_routing_and_pauses(
+        self, name: str, steps: Sequence[PlannedHandOver], outcomes: Sequence[Outcome]
     ) -> None:
         """Passes outcomes to the choice of processors and to the pauses. An error there loses no outcome."""
         try:
@@ -144,18 +144,21 @@ class WindowSender:
             log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
 
     def _pass_outcomes_to_recorder(
-        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: RateAdmissionResult
+        self, steps: Sequence[PlannedHandOver], outcomes: Sequence[Outcome], admission: RateAdmissionResult
     ) -> dict[Key, datetime]:
         """Turns the outcomes of a window into pending moves. Returns the rows that were not offered."""
         now = datetime.now(UTC)
-        doubted, denied = self._recorder.keys_of_doubted_refusals(), self._messages_refused_everywhere(steps, outcomes)
+        doubted, denied = (
+            self._recorder.keys_of_doubted_refusals(),
+            self._find_messages_no_processor_takes(steps, outcomes),
+        )
         changes = [
             transition_after_outcome(step, outcome, now, doubted=step.row.key in doubted, denied=step.row.key in denied)
             for step, outcome in zip(steps, outcomes, strict=True)
         ]
         self._recorder.add_outcomes(changes)  # before anything that could fail
         self._note_states_at_shared_addresses(steps, [change.move.to_state for change in changes])
-        unsent = list[SendStep]()
+        unsent = list[PlannedHandOver]()
         for step, outcome in zip(steps, outcomes, strict=True):
             self._checks.meter.count_reply_for_pace(step.wanted.processor, step.wanted.domain, outcome)
             if outcome.result is OutcomeKind.UNSENT:
@@ -163,19 +166,21 @@ class WindowSender:
                 self.offered += outcome.trouble is not None  # another one may take it at once
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
-        observe_waits_of_accepted(self._renderers, steps, outcomes, now)
+        observe_waits_of_accepted_messages(self._renderers, steps, outcomes, now)
         self.put_back_tokens_of_unsent(admission, unsent)
         self.offered += len(steps) - len(unsent)
         return {step.row.key: now for step in unsent if step.row.key not in denied}
 
-    def _messages_refused_everywhere(self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> set[Key]:
+    def _find_messages_no_processor_takes(
+        self, steps: Sequence[PlannedHandOver], outcomes: Sequence[Outcome]
+    ) -> set[Key]:
         """Returns the messages that each allowed processor refuses, or cannot carry for want of an extension."""
         found = set[Key]()
         for step, outcome in zip(steps, outcomes, strict=True):
             if outcome.result is not OutcomeKind.UNSENT:
                 continue
             key = step.row.key
-            if outcome.trouble and is_refusal_of_us(outcome):
+            if outcome.trouble and is_refusal_of_us_not_of_message(outcome):
                 self.barred[key].add(step.wanted.processor)
             elif key not in self._unable:
                 continue
@@ -187,12 +192,14 @@ class WindowSender:
                 found.add(key)
         return found
 
-    def _note_states_at_shared_addresses(self, steps: Sequence[DeliveryStep], states: Sequence[DeliveryState]) -> None:
+    def _note_states_at_shared_addresses(
+        self, steps: Sequence[PlannedDeliveryMove], states: Sequence[DeliveryState]
+    ) -> None:
         """Stores the new states of deliveries to shared addresses. Decisions about other rows of the claim use them."""
         self.own_states.update(
             (step.row.key, state) for step, state in zip(steps, states, strict=True) if step.row.shared
         )
 
 
-def _from_header_address(step: SendStep) -> str:
+def _from_header_address(step: PlannedHandOver) -> str:
     return step.renderer.policy.sender_of(step.category)

@@ -53,14 +53,14 @@ _MOST = 10_000
 _BETWEEN = re.compile(r"[\s_-]+")
 
 
-def source_form(source: str) -> str:
+def normalize_source_name(source: str) -> str:
     """Returns the form in which a source is compared: `Sign Up` and `sign_up` are `sign-up`."""
     return _BETWEEN.sub("-", source.strip()).casefold()
 
 
-def laxest_kind_that_name_allows(source: str) -> Kind:
+def laxest_source_kind_that_name_allows(source: str) -> Kind:
     """Finds the laxest kind that a source may have by its name, whatever a policy calls it."""
-    form = source_form(source)
+    form = normalize_source_name(source)
     by_name = (kind for kind, words in _BY_NAME if words.search(form))
     return max((BUILT_IN.get(form, KINDS[0]), next(by_name, KINDS[0])), key=KINDS.index)
 
@@ -73,14 +73,14 @@ class SourceVocabulary:
     """
 
     def __init__(self, listed: Mapping[str, Kind]) -> None:
-        self._kinds = {**BUILT_IN, **{source_form(source): kind for source, kind in listed.items()}}
+        self._kinds = {**BUILT_IN, **{normalize_source_name(source): kind for source, kind in listed.items()}}
         self._found: dict[str, Kind] = {}
 
     def find_kind(self, source: str) -> Kind | None:
         """Finds the kind of one source; None: addresses cannot come from there."""
-        return self._kinds.get(source) or self._kinds.get(source_form(source))
+        return self._kinds.get(source) or self._kinds.get(normalize_source_name(source))
 
-    def strictest_kind(self, said: str | None) -> Kind | None:
+    def strictest_source_kind(self, said: str | None) -> Kind | None:
         """Returns the strictest kind of a person's sources. A source that is not listed counts as the strictest kind.
 
         None: no source is known.
@@ -94,7 +94,7 @@ class SourceVocabulary:
             self._found[said] = found
         return found
 
-    def is_only_invitation(self, said: str | None) -> bool:
+    def is_address_only_from_invitations(self, said: str | None) -> bool:
         """Tells whether all sources of a person are invitations. False if no source is known."""
         return said is not None and all(self.find_kind(source) == KINDS[-1] for source in distinct_lines(said))
 
@@ -122,13 +122,13 @@ def contest_or_partner_provenance_problem(
     missing = [name for name, value in stated.items() if value is None]
     if not missing:
         return None
-    what = source if source_form(source) == kind else f"{kind} ({source})"
+    what = source if normalize_source_name(source) == kind else f"{kind} ({source})"
     return f"an address from a {what} needs {' and '.join(missing)}"
 
 
 def sources_laxer_than_their_names(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
     """Yields the sources whose kind is laxer than their name allows, each with the laxest kind that it may have."""
     for source, kind in sources.items():
-        least = laxest_kind_that_name_allows(source)
+        least = laxest_source_kind_that_name_allows(source)
         if KINDS.index(kind) < KINDS.index(least):
             yield source, least

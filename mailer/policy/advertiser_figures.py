@@ -90,7 +90,7 @@ def count_people_by_cell_pair(
 
 
 @rule("no-subtraction", "interpals-14, paltalk06-11, paltalk02-03", idle=False)
-def has_small_difference(shared: Shared, minimum: int) -> bool:
+def may_subtraction_reveal_small_group(shared: Shared, minimum: int) -> bool:
     """Two breakdowns are not both shown where figures of one less figures of the other are about too few people.
 
     Take everybody as a line between their cell in one and their cell in the other, or the outside. The sum of any cells
@@ -114,7 +114,7 @@ def has_small_difference(shared: Shared, minimum: int) -> bool:
         thick = [ends for ends, people in lines.items() if people >= minimum]
         if not thick:
             return True
-        joined.join_ends_of_each_line(thick)
+        joined.join_cells_of_each_pair(thick)
     return False
 
 
@@ -134,7 +134,7 @@ class _UnionFind:
             node = self._above[node]
         return node
 
-    def join_ends_of_each_line(self, lines: Iterable[frozenset[_Node]]) -> None:
+    def join_cells_of_each_pair(self, lines: Iterable[frozenset[_Node]]) -> None:
         """Joins the ends of each line."""
         for first, second in lines:
             if (one := self.root_of(first)) != (other := self.root_of(second)):

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mailer.policy.text_folding import normalized
+from mailer.policy.text_folding_for_comparison import normalized
 from mailer.policy.text_formats import CONTENT_TYPE
 
 ContentType = Annotated[str, Field(pattern=CONTENT_TYPE)]

@@ -76,7 +76,7 @@ class Category:
         return self.mandatory or self.stands_in
 
     @property
-    def is_legal(self) -> bool:
+    def is_required_by_law(self) -> bool:
         """Tells whether the law asks for such mail, and what is in it."""
         return self.answers or self.tells_change or self.written_fallback
 

@@ -84,9 +84,7 @@ def reason_if_outdated(terms: ConsentValidityTerms, day: str, today: date) -> st
     return TOO_OLD
 
 
-def write_days_consents_were_given(
-    scopes: Iterable[str], given_on: date, confirmed_on: date | None = None
-) -> str | None:
+def format_consent_days(scopes: Iterable[str], given_on: date, confirmed_on: date | None = None) -> str | None:
     """Writes a standing's `consent_days` for consents of the same days; None where there is none."""
     return "\n".join(f"{scope}\t{given_on}\t{confirmed_on or ''}" for scope in sorted(scopes)) or None
 

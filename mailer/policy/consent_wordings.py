@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.first_person_consent import is_own_yes
+from mailer.policy.first_person_consent import is_first_person_yes
 from mailer.policy.standing import version_scope
-from mailer.policy.text_folding import normalized
+from mailer.policy.text_folding_for_comparison import normalized
 
 if TYPE_CHECKING:  # a policy looks at its wordings when it is read
     from mailer.policy.policy_file import Policy
@@ -34,29 +34,29 @@ _BASIS = re.compile(
 
 
 @lru_cache(maxsize=1000)
-def fold_wording(text: str) -> str:
+def fold_wording_for_comparison(text: str) -> str:
     """Returns the form in which wordings are compared. It ignores case, width of characters, and spaces."""
     return " ".join(normalized("NFKC", text).casefold().split())
 
 
 def is_consent_by_use(text: str) -> bool:
     """Tells whether a text makes the use of a service, or its terms, the consent (interpals-25)."""
-    return _BASIS.search(fold_wording(text)) is not None
+    return _BASIS.search(fold_wording_for_comparison(text)) is not None
 
 
-def wordings_for(policy: "Policy", scope: str) -> tuple[str, ...]:
+def list_consent_wordings_for_scope(policy: "Policy", scope: str) -> tuple[str, ...]:
     """Lists the wordings by which one may consent to a scope: of each version, as an older one may have been shown."""
     keys = scope.partition("/")[0], ANY
     found = (text for version in policy.all_versions for key in keys for text in version.wordings.get(key, ()))
     return tuple(dict.fromkeys(found))
 
 
-def is_listed_or_own_yes(policy: "Policy", scope: str, words: str) -> bool:
+def is_listed_wording_or_first_person_yes(policy: "Policy", scope: str, words: str) -> bool:
     """Tells whether a text is a listed wording for a scope, word for word, or a person's own yes."""
-    text = fold_wording(words)
-    if text in {fold_wording(listed) for listed in wordings_for(policy, scope)}:
+    text = fold_wording_for_comparison(words)
+    if text in {fold_wording_for_comparison(listed) for listed in list_consent_wordings_for_scope(policy, scope)}:
         return True
-    return is_own_yes(text, of_policy=scope.startswith(version_scope("")))
+    return is_first_person_yes(text, of_policy=scope.startswith(version_scope("")))
 
 
 def unknown_wording_keys(wordings: Iterable[str]) -> Iterator[str]:
@@ -64,7 +64,7 @@ def unknown_wording_keys(wordings: Iterable[str]) -> Iterator[str]:
     yield from (key for key in wordings if key not in KEYS)
 
 
-def wordings_of_consent_by_use(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+def find_wordings_taking_use_as_consent(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
     """Yields the wordings of a policy by which use or terms would be the consent, each with its key."""
     for key, texts in wordings.items():
         yield from ((key, text) for text in texts if is_consent_by_use(text))

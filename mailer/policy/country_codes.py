@@ -53,12 +53,12 @@ def country_code(text: str) -> str:
     Raises:
         ValueError: it is no country. A union or an area is none, since it would not tell which law holds.
     """
-    if (code := country_or_none(text)) is None:
+    if (code := country_code_or_none(text)) is None:
         raise ValueError("is no country; write the two letters of ISO 3166-1, such as DE, or leave it out")
     return code
 
 
-def country_or_none(text: str) -> str | None:
+def country_code_or_none(text: str) -> str | None:
     """Returns the same code as `country_code`; None if the text is no country."""
     code = _CODES.get(text)
     if code is None and text.isascii():  # other letters have capitals in ASCII: the sharp s of German has two
@@ -78,4 +78,4 @@ def country_of_locale(locale: str | None) -> str | None:
     It shows only how a person writes, not where they live. So it never makes a floor less strict.
     """
     _, dash, last = (locale or "").replace("_", "-").rpartition("-")
-    return country_or_none(last) if dash and len(last) == 2 else None
+    return country_code_or_none(last) if dash and len(last) == 2 else None

@@ -89,11 +89,11 @@ def step_of_data_request(request: DataRequest, now: datetime) -> DataRequestStep
     return DataRequestStep.EXPIRED if now > request.asked_at + CONFIRM_WITHIN else DataRequestStep.ASKED
 
 
-def _is_copy_always_available(*_: Any) -> bool:
+def _allow_every_copy_if_rule_disabled(*_: Any) -> bool:
     return True
 
 
-@rule("confirmed-copy", "peerstream-08; GDPR Art. 12(6)", idle=_is_copy_always_available)
+@rule("confirmed-copy", "peerstream-08; GDPR Art. 12(6)", idle=_allow_every_copy_if_rule_disabled)
 def is_copy_available(request: DataRequest, now: datetime) -> bool:
     """A copy of the data goes out only after a press behind the mail to the registered address, and for 7 days."""
     return (

@@ -11,7 +11,7 @@ from datetime import datetime
 from mailer.policy import rules
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision_types import Decision, FactsForRules, Mailing, Send
-from mailer.policy.own_limits import suppress_optional_in_own_pause, suppress_over_own_cap
+from mailer.policy.own_limits import suppress_optional_in_pause_set_by_recipient, suppress_over_cap_set_by_recipient
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
 from mailer.policy.sending_hours import hold_until_mail_hours
@@ -19,7 +19,7 @@ from mailer.policy.standing import Standing
 from mailer.policy.unpaid_product_category import category_if_product_unpaid
 
 
-def _is_any_category(category: Category) -> bool:
+def _is_true_for_every_category(category: Category) -> bool:
     return True
 
 
@@ -32,16 +32,16 @@ def _is_ended_by_account_closing(category: Category) -> bool:
 
 
 ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[FactsForRules], Verdict]]] = {
-    "closed-purposes": (_is_any_category, rules.suppress_unlisted_category_or_purpose),
-    "under-13": (_is_any_category, rules.suppress_if_under_13),
-    "erased": (_is_any_category, rules.suppress_if_erased),
+    "closed-purposes": (_is_true_for_every_category, rules.suppress_unlisted_category_or_purpose),
+    "under-13": (_is_true_for_every_category, rules.suppress_if_under_13),
+    "erased": (_is_true_for_every_category, rules.suppress_if_erased),
     "expired": (lambda category: not category.written_fallback, rules.suppress_if_expired),
     "restricted": (_is_ended_by_account_closing, rules.suppress_most_if_restricted),
     "deactivated": (_is_ended_by_account_closing, rules.suppress_most_if_account_closed),
     "objection": (_is_optional_category, rules.suppress_optional_after_objection),
     "opt-out": (_is_optional_category, rules.suppress_after_opt_out),
     "refused-purpose": (_is_optional_category, rules.suppress_refused_purpose),
-    "strangers": (_is_any_category, rules.suppress_for_unregistered_partner),
+    "strangers": (_is_true_for_every_category, rules.suppress_for_unregistered_partner),
     "partner-request": (_is_optional_category, rules.suppress_disallowed_partner_mail),
     "inviter": (lambda category: category.invites, rules.suppress_if_no_or_paused_inviter),
     "one-invitation": (_is_optional_category, rules.suppress_reuse_of_invited_address),
@@ -52,16 +52,16 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[FactsForRules], Ver
     "subscription": (_is_optional_category, rules.suppress_without_confirmed_subscription),
     "promo-basis": (lambda category: category.markets, rules.suppress_marketing_without_opt_in),
     "fresh-consent": (_is_optional_category, rules.suppress_new_purpose_without_consent),
-    "own-pause": (_is_optional_category, suppress_optional_in_own_pause),
+    "own-pause": (_is_optional_category, suppress_optional_in_pause_set_by_recipient),
     "channel": (lambda category: category.may_answer or not category.outlives_account, rules.divert_to_wished_channel),
-    "no-address": (_is_any_category, rules.divert_breach_or_suppress_if_no_address),
-    "dead-address": (_is_any_category, rules.divert_breach_or_suppress_dead_address),
+    "no-address": (_is_true_for_every_category, rules.divert_breach_or_suppress_if_no_address),
+    "dead-address": (_is_true_for_every_category, rules.divert_breach_or_suppress_dead_address),
     "electronic-consent": (lambda category: category.written_fallback, rules.divert_breach_if_electronic_refused),
-    "one-copy": (_is_any_category, rules.suppress_or_hold_duplicate_copy),
-    "staging": (_is_any_category, rules.suppress_outside_staging_fence),
-    "not-yet": (_is_any_category, rules.hold_until_send_at),
+    "one-copy": (_is_true_for_every_category, rules.suppress_or_hold_duplicate_copy),
+    "staging": (_is_true_for_every_category, rules.suppress_outside_staging_fence),
+    "not-yet": (_is_true_for_every_category, rules.hold_until_send_at),
     "frequency": (_is_optional_category, rules.suppress_over_frequency_cap),
-    "own-cap": (_is_optional_category, suppress_over_own_cap),
+    "own-cap": (_is_optional_category, suppress_over_cap_set_by_recipient),
     "mail-hours": (_is_optional_category, hold_until_mail_hours),
 }
 """The rules in the order in which they are asked, by name: a test for the categories that it concerns, and the rule."""
@@ -84,7 +84,7 @@ def decide(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) 
         verdict = ask(facts)
         if verdict is not None:
             return verdict
-    return Send(SEND, policy.version, facts.category, rules.is_service_rate_exceeded(facts))
+    return Send(SEND, policy.version, facts.category, rules.is_service_mail_alarm_rate_exceeded(facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def answers_of_all_rules(facts: FactsForRules) -> Iterator[RuleAnswer]:
 
 def facts_for_rules(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> FactsForRules:
     """Collects the facts that the rules read about a person and a mailing."""
-    switches = policy.switches_for(standing.collected_under, standing.country)
+    switches = policy.strictest_switches_for_person(standing.collected_under, standing.country)
     category = category_if_product_unpaid(mailing, standing, switches) or mailing.category
     return FactsForRules(mailing, standing, policy, now, category, switches)
 

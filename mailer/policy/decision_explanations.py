@@ -50,18 +50,18 @@ def explain_rules_of_decision(facts: FactsForRules) -> Iterator[ExplainedRuleAns
     for answer in answers_of_all_rules(facts):
         said = _decision_in_words(answer.verdict) if answer.asked else NOT_ASKED
         yield _explain_rule(answer.rule, facts, said, decides=answer.decides)
-    yield _explain_rule("service-rate", facts, "alarm" if rules.is_service_rate_exceeded(facts) else SILENT)
+    yield _explain_rule("service-rate", facts, "alarm" if rules.is_service_mail_alarm_rate_exceeded(facts) else SILENT)
 
 
 def policy_switches_and_value_sources(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str]]:
     """Yields each switch, its value for a person, and the first source (version or floor) that has this value."""
-    for name, value in policy.switches_for(standing.collected_under, standing.country):
+    for name, value in policy.strictest_switches_for_person(standing.collected_under, standing.country):
         yield (
             name,
             value,
             next(
                 place
-                for place, said in _switches_of_versions_and_floors(policy, standing)
+                for place, said in _switches_by_version_and_legal_floor(policy, standing)
                 if getattr(said, name) == value
             ),
         )
@@ -119,7 +119,7 @@ def _brief_value(value: Any, category: Category) -> str:
             return str(value)
 
 
-def _switches_of_versions_and_floors(
+def _switches_by_version_and_legal_floor(
     policy: Policy, standing: Standing
 ) -> Iterator[tuple[str, Switches | SwitchFloor]]:
     yield f"policy {policy.version}, in force", policy.switches

@@ -13,7 +13,7 @@ _SOMEBODY = "somebody"
 """An inviter whom nobody has stopped."""
 
 
-def expected_optional_categories(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
+def optional_categories_still_received(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
     """Returns the optional categories of which a person would get some mail: `decide` sends or holds it.
 
     Args:

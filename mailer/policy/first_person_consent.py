@@ -55,11 +55,11 @@ _IS_ELSE: Final = re.compile("|".join((*_NO, *_USE)))
 _OF_POLICY: Final = re.compile(_POLICY)
 
 
-def is_own_yes(text: str, *, of_policy: bool) -> bool:
+def is_first_person_yes(text: str, *, of_policy: bool) -> bool:
     """Tells whether a text says that a person wants something. Use, terms and refusals do not count.
 
     Args:
-        text: as `consent_wordings.fold_wording` gives it.
+        text: as `consent_wordings.fold_wording_for_comparison` gives it.
         of_policy: it may speak of a policy, as the consent to a version of it does.
     """
     text = _BESIDE.sub(" ", text)

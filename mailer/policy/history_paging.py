@@ -83,7 +83,7 @@ def place_of_mail(mailing_id: UUID) -> HistoryPlace:
     return HistoryPlace(_EPOCH + (mailing_id.int >> 80) * _MILLISECOND, f"{MAIL_KEY}{mailing_id}")
 
 
-def mailing_id_bound(before: HistoryPlace | None) -> UUID:
+def upper_mailing_id_bound_of_page(before: HistoryPlace | None) -> UUID:
     """Returns the id below which the mailings of the next page lie, for a search by the ids alone.
 
     Args:

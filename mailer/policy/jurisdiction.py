@@ -16,14 +16,14 @@ from mailer.policy.consent_validity import UNREVIEWED_TERMS, ConsentValidityTerm
 from mailer.policy.policy_file_errors import PolicyError, describe_one_pydantic_error, describe_toml_error
 from mailer.policy.policy_key_types import Country, Day, Section, Text, Whole
 from mailer.policy.switches import PartnerMail, PromoBasis, SwitchFloor, Tracking, strictest_floor
-from mailer.policy.toml_lines import line_of_key_or_section
+from mailer.policy.toml_lines import line_number_of_key_or_section
 
 Sure = Literal["primary", "secondary", "unsure"]
 """The certainty of a demand: read in the law itself, read in texts about the law, or uncertain."""
 T = TypeVar("T")
 
 
-class LegalDemand(Section, Generic[T]):
+class LegalRequirement(Section, Generic[T]):
     """A demand of a law, with its source and certainty.
 
     Attributes:
@@ -55,17 +55,17 @@ class Jurisdiction(Section):
 
     name: Text
     countries: Annotated[tuple[Country, ...], Field(min_length=1)]
-    promo_basis: LegalDemand[PromoBasis]
-    partner_mail: LegalDemand[PartnerMail]
-    tracking: LegalDemand[Tracking]
-    confirmed: LegalDemand[Literal[True]] | None = None
-    renewal: LegalDemand[Annotated[Whole, Field(ge=1, le=1200)]] | None = None
-    records: LegalDemand[Annotated[Whole, Field(ge=1, le=36_500)]] | None = None
-    label: LegalDemand[Text] | None = None
-    line: LegalDemand[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
+    promo_basis: LegalRequirement[PromoBasis]
+    partner_mail: LegalRequirement[PartnerMail]
+    tracking: LegalRequirement[Tracking]
+    confirmed: LegalRequirement[Literal[True]] | None = None
+    renewal: LegalRequirement[Annotated[Whole, Field(ge=1, le=1200)]] | None = None
+    records: LegalRequirement[Annotated[Whole, Field(ge=1, le=36_500)]] | None = None
+    label: LegalRequirement[Text] | None = None
+    line: LegalRequirement[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
 
     @property
-    def demands_by_key(self) -> dict[str, LegalDemand[object]]:
+    def legal_requirements_by_key(self) -> dict[str, LegalRequirement[object]]:
         """The demands that the file makes, by key."""
         said = {name: getattr(self, name) for name in DEMANDS}
         return {name: demand for name, demand in said.items() if demand is not None}
@@ -104,13 +104,13 @@ class AdvertisingMark:
     label: str | None
     lines: Mapping[str, str]
 
-    def line_in(self, locale: str) -> str | None:
+    def advertising_line_in_language(self, locale: str) -> str | None:
         """Returns the line in the language of a mail, else in the first language; None if there is no line."""
         language = locale.partition("-")[0]
         return self.lines.get(language) or next(iter(self.lines.values()), None)
 
 
-def mark_for_countries(marks: Mapping[str, AdvertisingMark], said: str | None) -> AdvertisingMark | None:
+def advertising_mark_for_countries(marks: Mapping[str, AdvertisingMark], said: str | None) -> AdvertisingMark | None:
     """Returns the mark for a person's countries, one a line; None if no law there wants one."""
     found = marks.get(said or "")
     if found is not None or not said or "\n" not in said:
@@ -138,7 +138,7 @@ class LawByCountry:
         self.unreviewed = strictest_floor(UNREVIEWED, *self._floors.values())
         self._terms = {country: one.consent_validity_terms for country, one in self._by_country.items()}
         self._unreviewed_terms = strictest_validity_terms((UNREVIEWED_TERMS, *self._terms.values()))
-        self.marks = dict(_marks_by_country(self.jurisdictions))
+        self.marks = dict(_build_advertising_mark_of_each_country(self.jurisdictions))
 
     @property
     def reviewed_countries(self) -> tuple[str, ...]:
@@ -159,7 +159,9 @@ class LawByCountry:
         return strictest_validity_terms(self._terms.get(country, self._unreviewed_terms) for country in countries)
 
 
-def _marks_by_country(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, AdvertisingMark]]:
+def _build_advertising_mark_of_each_country(
+    jurisdictions: Iterable[Jurisdiction],
+) -> Iterator[tuple[str, AdvertisingMark]]:
     """Yields each country whose law wants a mark, with the mark."""
     made: dict[tuple[object, ...], AdvertisingMark] = {}
     for one in jurisdictions:
@@ -224,6 +226,6 @@ def _duplicate_country_faults(read: Mapping[str, Jurisdiction], texts: Mapping[s
         for country in jurisdiction.countries:
             if country in first:
                 other = first[country]
-                line = line_of_key_or_section(texts[name], ("countries",))
+                line = line_number_of_key_or_section(texts[name], ("countries",))
                 yield f"{name}:{line}: countries has {country}, and so has {other}; a country has one law: remove one"
             first[country] = name

@@ -44,7 +44,7 @@ OwnLimit = OwnPause | OwnCap
 
 
 @rule("own-pause", "the person's own choice; invariant 3", sees=("standing.paused_until", "mailing.send_at", "now"))
-def suppress_optional_in_own_pause(facts: FactsForRules) -> Verdict:
+def suppress_optional_in_pause_set_by_recipient(facts: FactsForRules) -> Verdict:
     """A person who paused optional mail gets none that is due before the pause ends, then or later."""
     until = facts.standing.paused_until
     if until is None or facts.category.mandatory:
@@ -54,7 +54,7 @@ def suppress_optional_in_own_pause(facts: FactsForRules) -> Verdict:
 
 
 @rule("own-cap", "the person's own choice; invariant 3", sees=("standing.own_cap", "standing.sent"))
-def suppress_over_own_cap(facts: FactsForRules) -> Verdict:
+def suppress_over_cap_set_by_recipient(facts: FactsForRules) -> Verdict:
     """Optional mail stays within the one a week or a month that the person chose."""
     standing = facts.standing
     if standing.own_cap is None or facts.category.mandatory or standing.count_sent(WITHIN_OWN_CAP) < 1:
@@ -62,7 +62,7 @@ def suppress_over_own_cap(facts: FactsForRules) -> Verdict:
     return Suppress(OWN_CAP, "own-cap", facts.policy.version)
 
 
-def is_mail_counted(policy: Policy, category: Category, standing: Standing) -> bool:
+def is_mail_counted_for_cap_or_alarm(policy: Policy, category: Category, standing: Standing) -> bool:
     """Tells whether a mail to a person counts for a cap or an alarm of the policy, or for the person's own cap."""
     return (standing.own_cap is not None and category.is_optional) or is_category_counted(policy, category)
 

@@ -61,8 +61,8 @@ class ReplySample:
     def count_reply(self, outcome: Outcome) -> None:
         """Counts a reply."""
         self.replies += 1
-        if is_throttling(outcome):
-            if outcome.code == _CLOSING and not _is_policy_status(outcome):
+        if is_throttling_reply(outcome):
+            if outcome.code == _CLOSING and not _is_security_or_policy_smtp_status(outcome):
                 self.closing += 1
             else:
                 self.asking += 1
@@ -73,16 +73,16 @@ class ReplySample:
         return self.asking + self.closing > 0
 
 
-def is_throttling(outcome: Outcome) -> bool:
+def is_throttling_reply(outcome: Outcome) -> bool:
     """Tells whether a reply asks for a slower pace: 421 or 4.7.x, or 450 or 451 if it is not about one mailbox."""
     if outcome.result is not OutcomeKind.DEFERRED:
         return False
-    if outcome.code == _CLOSING or _is_policy_status(outcome):
+    if outcome.code == _CLOSING or _is_security_or_policy_smtp_status(outcome):
         return True
     return outcome.code in _CODES and not (outcome.status or "").startswith(_OF_ONE_MAILBOX)
 
 
-def _is_policy_status(outcome: Outcome) -> bool:
+def _is_security_or_policy_smtp_status(outcome: Outcome) -> bool:
     """Tells whether the enhanced status is 4.7.x: security or policy (RFC 3463 3.8)."""
     return (outcome.status or "").startswith("4.7.")
 

@@ -29,7 +29,7 @@ class SuppressionOrConsentSpan:
     since: datetime
     until: datetime | None = None
 
-    def is_held_at(self, moment: datetime) -> bool:
+    def is_in_force_at(self, moment: datetime) -> bool:
         """Tells whether it held at a moment."""
         return self.since <= moment and (self.until is None or moment < self.until)
 
@@ -72,7 +72,7 @@ def standing_at(
         moment: an aware time in the past.
     """
     done = [act for act in acts if act.at <= moment]
-    held = [span for span in spans if span.is_held_at(moment)]
+    held = [span for span in spans if span.is_in_force_at(moment)]
     untold = [*UNTOLD, *_undated_flag_notes(now, acts)]
     values: dict[str, object] = {
         "opted_out": frozenset(span.scope for span in held if span.reason in _LEFT)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError
 
-from mailer.policy.address_sources import KINDS, source_form, sources_laxer_than_their_names
-from mailer.policy.consent_wordings import KEYS, unknown_wording_keys, wordings_of_consent_by_use
+from mailer.policy.address_sources import KINDS, normalize_source_name, sources_laxer_than_their_names
+from mailer.policy.consent_wordings import KEYS, find_wordings_taking_use_as_consent, unknown_wording_keys
 from mailer.policy.dmarc_alignment import is_sender_misaligned
 from mailer.policy.jurisdiction import LawByCountry
 from mailer.policy.policy_file_errors import build_pydantic_error_for_fault, format_toml_value
@@ -34,7 +34,7 @@ def faults_within_policy(policy: "Policy") -> Iterator[PydanticCustomError]:
                 yield build_pydantic_error_for_fault("no_purpose", ("processors", number, "purposes"), purpose=purpose)
     for key in unknown_wording_keys(policy.wordings):
         yield build_pydantic_error_for_fault("no_scope", ("wordings", key), scopes=", ".join(KEYS))
-    for key, text in wordings_of_consent_by_use(policy.wordings):
+    for key, text in find_wordings_taking_use_as_consent(policy.wordings):
         yield build_pydantic_error_for_fault("basis", ("wordings", key), given=format_toml_value(text))
     for source, least in sources_laxer_than_their_names(policy.sources):
         stricter = " or ".join(KINDS[KINDS.index(least) :])
@@ -52,7 +52,7 @@ def _duplicate_names_in_policy_lists(policy: "Policy") -> Iterator[tuple[Path, s
         *((("partners", number, "id"), partner.id) for number, partner in enumerate(policy.partners)),
         *((("purposes",), purpose) for purpose in policy.purposes),
         *((("channels",), channel) for channel in policy.channels),
-        *((("sources", source), source_form(source)) for source in policy.sources),
+        *((("sources", source), normalize_source_name(source)) for source in policy.sources),
     ]
     seen = set()
     for path, name in named:
@@ -61,7 +61,7 @@ def _duplicate_names_in_policy_lists(policy: "Policy") -> Iterator[tuple[Path, s
         seen.add((path[0], name))
 
 
-def faults_below_law(policy: "Policy", law: LawByCountry) -> Iterator[PydanticCustomError]:
+def find_values_laxer_than_law(policy: "Policy", law: LawByCountry) -> Iterator[PydanticCustomError]:
     """Finds where the policy asks for less than the law does, or keeps records of consents less long."""
     for one in law.jurisdictions:
         if one.records is not None and policy.retention_days < one.records.value:

@@ -55,7 +55,7 @@ class PolicyEffectCounter:
     """
 
     def __init__(self, before: Policy, after: Policy, kinds: Iterable[Mailing], now: datetime) -> None:
-        self._before, self._after, self._now = before, _version_in_force_then(after), now
+        self._before, self._after, self._now = before, _version_in_force_on_its_effective_day(after), now
         self._kinds = [(kind, PolicyChangeEffectsOnMail(kind.category.name, kind.purpose)) for kind in kinds]
 
     def count_people(self, people: Iterable[Standing]) -> None:
@@ -70,7 +70,9 @@ class PolicyEffectCounter:
         return [effects for _, effects in self._kinds]
 
 
-def one_mailing_of_each_kind(policy: Policy, uses: Iterable[tuple[str, str]], now: datetime) -> Iterator[Mailing]:
+def build_sample_mailing_of_each_kind(
+    policy: Policy, uses: Iterable[tuple[str, str]], now: datetime
+) -> Iterator[Mailing]:
     """Yields a mailing for each category and purpose that the templates of a brand use, as an application sends it.
 
     Args:
@@ -79,7 +81,7 @@ def one_mailing_of_each_kind(policy: Policy, uses: Iterable[tuple[str, str]], no
         now: an aware datetime; a partner is one of that day. Partner mail of a brand without partners is left out.
     """
     wanted = set(uses)
-    partner = next((one.id for one in policy.partners if one.holds_on(now.date())), None)
+    partner = next((one.id for one in policy.partners if one.is_in_force_on(now.date())), None)
     for name, category in policy.categories.items():
         for purpose in sorted({purpose for used, purpose in wanted if used == name}):
             if not category.partners:
@@ -88,7 +90,7 @@ def one_mailing_of_each_kind(policy: Policy, uses: Iterable[tuple[str, str]], no
                 yield Mailing(category, purpose, partner=partner)
 
 
-def _version_in_force_then(policy: Policy) -> Policy:
+def _version_in_force_on_its_effective_day(policy: Policy) -> Policy:
     return version_in_force(policy.all_versions, policy.effective)
 
 

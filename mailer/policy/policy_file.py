@@ -22,7 +22,7 @@ from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.consent_validity import ConsentValidityTerms
 from mailer.policy.jurisdiction import AdvertisingMark, LawByCountry
-from mailer.policy.policy_consistency_checks import faults_below_law, faults_within_policy
+from mailer.policy.policy_consistency_checks import faults_within_policy, find_values_laxer_than_law
 from mailer.policy.policy_file_errors import PolicyError as PolicyError
 from mailer.policy.policy_file_errors import (
     build_pydantic_error_for_fault,
@@ -45,7 +45,7 @@ from mailer.policy.policy_key_types import (
     Whole,
     check_each_country_once,
 )
-from mailer.policy.policy_sections import CategoryTerms, Controller, SealProgrammeContact, Senders, SendingHours
+from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgrammeContact, Senders, SendingHours
 from mailer.policy.policy_versions import Days, binding_versions, effective_days_and_versions, has_named_unknown_version
 from mailer.policy.promise import Promise
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
@@ -98,7 +98,7 @@ class Policy(Section):
     reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
     opt_out_mailbox: Address | None = None
     channels: tuple[Channel, ...] = ()
-    seal: SealProgrammeContact | None = None
+    seal: PrivacySealProgrammeContact | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
     notice: GivenVersionNotice | None = None
     sources: dict[Text, Kind] = Field(default_factory=dict)
@@ -150,7 +150,7 @@ class Policy(Section):
     @model_validator(mode="after")
     def _check_coherence(self, info: ValidationInfo) -> Self:
         self._law = info.context or self._law
-        for found in (*faults_within_policy(self), *faults_below_law(self, self._law)):
+        for found in (*faults_within_policy(self), *find_values_laxer_than_law(self, self._law)):
             raise found
         return self
 
@@ -185,7 +185,7 @@ class Policy(Section):
         """Returns each set of switches that can hold for people of a version, in any jurisdiction, once."""
         places = (None, *self._law.reviewed_countries, *self.jurisdictions)
         alone = strictest_switches(self.switches, *(then.switches for then in self.binding_versions(version)))
-        return tuple(dict.fromkeys((alone, *(self.switches_for(version, place) for place in places))))
+        return tuple(dict.fromkeys((alone, *(self.strictest_switches_for_person(version, place) for place in places))))
 
     @property
     def law(self) -> LawByCountry:
@@ -237,7 +237,7 @@ class Policy(Section):
 
     @cached_property
     def _switches_cache(self) -> dict[tuple[str | None, str | None], Switches]:
-        """The cache of `switches_for`. Each decision reads it, and pydantic's private attributes are slow."""
+        """The cache of `strictest_switches_for_person`. Each decision reads it: private attributes are slow."""
         return {}
 
     @cached_property
@@ -298,7 +298,7 @@ class Policy(Section):
             found.setdefault(partner.id, []).append((partner.since, partner.until or date.max, partner))
         return found
 
-    def switches_for(self, version: str | None, country: str | None) -> Switches:
+    def strictest_switches_for_person(self, version: str | None, country: str | None) -> Switches:
         """Returns the strictest switches of this version, the versions that bind a person, and the countries' floor."""
         key = version, country
         found = self._switches_cache.get(key)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from mailer.policy.text_formats import HOW_TO_WRITE
-from mailer.policy.toml_lines import Path, line_of_key_or_section
+from mailer.policy.toml_lines import Path, line_number_of_key_or_section
 
 _WHOLE = "is {given}; write a whole number, such as 20"
 _SECTION = "is {given}; write a section with keys of its own, or {{ key = value }}"
@@ -93,7 +93,7 @@ def describe_one_pydantic_error(detail: Mapping[str, Any], text: str, source: st
 def describe_fault_with_line(source: str, text: str, path: Path, kind: str, **said: object) -> str:
     """Returns a fault with its file, line, key and remedy: `a.toml:12: switches.tracking is "all"; write off, …`."""
     key = ".".join(str(part) for part in path if not isinstance(part, int))
-    return f"{source}:{line_of_key_or_section(text, path)}: {key} {MESSAGES[kind].format(**said)}"
+    return f"{source}:{line_number_of_key_or_section(text, path)}: {key} {MESSAGES[kind].format(**said)}"
 
 
 def describe_toml_error(error: TOMLDecodeError, text: str, source: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticKnownError
 
-from mailer.policy.country_codes import country_code, country_or_none
+from mailer.policy.country_codes import country_code, country_code_or_none
 from mailer.policy.policy_file_errors import build_pydantic_error_for_fault, format_toml_value
 from mailer.policy.standing import EMAIL, WRITTEN
 from mailer.policy.text_formats import ADDRESS, CHANNEL, CLOCK, COUNTRY, HTTPS, LINE, NAME, SENDER, SLUG
@@ -59,7 +59,7 @@ def check_each_country_once(value: Any) -> Any:
     """Sections by country as they are; one of which two keys are the same country, such as UK and GB, is refused."""
     seen = set()
     for key in value if isinstance(value, dict) else ():
-        if (code := country_or_none(key)) in seen:
+        if (code := country_code_or_none(key)) in seen:
             raise build_pydantic_error_for_fault("twice", (key,), given=format_toml_value(key))
         seen.add(code or key)
     return value

@@ -93,7 +93,7 @@ class CategoryTerms(Section):
             yield from (key for key in ("reason", "alarm") if getattr(self, key) not in (None, "optional"))
 
 
-class SealProgrammeContact(Section):
+class PrivacySealProgrammeContact(Section):
     """The programme of a privacy seal, to which people may turn who are not answered (paltalk06-29)."""
 
     name: Text

@@ -66,6 +66,10 @@ def refusal_of_retaining_processor(policy: Policy, handover: ProcessorUse) -> st
 
 def _processor_terms_on_day(policy: Policy, handover: ProcessorUse) -> ProcessorTerms | None:
     return next(
-        (terms for terms in policy.processors if terms.name == handover.processor and terms.holds_on(handover.day)),
+        (
+            terms
+            for terms in policy.processors
+            if terms.name == handover.processor and terms.is_in_force_on(handover.day)
+        ),
         None,
     )

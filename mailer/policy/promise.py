@@ -14,7 +14,7 @@ Yes = Literal[True]
 """A need is there or left out: nothing needs that something is not so."""
 
 
-class CategoryNeeds(Section):
+class PromiseNeedsFromCategory(Section):
     """The needs of a promise from a category, which has to be listed.
 
     Attributes:
@@ -59,7 +59,7 @@ class PromiseNeeds(Section):
     partner_mail: PartnerMail | None = None
     tracking: Tracking | None = None
     exactly: SwitchFloor | None = None
-    categories: dict[str, CategoryNeeds] = Field(default_factory=dict)
+    categories: dict[str, PromiseNeedsFromCategory] = Field(default_factory=dict)
     no_retention: Yes | None = None
     processors: Yes | None = None
     processor_countries: tuple[Country, ...] | None = None

@@ -62,7 +62,7 @@ class RecordedTestRun:
     own: bool = True
     digests: Mapping[str, str] = field(default_factory=dict)
 
-    def differing_parts(self, at_hand: Mapping[str, str]) -> tuple[str, ...]:
+    def parts_changed_since_test_run(self, at_hand: Mapping[str, str]) -> tuple[str, ...]:
         """Returns the names of the parts whose digest differs from the recorded one."""
         return tuple(part for part, digest in at_hand.items() if self.digests.get(part) != digest)
 
@@ -157,7 +157,7 @@ def build_promise_report(
         at_hand: the digests of the present code and files. A record of other code or files proves nothing. None: the
             digests are not compared.
     """
-    differs = record.differing_parts(at_hand or {}) if record else ()
+    differs = record.parts_changed_since_test_run(at_hand or {}) if record else ()
     if record and differs:
         record = None
     tests = record.tests if record else ()
@@ -174,7 +174,9 @@ def build_promise_report(
         for promise in policy.promises
     )
     unproven = _unproven_rule_faults(tests, rows, rules) if record and record.own else ()
-    return PromiseReport(rows, (*_run_faults(record, differs), *_marker_faults(tests, rows, rules), *unproven))
+    return PromiseReport(
+        rows, (*_test_run_record_faults(record, differs), *_test_marker_faults(tests, rows, rules), *unproven)
+    )
 
 
 def proofs_by_promise(tests: Iterable[ProofCase]) -> dict[str, tuple[ProofTest, ...]]:
@@ -211,14 +213,16 @@ def _promise_faults(
             yield f"its proof {proof.test} has not passed ({proof.outcome}); mend what it shows, and run `make test`"
 
 
-def _run_faults(record: RecordedTestRun | None, differs: Sequence[str]) -> Iterator[str]:
+def _test_run_record_faults(record: RecordedTestRun | None, differs: Sequence[str]) -> Iterator[str]:
     if differs:
         yield f"the record is of another tree, with other {' and '.join(differs)}, and proves nothing: run all tests"
     if record is not None and not record.whole:
         yield "the record is of a part of the tests; run all of them"
 
 
-def _marker_faults(tests: Iterable[ProofCase], rows: Iterable[PromiseRow], rules: Mapping[str, Rule]) -> Iterator[str]:
+def _test_marker_faults(
+    tests: Iterable[ProofCase], rows: Iterable[PromiseRow], rules: Mapping[str, Rule]
+) -> Iterator[str]:
     known = {row.promise.id for row in rows}
     for test in tests:
         for promise in test.promises:

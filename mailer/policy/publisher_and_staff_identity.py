@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
-from mailer.policy.text_folding import normalized
+from mailer.policy.text_folding_for_comparison import normalized
 
 MAX_NAME = 255
 """Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which RabbitMQ validates a user."""
@@ -48,7 +48,9 @@ class Identity:
         if len(self.name.encode()) > MAX_NAME:
             raise ValueError(f"a name has at most {MAX_NAME} octets in UTF-8")
         object.__setattr__(
-            self, "form", (self.kind, _fold_name(self.name) if self.kind is IdentityKind.PERSON else self.name)
+            self,
+            "form",
+            (self.kind, _fold_name_for_comparison(self.name) if self.kind is IdentityKind.PERSON else self.name),
         )
 
     @classmethod
@@ -76,7 +78,7 @@ class Identity:
         return f"{self.kind}:{self.name}"
 
 
-def _fold_name(name: str) -> str:
+def _fold_name_for_comparison(name: str) -> str:
     return " ".join(normalized("NFKC", normalized("NFKC", name).casefold()).split())
 
 

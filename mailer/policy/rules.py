@@ -20,7 +20,7 @@ def _build_suppress_verdict(reason: str, name: str, facts: FactsForRules) -> Sup
     return Suppress(reason, name, facts.policy.version)
 
 
-def _divert_to_writing_or_suppress(reason: str, name: str, facts: FactsForRules) -> Decision:
+def _divert_to_written_notice_or_suppress(reason: str, name: str, facts: FactsForRules) -> Decision:
     """Returns Divert to the written-notice queue for an unreachable breach notice, and Suppress for other mail."""
     if facts.category.written_fallback:
         return Divert(WRITTEN, reason, name, facts.policy.version)
@@ -33,13 +33,13 @@ def _has_valid_consent(facts: FactsForRules) -> bool:
     if found is None:
         found = False
         if given:
-            for asked in _scopes_covering_mail(facts):
+            for asked in _consent_scopes_allowing_mail(facts):
                 found = found or (asked in given and _consent_flaw(facts, asked, "") is None)
         facts.has_asked = found
     return found
 
 
-def _scopes_covering_mail(facts: FactsForRules) -> tuple[str, ...]:
+def _consent_scopes_allowing_mail(facts: FactsForRules) -> tuple[str, ...]:
     """Returns the scopes of which a consent would allow this mail."""
     name, topic = facts.category.name, facts.mailing.topic
     if facts.category.partners:
@@ -47,11 +47,11 @@ def _scopes_covering_mail(facts: FactsForRules) -> tuple[str, ...]:
     return (name,) if topic is None else (name, f"{name}/{topic}")
 
 
-def _no_consent_reason(facts: FactsForRules, reason: str) -> str | None:
+def _reason_why_no_consent_counts(facts: FactsForRules, reason: str) -> str | None:
     """Returns the reason for which no consent to this mail counts: the law's, else `reason`. None: one counts."""
     if _has_valid_consent(facts):
         return None
-    flaws = (_consent_flaw(facts, asked, reason) for asked in _scopes_covering_mail(facts))
+    flaws = (_consent_flaw(facts, asked, reason) for asked in _consent_scopes_allowing_mail(facts))
     return next((flaw for flaw in flaws if flaw != reason), reason)
 
 
@@ -202,7 +202,7 @@ def suppress_reuse_of_invited_address(facts: FactsForRules) -> Verdict:
         return _build_suppress_verdict("invited_once", "one-invitation", facts) if used else None
     if (
         facts.category.mandatory
-        or facts.policy.source_vocabulary.strictest_kind(standing.source) != "invitation"
+        or facts.policy.source_vocabulary.strictest_source_kind(standing.source) != "invitation"
         or _has_valid_consent(facts)
     ):
         return None
@@ -234,7 +234,7 @@ def suppress_marketing_to_unknown_origin(facts: FactsForRules) -> Verdict:
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
 def suppress_if_address_not_for_marketing(facts: FactsForRules) -> Verdict:
     """Entering a contest is no consent to marketing. Nor is giving an address for another purpose."""
-    reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_kind(facts.standing.source))
+    reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_source_kind(facts.standing.source))
     if reason is None or not facts.category.markets or _has_valid_consent(facts):
         return None
     return _build_suppress_verdict(reason, "contest-entry", facts)
@@ -249,7 +249,7 @@ def suppress_marketing_without_opt_in(facts: FactsForRules) -> Verdict:
     """Direct marketing that needs an opt-in goes only to people who asked for it."""
     if not facts.category.markets or facts.switches.promo_basis == "opt_out":
         return None
-    flaw = _no_consent_reason(facts, "no_opt_in")
+    flaw = _reason_why_no_consent_counts(facts, "no_opt_in")
     return _build_suppress_verdict(flaw, "promo-basis", facts) if flaw else None
 
 
@@ -270,7 +270,7 @@ def suppress_without_confirmed_subscription(facts: FactsForRules) -> Verdict:
     terms = facts.policy.terms.get(facts.category.name)
     if terms is None or not terms.confirmed:
         return None
-    flaw = _no_consent_reason(facts, "not_subscribed")
+    flaw = _reason_why_no_consent_counts(facts, "not_subscribed")
     return _build_suppress_verdict(flaw, "subscription", facts) if flaw else None
 
 
@@ -304,21 +304,25 @@ def divert_to_wished_channel(facts: FactsForRules) -> Verdict:
 @rule("no-address", "invariant 1; interpals-18")
 def divert_breach_or_suppress_if_no_address(facts: FactsForRules) -> Verdict:
     """A person without an address cannot be mailed; a breach notice is written to them."""
-    return _divert_to_writing_or_suppress("no_address", "no-address", facts) if facts.standing.address is None else None
+    return (
+        _divert_to_written_notice_or_suppress("no_address", "no-address", facts)
+        if facts.standing.address is None
+        else None
+    )
 
 
 @rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead", "standing.dead_in"))
 def divert_breach_or_suppress_dead_address(facts: FactsForRules) -> Verdict:
     """A dead address gets no mail; a breach notice is written to its owner. It may be dead for some scopes only."""
     if facts.standing.address_dead:
-        return _divert_to_writing_or_suppress("address_dead", "dead-address", facts)
+        return _divert_to_written_notice_or_suppress("address_dead", "dead-address", facts)
     dead_in = facts.standing.dead_in
-    if dead_in and facts.category.is_optional and not _mail_scopes(facts).isdisjoint(dead_in):
+    if dead_in and facts.category.is_optional and not _scopes_to_which_mail_belongs(facts).isdisjoint(dead_in):
         return _build_suppress_verdict("address_dead", "dead-address", facts)
     return None
 
 
-def _mail_scopes(facts: FactsForRules) -> set[str]:
+def _scopes_to_which_mail_belongs(facts: FactsForRules) -> set[str]:
     """Returns the scopes to which a mail belongs: its category, topic, purpose and partner."""
     mailing, name = facts.mailing, facts.category.name
     return {
@@ -386,7 +390,7 @@ def suppress_over_frequency_cap(facts: FactsForRules) -> Verdict:
 
 
 @rule("service-rate", "paltalk06-04", idle=False, sees=("standing.sent",))
-def is_service_rate_exceeded(facts: FactsForRules) -> bool:
+def is_service_mail_alarm_rate_exceeded(facts: FactsForRules) -> bool:
     """Service mail is rare: beyond the policy's rate it still goes out, and an alarm stands in the ledger."""
     if not facts.standing.sent:
         return False

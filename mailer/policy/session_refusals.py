@@ -106,10 +106,10 @@ def session_trouble_of_refusal(stage: SmtpStage, code: int, status: str | None, 
         return ConnectionTrouble.BUSY if code // 100 == 4 else before
     if code == CLOSING and stage is SmtpStage.MAIL:
         return ConnectionTrouble.BUSY
-    return ConnectionTrouble.REFUSED if _is_refusal_of_us(stage, code, status or "", text) else None
+    return ConnectionTrouble.REFUSED if _is_refusal_about_us_and_not_message(stage, code, status or "", text) else None
 
 
-def _is_refusal_of_us(stage: SmtpStage, code: int, status: str, text: str) -> bool:
+def _is_refusal_about_us_and_not_message(stage: SmtpStage, code: int, status: str, text: str) -> bool:
     """Tells whether a refusal within a transaction is about us, and not about the message or the recipient."""
     if _RECIPIENT.search(text) and stage is not SmtpStage.MAIL:
         return False

@@ -48,7 +48,7 @@ _WORDS: Final = tuple(
 )
 
 
-def operator_checks_by_status(status: str | None) -> str | None:
+def find_setup_checks_for_status(status: str | None) -> str | None:
     """Returns the checks for an enhanced status code (RFC 3463); None if it says nothing about our set-up."""
     subject, _, detail = (status or "").rpartition(".")
     if subject == "5.7":
@@ -56,13 +56,13 @@ def operator_checks_by_status(status: str | None) -> str | None:
     return _BY_DETAIL.get(detail) if subject == "4.7" else None
 
 
-def operator_checks_by_words(status: str | None, words: str) -> str | None:
+def find_setup_checks_for_reply_words(status: str | None, words: str) -> str | None:
     """Returns the checks that the words of a reply name, if its status is missing or 4.7.n or 5.7.n; else None."""
     if status is not None and status.rpartition(".")[0] not in ("4.7", "5.7"):
         return None
     return next((check for check, pattern in _WORDS if pattern.search(words)), None)
 
 
-def operator_checks_for_reply(status: str | None, words: str) -> str | None:
+def find_setup_checks_for_reply(status: str | None, words: str) -> str | None:
     """Returns the checks for a reply, by its status or its words; None if it says nothing about our set-up."""
-    return operator_checks_by_status(status) or operator_checks_by_words(status, words)
+    return find_setup_checks_for_status(status) or find_setup_checks_for_reply_words(status, words)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from mailer.policy.text_folding import normalized
+from mailer.policy.text_folding_for_comparison import normalized
 
 MAX_STAFF_NAME: Final = 100
 """The most characters of the name of a person of staff."""
@@ -32,15 +32,15 @@ FREE_FAILURES_OF_NETWORK: Final = 20
 _LONGEST: Final = 900
 
 
-def _waits_after_failures(free: int) -> tuple[int, ...]:
+def _build_wait_seconds_by_failure_count(free: int) -> tuple[int, ...]:
     """Returns the seconds to wait after each number of failures: none at first, then 5, 10, 20 up to 15 minutes."""
     steps = (5 * 2**step for step in range(9))
     return (*(0 for _ in range(free)), *(min(seconds, _LONGEST) for seconds in steps))
 
 
-WAITS_OF_ACCOUNT: Final = _waits_after_failures(FREE_FAILURES)
+WAITS_OF_ACCOUNT: Final = _build_wait_seconds_by_failure_count(FREE_FAILURES)
 """Seconds that an account waits after 1, 2, 3, … failures in a row. The last number holds for all that follow."""
-WAITS_OF_NETWORK: Final = _waits_after_failures(FREE_FAILURES_OF_NETWORK)
+WAITS_OF_NETWORK: Final = _build_wait_seconds_by_failure_count(FREE_FAILURES_OF_NETWORK)
 """The same for a network, of which many people may be."""
 FAILURES_FORGOTTEN_AFTER: Final = timedelta(days=1)
 """The time after the last failure when all are forgotten."""
@@ -83,7 +83,7 @@ def password_fault(password: str, name: str, email: str) -> str | None:
     return None
 
 
-def fold_password(password: str) -> str:
+def normalize_password_for_hashing(password: str) -> str:
     """Returns a password in the form that is hashed: the same for each way in which keyboards write an accent."""
     return normalized("NFKC", password)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import SmtpStage, session_trouble_of_refusal
-from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_by_words
+from mailer.policy.setup_fault_replies import find_setup_checks_for_reply_words, find_setup_checks_for_status
 
 HARD: Final = frozenset(
     ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.7.13", "5.7.17", "5.7.18"),
@@ -126,41 +126,41 @@ def _outcome_of_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
     found = _STATUS.search(text)
     outcome = Outcome(OutcomeKind.DEFERRED, code, found[1] if found else None, text)
     words = " ".join(_NOISE.sub(" ", text).split())
-    if operator_checks_by_status(outcome.status):
+    if find_setup_checks_for_status(outcome.status):
         outcome.result = OutcomeKind.SET_UP
-    elif believed := _class_of_ambiguous_status(stage, outcome.status, words):
+    elif believed := _outcome_kind_of_ambiguous_status(stage, outcome.status, words):
         outcome.result = believed
     elif trouble := session_trouble_of_refusal(stage, code, outcome.status, words):
         return replace(outcome, result=OutcomeKind.UNSENT, trouble=trouble)
-    elif operator_checks_by_words(outcome.status, words):
+    elif find_setup_checks_for_reply_words(outcome.status, words):
         outcome.result = OutcomeKind.SET_UP
     elif code // 100 == 5:
-        outcome.result = _class_of_permanent(code, outcome.status, words)
+        outcome.result = _outcome_kind_of_permanent_refusal(code, outcome.status, words)
     if stage is SmtpStage.MAIL and outcome.result is OutcomeKind.REFUSED:
         outcome.result = OutcomeKind.BLOCKED  # no recipient has been named yet, so whatever it says is not about one
     return outcome
 
 
-def _class_of_ambiguous_status(stage: SmtpStage, status: str | None, words: str) -> OutcomeKind | None:
+def _outcome_kind_of_ambiguous_status(stage: SmtpStage, status: str | None, words: str) -> OutcomeKind | None:
     """Returns the class by the words, if the status has two meanings and the words name the other one; else None."""
     if stage is SmtpStage.MAIL or status not in _TWO_THINGS:
         return None
-    worded = _class_of_words_or_blocked(words)
+    worded = _outcome_kind_by_words_or_blocked(words)
     return worded if worded in _TWO_THINGS[status] else None
 
 
-def _class_of_permanent(code: int, status: str | None, words: str) -> OutcomeKind:
+def _outcome_kind_of_permanent_refusal(code: int, status: str | None, words: str) -> OutcomeKind:
     """Returns the class of a reply whose code begins with 5."""
     if status is None:
-        return _class_of_words_or_blocked(words) if code in _BY_TEXT else _BY_CODE.get(code, OutcomeKind.BLOCKED)
+        return _outcome_kind_by_words_or_blocked(words) if code in _BY_TEXT else _BY_CODE.get(code, OutcomeKind.BLOCKED)
     if status in _TELLS_NOTHING:
-        return _class_of_words_or_blocked(words)
+        return _outcome_kind_by_words_or_blocked(words)
     if status.startswith("4."):
         return OutcomeKind.DEFERRED
     subject = status.rpartition(".")[0]
     return _BY_STATUS.get(status) or _BY_SUBJECT.get(subject, OutcomeKind.BLOCKED)
 
 
-def _class_of_words_or_blocked(words: str) -> OutcomeKind:
+def _outcome_kind_by_words_or_blocked(words: str) -> OutcomeKind:
     """Returns the class by the words alone. The words have no links and addresses."""
     return next((result for result, pattern in _TEXTS if pattern.search(words)), OutcomeKind.BLOCKED)

@@ -138,7 +138,7 @@ def has_staff_right(member: StaffMember | None, right: StaffRight, brand: str | 
     return any(held.brand in places and right in RIGHTS_OF_ROLE[held.role] for held in member.roles)
 
 
-def rights_somewhere(member: StaffMember) -> frozenset[StaffRight]:
+def rights_at_any_brand(member: StaffMember) -> frozenset[StaffRight]:
     """Returns the rights that a person has at one brand or more."""
     if member.is_disabled:
         return frozenset()
@@ -163,7 +163,7 @@ def may_release(member: StaffMember | None, right: StaffRight, brand: str, write
 
 def needs_second_factor(member: StaffMember) -> bool:
     """Tells whether a person must have a passkey or an authenticator app, because of the rights they have."""
-    return not rights_somewhere(member).isdisjoint(RIGHTS_NEEDING_A_SECOND_FACTOR)
+    return not rights_at_any_brand(member).isdisjoint(RIGHTS_NEEDING_A_SECOND_FACTOR)
 
 
 def refusal_to_change_staff(actor: Identity, target: Identity) -> str | None:
@@ -171,10 +171,10 @@ def refusal_to_change_staff(actor: Identity, target: Identity) -> str | None:
     return "You cannot change your own access. Ask another admin." if actor == target else None
 
 
-def right_to_release(category: str) -> StaffRight:
+def right_required_to_release_category(category: str) -> StaffRight:
     """Returns the right to release mail of a category: `breach:release` for what the law asks for, and else campaigns'.
 
     An unknown category needs the narrower right.
     """
     known = CATEGORIES.get(category)
-    return StaffRight.BREACH_RELEASE if known is None or known.is_legal else StaffRight.CAMPAIGNS_RELEASE
+    return StaffRight.BREACH_RELEASE if known is None or known.is_required_by_law else StaffRight.CAMPAIGNS_RELEASE

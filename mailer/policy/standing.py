@@ -9,7 +9,7 @@ EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
 EVERY_PRODUCT = "*"
-"""Stands for every product: the account pays for all products except those with an entry of `ended_product_entry`."""
+"""Stands for every product: the account pays for all except those with an entry of `product_exclusion_entry`."""
 
 _ENDED = "-"
 """The first character of a product that has ended, which no product's own name has."""
@@ -36,7 +36,7 @@ INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
 
 
-def ended_product_entry(product: str) -> str:
+def product_exclusion_entry(product: str) -> str:
     """Returns the entry that excludes one product for a person who pays for every other one."""
     return f"{_ENDED}{product}"
 
@@ -148,7 +148,7 @@ class Standing:
         """Tells whether the account pays for a product; None: for any at all."""
         has = self.products
         return bool(has) and (
-            product is None or product in has or (EVERY_PRODUCT in has and ended_product_entry(product) not in has)
+            product is None or product in has or (EVERY_PRODUCT in has and product_exclusion_entry(product) not in has)
         )
 
     def pays_for_every_product(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from mailer.policy.policy_file_errors import build_pydantic_error_for_fault
 from mailer.policy.policy_key_types import Country, Day, Https, Name, Section, Slug, Text
-from mailer.policy.text_folding import fold_text, join_spread_letters, remove_separators
+from mailer.policy.text_folding_for_comparison import fold_text_for_comparison, join_spread_letters, remove_separators
 from mailer.policy.text_formats import DOMAIN
 
 
@@ -19,7 +19,7 @@ class DatedTerms(Section):
     since: Day
     until: Day | None = None
 
-    def holds_on(self, day: date) -> bool:
+    def is_in_force_on(self, day: date) -> bool:
         """Tells whether it holds on a day."""
         return self.since <= day and (self.until is None or day <= self.until)
 
@@ -64,9 +64,9 @@ class Partner(DatedTerms):
     domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
 
     def is_named(self, text: str) -> bool:
-        """Tells whether a text (from `fold_text`) has the partner's name, id or a domain of it, with any separators."""
+        """Tells whether a text (of `fold_text_for_comparison`) has the partner's name, id or domain, as spaced."""
         letters = remove_separators(text)
-        if not any(name in letters for name in self.squeezed_names):  # as in nearly all texts
+        if not any(name in letters for name in self.names_without_separators):  # as in nearly all texts
             return False
         return (
             self._name_pattern.search(text) is not None
@@ -74,7 +74,7 @@ class Partner(DatedTerms):
         )
 
     @cached_property
-    def squeezed_names(self) -> tuple[str, ...]:
+    def names_without_separators(self) -> tuple[str, ...]:
         """Its name, id and domains as `remove_separators` gives them. A squeezed text that names it has one of them."""
         return tuple(dict.fromkeys(filter(None, map(remove_separators, self._folded_names))))
 
@@ -87,4 +87,4 @@ class Partner(DatedTerms):
     def _folded_names(self) -> tuple[str, ...]:
         """The name as it is and in capitals, the id and the domains, folded. Capitals can fold to other letters."""
         names = (self.name, self.name.upper(), self.id, *self.domains)
-        return tuple(dict.fromkeys(map(fold_text, names)))
+        return tuple(dict.fromkeys(map(fold_text_for_comparison, names)))

@@ -13,7 +13,7 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"
 _QUOTES = re.compile('"""|' + "'''")
 
 
-def line_of_key_or_section(text: str, path: Path) -> int:
+def line_number_of_key_or_section(text: str, path: Path) -> int:
     """Returns the number of a key's line, counted from 1.
 
     If the key is missing, or does not begin a line, it returns the line of the section around it.
@@ -22,17 +22,17 @@ def line_of_key_or_section(text: str, path: Path) -> int:
         text: TOML that can be read.
         path: the key's.
     """
-    lines = _lines_of_keys(text)
+    lines = _cached_line_number_by_key_path(text)
     return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
 
 
 @lru_cache(maxsize=1)
-def _lines_of_keys(text: str) -> Mapping[Path, int]:
+def _cached_line_number_by_key_path(text: str) -> Mapping[Path, int]:
     """Returns the lines of all keys; a file with many faults is read once."""
-    return dict(_key_lines(text))
+    return dict(_find_key_paths_with_line_numbers(text))
 
 
-def _key_lines(text: str) -> Iterator[tuple[Path, int]]:
+def _find_key_paths_with_line_numbers(text: str) -> Iterator[tuple[Path, int]]:
     """Yields each section, and each key that begins a line, with its line number."""
     section: Path = ()
     elements: defaultdict[Path, int] = defaultdict(int)

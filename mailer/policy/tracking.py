@@ -25,6 +25,6 @@ def has_refused_tracking(standing: Standing) -> bool:
     return standing.tracking_refused
 
 
-def is_counted_anonymously(switches: Switches, standing: Standing) -> bool:
+def is_open_counted_anonymously(switches: Switches, standing: Standing) -> bool:
     """Tells whether a person's opens are counted, but cannot be traced to the person."""
     return tracking_level(switches, standing) in ("mailing", "unlinkable")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mailer.policy.address_sources import KINDS
 from mailer.policy.policy_file_errors import describe_fault_with_line, format_toml_value
 from mailer.policy.policy_key_types import FrequencyCap
-from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
+from mailer.policy.promise import Promise, PromiseNeeds, PromiseNeedsFromCategory
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import Path
 
@@ -59,15 +59,15 @@ def find_unmet_needs(policy: "Policy", promising: "Policy") -> Iterator[UnmetNee
     """
     for promise in promising.promises:
         own = _own_version_only_unmet_needs(promise.needs, policy) if promising is policy else ()
-        for at, given, needed in (*_unmet_of_promise(promise, policy, promising), *own):
+        for at, given, needed in (*_unmet_needs_of_promise(promise, policy, promising), *own):
             yield UnmetNeed(at, given, needed, promise.id, promising.version)
 
 
-def _unmet_of_promise(promise: Promise, policy: "Policy", promising: "Policy") -> Iterator[Unkept]:
+def _unmet_needs_of_promise(promise: Promise, policy: "Policy", promising: "Policy") -> Iterator[Unkept]:
     needs = promise.needs
     yield from _unmet_switches(needs, policy, promising)
     for name, need in needs.categories.items():
-        yield from _unmet_category(name, need, policy.terms.get(name))
+        yield from _unmet_category_needs(name, need, policy.terms.get(name))
     yield from _unmet_processor_needs(needs, policy)
     for source, kind in needs.sources.items():
         found = policy.source_vocabulary.find_kind(source)
@@ -105,7 +105,9 @@ def _allowed_values_text(values: Iterable[str]) -> str:
     return " or ".join(format_toml_value(value) for value in reversed(tuple(values)))
 
 
-def _unmet_category(name: str, needs: CategoryNeeds, terms: "CategoryTerms | None") -> Iterator[Unkept]:
+def _unmet_category_needs(
+    name: str, needs: PromiseNeedsFromCategory, terms: "CategoryTerms | None"
+) -> Iterator[Unkept]:
     at: Path = ("categories", name)
     if terms is None:
         yield at, MISSING, "it listed"

@@ -59,7 +59,7 @@ class CapturedMail(Protocol):
         ...
 
 
-class CapturedMails(Protocol):
+class CapturedMailReader(Protocol):
     """Reads captured mail. It reads files, so call it in a thread."""
 
     def list_mails(self) -> Sequence[CapturedMail]:

@@ -114,7 +114,7 @@ class DeadLetterPage:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayablePage:
+class ReplayableDeadLetterPage:
     """Dead letters that can be replayed, the oldest first.
 
     Attributes:
@@ -140,7 +140,7 @@ class DeadLetterDesk(Protocol):
         """Returns the ids of all dead letters that can be replayed, the oldest first. It looks at each."""
         ...
 
-    async def find_replayable_page(self, chosen: DeadLetterFilter, limit: int) -> ReplayablePage:
+    async def find_replayable_page(self, chosen: DeadLetterFilter, limit: int) -> ReplayableDeadLetterPage:
         """Returns the oldest that can be replayed. It looks at some thousands at most, and then ends the page early."""
         ...
 

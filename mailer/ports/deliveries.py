@@ -108,7 +108,7 @@ class Claim:
         return [row for row in self.rows if row.mailing_id == mailing_id]
 
 
-class SharedAddressTextCarrier(NamedTuple):
+class LastDeliveryOfTextToSharedAddress(NamedTuple):
     """The recipient whose delivery carries a text to an address that several share.
 
     Attributes:
@@ -123,7 +123,7 @@ class SharedAddressTextCarrier(NamedTuple):
     reason: str
 
 
-class SharedAddressTextIntent(NamedTuple):
+class IntentToSendTextToSharedAddress(NamedTuple):
     """An intent to carry a text to an address that several share.
 
     Attributes:
@@ -162,7 +162,7 @@ class DeliveryMove(NamedTuple):
     sent_as: str | None = None
     counts_as: str | None = None
     invites: bool = False
-    carries: SharedAddressTextIntent | None = None
+    carries: IntentToSendTextToSharedAddress | None = None
     copy_of: int | None = None
 
     @property
@@ -220,11 +220,12 @@ class DeliveryStore(Protocol):
 
     async def find_shared_address_text_carriers(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
-    ) -> dict[tuple[UUID, int], SharedAddressTextCarrier]:
+    ) -> dict[tuple[UUID, int], LastDeliveryOfTextToSharedAddress]:
         """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.
 
         Args:
-            texts: by delivery, the hash of the address and the digest of the text, as in `SharedAddressTextIntent`.
+            texts: by delivery, the hash of the address and the digest of the text; see
+                `IntentToSendTextToSharedAddress`.
         """
         ...
 

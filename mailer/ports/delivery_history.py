@@ -52,7 +52,7 @@ class MailingAndDeliveryState:
     due_at: datetime | None
 
 
-class DeliveryHistory(Protocol):
+class DeliveryHistoryReader(Protocol):
     """Reads the record, and changes nothing."""
 
     async def read_ledger_entries(self, mailing_id: UUID, recipient_id: int) -> list[DeliveryLedgerEntry]:

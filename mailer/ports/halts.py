@@ -55,7 +55,7 @@ class HaltInForce:
     event_id: str | None = None
 
 
-class HaltList(Protocol):
+class HaltLister(Protocol):
     """Lists halts for people."""
 
     async def list_halts_in_force(self, limit: int) -> list[HaltInForce]:
@@ -168,7 +168,7 @@ class HaltsAndMissingEntries:
         return LastSeenSealMarker(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
 
-class DatabaseNotesUnreadable(Exception):
+class LocalDatabaseNotesUnreadable(Exception):
     """The notes of this machine about the database cannot be read. The message is a line that says what to do."""
 
 
@@ -176,7 +176,7 @@ class MailingControlRefused(Exception):
     """A mailing cannot be paused, resumed or cancelled. The message says why."""
 
 
-class OwnLedgerChains(Protocol):
+class LedgerChainsOfThisProcess(Protocol):
     """The ledger chains that this process writes."""
 
     def abandon_chains_for_new_ones(self) -> None:
@@ -184,7 +184,7 @@ class OwnLedgerChains(Protocol):
         ...
 
 
-class CommitNotes(Protocol):
+class LocalCommitNotes(Protocol):
     """Notes, outside of the database, what a process has committed to it."""
 
     def note_committed_entry_on_disk(self, writer: UUID, n: int) -> None:
@@ -199,7 +199,7 @@ class CommitNotes(Protocol):
         ...
 
 
-class DatabaseNotesStore(Protocol):
+class LocalDatabaseNotesStore(Protocol):
     """Notes of this machine about the database, outside of it. All its processes share them.
 
     Attributes:
@@ -262,7 +262,7 @@ class HaltStore(Protocol):
 
         Args:
             label: the name of this process.
-            witnesses: as for `query_halts_and_missing_entries`; the rows of the ended processes are deleted.
+            witnesses: as for `query_halts_and_missing_ledger_entries`; the rows of the ended processes are deleted.
         """
         ...
 

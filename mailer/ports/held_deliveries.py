@@ -20,7 +20,7 @@ class HeldDoubtfulDelivery:
     category: str
 
 
-class HeldDeliveries(Protocol):
+class HeldDeliveryStore(Protocol):
     """Deliveries that are held because they may have arrived, or until our own set-up is repaired."""
 
     async def release_held_deliveries_of_mailing(self, mailing_id: UUID, by: str) -> int:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 
-class InviterPauses(Protocol):
+class InviterPauseStore(Protocol):
     """Stops the invitations of single members, and lets them go on."""
 
     async def pause_inviter(self, brand: str, inviter: str, reason: str) -> bool:

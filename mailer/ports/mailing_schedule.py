@@ -9,7 +9,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
-class RescheduledMailing:
+class MailingRescheduleResult:
     """The result of a new time.
 
     Attributes:
@@ -21,10 +21,12 @@ class RescheduledMailing:
     needs_release: bool
 
 
-class MailingSchedule(Protocol):
+class MailingRescheduler(Protocol):
     """Gives mailings another time. Each change is an entry of the ledger."""
 
-    async def reschedule_mailing(self, mailing_id: UUID, at: datetime, by: Identity, reason: str) -> RescheduledMailing:
+    async def reschedule_mailing(
+        self, mailing_id: UUID, at: datetime, by: Identity, reason: str
+    ) -> MailingRescheduleResult:
         """Lets a mailing begin at another time. One that somebody has released waits for its release again.
 
         Args:

@@ -9,7 +9,7 @@ from mailer.policy.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
-class CountedPixelOrLinkFetch:
+class PixelOrLinkFetchToCount:
     """The fetch of a pixel or of a tracked link, without its time, network address and program.
 
     Attributes:
@@ -48,11 +48,11 @@ class OpenAndClickCounter(Protocol):
     Counts stay in memory until their hour is over. So the database shows neither an order nor a time within an hour.
     """
 
-    def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
+    def count_open(self, trace: PixelOrLinkFetchToCount) -> None:
         """Adds one fetch of a mailing's pixel."""
         ...
 
-    def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
+    def count_click(self, trace: PixelOrLinkFetchToCount, link: str) -> None:
         """Adds one click on a mailing's link; `link` names no person."""
         ...
 

@@ -7,15 +7,15 @@ from uuid import UUID
 
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
-from mailer.ports.held_deliveries import HeldDeliveries
-from mailer.ports.mailing_schedule import MailingSchedule
+from mailer.ports.held_deliveries import HeldDeliveryStore
+from mailer.ports.mailing_schedule import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.staff import RightInSession
-from mailer.ports.stream_pauses import StreamPauses
+from mailer.ports.stream_pauses import StreamPauseStore
 
 
-class MailingReleases(Protocol):
+class MailingReleaser(Protocol):
     """Releases mailings that wait for a second person."""
 
     async def release_mailing(self, mailing_id: UUID, person: str, seen: MailingStatus | None = None) -> None:
@@ -33,12 +33,12 @@ class OperatorStores:
     """The stores of one person who acts. Each change is an entry of the ledger with the person and the network."""
 
     halts: HaltStore
-    held: HeldDeliveries
-    mailings: MailingReleases
+    held: HeldDeliveryStore
+    mailings: MailingReleaser
     letters: DeadLetterDesk
-    streams: StreamPauses
+    streams: StreamPauseStore
     publishers: PublisherDesk
-    schedule: MailingSchedule
+    schedule: MailingRescheduler
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -25,7 +25,7 @@ class PartnerSuppressionCounts:
     pushed: int
 
 
-class SuppressionsForPartners(Protocol):
+class PartnerSuppressionStore(Protocol):
     """Addresses that a brand's partners may not mail, as hashes. Each partner has its own key for them."""
 
     async def signed_suppression_list(self, brand: str, partner: str) -> Mapping[str, Any]:

@@ -77,7 +77,7 @@ class ConfirmationMail:
     at: datetime | None = None
 
 
-class PendingRequests(Protocol):
+class PendingRequestStore(Protocol):
     """Stores wishes. Wishes, the mail that asks to confirm them, and their ledger entries commit together."""
 
     async def store_wishes_and_ask_to_confirm(

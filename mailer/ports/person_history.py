@@ -14,7 +14,7 @@ from mailer.ports.staff import RightInSession
 from mailer.ports.suppressions import Suppression
 
 
-class AccessDoor(StrEnum):
+class AccessInterface(StrEnum):
     """The ways on which somebody reads a person's data, or acts on a person."""
 
     CONSOLE = "console"
@@ -23,7 +23,7 @@ class AccessDoor(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PersonAccess:
+class AccessToPerson:
     """A look-up of a person, or an act on one, for the ledger.
 
     Attributes:
@@ -35,7 +35,7 @@ class PersonAccess:
     """
 
     by: Identity
-    door: AccessDoor
+    door: AccessInterface
     network: str
     reason: str
     used: RightInSession | None = None
@@ -52,7 +52,7 @@ class PersonAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonAct:
+class ActOnPerson:
     """An act of staff on a person, which the ledger keeps beside the change.
 
     Attributes:
@@ -63,7 +63,7 @@ class PersonAct:
     name: str
     brand: str
     recipient_id: int | None
-    access: PersonAccess
+    access: AccessToPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +228,10 @@ class PersonDirectory(Protocol):
         ...
 
 
-class AccessRecords(Protocol):
+class AccessRecorder(Protocol):
     """Keeps who has looked people up, as entries of the ledger."""
 
-    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: PersonAccess) -> None:
+    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: AccessToPerson) -> None:
         """Records a look-up: an entry for each brand and person; None for a brand where nobody was found."""
         ...
 

@@ -48,7 +48,7 @@ class ReportedProcessorState:
         return self.state not in ("unused", "working")
 
 
-class ProcessorStates(Protocol):
+class ProcessorStateStore(Protocol):
     """Stores the states that all workers report."""
 
     async def store_states_of_worker(self, worker: str, states: Sequence[ReportedProcessorState]) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from mailer.policy.public_notices import PublicNotice
 
 
-class PublicNotices(Protocol):
+class PublicNoticeStore(Protocol):
     """Stores public notices, and when they were seen at the public address."""
 
     async def add_draft(self, notice: PublicNotice) -> None:

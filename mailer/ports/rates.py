@@ -20,7 +20,7 @@ Name = tuple[Scope, str, Period]
 
 
 @dataclass(slots=True)
-class SendRequest:
+class RateAdmissionRequest:
     """One message that is ready to go. No code changes it; `frozen` would make its creation five times slower.
 
     Attributes:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from mailer.ports.data_requests import DataRequests
-from mailer.ports.requests_by_address import RequestsByAddress
+from mailer.ports.requests_by_address import TypedAddressRequestStore
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStores:
     """The requests by an address, and the data requests that come of them."""
 
-    by_address: RequestsByAddress
+    by_address: TypedAddressRequestStore
     data: DataRequests

@@ -14,7 +14,7 @@ LEAVE: Final = "leave"
 """The wish for a link to leave. Every other wish is a `DataRequestKind`."""
 
 
-class RequestLimit(StrEnum):
+class RequestLimitKind(StrEnum):
     """The limit over which a request was. The names are those of `leave_request_counts.counted`."""
 
     ADDRESS = "address"
@@ -37,7 +37,7 @@ class PersonToAnswer(NamedTuple):
     data_request: DataRequest | None = None
 
 
-class RequestsByAddress(Protocol):
+class TypedAddressRequestStore(Protocol):
     """Stores the requests as hashes, and answers them by mail.
 
     The end of a request, the data requests that come of it, and the events of its mails commit together.
@@ -45,7 +45,7 @@ class RequestsByAddress(Protocol):
 
     async def store_request_within_limits(
         self, brand: str, controller: str, address: str, network: str | None, wanted: str = LEAVE
-    ) -> RequestLimit | None:
+    ) -> RequestLimitKind | None:
         """Stores a request, unless there were too many for the address, the network or the brand.
 
         It runs the same statements for each address, and looks for no recipient.

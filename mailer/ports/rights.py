@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 
-class ErasureBlocked(Exception):
+class ForbiddenByLegalHold(Exception):
     """A legal hold forbids the erasure or the correction. The message says which, and how it ends."""
 
 
@@ -15,7 +15,7 @@ class NoLegalHold(LookupError):
     """The recipient has no legal hold with this reference."""
 
 
-class LegalHoldAlreadyStands(Exception):
+class SameLegalHoldAlreadyStands(Exception):
     """The recipient has a legal hold with this reference already. It is not set again."""
 
 
@@ -127,7 +127,7 @@ class MailingCoverage:
     unreached: Sequence[tuple[str, str, str]] = ()
 
 
-class RightsStore(Protocol):
+class PrivacyRightsStore(Protocol):
     """Stores what people's rights change. A change and its ledger entries commit together."""
 
     async def find_or_create_recipient(self, brand: str, controller: str, ref: str) -> int:
@@ -159,7 +159,7 @@ class RightsStore(Protocol):
             blocks: gets the references of the legal holds; returns the reason for which they forbid it, or None.
 
         Raises:
-            ErasureBlocked: the legal holds forbid it.
+            ForbiddenByLegalHold: the legal holds forbid it.
         """
         ...
 
@@ -181,7 +181,7 @@ class RightsStore(Protocol):
         `blocks` is as in `erase_recipient`.
 
         Raises:
-            ErasureBlocked: a legal hold forbids it.
+            ForbiddenByLegalHold: a legal hold forbids it.
             RecipientErased: the person was erased; there is nothing to correct.
             ValueError: the recipient has no address, and the correction has none.
         """
@@ -191,9 +191,9 @@ class RightsStore(Protocol):
         """Sets a legal hold. `named`: the person may know of it. Returns False if the brand has no such recipient.
 
         Raises:
-            LegalHoldAlreadyStands: one with this reference stands already. The order counts all the same.
+            SameLegalHoldAlreadyStands: one with this reference stands already. The order counts all the same.
             AccountEventAlreadyApplied: the order was carried out before.
-            IdTaken: the id of the order belongs to another one.
+            EventIdTakenByDifferentEvent: the id of the order belongs to another one.
         """
         ...
 
@@ -203,7 +203,7 @@ class RightsStore(Protocol):
         Raises:
             NoLegalHold: there is none with that reference.
             AccountEventAlreadyApplied: the order was carried out before.
-            IdTaken: the id of the order belongs to another one.
+            EventIdTakenByDifferentEvent: the id of the order belongs to another one.
         """
         ...
 
@@ -214,7 +214,7 @@ class RightsStore(Protocol):
         ...
 
 
-class ProcessorDuties(Protocol):
+class ProcessorDutyStore(Protocol):
     """The processors that were handed data, and their duties to erase and purge."""
 
     async def list_all_processors_handed_data(self) -> list[BrandHandOversToProcessor]:

@@ -24,7 +24,7 @@ class RunningProcess:
     lease_until: datetime | None
 
 
-class RunningProcesses(Protocol):
+class RunningProcessLister(Protocol):
     """Lists processes for operators."""
 
     async def list_running_processes(self) -> list[RunningProcess]:

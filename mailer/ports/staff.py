@@ -9,7 +9,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRight
 
 if TYPE_CHECKING:
-    from mailer.ports.staff_subjects import StaffSubjects
+    from mailer.ports.staff_subjects import StaffOidcAccountStore
 
 
 class StaffSessionEnded(Exception):
@@ -150,7 +150,7 @@ class StaffNameTaken(Exception):
     """Raised for a new person whose name somebody has already."""
 
 
-class LastAdmin(Exception):
+class NoAdminWouldRemain(Exception):
     """Raised for a change after which nobody could manage staff. Its argument is the name of the person."""
 
 
@@ -187,7 +187,7 @@ class StaffDirectory(Protocol):
         """Disables a person, and ends their sessions and links. False: it was so already.
 
         Raises:
-            LastAdmin: nobody else could manage staff then.
+            NoAdminWouldRemain: nobody else could manage staff then.
         """
         ...
 
@@ -215,7 +215,7 @@ class StaffDirectory(Protocol):
         ...
 
 
-class StaffSignIn(Protocol):
+class StaffSignInStore(Protocol):
     """Checks of names, links and sessions when somebody signs in."""
 
     async def count_attempt(self, keys: Mapping[bytes, Sequence[int]]) -> int:
@@ -291,7 +291,7 @@ class StaffSignIn(Protocol):
         ...
 
 
-class StaffSecondFactors(Protocol):
+class StaffSecondFactorStore(Protocol):
     """Keeps authenticator apps, recovery codes and passkeys.
 
     Each change of somebody in a session raises `StaffSessionEnded` if that has ended.
@@ -352,6 +352,6 @@ class StaffStores:
     """The stores of staff, together."""
 
     directory: StaffDirectory
-    sign_in: StaffSignIn
-    factors: StaffSecondFactors
-    subjects: "StaffSubjects"
+    sign_in: StaffSignInStore
+    factors: StaffSecondFactorStore
+    subjects: "StaffOidcAccountStore"

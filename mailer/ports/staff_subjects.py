@@ -20,18 +20,18 @@ class OidcAccount:
     subject: str
 
 
-class SubjectTaken(Exception):
+class OidcAccountTaken(Exception):
     """Raised for an account that is bound to another person."""
 
 
-class StaffSubjects(Protocol):
+class StaffOidcAccountStore(Protocol):
     """Binds accounts to people of staff, and begins their sessions. Each change is an entry of the ledger."""
 
     async def bind_account(self, member: StaffMember, account: OidcAccount, by: StaffActor) -> bool:
         """Binds an account to a person, in the place of an earlier one. False: it was so already.
 
         Raises:
-            SubjectTaken: somebody else signs in by it.
+            OidcAccountTaken: somebody else signs in by it.
         """
         ...
 
@@ -46,5 +46,5 @@ class StaffSubjects(Protocol):
     async def begin_session_by_account(
         self, by: StaffActor, staff_id: int, account: OidcAccount, has_second_factor: bool, replaces: str | None
     ) -> str | None:
-        """Begins a session and returns its token; see `StaffSignIn.begin_session`. None: the account is not bound."""
+        """Begins a session and returns its token; see `StaffSignInStore.begin_session`. None: it is not bound."""
         ...

@@ -20,7 +20,7 @@ OWN_WORDS = (
 name people, so they are stored where erasure deletes them."""
 
 
-def ledger_rule_of_source(source: str, otherwise: str = "operator") -> str:
+def build_ledger_rule_text_from_known_source(source: str, otherwise: str = "operator") -> str:
     """Returns the rule text of a change for the ledger, which stores it for ever: so it names only `OWN_WORDS`."""
     return f"action:{source if source in OWN_WORDS else otherwise}"
 

@@ -29,7 +29,7 @@ class StreamPause:
     says: str = ""
 
 
-class StreamPauses(Protocol):
+class StreamPauseStore(Protocol):
     """Stores the pauses that all workers share."""
 
     async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:

@@ -9,13 +9,13 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from mailer.event_digests import EventDigests
+from mailer.event_digests import EventDigester
 from mailer.keyed_hash import KeyedHash
 from mailer.rendering.mailbox_spellings import (
     canonical_mailbox,
-    legacy_mailbox,
+    mailbox_in_legacy_canonical_form,
     mailboxes_perhaps_of_same_owner,
-    other_forms_alike_in_capitals,
+    other_mailboxes_alike_in_capitals,
 )
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -48,7 +48,7 @@ class AddressHasher:
         self.partners = partners
         self._key = key.encode()
         self._mac = KeyedHash(self._key)
-        self.contents = EventDigests(key)
+        self.contents = EventDigester(key)
         self.key_id = hashlib.sha256(b"address-key-id" + self._key).hexdigest()[:8]
 
     def hash_address(self, address: str) -> bytes:
@@ -57,7 +57,7 @@ class AddressHasher:
 
     def legacy_hash(self, address: str) -> LegacyHash | None:
         """Returns the hash under the former rule, or None if that is the same as the current one."""
-        before = legacy_mailbox(address)
+        before = mailbox_in_legacy_canonical_form(address)
         if before == canonical_mailbox(address):
             return None
         local = address.strip().rpartition("@")[0]
@@ -65,7 +65,7 @@ class AddressHasher:
 
     def hashes_of_confusable_mailboxes(self, address: str) -> list[bytes]:
         """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
-        return [self._mac(form.encode()) for form in sorted(other_forms_alike_in_capitals(address))]
+        return [self._mac(form.encode()) for form in sorted(other_mailboxes_alike_in_capitals(address))]
 
     def hashes_of_owners_other_mailboxes(self, address: str) -> list[bytes]:
         """Returns the hashes of the owner's other mailboxes. How the address was collected holds for them, too."""
@@ -88,7 +88,9 @@ class AddressHasher:
     def partner_hash(self, brand: str, partner: str, address: str) -> bytes:
         """Returns the hash that the partner computes from the same address with its key: 32 bytes. Ignores quotes."""
         return hmac.digest(
-            self.partner_key(brand, partner), legacy_mailbox(address).replace('"', "").encode(), "sha256"
+            self.partner_key(brand, partner),
+            mailbox_in_legacy_canonical_form(address).replace('"', "").encode(),
+            "sha256",
         )
 
     def hash_replacing_event_id(self, brand: str, event_id: str) -> str | None:

@@ -31,7 +31,7 @@ async def rehash_legacy_addresses(pool: Pool, hasher: AddressHasher) -> int:
 
 async def _rehash_rows(connection: Connection, hasher: AddressHasher, rows: list[asyncpg.Record]) -> None:
     ids = [row["id"] for row in rows]
-    await people.lock_imports_out_of_transaction(connection)
+    await people.lock_out_imports_until_transaction_ends(connection)
     await people.lock_standings(connection, ids)
     await carry_over_suppressions(connection, hasher, [(row["controller"], row["email"]) for row in rows])
     hashes = [hasher.hash_address(row["email"]) for row in rows]

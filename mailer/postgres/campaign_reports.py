@@ -12,7 +12,7 @@ from mailer.policy.advertiser_figures import (
     Shared,
     count_people_by_cell_pair,
     find_values_to_hide,
-    has_small_difference,
+    may_subtraction_reveal_small_group,
     publishable_cells,
 )
 from mailer.ports.reports import DIMENSIONS, AdvertiserCampaignReport, ReportNotReady
@@ -68,12 +68,14 @@ async def _count_and_store_report(
     report_id = await connection.fetchval(_SQL["begin"], brand, campaign, minimum, mailings)
     if not await _store_publishable_cells(connection, report_id, minimum, mailings):
         return
-    meetings = await _people_shared_with_other_reports(connection, report_id, brand)
+    meetings = await _count_people_shared_with_other_reports(connection, report_id, brand)
     released = {theirs for _, theirs in meetings if theirs[0] != report_id}
     for dimension in (_AUDIENCE, *DIMENSIONS):
         ours = report_id, dimension
         if not any(
-            has_small_difference(meetings[ours, theirs], minimum) for theirs in released if (ours, theirs) in meetings
+            may_subtraction_reveal_small_group(meetings[ours, theirs], minimum)
+            for theirs in released
+            if (ours, theirs) in meetings
         ):
             released.add(ours)
         elif dimension == _AUDIENCE:
@@ -107,7 +109,7 @@ async def _store_opens_and_clicks(connection: Connection, report_id: int, minimu
     await connection.execute(_SQL["keep_fetches"], report_id, shown.get("opens"), shown.get("clicks"))
 
 
-async def _people_shared_with_other_reports(
+async def _count_people_shared_with_other_reports(
     connection: Connection, report_id: int, brand: str
 ) -> dict[tuple[_Breakdown, _Breakdown], Shared]:
     """Returns the numbers of people that breakdowns of this report share with others of the brand.

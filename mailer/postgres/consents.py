@@ -16,11 +16,15 @@ from mailer.policy.standing import (
 )
 from mailer.ports.consents import Consent, ConsentResult, OptOutsToLift, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.standings import ledger_rule_of_source
+from mailer.ports.standings import build_ledger_rule_text_from_known_source
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.pending_request_voiding import void_requests_of_withdrawn_consents
-from mailer.postgres.standings import build_own_opt_out, standing_change_entry, store_opt_outs_of_people_and_sharers
+from mailer.postgres.standings import (
+    build_own_opt_out,
+    build_standing_change_ledger_entry,
+    store_opt_outs_of_people_and_sharers,
+)
 from mailer.postgres.suppressions import insert_or_extend_suppressions, lift_suppressions, open_suppression_transaction
 
 _RECORD = ", ".join(
@@ -46,7 +50,7 @@ class PostgresConsents:
     ) -> ConsentResult | None:
         """See the port."""
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
-            ref = await _read_ref(connection, brand, recipient_id)
+            ref = await _read_ref_of_recipient(connection, brand, recipient_id)
             if ref is None:
                 return None
             await people.lock_standings_for_opt_outs(connection, self._hasher, [recipient_id])
@@ -57,12 +61,13 @@ class PostgresConsents:
             if not consent.given:
                 opt_outs = [
                     (recipient_id, scope)
-                    for scope in await _opt_out_scopes_of_withdrawal(connection, recipient_id, consent, had)
+                    for scope in await _opt_out_scopes_after_consent_withdrawal(connection, recipient_id, consent, had)
                 ]
                 if opt_outs:
                     await store_opt_outs_of_people_and_sharers(connection, self._hasher, opt_outs, consent.source)
                 entries += [
-                    standing_change_entry(brand, id_, "opt_out", scope, consent.source) for id_, scope in opt_outs
+                    build_standing_change_ledger_entry(brand, id_, "opt_out", scope, consent.source)
+                    for id_, scope in opt_outs
                 ]
             elif lifting is not None:
                 lifted, more = await _lift_opt_outs(connection, self._hasher, brand, recipient_id, consent, lifting)
@@ -90,7 +95,9 @@ class PostgresConsents:
             ]
             if gone:
                 await store_opt_outs_of_people_and_sharers(connection, self._hasher, gone, "import")
-            entries += [standing_change_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
+            entries += [
+                build_standing_change_ledger_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone
+            ]
         return {ref for ref, _ in consents} - {ref for _, ref in ids}
 
     async def consent_history_of_recipient(self, brand: str, recipient_id: int) -> list[StoredConsent]:
@@ -121,7 +128,7 @@ async def record_consent_request(
         consent.proof,
         consent.at,
     )
-    return _consent_entry(brand, recipient_id, "consent_asked", consent, consent.source)
+    return _build_consent_ledger_entry(brand, recipient_id, "consent_asked", consent, consent.source)
 
 
 async def record_consents(
@@ -152,7 +159,7 @@ async def record_consents(
     }
     await people.refresh_standings(connection, columns[0])
     return [
-        _consent_entry(
+        _build_consent_ledger_entry(
             brand,
             recipient_id,
             "consent_given" if consent.given else "consent_withdrawn",
@@ -164,7 +171,7 @@ async def record_consents(
     ]
 
 
-async def _opt_out_scopes_of_withdrawal(
+async def _opt_out_scopes_after_consent_withdrawal(
     connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]
 ) -> list[str]:
     """Returns the scopes of the opt-outs that follow from a withdrawal.
@@ -177,7 +184,7 @@ async def _opt_out_scopes_of_withdrawal(
     if not topic or said.scope not in had or said.scope.startswith(_NO_CATEGORY):
         return [said.scope]
     consents, _ = await _read_consents_and_opt_outs(connection, recipient_id)
-    return [said.scope] if _consents_of_category(category, consents) else [said.scope, category]
+    return [said.scope] if _filter_consents_by_category(category, consents) else [said.scope, category]
 
 
 async def _lift_opt_outs(
@@ -200,12 +207,14 @@ async def _lift_opt_outs(
         stops = [(recipient_id, brand, other) for other in others]
         await insert_or_extend_suppressions(connection, hasher, stops)
     entries = await lift_suppressions(connection, [row["id"] for row in rows], "recipient", "a consent given since")
-    entries += [standing_change_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
+    entries += [
+        build_standing_change_ledger_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead
+    ]
     if lifting.category and not {lifting.category, EVERYTHING_OPTIONAL}.isdisjoint(scopes):
         consents, _ = await _read_consents_and_opt_outs(connection, recipient_id)
         over = [
             (recipient_id, replace(said, scope=scope, given=False, words=None, proof=None))
-            for scope in _consents_of_category(lifting.category, consents) - {said.scope}
+            for scope in _filter_consents_by_category(lifting.category, consents) - {said.scope}
         ]
         if over:
             entries += await record_consents(connection, brand, over, imported=False)
@@ -216,7 +225,7 @@ _LEFT = load_statements("suppressions")["left"]
 _NO_CATEGORY = (purpose_scope(""), partner_scope(""))
 
 
-def _consents_of_category(category: str, consents: frozenset[str]) -> frozenset[str]:
+def _filter_consents_by_category(category: str, consents: frozenset[str]) -> frozenset[str]:
     return frozenset(scope for scope in consents if scope.partition("/")[0] == category)
 
 
@@ -228,21 +237,23 @@ async def _read_consents_and_opt_outs(
     return (frozenset(row["consents"]), frozenset(row["opted_out"])) if row else (frozenset(), frozenset())
 
 
-async def _read_ref(connection: Connection, brand: str, recipient_id: int) -> str | None:
+async def _read_ref_of_recipient(connection: Connection, brand: str, recipient_id: int) -> str | None:
     ref: str | None = await connection.fetchval(
         "SELECT ref FROM recipients WHERE brand = $1 AND id = $2", brand, recipient_id
     )
     return ref
 
 
-def _consent_entry(brand: str, recipient_id: int, reason: str, consent: Consent, source: str) -> LedgerEntry:
+def _build_consent_ledger_entry(
+    brand: str, recipient_id: int, reason: str, consent: Consent, source: str
+) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.ACTION,
         brand,
         recipient_id=recipient_id,
         reason=reason,
         category=consent.scope,
-        rule=ledger_rule_of_source(source, "application"),
+        rule=build_ledger_rule_text_from_known_source(source, "application"),
         policy=consent.version,
     )
 

@@ -19,7 +19,7 @@ from mailer.policy.data_requests import (
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.data_requests import MAX_COPIES
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.standings import ledger_rule_of_source
+from mailer.ports.standings import build_ledger_rule_text_from_known_source
 from mailer.postgres.outbox import insert_outbox_messages
 
 HANDED_OUT = "handed_out"
@@ -83,35 +83,39 @@ class PostgresDataRequests:
         self, request: DataRequest, step: str, by: str | None = None
     ) -> AsyncIterator[tuple[Connection, list[LedgerEntry]]]:
         """Opens a transaction with the ledger entry of a step. Whoever clears the list takes the entry back."""
-        entries = [data_request_entry(request, step, by)]
+        entries = [build_data_request_ledger_entry(request, step, by)]
         async with open_unit_of_work(self._pool, self._writers) as work:
             yield work.connection, entries
             await work.append_entries(entries)
 
 
-def data_request_entry(request: DataRequest, step: str, by: str | None = None) -> LedgerEntry:
+def build_data_request_ledger_entry(request: DataRequest, step: str, by: str | None = None) -> LedgerEntry:
     """Returns the ledger entry of a step: `data_request copy done`. `by` is the person of staff who took it."""
-    return _entry_of_step(
+    return _build_data_request_step_ledger_entry(
         request.brand, request.recipient_id, request.wanted, step, "page" if by is None else "operator"
     )
 
 
-async def answer_erasure_requests(
+async def mark_erasure_requests_as_answered(
     connection: Connection, brand: str, recipient_id: int, source: str
 ) -> list[LedgerEntry]:
     """Answers the open requests for the erasure of a person, in its transaction, and returns the ledger entries."""
     rows = await connection.fetch(_SQL["answer_by_erasure"], recipient_id)
-    entry = _entry_of_step(brand, recipient_id, DataRequestKind.ERASURE, DataRequestStep.DONE, source)
+    entry = _build_data_request_step_ledger_entry(
+        brand, recipient_id, DataRequestKind.ERASURE, DataRequestStep.DONE, source
+    )
     return [entry for _ in rows]
 
 
-def _entry_of_step(brand: str, recipient_id: int, wanted: DataRequestKind, step: str, source: str) -> LedgerEntry:
+def _build_data_request_step_ledger_entry(
+    brand: str, recipient_id: int, wanted: DataRequestKind, step: str, source: str
+) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.ACTION,
         brand,
         recipient_id=recipient_id,
         reason=f"data_request {wanted} {step}",
-        rule=ledger_rule_of_source(source),
+        rule=build_ledger_rule_text_from_known_source(source),
     )
 
 

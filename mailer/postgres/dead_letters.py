@@ -20,11 +20,11 @@ from mailer.ports.dead_letters import (
     DeadLetterFilter,
     DeadLetterPage,
     ListedDeadLetter,
-    ReplayablePage,
+    ReplayableDeadLetterPage,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.person_keys_in_bodies import person_keys_in_body
+from mailer.postgres.person_keys_in_bodies import find_person_keys_in_body
 
 _CHOSEN = load_statements("dead_letters")["chosen"]
 _SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in load_statements("dead_letters").items()}
@@ -56,7 +56,7 @@ class PostgresDeadLetters:
         """See the port."""
         # A dead letter may name thousands of people.
         named = await asyncio.to_thread(
-            person_keys_in_body, message.body, routing_key, self._hasher, message.message_id
+            find_person_keys_in_body, message.body, routing_key, self._hasher, message.message_id
         )
         await self._pool.execute(
             _SQL["keep"],
@@ -83,7 +83,7 @@ class PostgresDeadLetters:
         shown = fitting[:limit]
         last = shown[-1] if len(fitting) > limit else rows[-1] if len(rows) == self._looked_at else None
         older_than = last["id"] - 1 if last is not None and last["id"] > chosen.first else None
-        return DeadLetterPage([_listed_letter_from_row(row) for row in shown], older_than)
+        return DeadLetterPage([_listed_dead_letter_from_row(row) for row in shown], older_than)
 
     async def get_dead_letter(self, letter_id: int) -> DeadLetter | None:
         """Returns a dead letter, or None if there is none with this id."""
@@ -95,15 +95,15 @@ class PostgresDeadLetters:
         rows = await self._pool.fetch(_SQL["replayable"], *_filter_parameters(chosen), MAX_EVENT_BYTES)
         return [row["id"] for row in rows]
 
-    async def find_replayable_page(self, chosen: DeadLetterFilter, limit: int) -> ReplayablePage:
+    async def find_replayable_page(self, chosen: DeadLetterFilter, limit: int) -> ReplayableDeadLetterPage:
         """See the port."""
         statement = _SQL["replayable_page"].replace("{among}", _AMONG[chosen.replayed])
         parameters = (*_filter_parameters(chosen), MAX_EVENT_BYTES, limit + 1, self._looked_at)
         [row] = await self._pool.fetch(statement, *parameters)
         if len(row["ids"]) > limit:
-            return ReplayablePage(row["ids"][:limit], row["ids"][limit])
+            return ReplayableDeadLetterPage(row["ids"][:limit], row["ids"][limit])
         is_more_left = row["looked_at"] == self._looked_at and row["last_id"] < chosen.last
-        return ReplayablePage(row["ids"], row["last_id"] + 1 if is_more_left else None)
+        return ReplayableDeadLetterPage(row["ids"], row["last_id"] + 1 if is_more_left else None)
 
     async def replay_dead_letters(
         self, letter_ids: Sequence[int], *, again: bool = True, brands: frozenset[str] | None = None
@@ -121,24 +121,24 @@ class PostgresDeadLetters:
         entries: dict[int, LedgerEntry] = {}
         async with open_unit_of_work(self._pool, self._writers) as work:
             for letter_id in letter_ids:
-                if (key := await _park_dead_letter(work.connection, letter_id, again, brands)) is not None:
-                    entries[letter_id] = _entry_about_dead_letter(letter_id, key, "dead_replayed")
+                if (key := await _put_dead_letter_into_outbox(work.connection, letter_id, again, brands)) is not None:
+                    entries[letter_id] = _build_dead_letter_ledger_entry(letter_id, key, "dead_replayed")
             await work.append_entries(list(entries.values()))
         return list(entries)
 
     async def record_reading(self, letter: DeadLetter) -> None:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            entry = _entry_about_dead_letter(letter.id, letter.message.routing_key, "dead_read")
+            entry = _build_dead_letter_ledger_entry(letter.id, letter.message.routing_key, "dead_read")
             await work.append_entries([entry])
 
 
-async def _park_dead_letter(
+async def _put_dead_letter_into_outbox(
     connection: Connection, letter_id: int, again: bool, brands: frozenset[str] | None
 ) -> str | None:
     """Makes the event of a dead letter a row of the outbox. Returns its routing key; None if it cannot be replayed."""
     found = await connection.fetchrow(_SQL["one"], letter_id)
-    if found is None or not await _concerns_only_brands(found, brands):
+    if found is None or not await _concerns_only_given_brands(found, brands):
         return None
     body = _body_text_if_storable(found["body"])
     row = await connection.fetchrow(_SQL["replayed"], letter_id, again) if body is not None else None
@@ -148,14 +148,14 @@ async def _park_dead_letter(
     return str(row["routing_key"])
 
 
-def _entry_about_dead_letter(letter_id: int, routing_key: str, what: str) -> LedgerEntry:
+def _build_dead_letter_ledger_entry(letter_id: int, routing_key: str, what: str) -> LedgerEntry:
     """Returns the entry that somebody has done something with a dead letter. A routing key may name nobody's brand."""
     brand = routing_key.partition(".")[0]
     is_slug = brand.isascii() and brand.replace("-", "").isalnum() and len(brand) <= 100
     return LedgerEntry(EntryKind.CONTROL, brand if is_slug else "", reason=what, rule=f"dead:{letter_id}")
 
 
-async def _concerns_only_brands(row: asyncpg.Record, brands: frozenset[str] | None) -> bool:
+async def _concerns_only_given_brands(row: asyncpg.Record, brands: frozenset[str] | None) -> bool:
     """Tells whether a dead letter concerns no other brands than these; None: any."""
     if brands is None:
         return True
@@ -176,7 +176,7 @@ async def index_people_in_old_dead_letters(connection: Connection, hasher: Addre
     while rows := await connection.fetch(_SQL["unread"], _READ_AT_ONCE):
         for row in rows:
             named = await asyncio.to_thread(
-                person_keys_in_body, row["body"], row["routing_key"], hasher, row["message_id"]
+                find_person_keys_in_body, row["body"], row["routing_key"], hasher, row["message_id"]
             )
             await connection.execute(_SQL["read"], row["id"], named)
 
@@ -217,6 +217,6 @@ def _dead_letter_from_row(row: asyncpg.Record) -> DeadLetter:
     )
 
 
-def _listed_letter_from_row(row: asyncpg.Record) -> ListedDeadLetter:
+def _listed_dead_letter_from_row(row: asyncpg.Record) -> ListedDeadLetter:
     values = {name: value for name, value in row.items() if name != "fits"}
     return ListedDeadLetter(**{**values, "kind": DeadLetterCauseKind(row["kind"])})

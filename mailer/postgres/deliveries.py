@@ -14,13 +14,13 @@ from mailer.database.statements import (
     STANDING_COLUMNS,
     Connection,
     Pool,
-    int_array,
+    int_array_literal,
     load_statements,
     renumber_parameters,
     standing_from_row,
 )
 from mailer.ledger.chain import ChainedEntries
-from mailer.ledger.writers import LedgerWriters, entry_parameters
+from mailer.ledger.writers import LedgerWriters, ledger_entries_as_sql_parameters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.decision_types import Mailing
 from mailer.policy.required_frequency_counts import RequiredFrequencyCount
@@ -29,14 +29,14 @@ from mailer.ports.deliveries import (
     DeliveryMove,
     DeliveryRow,
     DeliveryState,
+    LastDeliveryOfTextToSharedAddress,
     LockWaitTimedOut,
-    SharedAddressTextCarrier,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.delivery_partitions import DeliveryPartitionFinder, statement_on_partition
 from mailer.postgres.halts import HALTED
-from mailer.postgres.non_email_notices import insert_diverted_notices
+from mailer.postgres.non_email_notices import insert_notices_of_diverted_deliveries
 
 _SQL = load_statements("deliveries")
 _OPTIONAL = f"ARRAY[{', '.join(repr(name) for name, category in CATEGORIES.items() if category.is_optional)}]"
@@ -109,7 +109,7 @@ class PostgresDeliveries:
     ) -> Claim | None:
         """See the port."""
         of = mailings or [row["mailing_id"] for row in await self._pool.fetch(_SQL["mailings_of"], batches)]
-        table = await self._partitions.table_of_mailings(of)
+        table = await self._partitions.find_deliveries_table_of_mailings(of)
         token = uuid7()
         # The deadline is computed before the statement, so it is never later than the lease's own end.
         deadline = time.monotonic() + self._lease
@@ -136,10 +136,10 @@ class PostgresDeliveries:
         patience: float | None = None,
     ) -> frozenset[Key]:
         """See the port."""
-        moved = _move_columns(moves)
+        moved = _moves_as_columns(moves)
         given = *_deduplicated_move_columns(moved), claim
         limit = _lock_timeout_setting(patience)
-        table = await self._partitions.table_of_mailings(given[1])
+        table = await self._partitions.find_deliveries_table_of_mailings(given[1])
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             links = writer.link_entries(entries)
             for _ in range(_TRIES):
@@ -149,7 +149,7 @@ class PostgresDeliveries:
                         table,
                         moves,
                         [
-                            *entry_parameters(links),
+                            *ledger_entries_as_sql_parameters(links),
                             *given,
                             *_counter_deltas(moved),
                             self._tell,
@@ -210,20 +210,20 @@ class PostgresDeliveries:
                         statement_on_partition(_SQL["note_copies"], table), *zip(*copies, strict=True)
                     )
                 if diverting is not None:
-                    await insert_diverted_notices(connection, moves, diverting)
+                    await insert_notices_of_diverted_deliveries(connection, moves, diverting)
         except _MovesRefused as error:
             return error.keys
         return frozenset()
 
     async def find_shared_address_text_carriers(
         self, texts: Mapping[Key, tuple[bytes, bytes]]
-    ) -> dict[Key, SharedAddressTextCarrier]:
+    ) -> dict[Key, LastDeliveryOfTextToSharedAddress]:
         """See the port."""
         wanted = [(*key, *text) for key, text in texts.items()]
-        table = await self._partitions.table_of_mailings(mailing_id for mailing_id, _ in texts)
+        table = await self._partitions.find_deliveries_table_of_mailings(mailing_id for mailing_id, _ in texts)
         rows = await self._pool.fetch(statement_on_partition(_SQL["carriers"], table), *zip(*wanted, strict=True))
         return {
-            (row["mailing_id"], row["recipient_id"]): SharedAddressTextCarrier(
+            (row["mailing_id"], row["recipient_id"]): LastDeliveryOfTextToSharedAddress(
                 row["carrier"], row["n"], DeliveryState(row["state"]), row["due_at"], row["reason"]
             )
             for row in rows
@@ -232,7 +232,7 @@ class PostgresDeliveries:
     async def reread_claimed_rows(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
         """See the port."""
         mailings, recipients = zip(*keys, strict=True)
-        again = statement_on_partition(_READ_AGAIN, await self._partitions.table_of_mailings(mailings))
+        again = statement_on_partition(_READ_AGAIN, await self._partitions.find_deliveries_table_of_mailings(mailings))
         rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
         return [_delivery_row_from_record(row) for row in rows]
 
@@ -240,7 +240,7 @@ class PostgresDeliveries:
         self, mailing_id: UUID, recipients: Sequence[int]
     ) -> list[DeliveryRow]:
         """See the port."""
-        table = await self._partitions.table_of_mailings([mailing_id])
+        table = await self._partitions.find_deliveries_table_of_mailings([mailing_id])
         return [
             _delivery_row_from_record(row)
             for row in await self._pool.fetch(
@@ -250,7 +250,7 @@ class PostgresDeliveries:
 
     async def list_queued_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
         """See the port."""
-        table = await self._partitions.table_of_mailings([mailing_id])
+        table = await self._partitions.find_deliveries_table_of_mailings([mailing_id])
         rows = await self._pool.fetch(statement_on_partition(_WAITING, table), *self._rates, mailing_id, after, limit)
         return [_delivery_row_from_record(row) for row in rows]
 
@@ -317,7 +317,7 @@ def _delivery_keys_from_rows(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
 def _delivery_row_from_record(row: asyncpg.Record) -> DeliveryRow:
     """Returns a delivery from a row of the statement `rows`, which begins with the columns of the standing."""
     invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
-    standing = standing_from_row(row, _inviting_mailing_id(invited_by), _sent_counts_from_row(sent), locale)
+    standing = standing_from_row(row, _parse_inviting_mailing_id(invited_by), _sent_counts_from_row(sent), locale)
     return DeliveryRow(
         mailing_id, standing.recipient_id, attempt, standing, name, locale, context or {}, paused, shared, tried_at
     )
@@ -327,7 +327,7 @@ def _sent_counts_from_row(counts: list[list[Any]] | None) -> tuple[tuple[str, in
     return tuple((name, n) for name, n in counts) if counts else ()
 
 
-def _inviting_mailing_id(source: str | None) -> UUID | None:
+def _parse_inviting_mailing_id(source: str | None) -> UUID | None:
     """Returns the id of the mailing that used an address for an invitation; `_ELSEWHERE` if another system used it."""
     try:
         return UUID(source) if source is not None else None
@@ -335,7 +335,7 @@ def _inviting_mailing_id(source: str | None) -> UUID | None:
         return _ELSEWHERE
 
 
-def _move_columns(moves: Sequence[DeliveryMove]) -> Sequence[Sequence[Any]]:
+def _moves_as_columns(moves: Sequence[DeliveryMove]) -> Sequence[Sequence[Any]]:
     return list(zip(*moves, strict=True)) or [()] * len(DeliveryMove._fields)
 
 
@@ -351,11 +351,11 @@ def _deduplicated_move_columns(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...
     return (
         [dict(zip(_SHAPE, (number, *shape), strict=True)) for shape, number in shapes.items()],
         [*places],
-        int_array(shaped),
-        int_array(placed),
-        int_array(recipients),
-        int_array(attempts),
-        int_array(versions),
+        int_array_literal(shaped),
+        int_array_literal(placed),
+        int_array_literal(recipients),
+        int_array_literal(attempts),
+        int_array_literal(versions),
         due if any(due) else None,  # None means null for each move, and need not be encoded
     )
 

@@ -13,7 +13,7 @@ _SQL = load_statements("held")
 
 
 class PostgresHeldDeliveries:
-    """Implements `ports.held_deliveries.HeldDeliveries`."""
+    """Implements `ports.held_deliveries.HeldDeliveryStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool

@@ -13,7 +13,7 @@ _SQL = load_statements("records")
 
 
 class PostgresDeliveryHistory:
-    """Implements `ports.delivery_history.DeliveryHistory`."""
+    """Implements `ports.delivery_history.DeliveryHistoryReader`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

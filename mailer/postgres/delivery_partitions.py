@@ -17,10 +17,10 @@ _EXISTS = "SELECT to_regclass($1) IS NOT NULL"
 
 def partition_name_of_mailing(mailing_id: UUID) -> str:
     """Returns the name of a mailing's partition: the month in UTC of its UUIDv7 (RFC 9562 5.7; `ensure_partitions`)."""
-    return _partition_name_of_day(_day_of_id(mailing_id))
+    return _partition_name_of_day(_creation_day_from_mailing_id(mailing_id))
 
 
-def _day_of_id(mailing_id: UUID) -> int:
+def _creation_day_from_mailing_id(mailing_id: UUID) -> int:
     """Returns the day of the id's time, counted from 1970-01-01 in UTC."""
     return (mailing_id.int >> 80) // _DAY
 
@@ -47,9 +47,12 @@ class DeliveryPartitionFinder:
         self._known = {WHOLE}
         self._kept: dict[UUID, str] = {}
 
-    async def table_of_mailings(self, mailings: Iterable[UUID]) -> str:
+    async def find_deliveries_table_of_mailings(self, mailings: Iterable[UUID]) -> str:
         """Returns the table with some mailings' deliveries: one partition, or `deliveries` if it is not exactly one."""
-        names = {_partition_name_of_day(day) for day in {_day_of_id(mailing_id) for mailing_id in mailings}}
+        names = {
+            _partition_name_of_day(day)
+            for day in {_creation_day_from_mailing_id(mailing_id) for mailing_id in mailings}
+        }
         if len(names) != 1:
             return WHOLE
         [name] = names

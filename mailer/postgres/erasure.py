@@ -20,15 +20,15 @@ from mailer.ports.standings import OWN_WORDS
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.dead_letters import index_people_in_old_dead_letters
-from mailer.postgres.erased_mentions import SQL as MENTIONS
-from mailer.postgres.erased_mentions import WORDS, PersonMentionRemover
 from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.person_keys_in_bodies import (
-    brands_perhaps_owning_letter,
+    brands_perhaps_owning_dead_letter,
+    find_person_keys_in_body,
     key_of_address_hash,
     key_of_ref,
-    person_keys_in_body,
 )
+from mailer.postgres.person_mention_removal import SQL as MENTIONS
+from mailer.postgres.person_mention_removal import WORDS, PersonMentionRemover
 from mailer.postgres.suppressions import open_suppression_transaction
 from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
 
@@ -70,7 +70,7 @@ class PersonIdentifiers:
 
     def has_identifier_in_others_text(self, text: str, hasher: AddressHasher) -> bool:
         """Returns True if a text that does not belong to the person names them."""
-        if not self.keys.isdisjoint(person_keys_in_body(text.encode(), self.brand, hasher)):
+        if not self.keys.isdisjoint(find_person_keys_in_body(text.encode(), self.brand, hasher)):
             return True
         return self.name is not None and len(self.name) >= _SHORT and self.name.casefold() in text.casefold()
 
@@ -108,7 +108,7 @@ class PersonEraser:
         await connection.execute(SQL["suppress_erased"], recipient_id, source)
         await suppress_opted_out_for_partners(connection, self._hasher, [recipient_id], erased=True)
         ref = self._hasher.hash_replacing_ref(brand, data["ref"])
-        await self._hide_event_ids_of_own_mailings(connection, brand, recipient_id, marks)
+        await self._hash_event_ids_of_mailings_to_person_alone(connection, brand, recipient_id, marks)
         await connection.execute(SQL["empty_mailings"], brand, recipient_id, ANSWERS)
         await connection.execute(SQL["empty_reports"], brand, recipient_id)
         await connection.execute(SQL["empty_inviter"], brand, data["ref"], ref)
@@ -117,7 +117,7 @@ class PersonEraser:
         for name in ("empty_consents", "empty_suppressions"):
             await connection.execute(SQL[name], recipient_id, OWN_WORDS)
         await connection.execute(NOTICES["close_erased"], recipient_id)
-        await self._erase_staff_texts(connection, marks)
+        await self._erase_staff_texts_naming_person(connection, marks)
         await self._erase_from_dead_letters(connection, marks)
         await self._build_mention_remover(marks).erase_mentions(connection, recipient_id)
         await connection.execute(SQL["step_aside"], brand, ref, recipient_id)
@@ -137,7 +137,7 @@ class PersonEraser:
         keys = {key_of_address_hash(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
         return PersonIdentifiers(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
 
-    async def _hide_event_ids_of_own_mailings(
+    async def _hash_event_ids_of_mailings_to_person_alone(
         self, connection: Connection, brand: str, recipient_id: int, marks: PersonIdentifiers
     ) -> None:
         """Replaces the event ids of mailings to this person alone by hashes, and empties texts there that name them."""
@@ -158,7 +158,7 @@ class PersonEraser:
         ]
         await connection.execute(SQL["empty_campaigns"], naming)
 
-    async def _erase_staff_texts(self, connection: Connection, marks: PersonIdentifiers) -> None:
+    async def _erase_staff_texts_naming_person(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Erases staff's texts that belong to no recipient (on pauses, releases, imports), if they name the person."""
         rows = await connection.fetch(SQL["texts"])
         naming = [row for row in rows if marks.has_identifier_in_others_text(row["text"], self._hasher)]
@@ -178,7 +178,7 @@ class PersonEraser:
         rows = [
             row
             async for row in found
-            if not marks.keys.isdisjoint(await self._keys_of_anybody_in_body(row["body"], row["routing_key"]))
+            if not marks.keys.isdisjoint(await self._find_all_person_keys_in_body(row["body"], row["routing_key"]))
             or await asyncio.to_thread(mentions.has_ref_in_text, row["body"])
         ]
         for row in rows:
@@ -233,8 +233,8 @@ class PersonEraser:
             isinstance(email, str) and self._hasher.hash_address(email) in marks.hashes
         )
 
-    async def _keys_of_anybody_in_body(self, body: str, routing_key: str) -> list[str]:
-        return await asyncio.to_thread(person_keys_in_body, body.encode(), routing_key, self._hasher)
+    async def _find_all_person_keys_in_body(self, body: str, routing_key: str) -> list[str]:
+        return await asyncio.to_thread(find_person_keys_in_body, body.encode(), routing_key, self._hasher)
 
     async def _erase_from_dead_letters(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Empties the dead letters that name a person by ref, or by a present or former address.
@@ -244,13 +244,15 @@ class PersonEraser:
         await index_people_in_old_dead_letters(connection, self._hasher)
         found = connection.cursor(SQL["letters_naming"], list(marks.keys), prefetch=_AT_ONCE)
         reached = [
-            row["id"] async for row in found if await is_letter_of_controller(self._controllers, marks.brand, row)
+            row["id"]
+            async for row in found
+            if await may_dead_letter_belong_to_controller(self._controllers, marks.brand, row)
         ]
         mentions = self._build_mention_remover(marks)
         saying = connection.cursor(MENTIONS["letters"], mentions.like_patterns_for_bytea(), prefetch=_AT_ONCE)
         async for row in saying:
             text = row["body"].decode("utf-8", "replace")
-            if await asyncio.to_thread(mentions.has_ref_in_text, text) and await is_letter_of_controller(
+            if await asyncio.to_thread(mentions.has_ref_in_text, text) and await may_dead_letter_belong_to_controller(
                 self._controllers, marks.brand, row
             ):
                 reached.append(row["id"])
@@ -328,7 +330,7 @@ async def delete_erased_stubs(pool: Pool, limit: int) -> int:
     async with pool.acquire() as connection, connection.transaction():
         over = [row["recipient_id"] for row in await connection.fetch(SQL["stubs_over"], limit)]
         if over:
-            await people.lock_imports_out_of_transaction(connection)
+            await people.lock_out_imports_until_transaction_ends(connection)
             back = [row["id"] for row in await connection.fetch(SQL["having_the_address"], over)]
             await people.lock_standings(connection, back)
             await connection.execute(SQL["end_hashes"], over)
@@ -338,14 +340,16 @@ async def delete_erased_stubs(pool: Pool, limit: int) -> int:
     return len(over)
 
 
-async def is_letter_of_controller(controllers: Mapping[str, str], brand: str, letter: asyncpg.Record) -> bool:
+async def may_dead_letter_belong_to_controller(
+    controllers: Mapping[str, str], brand: str, letter: asyncpg.Record
+) -> bool:
     """Returns False if a dead letter belongs only to brands of other controllers than that of a brand; else True."""
-    named = await asyncio.to_thread(brands_perhaps_owning_letter, letter["body"], letter["routing_key"])
+    named = await asyncio.to_thread(brands_perhaps_owning_dead_letter, letter["body"], letter["routing_key"])
     known = {controllers[name] for name in named if name in controllers}
     return not known or controllers.get(brand) in known
 
 
-async def keys_by_which_letters_name_person(
+async def keys_naming_person_in_dead_letters(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> Sequence[str]:
     """Returns the keys that dead letters may name a person by. A legal hold keeps these dead letters."""

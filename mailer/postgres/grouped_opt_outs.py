@@ -31,7 +31,7 @@ CommitOptOuts = Callable[[Sequence[NewOptOut]], Awaitable[Sequence[OptOutResult 
 """Commits opt-outs in one transaction, and returns a result for each, in order."""
 
 
-class OptOutGroups:
+class OptOutGroupCommitter:
     """Commits opt-outs in groups.
 
     Args:

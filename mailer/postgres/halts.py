@@ -37,7 +37,7 @@ HALTED = _SQL["halted"]
 
 
 class PostgresHalts:
-    """Implements `ports.halts.HaltStore` and `ports.halts.HaltList`."""
+    """Implements `ports.halts.HaltStore` and `ports.halts.HaltLister`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -49,7 +49,7 @@ class PostgresHalts:
         """See the port."""
         # The limit also holds for the return of the connection to the pool: a dead connection is closed.
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
-            return await query_halts_and_missing_entries(connection, seals, heads, witnesses)
+            return await query_halts_and_missing_ledger_entries(connection, seals, heads, witnesses)
 
     async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
         """See the port."""
@@ -76,13 +76,13 @@ class PostgresHalts:
         """See the port."""
         stopped = "stopped" if halt.key == OPERATOR else "went_back"
         what = stopped if halt.scope is HaltScope.EVERYTHING else "paused"
-        entry = _halt_entry(halt.scope, halt.key, halt.by, what, halt.reason)
+        entry = _build_halt_change_ledger_entry(halt.scope, halt.key, halt.by, what, halt.reason)
         return await self._change_halt(entry, "halt", halt.scope, halt.key, halt.by, halt.reason)
 
     async def lift_halt(self, scope: HaltScope, key: str, by: str) -> bool:
         """See the port."""
         what = "started" if scope is HaltScope.EVERYTHING else "resumed"
-        return await self._change_halt(_halt_entry(scope, key, by, what), "lift", scope, key)
+        return await self._change_halt(_build_halt_change_ledger_entry(scope, key, by, what), "lift", scope, key)
 
     async def resume_processor(self, name: str, by: str) -> tuple[bool, int]:
         """See the port."""
@@ -90,7 +90,9 @@ class PostgresHalts:
             lifted = bool(await work.connection.fetchval(_SQL["lift"], HaltScope.PROCESSOR, name))
             streams = await lift_pauses_of_processor(work.connection, name)
             said = [*(["resumed"] if lifted else []), *([f"streams_resumed {streams}"] if streams else [])]
-            await work.append_entries([_halt_entry(HaltScope.PROCESSOR, name, by, what) for what in said])
+            await work.append_entries(
+                [_build_halt_change_ledger_entry(HaltScope.PROCESSOR, name, by, what) for what in said]
+            )
         return lifted, streams
 
     async def _change_halt(self, entry: LedgerEntry, statement: str, *arguments: object) -> bool:
@@ -131,7 +133,9 @@ class PostgresHalts:
             if (refusal := _refusal_of_mailing_change(row, what)) or row is None:
                 raise MailingControlRefused(refusal)
             changed = await _halt_lift_or_cancel_mailing(work.connection, mailing_id, row["state"], what, by, reason)
-            entry = _halt_entry(HaltScope.MAILING, str(mailing_id), by, what, reason, row["brand"], row["category"])
+            entry = _build_halt_change_ledger_entry(
+                HaltScope.MAILING, str(mailing_id), by, what, reason, row["brand"], row["category"]
+            )
             await work.append_entries([entry] if changed else [])
         return changed
 
@@ -146,16 +150,18 @@ class PostgresHalts:
             await work.connection.execute(_SQL["lift_restored"])
             await work.connection.execute(_SQL["no_witnesses"])
             what = "restored resume" if ended is None else "restored end"
-            entries = [_halt_entry(HaltScope.EVERYTHING, "", by, what, str(lineage))]
+            entries = [_build_halt_change_ledger_entry(HaltScope.EVERYTHING, "", by, what, str(lineage))]
             entries += [
-                _halt_entry(HaltScope.MAILING, str(row["id"]), by, "ended", "", row["brand"], row["category"])
+                _build_halt_change_ledger_entry(
+                    HaltScope.MAILING, str(row["id"]), by, "ended", "", row["brand"], row["category"]
+                )
                 for row in mailings
             ]
             await work.append_entries(entries)
         return lineage, len(mailings)
 
 
-async def query_halts_and_missing_entries(
+async def query_halts_and_missing_ledger_entries(
     connection: Connection | Fresh,
     seals: Collection[int],
     heads: Collection[Head],
@@ -214,7 +220,7 @@ def _refusal_of_mailing_change(row: asyncpg.Record | None, what: str) -> str | N
     return None
 
 
-def _halt_entry(
+def _build_halt_change_ledger_entry(
     scope: HaltScope, key: str, by: str, what: str, reason: str = "", brand: str = "", category: str | None = None
 ) -> LedgerEntry:
     """Returns the ledger entry of a change of a halt. The reason is a note: its words may identify people."""

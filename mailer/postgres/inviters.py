@@ -10,7 +10,7 @@ _SQL = load_statements("inviters")
 
 
 class PostgresInviterPauses:
-    """Implements `ports.inviters.InviterPauses`."""
+    """Implements `ports.inviters.InviterPauseStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool

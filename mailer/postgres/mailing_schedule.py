@@ -10,19 +10,21 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rescheduling import ScheduledMailing, refusal_to_reschedule
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.mailing_schedule import RescheduledMailing
+from mailer.ports.mailing_schedule import MailingRescheduleResult
 
 _SQL = load_statements("schedule")
 
 
 class PostgresMailingSchedule:
-    """Implements `ports.mailing_schedule.MailingSchedule`."""
+    """Implements `ports.mailing_schedule.MailingRescheduler`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def reschedule_mailing(self, mailing_id: UUID, at: datetime, by: Identity, reason: str) -> RescheduledMailing:
+    async def reschedule_mailing(
+        self, mailing_id: UUID, at: datetime, by: Identity, reason: str
+    ) -> MailingRescheduleResult:
         """See the port. It locks the batches, so that no worker takes one meanwhile."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             row = await work.connection.fetchrow(_SQL["lock_mailing"], mailing_id)
@@ -39,7 +41,7 @@ class PostgresMailingSchedule:
             if refusal := refusal_to_reschedule(mailing, at, datetime.now(UTC)):
                 raise MailingControlRefused(refusal)
             if row["send_at"] == at:
-                return RescheduledMailing(False, row["state"] == "awaiting_release")
+                return MailingRescheduleResult(False, row["state"] == "awaiting_release")
             await _store_new_send_time(work.connection, mailing_id, at, by, mailing.needs_release)
             entry = LedgerEntry(
                 EntryKind.MAILING,
@@ -52,7 +54,7 @@ class PostgresMailingSchedule:
                 reply=reason or None,
             )
             await work.append_entries([entry])
-        return RescheduledMailing(True, mailing.needs_release)
+        return MailingRescheduleResult(True, mailing.needs_release)
 
 
 async def _store_new_send_time(

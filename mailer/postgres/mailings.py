@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.database.statements import Connection, Pool, load_statements, text_array
-from mailer.event_digests import differing_fields
+from mailer.database.statements import Connection, Pool, load_statements, text_array_literal
+from mailer.event_digests import names_of_fields_with_differing_digests
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
@@ -25,7 +25,7 @@ from mailer.ports.time_ordered_uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.mailing_status_rows import mailing_status_from_row
-from mailer.postgres.release_independence import refuse_dependent_releaser
+from mailer.postgres.releaser_independence import refuse_dependent_releaser
 from mailer.rendering.mentioned_members import references_in_context, replace_refs_by_ledger_numbers
 
 _SQL = load_statements("mailings")
@@ -53,7 +53,7 @@ BATCH_SIZE = 500
 
 
 @asynccontextmanager
-async def _refusing_wrong_values() -> AsyncIterator[None]:
+async def _turning_data_errors_into_value_errors() -> AsyncIterator[None]:
     """The context in which a value that the database cannot hold raises ValueError."""
     try:
         yield
@@ -78,11 +78,11 @@ class PostgresMailings:
     async def accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
         """See the port."""
         contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
-        async with _refusing_wrong_values(), open_unit_of_work(self._pool, self._writers) as work:
+        async with _turning_data_errors_into_value_errors(), open_unit_of_work(self._pool, self._writers) as work:
             first, differs = await _insert_or_find_mailings(work.connection, mailings, self._hasher, contents)
             fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
             facts, batches = await self._store_mailings_and_deliveries(work.connection, fresh) if fresh else ({}, [])
-            await work.append_entries([_acceptance_entry(mailing) for mailing in fresh])
+            await work.append_entries([_build_mailing_acceptance_ledger_entry(mailing) for mailing in fresh])
             crash_if_armed(CrashPoint.IN_INTAKE)
         self._kept.update(mailing.template_version for mailing in fresh)
         due: defaultdict[UUID, list[int]] = defaultdict(list)
@@ -113,7 +113,7 @@ class PostgresMailings:
         new = {version: source for version, source in templates.items() if version not in self._kept}
         if new:
             await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
-        numbers = await self._ids_of_mentioned_members(connection, mailings)
+        numbers = await self._find_or_create_mentioned_member_ids(connection, mailings)
         named = await self._store_recipients_returning_rows(connection, mailings, numbers)
         sizes = Counter(row["mailing_id"] for row in named)
         created = await connection.fetch(
@@ -136,7 +136,7 @@ class PostgresMailings:
         whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
         return {row["id"]: _facts_from_row(row) for row in whole}, batches
 
-    async def _ids_of_mentioned_members(
+    async def _find_or_create_mentioned_member_ids(
         self, connection: Connection, mailings: Sequence[NewMailing]
     ) -> dict[tuple[str, str], int]:
         """Returns the ids of the members that the events' contexts mention, by (brand, ref). Mostly empty."""
@@ -224,7 +224,7 @@ class PostgresMailings:
         first = await self._pool.fetchval(
             _SQL["content"], event.brand, event.id, self._hasher.hash_replacing_event_id(event.brand, event.id)
         )
-        return differing_fields(first, self._hasher.contents.digest_of(event))
+        return names_of_fields_with_differing_digests(first, self._hasher.contents.digest_of(event))
 
     async def mailing_status(self, mailing_id: UUID) -> MailingStatus | None:
         """Returns the status of a mailing by its own id, or None."""
@@ -299,13 +299,16 @@ async def _insert_or_find_mailings(
     hidden = [hasher.hash_replacing_event_id(brand, event) for brand, event in zip(brands, events, strict=True)]
     ids = [mailing.id for mailing in mailings]
     columns = (brands, events, map(str, ids), (str(mailing.publisher) for mailing in mailings))
-    rows = await connection.fetch(_SQL["accept"], *map(text_array, columns), contents, hidden)
+    rows = await connection.fetch(_SQL["accept"], *map(text_array_literal, columns), contents, hidden)
     taken = {row["mailing_id"] for row in rows}
     if len(taken) == len(mailings):
         return dict(zip(ids, ids, strict=True)), {}
     rows = await connection.fetch(_SQL["first"], brands, events, ids, hidden)
     first, kept = ({row["asked"]: row[column] for row in rows} for column in ("first", "content"))
-    return first, {id_: differing_fields(kept[id_], content) for id_, content in zip(ids, contents, strict=True)}
+    return first, {
+        id_: names_of_fields_with_differing_digests(kept[id_], content)
+        for id_, content in zip(ids, contents, strict=True)
+    }
 
 
 async def _store_attachments(connection: Connection, mailings: Sequence[NewMailing]) -> set[UUID]:
@@ -372,7 +375,7 @@ def _with_invited_source_if_invitation(mailing: NewMailing, person: Person) -> P
     return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
 
 
-def _acceptance_entry(mailing: NewMailing) -> LedgerEntry:
+def _build_mailing_acceptance_ledger_entry(mailing: NewMailing) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.MAILING,
         mailing.event.brand,

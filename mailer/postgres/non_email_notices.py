@@ -32,7 +32,7 @@ _NOTICE = ", ".join(
 SQL = {name: text.replace("{notice}", _NOTICE) for name, text in load_statements("notices").items()}
 
 
-async def insert_diverted_notices(
+async def insert_notices_of_diverted_deliveries(
     connection: Connection, moves: Sequence[DeliveryMove], entries: Sequence[LedgerEntry]
 ) -> None:
     """Adds a notice for each move that diverts a delivery, with the reason of its ledger entry.
@@ -51,7 +51,7 @@ async def insert_diverted_notices(
     await connection.execute(SQL["note"], *zip(*rows, strict=True))
 
 
-async def insert_notices_of_old_workers(connection: Connection, mailings: Sequence[UUID]) -> None:
+async def insert_notices_missed_by_old_workers(connection: Connection, mailings: Sequence[UUID]) -> None:
     """Adds the missing notices of finished mailings: workers of an older version diverted without adding one."""
     await connection.execute(SQL["take_over"], mailings)
 
@@ -96,7 +96,7 @@ class PostgresNonEmailNotices:
             )
             said = ", ".join(map(str, filter(None, (change.note, change.reference, change.day)))) or None
             await work.append_entries(
-                [_notice_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
+                [_build_notice_ledger_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
             )
         return found
 
@@ -106,7 +106,7 @@ class PostgresNonEmailNotices:
             whom = [NoticeAddressee(**row) for row in await work.connection.fetch(SQL["whom"], ids)]
             named = {one.notice for one in whom}
             notices = [_notice_from_row(row) for row in await work.connection.fetch(SQL["get"], ids)]
-            entries = [_notice_entry(one, "notice_read", by, None) for one in notices if one.id in named]
+            entries = [_build_notice_ledger_entry(one, "notice_read", by, None) for one in notices if one.id in named]
             await work.append_entries(entries)
         return whom
 
@@ -115,7 +115,7 @@ def _notice_from_row(row: Record) -> NonEmailNotice:
     return NonEmailNotice(**{**row, "state": NonEmailNoticeState(row["state"])})
 
 
-def _notice_entry(notice: NonEmailNotice, reason: str, by: str, said: str | None) -> LedgerEntry:
+def _build_notice_ledger_entry(notice: NonEmailNotice, reason: str, by: str, said: str | None) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.ACTION,
         notice.brand,

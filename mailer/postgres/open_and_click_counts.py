@@ -17,14 +17,14 @@ import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements, standing_from_row
 from mailer.policy.policy_file import Policy
-from mailer.policy.tracking import is_counted_anonymously
+from mailer.policy.tracking import is_open_counted_anonymously
 from mailer.ports.open_and_click_counts import (
-    CountedPixelOrLinkFetch,
     MailedRecipientStanding,
+    PixelOrLinkFetchToCount,
     WrittenOpenAndClickCounts,
 )
-from mailer.postgres.encrypted_counts import TallyEncryption
 from mailer.postgres.open_and_click_tally import Fetch, OpenAndClickTallyByMailing
+from mailer.postgres.open_and_click_tally_encryption import TallyEncryption
 
 _SQL = load_statements("opens")
 _WRITE = {
@@ -40,7 +40,7 @@ _LOOKED_AT = 2000
 
 
 @dataclass(slots=True)
-class _FinishedHours:
+class _FinishedHourCounts:
     """Hours that are over, until we know that they are in the database.
 
     Attributes:
@@ -71,15 +71,15 @@ class PostgresOpenAndClickCounts:
         self._seal = TallyEncryption(keys)
         self._clock = clock
         self._hours: dict[int, OpenAndClickTallyByMailing] = {}
-        self._due: _FinishedHours | None = None
+        self._due: _FinishedHourCounts | None = None
 
-    def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
+    def count_open(self, trace: PixelOrLinkFetchToCount) -> None:
         """See the port."""
-        self._tally_of_hour(self._hours_since_epoch()).add_pixel_or_link_fetch(trace)
+        self._get_or_create_tally_of_hour(self._current_hour_since_epoch()).add_pixel_or_link_fetch(trace)
 
-    def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
+    def count_click(self, trace: PixelOrLinkFetchToCount, link: str) -> None:
         """See the port."""
-        self._tally_of_hour(self._hours_since_epoch()).add_pixel_or_link_fetch(trace, link)
+        self._get_or_create_tally_of_hour(self._current_hour_since_epoch()).add_pixel_or_link_fetch(trace, link)
 
     async def find_standing_of_mailed_recipient(
         self, mailing_id: UUID, recipient_id: int
@@ -95,12 +95,16 @@ class PostgresOpenAndClickCounts:
     async def write_counts_of_finished_hours(self) -> WrittenOpenAndClickCounts:
         """See the port."""
         opens, clicks, is_first = Counter[bool](), Counter[bool](), True
-        while is_first or self._due or min(self._hours, default=self._hours_since_epoch()) < self._hours_since_epoch():
+        while (
+            is_first
+            or self._due
+            or min(self._hours, default=self._current_hour_since_epoch()) < self._current_hour_since_epoch()
+        ):
             is_first = False
             if self._due is None:
-                past = sorted(hour for hour in self._hours if hour < self._hours_since_epoch())
-                self._due = _FinishedHours({hour: self._hours.pop(hour) for hour in past})
-            await self._write_hours(self._due)
+                past = sorted(hour for hour in self._hours if hour < self._current_hour_since_epoch())
+                self._due = _FinishedHourCounts({hour: self._hours.pop(hour) for hour in past})
+            await self._write_counts_of_hours(self._due)
             for (_, link, machine), n in self._due.fetches.items():
                 (opens if link is None else clicks)[machine] += n
             self._due = None
@@ -108,7 +112,7 @@ class PostgresOpenAndClickCounts:
 
     async def save_counts_for_next_process(self) -> None:
         """See the port. The length of the row does not show if anything was opened."""
-        current, due = self._hours_since_epoch(), self._due
+        current, due = self._current_hour_since_epoch(), self._due
         hours = [*({current: OpenAndClickTallyByMailing()} | self._hours).items()]
         self._hours, self._due = {}, None
         async with self._pool.acquire() as connection, connection.transaction():
@@ -116,7 +120,7 @@ class PostgresOpenAndClickCounts:
                 hours += due.hours.items()
             await connection.execute(_SQL["park"], [self._seal.encrypt_tally(hour, tally) for hour, tally in hours])
 
-    async def _write_hours(self, due: _FinishedHours) -> None:
+    async def _write_counts_of_hours(self, due: _FinishedHourCounts) -> None:
         """Writes hours and parked hours, unless they are written already. Parks counts that wait for their mailing.
 
         All of this is one transaction: a killed process loses nothing.
@@ -124,16 +128,16 @@ class PostgresOpenAndClickCounts:
         async with self._pool.acquire() as connection, connection.transaction():
             if not await _mark_written_if_new(connection, due):
                 return
-            current, waiting, due.fetches = self._hours_since_epoch(), OpenAndClickTallyByMailing(), Counter()
-            hours, parked = await self._take_and_merge_parked_hours(connection, due, current)
+            current, waiting, due.fetches = self._current_hour_since_epoch(), OpenAndClickTallyByMailing(), Counter()
+            hours, parked = await self._take_saved_counts_and_merge_by_hour(connection, due, current)
             for hour in sorted(hours):
-                written, waits = await self._write_hour(connection, _day_of_hour(hour), hours[hour])
+                written, waits = await self._write_counts_of_hour(connection, _day_of_hour(hour), hours[hour])
                 waiting.merge_tally(waits)
                 due.fetches.update(written.fetches)
             await connection.execute(_SQL["park"], [*parked, self._seal.encrypt_tally(current, waiting)])
 
-    async def _take_and_merge_parked_hours(
-        self, connection: Connection, due: _FinishedHours, current: int
+    async def _take_saved_counts_and_merge_by_hour(
+        self, connection: Connection, due: _FinishedHourCounts, current: int
     ) -> tuple[dict[int, OpenAndClickTallyByMailing], list[bytes]]:
         """Deletes the parked rows. Returns the hours to write, merged with `due`, and the rows of unfinished hours."""
         hours, sealed = defaultdict[int, OpenAndClickTallyByMailing](OpenAndClickTallyByMailing), list[bytes]()
@@ -148,21 +152,21 @@ class PostgresOpenAndClickCounts:
                 sealed.append(row["body"])
         return hours, sealed
 
-    def _hours_since_epoch(self) -> int:
+    def _current_hour_since_epoch(self) -> int:
         return int(self._clock() // STEP)
 
-    def _tally_of_hour(self, hour: int) -> OpenAndClickTallyByMailing:
+    def _get_or_create_tally_of_hour(self, hour: int) -> OpenAndClickTallyByMailing:
         tally = self._hours.get(hour)
         if tally is None:
             tally = self._hours[hour] = OpenAndClickTallyByMailing()
         return tally
 
-    async def _write_hour(
+    async def _write_counts_of_hour(
         self, connection: Connection, day: date, tally: OpenAndClickTallyByMailing
     ) -> tuple[OpenAndClickTallyByMailing, OpenAndClickTallyByMailing]:
         """Writes an hour. Returns the anonymous counts that it wrote, and those that wait until a mailing counts."""
         cells, waiting = await self._countable_and_waiting_mailings(connection, tally.mailings_fetched_anonymously)
-        nobodys = tally.anonymous_counts_of_mailings(cells).with_small_links_pooled(cells.__getitem__)
+        nobodys = tally.anonymous_counts_of_mailings(cells).with_rarely_clicked_links_pooled(cells.__getitem__)
         fetches = [(mailing_id, link, machine, n) for (mailing_id, link, machine), n in nobodys.fetches.items()]
         await _insert_counts(connection, "fetches", day, fetches)
         await _insert_counts(connection, "once", day, nobodys.once)
@@ -187,7 +191,7 @@ class PostgresOpenAndClickCounts:
         return cells, waiting
 
 
-async def _mark_written_if_new(connection: Connection, due: _FinishedHours) -> bool:
+async def _mark_written_if_new(connection: Connection, due: _FinishedHourCounts) -> bool:
     """Marks hours as written. Returns False if they were marked before.
 
     The answer to an earlier commit may have been lost. If that commit is still going on, the statement waits for it.
@@ -210,7 +214,9 @@ def _has_delivery_anonymous_pixel(row: asyncpg.Record, policy: Policy) -> bool:
     if category is None or category.mandatory:
         return False
     standing = standing_from_row(row)
-    return is_counted_anonymously(policy.switches_for(standing.collected_under, standing.country), standing)
+    return is_open_counted_anonymously(
+        policy.strictest_switches_for_person(standing.collected_under, standing.country), standing
+    )
 
 
 async def _insert_counts(connection: Connection, kind: str, day: date, rows: Iterable[tuple[Any, ...]]) -> None:

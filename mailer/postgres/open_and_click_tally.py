@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
+from mailer.ports.open_and_click_counts import PixelOrLinkFetchToCount
 
 OTHER_LINKS = ""
 """Stands for all links of a mailing with clicks from too few messages to be counted separately."""
@@ -35,7 +35,7 @@ class OpenAndClickTallyByMailing:
     once: set[Once] = field(default_factory=set)
     persons: set[Personal] = field(default_factory=set)
 
-    def add_pixel_or_link_fetch(self, trace: CountedPixelOrLinkFetch, link: str | None = None) -> None:
+    def add_pixel_or_link_fetch(self, trace: PixelOrLinkFetchToCount, link: str | None = None) -> None:
         """Counts one fetch."""
         full = len(self) >= MOST
         if trace.recipient_id is not None:
@@ -70,7 +70,7 @@ class OpenAndClickTallyByMailing:
             {once for once in self.once if once[0] in mailings},
         )
 
-    def with_small_links_pooled(self, minimum: Callable[[UUID], int]) -> "OpenAndClickTallyByMailing":
+    def with_rarely_clicked_links_pooled(self, minimum: Callable[[UUID], int]) -> "OpenAndClickTallyByMailing":
         """Returns the same counts, with all links that too few messages clicked added together as `OTHER_LINKS`.
 
         Perhaps only a few people have a link, if a template inserts a personal value. Each can click it many times, so

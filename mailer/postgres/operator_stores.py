@@ -14,7 +14,7 @@ from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_schedule import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.postgres.staff_changes import writers_for_session
+from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
 
@@ -24,7 +24,7 @@ def build_operator_stores_opener(
     """Returns the function that opens the stores for an actor, a network and a session."""
 
     def open_stores(actor: str, network: str, used: RightInSession | None) -> OperatorStores:
-        named = writers_for_session(writers.writers_with_actor(actor, network), used)
+        named = writers_requiring_session_and_right(writers.writers_with_actor(actor, network), used)
         return OperatorStores(
             PostgresHalts(pool, named),
             PostgresHeldDeliveries(pool, named),

@@ -13,14 +13,14 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres import people
 from mailer.postgres.consents import record_consent_request
 from mailer.postgres.outbox import insert_outbox_messages
-from mailer.postgres.standings import standing_change_entry
+from mailer.postgres.standings import build_standing_change_ledger_entry
 from mailer.postgres.suppressions import open_suppression_transaction
 
 _SQL = load_statements("wishes")
 
 
 class PostgresPendingRequests:
-    """Implements `ports.pending_requests.PendingRequests`."""
+    """Implements `ports.pending_requests.PendingRequestStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -47,7 +47,11 @@ class PostgresPendingRequests:
             later = None if mailed else await connection.fetchval(_SQL["next"], recipient_id, BETWEEN_MAILS)
             made = ConfirmationMail(mailed or uuid7(), whose["ref"], generation, later)
             asked = (
-                wishes if by_owner else [] if whose["gone"] else _requests_not_opted_out_of(wishes, whose["opted_out"])
+                wishes
+                if by_owner
+                else []
+                if whose["gone"]
+                else _filter_out_requests_covered_by_opt_outs(wishes, whose["opted_out"])
             )
             columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in asked), strict=True)
             added = (
@@ -55,7 +59,9 @@ class PostgresPendingRequests:
             )
             entries += [await record_consent_request(connection, brand, recipient_id, consent) for consent in evidence]
             acts = [wish.what for wish in wishes if wish.what in set(RequestedAct)]
-            entries += [standing_change_entry(brand, recipient_id, f"asked {act}", None, "page") for act in acts]
+            entries += [
+                build_standing_change_ledger_entry(brand, recipient_id, f"asked {act}", None, "page") for act in acts
+            ]
             if mailed is None and added:
                 await insert_outbox_messages(connection, "mailer.events", [letter(made)])
         return made
@@ -78,6 +84,8 @@ class PostgresPendingRequests:
         await self._pool.execute(_SQL["answered"], confirmation, what)
 
 
-def _requests_not_opted_out_of(wishes: Sequence[PendingRequest], left: Collection[str]) -> list[PendingRequest]:
+def _filter_out_requests_covered_by_opt_outs(
+    wishes: Sequence[PendingRequest], left: Collection[str]
+) -> list[PendingRequest]:
     """Returns the wishes that no opt-out of the person covers."""
     return [wish for wish in wishes if {EVERYTHING_OPTIONAL, wish.what, wish.what.partition("/")[0]}.isdisjoint(left)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from mailer.database.statements import Connection, int_array, load_statements, text_array
+from mailer.database.statements import Connection, int_array_literal, load_statements, text_array_literal
 from mailer.events import Person
 from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.policy_versions import Days, versions_at_collection
@@ -65,7 +65,7 @@ def dated_person_data(
     versions = versions_at_collection(days, person.policy_version, person.collected_at, now)
     observed_at = min(person.collected_at or said or now, now)
     return DatedPersonData(
-        brand, controller, person, observed_at, versions, vocabulary.is_only_invitation(person.source)
+        brand, controller, person, observed_at, versions, vocabulary.is_address_only_from_invitations(person.source)
     )
 
 
@@ -89,12 +89,12 @@ async def upsert_people(
     await carry_over_suppressions(connection, hasher, [(known.controller, known.person.email) for known in people])
     rows = await _rows_to_upsert(hasher, people)
     invited = [f"{known.brand}\n{known.person.source}" for known in people if known.is_invited]
-    upserted = await connection.fetch(SQL["upsert"], *_people_columns(rows), invited)
+    upserted = await connection.fetch(SQL["upsert"], *_person_rows_as_columns(rows), invited)
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
-    related = await _share_sources_among_owners_mailboxes(connection, hasher, people, ids)
+    related = await _share_address_sources_across_owner_mailboxes(connection, hasher, people, ids)
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
     ids |= await find_or_create_recipients_by_ref(connection, hasher, [key for key in keys if key[:2] not in ids])
-    found = await connection.fetch(SQL["settled"], int_array(row["id"] for row in upserted))
+    found = await connection.fetch(SQL["settled"], int_array_literal(row["id"] for row in upserted))
     settled = {row["id"] for row in found}
     if unsettled := [*related, *(id_ for id_ in ids.values() if id_ not in settled)]:
         await refresh_standings(connection, unsettled)
@@ -127,7 +127,7 @@ def _merge_person_data(one: DatedPersonData, other: DatedPersonData) -> DatedPer
     return replace(newest, person=person, versions="\n".join(versions) or None, is_invited=is_invited)
 
 
-async def _share_sources_among_owners_mailboxes(
+async def _share_address_sources_across_owner_mailboxes(
     connection: Connection, hasher: AddressHasher, people: Sequence[DatedPersonData], ids: Mapping[tuple[str, str], int]
 ) -> list[int]:
     """Records how addresses were collected, also for the other mailboxes of their owners.
@@ -148,9 +148,9 @@ async def _share_sources_among_owners_mailboxes(
     return [row["id"] for row in await connection.fetch(SQL["related"], *columns)]
 
 
-def _people_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _person_rows_as_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     columns = enumerate(zip(*rows, strict=True))
-    return [column if place in _NO_TEXT else text_array(column) for place, column in columns]
+    return [column if place in _NO_TEXT else text_array_literal(column) for place, column in columns]
 
 
 async def _rows_to_upsert(hasher: AddressHasher, people: Sequence[DatedPersonData]) -> list[tuple[Any, ...]]:
@@ -162,7 +162,7 @@ async def _rows_to_upsert(hasher: AddressHasher, people: Sequence[DatedPersonDat
     return rows
 
 
-async def lock_imports_out_of_transaction(connection: Connection) -> None:
+async def lock_out_imports_until_transaction_ends(connection: Connection) -> None:
     """Locks out imports and new people until the transaction ends. So none appears with an address being suppressed."""
     await connection.execute(SQL["keep_imports_out"])
 
@@ -249,7 +249,7 @@ async def find_or_create_recipients_by_ref(
     return ids
 
 
-async def correct_country_of_owner(
+async def correct_country_of_address_owner(
     connection: Connection, hasher: AddressHasher, recipient_id: int, address: str | None, country: str
 ) -> list[int]:
     """Replaces all recorded countries by one, for every account of the owner of an address at the brand.

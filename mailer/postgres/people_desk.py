@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from mailer.actions.account_events import AccountStoresOpener
-from mailer.actions.people_desk import PeopleDesk
+from mailer.actions.account_events import AccountEventStoresOpener
+from mailer.actions.people_desk import PersonLookUpAndActStores
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.policy_file import Policy
@@ -14,16 +14,16 @@ from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.suppressions import PostgresSuppressions
 
 
-def build_people_desk(
+def build_people_look_up_stores(
     pool: Pool,
     writers: LedgerWriters,
     hasher: AddressHasher,
     policies: Mapping[str, Policy],
-    desks: AccountStoresOpener,
-) -> PeopleDesk:
+    desks: AccountEventStoresOpener,
+) -> PersonLookUpAndActStores:
     """Returns the desk over a database."""
     lookup = RecipientLookup(pool, hasher, {name: policy.controller.id for name, policy in policies.items()})
-    return PeopleDesk(
+    return PersonLookUpAndActStores(
         policies,
         PostgresPersonDirectory(pool, lookup),
         PostgresAccessRecords(pool, writers),

@@ -11,12 +11,14 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.history_paging import HistoryPlace, mailing_id_bound, page_of_newest_entries
+from mailer.policy.history_paging import HistoryPlace, page_of_newest_entries, upper_mailing_id_bound_of_page
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.consents import Consent, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.person_history import (
-    AccessDoor,
+    AccessInterface,
+    AccessToPerson,
+    ActOnPerson,
     ConsentOfHistory,
     HistoryItem,
     HistoryPage,
@@ -25,14 +27,12 @@ from mailer.ports.person_history import (
     MailOfHistory,
     NoticeOfHistory,
     PendingRequestOfHistory,
-    PersonAccess,
-    PersonAct,
     SuppressionOfHistory,
 )
 from mailer.ports.suppressions import Suppression
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.recipient_lookup import RecipientLookup
-from mailer.postgres.staff_changes import writers_for_session
+from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.suppressions import SUPPRESSION_COLUMNS
 
 SQL = {
@@ -44,7 +44,7 @@ _TOLD_ELSEWHERE = ("consent_asked", "consent_given", "consent_withdrawn", "asked
 _Item = TypeVar("_Item", bound=HistoryItem)
 
 
-def entries_of_act(act: PersonAct, changes: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+def build_ledger_entries_of_staff_act(act: ActOnPerson, changes: Sequence[LedgerEntry]) -> list[LedgerEntry]:
     """Returns the ledger entries of an act beside those of its changes: one for each person whom the act is about."""
     if act.recipient_id is not None:
         people: list[tuple[str, int | None]] = [(act.brand, act.recipient_id)]
@@ -52,19 +52,19 @@ def entries_of_act(act: PersonAct, changes: Sequence[LedgerEntry]) -> list[Ledge
         known = [(change.brand, change.recipient_id) for change in changes if change.recipient_id is not None]
         people = [*dict.fromkeys(known)] or [(act.brand, None)]
     return [
-        _access_entry(act.access, brand, recipient_id)._replace(reason=_ACTED, fields=(act.name,))
+        _build_access_ledger_entry(act.access, brand, recipient_id)._replace(reason=_ACTED, fields=(act.name,))
         for brand, recipient_id in people
     ]
 
 
-def _access_entry(access: PersonAccess, brand: str, recipient_id: int | None) -> LedgerEntry:
+def _build_access_ledger_entry(access: AccessToPerson, brand: str, recipient_id: int | None) -> LedgerEntry:
     """Returns the entry of a look-up. The reason may name a person: without a recipient, no erasure would reach it."""
     return LedgerEntry(
         EntryKind.ACCESS,
         brand,
         recipient_id=recipient_id,
         reason=_LOOKED_UP,
-        rule=_ledger_rule_of_door(access.door),
+        rule=_ledger_rule_of_access_interface(access.door),
         reply=access.origin if recipient_id is None else access.note,
         actor=str(access.by),
     )
@@ -105,20 +105,20 @@ class PostgresPersonDirectory:
             if not await connection.fetchval(_OF_BRAND, brand, recipient_id):
                 return HistoryPage((), None)
             items, following = page_of_newest_entries(
-                await _read_sources(connection, recipient_id, before, limit + 1), limit
+                await _read_newest_history_items_of_each_kind(connection, recipient_id, before, limit + 1), limit
             )
-            return HistoryPage(await _with_latest_entries(connection, recipient_id, items), following)
+            return HistoryPage(await _add_latest_ledger_entries_to_mails(connection, recipient_id, items), following)
 
 
 _OF_BRAND = "SELECT EXISTS (SELECT FROM recipients WHERE brand = $1 AND id = $2)"
 
 
-async def _read_sources(
+async def _read_newest_history_items_of_each_kind(
     connection: Connection, recipient_id: int, before: HistoryPlace | None, limit: int
 ) -> list[list[HistoryItem]]:
     """Returns the newest entries of each source before a place."""
     behind = (recipient_id, before.at if before else None, before.key if before else None, limit)
-    mail = await connection.fetch(SQL["mail"], recipient_id, mailing_id_bound(before), limit)
+    mail = await connection.fetch(SQL["mail"], recipient_id, upper_mailing_id_bound_of_page(before), limit)
     acts = await connection.fetch(SQL["acts"], *behind, _TOLD_ELSEWHERE)
     return [
         [MailOfHistory(**row) for row in mail],
@@ -128,12 +128,15 @@ async def _read_sources(
         ],
         [_consent_from_row(row) for row in await connection.fetch(SQL["consents"], *behind)],
         [_suppression_from_row(row) for row in await connection.fetch(SQL["suppressions"], *behind)],
-        [_item_with_place(PendingRequestOfHistory, row) for row in await connection.fetch(SQL["requests"], *behind)],
-        [_item_with_place(NoticeOfHistory, row) for row in await connection.fetch(SQL["notices"], *behind)],
+        [
+            _history_item_from_row(PendingRequestOfHistory, row)
+            for row in await connection.fetch(SQL["requests"], *behind)
+        ],
+        [_history_item_from_row(NoticeOfHistory, row) for row in await connection.fetch(SQL["notices"], *behind)],
     ]
 
 
-async def _with_latest_entries(
+async def _add_latest_ledger_entries_to_mails(
     connection: Connection, recipient_id: int, items: Sequence[HistoryItem]
 ) -> tuple[HistoryItem, ...]:
     """Returns the entries of a page, with what the ledger says last of each mail."""
@@ -149,7 +152,7 @@ def _columns_without(row: asyncpg.Record, *names: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}
 
 
-def _item_with_place(kind: Callable[..., _Item], row: asyncpg.Record) -> _Item:
+def _history_item_from_row(kind: Callable[..., _Item], row: asyncpg.Record) -> _Item:
     return kind(place=HistoryPlace(row["at"], row["key"]), **_columns_without(row, "at", "key"))
 
 
@@ -165,25 +168,25 @@ def _suppression_from_row(row: asyncpg.Record) -> SuppressionOfHistory:
 
 
 class PostgresAccessRecords:
-    """Implements `ports.person_history.AccessRecords`."""
+    """Implements `ports.person_history.AccessRecorder`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: PersonAccess) -> None:
+    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: AccessToPerson) -> None:
         """See the port."""
-        entries = [_access_entry(access, brand, recipient_id) for brand, recipient_id in found]
-        writers = writers_for_session(self._writers, access.used)
+        entries = [_build_access_ledger_entry(access, brand, recipient_id) for brand, recipient_id in found]
+        writers = writers_requiring_session_and_right(self._writers, access.used)
         async with open_unit_of_work(self._pool, writers) as work:
             await work.append_entries(entries)
 
     async def is_look_up_open(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
         """See the port."""
-        door = _ledger_rule_of_door(AccessDoor.CONSOLE)
+        door = _ledger_rule_of_access_interface(AccessInterface.CONSOLE)
         found: bool = await self._pool.fetchval(SQL["looked_up"], brand, recipient_id, str(by), door, within)
         return found
 
 
-def _ledger_rule_of_door(door: AccessDoor) -> str:
+def _ledger_rule_of_access_interface(door: AccessInterface) -> str:
     return f"access:{door}"

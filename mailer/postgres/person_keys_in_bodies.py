@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mailer.input_types import MAX_ID, parse_json_with_unique_keys
-from mailer.policy.text_folding import decode_entities, normalized
+from mailer.policy.text_folding_for_comparison import decode_entities, normalized
 from mailer.postgres.address_hashing import AddressHasher
 
 _REFS = ("ref", "refs", "inviter", "member")
@@ -50,7 +50,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _TEXT = re.compile(r'"([^"]*)"?|(-?[0-9]+)')
 
 
-def person_keys_in_body(
+def find_person_keys_in_body(
     body: bytes, routing_key: str, hasher: AddressHasher, message_id: str | None = None
 ) -> list[str]:
     """Returns the keys of all people in a dead letter: keyed hashes of all addresses and refs.
@@ -69,7 +69,7 @@ def person_keys_in_body(
         routing_key,
         message_id or "",
     ]
-    said = {reading for text in texts for reading in decoded_readings(text)}
+    said = {reading for text in texts for reading in iterate_possible_decodings_of_text(text)}
     addresses = {
         _text_without_lone_surrogates(found) for text in said if "@" in text for found in _find_addresses(text)
     }
@@ -85,7 +85,7 @@ def person_keys_in_body(
     return sorted(keys)
 
 
-def brands_perhaps_owning_letter(body: bytes, routing_key: str) -> set[str]:
+def brands_perhaps_owning_dead_letter(body: bytes, routing_key: str) -> set[str]:
     """Returns the brands that a dead letter may belong to: the one in its body, and the one in its routing key."""
     return _brands_of_body_and_routing_key(_parse_json_body(body), routing_key)
 
@@ -118,7 +118,7 @@ def _decode_non_json_body(body: bytes) -> Iterator[str]:
         yield body.decode(encoding, "replace").replace("\0", "")
 
 
-def decoded_readings(text: str) -> Iterator[str]:
+def iterate_possible_decodings_of_text(text: str) -> Iterator[str]:
     """Yields a text, and its decoded forms, also for codes within one another (`_DEEP` levels).
 
     Decodes the codes of JSON, URLs, HTML and mail (RFC 2045 6.7 and 6.8, RFC 2047 2), and Unicode forms (NFKC).
@@ -128,16 +128,16 @@ def decoded_readings(text: str) -> Iterator[str]:
         new = [one for one in waiting if one not in seen]
         seen.update(new)
         yield from new
-        waiting = [read for one in new for read in _readings_decoded_once(one)]
+        waiting = [read for one in new for read in _decode_text_once_in_each_way(one)]
 
 
-def _readings_decoded_once(text: str) -> Iterator[str]:
+def _decode_text_once_in_each_way(text: str) -> Iterator[str]:
     """Yields a text once for each kind of code, with the codes of that kind decoded."""
     yield decode_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
     if not text.isascii():
         yield normalized("NFKC", text)
     if "=?" in text:
-        yield _ENCODED_WORDS.sub(_decode_words, text)
+        yield _ENCODED_WORDS.sub(_decode_mime_encoded_words, text)
     if _QUOTED_PRINTABLE.search(text):
         yield quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
     for found in _BASE64.findall(text):
@@ -145,13 +145,13 @@ def _readings_decoded_once(text: str) -> Iterator[str]:
             yield b64decode(found.translate(_URL_SAFE) + "=" * (-len(found) % 4)).decode().replace("\0", "")
 
 
-def _decode_words(words: re.Match[str]) -> str:
+def _decode_mime_encoded_words(words: re.Match[str]) -> str:
     """Returns the text of a sequence of encoded words. A character may begin in one word and end in the next."""
-    read = groupby(map(_octets_and_charset_of_word, _ENCODED_WORD.findall(words[0])), key=itemgetter(1))
+    read = groupby(map(_octets_and_charset_of_encoded_word, _ENCODED_WORD.findall(words[0])), key=itemgetter(1))
     return "".join(b"".join(octets for octets, _ in some).decode(charset, "replace") for charset, some in read)
 
 
-def _octets_and_charset_of_word(word: str) -> tuple[bytes, str]:
+def _octets_and_charset_of_encoded_word(word: str) -> tuple[bytes, str]:
     """Returns the octets of an encoded word and their charset; the word itself if it cannot be decoded."""
     with suppress(ValueError, HeaderParseError):
         [(octets, said)] = decode_header(word)

@@ -13,7 +13,7 @@ from mailer.ports.ledger_entry import EntryKind
 from mailer.ports.refusal_quarantine import RefusalVerdict
 from mailer.ports.standings import OWN_WORDS
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.erasure import is_letter_of_controller, keys_by_which_letters_name_person
+from mailer.postgres.erasure import keys_naming_person_in_dead_letters, may_dead_letter_belong_to_controller
 
 _SQL = load_statements("rights")
 _LISTS = ("consents", "wishes", "data_requests", "suppressions")
@@ -89,12 +89,12 @@ async def copy_personal_data(
         "entries": [entry for entry in entries if entry["mailing"] not in mailings],
         **{name: await rows(name) for name in _RECORDS},
         "also": {name: await rows(name) for name in _ALSO}
-        | await _partner_lists(connection, hasher, brand, data)
-        | await _dead_letters(connection, hasher, controllers, brand, data),
+        | await _read_suppressions_told_to_partners(connection, hasher, brand, data)
+        | await _read_dead_letters_naming_person(connection, hasher, controllers, brand, data),
     }
 
 
-async def _partner_lists(
+async def _read_suppressions_told_to_partners(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> dict[str, list[dict[str, Any]]]:
     """Returns the suppressions that partners were told, which are stored by a hash of the address."""
@@ -104,16 +104,16 @@ async def _partner_lists(
     return {"told_partners": [_row_as_json(row) for row in told]}
 
 
-async def _dead_letters(
+async def _read_dead_letters_naming_person(
     connection: Connection, hasher: AddressHasher, controllers: Mapping[str, str], brand: str, data: asyncpg.Record
 ) -> dict[str, list[dict[str, Any]]]:
     """Returns the dead letters that name the person, without those of other controllers: an address has no brand."""
-    keys = await keys_by_which_letters_name_person(connection, hasher, brand, data)
+    keys = await keys_naming_person_in_dead_letters(connection, hasher, brand, data)
     found = connection.cursor(_SQL["copy_dead_letters"], keys, prefetch=_LETTERS_AT_ONCE)
     letters = [
         {"at": row["at"], "reason": row["reason"], "routing_key": row["routing_key"]}
         async for row in found
-        if await is_letter_of_controller(controllers, brand, row)
+        if await may_dead_letter_belong_to_controller(controllers, brand, row)
     ]
     return {"dead_letters": [_row_as_json(letter) for letter in letters]}
 

@@ -9,17 +9,17 @@ from mailer.events import Person
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import (
     DataCorrection,
-    ErasureBlocked,
     ErasureDuty,
     ErasureResult,
+    ForbiddenByLegalHold,
     LegalDisclosure,
-    LegalHoldAlreadyStands,
     NoLegalHold,
     RecipientErased,
+    SameLegalHoldAlreadyStands,
 )
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.data_requests import answer_erasure_requests
+from mailer.postgres.data_requests import mark_erasure_requests_as_answered
 from mailer.postgres.dead_letters import index_people_in_old_dead_letters
 from mailer.postgres.erasure import (
     ANSWERS,
@@ -28,10 +28,10 @@ from mailer.postgres.erasure import (
     UNDER_13,
     PersonEraser,
     cancel_open_deliveries_of_person,
-    keys_by_which_letters_name_person,
+    keys_naming_person_in_dead_letters,
 )
 from mailer.postgres.personal_data_copy import copy_personal_data, hide_staff_in_row
-from mailer.postgres.standings import PostgresStandings, standing_change_entry
+from mailer.postgres.standings import PostgresStandings, build_standing_change_ledger_entry
 
 _SQL = load_statements("rights")
 
@@ -39,7 +39,7 @@ _CHILD = people.SQL["set_flag"].replace("{flag}", "under_13_at")
 
 
 class PostgresPrivacyRights:
-    """Implements `ports.rights.RightsStore`.
+    """Implements `ports.rights.PrivacyRightsStore`.
 
     Args:
         pool: the connections. hasher: hashes addresses and refs.
@@ -96,13 +96,13 @@ class PostgresPrivacyRights:
         """See the port."""
         also: list[LedgerEntry] = []
         until = (datetime.now(UTC) + keep).date()
-        entry = standing_change_entry(brand, recipient_id, f"erased until {until}", None, source)
+        entry = build_standing_change_ledger_entry(brand, recipient_id, f"erased until {until}", None, source)
         async with self._standings.open_standing_transaction_with_entry(entry, also=also) as connection:
             if connection is None:
                 return None
             holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
             if reason := blocks([hold["reference"] for hold in holds]):
-                raise ErasureBlocked(reason)
+                raise ForbiddenByLegalHold(reason)
             touched = await people.lock_address_sharers_returning_ids(connection, [recipient_id])
             data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
             marks = (
@@ -119,7 +119,7 @@ class PostgresPrivacyRights:
             expires_at = await connection.fetchval(_SQL["keep_stub"], recipient_id, basis, source, keep)
             if data and marks:
                 await self._eraser.erase_person(connection, data, marks, source)
-            also += cancelled + await answer_erasure_requests(connection, brand, recipient_id, source)
+            also += cancelled + await mark_erasure_requests_as_answered(connection, brand, recipient_id, source)
             await people.refresh_standings(connection, touched)
             keepers = await connection.fetch(_SQL["keepers"], recipient_id)
         return ErasureResult(
@@ -129,7 +129,7 @@ class PostgresPrivacyRights:
     async def mark_recipient_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
         """See the port."""
         cancelled: list[LedgerEntry] = []
-        entry = standing_change_entry(brand, recipient_id, "under_13", None, source)
+        entry = build_standing_change_ledger_entry(brand, recipient_id, "under_13", None, source)
         async with self._standings.open_standing_transaction_with_entry(entry, also=cancelled) as connection:
             if connection is not None:
                 await connection.execute(_CHILD, [recipient_id])
@@ -148,7 +148,7 @@ class PostgresPrivacyRights:
         blocks: Callable[[Sequence[str]], str | None],
     ) -> bool:
         """See the port."""
-        entry = standing_change_entry(
+        entry = build_standing_change_ledger_entry(
             brand, recipient_id, f"rectified {' '.join(correction.corrected_values)}", None, source
         )
         async with self._standings.open_standing_transaction_with_entry(entry) as connection:
@@ -161,7 +161,7 @@ class PostgresPrivacyRights:
                 )
             holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
             if reason := blocks([hold["reference"] for hold in holds]):
-                raise ErasureBlocked(reason)
+                raise ForbiddenByLegalHold(reason)
             if data["email"] is None and correction.email is None:
                 raise ValueError("nobody has made an address known; the correction needs an email")
             person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.corrected_values})
@@ -170,7 +170,9 @@ class PostgresPrivacyRights:
             others = []
             if correction.country is not None:
                 email, country = data["email"], correction.country
-                others = await people.correct_country_of_owner(connection, self._hasher, recipient_id, email, country)
+                others = await people.correct_country_of_address_owner(
+                    connection, self._hasher, recipient_id, email, country
+                )
             await people.upsert_people(
                 connection, self._hasher, [people.dated_person_data(brand, data["controller"], person, now)]
             )
@@ -179,8 +181,8 @@ class PostgresPrivacyRights:
 
     async def place_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
         """See the port."""
-        entries = [_entry_of_legal_act(brand, recipient_id, "legal_hold", reference, actor)]
-        async with self._standings.open_legal_act(brand, recipient_id, entries) as connection:
+        entries = [_build_legal_act_ledger_entry(brand, recipient_id, "legal_hold", reference, actor)]
+        async with self._standings.open_legal_act_transaction(brand, recipient_id, entries) as connection:
             if connection is None:
                 return False
             await people.lock_standings(connection, [recipient_id])
@@ -188,25 +190,27 @@ class PostgresPrivacyRights:
             if reference in {hold["reference"] for hold in holds}:
                 entries.clear()  # the order counts all the same: sent again after a lift, it sets no hold
             else:
-                await self._insert_hold(connection, brand, recipient_id, reference, actor, named=named)
+                await self._insert_legal_hold_with_data_copy(
+                    connection, brand, recipient_id, reference, actor, named=named
+                )
         if not entries:
-            raise LegalHoldAlreadyStands(f"a legal hold {reference!r} stands already for this recipient of {brand}")
+            raise SameLegalHoldAlreadyStands(f"a legal hold {reference!r} stands already for this recipient of {brand}")
         return True
 
-    async def _insert_hold(
+    async def _insert_legal_hold_with_data_copy(
         self, connection: Connection, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool
     ) -> None:
         data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
         kept = await self._copy_data(connection, brand, recipient_id, dict)
         await index_people_in_old_dead_letters(connection, self._hasher)
-        named_as = await keys_by_which_letters_name_person(connection, self._hasher, brand, data) if data else []
+        named_as = await keys_naming_person_in_dead_letters(connection, self._hasher, brand, data) if data else []
         await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
         await connection.execute(_SQL["held"], recipient_id)
 
     async def lift_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
         """See the port."""
-        entries = [_entry_of_legal_act(brand, recipient_id, "legal_hold_lifted", reference, actor)]
-        async with self._standings.open_legal_act(brand, recipient_id, entries) as connection:
+        entries = [_build_legal_act_ledger_entry(brand, recipient_id, "legal_hold_lifted", reference, actor)]
+        async with self._standings.open_legal_act_transaction(brand, recipient_id, entries) as connection:
             if connection is None:
                 return False
             if not await connection.fetch(_SQL["lift"], recipient_id, reference, actor):
@@ -219,15 +223,15 @@ class PostgresPrivacyRights:
     ) -> bool:
         """See the port."""
         note = f"{disclosure.authority}, {disclosure.reference}"
-        entries = [_entry_of_legal_act(brand, recipient_id, "disclosed", note, actor, disclosure.fields)]
-        async with self._standings.open_legal_act(brand, recipient_id, entries) as connection:
+        entries = [_build_legal_act_ledger_entry(brand, recipient_id, "disclosed", note, actor, disclosure.fields)]
+        async with self._standings.open_legal_act_transaction(brand, recipient_id, entries) as connection:
             if connection is not None:
                 values = disclosure.authority, disclosure.reference, disclosure.fields, actor
                 await connection.execute(_SQL["disclose"], recipient_id, *values)
         return connection is not None
 
 
-def _entry_of_legal_act(
+def _build_legal_act_ledger_entry(
     brand: str, recipient_id: int, reason: str, note: str, actor: str, fields: tuple[str, ...] | None = None
 ) -> LedgerEntry:
     return LedgerEntry(

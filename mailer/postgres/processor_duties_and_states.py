@@ -17,7 +17,7 @@ _STATES = load_statements("relays")
 
 
 class PostgresProcessorDutiesAndStates:
-    """Implements `ports.rights.ProcessorDuties` and `ports.processor_states.ProcessorStates`."""
+    """Implements `ports.rights.ProcessorDutyStore` and `ports.processor_states.ProcessorStateStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -77,7 +77,7 @@ class PostgresProcessorDutiesAndStates:
         return True
 
 
-async def insert_purges_of_mailings(
+async def insert_purge_duties_of_finished_mailings(
     connection: Connection, finished: Sequence[UUID], outside: Collection[tuple[str, str]]
 ) -> list[LedgerEntry]:
     """Adds the purges that processors owe for finished mailings, and returns their ledger entries.

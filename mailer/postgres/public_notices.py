@@ -12,13 +12,13 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.public_notices import PublicNotice
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.postgres.release_independence import has_one_made_link_for_other
+from mailer.postgres.releaser_independence import has_one_made_link_for_other
 
 _SQL = load_statements("public_notices")
 
 
 class PostgresPublicNotices:
-    """Implements `ports.public_notices.PublicNotices`."""
+    """Implements `ports.public_notices.PublicNoticeStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool

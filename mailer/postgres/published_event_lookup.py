@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailer.accounts import AccountEvent
 from mailer.database.statements import Pool, load_statements
-from mailer.event_digests import differing_fields
+from mailer.event_digests import names_of_fields_with_differing_digests
 from mailer.events import Audience, MessageEvent
 from mailer.postgres.address_hashing import AddressHasher
 
@@ -27,7 +27,7 @@ class PublishedEventLookup:
 
     async def find_fields_differing_from_stored(self, events: Sequence[Event]) -> list[tuple[str, ...]]:
         """Returns for each event the fields that differ from the stored event with the same id."""
-        return [fields for _, fields in await self._compare_with_taken_in(events)]
+        return [fields for _, fields in await self._compare_with_stored_events(events)]
 
     async def find_unknown_audiences(self, events: Sequence[Event]) -> set[tuple[str, str]]:
         """Returns the audiences, as (brand, name), that events name but that do not exist."""
@@ -50,10 +50,10 @@ class PublishedEventLookup:
         bodies = [event.to_json() for event in events]
         rows = await self._pool.fetch(_SQL["refusals"], [event.routing_key for event in events], bodies, after)
         refused = {row["position"] - 1: row["reason"] for row in rows}
-        known = await self._compare_with_taken_in(events)
+        known = await self._compare_with_stored_events(events)
         return [refused.get(place, "" if taken and not fields else None) for place, (taken, fields) in enumerate(known)]
 
-    async def _compare_with_taken_in(self, events: Sequence[Event]) -> list[tuple[bool, tuple[str, ...]]]:
+    async def _compare_with_stored_events(self, events: Sequence[Event]) -> list[tuple[bool, tuple[str, ...]]]:
         """Returns for each event: True if its id was taken in, and the fields that differ from the stored event."""
         named = [
             (
@@ -68,6 +68,9 @@ class PublishedEventLookup:
         rows = await self._pool.fetch(_SQL["contents"], *keys)
         pairs = zip(rows, events, strict=True)
         return [
-            (row["taken"], differing_fields(row["content"], self._hasher.contents.digest_of(event)))
+            (
+                row["taken"],
+                names_of_fields_with_differing_digests(row["content"], self._hasher.contents.digest_of(event)),
+            )
             for row, event in pairs
         ]

@@ -69,7 +69,7 @@ class PostgresPublishers:
         key = f"mk_{secrets.token_urlsafe(32)}" if identity.kind is IdentityKind.KEY else None
         async with open_unit_of_work(self._pool, self._writers) as work:
             taken = await work.connection.fetchval(
-                _SQL["add"], *_publisher_columns(identity, rights), key and _key_digest(key)
+                _SQL["add"], *_publisher_column_values(identity, rights), key and _key_digest(key)
             )
             change = ("granted", names_of_rights(rights))
             await _append_rights_changes_to_ledger(work, identity, change)
@@ -78,7 +78,7 @@ class PostgresPublishers:
     async def take_rights_back(self, identity: Identity, rights: RightsOfOnePublisher) -> bool:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            if await work.connection.fetchrow(_SQL["restrict"], *_publisher_columns(identity, rights)) is None:
+            if await work.connection.fetchrow(_SQL["restrict"], *_publisher_column_values(identity, rights)) is None:
                 return False
             change = ("restricted", names_of_rights(rights))
             await _append_rights_changes_to_ledger(work, identity, change)
@@ -92,7 +92,7 @@ class PostgresPublishers:
             row = await work.connection.fetchrow(_SQL["lock"], identity.kind, _stored_name(identity))
             if row is None or _publisher_from_row(row).rights != seen:
                 return False
-            await work.connection.execute(_SQL["replace"], *_publisher_columns(identity, wanted))
+            await work.connection.execute(_SQL["replace"], *_publisher_column_values(identity, wanted))
             await _append_rights_changes_to_ledger(work, identity, *((what, names) for what, names in changes if names))
         return True
 
@@ -123,7 +123,7 @@ async def _append_rights_changes_to_ledger(
         await work.connection.execute(_SQL["note"], identity.kind, _stored_name(identity), linked.writer, n)
 
 
-def _publisher_columns(identity: Identity, rights: RightsOfOnePublisher) -> tuple[Any, ...]:
+def _publisher_column_values(identity: Identity, rights: RightsOfOnePublisher) -> tuple[Any, ...]:
     """Returns the columns of a publisher with some rights, as the statements take them."""
     named = (rights.brands, rights.categories, rights.actions, rights.reads)
     return (identity.kind, _stored_name(identity), *(sorted(names) for names in named))

@@ -15,7 +15,7 @@ from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import record_consents
-from mailer.postgres.standings import standing_change_entry, store_opt_outs_of_people_and_sharers
+from mailer.postgres.standings import build_standing_change_ledger_entry, store_opt_outs_of_people_and_sharers
 from mailer.postgres.suppressions import insert_or_extend_suppressions
 
 _SOURCE = "import"
@@ -50,7 +50,7 @@ class PostgresRecipientImporter:
 
     async def _import_rows(self, connection: Connection, rows: Sequence[RecipientImportRow]) -> list[LedgerEntry]:
         now = datetime.now(UTC)
-        await people.lock_imports_out_of_transaction(connection)
+        await people.lock_out_imports_until_transaction_ends(connection)
         await people.lock_standings_by_ref(connection, [(self._brand, row.person.ref) for row in rows])
         whose, vocabulary = (self._brand, self._controller), self._vocabulary
         known = [people.dated_person_data(*whose, row.person, now, vocabulary=vocabulary) for row in rows]
@@ -70,21 +70,29 @@ class PostgresRecipientImporter:
         await self._store_paid_products_and_audiences(connection, each)
         objected = [(id_, _OBJECTION.scope) for id_ in objecting]
         return [
-            *self._entries_of_changes("opt_out", opt_outs),
+            *self._build_ledger_entries_of_imported_changes("opt_out", opt_outs),
             *given,
-            *self._entries_of_changes(_OBJECTION.reason, objected),
-            *await self._set_flag(connection, StandingFlag.DEACTIVATED, [id_ for id_, row in each if row.deactivated]),
-            *await self._set_flag(connection, StandingFlag.RESTRICTED, [id_ for id_, row in each if row.restricted]),
+            *self._build_ledger_entries_of_imported_changes(_OBJECTION.reason, objected),
+            *await self._set_standing_flag_of_people(
+                connection, StandingFlag.DEACTIVATED, [id_ for id_, row in each if row.deactivated]
+            ),
+            *await self._set_standing_flag_of_people(
+                connection, StandingFlag.RESTRICTED, [id_ for id_, row in each if row.restricted]
+            ),
         ]
 
-    def _entries_of_changes(self, reason: str, changed: Sequence[tuple[int, str]]) -> list[LedgerEntry]:
-        return [standing_change_entry(self._brand, id_, reason, scope, _SOURCE) for id_, scope in changed]
+    def _build_ledger_entries_of_imported_changes(
+        self, reason: str, changed: Sequence[tuple[int, str]]
+    ) -> list[LedgerEntry]:
+        return [build_standing_change_ledger_entry(self._brand, id_, reason, scope, _SOURCE) for id_, scope in changed]
 
-    async def _set_flag(self, connection: Connection, flag: StandingFlag, ids: Sequence[int]) -> list[LedgerEntry]:
+    async def _set_standing_flag_of_people(
+        self, connection: Connection, flag: StandingFlag, ids: Sequence[int]
+    ) -> list[LedgerEntry]:
         """Sets a flag of some people, and returns a ledger entry for each."""
         if ids:
             await connection.execute(people.SQL["set_flag"].replace("{flag}", f"{flag.value}_at"), ids)
-        return [standing_change_entry(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
+        return [build_standing_change_ledger_entry(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
 
     async def _store_paid_products_and_audiences(
         self, connection: Connection, each: Sequence[tuple[int, RecipientImportRow]]

@@ -69,7 +69,7 @@ class PostgresRefusalQuarantine:
         await self._pool.execute(
             _SQL["record"],
             processor,
-            *_refusal_columns(refusals),
+            *_refusals_as_columns(refusals),
             [refusal.domain for refusal in refusals],
             [refusal.status for refusal in refusals],
             [self._hasher.hash_address(refusal.address) for refusal in refusals],
@@ -80,7 +80,7 @@ class PostgresRefusalQuarantine:
     async def suppress_addresses_of_believed_refusals(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """See the port."""
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
-            rows = await connection.fetch(_SQL["believed"], *_refusal_columns(believed))
+            rows = await connection.fetch(_SQL["believed"], *_refusals_as_columns(believed))
             entries += await self._suppress_dead_addresses(
                 connection, [(row, f"{processor} {row['status']}") for row in rows]
             )
@@ -160,7 +160,7 @@ async def fold_counters_and_delete_old_refusals(pool: Pool) -> None:
         await execute_with_long_timeout(pool, _SQL[name])
 
 
-def _refusal_columns(refusals: Sequence[HardRefusal]) -> tuple[list[object], list[object], list[object]]:
+def _refusals_as_columns(refusals: Sequence[HardRefusal]) -> tuple[list[object], list[object], list[object]]:
     """Returns the mailing ids, recipient ids and attempts of refusals, as columns."""
     return (
         [refusal.mailing_id for refusal in refusals],

@@ -10,10 +10,10 @@ from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.requests_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimit
+from mailer.ports.requests_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimitKind
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.data_requests import data_request_entry, insert_data_requests
+from mailer.postgres.data_requests import build_data_request_ledger_entry, insert_data_requests
 from mailer.postgres.outbox import insert_outbox_messages
 
 ADDRESS_A_DAY = 3
@@ -29,8 +29,8 @@ _COUNTS_AT_ONCE = 10_000
 _SQL = load_statements("requests_by_address")
 
 
-class PostgresRequestsByAddress:
-    """Implements `ports.requests_by_address.RequestsByAddress`."""
+class PostgresRequestsIdentifiedByAddress:
+    """Implements `ports.requests_by_address.TypedAddressRequestStore`."""
 
     def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -39,10 +39,10 @@ class PostgresRequestsByAddress:
 
     async def store_request_within_limits(
         self, brand: str, controller: str, address: str, network: str | None, wanted: str = LEAVE
-    ) -> RequestLimit | None:
+    ) -> RequestLimitKind | None:
         """See the port."""
         hashes = [self._hasher.hash_address(address), *self._hasher.hashes_of_confusable_mailboxes(address)]
-        counted = [*self._counts_of_address(hashes, wanted), ("brand", b"", BRAND_AN_HOUR)]
+        counted = [*self._request_limits_of_address(hashes, wanted), ("brand", b"", BRAND_AN_HOUR)]
         if network is not None:
             today = datetime.now(UTC).date()
             counted.append(("network", self._hasher.hash_client_network(network, today), NETWORK_A_DAY))
@@ -50,9 +50,9 @@ class PostgresRequestsByAddress:
         limit = await self._pool.fetchval(
             _SQL["store"], brand, controller, self._hasher.key_id, hashes, *map(list, columns), wanted
         )
-        return RequestLimit(limit) if limit else None
+        return RequestLimitKind(limit) if limit else None
 
-    def _counts_of_address(self, hashes: Sequence[bytes], wanted: str) -> list[tuple[str, bytes, int]]:
+    def _request_limits_of_address(self, hashes: Sequence[bytes], wanted: str) -> list[tuple[str, bytes, int]]:
         """Returns what a request counts for at its mailbox, and at those that look like it."""
         if wanted == LEAVE:
             return [("address", hashed, ADDRESS_A_DAY) for hashed in hashes]
@@ -66,13 +66,13 @@ class PostgresRequestsByAddress:
         async with open_unit_of_work(self._pool, self._writers) as work:
             rows = await work.connection.fetch(_SQL["take"], limit, PEOPLE_A_REQUEST)
             found = {(row["brand"], row["ref"], row["wanted"]): row for row in rows if row["ref"] is not None}
-            people = [_person_to_answer(row) for row in found.values()]
+            people = [_person_to_answer_from_row(row) for row in found.values()]
             letters = [(person, message) for person in people if (message := letter(person)) is not None]
             requests = [person.data_request for person, _ in letters if person.data_request is not None]
             await insert_data_requests(work.connection, requests)
             if letters:
                 await insert_outbox_messages(work.connection, "mailer.events", [message for _, message in letters])
-            entries = [data_request_entry(request, DataRequestStep.ASKED) for request in requests]
+            entries = [build_data_request_ledger_entry(request, DataRequestStep.ASKED) for request in requests]
             await work.append_entries(entries)
         return len({row["id"] for row in rows})
 
@@ -81,7 +81,7 @@ class PostgresRequestsByAddress:
         await self._pool.execute(_SQL["forget_counts"], _COUNTS_AT_ONCE)
 
 
-def _person_to_answer(row: asyncpg.Record) -> PersonToAnswer:
+def _person_to_answer_from_row(row: asyncpg.Record) -> PersonToAnswer:
     """Returns a person, with a new data request if that is what was asked for.
 
     Its deadline counts from the form, and the time to confirm it from now, where the mail with the link is made: it may

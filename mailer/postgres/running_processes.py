@@ -7,7 +7,7 @@ _RUNNING = load_statements("running_processes")["running"]
 
 
 class PostgresRunningProcesses:
-    """Implements `ports.running_processes.RunningProcesses`."""
+    """Implements `ports.running_processes.RunningProcessLister`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -10,13 +10,20 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.sign_in_rules import LINK_LASTS, SESSION_IDLE
 from mailer.policy.staff_rights import EVERY_BRAND, RIGHTS_OF_ROLE, RoleAtBrand, StaffMember, StaffRight
-from mailer.ports.staff import IssuedOneTimeLink, LastAdmin, StaffActor, StaffNameTaken, StaffRecord, StaffSession
+from mailer.ports.staff import (
+    IssuedOneTimeLink,
+    NoAdminWouldRemain,
+    StaffActor,
+    StaffNameTaken,
+    StaffRecord,
+    StaffSession,
+)
 from mailer.postgres.staff_changes import (
-    StaffChange,
-    begin_staff_change,
+    StaffChangeTransaction,
     load_staff_statements,
     member_from_row,
     new_token,
+    open_staff_change_transaction,
     session_from_row,
     token_digest,
 )
@@ -44,13 +51,13 @@ class PostgresStaff:
         self, identity: Identity, email: str, roles: Collection[RoleAtBrand], by: StaffActor
     ) -> str:
         """See the port."""
-        async with self._begin_change(by) as change:
+        async with self._open_staff_management_transaction(by) as change:
             staff_id = await change.connection.fetchval(_SQL["add"], identity.form[1], identity.name, email)
             if staff_id is None:
                 raise StaffNameTaken(f"there is a person {identity.name} already")
             await _insert_roles(change, staff_id, roles)
             change.note("staff-added", identity, by, sorted(map(str, roles)))
-            return await _insert_link(change, staff_id, "added", by)
+            return await _create_one_time_link(change, staff_id, "added", by)
 
     async def list_staff(self) -> Sequence[StaffRecord]:
         """See the port."""
@@ -70,11 +77,11 @@ class PostgresStaff:
         """See the port."""
         # All admins are locked: of two commands that disable the last two, one is refused.
         admins = [row["id"] for row in await self._pool.fetch(_SQL["admins"], _ADMIN_ROLES)]
-        async with self._begin_change(by, member.id, *admins) as change:
+        async with self._open_staff_management_transaction(by, member.id, *admins) as change:
             if await change.connection.fetchval(_SQL["disable"], member.id) is None:
                 return False
             if member.id in admins and not await change.connection.fetch(_SQL["admins"], _ADMIN_ROLES):
-                raise LastAdmin(member.identity.name)
+                raise NoAdminWouldRemain(member.identity.name)
             for statement in ("end_sessions", "delete_links"):
                 await change.connection.execute(_SQL[statement], member.id)
             change.note("staff-disabled", member.identity, by)
@@ -82,7 +89,7 @@ class PostgresStaff:
 
     async def enable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
         """See the port."""
-        async with self._begin_change(by, member.id) as change:
+        async with self._open_staff_management_transaction(by, member.id) as change:
             if await change.connection.fetchval(_SQL["enable"], member.id) is None:
                 return False
             change.note("staff-enabled", member.identity, by)
@@ -90,18 +97,18 @@ class PostgresStaff:
 
     async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str | None:
         """See the port."""
-        async with self._begin_change(by, member.id) as change:
+        async with self._open_staff_management_transaction(by, member.id) as change:
             if await change.connection.fetchval(_SQL["forget_password"], member.id) is None:
                 return None
             factors = ("delete_totp", "delete_codes", "delete_passkeys")
             for statement in ("end_sessions", "delete_links", *factors, "delete_subject"):
                 await change.connection.execute(_SQL[statement], member.id)
             change.note("staff-reset", member.identity, by)
-            return await _insert_link(change, member.id, "reset", by)
+            return await _create_one_time_link(change, member.id, "reset", by)
 
     async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> bool:
         """See the port."""
-        async with self._begin_change(by, member.id) as change:
+        async with self._open_staff_management_transaction(by, member.id) as change:
             held = await change.connection.fetchval(_SQL["held_roles"], member.id)
             if frozenset(held) != frozenset(map(str, member.roles)):
                 return False
@@ -122,18 +129,20 @@ class PostgresStaff:
         rows = await self._pool.fetch(_SQL["issued_links"], staff_id, _LINKS_LISTED)
         return [IssuedOneTimeLink(row["what"], row["shown_giver"], row["network"], row["at"]) for row in rows]
 
-    def _begin_change(self, by: StaffActor, *people: int) -> AbstractAsyncContextManager[StaffChange]:
-        return begin_staff_change(self._pool, self._writers, by, people, right=StaffRight.STAFF_MANAGE)
+    def _open_staff_management_transaction(
+        self, by: StaffActor, *people: int
+    ) -> AbstractAsyncContextManager[StaffChangeTransaction]:
+        return open_staff_change_transaction(self._pool, self._writers, by, people, right=StaffRight.STAFF_MANAGE)
 
 
-async def _insert_roles(change: StaffChange, staff_id: int, roles: Collection[RoleAtBrand]) -> None:
+async def _insert_roles(change: StaffChangeTransaction, staff_id: int, roles: Collection[RoleAtBrand]) -> None:
     given = sorted(roles, key=str)
     await change.connection.execute(
         _SQL["add_roles"], staff_id, [held.role.value for held in given], [held.brand for held in given]
     )
 
 
-async def _insert_link(change: StaffChange, staff_id: int, what: str, by: StaffActor) -> str:
+async def _create_one_time_link(change: StaffChangeTransaction, staff_id: int, what: str, by: StaffActor) -> str:
     """Makes a one-time link, and notes who has seen it: they could use it themselves."""
     token, giver = new_token(), by.identity
     await change.connection.execute(_SQL["note_issued_link"], staff_id, what, giver.form[1], giver.name, by.network)

@@ -56,7 +56,7 @@ class SessionStage(Enum):
     """The second step is done, or there is none."""
 
 
-class StaffChange:
+class StaffChangeTransaction:
     """A transaction that changes staff. Its entries are written at its end."""
 
     def __init__(self, connection: Connection) -> None:
@@ -78,14 +78,14 @@ class StaffChange:
 
 
 @asynccontextmanager
-async def begin_staff_change(
+async def open_staff_change_transaction(
     pool: Pool,
     writers: LedgerWriters,
     by: StaffActor,
     people: Collection[int] = (),
     stage: SessionStage = SessionStage.COMPLETE,
     right: StaffRight | None = None,
-) -> AsyncIterator[StaffChange]:
+) -> AsyncIterator[StaffChangeTransaction]:
     """Opens a transaction. Its changes and its ledger entries are committed together, or not at all.
 
     It locks the people and whoever acts, and checks again what the gate of the route has checked: a session may have
@@ -108,12 +108,12 @@ async def begin_staff_change(
             member = await _require_session(work.connection, by.session_id, stage)
             if right is not None and not has_staff_right(member, right):
                 raise StaffSessionEnded
-        change = StaffChange(work.connection)
+        change = StaffChangeTransaction(work.connection)
         yield change
         await work.append_entries(change.entries)
 
 
-def writers_for_session(writers: LedgerWriters, used: RightInSession | None) -> LedgerWriters:
+def writers_requiring_session_and_right(writers: LedgerWriters, used: RightInSession | None) -> LedgerWriters:
     """Returns writers that store a change only while the session lasts, and its person has the right.
 
     The check locks the person and the session: who disables the person waits for the change, or prevents it.
@@ -130,7 +130,7 @@ def writers_for_session(writers: LedgerWriters, used: RightInSession | None) -> 
         if not all(has_staff_right(member, needed.right, brand) for brand in places):
             raise StaffSessionEnded
 
-    return writers.writers_with_check(check_session)
+    return writers.writers_checking_each_transaction(check_session)
 
 
 async def _require_session(connection: Connection, session_id: int, stage: SessionStage) -> StaffMember:
@@ -157,7 +157,7 @@ def member_from_row(row: asyncpg.Record) -> StaffMember:
         row["id"],
         Identity(IdentityKind.PERSON, row["shown_name"]),
         row["email"],
-        frozenset(_known_roles(row["roles"])),
+        frozenset(_parse_known_roles(row["roles"])),
         row["disabled_at"] is not None,
         frozenset(Identity(IdentityKind.PERSON, name) for name in row["not_independent_of"]),
     )
@@ -178,7 +178,7 @@ def session_from_row(row: asyncpg.Record) -> StaffSession:
     )
 
 
-def _known_roles(texts: Iterable[str]) -> Iterable[RoleAtBrand]:
+def _parse_known_roles(texts: Iterable[str]) -> Iterable[RoleAtBrand]:
     for text in texts:
         role, _, brand = text.partition("@")
         try:

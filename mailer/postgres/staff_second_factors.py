@@ -5,13 +5,18 @@ from collections.abc import Collection
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.staff import Passkey, SecondFactors, StaffActor
-from mailer.postgres.staff_changes import SessionStage, StaffChange, begin_staff_change, load_staff_statements
+from mailer.postgres.staff_changes import (
+    SessionStage,
+    StaffChangeTransaction,
+    load_staff_statements,
+    open_staff_change_transaction,
+)
 
 _SQL = load_staff_statements("staff_second_factors")
 
 
 class PostgresStaffSecondFactors:
-    """Implements `ports.staff.StaffSecondFactors`.
+    """Implements `ports.staff.StaffSecondFactorStore`.
 
     Args:
         pool: the connections.
@@ -42,7 +47,7 @@ class PostgresStaffSecondFactors:
         self, by: StaffActor, staff_id: int, secret: bytes, step: int, codes: Collection[bytes]
     ) -> bool:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id]) as change:
             if await change.connection.fetchval(_SQL["take_pending_totp"], by.session_id, secret) is None:
                 return False
             if await change.connection.fetchval(_SQL["add_totp"], staff_id, secret, step) is None:
@@ -57,7 +62,7 @@ class PostgresStaffSecondFactors:
 
     async def use_recovery_code(self, by: StaffActor, staff_id: int, code: bytes) -> bool:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers, by, [staff_id], SessionStage.ANY) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id], SessionStage.ANY) as change:
             if await change.connection.fetchval(_SQL["use_code"], staff_id, code) is None:
                 return False
             change.note("staff-recovery-code-used", by.identity, by)
@@ -65,7 +70,7 @@ class PostgresStaffSecondFactors:
 
     async def replace_recovery_codes(self, by: StaffActor, staff_id: int, codes: Collection[bytes]) -> None:
         """See the port."""
-        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id]) as change:
             await _store_recovery_codes(change, staff_id, codes)
             change.note("staff-recovery-codes-made", by.identity, by)
 
@@ -76,7 +81,7 @@ class PostgresStaffSecondFactors:
     async def add_passkey(self, by: StaffActor, staff_id: int, passkey: Passkey, codes: Collection[bytes]) -> bool:
         """See the port."""
         values = (passkey.id, staff_id, passkey.public_key, passkey.sign_count, passkey.name)
-        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id]) as change:
             if await change.connection.fetchval(_SQL["add_passkey"], *values) is None:
                 return False
             if codes:
@@ -95,7 +100,7 @@ class PostgresStaffSecondFactors:
     async def _remove_factor_unless_last(
         self, by: StaffActor, staff_id: int, kind: str, statement: str, *values: object
     ) -> bool:
-        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id]) as change:
             if await change.connection.fetchval(_SQL["factors"], staff_id) < 2:
                 return False
             if await change.connection.fetchval(_SQL[statement], *values) is None:
@@ -104,6 +109,6 @@ class PostgresStaffSecondFactors:
         return True
 
 
-async def _store_recovery_codes(change: StaffChange, staff_id: int, codes: Collection[bytes]) -> None:
+async def _store_recovery_codes(change: StaffChangeTransaction, staff_id: int, codes: Collection[bytes]) -> None:
     await change.connection.execute(_SQL["delete_codes"], staff_id)
     await change.connection.execute(_SQL["add_codes"], staff_id, list(codes))

@@ -11,10 +11,10 @@ from mailer.policy.staff_rights import StaffMember
 from mailer.ports.staff import PasswordOfMember, StaffActor, StaffSession, StaffSessionEnded
 from mailer.postgres.staff_changes import (
     SessionStage,
-    begin_staff_change,
     load_staff_statements,
     member_from_row,
     new_token,
+    open_staff_change_transaction,
     session_from_row,
     token_digest,
 )
@@ -31,7 +31,7 @@ class _MustWait(Exception):
 
 
 class PostgresStaffSignIn:
-    """Implements `ports.staff.StaffSignIn`.
+    """Implements `ports.staff.StaffSignInStore`.
 
     Args:
         pool: the connections.
@@ -76,7 +76,7 @@ class PostgresStaffSignIn:
         if member is None:
             return None
         by = StaffActor(member.identity, network)
-        async with begin_staff_change(self._pool, self._writers, by, [member.id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [member.id]) as change:
             connection = change.connection
             if await connection.fetchval(_SQL["use_link"], token_digest(token)) is None:
                 return None
@@ -92,7 +92,7 @@ class PostgresStaffSignIn:
         """See the port."""
         token = new_token()
         values = (second_factor is not None, SESSION_LASTS, HALF_SESSION_LASTS, by.network, password_hash)
-        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id]) as change:
             await change.connection.execute(_SQL["delete_old_sessions"])
             if replaces is not None:
                 await change.connection.execute(_SQL["end_by_token"], token_digest(replaces))
@@ -105,7 +105,7 @@ class PostgresStaffSignIn:
         """See the port."""
         token = new_token()
         values = (token_digest(token), by.session_id, SESSION_LASTS, by.network)
-        async with begin_staff_change(self._pool, self._writers, by, stage=SessionStage.ANY) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, stage=SessionStage.ANY) as change:
             if await change.connection.fetchval(_SQL["continue"], *values) is None:
                 raise StaffSessionEnded
             change.note("staff-signed-in", by.identity, by, [second_factor])
@@ -122,7 +122,7 @@ class PostgresStaffSignIn:
     async def end_session(self, member: StaffMember, session_id: int, by: StaffActor) -> bool:
         """See the port."""
         by_anybody = replace(by, session_id=None)  # who is out already may still end what is theirs
-        async with begin_staff_change(self._pool, self._writers, by_anybody, [member.id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by_anybody, [member.id]) as change:
             if await change.connection.fetchval(_SQL["end"], session_id, member.id) is None:
                 return False
             change.note("staff-session-ended", member.identity, by)

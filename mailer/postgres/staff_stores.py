@@ -6,7 +6,7 @@ from mailer.ports.staff import StaffStores
 from mailer.postgres.staff import PostgresStaff
 from mailer.postgres.staff_second_factors import PostgresStaffSecondFactors
 from mailer.postgres.staff_sign_in import PostgresStaffSignIn
-from mailer.postgres.staff_subjects import PostgresStaffSubjects
+from mailer.postgres.staff_subjects import PostgresStaffOidcAccounts
 
 
 def build_staff_stores(pool: Pool, writers: LedgerWriters) -> StaffStores:
@@ -15,5 +15,5 @@ def build_staff_stores(pool: Pool, writers: LedgerWriters) -> StaffStores:
         PostgresStaff(pool, writers),
         PostgresStaffSignIn(pool, writers),
         PostgresStaffSecondFactors(pool, writers),
-        PostgresStaffSubjects(pool, writers),
+        PostgresStaffOidcAccounts(pool, writers),
     )

@@ -7,12 +7,12 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.sign_in_rules import HALF_SESSION_LASTS, SESSION_LASTS
 from mailer.policy.staff_rights import StaffMember, StaffRight
 from mailer.ports.staff import StaffActor
-from mailer.ports.staff_subjects import OidcAccount, SubjectTaken
+from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
 from mailer.postgres.staff_changes import (
-    begin_staff_change,
     load_staff_statements,
     member_from_row,
     new_token,
+    open_staff_change_transaction,
     token_digest,
 )
 
@@ -21,8 +21,8 @@ _SESSIONS = load_statements("staff_sign_in")
 _SIGNED_IN_BY = "oidc"
 
 
-class PostgresStaffSubjects:
-    """Implements `ports.staff_subjects.StaffSubjects`."""
+class PostgresStaffOidcAccounts:
+    """Implements `ports.staff_subjects.StaffOidcAccountStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -31,7 +31,7 @@ class PostgresStaffSubjects:
     async def bind_account(self, member: StaffMember, account: OidcAccount, by: StaffActor) -> bool:
         """See the port."""
         try:
-            async with begin_staff_change(
+            async with open_staff_change_transaction(
                 self._pool, self._writers, by, [member.id], right=StaffRight.STAFF_MANAGE
             ) as change:
                 if await change.connection.fetchval(_SQL["bind"], member.id, account.issuer, account.subject) is None:
@@ -39,12 +39,12 @@ class PostgresStaffSubjects:
                 await change.connection.execute(_SESSIONS["end_all"], member.id)
                 change.note("staff-account-bound", member.identity, by)
         except asyncpg.UniqueViolationError:
-            raise SubjectTaken from None
+            raise OidcAccountTaken from None
         return True
 
     async def unbind_account(self, member: StaffMember, by: StaffActor) -> bool:
         """See the port."""
-        async with begin_staff_change(
+        async with open_staff_change_transaction(
             self._pool, self._writers, by, [member.id], right=StaffRight.STAFF_MANAGE
         ) as change:
             if await change.connection.fetchval(_SQL["unbind"], member.id) is None:
@@ -64,7 +64,7 @@ class PostgresStaffSubjects:
         """See the port."""
         token = new_token()
         values = (has_second_factor, SESSION_LASTS, HALF_SESSION_LASTS, by.network, account.issuer, account.subject)
-        async with begin_staff_change(self._pool, self._writers, by, [staff_id]) as change:
+        async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id]) as change:
             await change.connection.execute(_SESSIONS["delete_old_sessions"])
             if replaces is not None:
                 await change.connection.execute(_SESSIONS["end_by_token"], token_digest(replaces))

@@ -15,11 +15,11 @@ from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import RecipientErased
-from mailer.ports.standings import OWN_WORDS, OptOutResult, StandingFlag, ledger_rule_of_source
+from mailer.ports.standings import OWN_WORDS, OptOutResult, StandingFlag, build_ledger_rule_text_from_known_source
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.grouped_opt_outs import NewOptOut, OptOutGroups
+from mailer.postgres.grouped_opt_outs import NewOptOut, OptOutGroupCommitter
 from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.pending_request_voiding import void_requests_contradicting_flag
 from mailer.postgres.suppressions import insert_or_extend_suppressions
@@ -32,7 +32,7 @@ class PostgresStandings:
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
-        self._opt_outs = OptOutGroups(self._commit_opt_outs)
+        self._opt_outs = OptOutGroupCommitter(self._commit_opt_outs)
 
     async def get_standing(self, brand: str, recipient_id: int) -> Standing | None:
         """See the port."""
@@ -53,13 +53,13 @@ class PostgresStandings:
     async def _commit_opt_outs(self, group: Sequence[NewOptOut]) -> Sequence[OptOutResult | None]:
         """Commits opt-outs with their ledger entries, in one transaction."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            await people.lock_imports_out_of_transaction(work.connection)
+            await people.lock_out_imports_until_transaction_ends(work.connection)
             rows = await work.connection.fetch(people.SQL["leaving"], *zip(*(new[:2] for new in group), strict=True))
             hashes = {(row["brand"], row["id"]): row["address_hash"] for row in rows}
             known = [new for new in group if new[:2] in hashes]
             made = await _store_opt_outs(work.connection, self._hasher, known) if known else {}
             await work.append_entries(
-                [standing_change_entry(*new[:2], "opt_out", new.scope, new.source) for new in known]
+                [build_standing_change_ledger_entry(*new[:2], "opt_out", new.scope, new.source) for new in known]
             )
         # Two opt-outs of one address, committed together, have one record, which neither may undo for the other.
         keys = [(hashes.get(new[:2]), new.brand, new.scope) for new in group]
@@ -82,7 +82,7 @@ class PostgresStandings:
         new = _suppression_of_own_limit(limit, source, actor, mailing_id, since)
         reason = f"{OWN_PAUSE} {limit.days}" if isinstance(limit, OwnPause) else OWN_CAP
         said = actor if source in OWN_WORDS else f"{actor}: {source}"
-        entry = standing_change_entry(brand, recipient_id, reason, new.scope, source)._replace(reply=said)
+        entry = build_standing_change_ledger_entry(brand, recipient_id, reason, new.scope, source)._replace(reply=said)
         async with self.open_standing_transaction_with_entry(entry) as connection:
             if connection is None:
                 return None
@@ -95,7 +95,7 @@ class PostgresStandings:
         """See the port."""
         reason = flag.value if on else f"not_{flag.value}"
         statement = people.SQL["set_flag" if on else "clear_flag"].replace("{flag}", f"{flag.value}_at")
-        async with self.open_standing_change(brand, recipient_id, reason, None, source) as connection:
+        async with self.open_standing_change_transaction(brand, recipient_id, reason, None, source) as connection:
             if connection is not None:
                 await connection.execute(statement, [recipient_id])
                 if source != CONFIRMED:
@@ -104,7 +104,9 @@ class PostgresStandings:
 
     async def set_preferred_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
         """See the port."""
-        async with self.open_standing_change(brand, recipient_id, f"channel {channel}", None, source) as connection:
+        async with self.open_standing_change_transaction(
+            brand, recipient_id, f"channel {channel}", None, source
+        ) as connection:
             if connection is not None:
                 await connection.execute(people.SQL["channel"], recipient_id, channel)
         return connection is not None
@@ -114,7 +116,7 @@ class PostgresStandings:
     ) -> bool:
         """See the port."""
         reason = "postal_address_forgotten" if lines is None else "postal_address"
-        async with self.open_standing_change(brand, recipient_id, reason, None, source) as connection:
+        async with self.open_standing_change_transaction(brand, recipient_id, reason, None, source) as connection:
             if connection is None:
                 return False
             if lines is None:
@@ -130,20 +132,22 @@ class PostgresStandings:
         statement = people.SQL["pays" if paid else "pays_no_more" if product else "pays_nothing"]
         given = (recipient_id, *((product or EVERY_PRODUCT,) if paid or product else ()))
         reason = f"{'paid' if paid else 'not_paid'} {product or ''}".strip()
-        async with self.open_standing_change(brand, recipient_id, reason, None, source) as connection:
+        async with self.open_standing_change_transaction(brand, recipient_id, reason, None, source) as connection:
             if connection is not None:
                 await connection.execute(statement, *given)
         return connection is not None
 
     async def mark_address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
         """See the port."""
-        async with self.open_standing_change(brand, recipient_id, "address_dead", None, source, address) as connection:
+        async with self.open_standing_change_transaction(
+            brand, recipient_id, "address_dead", None, source, address
+        ) as connection:
             if connection is not None:
                 dead = NewSuppression(EVERYTHING_OPTIONAL, "address_dead", source, "processor")
                 await insert_or_extend_suppressions(connection, self._hasher, [(recipient_id, None, dead)])
         return connection is not None
 
-    def open_standing_change(
+    def open_standing_change_transaction(
         self, brand: str, recipient_id: int, reason: str, category: str | None, source: str, address: str | None = None
     ) -> AbstractAsyncContextManager[Connection | None]:
         """Opens a transaction for a change of a standing, and appends its ledger entry at the end.
@@ -152,19 +156,19 @@ class PostgresStandings:
         `address`.
         """
         return self.open_standing_transaction_with_entry(
-            standing_change_entry(brand, recipient_id, reason, category, source), address
+            build_standing_change_ledger_entry(brand, recipient_id, reason, category, source), address
         )
 
     @asynccontextmanager
     async def open_standing_transaction_with_entry(
         self, entry: LedgerEntry, address: str | None = None, also: Sequence[LedgerEntry] = ()
     ) -> AsyncIterator[Connection | None]:
-        """Opens a transaction as `open_standing_change` does, for an entry of the caller.
+        """Opens a transaction as `open_standing_change_transaction` does, for an entry of the caller.
 
         Also appends the entries that are in `also` at the end of the context.
         """
         async with open_unit_of_work(self._pool, self._writers) as work:
-            await people.lock_imports_out_of_transaction(work.connection)
+            await people.lock_out_imports_until_transaction_ends(work.connection)
             row = await work.connection.fetchrow(people.SQL["standing"], entry.brand, entry.recipient_id)
             if row is None or address not in (None, row["email"]):
                 yield None
@@ -173,7 +177,7 @@ class PostgresStandings:
             await work.append_entries([entry, *also])
 
     @asynccontextmanager
-    async def open_legal_act(
+    async def open_legal_act_transaction(
         self, brand: str, recipient_id: int, entries: list[LedgerEntry]
     ) -> AsyncIterator[Connection | None]:
         """Opens a transaction for a legal act. Yields None if the brand has no such recipient.
@@ -183,10 +187,10 @@ class PostgresStandings:
 
         Raises:
             AccountEventAlreadyApplied: the order was carried out before.
-            IdTaken: the id of the order belongs to another one.
+            EventIdTakenByDifferentEvent: the id of the order belongs to another one.
         """
         async with open_unit_of_work(self._pool, self._writers) as work:
-            await people.lock_imports_out_of_transaction(work.connection)
+            await people.lock_out_imports_until_transaction_ends(work.connection)
             if await work.connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
                 yield None
                 return
@@ -195,7 +199,9 @@ class PostgresStandings:
             await work.append_entries(entries)
 
 
-def standing_change_entry(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> LedgerEntry:
+def build_standing_change_ledger_entry(
+    brand: str, recipient_id: int, reason: str, category: str | None, source: str
+) -> LedgerEntry:
     """Returns the ledger entry of a change of a standing."""
     return LedgerEntry(
         EntryKind.ACTION,
@@ -203,7 +209,7 @@ def standing_change_entry(brand: str, recipient_id: int, reason: str, category: 
         recipient_id=recipient_id,
         reason=reason,
         category=category,
-        rule=ledger_rule_of_source(source),
+        rule=build_ledger_rule_text_from_known_source(source),
     )
 
 

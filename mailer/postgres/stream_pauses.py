@@ -12,7 +12,7 @@ _READ_AGAIN = timedelta(seconds=2)
 
 
 class PostgresStreamPauses:
-    """Implements `ports.stream_pauses.StreamPauses`."""
+    """Implements `ports.stream_pauses.StreamPauseStore`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

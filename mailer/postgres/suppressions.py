@@ -13,7 +13,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.standings import OWN_WORDS, ledger_rule_of_source
+from mailer.ports.standings import OWN_WORDS, build_ledger_rule_text_from_known_source
 from mailer.ports.suppressions import NewSuppression, Suppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
@@ -62,7 +62,7 @@ async def open_suppression_transaction(
     """
     entries: list[LedgerEntry] = []
     async with open_unit_of_work(pool, writers) as work:
-        await people.lock_imports_out_of_transaction(work.connection)
+        await people.lock_out_imports_until_transaction_ends(work.connection)
         yield work.connection, entries
         await work.append_entries(entries)
 
@@ -92,7 +92,7 @@ async def insert_or_extend_suppressions(
 
 async def _upsert_suppression_rows(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Record]:
     ids, brands, news = zip(*stops, strict=True)
-    return await connection.fetch(_SQL["suppress"], ids, brands, *_suppression_columns(news))
+    return await connection.fetch(_SQL["suppress"], ids, brands, *_suppressions_as_columns(news))
 
 
 async def _suppressions_for_similar_addresses(
@@ -189,7 +189,9 @@ class PostgresSuppressions:
             taken = [(hashed, _brand_unless_whole_controller(brand, new), new) for hashed, new in chosen]
             await people.lock_standings(connection, [owner["id"] for owner in owners])
             hashes, brands, news = map(list, zip(*taken, strict=True))
-            rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_suppression_columns(news))
+            rows = await connection.fetch(
+                _SQL["take"], controller, key, hashes, brands, *_suppressions_as_columns(news)
+            )
             await people.refresh_standings(connection, [owner["id"] for owner in owners])
             objecting = {hashed for hashed, _, new in taken if new.reason == "objection"}
             if concerned := [owner["id"] for owner in owners if owner["address_hash"] in objecting]:
@@ -256,7 +258,7 @@ def _brand_unless_whole_controller(brand: str, new: NewSuppression) -> str | Non
     return None if new.reason in _WHOLE_CONTROLLER else brand
 
 
-def _suppression_columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
+def _suppressions_as_columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
     return [
         [new.scope for new in news],
         [new.reason for new in news],
@@ -298,7 +300,7 @@ def _build_suppression_ledger_entry(brand: str, recipient_id: int | None, new: N
         recipient_id=recipient_id,
         reason=new.reason,
         category=new.scope,
-        rule=ledger_rule_of_source(new.source, _KINDS.get(new.actor, "operator")),
+        rule=build_ledger_rule_text_from_known_source(new.source, _KINDS.get(new.actor, "operator")),
         reply=new.actor if new.source in OWN_WORDS else f"{new.actor}: {new.source}",
     )
 

@@ -59,7 +59,7 @@ async def suppress_opted_out_for_partners(
 
 
 class PostgresSuppressionsForPartners:
-    """Implements `ports.partner_suppressions.SuppressionsForPartners`.
+    """Implements `ports.partner_suppressions.PartnerSuppressionStore`.
 
     Args:
         pool: the connections.

@@ -24,8 +24,8 @@ from mailer.postgres.dead_letters import delete_old_dead_letters as forget_lette
 from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answering_person
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
-from mailer.postgres.non_email_notices import insert_notices_of_old_workers
-from mailer.postgres.processor_duties_and_states import insert_purges_of_mailings
+from mailer.postgres.non_email_notices import insert_notices_missed_by_old_workers
+from mailer.postgres.processor_duties_and_states import insert_purge_duties_of_finished_mailings
 from mailer.postgres.rates import delete_finished_rate_windows
 from mailer.postgres.refusal_quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.suppressions import end_expired_suppressions
@@ -118,8 +118,10 @@ class PostgresTimekeeping:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             finished = [row["id"] for row in await work.connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
-            await insert_notices_of_old_workers(work.connection, finished)
-            await work.append_entries(await insert_purges_of_mailings(work.connection, finished, self._forgetful))
+            await insert_notices_missed_by_old_workers(work.connection, finished)
+            await work.append_entries(
+                await insert_purge_duties_of_finished_mailings(work.connection, finished, self._forgetful)
+            )
         return len(finished)
 
     async def fold_older_counter_deltas(self) -> None:

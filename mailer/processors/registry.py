@@ -29,7 +29,7 @@ SCHEMES: Final[Mapping[str, ProcessorScheme]] = {
 }
 
 
-def scheme_of_url(url: str) -> ProcessorScheme:
+def find_processor_scheme_for_url(url: str) -> ProcessorScheme:
     """Returns the scheme of a processor's URL.
 
     Raises:

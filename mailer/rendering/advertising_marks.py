@@ -34,7 +34,7 @@ def add_advertising_marks(form: MergeForm, mark: AdvertisingMark | None, categor
     subject = form.subject
     if mark.label and not _begins_with_label(subject, mark.label):
         subject = (f"{mark.label} ", *subject)
-    line = mark.line_in(locale) if category.promotes else None
+    line = mark.advertising_line_in_language(locale) if category.promotes else None
     if line is None:
         return MergeForm(subject, form.html, form.text)
     return MergeForm(

@@ -1,6 +1,7 @@
 """The HTML that a mail may have: lists of elements, attributes, addresses and CSS. Everything else is refused.
 
-A page is checked twice: as the template prints it with all branches (`marked_literal_text`), and as it is rendered.
+A page is checked twice: as the template prints it with all branches (`literal_text_with_value_and_branch_marks`), and
+as it is rendered.
 """
 
 import re
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from html.parser import HTMLParser
 
-from mailer.policy.text_folding import UNSEEN
+from mailer.policy.text_folding_for_comparison import UNSEEN
 from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
 
 _ELEMENTS = (
@@ -84,28 +85,28 @@ def markup_faults(page: str, *, mandatory: bool) -> frozenset[str]:
     """Returns the faults of a page: everything that a mail may not have, each with its remedy.
 
     Args:
-        page: rendered HTML, or the result of `marked_literal_text`.
+        page: rendered HTML, or the result of `literal_text_with_value_and_branch_marks`.
         mandatory: whether the rules of mandatory mail apply: it fetches nothing, and each address is written out or is
             one value.
     """
     return frozenset(_page_faults(page, mandatory))
 
 
-def names_of_whole_links(page: str) -> frozenset[tuple[str, str]]:
-    """Returns the values that are a whole address in a `marked_literal_text`: name, and prefix such as `mailto:`."""
+def find_values_that_are_whole_links(page: str) -> frozenset[tuple[str, str]]:
+    """Returns the values that are a whole address in a text with marks: name, and prefix such as `mailto:`."""
     return frozenset((found["name"], found["before"].lower()) for found in _LINKED.finditer(page))
 
 
 Tag = tuple[str, list[tuple[str, str]]]
 
 
-def tags_with_attributes(page: str) -> list[Tag]:
+def list_tags_and_their_attributes(page: str) -> list[Tag]:
     """Returns the elements of a page and of its comments, with their attributes."""
     return _parse_tags_and_styles(page)[0]
 
 
 @lru_cache(maxsize=4000)
-def address_fault(attribute: str, value: str) -> str | None:
+def link_or_image_url_fault(attribute: str, value: str) -> str | None:
     """Returns what is wrong with the address of a link (`href`) or an image (`src`) of optional mail, or None."""
     if attribute == "href" and not _WHOLE.match(value):  # another value could complete a part of a scheme
         return "has a link that leads to no page and no mailbox; write https://, mailto: or tel:"
@@ -226,7 +227,7 @@ def _image_src_faults(value: str, mandatory: bool) -> Iterator[str]:
 def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
     """Yields the faults of CSS in each way to read it: programs differ in how they read comments and escapes."""
     rules, functions = set[str](), set[str]()
-    for read in css_readings(css):
+    for read in ways_programs_may_read_css(css):
         if _ACTIVE_CSS.search(read):
             yield "has CSS that runs something; remove it"
         if _LIFTED.search(read):
@@ -241,11 +242,11 @@ def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
         yield f"has CSS with @{rule}; mandatory mail has @media only"
     for function in functions - FUNCTIONS - _BEFORE_BRACKETS:
         yield f"has CSS with {function}(), which may fetch something; mandatory mail fetches nothing"
-    if "\\" in css or any(map(_CONTENT.search, css_readings(css))):
+    if "\\" in css or any(map(_CONTENT.search, ways_programs_may_read_css(css))):
         yield "has CSS that writes text (content:, or a backslash); write it in the page"
 
 
-def css_readings(css: str) -> frozenset[str]:
+def ways_programs_may_read_css(css: str) -> frozenset[str]:
     """Returns the ways in which programs may read CSS: unchanged, without comments, and with escapes decoded."""
     plain = {css, _CSS_ESCAPE.sub(_decode_css_escape, css)} if "\\" in css else {css}
     if "/*" not in css:

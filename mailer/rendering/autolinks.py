@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mailer.policy.text_folding import UNSEEN, normalized
+from mailer.policy.text_folding_for_comparison import UNSEEN, normalized
 
 _NAMES = (
     "com|net|org|info|biz|name|pro|mobi|edu|gov|mil|int|arpa|aero|coop|museum|jobs|travel|asia|cat|"

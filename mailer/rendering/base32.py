@@ -8,7 +8,7 @@ _DIGITS: Final = LONGEST * 8 // 5
 _ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256)
 
 
-def _spread_steps() -> list[tuple[int, int, int]]:
+def _compute_digit_spreading_shifts() -> list[tuple[int, int, int]]:
     """Returns the steps that spread adjacent five-bit digits, so that each digit has an octet of its own.
 
     Each step splits blocks of digits into halves and shifts the upper halves: (mask of the lower halves, mask of the
@@ -24,7 +24,7 @@ def _spread_steps() -> list[tuple[int, int, int]]:
     return steps
 
 
-_STEPS: Final = _spread_steps()
+_STEPS: Final = _compute_digit_spreading_shifts()
 
 
 def encode_base32(data: bytes) -> str:

@@ -61,9 +61,9 @@ def parse_colour(value: str) -> Colour | None:
     numbers = _NUMBER.findall(found[2]) if found else []
     if found is None or len(numbers) not in (3, 4):
         return None
-    alpha = _fraction_of(numbers[3], 1) if len(numbers) == 4 else 1.0
+    alpha = _parse_number_as_fraction(numbers[3], 1) if len(numbers) == 4 else 1.0
     if found[1] == "rgb":
-        red, green, blue = (_fraction_of(number, 255) for number in numbers[:3])
+        red, green, blue = (_parse_number_as_fraction(number, 255) for number in numbers[:3])
     else:
         red, green, blue = colorsys.hls_to_rgb(
             float(numbers[0].strip("%")) / 360, *_parse_hsl_lightness_and_saturation(numbers)
@@ -83,14 +83,14 @@ def contrast_ratio(one: Colour, other: Colour) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def _fraction_of(number: str, whole: float) -> float:
+def _parse_number_as_fraction(number: str, whole: float) -> float:
     value = float(number.rstrip("%")) / (100 if number.endswith("%") else whole)
     return min(max(value, 0.0), 1.0)
 
 
 def _parse_hsl_lightness_and_saturation(numbers: list[str]) -> tuple[float, float]:
     """Returns the lightness and saturation of `hsl()`, in the order of `colorsys.hls_to_rgb`."""
-    return _fraction_of(numbers[2], 100), _fraction_of(numbers[1], 100)
+    return _parse_number_as_fraction(numbers[2], 100), _parse_number_as_fraction(numbers[1], 100)
 
 
 def _luminance(colour: Colour) -> float:

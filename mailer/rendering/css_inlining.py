@@ -52,13 +52,13 @@ def inline_css(source: str) -> str:
         return f"q0jinja{len(tags) - 1}q"
 
     words = TAG.sub(hide, _INDENT.sub("\n", source))
-    hidden = "".join(_check_and_comment_placeholders(found) for found in _PIECE.finditer(words))
+    hidden = "".join(_check_and_wrap_placeholders_in_comments(found) for found in _PIECE.finditer(words))
     inlined = _INLINER.inline(hidden)
     _check_same_shape(hidden, inlined, tags)
     return _HIDDEN.sub(lambda found: tags[int(found[1])], inlined.replace(_KEPT, ""))
 
 
-def _check_and_comment_placeholders(found: re.Match[str]) -> str:
+def _check_and_wrap_placeholders_in_comments(found: re.Match[str]) -> str:
     piece = found[0]
     match found.lastgroup:
         case "text":

@@ -103,7 +103,7 @@ class DkimSigner:
         """
         head, _, body = message.partition(b"\r\n\r\n")
         fields = [(name.lower(), value) for name, value in _FIELD.findall(head + b"\r\n")]
-        names, places = _signed_names_and_places(tuple([name for name, _ in fields]))
+        names, places = _signed_header_names_and_positions(tuple([name for name, _ in fields]))
         covered = _canonical_fields(fields, places)
         body_hash = base64.b64encode(hashlib.sha256(canonical_body(body)).digest())
         signatures = [self._signature_field(*key, names, covered, body_hash, now) for key in self._keys]
@@ -148,7 +148,7 @@ def canonical_body(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1000)
-def _signed_names_and_places(present: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
+def _signed_header_names_and_positions(present: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
     """Returns the `h=` names, folded, and the positions of the fields (RFC 6376 5.4.2: the last field of a name first).
 
     Each name is listed once more than it occurs, so that nobody can add another such field (RFC 6376 8.15). All

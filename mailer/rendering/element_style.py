@@ -117,7 +117,7 @@ def element_style(tag: str, attributes: Mapping[str, str], told: Declarations, a
         under,
         _font_size_of(tag, attributes, told, above.size),
         opacity,
-        _has_line_room(told, above),
+        _is_line_height_legible(told, above),
         _is_shown_by_visibility(told, above),
     )
 
@@ -222,7 +222,7 @@ def _blend_background_over(value: str, under: tuple[Colour, ...]) -> tuple[Colou
 
 def _font_size_of(tag: str, attributes: Mapping[str, str], told: Declarations, above: float) -> float:
     if tag == "font" and "size" in attributes:
-        above = _font_element_size(attributes["size"])
+        above = _parse_size_of_font_tag(attributes["size"])
     above *= _OF_TAG.get(tag, 1.0)
     if "font-size" in told:
         return _css_font_size(told["font-size"][0], above)
@@ -243,7 +243,7 @@ def _css_font_size(value: str, above: float) -> float:
     return _SIZES.get(value) or _pixels_or_zero(value, above)
 
 
-def _font_element_size(value: str) -> float:
+def _parse_size_of_font_tag(value: str) -> float:
     try:
         number = int(value)
     except ValueError:
@@ -251,7 +251,7 @@ def _font_element_size(value: str) -> float:
     return _OF_FONT[min(max(number + 3 if value[:1] in "+-" else number, 1), 7) - 1]
 
 
-def _has_line_room(told: Declarations, above: TextStyle) -> bool:
+def _is_line_height_legible(told: Declarations, above: TextStyle) -> bool:
     value = told.get("line-height", ("inherit", False))[0]
     if value in (*_SAME, "normal", "initial"):
         return above.is_open if value in _SAME else True

@@ -12,9 +12,9 @@ from mailer.policy.attachments import attachment_faults
 from mailer.policy.category import Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.rendering.allowed_markup import address_fault
+from mailer.rendering.allowed_markup import link_or_image_url_fault
 from mailer.rendering.autolinks import has_autolink, texts_and_keys_in_json
-from mailer.rendering.event_texts import WordedValues, event_text_faults, worded_values_of
+from mailer.rendering.event_texts import EventValuesWithWords, collect_event_values_with_words, event_text_faults
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_known_locale
 from mailer.rendering.localized_texts import (
@@ -22,7 +22,7 @@ from mailer.rendering.localized_texts import (
     context_in_locale,
     locales_with_all_texts,
     localized_texts,
-    missing_languages,
+    missing_locales_by_text_name,
 )
 from mailer.rendering.mail_merge import NAME
 from mailer.rendering.mentioned_members import context_with_sample_members
@@ -34,7 +34,7 @@ from mailer.rendering.template_library import (
     Template,
     TemplateLibrary,
 )
-from mailer.rendering.value_types import SingleType, ValueType, parts_of_value_with_free_text, type_fault
+from mailer.rendering.value_types import SingleType, ValueType, parts_of_value_with_free_text, value_type_mismatch
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
@@ -77,12 +77,12 @@ def check_event_and_get_template(
             f"publish it as {template.category}, or use another template"
         )
     if event.category == template.category:
-        category, worded = policy.get_category(event.category), worded_values_of(event, template)
-        problems += _category_demand_problems(event, policy, category)
+        category, worded = policy.get_category(event.category), collect_event_values_with_words(event, template)
+        problems += _problems_with_requirements_of_category(event, policy, category)
         problems += _autolink_problems(event, people, template, category, worded)
         problems += event_text_faults(event, policy, category, template, worded)
-        problems += _personal_image_problems(people, template)
-        problems += _value_leading_address_problems(event, people, template)
+        problems += _problems_of_personal_values_in_images(people, template)
+        problems += _problems_of_values_that_begin_urls(event, people, template)
     problems += _context_problems(event, people, template, texts)
     problems += _texts_by_language_problems(event, people, template, texts)
     if not problems:
@@ -107,9 +107,9 @@ def _unknown_category_problems(event: MessageEvent, policy: Policy) -> Iterator[
         yield f"category: {event.brand} does not send {event.category}; it sends {_join_names(policy.categories)}"
 
 
-def _category_demand_problems(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
-    yield from change_mail_audience_problems(event, category)
-    yield from service_reason_problems(event, policy)
+def _problems_with_requirements_of_category(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
+    yield from audience_problems_of_mail_about_change(event, category)
+    yield from missing_service_reason_problems(event, policy)
     if category.invites and event.inviter is None:
         yield "inviter: is missing; an invitation names the member who invites"
     if category.partners and event.partner not in (known := {partner.id: partner for partner in policy.partners}):
@@ -121,7 +121,7 @@ def _category_demand_problems(event: MessageEvent, policy: Policy, category: Cat
 
 
 @rule("primary-address", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03", idle=())
-def change_mail_audience_problems(event: MessageEvent, category: Category) -> Iterator[str]:
+def audience_problems_of_mail_about_change(event: MessageEvent, category: Category) -> Iterator[str]:
     """Mail about a change for everyone goes to the address on record; the event cannot bring an address of its own."""
     if category.tells_everyone and event.to != Audience(audience="everyone"):
         yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
@@ -137,7 +137,7 @@ def forbidden_expiry_problems(event: MessageEvent, category: Category) -> Iterat
 
 
 @rule("service-reason", "paltalk06-04", idle=())
-def service_reason_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
+def missing_service_reason_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
     """Service mail is necessary: where the policy says so, each event tells why."""
     if policy.terms[event.category].reason == "required" and event.reason is None:
         yield f"reason: is missing; {event.brand} sends {event.category} mail only where it is necessary: say why"
@@ -197,14 +197,14 @@ def _type_problems(event: MessageEvent, people: Sequence[Person], template: Temp
             if kind is None or (isinstance(kind, SingleType) and kind.fits(given)) or name in wrong:
                 continue
             for value in texts[name].values() if context is event.context and name in texts else (given,):
-                if unfit := type_fault(kind, value, name):
+                if unfit := value_type_mismatch(kind, value, name):
                     wrong[name] = f"{place}: {unfit}; template {template.name} declares its type"
                     break
     yield from (said for _, said in sorted(wrong.items()))
 
 
 def _autolink_problems(
-    event: MessageEvent, people: Sequence[Person], template: Template, category: Category, worded: WordedValues
+    event: MessageEvent, people: Sequence[Person], template: Template, category: Category, worded: EventValuesWithWords
 ) -> Iterator[str]:
     """Yields texts of plain mail that mail programs would turn into links. Only the template may make a link there."""
     if not category.is_forbidden_to_promote:
@@ -221,7 +221,7 @@ def _autolink_problems(
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
 
 
-def _personal_image_problems(people: Sequence[Person], template: Template) -> Iterator[str]:
+def _problems_of_personal_values_in_images(people: Sequence[Person], template: Template) -> Iterator[str]:
     """Yields personal values in images and CSS. They must be the same for everyone, or they tell who opens the mail."""
     for index, person in enumerate(people) if template.fetched else ():
         if own := ", ".join(sorted(template.fetched & _names_of_non_null_values(person.context))):
@@ -232,7 +232,9 @@ def _personal_image_problems(people: Sequence[Person], template: Template) -> It
             return
 
 
-def _value_leading_address_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
+def _problems_of_values_that_begin_urls(
+    event: MessageEvent, people: Sequence[Person], template: Template
+) -> Iterator[str]:
     """Yields values at the beginning of an address that lead to no page and no mailbox; the first for each address."""
     if not template.leading:  # as most
         return
@@ -243,7 +245,7 @@ def _value_leading_address_problems(event: MessageEvent, people: Sequence[Person
             f"{place}: {path}: {_UNADDRESSED[attribute]}"
             for place, context in places
             for value in _texts_at_path(path, context)
-            if value and address_fault(attribute, before + value)
+            if value and link_or_image_url_fault(attribute, before + value)
         )
         yield from islice(wrong, 1)
 
@@ -309,7 +311,7 @@ def _texts_by_language_problems(
     for name, by_code in texts.items():
         if len(by_code) < sum(text is not None for text in event.context[name].values()):
             yield f"context.{name}: has a language twice; write each once, such as en-GB"
-    for name, codes in missing_languages(template, texts).items():
+    for name, codes in missing_locales_by_text_name(template, texts).items():
         if default in codes:
             yield f"context.{name}: lacks {default}, the brand's default, which is for all who read none of the others"
     for index, person in enumerate(people):

@@ -12,12 +12,12 @@ from mailer.events import Attachment, MessageEvent, People
 from mailer.policy.category import Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.text_folding import UNSEEN, fold_text, normalized, remove_separators
+from mailer.policy.text_folding_for_comparison import UNSEEN, fold_text_for_comparison, normalized, remove_separators
 from mailer.rendering.autolinks import texts_and_keys_in_json
 from mailer.rendering.promotional_words import (
     AMOUNT,
+    find_promotional_words_in_url,
     long_words_of_promotional_phrases,
-    promotion_in_url,
     promotional_words,
 )
 from mailer.rendering.template import Template
@@ -46,7 +46,7 @@ _WRITTEN_OUT: Final = re.compile(
 """The ways to write an @, with the blanks around it."""
 
 
-class CarriedText(NamedTuple):
+class TextInEvent(NamedTuple):
     """A text in an event.
 
     Attributes:
@@ -66,7 +66,7 @@ class CarriedText(NamedTuple):
     kind: ValueType | None = None
 
 
-class WordedValues(NamedTuple):
+class EventValuesWithWords(NamedTuple):
     """The values of an event that may have words, by their names.
 
     Attributes:
@@ -79,20 +79,20 @@ class WordedValues(NamedTuple):
 
 
 def event_text_faults(
-    event: MessageEvent, policy: Policy, category: Category, template: Template, worded: WordedValues
+    event: MessageEvent, policy: Policy, category: Category, template: Template, worded: EventValuesWithWords
 ) -> Iterator[str]:
     """Yields the faults of an event's texts: contents that a mail of its category may not have."""
     texts = _texts_of_event(event, worded, template)
-    if category.is_legal:  # it names a contact, maybe of another company, and a second person releases it
+    if category.is_required_by_law:  # it names a contact, maybe of another company, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
     yield from foreign_mailbox_faults(event, policy, texts if _may_hold_mailbox(whole) else ())
     yield from undeclared_partner_faults(event, policy, category, texts, whole)
-    yield from promotional_text_faults(event, category, template, texts)
+    yield from forbidden_promotion_in_event_text_faults(event, category, template, texts)
 
 
 @rule("own-addresses", "interpals-27", idle=())
-def foreign_mailbox_faults(event: MessageEvent, policy: Policy, texts: Sequence[CarriedText]) -> Iterator[str]:
+def foreign_mailbox_faults(event: MessageEvent, policy: Policy, texts: Sequence[TextInEvent]) -> Iterator[str]:
     """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
     if event.reply_to and not _is_brand_domain(event.reply_to.rpartition("@")[2], policy):
         yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
@@ -107,7 +107,7 @@ def foreign_mailbox_faults(event: MessageEvent, policy: Policy, texts: Sequence[
 
 @rule("partner-named", "interpals-05", idle=())
 def undeclared_partner_faults(
-    event: MessageEvent, policy: Policy, category: Category, texts: Sequence[CarriedText], whole: str
+    event: MessageEvent, policy: Policy, category: Category, texts: Sequence[TextInEvent], whole: str
 ) -> Iterator[str]:
     """An event that names a partner says so in `partner`; mail that nobody can leave names no partner."""
     if category.partners or not (policy.partners or event.partner):
@@ -116,22 +116,22 @@ def undeclared_partner_faults(
         yield f"partner: {category.name} mail is for no partner; leave it out, or publish partner mail"
     elif event.partner is not None and event.partner not in {partner.id for partner in policy.partners}:
         yield f"partner: {event.brand} has no partner {event.partner}"
-    if category.is_legal:  # the law requires the names of those who got data
+    if category.is_required_by_law:  # the law requires the names of those who got data
         return
-    letters = remove_separators(fold_text(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
+    letters = remove_separators(fold_text_for_comparison(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
     for partner in policy.partners:
-        if partner.id == event.partner or not any(name in letters for name in partner.squeezed_names):
+        if partner.id == event.partner or not any(name in letters for name in partner.names_without_separators):
             continue
         fields = {"reply_to": event.reply_to, "topic": event.topic, "campaign": event.campaign}
         places = [(one.place, one.text) for one in texts] + [(place, text) for place, text in fields.items() if text]
         remedy = "leave it out" if category.mandatory else f'say "partner": "{partner.id}"'
-        for place in dict.fromkeys(place for place, text in places if partner.is_named(fold_text(text))):
+        for place in dict.fromkeys(place for place, text in places if partner.is_named(fold_text_for_comparison(text))):
             yield f"{place}: names {partner.name}, of which only who asked hears: {remedy}, or publish partner mail"
 
 
 @rule("plain-words", "paltalk06-05, paltalk06-10; the floor", idle=())
-def promotional_text_faults(
-    event: MessageEvent, category: Category, template: Template, texts: Sequence[CarriedText]
+def forbidden_promotion_in_event_text_faults(
+    event: MessageEvent, category: Category, template: Template, texts: Sequence[TextInEvent]
 ) -> Iterator[str]:
     """Mail that nobody can leave promotes in no value, reason or file either; nor does an invitation."""
     if not category.is_forbidden_to_promote and not category.invites:
@@ -140,7 +140,7 @@ def promotional_text_faults(
         words = (
             _first_promotional_words(one.text, template.locales)
             if one.are_words
-            else one.is_slug and promotion_in_url(one.text)
+            else one.is_slug and find_promotional_words_in_url(one.text)
         )
         if words:
             said = f'{one.place}: says "{words}", which promotes'
@@ -150,66 +150,71 @@ def promotional_text_faults(
             yield f"attachments.{index}: is an image, whose words nobody can check; {category.name} mail has none"
 
 
-def worded_values_of(event: MessageEvent, template: Template) -> WordedValues:
+def collect_event_values_with_words(event: MessageEvent, template: Template) -> EventValuesWithWords:
     """Returns the values of an event that may have words."""
     people = event.to.people if isinstance(event.to, People) else ()
     own = [
         shown_values_except_times(one.context, template.uses, template.types) if one.context else {} for one in people
     ]
-    return WordedValues(shown_values_except_times(event.context, template.uses, template.types), own)
+    return EventValuesWithWords(shown_values_except_times(event.context, template.uses, template.types), own)
 
 
-def _texts_of_event(event: MessageEvent, worded: WordedValues, template: Template) -> list[CarriedText]:
+def _texts_of_event(event: MessageEvent, worded: EventValuesWithWords, template: Template) -> list[TextInEvent]:
     """Returns all texts that an event gives to its mails."""
     found = _texts_in_values("context", worded.shared, template)
     for index, person in enumerate(event.to.people if isinstance(event.to, People) else ()):
         if person.name:
-            found.append(CarriedText(f"to.people.{index}.name", person.name, _is_odd_name(person.name), person.email))
+            found.append(
+                TextInEvent(
+                    f"to.people.{index}.name", person.name, _is_overlong_or_promotional_name(person.name), person.email
+                )
+            )
         if own := worded.own[index]:
             found += _texts_in_values(f"to.people.{index}.context", own, template, person.email)
     if event.reason:
-        found.append(CarriedText("reason", event.reason))
+        found.append(TextInEvent("reason", event.reason))
     if event.inviter:
-        found.append(CarriedText("inviter", event.inviter, _is_odd_name(event.inviter)))
+        found.append(TextInEvent("inviter", event.inviter, _is_overlong_or_promotional_name(event.inviter)))
     found += [
-        CarriedText(f"attachments.{index}", _attachment_text(file)) for index, file in enumerate(event.attachments)
+        TextInEvent(f"attachments.{index}", _attachment_name_and_text(file))
+        for index, file in enumerate(event.attachments)
     ]
     return found
 
 
 def _texts_in_values(
     place: str, values: Mapping[str, Any], template: Template, own: str | None = None
-) -> list[CarriedText]:
-    found: list[CarriedText] = []
+) -> list[TextInEvent]:
+    found: list[TextInEvent] = []
     for name, value in values.items():
         kind = template.types.get(name)
         if isinstance(value, str):  # quicker, and holds for most
             are_words = not isinstance(kind, SingleType) or kind.is_text
-            found.append(CarriedText(place, value, are_words, own, _is_type_of_slug_or_page(kind), kind))
+            found.append(TextInEvent(place, value, are_words, own, _is_slug_or_page_url_type(kind), kind))
         else:
             words = {
                 text for part in parts_of_value_with_free_text(kind, value) for text in texts_and_keys_in_json(part)
             }
-            found += [CarriedText(place, text, text in words, own, True) for text in texts_and_keys_in_json(value)]
+            found += [TextInEvent(place, text, text in words, own, True) for text in texts_and_keys_in_json(value)]
     return found
 
 
-def _is_type_of_slug_or_page(kind: ValueType | None) -> bool:
+def _is_slug_or_page_url_type(kind: ValueType | None) -> bool:
     return isinstance(kind, SingleType) and (kind.is_page or kind is SLUG)
 
 
-def _is_odd_name(name: str) -> bool:
+def _is_overlong_or_promotional_name(name: str) -> bool:
     """Tells whether a name has more than a name: it is long, or has a sign, an amount or a promotional word."""
     return len(name) > _LONG or _SIGN.search(name) is not None or not _SELLING.isdisjoint(name.casefold().split())
 
 
-def _attachment_text(file: Attachment) -> str:
+def _attachment_name_and_text(file: Attachment) -> str:
     """Returns the name of a file, and its contents if they are text."""
     name = f"{file.filename}\n{re.sub('[-_.]+', ' ', file.filename)}"
     return f"{name}\n{file.content.decode()}" if file.content_type.startswith("text/") else name
 
 
-def _has_foreign_mailbox(one: CarriedText, policy: Policy) -> bool:
+def _has_foreign_mailbox(one: TextInEvent, policy: Policy) -> bool:
     """Tells whether a text holds an address that is neither the reader's own nor the brand's."""
     plain = _WRITTEN_OUT.sub("@", _nfkc_casefold(one.text).replace("\u3002", "."))
     if "@" not in plain:

@@ -56,7 +56,7 @@ def check_one_line(value: str, header: str) -> str:
     return value
 
 
-def unstructured_value(value: str, header: str) -> str:
+def encode_unstructured_header_value(value: str, header: str) -> str:
     """Returns the value of a header such as Subject, encoded and folded (see `without_direction_overrides`).
 
     `header` is its name.
@@ -189,7 +189,7 @@ def encoded_words(text: str, column: int) -> str:
     return "\r\n ".join(words)
 
 
-def header_parameter(name: str, value: str) -> str:
+def format_header_parameter(name: str, value: str) -> str:
     """Returns a parameter such as filename, folded onto lines of its own; a non-ASCII value is encoded by RFC 2231.
 
     Raises:

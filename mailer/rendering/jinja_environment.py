@@ -25,13 +25,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from mailer.rendering.allowed_markup import address_fault
-from mailer.rendering.compatible_markup_forms import END, FIRST_STRONG
+from mailer.rendering.allowed_markup import link_or_image_url_fault
+from mailer.rendering.fallback_markup_for_mail_programs import END, FIRST_STRONG
 from mailer.rendering.languages import date_locale_for_reader, locale_and_fallbacks
 from mailer.rendering.names_used_by_templates import TRACKED, WHEN, Nodes, nodes_by_type
 from mailer.rendering.signed_links import is_web_url
 from mailer.rendering.template_files import TemplateFileFault
-from mailer.rendering.values_in_addresses import ADDRESSED
+from mailer.rendering.values_in_urls_and_css import ADDRESSED
 
 _SHARED = "CSS is inlined a page, so put shared parts in the layout"
 _REFUSED: dict[type[nodes.Node], str] = {
@@ -118,7 +118,7 @@ def make_jinja_environment(locale: str, *, escape: bool) -> TemplateSandbox:
     env.filters |= {
         WHEN: _make_date_filter(locale),
         TRACKED: _tracked_link_filter,
-        "lines": _lines_filter,
+        "lines": _line_breaks_to_html_filter,
         ADDRESSED: _checked_url_filter,
     }
     return env
@@ -256,7 +256,7 @@ def _make_date_filter(locale: str) -> Callable[[Context, Any], str]:
 
 
 @pass_eval_context
-def _lines_filter(context: EvalContext, value: Any) -> str:
+def _line_breaks_to_html_filter(context: EvalContext, value: Any) -> str:
     """A filter: in HTML, a text's line breaks become `<br>`. Outlook does not support `white-space: pre-line`."""
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
@@ -285,7 +285,7 @@ def _checked_url_filter(value: Any, attribute: str, before: str) -> Any:
     Raises `WrongValue` otherwise. An empty value passes.
     """
     text = str(_require_printable(value))
-    if text and (fault := address_fault(attribute, before + text)):
+    if text and (fault := link_or_image_url_fault(attribute, before + text)):
         raise WrongValue(fault)
     return value
 

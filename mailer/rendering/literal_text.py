@@ -11,7 +11,7 @@ OPEN, BRANCH, CLOSE = "\x04", "\x05", "\x06"
 """Marks of the beginning of a condition or loop, of its next branch, and of its end."""
 
 
-def marked_literal_text(tree: nodes.Template, *, html: bool) -> str:
+def literal_text_with_value_and_branch_marks(tree: nodes.Template, *, html: bool) -> str:
     """Returns the text of all branches in order, with marks for values and branches, and constants of expressions."""
     return "".join(
         piece if isinstance(piece, str) else _marked_text_of_expression(piece, html)
@@ -20,7 +20,7 @@ def marked_literal_text(tree: nodes.Template, *, html: bool) -> str:
 
 
 def printed_expressions(tree: nodes.Template) -> list[nodes.Expr]:
-    """Returns the expressions that have marks in the result of `marked_literal_text`, in the same order."""
+    """Returns the expressions with marks in `literal_text_with_value_and_branch_marks`, in the same order."""
     return [
         piece
         for piece in _printed_nodes_and_branch_marks(tree)

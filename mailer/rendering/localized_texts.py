@@ -20,11 +20,14 @@ def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str,
     return {
         name: {parse_locale(code): text for code, text in value.items() if text is not None}
         for name, value in context.items()
-        if isinstance(value, dict) and name in template.uses and name not in template.opened and _is_by_language(value)
+        if isinstance(value, dict)
+        and name in template.uses
+        and name not in template.opened
+        and _has_only_language_codes_as_keys(value)
     }
 
 
-def _is_by_language(value: Mapping[str, Any]) -> bool:
+def _has_only_language_codes_as_keys(value: Mapping[str, Any]) -> bool:
     try:
         return bool(value) and all(is_known_locale(parse_locale(code)) for code in value)
     except ValueError:
@@ -53,7 +56,7 @@ def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> 
     )
 
 
-def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
+def missing_locales_by_text_name(template: Template, texts: Texts) -> dict[str, list[str]]:
     """Returns the template's locales that each text lacks, by the name of the text."""
     missing = {
         name: [code for code in template.locales if not _has_text_for_locale(by_code, code)]
@@ -62,11 +65,11 @@ def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
     return {name: codes for name, codes in missing.items() if codes}
 
 
-def missing_language_lines_of_context(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
+def describe_missing_languages_of_context(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
     """Yields a line for each text that lacks languages, with the languages that readers get instead. For releases."""
     texts = localized_texts(context, template)
     spoken = locales_with_all_texts(template, texts)
-    for name, codes in missing_languages(template, texts).items():
+    for name, codes in missing_locales_by_text_name(template, texts).items():
         instead = ", ".join(
             dict.fromkeys(best_locale_in_same_language(code, spoken) or template.default_locale for code in codes)
         )

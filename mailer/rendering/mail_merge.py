@@ -20,7 +20,7 @@ _WRAPPERS = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.Scoped
 """Nodes that change the text that is printed inside of them."""
 
 
-def form_key_of_value(value: object) -> object:
+def merge_form_key_of_value(value: object) -> object:
     """Returns the part of a value that a form depends on: whether the value is there, and whether it is a text."""
     return bool(value) if isinstance(value, str) else None if value is None else "no text"
 
@@ -44,15 +44,15 @@ class MergeForm:
     text: Pieces
 
 
-def transformed_names(tree: nodes.Template) -> frozenset[str]:
+def names_of_transformed_values(tree: nodes.Template) -> frozenset[str]:
     """Returns the names of values that a template changes, rather than prints as they are or tests for presence.
 
     A person's values under other names can be slots. `recipient` is returned if the template uses more than its name.
     """
-    return frozenset(_transformed_names(tree, within=False))
+    return frozenset(_walk_names_of_transformed_values(tree, within=False))
 
 
-def _transformed_names(node: nodes.Node, *, within: bool) -> Iterator[str]:
+def _walk_names_of_transformed_values(node: nodes.Node, *, within: bool) -> Iterator[str]:
     """Walks the tree. `within`: an outer node changes the text that is printed here."""
     within = within or isinstance(node, _WRAPPERS)
     for child in node.iter_child_nodes():
@@ -60,7 +60,7 @@ def _transformed_names(node: nodes.Node, *, within: bool) -> Iterator[str]:
         if name == "recipient":
             yield name
         elif name is None:
-            yield from _transformed_names(child, within=within)
+            yield from _walk_names_of_transformed_values(child, within=within)
         elif within or not _is_printed_or_tested(node, child):
             yield name
 
@@ -86,7 +86,7 @@ def _is_printed_or_tested(parent: nodes.Node, child: nodes.Node) -> bool:
             return False
 
 
-def values_with_marks(values: Mapping[str, Any]) -> dict[str, Any]:
+def replace_values_by_slot_marks(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the values with a mark in the place of each text. None and empty texts stay: a template may test them.
 
     Raises:
@@ -97,7 +97,7 @@ def values_with_marks(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: f"{_OPEN}{name}{_CLOSE}" if value else value for name, value in values.items()}
 
 
-def split_at_marks(text: str, names: Iterable[str]) -> Pieces | None:
+def split_text_at_slot_marks(text: str, names: Iterable[str]) -> Pieces | None:
     """Splits a rendered text at its marks. Returns None if the text has a character of a mark elsewhere."""
     known = frozenset(names)
     pieces: list[str | MergeField] = []

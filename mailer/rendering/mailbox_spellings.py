@@ -4,7 +4,7 @@
 
 import unicodedata
 
-from mailer.policy.text_folding import normalized
+from mailer.policy.text_folding_for_comparison import normalized
 from mailer.rendering.headers import HeaderRefused, domain_as_a_labels
 
 _DOTTED_I = "i\u0307"
@@ -29,7 +29,7 @@ def canonical_mailbox(address: str) -> str:
     return f"{_local_part_in_lower_case(local)}@{_domain_in_lower_case_a_labels(domain)}"
 
 
-def other_forms_alike_in_capitals(address: str) -> frozenset[str]:
+def other_mailboxes_alike_in_capitals(address: str) -> frozenset[str]:
     """Returns the canonical forms of other mailboxes that look the same in capital letters.
 
     Unicode has two lower-case forms for two letters: Σ becomes σ, or ς at the end of a word; İ becomes i with a dot
@@ -42,7 +42,7 @@ def other_forms_alike_in_capitals(address: str) -> frozenset[str]:
     local, _, domain = form.rpartition("@")
     plain = local.replace("ς", "σ")
     forms = {local, plain, _local_part_in_lower_case(plain.replace("σ", "Σ"))}
-    forms |= {_compose_text(one.replace(_DOTTED_I, "i")) for one in forms}
+    forms |= {_normalize_text_to_nfc(one.replace(_DOTTED_I, "i")) for one in forms}
     return frozenset(f"{one}@{domain}" for one in forms) - {form}
 
 
@@ -55,10 +55,10 @@ def mailboxes_perhaps_of_same_owner(address: str) -> frozenset[str]:
     local, _, domain = canonical_mailbox(address).rpartition("@")
     user, tag, _ = local.partition("+")
     untagged = frozenset({f"{user}@{domain}"} if tag and user and not local.startswith('"') else ())
-    return other_forms_alike_in_capitals(address).union(untagged, *map(other_forms_alike_in_capitals, untagged))
+    return other_mailboxes_alike_in_capitals(address).union(untagged, *map(other_mailboxes_alike_in_capitals, untagged))
 
 
-def legacy_mailbox(address: str) -> str:
+def mailbox_in_legacy_canonical_form(address: str) -> str:
     """Returns the older canonical form, in which straße and strasse are the same.
 
     Partners get addresses in this form.
@@ -68,17 +68,17 @@ def legacy_mailbox(address: str) -> str:
 
 
 def _local_part_in_lower_case(local: str) -> str:
-    return _compose_text(_compose_text(local).lower())
+    return _normalize_text_to_nfc(_normalize_text_to_nfc(local).lower())
 
 
 def _domain_in_lower_case_a_labels(domain: str) -> str:
     try:
         return domain_as_a_labels(domain.lower()).lower()
     except HeaderRefused:
-        return _compose_text(domain).lower()
+        return _normalize_text_to_nfc(domain).lower()
 
 
-def _compose_text(text: str) -> str:
+def _normalize_text_to_nfc(text: str) -> str:
     if len(text) > _MOST:
         return normalized("NFC", text)
     return unicodedata.normalize("NFC", text)  # noqa: TID251 - it is short, and the form of an address stays

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from mailer.policy.category import Category
 from mailer.policy.country_codes import country_of_locale
 from mailer.policy.decision_types import Mailing
-from mailer.policy.jurisdiction import AdvertisingMark, mark_for_countries
+from mailer.policy.jurisdiction import AdvertisingMark, advertising_mark_for_countries
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -24,7 +24,7 @@ from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
 from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
-from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, form_key_of_value
+from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, merge_form_key_of_value
 from mailer.rendering.mentioned_members import (
     display_names_of_mentioned_members,
     member_reference_from_ref,
@@ -45,7 +45,7 @@ from mailer.rendering.template_library import (
 )
 from mailer.rendering.value_types import MEMBER
 from mailer.rendering.way_out_faults import (
-    NoWayOut,
+    NoVisibleWayToLeave,
     missing_link_or_postal_address_faults,
     parts_with_only_links_filled_in,
     service_footer_faults,
@@ -122,7 +122,7 @@ class MailingRenderer:
         self._skeletons: dict[str, StaticMessageParts] = {}
         self._blanks: dict[tuple[object, ...], CompiledMessage] = {}
         self._shared = shared
-        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_sender_values()}
+        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_id_and_name()}
         self._shows_inviter = facts.inviter is not None and "inviter" in template.uses
         self.names: Mapping[int | str, str] = {}
         self.names_members = (
@@ -145,19 +145,20 @@ class MailingRenderer:
 
         Raises:
             RenderError, HeaderRefused: a value of this recipient cannot be rendered.
-            NoWayOut: the message does not show how to leave the mail.
+            NoVisibleWayToLeave: the message does not show how to leave the mail.
         """
         address = address_on_record(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
         row = _row_with_safe_name(row, category)
-        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
+        switches = self.policy.strictest_switches_for_person(row.standing.collected_under, row.standing.country)
         personal = self._personal_values(row, category, switches)
         level = self.counting.tracking_level_of(row.standing, category, switches)
         if level not in (None, "mailing"):
             personal |= self.counting.personal_tracking_values(row, level)
         values = {**self._texts, **personal}
-        blank = self._compiled_message(row, category, service_footer_of_category(category, switches), level, values)
+        footer = service_footer_of_category(category, switches)
+        blank = self._find_or_compile_message(row, category, footer, level, values)
         message_id = self._links.stable_message_id(self.facts.id, row.recipient_id, self.policy.domain)
         recipient = addr_spec(address, "To")
         content = blank.fill_message(
@@ -176,13 +177,12 @@ class MailingRenderer:
     def render_web_copy(self, row: DeliveryRow, category: Category) -> WebCopy:
         """Renders the mail of a recipient for a page, without counting. Raises RenderError as `render_message`."""
         row = _row_with_safe_name(row, category)
-        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
+        switches = self.policy.strictest_switches_for_person(row.standing.collected_under, row.standing.country)
         locale = self.template.choose_locale(row.locale, self._spoken)
         values = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
         values |= self._personal_values(row, category, switches)
-        form = add_advertising_marks(
-            self._personal_form(locale, values), self._advertising_mark(row, category), category, locale
-        )
+        own, mark = self._render_personal_merge_form(locale, values), self._advertising_mark(row, category)
+        form = add_advertising_marks(own, mark, category, locale)
         return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), locale)
 
     def mailing_with_inviter_pause_of_row(self, row: DeliveryRow) -> Mailing:
@@ -206,15 +206,15 @@ class MailingRenderer:
         values = {**self._texts, **personal}
         try:
             footer, url = service_footer_of_category(category, self.policy.switches), personal["unsubscribe_url"]
-            blank = self._compiled_message(row, category, footer, None, values)
+            blank = self._find_or_compile_message(row, category, footer, None, values)
             content = blank.fill_message(
                 to=_ANYBODY, name=None, message_id="<any>", date=0, unsubscribe_url=url, values=values
             )
-        except (RenderError, HeaderRefused, NoWayOut):
+        except (RenderError, HeaderRefused, NoVisibleWayToLeave):
             return None
         return hashlib.sha256(content).digest()
 
-    def _compiled_message(
+    def _find_or_compile_message(
         self, row: DeliveryRow, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
     ) -> CompiledMessage:
         """Returns a compiled message that lacks only values, shared if possible; otherwise one for this person."""
@@ -222,7 +222,8 @@ class MailingRenderer:
         words = self.template.date_locale_for(row.locale, locale)
         names = tuple(values) if row.context else ()
         mark = self._advertising_mark(row, category)
-        key = locale, words, category.name, footer, level, mark, names, *map(form_key_of_value, values.values())
+        value_keys = map(merge_form_key_of_value, values.values())
+        key = (locale, words, category.name, footer, level, mark, names, *value_keys)
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
         if blank is None:
@@ -230,10 +231,10 @@ class MailingRenderer:
             form = self.template.render_merge_form(locale, same, values)
             is_own = form is None
             form = add_advertising_marks(
-                form or self._personal_form(locale, {**same, **values}), mark, category, locale
+                form or self._render_personal_merge_form(locale, {**same, **values}), mark, category, locale
             )
-            if faults := self._way_out_faults(form, category, footer, locale, same, values):
-                raise NoWayOut("; ".join(faults))
+            if faults := self._way_to_leave_faults(form, category, footer, locale, same, values):
+                raise NoVisibleWayToLeave("; ".join(faults))
             fields = personal_data_kinds(self.template, {**same, **values})
             if is_own:
                 return self._static_parts(category).compile_merge_form(form, fields)
@@ -245,14 +246,14 @@ class MailingRenderer:
     def _advertising_mark(self, row: DeliveryRow, category: Category) -> AdvertisingMark | None:
         """Returns the mark of advertising that the law of the person's country wants in this mail."""
         lives_in = row.standing.country or country_of_locale(row.locale)
-        return mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
+        return advertising_mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
 
-    def _personal_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
+    def _render_personal_merge_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
         """Renders a message for one person, as a form without slots."""
         rendered = self.template.render(locale, values)
         return MergeForm((rendered.subject,), (rendered.html,), (rendered.text,))
 
-    def _way_out_faults(
+    def _way_to_leave_faults(
         self,
         form: MergeForm,
         category: Category,
@@ -274,7 +275,7 @@ class MailingRenderer:
         silent = None
         if footer == "deactivate":
             less = {**same, "service_footer": "none"}
-            bare = self.template.render_merge_form(locale, less, values) or self._personal_form(
+            bare = self.template.render_merge_form(locale, less, values) or self._render_personal_merge_form(
                 locale, {**less, **values}
             )
             silent = parts_with_only_links_filled_in(bare, values)
@@ -321,7 +322,7 @@ class MailingRenderer:
                 UnsubscribeToken(brand, id_, SERVICE, mailing_id, generation)
             )
         if "report_url" in uses:
-            personal["report_url"] = self._links.recipient_report_link(
+            personal["report_url"] = self._links.link_to_report_mail(
                 MailReportToken(brand, id_, mailing_id, generation)
             )
         if "unsubscribe_all_url" in uses:
@@ -376,7 +377,7 @@ class MailingRenderer:
             skeleton = self._skeletons[category.name] = StaticMessageParts(head)
         return skeleton
 
-    def _partner_sender_values(self) -> OrganizationIdAndName | None:
+    def _partner_id_and_name(self) -> OrganizationIdAndName | None:
         """Returns the id and the name of the partner for whom the brand mails, or None."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
         return next((OrganizationIdAndName(one.id, one.name) for one in found), None)

@@ -21,13 +21,18 @@ from mailer.rendering.headers import (
     addr_spec_with_name,
     check_one_line,
     check_structured_value,
-    header_parameter,
+    encode_unstructured_header_value,
+    format_header_parameter,
     list_id_value,
     mailbox_header_value,
-    unstructured_value,
 )
 from mailer.rendering.mail_merge import MergeField, MergeForm, Pieces, fill_pieces
-from mailer.rendering.transfer_encoding import base64_lines, is_utf8, prefers_base64, quoted_piece
+from mailer.rendering.transfer_encoding import (
+    base64_lines,
+    encode_piece_as_quoted_printable,
+    is_base64_shorter,
+    is_utf8,
+)
 
 # "=_" can stand in neither quoted-printable nor base64 (RFC 2045 6.7), so a boundary with it never occurs in a part.
 _ALTERNATIVE = "=_mailer_alternative"
@@ -103,14 +108,16 @@ class CompiledMessage:
         self._optional = optional
         self._subject = form.subject
         self._line = (
-            unstructured_value(fill_pieces(form.subject, _NOTHING), "Subject") if _has_no_fields(form.subject) else None
+            encode_unstructured_header_value(fill_pieces(form.subject, _NOTHING), "Subject")
+            if _has_no_merge_fields(form.subject)
+            else None
         )
         parts = [b"", opening, *_build_part("plain", form.text), *_build_part("html", form.html), closing]
         self._pieces = [part if isinstance(part, bytes) else b"" for part in parts]
         self._dense = [(at, part) for at, part in enumerate(parts) if isinstance(part, _Base64Part)]
         self._holes: dict[str, tuple[list[int], list[int]]] = {}
         for at, part in enumerate(parts):
-            if isinstance(part, _QuotedField):
+            if isinstance(part, _QuotedPrintableField):
                 self._holes.setdefault(part.name, ([], []))[part.html].append(at)
 
     def fill_message(
@@ -144,7 +151,7 @@ class CompiledMessage:
         )
         subject = self._line
         if subject is None:
-            subject = unstructured_value(fill_pieces(self._subject, values), "Subject")
+            subject = encode_unstructured_header_value(fill_pieces(self._subject, values), "Subject")
         head = (
             f"{self._sender}To: {addr_spec_with_name(to, name, 'To')}\r\n"
             f"Subject: {subject}\r\n"
@@ -168,8 +175,8 @@ class CompiledMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class _QuotedField:
-    """The slot of a value in a quoted-printable part; see `quoted_piece`."""
+class _QuotedPrintableField:
+    """The slot of a value in a quoted-printable part; see `encode_piece_as_quoted_printable`."""
 
     name: str
     html: bool
@@ -235,7 +242,7 @@ def _attachments_and_multipart_end(attachments: Sequence[Attachment]) -> bytes:
             f"\r\n--{_MIXED}\r\n"
             f"Content-Type: {_content_type_of_attachment(attachment)}\r\n"
             "Content-Transfer-Encoding: base64\r\n"
-            f"Content-Disposition: attachment{header_parameter('filename', attachment.filename)}\r\n\r\n"
+            f"Content-Disposition: attachment{format_header_parameter('filename', attachment.filename)}\r\n\r\n"
         )
         parts += [head.encode(), base64_lines(attachment.content)]
     if attachments:
@@ -250,11 +257,11 @@ def _content_type_of_attachment(attachment: Attachment) -> str:
     return f"{attachment.content_type}; charset={'utf-8' if is_utf8(attachment.content) else 'unknown-8bit'}"
 
 
-def _build_part(subtype: str, pieces: Pieces) -> list[bytes | _QuotedField | _Base64Part]:
+def _build_part(subtype: str, pieces: Pieces) -> list[bytes | _QuotedPrintableField | _Base64Part]:
     """Builds one part: its headers and fixed text as octets, and the slots between them."""
     html = subtype == "html"
     pieces = _with_crlf_lines(pieces)
-    dense = prefers_base64("".join(piece for piece in pieces if isinstance(piece, str)).encode())
+    dense = is_base64_shorter("".join(piece for piece in pieces if isinstance(piece, str)).encode())
     head = (
         f"--{_ALTERNATIVE}\r\n"
         f"Content-Type: text/{subtype}; charset=utf-8\r\n"
@@ -262,11 +269,13 @@ def _build_part(subtype: str, pieces: Pieces) -> list[bytes | _QuotedField | _Ba
     ).encode()
     if not dense:
         body = [
-            _QuotedField(piece.name, html) if isinstance(piece, MergeField) else quoted_piece(piece.encode())
+            _QuotedPrintableField(piece.name, html)
+            if isinstance(piece, MergeField)
+            else encode_piece_as_quoted_printable(piece.encode())
             for piece in pieces
         ]
         return [head, *body, b"\r\n"]
-    if _has_no_fields(pieces):
+    if _has_no_merge_fields(pieces):
         return [head + base64_lines(fill_pieces(pieces, _NOTHING).encode()), b"\r\n"]
     return [head, _Base64Part(pieces, html), b"\r\n"]
 
@@ -281,7 +290,7 @@ def _with_crlf_lines(pieces: Pieces) -> Pieces:
 
 
 def _quoted_printable_value(value: str) -> bytes:
-    return quoted_piece(_to_crlf(value).encode())
+    return encode_piece_as_quoted_printable(_to_crlf(value).encode())
 
 
 def _to_crlf(text: str) -> str:
@@ -299,7 +308,7 @@ def _escape_if_html(value: str, html: bool) -> str:
     return str(escape(value)) if html else value
 
 
-def _has_no_fields(pieces: Pieces) -> bool:
+def _has_no_merge_fields(pieces: Pieces) -> bool:
     """Tells whether the pieces have no slots."""
     return all(isinstance(piece, str) for piece in pieces)
 

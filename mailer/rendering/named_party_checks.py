@@ -6,18 +6,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mailer.policy.rule_registry import rule
-from mailer.policy.text_folding import fold_text
+from mailer.policy.text_folding_for_comparison import fold_text_for_comparison
 from mailer.rendering.promotional_words import part_as_plain_text
 
 _NEAR = 120
 """The most characters between the names of brand and controller."""
 
 if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
-    from mailer.rendering.template_checks import TemplatePage
+    from mailer.rendering.template_checks import RenderedTemplateUnderCheck
 
 
 @rule("both-named", "peerstream-01", idle=())
-def unnamed_brand_or_controller_faults(page: "TemplatePage") -> Iterator[str]:
+def unnamed_brand_or_controller_faults(page: "RenderedTemplateUnderCheck") -> Iterator[str]:
     """Every mail names the brand that sends it and the controller that answers for it, in both parts."""
     brand, controller = page.policy.name, page.policy.controller.name
     for name, content in (page.unescaped_text_and_html[0], ("HTML", page.visible_text_and_links.text)):
@@ -38,7 +38,7 @@ def _is_named_near_controller(brand: str, controller: str, content: str) -> bool
 
 
 @rule("seal-named", "paltalk06-29", idle=())
-def missing_seal_programme_faults(page: "TemplatePage") -> Iterator[str]:
+def missing_privacy_seal_name_faults(page: "RenderedTemplateUnderCheck") -> Iterator[str]:
     """An answer to a person's request names the seal's programme, to which one may turn, in both parts."""
     seal, asks = page.policy.seal, "confirm_url" in page.used_names
     if seal is None or asks or not page.face.category.answers:
@@ -52,10 +52,10 @@ def missing_seal_programme_faults(page: "TemplatePage") -> Iterator[str]:
 
 
 @rule("partner-unwritten", "interpals-05", idle=())
-def forbidden_partner_name_faults(page: "TemplatePage") -> Iterator[str]:
+def forbidden_partner_name_faults(page: "RenderedTemplateUnderCheck") -> Iterator[str]:
     """A template names a partner, in words or in a link, only if it is for partners or the law asks for it."""
     category = page.policy.get_category(page.template.category)
-    if not page.policy.partners or category.partners or category.is_legal:
+    if not page.policy.partners or category.partners or category.is_required_by_law:
         return
     pages = (page.rendered.html, page.pieces_with_all_branches["html"])
     said = [
@@ -65,8 +65,8 @@ def forbidden_partner_name_faults(page: "TemplatePage") -> Iterator[str]:
         page.pieces_with_all_branches["text"],
         *pages,
     ]
-    read = [fold_text(part_as_plain_text(content, markup=False)) for content in said]
-    read += [fold_text(part_as_plain_text(content, markup=True)) for content in pages]
+    read = [fold_text_for_comparison(part_as_plain_text(content, markup=False)) for content in said]
+    read += [fold_text_for_comparison(part_as_plain_text(content, markup=True)) for content in pages]
     for partner in page.policy.partners:
         if any(map(partner.is_named, read)):
             yield f"names {partner.name}, of which only who asked hears; remove it, or make this partner mail"

@@ -44,21 +44,21 @@ def optional_names(found: Nodes) -> set[str]:
     """
     guarded = [node.node for node in found.get(nodes.Test, ()) if node.name in _GUARDING_TESTS]
     guarded += [node.node for node in found.get(nodes.Filter, ()) if node.name in _GUARDING_FILTERS]
-    loops = loop_sources(found) if guarded else {}
+    loops = loop_iterable_by_variable_name(found) if guarded else {}
     return {name for node in guarded if node is not None and (name := dotted_name_without_loop_variables(node, loops))}
 
 
-def loop_sources(found: Nodes) -> dict[str, nodes.Node]:
+def loop_iterable_by_variable_name(found: Nodes) -> dict[str, nodes.Node]:
     """Returns the node that each loop iterates over, by the name of the loop's variable."""
     return {loop.target.name: loop.iter for loop in found.get(nodes.For, ()) if isinstance(loop.target, nodes.Name)}
 
 
-def tracked_link_uses(found: Nodes) -> list[nodes.Filter]:
+def nodes_making_tracked_links(found: Nodes) -> list[nodes.Filter]:
     """Returns the nodes at which a source makes a tracked link."""
     return [node for node in found.get(nodes.Filter, ()) if node.name == TRACKED]
 
 
-def origin_names(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
+def names_that_expressions_derive_from(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
     """Returns the names from which expressions get their values, also through `set`, `for` and `with`."""
     names = set[str]().union(*map(_names_in_node, expressions))
     bound = [(_names_in_node(target), _names_in_node(value)) for target, value in _bindings(found)] if names else []
@@ -108,7 +108,7 @@ def _has_content(node: nodes.Node) -> bool:
     return any(not isinstance(child, nodes.TemplateData) or child.data.strip() for child in node.nodes)
 
 
-def names_looked_into(found: Nodes) -> frozenset[str]:
+def names_whose_attributes_are_read(found: Nodes) -> frozenset[str]:
     """Returns the names whose attributes a source reads, as in `order.id` or `order["id"]`."""
     looks = chain(found.get(nodes.Getattr, ()), found.get(nodes.Getitem, ()))
     return frozenset(look.node.name for look in looks if isinstance(look.node, nodes.Name))

@@ -9,7 +9,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Switches
-from mailer.policy.tracking import is_counted_anonymously, tracking_level
+from mailer.policy.tracking import is_open_counted_anonymously, tracking_level
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.rendering.link_tokens import ClickToken, OpenToken
@@ -63,7 +63,7 @@ class OpenAndClickTracking:
         reached = (
             reached
             and row.shared is None
-            and is_counted_anonymously(self._policy_switches_of(row.standing), row.standing)
+            and is_open_counted_anonymously(self._policy_switches_of(row.standing), row.standing)
         )
         (self._unreached.discard if reached else self._unreached.add)(row.recipient_id)
         self.big_enough = self._facts.audience_size - len(self._unreached) >= self._policy.minimum_cell
@@ -131,7 +131,7 @@ class OpenAndClickTracking:
         return counting
 
     def _policy_switches_of(self, standing: Standing) -> Switches:
-        return self._policy.switches_for(standing.collected_under, standing.country)
+        return self._policy.strictest_switches_for_person(standing.collected_under, standing.country)
 
 
 @rule("everybodys-links", "paltalk06-18; invariant 6", idle=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-from mailer.policy.text_folding import UNSEEN, decode_entities, join_spread_letters, normalized
+from mailer.policy.text_folding_for_comparison import UNSEEN, decode_entities, join_spread_letters, normalized
 from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
 
 _MONEY = r"[$€£¥]|usd|eur|gbp|euros?|dollars?"
@@ -192,7 +192,8 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
     """Yields the promotional words of a text.
 
     Args:
-        content: a rendered part, or a result of `marked_literal_text`, in which each value counts as a number.
+        content: a rendered part, or a result of `literal_text_with_value_and_branch_marks`, in which each value counts
+            as a number.
         locales: the locales of the text. The words of all languages are also looked for, except ambiguous ones.
         markup: whether it is HTML.
     """
@@ -209,7 +210,7 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
         yield from (found[0] for found in pattern.finditer(text))
 
 
-def promotion_in_url(address: str) -> str | None:
+def find_promotional_words_in_url(address: str) -> str | None:
     """Returns the first promotional words in a slug, or in a URL after its host, or None."""
     found = _IN_SLUG.search(" ".join(re.findall(r"[^\W_]+", unquote(_HOST.sub("", address)).lower())))
     return found[0] if found else None

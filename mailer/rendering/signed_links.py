@@ -169,7 +169,7 @@ class SignedLinks:
         payload = f"[{_json(token.brand)},{token.recipient_id}{_address_generation_suffix(token.generation)}]"
         return f"{self._url}/preferences/{self._sign_payload(TokenPurpose.PREFERENCES, payload)}"
 
-    def read_preferences(self, text: str) -> PreferencesToken | None:
+    def read_preferences_token(self, text: str) -> PreferencesToken | None:
         """Returns the contents of a preferences token, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.PREFERENCES, text):
             case [str(brand), int(recipient_id), *of]:
@@ -177,7 +177,7 @@ class SignedLinks:
             case _:
                 return None
 
-    def recipient_report_link(self, token: MailReportToken) -> str:
+    def link_to_report_mail(self, token: MailReportToken) -> str:
         """Returns the link for "why do I get this" and "this is not my account".
 
         In an invitation it also stops the inviter.
@@ -186,7 +186,7 @@ class SignedLinks:
         payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"{of}]'
         return f"{self._url}/report/{self._sign_payload(TokenPurpose.REPORT, payload)}"
 
-    def read_recipient_report(self, text: str) -> MailReportToken | None:
+    def read_mail_report_token(self, text: str) -> MailReportToken | None:
         """Returns the contents of a report's token, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.REPORT, text):
             case [str(brand), int(recipient_id), str(mailing), *of]:
@@ -244,8 +244,8 @@ class SignedLinks:
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
         for link, read, made in (
             (self.unsubscribe_link(unsubscribe), self.read_unsubscribe_token, unsubscribe),
-            (self.recipient_report_link(report), self.read_recipient_report, report),
-            (self.preferences_link(preferences), self.read_preferences, preferences),
+            (self.link_to_report_mail(report), self.read_mail_report_token, report),
+            (self.preferences_link(preferences), self.read_preferences_token, preferences),
             (self.confirmation_link(confirm), self.read_confirm_token, confirm),
             (self.data_request_link(data_request), self.read_data_request_token, data_request),
             (self.web_copy_link(view), self.read_web_copy_token, view),

@@ -13,10 +13,10 @@ from mailer.policy.switches import ServiceFooter, Switches
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.jinja_environment import explain_render_error
 from mailer.rendering.languages import best_locale_in_same_language, date_locale_for_reader
-from mailer.rendering.mail_merge import NAME, MergeForm, split_at_marks, values_with_marks
+from mailer.rendering.mail_merge import NAME, MergeForm, replace_values_by_slot_marks, split_text_at_slot_marks
 from mailer.rendering.names_used_by_templates import TRACKED
 from mailer.rendering.value_types import ValueType
-from mailer.rendering.values_in_addresses import LeadingValue
+from mailer.rendering.values_in_urls_and_css import ValueThatBeginsUrl
 
 RESERVED = frozenset(
     {
@@ -103,8 +103,8 @@ class TemplateInLocale:
         opened: the names of values whose attributes it reads.
         dated: whether it prints dates, which are in the words of the reader's locale.
         lines: the names that each line of a piece uses, to name a value that is null.
-        literal: the text of each piece with all its branches (see `marked_literal_text`).
-        conditions: the conditions of each piece around the ways out of a mail (see `forced_conditions`).
+        literal: the text of each piece with all its branches (see `literal_text_with_value_and_branch_marks`).
+        conditions: the conditions of each piece around the ways out of a mail (see `force_template_conditions`).
     """
 
     pieces: Mapping[Piece, jinja2.Template]
@@ -159,7 +159,7 @@ class Template:
     opened: frozenset[str]
     tracks: frozenset[str]
     fetched: frozenset[str]
-    leading: frozenset[LeadingValue]
+    leading: frozenset[ValueThatBeginsUrl]
     linked: frozenset[tuple[str, str]]
     promotional: bool
     types: Mapping[str, ValueType]
@@ -219,13 +219,13 @@ class Template:
         if not self.variants[locale].bent.isdisjoint((*personal, "recipient")):
             return None
         try:
-            slots = values_with_marks(personal)
+            slots = replace_values_by_slot_marks(personal)
         except ValueError:
             return None
         recipient = RecipientNameAndLocale(slots[NAME], values["recipient"].locale)
         rendered = self._render_in_locale(locale, {**values, **slots, "recipient": recipient})
         subject, html, text = (
-            split_at_marks(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text)
+            split_text_at_slot_marks(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text)
         )
         return MergeForm(subject, html, text) if subject is not None and html is not None and text is not None else None
 

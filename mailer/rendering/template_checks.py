@@ -14,11 +14,10 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.rendering.allowed_markup import markup_faults
-from mailer.rendering.link_ends import glued_link_faults, glued_link_faults_in_branches
 from mailer.rendering.localized_texts import localized_texts
 from mailer.rendering.named_party_checks import (
     forbidden_partner_name_faults,
-    missing_seal_programme_faults,
+    missing_privacy_seal_name_faults,
     unnamed_brand_or_controller_faults,
 )
 from mailer.rendering.names_used_by_templates import TRACKED
@@ -32,12 +31,16 @@ from mailer.rendering.template_samples import (
     possible_categories_with_footers,
     variants_without_optional_values,
 )
-from mailer.rendering.value_types import FORMS, SingleType, type_fault
+from mailer.rendering.text_glued_to_links import (
+    faults_of_links_glued_to_text,
+    faults_of_links_glued_to_text_in_branches,
+)
+from mailer.rendering.value_types import FORMS, SingleType, value_type_mismatch
 from mailer.rendering.visible_text import VisibleTextAndLinks, visible_text
-from mailer.rendering.way_out_checks import (
+from mailer.rendering.way_to_leave_template_checks import (
     render_with_given_values,
-    way_out_faults_for_any_text_or_branch,
-    way_out_faults_when_rendered,
+    way_to_leave_faults_for_any_text_or_branch,
+    way_to_leave_faults_when_rendered,
 )
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
@@ -77,7 +80,7 @@ names of its texts and values."""
 
 
 @dataclass(frozen=True)
-class TemplatePage:
+class RenderedTemplateUnderCheck:
     """A template in one language as one rendition, rendered with its example."""
 
     files: TemplateFiles
@@ -94,7 +97,7 @@ class TemplatePage:
 
     @property
     def pieces_with_all_branches(self) -> Mapping[Piece, str]:
-        """Its pieces with all branches (see `marked_literal_text`)."""
+        """Its pieces with all branches (see `literal_text_with_value_and_branch_marks`)."""
         return self.template.variants[self.rendered.locale].literal
 
     @property
@@ -125,14 +128,14 @@ def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[T
         yield TemplateFileFault(manifest, problem)
     if template.category not in policy.categories:
         return
-    misplaced = list(_mandatory_mail_name_faults(template, policy))
+    misplaced = list(_faults_of_values_unfit_for_mandatory_mail(template, policy))
     yield from (TemplateFileFault(files.folder, problem) for problem in misplaced)
     if misplaced:
         return
     found: dict[str, list[str]] = {}
     for locale in template.locales:
         try:
-            pages = list(_rendered_pages_in_locale(template, files, locale))
+            pages = list(_render_example_for_each_category_and_footer(template, files, locale))
             problems = {
                 problem for page in pages for problem in (*_page_problems(page), *_faults_without_optional_values(page))
             }
@@ -145,16 +148,18 @@ def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[T
         yield TemplateFileFault(files.folder, f"({', '.join(locales)}) {problem}")
 
 
-def _rendered_pages_in_locale(template: Template, files: TemplateFiles, locale: str) -> Iterator[TemplatePage]:
+def _render_example_for_each_category_and_footer(
+    template: Template, files: TemplateFiles, locale: str
+) -> Iterator[RenderedTemplateUnderCheck]:
     policy = files.brand.policy
     for face in possible_categories_with_footers(policy, policy.get_category(template.category)):
         # People who refused personalisation get the same template without a profile.
         for profile in (True, False) if "profile" in template.uses else (True,):
             values = face.sample_values(template, locale, profile=profile)
-            yield TemplatePage(files, template, policy, face, values, template.render(locale, values))
+            yield RenderedTemplateUnderCheck(files, template, policy, face, values, template.render(locale, values))
 
 
-def _faults_without_optional_values(page: TemplatePage) -> Iterator[str]:
+def _faults_without_optional_values(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """Yields the faults of a page rendered without its optional values. Such a fault would stop a whole mailing."""
     for left_out, values in variants_without_optional_values(page.template, page.values):
         try:
@@ -162,10 +167,10 @@ def _faults_without_optional_values(page: TemplatePage) -> Iterator[str]:
         except RenderError as error:
             yield f"cannot be rendered without {left_out}: {error}"
         else:
-            yield from glued_link_faults(rendered.text, rendered.html, values)
+            yield from faults_of_links_glued_to_text(rendered.text, rendered.html, values)
             yield from (
                 f"without {left_out}, {fault}"
-                for fault in way_out_faults_when_rendered(page, render_with_given_values, values)
+                for fault in way_to_leave_faults_when_rendered(page, render_with_given_values, values)
             )
 
 
@@ -202,11 +207,11 @@ def _type_problems(template: Template) -> Iterator[str]:
     texts = localized_texts(template.example, template)
     for name, kind in sorted(template.types.items()):
         said = texts[name].values() if name in texts else (template.example.get(name),)
-        yield from (f"example: {wrong}" for value in said if (wrong := type_fault(kind, value, name)))
+        yield from (f"example: {wrong}" for value in said if (wrong := value_type_mismatch(kind, value, name)))
 
 
 @rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
-def promotional_template_faults(page: TemplatePage) -> Iterator[str]:
+def forbidden_promotion_in_template_faults(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """Any promotional block makes a template promotional; other mail has none, and plain mail no word of it."""
     category = page.policy.get_category(page.template.category)
     if page.template.promotional and not category.promotes:
@@ -216,7 +221,7 @@ def promotional_template_faults(page: TemplatePage) -> Iterator[str]:
             yield f'says "{word}", which promotes; {category.name} mail never does: say it in promotional mail'
 
 
-def _promotional_words_of_page(page: TemplatePage) -> Iterator[str]:
+def _promotional_words_of_page(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     rendered, literals, locale = page.rendered, page.pieces_with_all_branches, page.rendered.locale
     for said in (rendered.subject, literals["subject"], rendered.text, literals["text"]):
         yield from promotional_words(said, locale)
@@ -225,7 +230,7 @@ def _promotional_words_of_page(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
-def carried_or_asked_secret_faults(page: TemplatePage) -> Iterator[str]:
+def carried_or_asked_secret_faults(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """No mail contains or asks for a password, PIN or card number. A link to set one, such as `pin_url`, is allowed."""
     names = {name for source in page.jinja_sources.values() for name in _names_in_source(source)}
     for name in sorted(names):
@@ -240,7 +245,7 @@ def carried_or_asked_secret_faults(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("breach-alone", "interpals-16; GDPR Art. 34(2)", idle=())
-def missing_breach_fact_faults(page: TemplatePage) -> Iterator[str]:
+def missing_breach_fact_faults(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """A breach notice states five facts in each part. Everything forbidden in mandatory mail is forbidden in it too."""
     if not page.face.category.written_fallback:
         return
@@ -252,7 +257,7 @@ def missing_breach_fact_faults(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("profile-stays", "paltalk06-09", idle=())
-def profile_misuse_faults(page: TemplatePage) -> Iterator[str]:
+def profile_misuse_faults(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """A profile changes only words in the text of promotions. No other mail uses it, and no address contains it."""
     if "profile" not in page.used_names:
         return
@@ -267,7 +272,7 @@ def profile_misuse_faults(page: TemplatePage) -> Iterator[str]:
             yield f"the {piece} passes profile on (set, for, with, tracked, ~); only test it, or write it as text"
 
 
-def _mandatory_mail_name_faults(template: Template, policy: Policy) -> Iterator[str]:
+def _faults_of_values_unfit_for_mandatory_mail(template: Template, policy: Policy) -> Iterator[str]:
     """Yields forbidden names in mandatory mail: tracking, and the unsubscribe link if nobody may leave the mail."""
     category = policy.get_category(template.category)
     if category.is_optional:
@@ -280,7 +285,7 @@ def _mandatory_mail_name_faults(template: Template, policy: Policy) -> Iterator[
         yield f"has a tracked link; {category.name} mail is not tracked"
 
 
-def _mandatory_mail_tracking_faults(page: TemplatePage) -> Iterator[str]:
+def _mandatory_mail_tracking_faults(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """Yields pixels, fetched images and tracked links in mandatory mail: nothing in it may report an open."""
     if not page.is_mandatory:
         return
@@ -291,13 +296,13 @@ def _mandatory_mail_tracking_faults(page: TemplatePage) -> Iterator[str]:
             yield f"has a tracked link; {page.template.category} mail is not tracked"
 
 
-def _markup_faults_of_page(page: TemplatePage) -> Iterator[str]:
+def _markup_faults_of_page(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """Yields markup that is not on the lists of `allowed_markup`, in the rendered page and in all its branches."""
     for content in (page.rendered.html, page.pieces_with_all_branches["html"]):
         yield from markup_faults(content, mandatory=page.is_mandatory)
 
 
-def _personal_fetch_faults(page: TemplatePage) -> Iterator[str]:
+def _personal_values_in_fetched_content_faults(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """Yields personal values in addresses of images and in CSS: the fetch would tell who opens the mail, and when."""
     for name in sorted(page.template.fetched & {*PERSONAL, TRACKED}):
         yield (
@@ -308,33 +313,33 @@ def _personal_fetch_faults(page: TemplatePage) -> Iterator[str]:
         yield "has a value within CSS, where it may fetch something; write CSS out"
 
 
-def _link_end_faults(page: TemplatePage) -> Iterator[str]:
+def _faults_of_links_glued_to_text_on_page(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """Yields links that have other text directly before or after them, in the example and in every branch."""
-    yield from glued_link_faults(page.rendered.text, page.rendered.html, page.values)
-    yield from glued_link_faults_in_branches(
+    yield from faults_of_links_glued_to_text(page.rendered.text, page.rendered.html, page.values)
+    yield from faults_of_links_glued_to_text_in_branches(
         page.pieces_with_all_branches["text"], page.pieces_with_all_branches["html"]
     )
 
 
-_DEMANDS: tuple[Callable[[TemplatePage], Iterable[str]], ...] = (
-    way_out_faults_for_any_text_or_branch,
-    promotional_template_faults,
+_DEMANDS: tuple[Callable[[RenderedTemplateUnderCheck], Iterable[str]], ...] = (
+    way_to_leave_faults_for_any_text_or_branch,
+    forbidden_promotion_in_template_faults,
     carried_or_asked_secret_faults,
     missing_breach_fact_faults,
-    missing_seal_programme_faults,
+    missing_privacy_seal_name_faults,
     profile_misuse_faults,
     unnamed_brand_or_controller_faults,
     forbidden_partner_name_faults,
     _mandatory_mail_tracking_faults,
     _markup_faults_of_page,
-    _personal_fetch_faults,
-    _link_end_faults,
+    _personal_values_in_fetched_content_faults,
+    _faults_of_links_glued_to_text_on_page,
 )
 
 _MARK = "\x01"
 
 
-def _page_problems(page: TemplatePage) -> Iterator[str]:
+def _page_problems(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     for demand in _DEMANDS:
         yield from demand(page)
 

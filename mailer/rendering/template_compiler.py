@@ -13,10 +13,10 @@ import jinja2.nodes
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
-from mailer.rendering.allowed_markup import names_of_whole_links
-from mailer.rendering.compatible_markup_forms import add_compatible_forms
+from mailer.rendering.allowed_markup import find_values_that_are_whole_links
 from mailer.rendering.css_inlining import InliningError, inline_css
-from mailer.rendering.forced_conditions import way_out_conditions
+from mailer.rendering.fallback_markup_for_mail_programs import add_fallback_markup_for_mail_programs
+from mailer.rendering.force_template_conditions import find_conditions_around_ways_to_leave
 from mailer.rendering.jinja_environment import (
     TemplateSandbox,
     make_jinja_environment,
@@ -24,18 +24,18 @@ from mailer.rendering.jinja_environment import (
     refused_construct_faults,
     syntax_and_construct_faults,
 )
-from mailer.rendering.literal_text import marked_literal_text, names_by_line
-from mailer.rendering.mail_merge import transformed_names
+from mailer.rendering.literal_text import literal_text_with_value_and_branch_marks, names_by_line
+from mailer.rendering.mail_merge import names_of_transformed_values
 from mailer.rendering.names_used_by_templates import (
     TRACKED,
     Nodes,
     has_dates,
     has_filled_promotional_block,
-    names_looked_into,
+    names_that_expressions_derive_from,
+    names_whose_attributes_are_read,
     nodes_by_type,
+    nodes_making_tracked_links,
     optional_names,
-    origin_names,
-    tracked_link_uses,
 )
 from mailer.rendering.template import (
     RESERVED,
@@ -54,11 +54,11 @@ from mailer.rendering.template_files import (
     insert_policy_values,
 )
 from mailer.rendering.value_types import SingleType, ValueType
-from mailer.rendering.values_in_addresses import (
-    LeadingValue,
-    NamesInAddresses,
-    find_values_in_addresses,
-    wrap_unclear_expressions_in_filter,
+from mailer.rendering.values_in_urls_and_css import (
+    ValuesInUrlsAndCss,
+    ValueThatBeginsUrl,
+    find_values_in_urls_and_css,
+    wrap_unclear_urls_in_url_check_filter,
 )
 
 
@@ -72,7 +72,7 @@ def compile_template(files: TemplateFiles) -> Template:
     if faults:
         raise TemplateError(*faults)
     manifest = files.manifest
-    sources = {locale: _piece_sources(files, locale) for locale in manifest.subject}
+    sources = {locale: _assemble_source_by_piece(files, locale) for locale in manifest.subject}
     stated: dict[str, Any] = {"category": manifest.category, "purpose": manifest.purpose, "sources": sources}
     if manifest.answers:  # only if true, so that the versions of older templates stay the same
         stated["answers"] = True
@@ -100,7 +100,7 @@ def _compile_whole_template(
     sources: dict[str, dict[Piece, str]] = stated["sources"]
     category = CATEGORIES.get(stated["category"])
     footer = service_footer_of_category(category, policy.switches) if category else "none"
-    values = _pipeline_values(policy, footer)
+    values = _default_values_of_reserved_names(policy, footer)
     compiled = {
         locale: _compile_one_locale(body_path(folder, "html", ""), values, locale, pieces)
         for locale, pieces in sources.items()
@@ -122,11 +122,13 @@ def _compile_whole_template(
         opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
         tracks=frozenset().union(*(one.tracks for one in compiled.values())),
         fetched=frozenset().union(*(one.placed.fetched for one in compiled.values())),
-        leading=frozenset().union(*(_undeclared_leading_values(one.placed, types) for one in compiled.values())),
+        leading=frozenset().union(
+            *(_undeclared_values_that_begin_urls(one.placed, types) for one in compiled.values())
+        ),
         linked=frozenset(
             (name, before)
             for one in compiled.values()
-            for name, before in names_of_whole_links(one.variant.literal["html"])
+            for name, before in find_values_that_are_whole_links(one.variant.literal["html"])
             if name not in RESERVED and category is not None and category.is_forbidden_to_promote
         ),
         promotional=any(one.promotional for one in compiled.values()),
@@ -145,56 +147,65 @@ class _CompiledLocale:
     tracks: frozenset[str]
     optional: frozenset[str]
     promotional: bool
-    placed: NamesInAddresses
+    placed: ValuesInUrlsAndCss
 
 
-def _undeclared_leading_values(placed: NamesInAddresses, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
+def _undeclared_values_that_begin_urls(
+    placed: ValuesInUrlsAndCss, types: Mapping[str, ValueType]
+) -> frozenset[ValueThatBeginsUrl]:
     """Returns the values that begin an address, without those that are declared as addresses."""
     said = {name for name, kind in types.items() if isinstance(kind, SingleType) and kind.is_address}
     return frozenset(one for one in placed.leading if one.path not in said)
 
 
-def parse_piece(env: TemplateSandbox, source: str, piece: Piece) -> jinja2.nodes.Template:
+def inline_css_and_parse_piece(env: TemplateSandbox, source: str, piece: Piece) -> jinja2.nodes.Template:
     """Parses a piece; if it is HTML, its CSS is inlined first.
 
     Raises:
         InliningError, jinja2.TemplateSyntaxError: the piece cannot be inlined or parsed.
     """
-    return parse_jinja_source(env, inline_css(add_compatible_forms(source)) if piece == "html" else source)
+    return parse_jinja_source(
+        env, inline_css(add_fallback_markup_for_mail_programs(source)) if piece == "html" else source
+    )
 
 
 def _compile_one_locale(
     file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]
 ) -> _CompiledLocale:
     pieces, trees, found, names, literals = {}, {}, {}, {}, {}
-    placed = NamesInAddresses()
+    placed = ValuesInUrlsAndCss()
     for piece, source in sources.items():
         env = make_jinja_environment(locale, escape=piece == "html")
         try:
-            trees[piece] = tree = parse_piece(env, source, piece)
+            trees[piece] = tree = inline_css_and_parse_piece(env, source, piece)
             found[piece] = nodes_by_type(tree)
             _check_constructs_of_page(found[piece], file, locale)
-            literals[piece] = marked_literal_text(tree, html=piece == "html")
+            literals[piece] = literal_text_with_value_and_branch_marks(tree, html=piece == "html")
             if piece == "html":
-                placed = find_values_in_addresses(tree, literals[piece], found[piece], RESERVED)
-                wrap_unclear_expressions_in_filter(placed, found[piece], env)
+                placed = find_values_in_urls_and_css(tree, literals[piece], found[piece], RESERVED)
+                wrap_unclear_urls_in_url_check_filter(placed, found[piece], env)
             pieces[piece] = env.from_string(tree)
             # A plain dict is faster than the two chained ones that Jinja2 would use for each message.
             pieces[piece].globals = dict(values)
         except (InliningError, jinja2.TemplateSyntaxError) as error:
             raise TemplateError(TemplateFileFault(file, f"({locale}) {error}")) from error
-        names[piece] = frozenset(env.undeclared | ({TRACKED} if tracked_link_uses(found[piece]) else set()))
-    tracks = frozenset().union(*(origin_names(tracked_link_uses(nodes), nodes) for nodes in found.values()))
+        names[piece] = frozenset(env.undeclared | ({TRACKED} if nodes_making_tracked_links(found[piece]) else set()))
+    tracks = frozenset().union(
+        *(names_that_expressions_derive_from(nodes_making_tracked_links(nodes), nodes) for nodes in found.values())
+    )
     optional = frozenset().union(*map(optional_names, found.values()))
     variant = TemplateInLocale(
         pieces,
         names,
-        bent=frozenset().union(*map(transformed_names, trees.values())),
-        opened=frozenset().union(*map(names_looked_into, found.values())),
+        bent=frozenset().union(*map(names_of_transformed_values, trees.values())),
+        opened=frozenset().union(*map(names_whose_attributes_are_read, found.values())),
         dated=any(map(has_dates, found.values())),
         lines={piece: names_by_line(tree) for piece, tree in trees.items()},
         literal=literals,
-        conditions={piece: way_out_conditions(tree, str(values["postal_address"])) for piece, tree in trees.items()},
+        conditions={
+            piece: find_conditions_around_ways_to_leave(tree, str(values["postal_address"]))
+            for piece, tree in trees.items()
+        },
     )
     required = frozenset().union(*names.values()) - optional
     return _CompiledLocale(
@@ -215,7 +226,7 @@ def _check_constructs_of_page(found: Nodes, file: Path, locale: str) -> None:
         raise TemplateError(*faults)
 
 
-def _piece_sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
+def _assemble_source_by_piece(files: TemplateFiles, locale: str) -> dict[Piece, str]:
     policy = files.brand.policy
     return {
         "subject": insert_policy_values(files.manifest.subject[locale], policy, escape=False),
@@ -235,7 +246,7 @@ def _all_sources(files: TemplateFiles) -> list[tuple[Path, str]]:
     ]
 
 
-def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
+def _default_values_of_reserved_names(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
     """Returns the reserved values of the policy, and empty values for reserved names that a message may lack."""
     return {
         "brand": OrganizationIdAndName(policy.brand, policy.name),

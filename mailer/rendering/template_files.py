@@ -302,10 +302,12 @@ def _insert_strings(source: str, file: Path, strings: Mapping[str, str], *, esca
     if missing:
         wanted = f"{', '.join(missing)} for {strings['lang']}"
         raise TemplateError(TemplateFileFault(file, f"needs strings.{wanted}; add them to a strings.toml"))
-    return _STRING.sub(lambda found: _escape_html(strings[found[1]]) if escape else strings[found[1]], source)
+    return _STRING.sub(
+        lambda found: _escape_html_outside_jinja_tags(strings[found[1]]) if escape else strings[found[1]], source
+    )
 
 
-def _escape_html(text: str) -> str:
+def _escape_html_outside_jinja_tags(text: str) -> str:
     """Escapes a string for HTML. Jinja2 tags in it stay; their values are escaped when they are rendered."""
     plain = TAG.split(text)
     tags = [*TAG.findall(text), ""]

@@ -112,9 +112,9 @@ def variants_without_optional_values(
     traits = {f"profile.{name}" for name in given.get("profile", {})}
     for name in sorted(traits | {name for name in template.optional if name.partition(".")[0] in template.example}):
         path = name.split(".")
-        if (less := _value_without(path, given)) != given:
+        if (less := _remove_path_from_value(path, given)) != given:
             yield name, less
-            least, left_out = _value_without(path, least), left_out + 1
+            least, left_out = _remove_path_from_value(path, least), left_out + 1
     if left_out > 1:
         yield "all that is optional", least
 
@@ -124,15 +124,15 @@ _NULLABLE = frozenset({"reason", "pixel_url", "tracked"})
 _NOBODY = RecipientNameAndLocale(None)
 
 
-def _value_without(path: Sequence[str], value: Any) -> Any:
+def _remove_path_from_value(path: Sequence[str], value: Any) -> Any:
     """Returns a value without the part at a path. In a list, that part is removed from each element."""
     match value, path:
         case dict(), [name]:
             return {key: inner for key, inner in value.items() if key != name}
         case dict(), [name, *rest]:
-            return {key: _value_without(rest, inner) if key == name else inner for key, inner in value.items()}
+            return {key: _remove_path_from_value(rest, inner) if key == name else inner for key, inner in value.items()}
         case list(), _:
-            return [_value_without(path, inner) for inner in value]
+            return [_remove_path_from_value(path, inner) for inner in value]
         case _:
             return value
 
@@ -161,7 +161,7 @@ def render_preview_with_event_values(
     context = context_with_sample_members(
         {**context_in_locale(event.context, texts, chosen), **(person.context if person else {})}
     )
-    told = replace(template, example=_value_without(["profile"], context), profile=context.get("profile", {}))
+    told = replace(template, example=_remove_path_from_value(["profile"], context), profile=context.get("profile", {}))
     values = _own_category_with_usual_footer(template).sample_values(told) | {"reason": event.reason}
     values["recipient"] = RecipientNameAndLocale(person.name if person else "Sam Example", wanted)
     if event.inviter:

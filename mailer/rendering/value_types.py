@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mailer.input_types import parse_address
-from mailer.policy.text_folding import UNSEEN
+from mailer.policy.text_folding_for_comparison import UNSEEN
 from mailer.rendering.headers import domain_as_a_labels
 from mailer.rendering.mentioned_members import is_member_reference_by_ref
 from mailer.rendering.signed_links import is_web_url
@@ -81,7 +81,7 @@ def parse_value_types(values: Mapping[str, Any], domain: str) -> dict[str, Value
     return {name: _parse_type(written, name, domain) for name, written in values.items()}
 
 
-def type_fault(kind: ValueType, value: Any, name: str) -> str | None:
+def value_type_mismatch(kind: ValueType, value: Any, name: str) -> str | None:
     """Returns why a JSON value does not fit a type, without the value itself, or None if it fits. Null always fits."""
     match kind:
         case _ if value is None:
@@ -91,11 +91,13 @@ def type_fault(kind: ValueType, value: Any, name: str) -> str | None:
         case ListType():
             if not isinstance(value, list):
                 return f"{name} is no list"
-            return next(filter(None, (type_fault(kind.each, inner, name) for inner in value)), None)
+            return next(filter(None, (value_type_mismatch(kind.each, inner, name) for inner in value)), None)
         case ObjectType():
             if not isinstance(value, dict):
                 return f"{name} is no object"
-            each = (type_fault(inner, value.get(field), f"{name}.{field}") for field, inner in kind.types.items())
+            each = (
+                value_type_mismatch(inner, value.get(field), f"{name}.{field}") for field, inner in kind.types.items()
+            )
             return next(filter(None, each), None)
 
 
@@ -137,7 +139,7 @@ def _parse_type(written: Any, name: str, domain: str) -> ValueType:
             if found := _TEXT.fullmatch(written):
                 return _text_type(int(found[1]))
             if written == "url":
-                return _own_url_type(domain)
+                return _brand_domain_url_type(domain)
             if written in _SINGLES:
                 return _SINGLES[written]
         case [each]:
@@ -155,7 +157,7 @@ def _text_type(most: int) -> SingleType:
     )
 
 
-def _own_url_type(domain: str) -> SingleType:
+def _brand_domain_url_type(domain: str) -> SingleType:
     return SingleType(
         f"https or http URL of {domain}",
         lambda value: _is_url(value) and _is_url_within_domain(value, domain),
@@ -195,7 +197,7 @@ def _is_mailbox(value: Any) -> bool:
     return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_parse(parse_address, value)
 
 
-def _pattern_test(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+def _make_full_match_predicate(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
@@ -247,7 +249,7 @@ MEMBER = SingleType(
 """The type of another member of the brand. The name comes from that member's own record."""
 MAILBOX = SingleType("e-mail address", _is_mailbox, is_address=True)
 """The type of a mailbox to which a reader may write."""
-SLUG = SingleType("slug of letters, digits, - and _ (A to Z, at most 100)", _pattern_test(_SLUG))
+SLUG = SingleType("slug of letters, digits, - and _ (A to Z, at most 100)", _make_full_match_predicate(_SLUG))
 """The type of a part of a URL, or of an order number."""
 _SINGLES: Mapping[str, SingleType] = {
     "slug": SLUG,
@@ -257,6 +259,6 @@ _SINGLES: Mapping[str, SingleType] = {
     "money": SingleType("amount with its currency such as $59.95", _is_money),
     "url anywhere": SingleType("https or http URL", _is_url, is_address=True, is_page=True),
     "mailbox": MAILBOX,
-    "telephone": SingleType("telephone number", _pattern_test(_TELEPHONE), is_address=True),
+    "telephone": SingleType("telephone number", _make_full_match_predicate(_TELEPHONE), is_address=True),
     "member": MEMBER,
 }

@@ -7,7 +7,7 @@ from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
 
-from mailer.rendering.allowed_markup import ELEMENTS, css_readings
+from mailer.rendering.allowed_markup import ELEMENTS, ways_programs_may_read_css
 from mailer.rendering.element_style import Declarations, TextStyle, element_style, is_hidden_style, parse_declarations
 
 _TOKEN = re.compile(
@@ -90,12 +90,14 @@ def visible_text(page: str) -> VisibleTextAndLinks:
 def _element_of_start_tag(tag: str, more: str, above: _OpenElement, sheet: _StyleSheet) -> _OpenElement:
     told = dict(_ATTRIBUTE.findall(more)) if more else {}
     link = unescape(told.pop("href", "")) if tag == "a" else above.link
-    looks, is_shown = _looks_in_each_medium(tag, tuple(told.items()), tag == "a" and "href" in more, above.looks, sheet)
+    looks, is_shown = _element_style_in_each_medium(
+        tag, tuple(told.items()), tag == "a" and "href" in more, above.looks, sheet
+    )
     return _OpenElement(tag, link, looks, is_shown)
 
 
 @lru_cache(maxsize=4000)
-def _looks_in_each_medium(
+def _element_style_in_each_medium(
     tag: str,
     attributes: tuple[tuple[str, str], ...],
     is_link: bool,
@@ -137,7 +139,7 @@ def _least_legible_style_of_element(
             _cascaded_declarations(parse_declarations(own), [parse_declarations(rule) for rule in rules]),
             above,
         )
-        for own in css_readings(style)
+        for own in ways_programs_may_read_css(style)
     ]
     doubtful = [look for look in looks if look is None or not look.is_legible]
     return doubtful[0] if doubtful else looks[0]
@@ -159,7 +161,11 @@ def _cascaded_declarations(own: Declarations, rules: list[Declarations]) -> Decl
 def _read_stylesheet(styles: tuple[str, ...]) -> _StyleSheet:
     """Parses the rules of a page's `<style>` elements, in each way to read them."""
     return _StyleSheet(
-        tuple(dict.fromkeys(rule for css in styles for read in css_readings(css) for rule in _parse_rules(read)))
+        tuple(
+            dict.fromkeys(
+                rule for css in styles for read in ways_programs_may_read_css(css) for rule in _parse_rules(read)
+            )
+        )
     )
 
 

@@ -28,7 +28,7 @@ _LEAST_WORDS = 2
 _FARTHEST = re.compile(r"(?:[^\S\n]*\n){40,}")
 
 
-class NoWayOut(ValueError):
+class NoVisibleWayToLeave(ValueError):
     """A message does not show how to leave it, or the address of its sender; the text says which."""
 
 
@@ -77,7 +77,7 @@ def missing_link_or_postal_address_faults(
     """Optional mail shows how to leave it, with the link and the postal address, in both parts; partners' mail too."""
     if category.mandatory:
         return
-    yield from _link_faults(sheet, link, "unsubscribe_url", "; optional mail can always be left")
+    yield from _missing_or_unexplained_link_faults(sheet, link, "unsubscribe_url", "; optional mail can always be left")
     address = _SPACE.sub(" ", postal_address)
     for name, content in (("text", sheet.text), ("HTML", sheet.visible_text_and_links.text)):
         if address not in _SPACE.sub(" ", content):
@@ -97,17 +97,19 @@ def service_footer_faults(
         link: the link that leaves the service.
     """
     if footer == "leave":
-        yield from _link_faults(sheet, link, "leave_url", "; the policy promises a link in every mail")
+        yield from _missing_or_unexplained_link_faults(
+            sheet, link, "leave_url", "; the policy promises a link in every mail"
+        )
     if footer == "deactivate" and silent is not None:
         for name, said, unsaid in (
             ("text", sheet.text, silent.text),
             ("HTML", sheet.visible_text_and_links.text, silent.visible_text_and_links.text),
         ):
-            if not _WORD.search(_lines_missing_in(said, unsaid)):
+            if not _WORD.search(_lines_only_in_first_text(said, unsaid)):
                 yield f'the {name} part does not say how to deactivate; do so where service_footer == "deactivate"'
 
 
-def _link_faults(sheet: RenderedParts, link: str | None, name: str, why: str) -> Iterator[str]:
+def _missing_or_unexplained_link_faults(sheet: RenderedParts, link: str | None, name: str, why: str) -> Iterator[str]:
     lines = _lines_with_link(link, sheet.text) if link else []
     if link is None or not lines:
         yield f"the text part has no {name} that is shown{why}"
@@ -131,7 +133,7 @@ def _lines_with_link(link: str, text: str) -> list[str]:
     ]
 
 
-def _lines_missing_in(said: str, unsaid: str) -> str:
+def _lines_only_in_first_text(said: str, unsaid: str) -> str:
     """Returns the lines of a text that another text lacks."""
     known = {line.strip() for line in unsaid.splitlines()}
     return "\n".join(line for line in said.splitlines() if line.strip() not in known)

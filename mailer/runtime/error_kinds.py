@@ -35,7 +35,7 @@ def classify_error(error: BaseException) -> ErrorKind:
     return ErrorKind.AWAY if isinstance(error, AWAY) else ErrorKind.BUG
 
 
-def error_place(error: BaseException) -> str:
+def error_type_and_place(error: BaseException) -> str:
     """Returns the type of an error and the line of mailer that raised it. Leaves out its message: it may name a person.
 
     For example `KeyError at mailer/rendering/mailing_renderer.py:120 in print`.

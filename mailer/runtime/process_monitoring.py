@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mailer.metrics_and_logger import EVERY
-from mailer.runtime.operator_port import HttpAnswer, OperatorPort
+from mailer.runtime.operator_http_server import HttpAnswer, OperatorHttpServer
 from mailer.runtime.readiness import Readiness
 
 BEAT = 1.0
@@ -107,7 +107,7 @@ def _json_answer(well: bool, value: object) -> HttpAnswer:
 @asynccontextmanager
 async def serving_operator_port(
     name: str, host: str, port: int, readiness: Readiness, registries: Sequence[CollectorRegistry]
-) -> AsyncIterator[OperatorPort]:
+) -> AsyncIterator[OperatorHttpServer]:
     """Serves the operators' port of this process within the context. With port 0 no port is opened.
 
     Args:
@@ -122,7 +122,7 @@ async def serving_operator_port(
     """
     pulse = LoopHeartbeat()
     own = build_process_metrics_registry(name, readiness, pulse)
-    operators = OperatorPort(host, port, operator_port_routes(readiness, pulse, [own, EVERY, *registries]))
+    operators = OperatorHttpServer(host, port, operator_port_routes(readiness, pulse, [own, EVERY, *registries]))
     beating = asyncio.create_task(pulse.keep_beating())
     try:
         with operators if port else nullcontext():

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from mailer.settings import read_settings
-from mailer.tree_digests import digests_by_tree_part
+from mailer.source_tree_digests import digests_by_source_tree_part
 
 RECORD = Path(".cache", "promises.json")
 """The file of the record, relative to the project's folder."""
@@ -58,7 +58,7 @@ class ProofRecorder:
         """Stores digests of the tested code and files. The session imports the code as it is at its start."""
         if not hasattr(self._config, "workerinput"):
             settings = read_settings()
-            self._digests = digests_by_tree_part(settings.policies, settings.templates, settings.jurisdictions)
+            self._digests = digests_by_source_tree_part(settings.policies, settings.templates, settings.jurisdictions)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Notes that tests were deselected, so that the run is of a part only."""

@@ -49,7 +49,7 @@ class PersonMailingCase:
     has_asked: bool
 
 
-def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> PersonMailingCase:
+def make_person_mailing_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> PersonMailingCase:
     """Builds the case of a person and a mailing: it finds the category to this person, and a consent."""
     standing, category = person.standing, mail.category.name
     if (
@@ -99,7 +99,7 @@ def is_opt_in_required(case: PersonMailingCase) -> bool:
     )
 
 
-def is_usual_mailing(case: PersonMailingCase) -> bool:
+def is_mailing_itself_correct(case: PersonMailingCase) -> bool:
     """Tells whether the mailing itself may go: its purpose, time, partner and inviter are correct."""
     return case.mail.usual
 

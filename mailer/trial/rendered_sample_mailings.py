@@ -16,7 +16,7 @@ from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template
-from mailer.trial.case_facts import make_case
+from mailer.trial.case_facts import make_person_mailing_case
 from mailer.trial.parsed_messages import ParsedMessage, VisiblePage, parse_headers_and_parts, parse_visible_page
 from mailer.trial.sample_mailings import INVITER, SampleMailing
 from mailer.trial.sample_people import (
@@ -45,7 +45,7 @@ def render_and_parse_messages(mail: SampleMailing, policy: Policy, now: datetime
 
     Raises:
         RenderError, HeaderRefused: the template cannot be rendered with its own example.
-        NoWayOut: a reader would not see how to leave it.
+        NoVisibleWayToLeave: a reader would not see how to leave it.
     """
     if mail.template is None or not mail.usual:
         return
@@ -61,7 +61,7 @@ def render_and_parse_messages(mail: SampleMailing, policy: Policy, now: datetime
         )
         headers, text, html = parse_headers_and_parts(rendered.outgoing.content)
         seen, profile = parse_visible_page(html), tuple(_texts_in_nested_value(mail.template.profile))
-        case = make_case(person, mail, policy)
+        case = make_person_mailing_case(person, mail, policy)
         without = text
         if decision.category.mandatory:
             plain = bare.render_message(

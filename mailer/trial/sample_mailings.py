@@ -71,7 +71,7 @@ def _usual_and_misused_mailings(
             f"{name} of an inviter who was stopped", replace(plain, inviter_paused=True), template, False
         )
     if category.partners:
-        partner = next((one.id for one in policy.partners if one.holds_on(now.date())), None)
+        partner = next((one.id for one in policy.partners if one.is_in_force_on(now.date())), None)
         yield SampleMailing(f"{name} of no partner", plain, template, False)
         if partner is None:
             return

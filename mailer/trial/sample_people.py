@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from mailer.policy.consent_validity import write_days_consents_were_given
+from mailer.policy.consent_validity import format_consent_days
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import (
     EVERY_PRODUCT,
@@ -17,8 +17,8 @@ from mailer.policy.standing import (
     TRACKING,
     Standing,
     category_scope,
-    ended_product_entry,
     partner_scope,
+    product_exclusion_entry,
     purpose_scope,
 )
 
@@ -129,7 +129,7 @@ def person_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson
 
 def _standing_with_fresh_confirmed_consents(standing: Standing) -> Standing:
     """Returns a copy of a standing in which all consents are confirmed and new."""
-    return replace(standing, consent_days=write_days_consents_were_given(standing.consents, date.max, date.max))
+    return replace(standing, consent_days=format_consent_days(standing.consents, date.max, date.max))
 
 
 def _make_trait(says: str, **changes: Any) -> PersonTrait:
@@ -206,7 +206,9 @@ def _state_traits() -> Iterator[PersonTrait]:
     yield _make_trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
     yield _make_trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
     yield _make_trait("pays for another product only", products=frozenset({"another-product"}))
-    yield _make_trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended_product_entry(PRODUCT)}))
+    yield _make_trait(
+        f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, product_exclusion_entry(PRODUCT)})
+    )
     yield _make_trait("closed the account", deactivated=True)
     yield _make_trait("is erased", erased=True, address=None)
     yield _make_trait("was erased before", erased_before=True)

@@ -13,14 +13,14 @@ from mailer.policy.promise import Promise
 from mailer.policy.standing import WRITTEN
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.template_library import RenderError, TemplateLibrary
-from mailer.rendering.way_out_faults import NoWayOut
-from mailer.trial.case_facts import ExpectedFate, PersonMailingCase, make_case
-from mailer.trial.decision_statement import DecisionStatement
-from mailer.trial.decision_statements import FLOOR, STATEMENTS
-from mailer.trial.message_statements import SIGHTS, MessageStatement
+from mailer.rendering.way_out_faults import NoVisibleWayToLeave
+from mailer.trial.case_facts import ExpectedFate, PersonMailingCase, make_person_mailing_case
+from mailer.trial.decision_expectation import DecisionExpectation
+from mailer.trial.decision_expectations import FLOOR, STATEMENTS
+from mailer.trial.message_expectations import SIGHTS, MessageExpectation
 from mailer.trial.parsed_messages import ParsedMessage
-from mailer.trial.promise_need_statements import decision_statements_of_needs, message_statements_of_needs
-from mailer.trial.refusal_statements import DOORS, RefusalStatement
+from mailer.trial.promise_need_expectations import decision_expectations_from_needs, message_expectations_from_needs
+from mailer.trial.refusal_expectations import DOORS, RefusalExpectation
 from mailer.trial.rendered_sample_mailings import render_and_parse_messages
 from mailer.trial.sample_mailings import SampleMailing, sample_mailings
 from mailer.trial.sample_people import SamplePerson, sample_people, single_trait_people
@@ -28,7 +28,7 @@ from mailer.trial.untriable_rules import UNTRIED
 
 
 @dataclass(slots=True)
-class StatementResult:
+class ExpectationResult:
     """The finding about one statement.
 
     Attributes:
@@ -102,7 +102,7 @@ _WAYS_OUT = frozenset({"way-out", "service-footer"})
 """The rules whose statements fail if a message cannot be sent because it shows no way to opt out."""
 
 
-class AllStatementResults:
+class AllExpectationResults:
     """The findings about each statement that a promise needs.
 
     Args:
@@ -113,24 +113,24 @@ class AllStatementResults:
     """
 
     def __init__(self, promises: Iterable[Promise]) -> None:
-        self.by_rule: defaultdict[str, list[StatementResult]] = defaultdict(list)
+        self.by_rule: defaultdict[str, list[ExpectationResult]] = defaultdict(list)
         wanted = {FLOOR, *(rule for promise in promises for rule in promise.rules)}
-        needed = {one.rules: one for promise in promises for one in decision_statements_of_needs(promise.needs)}
-        shown = {one.rules: one for promise in promises for one in message_statements_of_needs(promise.needs)}
+        needed = {one.rules: one for promise in promises for one in decision_expectations_from_needs(promise.needs)}
+        shown = {one.rules: one for promise in promises for one in message_expectations_from_needs(promise.needs)}
         spoken = (one for one in STATEMENTS if not wanted.isdisjoint(one.rules))
         seen = (one for one in SIGHTS if not wanted.isdisjoint(one.rules))
         self._statements = [
-            (one.speak, self._create_empty_statement_result(one)) for one in (*spoken, *needed.values())
+            (one.speak, self._create_empty_expectation_result(one)) for one in (*spoken, *needed.values())
         ]
-        self._sights = [(one, self._create_empty_statement_result(one)) for one in (*seen, *shown.values())]
+        self._sights = [(one, self._create_empty_expectation_result(one)) for one in (*seen, *shown.values())]
         self._doors = [
-            (one.knock, self._create_empty_statement_result(one)) for one in DOORS if not wanted.isdisjoint(one.rules)
+            (one.knock, self._create_empty_expectation_result(one)) for one in DOORS if not wanted.isdisjoint(one.rules)
         ]
 
-    def _create_empty_statement_result(
-        self, one: DecisionStatement | MessageStatement | RefusalStatement
-    ) -> StatementResult:
-        tally = StatementResult(one.says)
+    def _create_empty_expectation_result(
+        self, one: DecisionExpectation | MessageExpectation | RefusalExpectation
+    ) -> ExpectationResult:
+        tally = ExpectationResult(one.says)
         for rule in one.rules:
             self.by_rule[rule].append(tally)
         return tally
@@ -154,7 +154,7 @@ class AllStatementResults:
         try:
             for letter in render_and_parse_messages(mail, policy, now):
                 self._check_message(letter, mail)
-        except NoWayOut as error:
+        except NoVisibleWayToLeave as error:
             for sight, tally in self._sights:
                 if not _WAYS_OUT.isdisjoint(sight.rules):
                     tally.add_contradiction(f"{mail.says} is not sent, as {error}")
@@ -189,7 +189,7 @@ Step = Callable[[int, int], None]
 """Is called with the number of finished mailings and the number of all mailings."""
 
 
-def try_brand(
+def try_promises_of_brand(
     policy: Policy,
     templates: TemplateLibrary,
     now: datetime,
@@ -209,7 +209,7 @@ def try_brand(
     everybody = list(enumerate(sample_people(policy) if people is None else people))
     few = everybody[: len(single_trait_people(policy))]
     mails = sample_mailings(policy, templates, now)
-    tallies = AllStatementResults(policy.promises)
+    tallies = AllExpectationResults(policy.promises)
     decided = set[Mailing]()
     for number, mail in enumerate(mails, 1):
         # To a decision, two templates of one category and purpose are the same.
@@ -218,7 +218,7 @@ def try_brand(
         decided.add(alike)
         for index, person in everybody if is_new else few:
             decision = decide(mail.mailing, person.standing, policy, now)
-            tallies.check_decision(make_case(person, mail, policy), index, decision)
+            tallies.check_decision(make_person_mailing_case(person, mail, policy), index, decision)
         tallies.check_messages_of_mailing(mail, policy, now)
         step(number, len(mails))
     tallies.check_refusals(policy, templates, now)
@@ -256,19 +256,19 @@ def _decision_in_words(decision: Decision) -> str:
             return f"would not get (because: {reason.replace('_', ' ')})"
 
 
-def _promise_result(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> PromiseResult:
+def _promise_result(promise: Promise, by_rule: dict[str, list[ExpectationResult]]) -> PromiseResult:
     """Returns the result of a promise, from the findings of the statements of its rules and needs."""
     if promise.waits_for:
         return _promise_result_from_statements(promise, (), (f"it waits for {promise.waits_for}",))
     needs = [
-        *(one.rules for one in decision_statements_of_needs(promise.needs)),
-        *(one.rules for one in message_statements_of_needs(promise.needs)),
+        *(one.rules for one in decision_expectations_from_needs(promise.needs)),
+        *(one.rules for one in message_expectations_from_needs(promise.needs)),
     ]
     tallies = [tally for rule in (*promise.rules, *chain(*needs)) for tally in by_rule.get(rule, ())]
     return _promise_result_from_statements(promise, tallies, tuple(_reasons_promise_not_tried(promise, by_rule)))
 
 
-def _reasons_promise_not_tried(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> Iterator[str]:
+def _reasons_promise_not_tried(promise: Promise, by_rule: dict[str, list[ExpectationResult]]) -> Iterator[str]:
     """Yields the reasons why the trial cannot try a promise, or a rule of it."""
     for rule in promise.rules:
         found = by_rule.get(rule, ())
@@ -279,7 +279,7 @@ def _reasons_promise_not_tried(promise: Promise, by_rule: dict[str, list[Stateme
 
 
 def _promise_result_from_statements(
-    promise: Promise, tallies: Iterable[StatementResult], not_tried: tuple[str, ...]
+    promise: Promise, tallies: Iterable[ExpectationResult], not_tried: tuple[str, ...]
 ) -> PromiseResult:
     unique = list({id(tally): tally for tally in tallies if tally.is_tried or tally.failures}.values())
     failed = [tally for tally in unique if tally.failures]

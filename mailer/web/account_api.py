@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from mailer.accounts import KINDS, Consents, validate_account
 from mailer.actions.account_events import SOURCE, apply_event_to_recipient
 from mailer.actions.rights import read_personal_data
-from mailer.actions.standing_comparison import standing_matches_event
+from mailer.actions.standing_and_event_comparison import standing_matches_event
 from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt
-from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, ErasureResult
+from mailer.ports.rights import AccountEventAlreadyApplied, ErasureResult, ForbiddenByLegalHold
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
@@ -102,7 +102,7 @@ async def post_account_event(
     said = validate_account(stated)
     try:
         erasure = await apply_event_to_recipient(site.desks, policy, recipient_id, said, str(client.identity), SOURCE)
-    except ErasureBlocked as error:
+    except ForbiddenByLegalHold as error:
         raise HTTPException(409, str(error)) from error
     except AccountEventAlreadyApplied:
         erasure = None
@@ -112,13 +112,13 @@ async def post_account_event(
         ):
             raise HTTPException(409, _OVER) from None
     if isinstance(said, Consents):
-        done = await _read_consent_event_answer(site, recipient_id, said)
+        done = await _build_consent_event_answer(site, recipient_id, said)
         response.status_code = 202 if done.state == "asked" else 200
         return done
     return _account_event_answer(brand, ref, account, erasure)
 
 
-async def _read_consent_event_answer(site: WebContext, recipient_id: int, said: Consents) -> AccountEventAnswer:
+async def _build_consent_event_answer(site: WebContext, recipient_id: int, said: Consents) -> AccountEventAnswer:
     """Returns the answer to a consent, new or repeated, with its state now."""
     standing = await site.standings.get_standing(said.brand, recipient_id)
     if standing is not None and said.scope in standing.consents:

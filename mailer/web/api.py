@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import account_event_schema
-from mailer.event_digests import IdTaken
+from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused, MessageEvent
 from mailer.input_types import Id, Slug, limited_problems
 from mailer.policy.publisher_rights import (
@@ -146,7 +146,7 @@ TheClient = Annotated[Publisher, Depends(_require_client)]
 async def publish(request: Request, site: TheSite, client: TheClient) -> Response:
     """Takes an event in. The same `id` again, within a brand, is answered with the first mailing."""
     body = await request.body()
-    event = await site.reader.read_message_event(body)
+    event = await site.reader.parse_message_event_without_blocking(body)
     policy = site.policies.get(event.brand)
     if policy is None or event.category not in policy.categories:
         site.admit(event)  # raises EventRefused, and lists the known ones
@@ -154,13 +154,15 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     known = await site.mailings.find_mailing_status_of_event(event.brand, event.id)
     if known is not None:
         if fields := await site.mailings.fields_differing_from_known_event(event):
-            raise IdTaken(fields)
+            raise EventIdTakenByDifferentEvent(fields)
         readable = has_right(client, ReadDataAttempt(event.brand, ReadableData.STATUS))
-        return _json_response(_event_status_of_mailing(site, known) if readable else _event_accepted(site, event), 200)
+        return _json_response(
+            _event_status_of_mailing(site, known) if readable else _build_event_accepted_answer(site, event), 200
+        )
     site.admit(event)
     message = BrokerMessage(body, event.routing_key, event.id, {HeaderName.PUBLISHER: str(client.identity)})
     await site.outbox.add_messages("mailer.events", [message])
-    return _json_response(_event_accepted(site, event), 202)
+    return _json_response(_build_event_accepted_answer(site, event), 202)
 
 
 @router.get(
@@ -185,7 +187,7 @@ async def show_event_status(brand: Slug, event_id: Id, site: TheSite, client: Th
 
 async def refused_event_answer(_: Request, error: EventRefused) -> Response:
     """Returns the answer for an event that cannot be accepted."""
-    return problems_answer(list(error.problems), 409 if isinstance(error, IdTaken) else 422)
+    return problems_answer(list(error.problems), 409 if isinstance(error, EventIdTakenByDifferentEvent) else 422)
 
 
 def problems_answer(problems: list[str], status: int, headers: dict[str, str] | None = None) -> Response:
@@ -216,7 +218,7 @@ def refuse_client_unless_right_at_every_brand(site: WebContext, client: Publishe
         refuse_client_without_right(client, wish(brand))
 
 
-def _event_accepted(site: WebContext, event: MessageEvent) -> EventAccepted:
+def _build_event_accepted_answer(site: WebContext, event: MessageEvent) -> EventAccepted:
     return EventAccepted(event=event.id, brand=event.brand, status_url=_status_url(site, event.brand, event.id))
 
 

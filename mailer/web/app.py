@@ -39,7 +39,7 @@ from mailer.web import (
     why_this_mail_page,
 )
 from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
-from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
+from mailer.web.middleware import AccessLogAndTimeLimit, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.one_click_shortcut import OneClickShortcut
 from mailer.web.openapi_common_answers import RETRY_SECONDS, add_common_answers_to_openapi
 from mailer.web.pages import ProblemName, problem_page
@@ -77,7 +77,7 @@ def create_app(site: WebContext) -> FastAPI:
     meters = WebCounters(site.registry)
     app = _app_with_routes(
         Middleware(SecurityHeaders, https=site.is_https),
-        Middleware(AccessLog, meters=meters, failure=_answer_for_failure_status),
+        Middleware(AccessLogAndTimeLimit, meters=meters, failure=_answer_for_failure_status),
         Middleware(PathCheckMiddleware, refuse=_http_error_answer),
         Middleware(BodyLimit, limit=_body_limit_of_path),
         Middleware(OneClickShortcut, site=site, meters=meters),
@@ -116,10 +116,10 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
         exception_handlers={
             HTTPException: _http_error_answer,
             EventRefused: api.refused_event_answer,
-            MessageUnpublishable: _invalid_message_answer,
+            MessageUnpublishable: _unpublishable_message_answer,
             RequestValidationError: _invalid_request_answer,
-            DatabaseUnavailable: _service_away_answer,
-            BrokerUnavailable: _service_away_answer,
+            DatabaseUnavailable: _service_unavailable_answer,
+            BrokerUnavailable: _service_unavailable_answer,
         },
     )
     add_console(app)
@@ -154,7 +154,7 @@ async def _invalid_request_answer(request: Request, error: RequestValidationErro
     return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
 
-async def _invalid_message_answer(request: Request, error: Exception) -> Response:
+async def _unpublishable_message_answer(request: Request, error: Exception) -> Response:
     """Answers 422 for an event that the outbox can never store (400 on a page): the client has to change it."""
     return (
         api.problems_answer([str(error)], 422)
@@ -163,7 +163,7 @@ async def _invalid_message_answer(request: Request, error: Exception) -> Respons
     )
 
 
-async def _service_away_answer(request: Request, error: Exception) -> Response:
+async def _service_unavailable_answer(request: Request, error: Exception) -> Response:
     """Answers 503 with a time to try again. The request changed nothing, or it can be repeated safely."""
     _log.warning("%s answered 503: %s", safe_request_line(request.scope), error)
     return _answer_for_failure_status(request, 503)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from mailer.policy.policy_file_errors import MESSAGES, PolicyError, describe_toml_error
 from mailer.policy.policy_key_types import Section
 from mailer.policy.text_formats import ADDRESS, HTTPS
-from mailer.policy.toml_lines import Path, line_of_key_or_section
+from mailer.policy.toml_lines import Path, line_number_of_key_or_section
 from mailer.web.languages import LANGUAGES, PageLanguage
 from mailer.web.logo_checks import LogoError, logo_as_data_uri
 from mailer.web.page_colours import DEFAULT_ACCENTS, contrast_faults
@@ -86,7 +86,7 @@ def _check_url(text: str) -> str:
     return text
 
 
-def _check_contact(text: str) -> str:
+def _check_contact_and_make_url(text: str) -> str:
     """Returns a contact as a URL. A mail address becomes a `mailto:` URL, and takes no header fields."""
     if re.fullmatch(ADDRESS, text) and not re.search("[?&%/:]", text) and len(text) <= _MAX_URL:
         return f"mailto:{text}"
@@ -110,7 +110,7 @@ class _LookFile(Section):
     accent: _AccentColours | None = None
     logo: Annotated[str, AfterValidator(_check_file_name)] | None = None
     privacy_policy: Annotated[str, AfterValidator(_check_url)] | None = None
-    contact: Annotated[str, AfterValidator(_check_contact)] | None = None
+    contact: Annotated[str, AfterValidator(_check_contact_and_make_url)] | None = None
     texts: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -152,10 +152,10 @@ def parse_brand_look(text: str, source: str, read_logo: Callable[[str], bytes]) 
             faults.append((("logo",), f"{said.logo} {error}"))
     if faults:
         raise BrandLookError("\n".join(_describe_fault_at_line(source, text, at, words) for at, words in faults))
-    return BrandLook(accents, logo, said.privacy_policy, said.contact, _languages_with_texts(said.texts))
+    return BrandLook(accents, logo, said.privacy_policy, said.contact, _merge_brand_texts_into_languages(said.texts))
 
 
-def _languages_with_texts(said: Mapping[str, Any]) -> Mapping[str, PageLanguage]:
+def _merge_brand_texts_into_languages(said: Mapping[str, Any]) -> Mapping[str, PageLanguage]:
     changed = {
         code: replace(LANGUAGES[code], texts=merge_page_texts(LANGUAGES[code].texts, said[code])) for code in said
     }
@@ -169,4 +169,4 @@ def _describe_validation_error(detail: Mapping[str, Any], text: str, source: str
 
 
 def _describe_fault_at_line(source: str, text: str, path: Path, words: str) -> str:
-    return f"{source}:{line_of_key_or_section(text, path)}: {'.'.join(map(str, path))} {words}"
+    return f"{source}:{line_number_of_key_or_section(text, path)}: {'.'.join(map(str, path))} {words}"

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.policy.category import CATEGORIES
-from mailer.ports.captured_mail import CapturedMail, CapturedMails
+from mailer.ports.captured_mail import CapturedMail, CapturedMailReader
 from mailer.web.inbox_filter import InboxFilter, brands_of_mails, kind_of_mail, mails_in_filter, newest_of_each_kind
 from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import render_inbox_template
@@ -24,14 +24,14 @@ PER_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _MailListLine:
     """A mail in the list. `badge` is its category, or None if its headers name none."""
 
     mail: CapturedMail
     badge: str | None
 
 
-def create_inbox_app(inbox: CapturedMails) -> FastAPI:
+def create_inbox_app(inbox: CapturedMailReader) -> FastAPI:
     """Returns the application that shows captured mail."""
     app = FastAPI(
         routes=router.routes,
@@ -44,12 +44,12 @@ def create_inbox_app(inbox: CapturedMails) -> FastAPI:
     return app
 
 
-async def _inbox_of_request(request: Request) -> CapturedMails:
-    inbox: CapturedMails = request.app.state.inbox
+async def _inbox_of_request(request: Request) -> CapturedMailReader:
+    inbox: CapturedMailReader = request.app.state.inbox
     return inbox
 
 
-TheInbox = Annotated[CapturedMails, Depends(_inbox_of_request)]
+TheInbox = Annotated[CapturedMailReader, Depends(_inbox_of_request)]
 
 
 async def _require_mail(id: str, inbox: TheInbox) -> CapturedMail:
@@ -79,7 +79,7 @@ async def mail_list_page(
     return render_inbox_template("inbox.html.j2", await asyncio.to_thread(_list_values, inbox, chosen, page))
 
 
-def _list_values(inbox: CapturedMails, chosen: InboxFilter, page: int) -> dict[str, object]:
+def _list_values(inbox: CapturedMailReader, chosen: InboxFilter, page: int) -> dict[str, object]:
     """Returns the values for the list. It reads files."""
     mails = inbox.list_mails()
     found = mails_in_filter(mails, chosen)
@@ -87,8 +87,10 @@ def _list_values(inbox: CapturedMails, chosen: InboxFilter, page: int) -> dict[s
     kinds = newest_of_each_kind(mails) if page == 1 and not is_filtered else []
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
     return {
-        "lines": [_Line(mail, _badge_of_mail(mail)) for mail in shown],
-        "newest": [_Line(mail, _badge_of_mail(mail)) for mail in kinds] if len(kinds) < len(found) else [],
+        "lines": [_MailListLine(mail, _category_badge_of_mail(mail)) for mail in shown],
+        "newest": [_MailListLine(mail, _category_badge_of_mail(mail)) for mail in kinds]
+        if len(kinds) < len(found)
+        else [],
         "total": len(found),
         "page": page,
         "pages": max(1, ceil(len(found) / PER_PAGE)),
@@ -131,10 +133,10 @@ async def raw_message(mail: TheMail) -> Response:
     return Response(mail.raw, media_type="message/rfc822", headers={"content-disposition": name})
 
 
-def _badge_of_mail(mail: CapturedMail) -> str | None:
+def _category_badge_of_mail(mail: CapturedMail) -> str | None:
     kind = kind_of_mail(mail)
     return kind.category if kind else None
 
 
 def _mail_page(mail: CapturedMail, view: str) -> Response:
-    return render_inbox_template("mail.html.j2", {"mail": mail, "view": view, "badge": _badge_of_mail(mail)})
+    return render_inbox_template("mail.html.j2", {"mail": mail, "view": view, "badge": _category_badge_of_mail(mail)})

@@ -14,11 +14,11 @@ from mailer.policy.scopes import is_consent_scope, is_opt_out_scope
 from mailer.policy.standing import Standing
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
 from mailer.rendering.link_tokens import ConfirmToken
-from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
+from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of
-from mailer.web.own_limits import own_limits_in_words
-from mailer.web.page_reader import set_page_brand, set_page_person
+from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of_scope_or_act
+from mailer.web.own_limits import own_pause_and_cap_in_words
+from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
@@ -37,9 +37,9 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
-    set_page_person(request, policy, standing, link.generation)
+    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
     wishes = await _requests_of_confirmation_link(site, policy, link)
-    if not is_link_to_current_address(link.generation, standing) or not wishes:
+    if not is_link_for_address_on_record(link.generation, standing) or not wishes:
         return problem_page(request, ProblemName.STALE, 410)
     late = all(wish.void for wish in wishes)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
@@ -57,7 +57,9 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
         }
         wishes = await _requests_of_confirmation_link(site, policy, link)
         standing = await site.standings.get_standing(link.brand, link.recipient_id) or standing
-        late = any(wish.what in refused and not _is_still_in_effect(standing, wish) for wish in wishes)
+        late = any(
+            wish.what in refused and not _is_confirmed_request_still_in_effect(standing, wish) for wish in wishes
+        )
     language = reader_or_brand_language(request, policy)
     return brand_page(
         request,
@@ -65,13 +67,15 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
         "confirm.html.j2",
         standing.address,
         late=late,
-        waiting=_choices_of_requests(
+        waiting=_requests_as_mail_choices(
             policy, [wish for wish in wishes if wish.is_waiting and wish.what != RequestedAct.SHOWN], language
         ),
         confirmed=[]
         if late
-        else _choices_of_requests(policy, [wish for wish in wishes if _is_still_in_effect(standing, wish)], language),
-        limits=own_limits_in_words(standing, language, language.isolate_name(policy.name)),
+        else _requests_as_mail_choices(
+            policy, [wish for wish in wishes if _is_confirmed_request_still_in_effect(standing, wish)], language
+        ),
+        limits=own_pause_and_cap_in_words(standing, language, language.isolate_name(policy.name)),
         gets=[]
         if standing.objected
         else [choice for choice in _mail_choices_and_topics_of_person(policy, standing, language) if choice.on],
@@ -84,14 +88,14 @@ async def _requests_of_confirmation_link(site: WebContext, policy: Policy, link:
     return [wish for wish in found if wish.what in set(RequestedAct) or is_consent_scope(policy, wish.what)]
 
 
-def _is_still_in_effect(standing: Standing, wish: PendingRequest) -> bool:
+def _is_confirmed_request_still_in_effect(standing: Standing, wish: PendingRequest) -> bool:
     """Tells whether a confirmed request is still in effect: the person may have opted out since."""
     category, _, topic = wish.what.partition("/")
     is_left = wish.what not in set(RequestedAct) and standing.has_opted_out_of(category, topic or None)
-    return wish.answered and not wish.void and not is_left and not _has_newer_own_limit(standing, wish)
+    return wish.answered and not wish.void and not is_left and not _is_ended_mail_limit_set_again(standing, wish)
 
 
-def _has_newer_own_limit(standing: Standing, wish: PendingRequest) -> bool:
+def _is_ended_mail_limit_set_again(standing: Standing, wish: PendingRequest) -> bool:
     """Tells whether the limit that a confirmed request ended or loosened was set again since."""
     match wish.what:
         case RequestedAct.PAUSE_ENDED:
@@ -112,5 +116,9 @@ def _mail_choices_and_topics_of_person(
         yield from choice.topics
 
 
-def _choices_of_requests(policy: Policy, wishes: Sequence[PendingRequest], language: PageLanguage) -> list[MailChoice]:
-    return [MailChoice(wish.what, *title_and_description_of(policy, wish.what, language)) for wish in wishes]
+def _requests_as_mail_choices(
+    policy: Policy, wishes: Sequence[PendingRequest], language: PageLanguage
+) -> list[MailChoice]:
+    return [
+        MailChoice(wish.what, *title_and_description_of_scope_or_act(policy, wish.what, language)) for wish in wishes
+    ]

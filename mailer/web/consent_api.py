@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.actions.confirmation_requests import ConfirmationAsked
 from mailer.actions.consent import (
-    ConsentRefused,
+    ConsentNotRecordable,
     electronic_notice_basis_in_words,
     record_consent_or_ask_to_confirm,
     withdraw_consent,
@@ -155,9 +155,9 @@ async def record_consent_or_withdrawal(
         done = await record_consent_or_ask_to_confirm(
             desk.consents, desk.confirmations, policy, recipient_id, kept, country
         )
-    except ConsentRefused as error:
+    except ConsentNotRecordable as error:
         raise HTTPException(422, str(error)) from error
-    missing = await _missing_facts_of_person(site, policy, recipient_id, said.scope)
+    missing = await _missing_fields_for_mail_of_scope(site, policy, recipient_id, said.scope)
     if isinstance(done, ConfirmationAsked):
         if said.scope not in await site.wishes.names_of_waiting_wishes(brand, recipient_id):
             return ConsentOrWithdrawalResult(state="withdrawn", scope=said.scope, missing=missing)
@@ -192,7 +192,7 @@ async def leave(
         await record_opt_out(standings, policy, recipient_id, scope, _SOURCE)
     if not has_right(client, ReadDataAttempt(brand, ReadableData.STANDING)):
         return OptOutAnswer(ref=ref, opted_out=scopes)
-    return await _read_standing_answer(site, policy, ref, recipient_id)
+    return await _build_standing_answer(site, policy, ref, recipient_id)
 
 
 @router.get(RECIPIENT + "/standing", response_model=StandingShown, summary="How somebody stands", responses=_RESPONSES)
@@ -200,14 +200,16 @@ async def show_standing(brand: Slug, ref: Name, site: TheSite, client: TheClient
     """All that decides about a person at the brand, as of now."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.STANDING))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
-    return await _read_standing_answer(site, policy, ref, recipient_id)
+    return await _build_standing_answer(site, policy, ref, recipient_id)
 
 
 def _given_or_withdrawn(recorded: ConsentResult) -> Literal["given", "withdrawn"]:
     return "given" if recorded.given else "withdrawn"
 
 
-async def _missing_facts_of_person(site: WebContext, policy: Policy, recipient_id: int, scope: str) -> list[str]:
+async def _missing_fields_for_mail_of_scope(
+    site: WebContext, policy: Policy, recipient_id: int, scope: str
+) -> list[str]:
     """Returns the unknown fields of a person that have to be known before they get mail of a scope."""
     category = category_of_scope(policy, scope)
     standing = await site.standings.get_standing(policy.brand, recipient_id)
@@ -216,7 +218,7 @@ async def _missing_facts_of_person(site: WebContext, policy: Policy, recipient_i
     return list(missing_fields_blocking_promotions(policy, standing))
 
 
-async def _read_standing_answer(site: WebContext, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
+async def _build_standing_answer(site: WebContext, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
     standing = await site.standings.get_standing(policy.brand, recipient_id)
     if standing is None:
         raise HTTPException(404, f"{policy.brand} has no recipient {ref}")

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.input_types import Country, Name
 from mailer.input_types import Locale as LocaleTag
-from mailer.policy.country_codes import country_or_none
+from mailer.policy.country_codes import country_code_or_none
 from mailer.policy.data_requests import MAX_NOTE
 from mailer.text_checks import check_storable_text
 from mailer.web.form_posts import Form
@@ -63,7 +63,7 @@ def read_typed_correction(form: Form) -> TypedCorrection:
 def country_choices(language: PageLanguage) -> list[tuple[str, str]]:
     """Returns the code and the name of each country, sorted by the name in the reader's language."""
     names = Locale.parse(language.code).territories
-    found = [(code, name) for code, name in names.items() if country_or_none(code) == code]
+    found = [(code, name) for code, name in names.items() if country_code_or_none(code) == code]
     return sorted(found, key=lambda choice: choice[1].casefold())
 
 

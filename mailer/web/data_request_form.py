@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions.requests_by_address import ask_for_link_to_data_request, network_of_client
+from mailer.actions.requests_by_address import network_of_client, store_request_for_data_request_link
 from mailer.policy.data_requests import DataRequestKind, deadline_of_data_request
 from mailer.policy.policy_file import Policy
 from mailer.web.form_posts import METHODS, Form, is_post_method, read_form
@@ -32,7 +32,7 @@ async def data_request_form_page(request: Request, brand: str, site: TheSite, me
     if not is_post_method(request.method):
         return _form_page(request, policy)
     form = await read_form(request)
-    (typed, address), wanted = read_typed_address(form), _read_wanted(form)
+    (typed, address), wanted = read_typed_address(form), _read_chosen_request_kind(form)
     if address is None or wanted is None:
         meters.requests_by_address.labels("no_address" if address is None else "no_choice").inc()
         page = _form_page(
@@ -41,12 +41,12 @@ async def data_request_form_page(request: Request, brand: str, site: TheSite, me
         page.status_code = 400
         return page
     network = network_of_client(request.client.host if request.client else None)
-    limit = await ask_for_link_to_data_request(site.requests.by_address, policy, address, network, wanted)
-    meters.count_request_by_address(limit)
+    limit = await store_request_for_data_request_link(site.requests.by_address, policy, address, network, wanted)
+    meters.count_request_with_typed_address(limit)
     return page_of_reached_limit(request, policy, limit) or _form_page(request, policy, is_asked=True)
 
 
-def _read_wanted(form: Form) -> DataRequestKind | None:
+def _read_chosen_request_kind(form: Form) -> DataRequestKind | None:
     """Returns the chosen kind of request; None if there is none, or more than one."""
     chosen = form.get("wanted", [])
     return DataRequestKind(chosen[0]) if len(chosen) == 1 and chosen[0] in set(DataRequestKind) else None

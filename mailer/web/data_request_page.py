@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from mailer.actions.data_requests import carry_out_data_request, read_copy_once_more
+from mailer.actions.data_requests import carry_out_data_request, hand_out_copy_of_personal_data
 from mailer.actions.rights import BASIS
 from mailer.policy.data_requests import (
     COPY_LASTS,
@@ -22,8 +22,8 @@ from mailer.policy.data_requests import (
 from mailer.policy.policy_file import Policy
 from mailer.rendering.link_tokens import DataRequestToken
 from mailer.web.correction_form import TypedCorrection, country_choices, locale_choices, read_typed_correction
-from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
-from mailer.web.page_reader import set_page_brand, set_page_person
+from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
+from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.personal_data_html import personal_data_as_html
 from mailer.web.web_context import TheSite, WebContext
@@ -39,7 +39,7 @@ async def data_request_page(request: Request, token: str, site: TheSite) -> Resp
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
     set_page_brand(request, policy)
-    found = await _request_of_link(request, site, policy, link)
+    found = await _data_request_of_link_or_problem(request, site, policy, link)
     if isinstance(found, ProblemName):
         return problem_page(request, found, 410)
     address = await _address_to_show(site, found)
@@ -61,7 +61,7 @@ async def data_request_page(request: Request, token: str, site: TheSite) -> Resp
     return _page_of_data_request(request, policy, found, await _address_to_show(site, found))
 
 
-async def _request_of_link(
+async def _data_request_of_link_or_problem(
     request: Request, site: WebContext, policy: Policy, link: DataRequestToken
 ) -> DataRequest | ProblemName:
     """Returns the request that a link leads to, or the problem of the link.
@@ -74,8 +74,8 @@ async def _request_of_link(
         return ProblemName.GONE if standing is None or standing.erased else ProblemName.STALE
     if standing.erased:
         return found if found.wanted is DataRequestKind.ERASURE else ProblemName.GONE
-    set_page_person(request, policy, standing, link.generation)
-    is_current = is_link_to_current_address(link.generation, standing) and found.generation == link.generation
+    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
+    is_current = is_link_for_address_on_record(link.generation, standing) and found.generation == link.generation
     is_late = step_of_data_request(found, datetime.now(UTC)) is DataRequestStep.EXPIRED
     return ProblemName.STALE if is_late or not is_current else found
 
@@ -91,7 +91,7 @@ async def _answer_with_copy(
 ) -> Response | None:
     """Returns the copy as a file; None if there is none to be had."""
     now = datetime.now(UTC)
-    archive = await read_copy_once_more(site.data_request_stores, policy, found, now)
+    archive = await hand_out_copy_of_personal_data(site.data_request_stores, policy, found, now)
     if archive is None:
         return None
     name = f"{policy.brand}-{now:%Y-%m-%d}"

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.dead_letter_replay import replay_page_of_dead_letters
-from mailer.actions.operation_shapes import shape_of_dead_letter, shape_of_listed_dead_letter
+from mailer.actions.operation_shapes import dead_letter_without_body_as_json, listed_dead_letter_as_json
 from mailer.input_types import Line, Moment, Slug
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterFilter
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.console.dead_letter_text import mask_addresses, masked_body
-from mailer.web.mailing_api import stores_of_client
+from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.people_api import policy_or_404
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.suppressions_api import LARGEST
@@ -108,8 +108,8 @@ async def list_dead_letters(
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.DEAD_LETTERS))
     policy_or_404(site, brand)
     chosen = DeadLetterFilter(last=last, kind=kind, replayed=replayed, brands=frozenset({brand}))
-    page = await stores_of_client(request, site, client).letters.list_page(chosen, limit)
-    shown = [shape_of_listed_dead_letter(one) for one in page.letters]
+    page = await open_operator_stores_for_client(request, site, client).letters.list_page(chosen, limit)
+    shown = [listed_dead_letter_as_json(one) for one in page.letters]
     return {"letters": [_mask_addresses_in_reason(one) for one in shown], "older_than": page.older_than}
 
 
@@ -119,11 +119,14 @@ async def show_dead_letter(
 ) -> dict[str, Any]:
     """Returns a dead letter; of its body only the names of fields, and category, brand, template and times."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.DEAD_LETTERS))
-    desk = stores_of_client(request, site, client).letters
+    desk = open_operator_stores_for_client(request, site, client).letters
     letter = await desk.get_dead_letter(number) if 0 < number <= LARGEST else None
     if letter is None or letter.message.routing_key.partition(".")[0] != brand:
         raise HTTPException(404, f"{brand} has no dead letter {number}")
-    return {**_mask_addresses_in_reason(shape_of_dead_letter(letter)), "body": masked_body(letter.message.body)}
+    return {
+        **_mask_addresses_in_reason(dead_letter_without_body_as_json(letter)),
+        "body": masked_body(letter.message.body),
+    }
 
 
 @router.post(LETTERS + "/replay", response_model=ReplayAnswer, summary="Replay dead letters", responses=_REFUSALS)
@@ -135,7 +138,7 @@ async def replay_dead_letters(
     policy_or_404(site, brand)
     if ordered == ReplayOrdered(again=ordered.again):
         raise HTTPException(422, "say which: first and last, since, until, kind, reason or key")
-    desk = stores_of_client(request, site, client).letters
+    desk = open_operator_stores_for_client(request, site, client).letters
     result = await replay_page_of_dead_letters(desk, _filter_of_replay_order(brand, ordered), _AT_ONCE)
     return {
         "replayed": len(result.done),

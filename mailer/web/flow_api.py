@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mailer.actions.operation_shapes import (
-    shape_of_halt,
-    shape_of_limit,
-    shape_of_processor_state,
-    shape_of_stream_pause,
-    shapes_of_figures,
+    flow_metrics_as_json,
+    halt_as_json,
+    processor_state_as_json,
+    rate_limit_as_json,
+    stream_pause_as_json,
 )
 from mailer.input_types import Name
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
@@ -22,7 +22,7 @@ from mailer.ports.flow_metrics import FIGURES
 from mailer.ports.halts import Halt, HaltScope
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_unless_right_at_every_brand
 from mailer.web.halts_api import OperationOrdered
-from mailer.web.mailing_api import stores_of_client
+from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
 
@@ -136,12 +136,12 @@ async def show_processors(request: Request, site: TheSite, client: TheClient) ->
     )
     operations = site.console.operations
     halts = await operations.halts.list_halts_above_mailings(_HALTS_READ)
-    pauses = await stores_of_client(request, site, client).streams.list_current_pauses()
+    pauses = await open_operator_stores_for_client(request, site, client).streams.list_current_pauses()
     return {
-        "relays": [shape_of_processor_state(state) for state in await operations.states.list_states_over_workers()],
-        "streams": [shape_of_stream_pause(pause) for pause in pauses],
-        "limits": [shape_of_limit(limit) for limit in await operations.limits.list_limits_and_paces()],
-        "paused": [shape_of_halt(one.halt) for one in halts if one.halt.scope is HaltScope.PROCESSOR],
+        "relays": [processor_state_as_json(state) for state in await operations.states.list_states_over_workers()],
+        "streams": [stream_pause_as_json(pause) for pause in pauses],
+        "limits": [rate_limit_as_json(limit) for limit in await operations.limits.list_limits_and_paces()],
+        "paused": [halt_as_json(one.halt) for one in halts if one.halt.scope is HaltScope.PROCESSOR],
     }
 
 
@@ -161,7 +161,7 @@ async def control_processor(
     """Does it for the mail of every brand. The key needs the right at each brand."""
     refuse_client_unless_right_at_every_brand(site, client, lambda brand: OperationAttempt(brand, f"{act}_processor"))
     await _require_known_processor(site, name)
-    stores, by = stores_of_client(request, site, client), str(client.identity)
+    stores, by = open_operator_stores_for_client(request, site, client), str(client.identity)
     match act:
         case ProcessorAct.PAUSE:
             halt = Halt(HaltScope.PROCESSOR, name, by, ordered.reason if ordered else "")
@@ -178,7 +178,7 @@ async def show_flow(site: TheSite, client: TheClient) -> dict[str, Any]:
     figures = await site.console.operations.figures.get_value()
     processes = await site.console.operations.processes.list_running_processes()
     return {
-        "figures": shapes_of_figures(figures),
+        "figures": flow_metrics_as_json(figures),
         "missing": [definition.metric for name, definition in FIGURES.items() if name not in figures],
         "processes": [asdict(one) for one in processes],
     }

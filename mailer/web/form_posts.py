@@ -21,7 +21,7 @@ def is_post_method(method: str) -> bool:
     return method == "POST"
 
 
-def is_link_to_current_address(generation: int | None, standing: Standing) -> bool:
+def is_link_for_address_on_record(generation: int | None, standing: Standing) -> bool:
     """Tells whether a link was made for the address that is on record now. An older link can opt out, nothing more."""
     return generation == standing.generation and standing.address is not None
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.halt_control import pause_brand, resume_brand, start_everything, stop_everything
-from mailer.actions.operation_shapes import shape_of_halt_in_force
+from mailer.actions.operation_shapes import halt_in_force_as_json
 from mailer.input_types import Line, Slug
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.web.api import (
@@ -20,7 +20,7 @@ from mailer.web.api import (
     refuse_client_unless_right_at_every_brand,
     refuse_client_without_right,
 )
-from mailer.web.mailing_api import stores_of_client
+from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.people_api import policy_or_404
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite
@@ -77,7 +77,7 @@ async def list_halts(brand: Slug, site: TheSite, client: TheClient) -> Sequence[
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.HALTS))
     policy_or_404(site, brand)
     halts = await site.console.operations.halts.list_halts_in_force(_ROWS)
-    return [shape_of_halt_in_force(one) for one in halts if one.brand in (None, brand)]
+    return [halt_in_force_as_json(one) for one in halts if one.brand in (None, brand)]
 
 
 @router.post(HALTS + "/{act}", summary="Stop a brand's mail, or let it go on", responses=_REFUSALS)
@@ -92,7 +92,7 @@ async def control_brand(
     """Does it within two seconds. The ledger names the holder of the key, the network and the reason."""
     refuse_client_without_right(client, OperationAttempt(brand, f"{act}_brand"))
     policy_or_404(site, brand)
-    halts, by = stores_of_client(request, site, client).halts, str(client.identity)
+    halts, by = open_operator_stores_for_client(request, site, client).halts, str(client.identity)
     match act:
         case BrandAct.PAUSE:
             return HaltAnswer(is_new=await pause_brand(halts, brand, by, ordered.reason if ordered else ""))
@@ -110,7 +110,7 @@ async def control_everything(
 ) -> HaltAnswer:
     """Does it within two seconds, for every brand. The key needs the right at each brand."""
     refuse_client_unless_right_at_every_brand(site, client, lambda brand: OperationAttempt(brand, f"{act}_everything"))
-    halts, by = stores_of_client(request, site, client).halts, str(client.identity)
+    halts, by = open_operator_stores_for_client(request, site, client).halts, str(client.identity)
     match act:
         case EverythingAct.STOP:
             return HaltAnswer(is_new=await stop_everything(halts, by, ordered.reason if ordered else ""))

@@ -60,7 +60,7 @@ LANGUAGES = _load_page_languages(Path(__file__).with_name("texts"))
 
 
 @dataclass(frozen=True, slots=True)
-class LanguageWishes:
+class LanguagePreferences:
     """The languages that a reader may want, in the order in which they count.
 
     Attributes:
@@ -77,22 +77,24 @@ class LanguageWishes:
 
     def tags_in_order(self) -> Iterator[str]:
         """Yields the language tags, the most wanted first (RFC 9110 12.5.4)."""
-        accepted = sorted(map(_parse_preference, self.accepted.split(",")), key=lambda wish: -wish[1])
+        accepted = sorted(map(_parse_accept_language_item, self.accepted.split(",")), key=lambda wish: -wish[1])
         yield from (self.chosen, self.own or "")
         yield from (tag for tag, weight in accepted if weight > 0)
         yield from (self.fallback, DEFAULT)
 
 
-def choose_language(accepted: str, fallback: str = DEFAULT) -> PageLanguage:
+def choose_language_by_accept_language(accepted: str, fallback: str = DEFAULT) -> PageLanguage:
     """Returns the best language for an Accept-Language field; regions and scripts only matter for dates and lists."""
-    return choose_wished_language(LanguageWishes(accepted=accepted, fallback=fallback))
+    return choose_preferred_language(LanguagePreferences(accepted=accepted, fallback=fallback))
 
 
-def choose_wished_language(wishes: LanguageWishes, languages: Mapping[str, PageLanguage] = LANGUAGES) -> PageLanguage:
+def choose_preferred_language(
+    wishes: LanguagePreferences, languages: Mapping[str, PageLanguage] = LANGUAGES
+) -> PageLanguage:
     """Returns the first wished language that has texts, with the first wished region of that language."""
     tags = list(wishes.tags_in_order())
     code = next(code for tag in tags if (code := primary_subtag(tag)) in languages)
-    locales = (_known_locale(tag) for tag in tags if primary_subtag(tag) == code)
+    locales = (_babel_locale_name_or_none(tag) for tag in tags if primary_subtag(tag) == code)
     return replace(languages[code], locale=next((found for found in locales if found and found != code), code))
 
 
@@ -101,7 +103,7 @@ def primary_subtag(tag: str) -> str:
     return tag.strip().lower().replace("_", "-").partition("-")[0]
 
 
-def _parse_preference(part: str) -> tuple[str, float]:
+def _parse_accept_language_item(part: str) -> tuple[str, float]:
     tag, _, parameter = part.partition(";")
     name, _, value = parameter.strip().partition("=")
     try:
@@ -112,7 +114,7 @@ def _parse_preference(part: str) -> tuple[str, float]:
 
 
 @lru_cache(maxsize=1000)
-def _known_locale(tag: str) -> str | None:
+def _babel_locale_name_or_none(tag: str) -> str | None:
     """Returns a tag as Babel names its locale, such as `en_GB`; None if it is none, or is unknown."""
     if not re.fullmatch(LOCALE, tag):
         return None

@@ -7,7 +7,7 @@ brand or a network has had too many requests, whatever their addresses, the page
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions.requests_by_address import ask_for_link_to_leave, network_of_client
+from mailer.actions.requests_by_address import network_of_client, store_request_for_leave_link
 from mailer.policy.policy_file import Policy
 from mailer.web.form_posts import METHODS, is_post_method, read_form
 from mailer.web.page_reader import set_page_brand
@@ -20,27 +20,29 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/leave/{brand}", methods=METHODS)
-async def leave_by_address_page(request: Request, brand: str, site: TheSite, meters: TheMeters) -> Response:
+async def unsubscribe_link_request_page(request: Request, brand: str, site: TheSite, meters: TheMeters) -> Response:
     """Shows a field for an address. Its button asks for the mail, with the same page after it for each address."""
     policy = site.policies.get(brand)
     if policy is None:
         return problem_page(request, ProblemName.NOT_FOUND, 404)
     set_page_brand(request, policy)
     if not is_post_method(request.method):
-        return _leave_page(request, policy)
+        return _unsubscribe_link_request_form_page(request, policy)
     typed, address = read_typed_address(await read_form(request))
     if address is None:
         meters.requests_by_address.labels("no_address").inc()
-        page = _leave_page(request, policy, typed=typed, is_faulty=True)
+        page = _unsubscribe_link_request_form_page(request, policy, typed=typed, is_faulty=True)
         page.status_code = 400
         return page
     network = network_of_client(request.client.host if request.client else None)
-    limit = await ask_for_link_to_leave(site.requests.by_address, policy, address, network)
-    meters.count_request_by_address(limit)
-    return page_of_reached_limit(request, policy, limit) or _leave_page(request, policy, is_asked=True)
+    limit = await store_request_for_leave_link(site.requests.by_address, policy, address, network)
+    meters.count_request_with_typed_address(limit)
+    return page_of_reached_limit(request, policy, limit) or _unsubscribe_link_request_form_page(
+        request, policy, is_asked=True
+    )
 
 
-def _leave_page(
+def _unsubscribe_link_request_form_page(
     request: Request, policy: Policy, *, typed: str = "", is_faulty: bool = False, is_asked: bool = False
 ) -> Response:
     """Returns the page before or after the press of its button; with the typed text only if that is no address."""

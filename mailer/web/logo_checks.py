@@ -35,10 +35,10 @@ def logo_as_data_uri(content: bytes) -> str:
     """
     if len(content) > MAX_LOGO_BYTES:
         raise LogoError(f"has {len(content):,} bytes; at most {MAX_LOGO_BYTES:,} are allowed, so make it smaller")
-    return f"data:{_content_type(content)};base64,{base64.b64encode(content).decode()}"
+    return f"data:{_detect_and_check_logo_type(content)};base64,{base64.b64encode(content).decode()}"
 
 
-def _content_type(content: bytes) -> str:
+def _detect_and_check_logo_type(content: bytes) -> str:
     if content.startswith(b"\x89PNG\r\n\x1a\n") and content[12:16] == b"IHDR":
         return "image/png"
     if content[:4] == b"RIFF" and content[8:15] == b"WEBPVP8":
@@ -76,7 +76,7 @@ def _check_svg(content: bytes) -> None:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = style.append
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.ProcessingInstructionHandler = _refuse_instruction
+    parser.ProcessingInstructionHandler = _refuse_processing_instruction
     parser.XmlDeclHandler = _check_encoding
     try:
         parser.Parse(content, True)
@@ -100,7 +100,7 @@ def _refuse_doctype(name: str, system: str | None, public: str | None, has_subse
     raise LogoError("has a document type (<!DOCTYPE …>); remove it")
 
 
-def _refuse_instruction(target: str, data: str) -> NoReturn:
+def _refuse_processing_instruction(target: str, data: str) -> NoReturn:
     raise LogoError(f"has the instruction <?{target} …?>; remove it")
 
 

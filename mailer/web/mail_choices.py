@@ -53,7 +53,7 @@ class MailChoice:
         return self.title, self.description
 
 
-def scopes_offered(policy: Policy, now: datetime) -> list[str]:
+def optional_mail_scopes_offered(policy: Policy, now: datetime) -> list[str]:
     """Returns the scopes of optional mail that a page offers, one for each partner that mails on request.
 
     They are the same for everybody.
@@ -70,7 +70,7 @@ def scopes_offered(policy: Policy, now: datetime) -> list[str]:
     return found
 
 
-def requested_acts_offered(policy: Policy) -> list[str]:
+def acts_person_may_request(policy: Policy) -> list[str]:
     """Returns the acts that a person can ask for, besides mail. They are the same for everybody."""
     categories, levels = policy.categories.values(), {switches.tracking for switches in policy.all_possible_switches()}
     return [
@@ -89,14 +89,14 @@ def mail_choices_of_person(
     policy: Policy, standing: Standing, language: PageLanguage, now: datetime
 ) -> Iterator[MailChoice]:
     """Yields a choice for each kind of optional mail of a brand, with the person's present choice in `on`."""
-    switches = policy.switches_for(standing.collected_under, standing.country)
+    switches = policy.strictest_switches_for_person(standing.collected_under, standing.country)
     for category in policy.categories.values():
         if category.mandatory or (category.partners and switches.partner_mail == "never"):
             continue
         within = (
             _scopes_of_current_partners(policy, now)
             if category.partners
-            else topic_scopes_in_standing(policy, standing, category.name)
+            else topic_scopes_with_recorded_choice(policy, standing, category.name)
         )
         choose = partial(_build_mail_choice, policy, standing, language, now, category)
         if category.partners and switches.partner_mail == "on_request":
@@ -105,14 +105,14 @@ def mail_choices_of_person(
             yield replace(choose(category.name), topics=tuple(map(choose, within)))
 
 
-def topic_scopes_in_standing(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
+def topic_scopes_with_recorded_choice(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
     """Returns the topics, of one category or of all, that the person has consented to or opted out of."""
     said = sorted(scope for scope in standing.consents | standing.opted_out if "/" in scope)
     found = [(scope, category_of_scope(policy, scope)) for scope in said]
     return [scope for scope, of in found if of is not None and category in (None, of)]
 
 
-def title_and_description_of(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
+def title_and_description_of_scope_or_act(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
     """Returns title and description of a scope or an act, as pages show them."""
     texts, brand = language.texts, language.isolate_name(policy.name)
     name, _, within = what.partition("/")
@@ -137,11 +137,11 @@ def _build_mail_choice(
     # True if no rule that depends on the person's own choice stops such mail.
     facts = facts_for_rules(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
     on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.suppress_disallowed_partner_mail)
-    return MailChoice(scope, *title_and_description_of(policy, scope, language), on)
+    return MailChoice(scope, *title_and_description_of_scope_or_act(policy, scope, language), on)
 
 
 def _scopes_of_current_partners(policy: Policy, now: datetime) -> list[str]:
-    return [partner_scope(partner.id) for partner in policy.partners if partner.holds_on(now.date())]
+    return [partner_scope(partner.id) for partner in policy.partners if partner.is_in_force_on(now.date())]
 
 
 def _slug_in_words(slug: str) -> str:

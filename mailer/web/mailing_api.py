@@ -137,7 +137,7 @@ async def reschedule_one_mailing(
     """Lets what has not begun begin at another time. What a person had released waits for its release again."""
     refuse_client_without_right(client, OperationAttempt(brand, "reschedule_mailing"))
     mailing = await _mailing_or_404(site, brand, mailing_id)
-    schedule = stores_of_client(request, site, client).schedule
+    schedule = open_operator_stores_for_client(request, site, client).schedule
     try:
         await schedule.reschedule_mailing(mailing.id, ordered.send_at, client.identity, ordered.reason)
     except MailingControlRefused as error:
@@ -166,7 +166,7 @@ async def control_mailing(
     """Does it once, and returns the mailing; a second time changes nothing. The ledger names the holder of the key."""
     refuse_client_without_right(client, OperationAttempt(brand, f"{act}_mailing"))
     mailing = await _mailing_or_404(site, brand, mailing_id)
-    stores = stores_of_client(request, site, client)
+    stores = open_operator_stores_for_client(request, site, client)
     by, reason = str(client.identity), ordered.reason if ordered else ""
     try:
         match act:
@@ -181,7 +181,7 @@ async def control_mailing(
     return _progress_of_mailing(await _mailing_or_404(site, brand, mailing_id))
 
 
-def stores_of_client(request: Request, site: WebContext, client: Publisher) -> OperatorStores:
+def open_operator_stores_for_client(request: Request, site: WebContext, client: Publisher) -> OperatorStores:
     """Returns the stores that the holder of a key changes; the ledger gets the key and the masked network."""
     network = masked_network(request.client.host if request.client else "")
     return site.console.operations.open_stores(str(client.identity), network, None)

@@ -74,7 +74,7 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-class AccessLog:
+class AccessLogAndTimeLimit:
     """Counts and logs requests by their route's template, and answers if a route failed or took too long.
 
     The log gets `safe_request_line` of a request. It gets only the place of a failure, whose message may name a person.

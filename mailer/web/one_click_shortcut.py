@@ -14,7 +14,7 @@ from mailer.web.unsubscribe import (
     answer_to_one_click,
     find_unsubscribe_token_and_policy,
     is_link_to_close_account,
-    record_one_click,
+    record_one_click_opt_out,
     router,
 )
 from mailer.web.web_context import WebContext, WebCounters
@@ -57,7 +57,7 @@ class OneClickShortcut:
             scope["route"] = _ROUTE
             await self._answer_for_link(scope, *found)(scope, receive, send)
             return
-        await self._app(scope, _receive_again(read, receive), send)
+        await self._app(scope, _receive_with_read_messages_first(read, receive), send)
 
     def _find_one_click_link(self, scope: Scope) -> tuple[UnsubscribeToken, Policy] | None:
         """Returns the token and policy of a request that looks like a one-click POST by its head; else None."""
@@ -74,7 +74,7 @@ class OneClickShortcut:
     async def _opt_out(self, link: UnsubscribeToken, policy: Policy) -> bool:
         """Records the opt-out. Returns False if the database is away: the route tries again, and tells it."""
         try:
-            await record_one_click(self._site, self._meters, policy, link)
+            await record_one_click_opt_out(self._site, self._meters, policy, link)
         except DatabaseUnavailable:
             return False
         return True
@@ -95,7 +95,7 @@ async def _read_short_body(receive: Receive) -> list[Message]:
     return read
 
 
-def _receive_again(read: list[Message], receive: Receive) -> Receive:
+def _receive_with_read_messages_first(read: list[Message], receive: Receive) -> Receive:
     """Returns a `receive` that begins with messages that were received already."""
     again = iter(read)
 

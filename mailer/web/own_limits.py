@@ -14,7 +14,7 @@ _LIMITS: dict[tuple[str, str], OwnLimit] = {
 """The limits by the name and the value of their button."""
 
 
-def pressed_own_limit(form: Form) -> OwnLimit | None:
+def pause_or_cap_of_pressed_button(form: Form) -> OwnLimit | None:
     """Returns the limit whose button was pressed. None: no button of a limit was, or its value is none of ours."""
     pressed = ((name, value) for name in ("pause", "cap") for value in form.get(name, []))
     return next((_LIMITS[button] for button in pressed if button in _LIMITS), None)
@@ -25,7 +25,7 @@ def end_of_pause(limit: OwnLimit) -> datetime | None:
     return datetime.now(UTC) + timedelta(days=limit.days) if isinstance(limit, OwnPause) else None
 
 
-def title_and_text_of_limit(
+def title_and_text_of_pause_or_cap(
     limit: OwnLimit, until: datetime | None, language: PageLanguage, brand: str
 ) -> tuple[str, str]:
     """Returns the title and the text that say what a limit does, in the reader's language."""
@@ -34,7 +34,7 @@ def title_and_text_of_limit(
     return language.texts[f"{name}_title"], language.texts[name].format(brand=brand, date=date)
 
 
-def own_limits_in_words(standing: Standing, language: PageLanguage, brand: str) -> list[str]:
+def own_pause_and_cap_in_words(standing: Standing, language: PageLanguage, brand: str) -> list[str]:
     """Returns a text for each limit that a person has now."""
     texts = []
     if standing.paused_until is not None and standing.paused_until > datetime.now(UTC):
@@ -43,5 +43,5 @@ def own_limits_in_words(standing: Standing, language: PageLanguage, brand: str) 
         )
     if standing.own_cap is not None:
         cap = OwnCap.WEEKLY if standing.own_cap == OwnCap.WEEKLY else OwnCap.MONTHLY
-        texts.append(title_and_text_of_limit(cap, None, language, brand)[1])
+        texts.append(title_and_text_of_pause_or_cap(cap, None, language, brand)[1])
     return texts

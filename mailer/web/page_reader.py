@@ -9,11 +9,11 @@ from fastapi import Request
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
-from mailer.web.form_posts import is_link_to_current_address
+from mailer.web.form_posts import is_link_for_address_on_record
 
 
 @dataclass(frozen=True, slots=True)
-class PageReader:
+class PageBrandAndReaderLocale:
     """The brand whose page a request asks for, and the locale of the person whom the link names.
 
     Attributes:
@@ -27,16 +27,18 @@ class PageReader:
 
 def set_page_brand(request: Request, policy: Policy) -> None:
     """Stores the brand of a request's page. Call it once a token is verified."""
-    request.state.page_reader = PageReader(policy)
+    request.state.page_reader = PageBrandAndReaderLocale(policy)
 
 
-def set_page_person(request: Request, policy: Policy, standing: Standing | None, generation: int | None) -> None:
+def set_page_brand_and_reader_locale(
+    request: Request, policy: Policy, standing: Standing | None, generation: int | None
+) -> None:
     """Stores the brand, and the person's locale if the link is for the current address."""
-    is_current = standing is not None and is_link_to_current_address(generation, standing)
-    request.state.page_reader = PageReader(policy, standing.locale if standing and is_current else None)
+    is_current = standing is not None and is_link_for_address_on_record(generation, standing)
+    request.state.page_reader = PageBrandAndReaderLocale(policy, standing.locale if standing and is_current else None)
 
 
-def page_reader_of(request: Request) -> PageReader | None:
+def page_brand_and_locale_of_request(request: Request) -> PageBrandAndReaderLocale | None:
     """Returns what is known of a request's page; None if its link was not ours, or had no brand."""
-    found: PageReader | None = getattr(request.state, "page_reader", None)
+    found: PageBrandAndReaderLocale | None = getattr(request.state, "page_reader", None)
     return found

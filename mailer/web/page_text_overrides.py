@@ -64,16 +64,16 @@ def _text_fault(said: Any, known: str | list[str]) -> str | None:
         return f"has {len(said):,} characters; at most {MAX_PAGE_TEXT:,} are allowed"
     try:
         check_storable_text(said)
-        blanks = _blanks_in_text(said)
+        blanks = _placeholders_in_text(said)
     except ValueError as error:
         return f"cannot be read: {error}"
-    if blanks != _blanks_in_text(known):
-        wanted = " and ".join(sorted(_blanks_in_text(known))) or "no {…}"
+    if blanks != _placeholders_in_text(known):
+        wanted = " and ".join(sorted(_placeholders_in_text(known))) or "no {…}"
         return f"needs the same blanks as the text that it replaces: {wanted}"
     return None
 
 
-def _blanks_in_text(text: str) -> set[str]:
+def _placeholders_in_text(text: str) -> set[str]:
     """Returns the blanks of a text, such as `{brand}`, with whatever else stands in their braces."""
     return {
         "{" + name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "") + "}"

@@ -18,9 +18,9 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.web.address_masking import mask_address
 from mailer.web.brand_look import PLAIN_LOOK, BrandLook
-from mailer.web.broken_links import brand_in_broken_link
-from mailer.web.languages import DEFAULT, LANGUAGES, LanguageWishes, PageLanguage, choose_wished_language
-from mailer.web.page_reader import page_reader_of
+from mailer.web.broken_link_brand import brand_in_broken_link
+from mailer.web.languages import DEFAULT, LANGUAGES, LanguagePreferences, PageLanguage, choose_preferred_language
+from mailer.web.page_reader import page_brand_and_locale_of_request
 from mailer.web.web_context import WebContext
 
 _TEMPLATES = Environment(
@@ -74,7 +74,7 @@ class UnsubscribeStep(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class UnsubscribePage:
+class UnsubscribePageValues:
     """The values of an unsubscribe page.
 
     Attributes:
@@ -157,7 +157,7 @@ class UnsubscribePage:
         return frozenset({self.scope}) if self.step is UnsubscribeStep.ASK else self.opted_out
 
 
-def unsubscribe_page(request: Request, leaving: UnsubscribePage) -> HTMLResponse:
+def unsubscribe_page(request: Request, leaving: UnsubscribePageValues) -> HTMLResponse:
     """Returns the page of an unsubscribe link, before or after the press of its button."""
     language = reader_or_brand_language(request, leaving.policy)
     until = language.format_day_of_moment(leaving.paused_until) if leaving.paused_until else ""
@@ -183,7 +183,7 @@ def problem_page(request: Request, problem: ProblemName, status: int) -> HTMLRes
 
     If a link that was cut off still names a brand, the page leads to leaving it by an address.
     """
-    reader = page_reader_of(request)
+    reader = page_brand_and_locale_of_request(request)
     policy = reader.policy if reader else None
     look = look_of_brand(request, policy) if policy else PLAIN_LOOK
     language = _language_of_reader(request, look, policy.default_locale if policy else DEFAULT)
@@ -249,14 +249,14 @@ def _language_of_reader(request: Request, look: BrandLook, fallback: str) -> Pag
 
     A link to an older address has no locale on record, since its reader may be somebody else.
     """
-    reader = page_reader_of(request)
-    wishes = LanguageWishes(
+    reader = page_brand_and_locale_of_request(request)
+    wishes = LanguagePreferences(
         chosen=request.query_params.get("lang", ""),
         own=reader.locale if reader else None,
         accepted=request.headers.get("accept-language", ""),
         fallback=fallback,
     )
-    return choose_wished_language(wishes, look.languages)
+    return choose_preferred_language(wishes, look.languages)
 
 
 def _render_reader_page(

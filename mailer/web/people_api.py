@@ -8,15 +8,22 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mailer.actions.people_desk import MAX_PAGE, PAGE, LookUpRefused, look_people_up, person_with_ref, read_history
-from mailer.actions.person_acts import ActRefused, OrderIdTaken, PersonActName, PersonOrder, act_on_person
+from mailer.actions.people_desk import (
+    MAX_PAGE,
+    PAGE,
+    LookUpRefused,
+    look_people_up,
+    person_with_ref,
+    read_page_of_person_history,
+)
+from mailer.actions.person_acts import ActRefused, OrderedActOnPerson, OrderIdTaken, PersonActName, act_on_person
 from mailer.actions.person_history import history_in_words, mailings_named_by_suppressions
 from mailer.input_types import Id, Name, Slug, Words
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, Publisher, ReadableData, ReadDataAttempt
 from mailer.policy.sign_in_rules import masked_network
-from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
 from mailer.web.account_api import ProcessorErasureDuty
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
@@ -127,12 +134,12 @@ async def find(brand: Slug, sought: PersonSought, request: Request, site: TheSit
     """Finds people by ref, address or number. The look-up is an entry of the ledger, also if it finds nobody."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.HISTORY))
     policy_or_404(site, brand)
-    access = access_of_client(request, client, sought.reason)
+    access = build_person_access_of_client(request, client, sought.reason)
     try:
         found = await look_people_up(site.console.people, [brand], sought.who, access)
     except LookUpRefused as refusal:
         raise HTTPException(422, str(refusal)) from refusal
-    return PeopleFound(people=[_person_found(one) for one in found])
+    return PeopleFound(people=[_recipient_as_person_found(one) for one in found])
 
 
 @router.post(
@@ -148,7 +155,7 @@ async def show_history_of_person(
     """Returns mail that was sent or not, and why, consents, opt-outs, complaints, requests, changes, and look-ups."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.HISTORY))
     desk, policy = site.console.people, policy_or_404(site, brand)
-    access = access_of_client(request, client, asked.reason)
+    access = build_person_access_of_client(request, client, asked.reason)
     try:
         before = HistoryPlace.parse_place(asked.before) if asked.before else None
         person = person_with_ref(await look_people_up(desk, [brand], asked.ref, access), asked.ref)
@@ -158,7 +165,7 @@ async def show_history_of_person(
         raise HTTPException(422, f"before: {error}") from error
     if person is None:
         raise HTTPException(404, f"{brand} has no recipient {asked.ref}; events and imports make people known")
-    page = await read_history(desk, person, before, asked.limit)
+    page = await read_page_of_person_history(desk, person, before, asked.limit)
     names = await desk.directory.read_template_names(mailings_named_by_suppressions(page))
     entries = [
         HistoryEntry(at=line.at, kind=line.kind, title=line.title, details=list(line.details), mailing=line.mailing)
@@ -181,8 +188,8 @@ async def act(brand: Slug, ordered: ActOrdered, request: Request, site: TheSite,
     person = await site.console.people.directory.find_recipient_by_id(brand, recipient_id)
     if person is None:
         raise HTTPException(404, f"{brand} has no recipient {ordered.ref}; events and imports make people known")
-    order = PersonOrder(ordered.act, ordered.id, _values_of_act(ordered))
-    access = access_of_client(request, client, ordered.reason)
+    order = OrderedActOnPerson(ordered.act, ordered.id, _values_of_act(ordered))
+    access = build_person_access_of_client(request, client, ordered.reason)
     try:
         done = await act_on_person(site.console.people, policy, person, order, access)
     except OrderIdTaken as refusal:
@@ -214,13 +221,13 @@ def policy_or_404(site: WebContext, brand: str) -> Policy:
     return policy
 
 
-def access_of_client(request: Request, client: Publisher, reason: str) -> PersonAccess:
+def build_person_access_of_client(request: Request, client: Publisher, reason: str) -> AccessToPerson:
     """Returns who looks or acts by the API, from which masked network, and why."""
     network = masked_network(request.client.host if request.client else "")
-    return PersonAccess(client.identity, AccessDoor.API, network, reason)
+    return AccessToPerson(client.identity, AccessInterface.API, network, reason)
 
 
-def _person_found(one: ListedRecipient) -> PersonFound:
+def _recipient_as_person_found(one: ListedRecipient) -> PersonFound:
     return PersonFound(ref=one.ref, number=one.id, state=one.state, opted_out=sorted(one.opted_out), since=one.since)
 
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from mailer.input_types import parse_moment
 from mailer.policy.ledger_reason_wording import reason_in_words
-from mailer.web.languages import PageLanguage, choose_language
+from mailer.web.languages import PageLanguage, choose_language_by_accept_language
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -45,12 +45,12 @@ def personal_data_as_html(archive: Mapping[str, Any], language: PageLanguage | N
         archive: the data, as `actions.rights.read_personal_data` returns them.
         language: the language of the reader; None: that of the person.
     """
-    told = language or choose_language("", archive["data"].get("locale") or "")
-    return _PAGES.get_template("archive.html.j2").render(archive=archive, copy=_CopyInWords(told))
+    told = language or choose_language_by_accept_language("", archive["data"].get("locale") or "")
+    return _PAGES.get_template("archive.html.j2").render(archive=archive, copy=_PersonalDataCopyWording(told))
 
 
 @dataclass(frozen=True)
-class _CopyInWords:
+class _PersonalDataCopyWording:
     """The words of the copy in one language. Its methods are what the template asks."""
 
     language: PageLanguage
@@ -80,7 +80,7 @@ class _CopyInWords:
             case bool():
                 return Markup.escape(self.texts["yes" if value else "no"])
             case str() | int() | float():
-                return self._word(name, str(value))
+                return self._word_for_value(name, str(value))
             case Mapping():
                 parts = (Markup("{}: {}").format(self.label(key), self.value(key, one)) for key, one in value.items())
                 return Markup("; ").join(parts)
@@ -94,7 +94,7 @@ class _CopyInWords:
         words = {key: self.value(key, value) for key, value in row.items() if value is not None}
         if "reason" in row:
             words["reason"] = self._reason_sentence(row)
-        return Markup.escape(self.texts["says"][name]).format_map(_BlankValues(words))
+        return Markup.escape(self.texts["says"][name]).format_map(_PlaceholderValuesOrDash(words))
 
     def moment(self, value: str) -> str:
         """Returns a time as the reader writes it, in UTC; a day without its hour. Every other text stays."""
@@ -106,7 +106,7 @@ class _CopyInWords:
         except (ValueError, OverflowError):  # a text of the person may look like a time
             return value
 
-    def _word(self, name: str, value: str) -> Markup:
+    def _word_for_value(self, name: str, value: str) -> Markup:
         if name == "country":
             return Markup("<bdi>{}</bdi>").format(Locale.parse(self.language.locale).territories.get(value, value))
         told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.moment(value)
@@ -120,7 +120,7 @@ class _CopyInWords:
         return Markup('<span lang="en" dir="ltr">{}.</span>').format(said[:1].upper() + said[1:])
 
 
-class _BlankValues(dict[str, Any]):
+class _PlaceholderValuesOrDash(dict[str, Any]):
     """Values for the blanks of a sentence; what a record lacks is a dash."""
 
     def __missing__(self, key: str) -> str:

@@ -22,17 +22,17 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
 from mailer.ports.standings import StandingFlag
-from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
+from mailer.web.form_posts import METHODS, Form, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import (
     MailChoice,
-    requested_acts_offered,
-    scopes_offered,
-    title_and_description_of,
-    topic_scopes_in_standing,
+    acts_person_may_request,
+    optional_mail_scopes_offered,
+    title_and_description_of_scope_or_act,
+    topic_scopes_with_recorded_choice,
 )
-from mailer.web.own_limits import end_of_pause, pressed_own_limit, title_and_text_of_limit
-from mailer.web.page_reader import set_page_brand, set_page_person
+from mailer.web.own_limits import end_of_pause, pause_or_cap_of_pressed_button, title_and_text_of_pause_or_cap
+from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
@@ -46,7 +46,7 @@ _REFUSALS = {"personalisation": StandingFlag.PERSONALISATION_REFUSED, "tracking"
 @router.api_route("/preferences/{token}", methods=METHODS)
 async def preferences_page(request: Request, token: str, site: TheSite) -> Response:
     """Shows the mail that can be stopped or asked for. Stops take effect at once; the rest waits for a confirmation."""
-    link = site.links.read_preferences(token)
+    link = site.links.read_preferences_token(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
@@ -54,25 +54,30 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
-    set_page_person(request, policy, standing, link.generation)
-    language, current = reader_or_brand_language(request, policy), is_link_to_current_address(link.generation, standing)
+    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
+    language, current = (
+        reader_or_brand_language(request, policy),
+        is_link_for_address_on_record(link.generation, standing),
+    )
     stopped = mailed = False
     limited: tuple[str, str] | None = None
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_post_method(request.method):
         form = await read_form(request)
         stopped = await _record_ticked_opt_outs(site, policy, standing, form)
-        limited = await _record_pressed_limit(site, policy, standing, language, form)
+        limited = await _record_pressed_pause_or_cap(site, policy, standing, language, form)
         if current:
             stopped |= await _record_marketing_and_tracking_refusals(site, policy, standing, form)
             mailed = await _ask_to_confirm_ticked_requests(site, policy, standing, language, form)
-    offered = requested_acts_offered(policy) if current else []
+    offered = acts_person_may_request(policy) if current else []
     return brand_page(
         request,
         policy,
         "preferences.html.j2",
         standing.address if current else None,
-        kinds=_mail_choices_of_scopes_or_acts(policy, scopes_offered(policy, datetime.now(UTC)), language),
+        kinds=_mail_choices_of_scopes_or_acts(
+            policy, optional_mail_scopes_offered(policy, datetime.now(UTC)), language
+        ),
         others=_mail_choices_of_scopes_or_acts(policy, offered, language),
         offered=offered,
         has_optional_mail=has_optional_mail(policy),
@@ -84,7 +89,10 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
 
 async def _record_ticked_opt_outs(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
     """Records the opt-outs that are ticked in the form. Returns True if there was one."""
-    known = [*scopes_offered(policy, datetime.now(UTC)), *topic_scopes_in_standing(policy, standing)]
+    known = [
+        *optional_mail_scopes_offered(policy, datetime.now(UTC)),
+        *topic_scopes_with_recorded_choice(policy, standing),
+    ]
     left = [scope for scope in form.get("stop", []) if scope in known]
     if "all" in form:
         left = [EVERYTHING_OPTIONAL]
@@ -93,19 +101,19 @@ async def _record_ticked_opt_outs(site: WebContext, policy: Policy, standing: St
     return bool(left)
 
 
-async def _record_pressed_limit(
+async def _record_pressed_pause_or_cap(
     site: WebContext, policy: Policy, standing: Standing, language: PageLanguage, form: Form
 ) -> tuple[str, str] | None:
     """Records the pause or the own cap in the form. Returns what it does, in words; None if there was none.
 
     The words are about the button alone, as the page is the same for everybody who has the link.
     """
-    limit = pressed_own_limit(form)
+    limit = pause_or_cap_of_pressed_button(form)
     if limit is None or not has_optional_mail(policy):
         return None
     until = end_of_pause(limit)
     await record_own_limit(site.standings, policy, standing.recipient_id, limit, "page")
-    return title_and_text_of_limit(limit, until, language, language.isolate_name(policy.name))
+    return title_and_text_of_pause_or_cap(limit, until, language, language.isolate_name(policy.name))
 
 
 async def _record_marketing_and_tracking_refusals(
@@ -128,7 +136,11 @@ async def _ask_to_confirm_ticked_requests(
 ) -> bool:
     """Asks by mail to confirm the ticked requests in the form. Returns True if there was one."""
     now = datetime.now(UTC)
-    known = [*scopes_offered(policy, now), *topic_scopes_in_standing(policy, standing), *requested_acts_offered(policy)]
+    known = [
+        *optional_mail_scopes_offered(policy, now),
+        *topic_scopes_with_recorded_choice(policy, standing),
+        *acts_person_may_request(policy),
+    ]
     wanted = [what for what in dict.fromkeys(form.get("want", [])) if what in known]
     if wanted:
         await send_mail_to_confirm_choices(site, policy, standing.recipient_id, wanted, language)
@@ -153,8 +165,8 @@ async def send_mail_to_confirm_choices(
         for wish in wishes
         if wish.what not in set(RequestedAct) and is_consent_scope(policy, wish.what)
     ]
-    await ask_for_confirmation(site.confirmation_parts, policy, recipient_id, wishes, evidence)
+    await ask_for_confirmation(site.links_and_store_to_ask_confirmation, policy, recipient_id, wishes, evidence)
 
 
 def _mail_choices_of_scopes_or_acts(policy: Policy, names: Iterable[str], language: PageLanguage) -> list[MailChoice]:
-    return [MailChoice(name, *title_and_description_of(policy, name, language)) for name in names]
+    return [MailChoice(name, *title_and_description_of_scope_or_act(policy, name, language)) for name in names]

@@ -9,7 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import KINDS
-from mailer.actions.operation_shapes import shape_of_publisher, shape_of_rights, shapes_of_rights_changes
+from mailer.actions.operation_shapes import (
+    publisher_as_json,
+    publisher_rights_as_json,
+    publisher_rights_changes_as_json,
+)
 from mailer.input_types import Name, Slug, item_count_validator
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
@@ -26,7 +30,7 @@ from mailer.policy.publisher_rights import (
 )
 from mailer.ports.publishers import PublisherRecord
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_unless_right_at_every_brand
-from mailer.web.mailing_api import stores_of_client
+from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
 
@@ -103,8 +107,8 @@ class RightsRemovalAnswer(BaseModel):
 async def list_publishers(request: Request, site: TheSite, client: TheClient) -> Sequence[dict[str, Any]]:
     """Returns all publishers, also revoked ones. The key needs the right at each brand."""
     _refuse_unless_may_read_publishers(site, client)
-    known = await stores_of_client(request, site, client).publishers.list_publishers()
-    return [shape_of_publisher(one) for one in known]
+    known = await open_operator_stores_for_client(request, site, client).publishers.list_publishers()
+    return [publisher_as_json(one) for one in known]
 
 
 @router.get(
@@ -117,10 +121,10 @@ async def show_publisher(who: Who, request: Request, site: TheSite, client: TheC
     """Returns a publisher's rights, and who granted it what."""
     _refuse_unless_may_read_publishers(site, client)
     identity = _identity_or_422(who)
-    desk = stores_of_client(request, site, client).publishers
+    desk = open_operator_stores_for_client(request, site, client).publishers
     known = _publisher_or_404(await desk.get_publisher(identity), identity)
     changes = await desk.read_rights_changes(identity)
-    return {**shape_of_publisher(known), "changes": shapes_of_rights_changes(changes)}
+    return {**publisher_as_json(known), "changes": publisher_rights_changes_as_json(changes)}
 
 
 @router.post(ONE + "/rights", response_model=RightsGranted, summary="Grant rights to a publisher", responses=_REFUSALS)
@@ -128,12 +132,14 @@ async def grant_rights(
     who: Who, ordered: RightsOrdered, request: Request, site: TheSite, client: TheClient
 ) -> dict[str, Any]:
     """Adds rights to those of a publisher, or makes it; a new key is shown only now. A key grants only what it has."""
-    identity, rights = _parse_publisher_to_change(site, client, who), _known_rights(site, ordered)
+    identity, rights = _require_right_and_parse_publisher(site, client, who), _parse_rights_or_422(site, ordered)
     if not rights.brands:
         raise HTTPException(422, "brands: name at least one; every right is one at a brand")
-    _refuse_change_of_publisher(client, identity, rights)
-    key = await stores_of_client(request, site, client).publishers.grant_rights_and_missing_key(identity, rights)
-    return {"publisher": str(identity), **shape_of_rights(rights), "key": key}
+    _refuse_forbidden_publisher_change(client, identity, rights)
+    key = await open_operator_stores_for_client(request, site, client).publishers.grant_rights_and_missing_key(
+        identity, rights
+    )
+    return {"publisher": str(identity), **publisher_rights_as_json(rights), "key": key}
 
 
 @router.post(ONE + "/restrict", summary="Take rights from a publisher", responses=_REFUSALS)
@@ -141,9 +147,9 @@ async def restrict_rights(
     who: Who, ordered: RightsOrdered, request: Request, site: TheSite, client: TheClient
 ) -> RightsRemovalAnswer:
     """Takes rights back, within a second; the others stay."""
-    identity, rights = _parse_publisher_to_change(site, client, who), _known_rights(site, ordered)
-    _refuse_change_of_publisher(client, identity, NOTHING)
-    desk = stores_of_client(request, site, client).publishers
+    identity, rights = _require_right_and_parse_publisher(site, client, who), _parse_rights_or_422(site, ordered)
+    _refuse_forbidden_publisher_change(client, identity, NOTHING)
+    desk = open_operator_stores_for_client(request, site, client).publishers
     _publisher_or_404(await desk.get_publisher(identity), identity)
     return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.take_rights_back(identity, rights))
 
@@ -151,9 +157,9 @@ async def restrict_rights(
 @router.post(ONE + "/revoke", summary="Revoke a publisher", responses=_REFUSALS)
 async def revoke_publisher(who: Who, request: Request, site: TheSite, client: TheClient) -> RightsRemovalAnswer:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
-    identity = _parse_publisher_to_change(site, client, who)
-    _refuse_change_of_publisher(client, identity, NOTHING)
-    desk = stores_of_client(request, site, client).publishers
+    identity = _require_right_and_parse_publisher(site, client, who)
+    _refuse_forbidden_publisher_change(client, identity, NOTHING)
+    desk = open_operator_stores_for_client(request, site, client).publishers
     _publisher_or_404(await desk.get_publisher(identity), identity)
     return RightsRemovalAnswer(publisher=str(identity), is_new=await desk.revoke_all_rights(identity))
 
@@ -164,12 +170,12 @@ def _refuse_unless_may_read_publishers(site: WebContext, client: Publisher) -> N
     )
 
 
-def _parse_publisher_to_change(site: WebContext, client: Publisher, who: str) -> Identity:
+def _require_right_and_parse_publisher(site: WebContext, client: Publisher, who: str) -> Identity:
     refuse_client_unless_right_at_every_brand(site, client, lambda brand: OperationAttempt(brand, "manage_publishers"))
     return _identity_or_422(who)
 
 
-def _refuse_change_of_publisher(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> None:
+def _refuse_forbidden_publisher_change(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> None:
     if refusal := refusal_to_change_publisher(client, identity, granted):
         raise HTTPException(409, refusal)
 
@@ -190,7 +196,7 @@ def _publisher_or_404(known: PublisherRecord | None, identity: Identity) -> Publ
     return known
 
 
-def _known_rights(site: WebContext, ordered: RightsOrdered) -> RightsOfOnePublisher:
+def _parse_rights_or_422(site: WebContext, ordered: RightsOrdered) -> RightsOfOnePublisher:
     """Returns the rights that a request names.
 
     Raises:

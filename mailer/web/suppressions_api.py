@@ -11,16 +11,16 @@ from mailer.actions.explanations import suppression_in_words
 from mailer.actions.people_desk import MAX_PAGE, PAGE, LookUpRefused
 from mailer.actions.person_acts import ActRefused, lift_suppression_with_reason
 from mailer.actions.suppression_queries import (
-    explain_suppressions_of_address,
-    explain_suppressions_of_ref,
     list_suppressions,
-    read_templates_of_suppressions,
+    list_suppressions_of_address_and_log_access,
+    list_suppressions_of_ref_and_log_access,
+    read_mailing_templates_of_suppressions,
 )
 from mailer.input_types import Moment, Slug
 from mailer.policy.publisher_rights import LIFT, AccountActionAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.suppressions import Suppression
 from mailer.web.api import TheClient, refuse_client_without_right
-from mailer.web.people_api import RESPONSES, PersonSought, access_of_client, policy_or_404
+from mailer.web.people_api import RESPONSES, PersonSought, build_person_access_of_client, policy_or_404
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite
 
@@ -104,12 +104,12 @@ async def explain_suppressions_of_person(
     """All that an address ever had, by the address or a ref, oldest first. The look-up is an entry of the ledger."""
     refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.SUPPRESSIONS))
     desk, policy = site.console.people, policy_or_404(site, brand)
-    read = explain_suppressions_of_address if "@" in sought.who else explain_suppressions_of_ref
+    read = list_suppressions_of_address_and_log_access if "@" in sought.who else list_suppressions_of_ref_and_log_access
     try:
-        found = await read(desk, policy, sought.who, access_of_client(request, client, sought.reason))
+        found = await read(desk, policy, sought.who, build_person_access_of_client(request, client, sought.reason))
     except LookUpRefused as refusal:
         raise HTTPException(422, str(refusal)) from refusal
-    titles = await read_templates_of_suppressions(desk, found)
+    titles = await read_mailing_templates_of_suppressions(desk, found)
     return SuppressionsShown(
         suppressions=[_suppression_for_answer(stop, suppression_in_words(stop, titles)) for stop in found]
     )
@@ -133,7 +133,7 @@ async def lift_one_suppression(
         raise HTTPException(404, f"{brand} has no suppression {number}")
     try:
         done = await lift_suppression_with_reason(
-            desk, policy, number, ordered.at, access_of_client(request, client, ordered.reason)
+            desk, policy, number, ordered.at, build_person_access_of_client(request, client, ordered.reason)
         )
     except ActRefused as refusal:
         raise HTTPException(422, str(refusal)) from refusal

@@ -12,9 +12,9 @@ from mailer.metrics_and_logger import log
 from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
-from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch, OpenAndClickCounter
+from mailer.ports.open_and_click_counts import OpenAndClickCounter, PixelOrLinkFetchToCount
 from mailer.rendering.link_tokens import ClickToken, OpenToken
-from mailer.web.form_posts import is_link_to_current_address
+from mailer.web.form_posts import is_link_for_address_on_record
 from mailer.web.machine_detection import is_machine
 from mailer.web.pages import ProblemName, problem_page
 from mailer.web.privacy_signals import has_privacy_signal
@@ -92,15 +92,15 @@ async def _count_machine_or_person_fetch(
     site: WebContext,
     token: OpenToken | ClickToken,
     headers: Mapping[str, str],
-    count: Callable[[CountedPixelOrLinkFetch], object],
+    count: Callable[[PixelOrLinkFetchToCount], object],
 ) -> None:
     """Counts an open or a click as far as it may be counted. An error is logged, and never delays the reader."""
     try:
         if token.recipient_id is None:
-            count(_fetch_that_names_nobody(token, headers))
+            count(_build_anonymous_fetch_to_count(token, headers))
             return
         async with asyncio.timeout(_COUNT_SECONDS):
-            trace = await _fetch_naming_only_consenting_person(site, token, token.recipient_id, headers)
+            trace = await _build_fetch_naming_person_if_consented(site, token, token.recipient_id, headers)
         if trace is not None:
             count(trace)
     except Exception as error:
@@ -110,21 +110,23 @@ async def _count_machine_or_person_fetch(
 def count_open_that_names_nobody(opens: OpenAndClickCounter, token: OpenToken, headers: Mapping[str, str]) -> None:
     """Counts an open by a token that names nobody. An error is logged: the mail program gets its image anyway."""
     try:
-        count_open_for_mailing(opens, _fetch_that_names_nobody(token, headers))
+        count_open_for_mailing(opens, _build_anonymous_fetch_to_count(token, headers))
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-def _fetch_that_names_nobody(token: OpenToken | ClickToken, headers: Mapping[str, str]) -> CountedPixelOrLinkFetch:
+def _build_anonymous_fetch_to_count(
+    token: OpenToken | ClickToken, headers: Mapping[str, str]
+) -> PixelOrLinkFetchToCount:
     """Returns the trace of a link that names nobody."""
     machine = is_machine(headers)
     nonce = None if machine or has_do_not_track_signal(headers) else token.nonce
-    return CountedPixelOrLinkFetch(token.mailing_id, machine, nonce)
+    return PixelOrLinkFetchToCount(token.mailing_id, machine, nonce)
 
 
-async def _fetch_naming_only_consenting_person(
+async def _build_fetch_naming_person_if_consented(
     site: WebContext, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
-) -> CountedPixelOrLinkFetch | None:
+) -> PixelOrLinkFetchToCount | None:
     """Returns the trace of a link that names a person, or None if the person is not known any more.
 
     The trace names the person only if they consented, and if the link was made for their address on record.
@@ -134,16 +136,18 @@ async def _fetch_naming_only_consenting_person(
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None
-    switches = policy.switches_for(reader.standing.collected_under, reader.standing.country)
+    switches = policy.strictest_switches_for_person(reader.standing.collected_under, reader.standing.country)
     nobodys = (
-        machine or has_do_not_track_signal(headers) or not is_link_to_current_address(token.generation, reader.standing)
+        machine
+        or has_do_not_track_signal(headers)
+        or not is_link_for_address_on_record(token.generation, reader.standing)
     )
     whose = None if nobodys else recipient_to_keep_with_open(recipient_id, tracking_level(switches, reader.standing))
-    return CountedPixelOrLinkFetch(token.mailing_id, machine, recipient_id=whose)
+    return PixelOrLinkFetchToCount(token.mailing_id, machine, recipient_id=whose)
 
 
 @rule("opens-counted", "paltalk06-19")
-def count_open_for_mailing(opens: OpenAndClickCounter, trace: CountedPixelOrLinkFetch) -> None:
+def count_open_for_mailing(opens: OpenAndClickCounter, trace: PixelOrLinkFetchToCount) -> None:
     """Each fetch of a pixel counts for its mailing, so it is known which mailings are opened."""
     opens.count_open(trace)
 

@@ -13,7 +13,7 @@ from mailer.actions.opt_out import opt_out_scope_of_link, undo_recent_opt_out
 from mailer.actions.own_limits import OwnLimitRefused, record_own_limit
 from mailer.metrics_and_logger import log
 from mailer.policy.category import CATEGORIES
-from mailer.policy.expected_mail import expected_optional_categories, is_reached_by_mandatory_announcements
+from mailer.policy.expected_mail import is_reached_by_mandatory_announcements, optional_categories_still_received
 from mailer.policy.own_limits import OwnCap, OwnLimit, OwnPause, has_optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
@@ -25,16 +25,16 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.web.form_posts import (
     METHODS,
     Form,
-    is_link_to_current_address,
+    is_link_for_address_on_record,
     is_post_method,
     parse_form,
     read_form,
 )
-from mailer.web.own_limits import end_of_pause, pressed_own_limit
-from mailer.web.page_reader import set_page_brand, set_page_person
+from mailer.web.own_limits import end_of_pause, pause_or_cap_of_pressed_button
+from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.pages import (
     ProblemName,
-    UnsubscribePage,
+    UnsubscribePageValues,
     UnsubscribeStep,
     brand_page,
     problem_page,
@@ -63,9 +63,9 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
     set_page_brand(request, policy)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_link_to_close_account(link):
-        return await _show_page_to_close_account(request, site, policy, link)
+        return await _answer_close_account_link(request, site, policy, link)
     if is_post_method(request.method) and await read_form(request) == ONE_CLICK:
-        await record_one_click(site, meters, policy, link)
+        await record_one_click_opt_out(site, meters, policy, link)
         return answer_to_one_click(request, policy, link)
     leaving = await _page_before_press(request, site, policy, link)
     if not is_post_method(request.method):
@@ -84,9 +84,9 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
         language = reader_or_brand_language(request, policy)
         await send_mail_to_confirm_choices(site, policy, link.recipient_id, [RequestedAct.PAUSE_ENDED], language)
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
-    limit = pressed_own_limit(form)
+    limit = pause_or_cap_of_pressed_button(form)
     if limit is not None and has_optional_mail(policy):
-        return unsubscribe_page(request, await _limit_optional_mail(site, link, leaving, limit))
+        return unsubscribe_page(request, await _limit_mail_by_pause_or_cap(site, link, leaving, limit))
     return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
 
 
@@ -103,7 +103,9 @@ def find_unsubscribe_token_and_policy(
     return (link, policy) if link and policy else None
 
 
-async def record_one_click(site: WebContext, meters: WebCounters, policy: Policy, link: UnsubscribeToken) -> None:
+async def record_one_click_opt_out(
+    site: WebContext, meters: WebCounters, policy: Policy, link: UnsubscribeToken
+) -> None:
     """Records the opt-out of a mail program's one-click POST."""
     await _opt_out(site, meters, link, _page_without_personal_data(policy, link), ONE_CLICK)
 
@@ -118,18 +120,18 @@ def answer_to_one_click(request: Request, policy: Policy, link: UnsubscribeToken
 
 async def _page_before_press(
     request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken
-) -> UnsubscribePage:
+) -> UnsubscribePageValues:
     """Returns the page before a button is pressed. With a link to an older address, it shows no opt-outs."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    set_page_person(request, policy, standing, link.generation)
-    if standing is None or not is_link_to_current_address(link.generation, standing):
+    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
+    if standing is None or not is_link_for_address_on_record(link.generation, standing):
         return _page_without_personal_data(policy, link, standing)
     scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
     now = datetime.now(UTC)
     step, gets = (
         UnsubscribeStep.LEFT if gone else UnsubscribeStep.ASK,
-        expected_optional_categories(policy, standing, now),
+        optional_categories_still_received(policy, standing, now),
     )
     announced = (
         _unleavable_announcements_text_name(policy, standing)
@@ -137,7 +139,7 @@ async def _page_before_press(
         else None
     )
     paused_until = standing.paused_until if standing.paused_until and standing.paused_until > now else None
-    return UnsubscribePage(
+    return UnsubscribePageValues(
         policy,
         step,
         scope,
@@ -153,16 +155,16 @@ async def _page_before_press(
 
 def _page_without_personal_data(
     policy: Policy, link: UnsubscribeToken, standing: Standing | None = None
-) -> UnsubscribePage:
+) -> UnsubscribePageValues:
     """Returns the page before a button is pressed, without anything about the person."""
     scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     announced = _unleavable_announcements_text_name(policy)
-    return UnsubscribePage(policy, UnsubscribeStep.ASK, scope, frozenset(), footer, announced=announced)
+    return UnsubscribePageValues(policy, UnsubscribeStep.ASK, scope, frozenset(), footer, announced=announced)
 
 
 async def _opt_out(
-    site: WebContext, meters: WebCounters, link: UnsubscribeToken, leaving: UnsubscribePage, form: Form
-) -> UnsubscribePage:
+    site: WebContext, meters: WebCounters, link: UnsubscribeToken, leaving: UnsubscribePageValues, form: Form
+) -> UnsubscribePageValues:
     """Records the opt-out of the page's button, or of a one-click POST with any body (RFC 8058 3.2)."""
     pressed = form.get("scope")
     scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptOutResult()
@@ -173,13 +175,13 @@ async def _opt_out(
     except OptOutRefused:
         # The recipient is gone. The answer stays the same, so it does not tell that.
         log.info("an opt-out for a recipient who is gone", brand=link.brand)
-    undo = _undo_token(site.links, link, done) if pressed and leaving.about else None
+    undo = _sign_token_to_undo_opt_out(site.links, link, done) if pressed and leaving.about else None
     return replace(leaving, step=UnsubscribeStep.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
 
 
-async def _limit_optional_mail(
-    site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePage, limit: OwnLimit
-) -> UnsubscribePage:
+async def _limit_mail_by_pause_or_cap(
+    site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePageValues, limit: OwnLimit
+) -> UnsubscribePageValues:
     """Records the pause or the own cap of a button. A link to an older address shows only what was pressed."""
     done, until = OptOutResult(), end_of_pause(limit)
     try:
@@ -194,12 +196,12 @@ async def _limit_optional_mail(
     else:
         step = UnsubscribeStep.MONTHLY if OwnCap.MONTHLY in (limit, leaving.own_cap) else UnsubscribeStep.WEEKLY
     later = max((end for end in (until, leaving.paused_until) if end), default=None)
-    undo = _undo_token(site.links, link, done) if leaving.about else None
+    undo = _sign_token_to_undo_opt_out(site.links, link, done) if leaving.about else None
     gets = frozenset[str]() if later else leaving.gets
     return replace(leaving, step=step, undo=undo, paused_until=later, gets=gets)
 
 
-def _undo_token(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:
+def _sign_token_to_undo_opt_out(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:
     """Returns the token that undoes an opt-out, once and for some minutes; None if the opt-out changed nothing."""
     if done.suppression is None or done.at is None:
         return None
@@ -207,8 +209,8 @@ def _undo_token(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) 
 
 
 async def _undo_opt_out(
-    site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePage, value: str
-) -> UnsubscribePage:
+    site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePageValues, value: str
+) -> UnsubscribePageValues:
     """Undoes the opt-out that a token names, if it was made on this link's page."""
     press = site.links.read_undo_token(value)
     if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
@@ -223,14 +225,14 @@ def is_link_to_close_account(link: UnsubscribeToken) -> bool:
     return category is not None and category.mandatory and not category.outlives_account
 
 
-async def _show_page_to_close_account(
+async def _answer_close_account_link(
     request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken
 ) -> Response:
     """Shows the page to close an account. Its button sends a confirmation mail, as service mail may be forwarded."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    if standing is None or not is_link_to_current_address(link.generation, standing):
+    if standing is None or not is_link_for_address_on_record(link.generation, standing):
         return problem_page(request, ProblemName.STALE, 410)
-    set_page_person(request, policy, standing, link.generation)
+    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
     asked = is_post_method(request.method) and "close" in await read_form(request)
     if asked:
         try:
@@ -244,11 +246,15 @@ async def _show_page_to_close_account(
 
 def _unleavable_announcements_text_name(policy: Policy, standing: Standing | None = None) -> str:
     """Returns the name of the text about announcements for a person; without a standing, for everybody."""
-    switches = policy.switches_for(standing.collected_under, standing.country) if standing else policy.switches
+    switches = (
+        policy.strictest_switches_for_person(standing.collected_under, standing.country)
+        if standing
+        else policy.switches
+    )
     return f"announced_{switches.service_scope}"
 
 
 def _service_footer_value_for_person(policy: Policy, standing: Standing | None) -> str:
     if standing is None:
         return policy.switches.service_footer
-    return policy.switches_for(standing.collected_under, standing.country).service_footer
+    return policy.strictest_switches_for_person(standing.collected_under, standing.country).service_footer

@@ -8,27 +8,27 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.exceptions import HTTPException
 
-from mailer.actions.account_events import AccountStoresOpener
-from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.actions.account_events import AccountEventStoresOpener
+from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.actions.confirmations import ConfirmationStores
 from mailer.actions.data_requests import DataRequestStores
-from mailer.actions.web_copies import WebCopies
-from mailer.event_reader import EventReader
+from mailer.actions.web_copies import WebCopyRenderer
 from mailer.events import MessageEvent
+from mailer.nonblocking_event_parser import NonblockingEventParser
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import ConsentStore
-from mailer.ports.inviters import InviterPauses
+from mailer.ports.inviters import InviterPauseStore
 from mailer.ports.mail_origins import MailAndAddressOriginReader
 from mailer.ports.mailings import MailingStore
 from mailer.ports.open_and_click_counts import OpenAndClickCounter
 from mailer.ports.outbox import Outbox
-from mailer.ports.pending_requests import PendingRequests
-from mailer.ports.public_notices import PublicNotices
+from mailer.ports.pending_requests import PendingRequestStore
+from mailer.ports.public_notices import PublicNoticeStore
 from mailer.ports.publishers import PublisherStore
 from mailer.ports.reports import ReportStore
 from mailer.ports.request_stores import RequestStores
-from mailer.ports.requests_by_address import RequestLimit
-from mailer.ports.rights import RightsStore
+from mailer.ports.requests_by_address import RequestLimitKind
+from mailer.ports.rights import PrivacyRightsStore
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import SignedLinks
@@ -56,23 +56,23 @@ class WebContext:
     standings: StandingStore
     consents: ConsentStore
     suppressions: SuppressionStore
-    wishes: PendingRequests
-    inviters: InviterPauses
+    wishes: PendingRequestStore
+    inviters: InviterPauseStore
     requests: RequestStores
-    public_notices: PublicNotices
+    public_notices: PublicNoticeStore
     origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore
     reports: ReportStore
-    rights: RightsStore
-    desks: AccountStoresOpener
+    rights: PrivacyRightsStore
+    desks: AccountEventStoresOpener
     outbox: Outbox
     publishers: PublisherStore
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     console: ConsoleContext
-    web_copies: WebCopies
-    reader: EventReader = field(default_factory=EventReader)
+    web_copies: WebCopyRenderer
+    reader: NonblockingEventParser = field(default_factory=NonblockingEventParser)
     looks: Mapping[str, BrandLook] = field(default_factory=dict)
 
     @property
@@ -81,9 +81,9 @@ class WebContext:
         return self.public_url.startswith("https://")
 
     @property
-    def confirmation_parts(self) -> ConfirmationParts:
+    def links_and_store_to_ask_confirmation(self) -> ConfirmationRequestDependencies:
         """Returns the links and the store that a confirmation request needs."""
-        return ConfirmationParts(self.links, self.wishes)
+        return ConfirmationRequestDependencies(self.links, self.wishes)
 
     @property
     def confirmation_stores(self) -> ConfirmationStores:
@@ -131,10 +131,10 @@ class WebCounters:
             ["result"],
             registry=registry,
         )
-        for result in ("stored", "no_address", "no_choice", *(f"over_{limit}_limit" for limit in RequestLimit)):
+        for result in ("stored", "no_address", "no_choice", *(f"over_{limit}_limit" for limit in RequestLimitKind)):
             self.requests_by_address.labels(result)
 
-    def count_request_by_address(self, limit: RequestLimit | None) -> None:
+    def count_request_with_typed_address(self, limit: RequestLimitKind | None) -> None:
         """Counts a request with an address: stored, or over a limit."""
         self.requests_by_address.labels("stored" if limit is None else f"over_{limit}_limit").inc()
 

@@ -8,11 +8,11 @@ import re
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from mailer.actions.web_copies import NoWebCopy, ShownMail
+from mailer.actions.web_copies import NoWebCopyReason, ShownMail
 from mailer.policy.policy_file import Policy
 from mailer.rendering.link_tokens import WebCopyToken
-from mailer.web.form_posts import is_link_to_current_address
-from mailer.web.page_reader import set_page_brand, set_page_person
+from mailer.web.form_posts import is_link_for_address_on_record
+from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.web_context import TheSite, WebContext
 
@@ -73,10 +73,10 @@ async def _shown_mail_or_problem(
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
-    if not is_link_to_current_address(link.generation, standing):
+    if not is_link_for_address_on_record(link.generation, standing):
         return problem_page(request, ProblemName.STALE, 410)
-    set_page_person(request, policy, standing, link.generation)
+    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
     shown = await site.web_copies.render_copy(policy, link.recipient_id, link.mailing_id)
-    if isinstance(shown, NoWebCopy):
+    if isinstance(shown, NoWebCopyReason):
         return problem_page(request, ProblemName(shown.value), 410)
     return policy, link, shown

@@ -18,12 +18,12 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.inviters import InviterPauses
+from mailer.ports.inviters import InviterPauseStore
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.rendering.link_tokens import MailReportToken
-from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
+from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.page_reader import set_page_brand, set_page_person
+from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.pages import (
     ProblemName,
     brand_page,
@@ -56,7 +56,7 @@ class MailReason:
 @router.api_route("/report/{token}", methods=METHODS)
 async def mail_origin_page(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
     """Explains the mail. Its buttons dispute the account, or stop the member who invited."""
-    link = site.links.read_recipient_report(token)
+    link = site.links.read_mail_report_token(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
@@ -65,8 +65,8 @@ async def mail_origin_page(request: Request, token: str, site: TheSite, meters: 
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if origin is None or standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
-    set_page_person(request, policy, standing, link.generation)
-    done, current = None, is_link_to_current_address(link.generation, standing)
+    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
+    done, current = None, is_link_for_address_on_record(link.generation, standing)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_post_method(request.method):
         done = await _apply_and_name_pressed_button(request, site, meters, policy, link, origin if current else None)
@@ -89,7 +89,7 @@ def reason_of_mail(policy: Policy, origin: MailAndAddressOrigin, language: PageL
     """Returns the reason for which a mail was sent. It does not name the recipient."""
     texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name(policy.name)
     category = CATEGORIES.get(origin.category or "")
-    kind = policy.source_vocabulary.strictest_kind(origin.source)
+    kind = policy.source_vocabulary.strictest_source_kind(origin.source)
     known = "unknown" if kind is None else _SOURCES.get(kind, "other")
     return MailReason(
         kind=_category_in_words(category, policy, language),
@@ -142,7 +142,7 @@ async def _apply_and_name_pressed_button(
 
 
 @rule("report-link", "paltalk02-07")
-async def pause_reported_inviter(inviters: InviterPauses, brand: str, inviter: str) -> None:
+async def pause_reported_inviter(inviters: InviterPauseStore, brand: str, inviter: str) -> None:
     """A person who reports an invitation stops the member who sent it, and need not give a name."""
     await pause_inviter(inviters, brand, inviter, "report")
 

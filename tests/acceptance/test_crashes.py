@@ -12,7 +12,7 @@ import pytest
 import mailer
 from mailer import MessageEvent
 from mailer.crash_points import CrashPoint
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.processors.capture.folder import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, open_stack

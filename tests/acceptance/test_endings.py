@@ -8,7 +8,7 @@ import pytest
 
 from mailer.broker.topology import lane_batches_queue_name
 from mailer.pipeline import consumers
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.policy.category import Lane
 from mailer.postgres.mailings import BATCH_SIZE
 from mailer.processors.capture.folder import CapturedMessage

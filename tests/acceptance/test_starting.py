@@ -69,7 +69,9 @@ async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeyp
         monkeypatch.setenv(name, value)
     stop = asyncio.Event()
     async with open_app(read_settings()) as app, asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(app.run_worker_consumers_until_stopped(stop, await app.open_broker()))
+        working = tasks.create_task(
+            app.run_worker_consumers_until_stopped(stop, await app.open_broker_and_declare_topology())
+        )
         async with asyncio.timeout(60):
             await asked.wait()
         assert not working.done()

@@ -85,7 +85,9 @@ async def test_a_newsletter_passes_what_the_page_says(stack: Stack, monkeypatch:
         async def handed_over(event_id: str) -> bool:
             return bool(await app.pool.fetchval(HANDED_OVER, event_id))
 
-        working = tasks.create_task(app.run_worker_consumers_until_stopped(stop, await app.open_broker()))
+        working = tasks.create_task(
+            app.run_worker_consumers_until_stopped(stop, await app.open_broker_and_declare_topology())
+        )
         await publish(validate_event(event("warm", "interpals", "newsletter", people("ann"))))
         await until(lambda: handed_over("warm"), "the first mail")
         with watching(calls):

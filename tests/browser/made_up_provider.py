@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 
 from mailer.ports.staff_subjects import OidcAccount
 from mailer.web.console.console_context import OIDC_CALLBACK
-from mailer.web.console.oidc_client import OidcClient, OidcSignIn, SignedInAtProvider
+from mailer.web.console.identity_provider_protocol import (
+    AccountSignedInAtProvider,
+    BegunOidcSignIn,
+    OidcClientRegistration,
+)
 
 _ISSUER = "https://id.example"
 
@@ -18,15 +22,17 @@ class MadeUpProvider:
     """
 
     site: str
-    client: OidcClient = field(default_factory=lambda: OidcClient(_ISSUER, "mailer", "a secret of the tests"))
+    client: OidcClientRegistration = field(
+        default_factory=lambda: OidcClientRegistration(_ISSUER, "mailer", "a secret of the tests")
+    )
 
-    async def authorization_url(self, begun: OidcSignIn) -> str:
+    async def authorization_url(self, begun: BegunOidcSignIn) -> str:
         """See the protocol."""
         return f"{self.site}{OIDC_CALLBACK}?code=made-up&state={begun.state}"
 
-    async def redeem_code(self, code: str, begun: OidcSignIn) -> SignedInAtProvider:
+    async def redeem_code(self, code: str, begun: BegunOidcSignIn) -> AccountSignedInAtProvider:
         """See the protocol."""
-        return SignedInAtProvider(OidcAccount(_ISSUER, "7f3c2a90"), has_second_factor=False)
+        return AccountSignedInAtProvider(OidcAccount(_ISSUER, "7f3c2a90"), has_second_factor=False)
 
     async def sign_out_url(self, back: str) -> str | None:
         """See the protocol."""

@@ -161,7 +161,7 @@ async def _confirm(tour: Tour, world: World, reader: Reader) -> None:
 
 async def _ask_why(tour: Tour, world: World, reader: Reader) -> None:
     for mailing, button in ((reader.invitation, "inviter"), (reader.mailing, "not_mine")):
-        link = LINKS.recipient_report_link(MailReportToken(BRAND, reader.id, mailing, 1))
+        link = LINKS.link_to_report_mail(MailReportToken(BRAND, reader.id, mailing, 1))
         await tour.open(_path(link), reader.says("why_title"))
         await tour.press(f"[name={button}]", reader.says(f"{button}_done_title"))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.rendering.signed_links import SignedLinks
 from tests.chaos.facts import SINK_DROPS, DeadLetter, Delivery, Entry, Evidence, Fault, Key, Mailing, Seen
 from tests.chaos.journal import Journal

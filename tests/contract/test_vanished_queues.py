@@ -220,7 +220,7 @@ async def test_a_late_answer_to_a_renewal_stops_no_other_consumer(
         # As if the check was made just before the body came that waits for memory.
         return 1000 if one.queue == news else 0 if is_due.is_set() else 0.02
 
-    monkeypatch.setattr(QueueConsumer, "_seconds_until_renewal", seconds_until_renewal)
+    monkeypatch.setattr(QueueConsumer, "_seconds_until_channel_renewal", seconds_until_renewal)
     news, offers = lane_batches_queue_name(Lane.NEWSLETTER), lane_batches_queue_name(Lane.PROMOTIONAL)
     async with AsyncExitStack() as stack:
         watched = await stack.enter_async_context(closing(RabbitBroker(rabbit_url)))

@@ -44,7 +44,7 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/dead/{letter_id}"): MAILINGS,
     ("POST", "/console/dead/{letter_id}/text"): StaffRight.PEOPLE_READ,
 }
-"""The routes, and the rights that they need. A release also needs the right of its category (`right_to_release`)."""
+"""The routes, and the rights that they need. A release also needs `right_required_to_release_category`."""
 _EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001", "letter_id": "1", "brand": "interpals"}
 
 

@@ -19,7 +19,7 @@ from mailer.policy.required_frequency_counts import frequency_counts_needed_by_p
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _delivery_row_from_record, _move_columns
+from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _delivery_row_from_record, _moves_as_columns
 from tests.factories import KEY, World
 
 _PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_name("old_worker.sql").read_text(), flags=re.MULTILINE)
@@ -135,7 +135,7 @@ class OldDeliveries(PostgresDeliveries):
             _COUNTED_MOVE if any(counts_as) else _MOVE,
             *columns,
             *(mailings, recipients, attempts, sources, states, reasons, dues, versions, claim),
-            *_counter_deltas(_move_columns(moves)),
+            *_counter_deltas(_moves_as_columns(moves)),
             self._tell,
             *(sent_as, counts_as),
         )

@@ -32,7 +32,7 @@ from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesA
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.line_writer import LineWriter
-from mailer.runtime.operator_port import OperatorPort
+from mailer.runtime.operator_http_server import OperatorHttpServer
 from mailer.runtime.process_monitoring import LoopHeartbeat, build_process_metrics_registry, operator_port_routes
 from mailer.runtime.readiness import Readiness
 from tests.factories import KEY, World, person, templates
@@ -59,7 +59,8 @@ class Scene:
         own = build_process_metrics_registry("worker", self.readiness, self.pulse)
         registries = [own, EVERY, WORKER, TIMEKEEPER, flow, self.site.registry]
         self.processes = [
-            OperatorPort("127.0.0.1", 0, operator_port_routes(self.readiness, self.pulse, registries)) for _ in "ab"
+            OperatorHttpServer("127.0.0.1", 0, operator_port_routes(self.readiness, self.pulse, registries))
+            for _ in "ab"
         ]
         RELAY_STATE.clear()
         IN_HAND.clear()

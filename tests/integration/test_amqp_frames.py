@@ -312,7 +312,7 @@ async def test_the_library_reads_by_the_reader_that_it_is_given() -> None:
 async def test_large_bodies_wait_until_there_is_room() -> None:
     """The header of a body for which there is no room comes once another one is not in hand any more."""
     source, room = asyncio.StreamReader(), BodyMemoryBudget(100_000)
-    room.count_bodies_of_channel(1)
+    room.start_counting_bodies_of_channel(1)
     for size in (60_000, 60_000):
         source.feed_data(frame(2, 1, struct.pack(">HHQH", 60, 0, size, 0)))
     frames = FilteredFrameReader(source, room)
@@ -328,8 +328,8 @@ async def test_large_bodies_wait_until_there_is_room() -> None:
 async def test_bodies_for_a_channel_that_was_given_up_take_no_room() -> None:
     """RabbitMQ sends them until it has read the request to close. Nobody would free their room again."""
     source, room = asyncio.StreamReader(), BodyMemoryBudget(100_000)
-    room.count_bodies_of_channel(1)
-    room.count_bodies_of_channel(2)
+    room.start_counting_bodies_of_channel(1)
+    room.start_counting_bodies_of_channel(2)
     for channel in (1, 1, 1, 2):
         source.feed_data(frame(2, channel, struct.pack(">HHQH", 60, 0, 60_000, 0)))
     frames = FilteredFrameReader(source, room)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.database.connections import connect
-from mailer.database.statements import int_array, text_array
+from mailer.database.statements import int_array_literal, text_array_literal
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 SPECIAL = [None, "", "NULL", "null", '"', "\\", '\\"', "{", "}", ",", " a ", "a\nb\r", "\t", "é", "{1,2}", "'", "a,b"]
@@ -24,9 +24,9 @@ def test_arrays(database_url: str) -> None:
         )
         def arrive(texts: list[str | None], numbers: list[int | None]) -> None:
             statement = "SELECT $1::text::text[], $2::text::bigint[]"
-            [row] = runner.run(connection.fetch(statement, text_array(texts), int_array(numbers)))
+            [row] = runner.run(connection.fetch(statement, text_array_literal(texts), int_array_literal(numbers)))
             assert list(row) == [texts, numbers]
 
         arrive()
-        assert runner.run(connection.fetchval("SELECT $1::text::text[]", text_array(SPECIAL))) == SPECIAL
+        assert runner.run(connection.fetchval("SELECT $1::text::text[]", text_array_literal(SPECIAL))) == SPECIAL
         runner.run(connection.close())

@@ -138,7 +138,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 
     monkeypatch.setattr(handover._deliveries, "claim_queued_deliveries_of_batches", claim)
     stop, item = asyncio.Event(), batch_message(accepted.batches[0])
-    give_up = consumers.build_batch_hold_on_give_up(world.deliveries, world.upkeep)
+    give_up = consumers.build_batch_give_up_handler(world.deliveries, world.upkeep)
     handle = consumers.build_batch_handler(HandOverTasks(handover), Lane.NEWSLETTER, stop)
     await UnsettledMessageRetries("mailer.batches.newsletter", handle, stop, give_up).handle_until_settled([item])
 
@@ -158,7 +158,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     "place",
     [
         "mailer.postgres.deliveries._delivery_row_from_record",
-        "mailer.pipeline.claim_run.keys_allowed_once_per_window",
+        "mailer.pipeline.hand_over_of_claim.keys_allowed_once_per_window",
     ],
 )
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
@@ -173,7 +173,7 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
 
     monkeypatch.setattr(place, broken)
     item = batch_message(accepted.batches[0])
-    give_up = consumers.build_batch_hold_on_give_up(world.deliveries, world.upkeep)
+    give_up = consumers.build_batch_give_up_handler(world.deliveries, world.upkeep)
     handle = consumers.build_batch_handler(HandOverTasks(world.handover()), Lane.NEWSLETTER, world.stop)
     await UnsettledMessageRetries("mailer.batches.newsletter", handle, world.stop, give_up).handle_until_settled([item])
 

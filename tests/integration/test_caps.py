@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mailer.accounts import parse_any_event
-from mailer.cli.publish import wait_for_fates
+from mailer.cli.publish import wait_for_intake_results
 from mailer.cli.shared import system_user_name
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.postgres.published_event_lookup import PublishedEventLookup
@@ -131,15 +131,15 @@ async def test_each_fate(world: World, value: dict[str, Any]) -> None:
         letter, "mailer.events", published.routing_key, "before", "shop", DeadLetterCauseKind.REFUSED
     )
     after = await asked.read_newest_dead_letter_id()
-    assert await wait_for_fates(asked, [published, other], after, 0) == [None, None]
+    assert await wait_for_intake_results(asked, [published, other], after, 0) == [None, None]
     await world.letters.add_dead_letter(
         letter, "mailer.events", published.routing_key, "wrong", "shop", DeadLetterCauseKind.REFUSED
     )
-    assert await wait_for_fates(asked, [published, other], after, 0) == ["wrong", None]
+    assert await wait_for_intake_results(asked, [published, other], after, 0) == ["wrong", None]
     taken = received(other.to_json(), other.routing_key)
     await world.intake().accept_event_messages("newsletter", [taken])
     assert taken.settled == "ack"
-    assert await wait_for_fates(asked, [published, other], after, 60) == ["wrong", ""]
+    assert await wait_for_intake_results(asked, [published, other], after, 60) == ["wrong", ""]
 
 
 async def test_a_person_without_the_right_publishes_nothing(small_stack: Stack) -> None:

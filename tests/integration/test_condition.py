@@ -8,7 +8,7 @@ import pytest
 
 from mailer.app import open_app
 from mailer.database.connections import DatabasePool
-from mailer.database_startup import DatabaseWatch
+from mailer.database_startup import DatabaseAndClockWatcher
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
 from mailer.settings import read_settings
@@ -112,7 +112,7 @@ async def test_nothing_is_done_while_the_clocks_are_far_apart(monkeypatch: pytes
 
     monkeypatch.setattr(DatabasePool, "fetch_time_of_writable_server", looks)
     async with open_app(read_settings()) as app:
-        watch = DatabaseWatch(app.pool, app.readiness, dates=True)
+        watch = DatabaseAndClockWatcher(app.pool, app.readiness, dates=True)
         await watch.check_once()
         assert "420.0 seconds ahead" in app.readiness.problems["clock"]
         with pytest.raises(DatabaseUnavailable, match="NTP"):
@@ -133,7 +133,7 @@ async def test_who_dates_nothing_works_with_another_clock(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(DatabasePool, "fetch_time_of_writable_server", looks)
     async with open_app(read_settings()) as app:
-        await DatabaseWatch(app.pool, app.readiness, dates=False).check_once()
+        await DatabaseAndClockWatcher(app.pool, app.readiness, dates=False).check_once()
         assert "clock" in app.readiness.problems
         await app.pool.execute("SELECT 1")
 

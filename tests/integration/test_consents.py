@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
-from mailer.actions.consent import ConsentRefused, record_consent_or_ask_to_confirm, withdraw_consent
+from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationRequestDependencies
+from mailer.actions.consent import ConsentNotRecordable, record_consent_or_ask_to_confirm, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import object_to_marketing
 from mailer.actions.suppression_and_consent_import import import_consents_from_json_lines
@@ -35,7 +35,7 @@ async def give(
     world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any
 ) -> ConsentResult | ConfirmationAsked:
     """Records a consent by the action."""
-    mail = ConfirmationParts(LINKS, world.wishes)
+    mail = ConfirmationRequestDependencies(LINKS, world.wishes)
     return await record_consent_or_ask_to_confirm(
         world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US"
     )
@@ -208,18 +208,18 @@ async def test_an_objection_stays_whatever_is_consented_to(world: World) -> None
 async def test_what_cannot_be_recorded(world: World, values: dict[str, Any], message: str) -> None:
     """A consent without proof, or to nothing that can be consented to, is refused with what is missing."""
     [ada] = await world.known(1)
-    with pytest.raises(ConsentRefused, match=message):
+    with pytest.raises(ConsentNotRecordable, match=message):
         await give(world, ada, values.pop("scope", "newsletter"), **values)
     assert await world.consents.consent_history_of_recipient(BRAND, ada) == []
 
 
 async def test_nobody_there(world: World) -> None:
     """A consent of somebody whom the brand does not have is refused, and writes nothing."""
-    with pytest.raises(ConsentRefused, match="no such recipient"):
+    with pytest.raises(ConsentNotRecordable, match="no such recipient"):
         await give(world, 99, "newsletter")
-    with pytest.raises(ConsentRefused, match="no such recipient"):
+    with pytest.raises(ConsentNotRecordable, match="no such recipient"):
         await give(world, 99, "newsletter", CONFIRMED)
-    with pytest.raises(ConsentRefused, match="no such recipient"):
+    with pytest.raises(ConsentNotRecordable, match="no such recipient"):
         await withdraw_consent(world.consents, policies()[BRAND], 99, said("newsletter", given=False))
     assert await world.entries() == []
 

@@ -12,7 +12,7 @@ import pytest
 
 from mailer.policy.sign_in_rules import FREE_FAILURES
 from mailer.policy.staff_rights import StaffRole
-from mailer.web.console.password_hashing import LONGEST_QUEUE, HashPlace
+from mailer.web.console.password_hashing import LONGEST_QUEUE, PlaceInPasswordHashQueue
 from tests.factories import World
 from tests.integration.console_browser import ConsoleBrowser, console_site, open_browser
 from tests.integration.test_console_passkeys import HERE, add_passkey, options_of
@@ -28,13 +28,13 @@ DEVICE = "__Host-mailer-device"
 def counted_hashes() -> Iterator[list[str]]:
     """Keeps the passwords that a hash was computed for."""
     seen: list[str] = []
-    real = HashPlace._verify
+    real = PlaceInPasswordHashQueue._verify
 
-    def noting(self: HashPlace, stored: str, password: str) -> bool:
+    def noting(self: PlaceInPasswordHashQueue, stored: str, password: str) -> bool:
         seen.append(password)
         return real(self, stored, password)
 
-    with patch.object(HashPlace, "_verify", noting):
+    with patch.object(PlaceInPasswordHashQueue, "_verify", noting):
         yield seen
 
 
@@ -188,9 +188,9 @@ async def test_a_flood_is_refused_and_the_staff_gets_in(world: World) -> None:
     """A queue of strangers is short: others get 503 at once. Known browsers do not stand in it."""
     _, link = await add_person(world.staff, "Sue", StaffRole.SUPPORT)
     release = threading.Event()
-    real = HashPlace._verify
+    real = PlaceInPasswordHashQueue._verify
 
-    def stuck(self: HashPlace, stored: str, password: str) -> bool:
+    def stuck(self: PlaceInPasswordHashQueue, stored: str, password: str) -> bool:
         if password == "a wrong guess":
             release.wait(60)
         return real(self, stored, password)
@@ -205,7 +205,7 @@ async def test_a_flood_is_refused_and_the_staff_gets_in(world: World) -> None:
             fields = {"form_token": token, "name": f"name {number}", "password": "a wrong guess"}
             return await crowd.post("/console/sign-in", fields)
 
-        with patch.object(HashPlace, "_verify", stuck):
+        with patch.object(PlaceInPasswordHashQueue, "_verify", stuck):
             waiting = [asyncio.create_task(guess(number)) for number in range(LONGEST_QUEUE + 1)]
             try:
                 async with asyncio.timeout(20):

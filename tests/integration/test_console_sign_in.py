@@ -8,7 +8,7 @@ import pytest
 
 from mailer.policy.sign_in_rules import FREE_FAILURES
 from mailer.policy.staff_rights import StaffRole
-from mailer.web.console.password_hashing import HashPlace
+from mailer.web.console.password_hashing import PlaceInPasswordHashQueue
 from tests.factories import World
 from tests.integration.console_browser import OWN, ConsoleBrowser, console_site, open_browser, token_of
 from tests.staff import PASSWORD, ROOT, add_person, disable_person
@@ -82,9 +82,9 @@ async def test_unknown_names_look_and_work_like_known_ones(world: World) -> None
     former = await world.staff.directory.list_staff()
     await disable_person(world.staff, former[2].member)
     seen: list[str] = []
-    real = HashPlace._verify
+    real = PlaceInPasswordHashQueue._verify
 
-    def noting(self: HashPlace, stored: str, password: str) -> bool:
+    def noting(self: PlaceInPasswordHashQueue, stored: str, password: str) -> bool:
         seen.append(stored.rpartition("$")[0].rpartition("$")[0])
         return real(self, stored, password)
 
@@ -92,7 +92,7 @@ async def test_unknown_names_look_and_work_like_known_ones(world: World) -> None
         await browser.join(link)
         browser.client.cookies.clear()
         pages = []
-        with patch.object(HashPlace, "_verify", noting):
+        with patch.object(PlaceInPasswordHashQueue, "_verify", noting):
             for name in (dana.identity.name, "Nobody", "Eli Invited", "Fay Former", "x" * 5000, "", "key:shop"):
                 answer = await browser.sign_in(name, "a wrong password")
                 pages.append((answer.status_code, SECRET_FIELDS.sub("", re.sub(r'value="[^"]*"', "", answer.text))))

@@ -8,7 +8,7 @@ from mailer.actions.suppression import lift_suppression
 from mailer.policy.data_requests import deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.ports.requests_by_address import PEOPLE_A_REQUEST, RequestLimit
+from mailer.ports.requests_by_address import PEOPLE_A_REQUEST, RequestLimitKind
 from mailer.postgres.requests_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA, NETWORK_A_DAY
 from tests.data_requests import asked, link_of, steps, waiting
 from tests.factories import BRAND, World
@@ -135,12 +135,14 @@ async def test_the_limit_of_a_network_tells_nothing_of_an_address(world: World) 
     addresses = [ADDRESS] * ADDRESS_A_DAY_FOR_DATA
     addresses += [f"user-{number}@people.example" for number in range(NETWORK_A_DAY - len(addresses))]
 
-    async def ask(address: str, network: str) -> RequestLimit | None:
+    async def ask(address: str, network: str) -> RequestLimitKind | None:
         return await world.requests.by_address.store_request_within_limits(BRAND, BRAND, address, network, "copy")
 
     assert {await ask(address, "192.0.2.0/24") for address in addresses} == {None}
-    assert {await ask(address, "192.0.2.0/24") for address in (ADDRESS, "new@people.example")} == {RequestLimit.NETWORK}
-    assert await ask(ADDRESS, "198.51.100.0/24") is RequestLimit.ADDRESS
+    assert {await ask(address, "192.0.2.0/24") for address in (ADDRESS, "new@people.example")} == {
+        RequestLimitKind.NETWORK
+    }
+    assert await ask(ADDRESS, "198.51.100.0/24") is RequestLimitKind.ADDRESS
 
 
 async def test_a_mail_that_waited_brings_a_link_that_works(world: World) -> None:

@@ -16,7 +16,7 @@ from mailer.policy.data_requests import DataRequestKind, deadline_of_data_reques
 from mailer.ports.data_requests import MAX_COPIES
 from mailer.ports.request_stores import RequestStores
 from mailer.ports.rights import DataCorrection
-from mailer.postgres.requests_by_address import PostgresRequestsByAddress
+from mailer.postgres.requests_by_address import PostgresRequestsIdentifiedByAddress
 from mailer.web.app import MAX_PAGE_BYTES, create_app
 from mailer.web.languages import LANGUAGES
 from tests.data_requests import SCRIPT, asked, link_of, steps, waiting
@@ -59,7 +59,7 @@ async def test_the_answer_tells_nothing(world: World, kind: str) -> None:
     untouchable: dict[str, Any] = dict.fromkeys(("standings", "suppressions", "consents", "rights", "wishes", "outbox"))
     for name in ("ada", "bob", "cy", "fay", "nobody"):
         watched = WatchedPool(world.pool)
-        by_address = PostgresRequestsByAddress(cast(Pool, watched), world.hasher, world.writers)
+        by_address = PostgresRequestsIdentifiedByAddress(cast(Pool, watched), world.hasher, world.writers)
         requests = RequestStores(by_address, cast(Any, None))
         transport = httpx.ASGITransport(create_app(replace(site_over(world), **untouchable, requests=requests)))
         async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:

@@ -89,7 +89,7 @@ async def test_many_are_replayed_with_one_check_of_the_right(world: World) -> No
         nonlocal checked
         checked += 1
 
-    letters = PostgresDeadLetters(world.pool, world.hasher, world.writers.writers_with_check(check))
+    letters = PostgresDeadLetters(world.pool, world.hasher, world.writers.writers_checking_each_transaction(check))
     done = await letters.replay_dead_letters(ids)
     assert done == [one for one in ids if one != ids[5]]
     assert checked == 2

@@ -21,7 +21,7 @@ from mailer.ports.consents import Consent
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.mailings import AcceptedMailing
-from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure
+from mailer.ports.rights import DataCorrection, ForbiddenByLegalHold, LegalDisclosure
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox
@@ -382,7 +382,7 @@ async def test_a_hold_preserves(world: World) -> None:
     )
     await world.known(2)
     await set_legal_hold(world.rights, BRAND, her, "Case 7/26", "Dana", named=False)
-    with pytest.raises(ErasureBlocked, match="a legal hold preserves these data: Case 7/26"):
+    with pytest.raises(ForbiddenByLegalHold, match="a legal hold preserves these data: Case 7/26"):
         await rectify_recipient(world.rights, policy, her, DataCorrection(name="Nobody"), "operator")
     assert "Case 7/26" in str((await said(world, "rectify", REF, name="Nobody")).settled)
     await erase_recipient(world.rights, policy, await world.id_of("user-2"), "operator")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mailer import signing_keys
 from mailer.ledger import writers
-from mailer.pipeline import claim_run, handover, timekeeper, window_sender
+from mailer.pipeline import hand_over_of_claim, handover, timekeeper, window_sender
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
@@ -100,7 +100,7 @@ class Clock:
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     """Leases hold if a worker's clock is an hour off: they go by the database's clock and the worker's uptime."""
-    for module in (handover, claim_run, window_sender, writers):
+    for module in (handover, hand_over_of_claim, window_sender, writers):
         monkeypatch.setattr(module, "datetime", Clock(timedelta(hours=hours)))
 
     class Watched(FakeProcessor):

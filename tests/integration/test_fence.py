@@ -15,11 +15,11 @@ import pytest
 from mailer.actions import object_to_marketing, record_opt_out
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.own_limits import record_own_limit
-from mailer.actions.redo_changes import redo_reducing_change
+from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.rights import erase_recipient, mark_under_13
-from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
+from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.policy.category import CATEGORIES
 from mailer.policy.own_limits import OwnCap, OwnPause
 from mailer.ports.halts import OPERATOR, Halt, HaltScope
@@ -35,16 +35,18 @@ OPTIONAL = [category for category in CATEGORIES.values() if category.is_optional
 class Site:
     """A world's database as a process of some machine sees it."""
 
-    def __init__(self, world: World, remembered: FileDatabaseNotes, folder: Path) -> None:
+    def __init__(self, world: World, remembered: NotesAboutDatabaseInFiles, folder: Path) -> None:
         self.world = world
         self.halts = PostgresHalts(world.pool, world.writers)
         self.folder = folder
         self.remembered = remembered
         self.control = self.process(remembered)
 
-    def process(self, remembered: FileDatabaseNotes | None = None) -> HaltWatcher:
+    def process(self, remembered: NotesAboutDatabaseInFiles | None = None) -> HaltWatcher:
         """A process that has just begun."""
-        return HaltWatcher(self.halts, self.world.writers, remembered or FileDatabaseNotes(self.folder), "host:1")
+        return HaltWatcher(
+            self.halts, self.world.writers, remembered or NotesAboutDatabaseInFiles(self.folder), "host:1"
+        )
 
     async def seen(self, control: HaltWatcher | None = None) -> str | None:
         """Asks the database, and returns the reason why a mailing is halted, or None."""
@@ -65,7 +67,7 @@ async def copied(server: Server, url: str) -> AsyncIterator[str]:
 @asynccontextmanager
 async def site(url: str, folder: Path) -> AsyncIterator[Site]:
     """A process of a machine over a database."""
-    with closing(FileDatabaseNotes(folder)) as remembered:
+    with closing(NotesAboutDatabaseInFiles(folder)) as remembered:
         async with open_world(url, notes=remembered) as world:
             yield Site(world, remembered, folder)
 
@@ -98,7 +100,7 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
     world = restored.world
     assert await restored.seen() == WENT_BACK
     other = tmp_path / "another machine"
-    stranger = Site(world, FileDatabaseNotes(other), other)
+    stranger = Site(world, NotesAboutDatabaseInFiles(other), other)
     assert await stranger.seen() == WENT_BACK
     for _ in range(2):
         await world.ledger.store_one_seal_of_all_chains()
@@ -120,7 +122,7 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
-    memory = FileDatabaseNotes(restored.folder).read_last_seen_seal_marker()
+    memory = NotesAboutDatabaseInFiles(restored.folder).read_last_seen_seal_marker()
     assert memory is not None
     assert memory.lineage == lineage
     for _ in range(3):
@@ -213,7 +215,9 @@ async def test_another_database_is_not_the_one_that_was_known(restored: Site) ->
 def mending(site: Site) -> LostStandingChangeReplay:
     """Makes lost changes again, as the processes do."""
     return LostStandingChangeReplay(
-        site.halts, site.remembered, partial(redo_reducing_change, site.world.desks(None), site.world.policies)
+        site.halts,
+        site.remembered,
+        partial(redo_lost_change_if_it_reduces_mail, site.world.desks(None), site.world.policies),
     )
 
 
@@ -284,7 +288,7 @@ async def test_what_was_taken_back_since_is_not_made_again(
                 (two, "not_deactivated", None),
                 (three, "consent_given", "updates"),
             ):
-                async with after.world.standings.open_standing_change(BRAND, who, reason, scope, "page"):
+                async with after.world.standings.open_standing_change_transaction(BRAND, who, reason, scope, "page"):
                     pass
             assert await after.seen() == WENT_BACK
             await mending(after).replay_lost_changes(

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import pytest
 
-from mailer.pipeline import claim_run, window_sender
-from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline import hand_over_of_claim, window_sender
 from mailer.pipeline.halt_watcher import WAITING
+from mailer.pipeline.hand_over_of_claim import WINDOW
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.policy.connection_trouble import ConnectionTrouble
@@ -161,7 +161,7 @@ async def test_a_token_that_runs_out_after_the_intent(
 ) -> None:
     """A message whose token ran out is not offered. It is sent once, under the same claim or later."""
     clock = Clock()
-    for module in (claim_run, window_sender):
+    for module in (hand_over_of_claim, window_sender):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
     world.processor = Dawdling(clock=clock, in_time=in_time)
     await limit(world, "processor", "fake", 1000, "second")
@@ -244,7 +244,7 @@ async def test_a_worker_that_stops(world: World) -> None:
 
 async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that waits for the next window of a limit ends at once, with everything recorded."""
-    monkeypatch.setattr(claim_run, "PATIENCE", timedelta(days=2))
+    monkeypatch.setattr(hand_over_of_claim, "PATIENCE", timedelta(days=2))
     await limit(world, "processor", "fake", 20, "day")
     accepted = await world.accept([person(n) for n in range(30)])
     patient = world.open_deliveries(lease_seconds=timedelta(days=3).total_seconds())
@@ -329,7 +329,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
         world.halted,
         ProcessorRoutes([world.processor], world.halted.processor_halt_reason),
         NoLimits(),
-        BlockPauses(NoPauses()),
+        PausesForBlockedMail(NoPauses()),
     )
     preparing, begun = (
         WindowPreparation(checks, None, world.deliveries.find_shared_address_text_carriers),

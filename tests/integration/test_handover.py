@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from mailer.pipeline import outcome_recorder
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState

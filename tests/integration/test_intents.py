@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from mailer.pipeline import outcome_recorder
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.pipeline.shared_address_copies import Key
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.deliveries import DeliveryMove, DeliveryState

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from mailer.actions import OptOutRefused
-from mailer.actions.consent import ConsentRefused
+from mailer.actions.consent import ConsentNotRecordable
 from mailer.events import EventRefused
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.processor import OutgoingMessage
@@ -124,7 +124,7 @@ class Machine(RuleBasedStateMachine):
         """An account's owner wants something that the brand has, which ends their opt-out of it and of nothing else."""
         account = self.account(pick)
         if category not in self.model.optional[account.brand]:
-            with pytest.raises(ConsentRefused):
+            with pytest.raises(ConsentNotRecordable):
                 self.do(self.steps.consents(account, category))
             return
         self.model.want(account, category, self.do(self.steps.consents(account, category)))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mailer.event_reader import SMALL, EventReader
 from mailer.events import EventRefused, MessageEvent
+from mailer.nonblocking_event_parser import SMALL, NonblockingEventParser
 from tests.factories import World, person, plain_event, received
 
 MANY = 10_000
@@ -68,7 +68,7 @@ async def test_others_are_served_while_ten_thousand_people_are_checked(name: str
     """No step of the check takes more than a small part of it, however long the whole takes."""
     body = json.dumps(many(ADDRESSES[name])).encode()
     async with watching() as watch:
-        event = await EventReader().read_message_event(body)
+        event = await NonblockingEventParser().parse_message_event_without_blocking(body)
     assert isinstance(event, MessageEvent)
     assert watch.longest < max(watch.all / 4, 0.25), watch
 
@@ -77,7 +77,9 @@ async def test_others_are_served_while_ten_thousand_people_are_checked(name: str
 async def test_people_who_are_all_wrong_are_not_all_looked_at(address: str) -> None:
     """Enough of them are told, and how many were looked at."""
     with pytest.raises(EventRefused) as refused:
-        await EventReader().read_any_event(json.dumps(many(lambda n: address), ensure_ascii=False).encode())
+        await NonblockingEventParser().parse_any_event_without_blocking(
+            json.dumps(many(lambda n: address), ensure_ascii=False).encode()
+        )
     assert len(refused.value.problems) == 20
     assert refused.value.problems[0].startswith("to.people.0.email: not an e-mail address")
     assert refused.value.problems[-1] == "to.people: only the first 21 of 10,000 were looked at"
@@ -89,14 +91,14 @@ async def test_a_large_event_is_read_as_a_small_one() -> None:
     body = json.dumps(event).encode()
     assert len(body) > SMALL
     assert (
-        await EventReader().read_any_event(body)
-        == await EventReader().read_message_event(body)
+        await NonblockingEventParser().parse_any_event_without_blocking(body)
+        == await NonblockingEventParser().parse_message_event_without_blocking(body)
         == MessageEvent.model_validate(event)
     )
     event["to"]["people"][270]["collected_at"] = "0001-01-01T00:00:00+14:00"
     event["to"]["people"][280]["ref"] = "user-1"
     with pytest.raises(EventRefused) as refused:
-        await EventReader().read_any_event(json.dumps(event).encode())
+        await NonblockingEventParser().parse_any_event_without_blocking(json.dumps(event).encode())
     assert refused.value.problems == ("to.people.270.collected_at: is not between the years 1970 and 2200",)
 
 
@@ -118,7 +120,7 @@ async def test_what_is_large_and_no_event_is_refused(odd: Callable[[dict[str, An
     """A large body that is no event is refused, for any value in the place of its people."""
     body = json.dumps(odd(many(lambda n: f"u{n}@example.org", 300))).encode() + b" " * SMALL
     with pytest.raises(EventRefused):
-        await EventReader().read_any_event(body)
+        await NonblockingEventParser().parse_any_event_without_blocking(body)
 
 
 OVERGROWN: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -144,7 +146,7 @@ async def test_a_thousand_faults_are_not_all_named(name: str) -> None:
     """One says it: to name each would hold the loop for seconds, and take a gigabyte."""
     body = json.dumps(OVERGROWN[name](plain_event([person(1)])), separators=(",", ":")).encode()
     with pytest.raises(EventRefused) as refused:
-        await EventReader().read_any_event(body)
+        await NonblockingEventParser().parse_any_event_without_blocking(body)
     assert len(refused.value.problems) == 1, refused.value.problems
 
 

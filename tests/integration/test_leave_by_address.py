@@ -10,14 +10,14 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from mailer.actions.requests_by_address import leave_link_message
+from mailer.actions.requests_by_address import build_leave_link_message
 from mailer.actions.rights import erase_recipient
 from mailer.database.statements import Pool
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.request_stores import RequestStores
 from mailer.ports.requests_by_address import PersonToAnswer
-from mailer.postgres.requests_by_address import PostgresRequestsByAddress
+from mailer.postgres.requests_by_address import PostgresRequestsIdentifiedByAddress
 from mailer.web.app import create_app
 from tests.factories import BRAND, World
 from tests.integration.web_world import PUBLIC_URL, browse, site_over
@@ -116,7 +116,7 @@ async def test_the_answer_tells_nothing(world: World) -> None:
     untouchable: dict[str, Any] = dict.fromkeys(("standings", "suppressions", "consents", "rights", "wishes", "outbox"))
     for name in names:
         watched = WatchedPool(world.pool)
-        requests = PostgresRequestsByAddress(cast(Pool, watched), world.hasher, world.writers)
+        requests = PostgresRequestsIdentifiedByAddress(cast(Pool, watched), world.hasher, world.writers)
         transport = httpx.ASGITransport(
             create_app(replace(site_over(world), **untouchable, requests=RequestStores(requests, world.requests.data)))
         )
@@ -242,7 +242,7 @@ async def test_a_crash_before_the_commit_sends_once(world: World) -> None:
     assert await world.requests.by_address.store_request_within_limits(BRAND, BRAND, ADDRESS, None) is None
 
     def dies(person: PersonToAnswer) -> BrokerMessage:
-        leave_link_message(person.brand, person.ref)
+        build_leave_link_message(person.brand, person.ref)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -92,7 +92,7 @@ class Holder:
             "unsubscribe from all, rights": LINKS.unsubscribe_link(everything),
             "leave, service": LINKS.unsubscribe_link(leave),
             "preferences, all mail": LINKS.preferences_link(PreferencesToken(BRAND, self.id, generation)),
-            "report, all mail": LINKS.recipient_report_link(MailReportToken(BRAND, self.id, self.mailing, generation)),
+            "report, all mail": LINKS.link_to_report_mail(MailReportToken(BRAND, self.id, self.mailing, generation)),
         }
 
 

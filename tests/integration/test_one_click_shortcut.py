@@ -139,7 +139,9 @@ async def test_a_privacy_signal_also_ends_sharing(world: Database, signal: str) 
 async def test_a_body_that_arrives_in_parts_is_read_whole() -> None:
     """It is answered by the shortcut, too."""
     world = World()
-    with patch.object(one_click_shortcut, "_receive_again", side_effect=AssertionError("goes by the route")):
+    with patch.object(
+        one_click_shortcut, "_receive_with_read_messages_first", side_effect=AssertionError("goes by the route")
+    ):
         assert status_of(await pressed(world, world.unsubscribe(), BODY[:7], b"", BODY[7:], b"")) == 200
     assert world.standings.changes == [PRESS]
 

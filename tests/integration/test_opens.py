@@ -12,7 +12,7 @@ import pytest
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.standing import TRACKING
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
+from mailer.ports.open_and_click_counts import PixelOrLinkFetchToCount
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
@@ -287,8 +287,8 @@ async def test_an_analyst_finds_neither_order_nor_time(world: World) -> None:
             # Read in an order that is neither that of the ids nor of the nonces, with entries of the ledger between.
             mailing = mailings[(7 * step + hour) % 4]
             for trace in (
-                CountedPixelOrLinkFetch(mailing, nonce=f"{(step * 37) % 60:02}"),
-                CountedPixelOrLinkFetch(mailings[0], recipient_id=ids[step % 23]),
+                PixelOrLinkFetchToCount(mailing, nonce=f"{(step * 37) % 60:02}"),
+                PixelOrLinkFetchToCount(mailings[0], recipient_id=ids[step % 23]),
             ):
                 opens.count_open(trace)
                 opens.count_click(trace, SHOP)
@@ -329,7 +329,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
     for times in (1, 24):
         ending = PostgresOpenAndClickCounts(world.pool, world.policies, (KEY,), clock_of(world))
         for _ in range(times):
-            ending.count_open(CountedPixelOrLinkFetch(mailing))
+            ending.count_open(PixelOrLinkFetchToCount(mailing))
         await ending.save_counts_for_next_process()
         bodies = [row["body"] for row in await world.pool.fetch("SELECT body FROM parked_opens")]
         lengths |= {len(body) for body in bodies}
@@ -345,7 +345,7 @@ async def test_a_lost_key_loses_counts_only(world: World) -> None:
     """Counts that were sealed with a secret that is not listed any more are dropped, and the rest is written."""
     mailing = await mailed(world, members(0, US=25))
     ending = PostgresOpenAndClickCounts(world.pool, world.policies, ("another secret",), clock_of(world))
-    ending.count_open(CountedPixelOrLinkFetch(mailing))
+    ending.count_open(PixelOrLinkFetchToCount(mailing))
     await ending.save_counts_for_next_process()
     await fetch(world, mailing, 2)
     assert (await an_hour_later(world)).opens == {False: 2}

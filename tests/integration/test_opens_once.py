@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from asyncpg.transaction import Transaction
 
-from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
+from mailer.ports.open_and_click_counts import PixelOrLinkFetchToCount
 from mailer.postgres.open_and_click_counts import STEP, PostgresOpenAndClickCounts
 from tests.campaigns import mailed, members
 from tests.factories import KEY, World
@@ -50,7 +50,7 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
     hour = int(time.time() // STEP)
     killed = PostgresOpenAndClickCounts(world.pool, world.policies, (KEY,), lambda: hour * STEP)
     for _ in range(7):
-        killed.count_open(CountedPixelOrLinkFetch(accepted.mailing_id))
+        killed.count_open(PixelOrLinkFetchToCount(accepted.mailing_id))
     hour += 1
     await killed.write_counts_of_finished_hours()
     assert await stored(world) == dict.fromkeys(READ, 0)
@@ -73,7 +73,7 @@ async def test_what_is_sealed_does_not_tell_that_somebody_read(world: World) -> 
         await world.pool.execute("DELETE FROM parked_opens")
         opens = opens_of(world)
         if is_read:
-            opens.count_open(CountedPixelOrLinkFetch(accepted.mailing_id))
+            opens.count_open(PixelOrLinkFetchToCount(accepted.mailing_id))
         await opens.save_counts_for_next_process()
         left.append(await leaves())
         await an_hour_later(world)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from mailer.runtime.operator_port import CLIENTS, HttpAnswer, OperatorPort
+from mailer.runtime.operator_http_server import CLIENTS, HttpAnswer, OperatorHttpServer
 from mailer.runtime.process_monitoring import STUCK, LoopHeartbeat, operator_port_routes, serving_operator_port
 from mailer.runtime.readiness import Readiness
 from tests.acceptance.samples import event, people
@@ -24,14 +24,14 @@ def _said(text: str) -> Callable[[], HttpAnswer]:
 
 
 @asynccontextmanager
-async def _client(operators: OperatorPort) -> AsyncIterator[httpx.AsyncClient]:
+async def _client(operators: OperatorHttpServer) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{operators.port}", timeout=SECONDS) as client:
         yield client
 
 
 async def test_it_answers_get_and_head_of_its_paths() -> None:
     """Other methods, other paths and what is no HTTP are refused in words; a query is no part of a path."""
-    with OperatorPort("127.0.0.1", 0, {"/hello": _said("hello\n")}) as operators:
+    with OperatorHttpServer("127.0.0.1", 0, {"/hello": _said("hello\n")}) as operators:
         async with _client(operators) as client:
             got = await client.get("/hello?name=x")
             head = await client.head("/hello")
@@ -51,7 +51,7 @@ async def test_a_path_that_fails_ends_nothing() -> None:
     def fail() -> HttpAnswer:
         raise KeyError("ada@example.org")
 
-    with OperatorPort("127.0.0.1", 0, {"/bad": fail, "/good": _said("good")}) as operators:
+    with OperatorHttpServer("127.0.0.1", 0, {"/bad": fail, "/good": _said("good")}) as operators:
         async with _client(operators) as client:
             bad = await client.get("/bad")
             good = await client.get("/good")
@@ -61,7 +61,7 @@ async def test_a_path_that_fails_ends_nothing() -> None:
 
 async def test_slow_clients_keep_nobody_waiting() -> None:
     """However many connections say nothing, or read nothing, a request is answered; they are closed, oldest first."""
-    with OperatorPort("127.0.0.1", 0, {"/large": _said("x" * 20_000_000), "/hello": _said("hello")}) as operators:
+    with OperatorHttpServer("127.0.0.1", 0, {"/large": _said("x" * 20_000_000), "/hello": _said("hello")}) as operators:
         silent = [await asyncio.open_connection("127.0.0.1", operators.port) for _ in range(CLIENTS)]
         greedy = [await asyncio.open_connection("127.0.0.1", operators.port, limit=1) for _ in range(CLIENTS)]
         for _, writer in greedy:
@@ -80,7 +80,7 @@ async def test_it_answers_while_the_process_is_busy() -> None:
     now = [1000.0]
     pulse, registry = LoopHeartbeat(lambda: now[0]), CollectorRegistry()
     Counter("mailer_things", "Things.", registry=registry).inc()
-    with OperatorPort("127.0.0.1", 0, operator_port_routes(Readiness(), pulse, [registry])) as operators:
+    with OperatorHttpServer("127.0.0.1", 0, operator_port_routes(Readiness(), pulse, [registry])) as operators:
         beating = asyncio.create_task(pulse.keep_beating())
         await asyncio.sleep(0)
         well = await asyncio.to_thread(_get, operators.port, "/livez")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mailer.ports.standings import ledger_rule_of_source
+from mailer.ports.standings import build_ledger_rule_text_from_known_source
 from mailer.rendering.link_tokens import UnsubscribeToken
 from mailer.web.unsubscribe import ONE_CLICK
 from tests.factories import BRAND, World, person
@@ -38,7 +38,9 @@ async def test_opt_outs_at_once_are_all_committed(world: World) -> None:
     assert sorted((entry["recipient"], entry["category"]) for entry in entries) == sorted(
         (one, scope) for one, scope, _ in asked
     )
-    assert {entry["rule"] for entry in entries} == {ledger_rule_of_source(source) for source in SOURCES}
+    assert {entry["rule"] for entry in entries} == {
+        build_ledger_rule_text_from_known_source(source) for source in SOURCES
+    }
     assert (await world.ledger.verify_ledger()).faults == ()
 
 

@@ -12,7 +12,7 @@ import pytest
 from mailer.actions.own_limits import OwnLimitRefused, end_own_limits_older_than_request, record_own_limit
 from mailer.actions.rights import erase_recipient, read_personal_data, rectify_recipient
 from mailer.actions.suppression import lift_suppression
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap, OwnLimit, OwnPause

@@ -13,7 +13,7 @@ import pytest
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.rendering.link_tokens import ConfirmToken
 from mailer.web.brand_look import parse_brand_look
-from mailer.web.languages import LANGUAGES, LanguageWishes, choose_wished_language
+from mailer.web.languages import LANGUAGES, LanguagePreferences, choose_preferred_language
 from tests.integration.web_world import MAILING, World
 
 OWN = ("interpals", 17)
@@ -117,8 +117,8 @@ def test_dates_are_written_by_the_readers_region(accepted: str, day: str) -> Non
     """The region of the chosen language counts, also where the language was chosen without one."""
     chosen = accepted.partition("-")[0]
     for language in (
-        choose_wished_language(LanguageWishes(accepted=accepted)),
-        choose_wished_language(LanguageWishes(chosen=chosen, own=accepted, accepted="ja")),
+        choose_preferred_language(LanguagePreferences(accepted=accepted)),
+        choose_preferred_language(LanguagePreferences(chosen=chosen, own=accepted, accepted="ja")),
     ):
         assert language.format_day(date(2026, 11, 1)).startswith(day)
 

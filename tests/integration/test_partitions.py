@@ -11,7 +11,7 @@ import pytest
 
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
-from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _deduplicated_move_columns, _move_columns
+from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _deduplicated_move_columns, _moves_as_columns
 from mailer.postgres.delivery_partitions import partition_name_of_mailing, statement_on_partition
 from mailer.postgres.mailings import PostgresMailings
 from tests.factories import World, make_event, new_mailing, person
@@ -76,7 +76,7 @@ async def test_a_hand_over_locks_the_partition_of_its_mailing(ten_years: World, 
         ]
         assert not await pool.fetch(
             statement_on_partition(_REFUSED, partition),
-            *_deduplicated_move_columns(_move_columns(moves)),
+            *_deduplicated_move_columns(_moves_as_columns(moves)),
             claim.token,
         )
         await deliveries.end_claim_and_requeue_rest(claim.token, None)

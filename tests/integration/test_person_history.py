@@ -3,19 +3,19 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from mailer.actions.people_desk import look_people_up, read_history, read_person
-from mailer.actions.person_acts import PersonActName, PersonOrder, act_on_person
+from mailer.actions.people_desk import look_people_up, read_page_of_person_history, read_person_overview
+from mailer.actions.person_acts import OrderedActOnPerson, PersonActName, act_on_person
 from mailer.actions.person_history import HistoryLine, history_in_words, mailings_named_by_suppressions
 from mailer.actions.rights import read_personal_data
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import PendingRequest
-from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
 from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World
 
-DANA = PersonAccess(Identity.parse_identity("person:Dana"), AccessDoor.CONSOLE, "192.0.2.0/24", "ticket 7")
+DANA = AccessToPerson(Identity.parse_identity("person:Dana"), AccessInterface.CONSOLE, "192.0.2.0/24", "ticket 7")
 
 
 async def found(world: World, text: str, brand: str = BRAND) -> ListedRecipient:
@@ -29,7 +29,7 @@ async def told(world: World, person: ListedRecipient, limit: int = 25) -> list[H
     lines: list[HistoryLine] = []
     before = None
     while True:
-        page = await read_history(world.people, person, before, limit)
+        page = await read_page_of_person_history(world.people, person, before, limit)
         names = await world.people.directory.read_template_names(mailings_named_by_suppressions(page))
         lines += history_in_words(page.items, world.policies[person.brand], names)
         before = page.next
@@ -53,7 +53,7 @@ async def test_a_history_has_all_that_is_known(world: World) -> None:
     unsent = await world.accept([{"ref": "user-1", "email": "user-1@people.example"}], "newsletter")
     await world.handover().hand_over_batches(unsent.batches)
     person = await found(world, "User-1@People.example")
-    order = PersonOrder(PersonActName.RESTRICT, "order-1", {})
+    order = OrderedActOnPerson(PersonActName.RESTRICT, "order-1", {})
     await act_on_person(world.people, world.policies[BRAND], person, order, DANA)
     lines = await told(world, person)
     assert lines == await told(world, person, 2)
@@ -72,7 +72,7 @@ async def test_a_history_has_all_that_is_known(world: World) -> None:
     assert "proof: form 8" in lines[5].title
     assert lines[5].details == ("The words that were shown: “Yes, write to me.”",)
     assert "Links in it: unsubscribe, preferences, report" in lines[6].details[1]
-    shown = await read_person(world.people, person)
+    shown = await read_person_overview(world.people, person)
     assert (shown.standing.restricted, [stop.reason for stop in shown.stops]) == (True, ["opt_out"])
 
 
@@ -80,9 +80,9 @@ async def test_the_copy_tells_of_look_ups_and_of_no_secret_hold(world: World) ->
     """The time of each look, without the words of staff; a hold that the person may not know of is not told at all."""
     await world.known(1)
     person, policy = await found(world, "user-1"), world.policies[BRAND]
-    hold = PersonOrder(PersonActName.HOLD, "order-1", {"reference": "Case 7/26"})
+    hold = OrderedActOnPerson(PersonActName.HOLD, "order-1", {"reference": "Case 7/26"})
     await act_on_person(world.people, policy, person, hold, DANA)
-    lift = PersonOrder(PersonActName.LIFT_HOLD, "order-2", {"reference": "Case 7/26"})
+    lift = OrderedActOnPerson(PersonActName.LIFT_HOLD, "order-2", {"reference": "Case 7/26"})
     await act_on_person(world.people, policy, person, lift, DANA)
     copy = await read_personal_data(world.rights, policy, person.id, datetime.now(UTC))
     assert [(entry["kind"], entry["reason"]) for entry in copy["entries"]] == [("access", "looked-up")]

@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 from mailer import bundled_files, signing_keys
 from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
-from mailer.cli.import_files import RejectedLinesFile
+from mailer.cli.import_file_helpers import RejectedLinesFile
 from mailer.cli.templates import write_and_open_preview
 from mailer.embedded.folder_access_grant import allow_user_to_traverse_folder
-from mailer.pipeline.database_notes import FileDatabaseNotes
+from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.ports.halts import JournaledStandingChange, LastSeenSealMarker
 from mailer.postgres.migrations import apply_migrations
 from mailer.processors.capture.server import CaptureServer
@@ -172,7 +172,7 @@ def captured(folder: Path) -> None:
 
 def remembered(folder: Path) -> None:
     """Writes the notes of a process: the database that it saw, its trace, and a change of a standing."""
-    notes, now = FileDatabaseNotes(folder), datetime.now(UTC)
+    notes, now = NotesAboutDatabaseInFiles(folder), datetime.now(UTC)
     notes.write_seal_marker_if_newer(LastSeenSealMarker(uuid4(), 1, "x"), ())
     notes.switch_notes_to_lineage(uuid4())
     notes.note_committed_entry_on_disk(uuid4(), 1)

@@ -12,7 +12,7 @@ import pytest
 
 from mailer.actions.public_notices import PublicNoticeRefused, parse_public_notice, release_public_notice
 from mailer.ledger.ledger_operations import LedgerOperations
-from mailer.pipeline.notice_sightings import NoticeSightings
+from mailer.pipeline.public_notice_page_check import PublicNoticePageChecker
 from mailer.policy.public_notices import PARTS, PublicNotice
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -226,7 +226,7 @@ async def test_no_number_of_drafts_hides_a_notice(world: World) -> None:
     async def nothing(_url: str) -> str:
         return ""
 
-    await NoticeSightings(store, "https://mail.example", nothing).look_once()
+    await PublicNoticePageChecker(store, "https://mail.example", nothing).check_notice_pages_once()
     assert (await steps(world))[-1] == "missed"
 
 
@@ -252,7 +252,7 @@ async def test_a_notice_that_was_withdrawn_meanwhile_is_not_missed(world: World)
         assert await store.withdraw(one.id, "Dana")
         return ""
 
-    await NoticeSightings(store, "https://mail.example", withdrawing).look_once()
+    await PublicNoticePageChecker(store, "https://mail.example", withdrawing).check_notice_pages_once()
     assert await steps(world) == ["drafted", "released", "withdrawn"]
 
 
@@ -271,18 +271,18 @@ async def test_the_ledger_proves_that_it_was_up(world: World) -> None:
     """A look over HTTP finds it, once a day in the ledger; a look that does not is an entry, and so is its return."""
     store = await released(world, notice())
     async with serving(world) as url:
-        looks = NoticeSightings(store, f"{url}/", fetch_public_page)
+        looks = PublicNoticePageChecker(store, f"{url}/", fetch_public_page)
         for _ in range(3):
-            await looks.look_once()
+            await looks.check_notice_pages_once()
     assert await steps(world) == ["drafted", "released", "seen"]
     for _ in range(2):
-        await looks.look_once()  # nobody serves any more
+        await looks.check_notice_pages_once()  # nobody serves any more
     [missed] = await store.list_notices(BRAND)
     assert missed.missed_at is not None
     assert missed.seen_last_at is not None
     assert (await PostgresFlowMetrics(world.pool).read_metrics())["missed_notices"] == [((BRAND,), 1.0)]
     async with serving(world) as url:
-        await NoticeSightings(store, url, fetch_public_page).look_once()
+        await PublicNoticePageChecker(store, url, fetch_public_page).check_notice_pages_once()
     assert await steps(world) == ["drafted", "released", "seen", "missed", "seen"]
     assert (await PostgresFlowMetrics(world.pool).read_metrics())["missed_notices"] == []
     await world.pool.execute("UPDATE public_notices SET proven_on = proven_on - 1")
@@ -299,5 +299,5 @@ async def test_a_changed_page_is_a_miss(world: World) -> None:
     async def elsewhere(url: str) -> str:
         return f"<p>{url} Notice of Data Breach</p>"
 
-    await NoticeSightings(store, "https://mail.example", elsewhere).look_once()
+    await PublicNoticePageChecker(store, "https://mail.example", elsewhere).check_notice_pages_once()
     assert await steps(world) == ["drafted", "released", "missed"]

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from mailer.actions.refusal_judgement import RefusalJudge
-from mailer.actions.refusal_quarantine import RefusalVerdictRefused, judge_quarantined_refusals
+from mailer.actions.refusal_quarantine import RefusalVerdictRefused, apply_verdict_on_quarantined_refusals
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
 from mailer.ports.refusal_quarantine import HardRefusal, RefusalSelection, RefusalVerdict
@@ -34,7 +34,7 @@ def selection(domain: str | None = None) -> RefusalSelection:
 
 async def judge(world: World, verdict: RefusalVerdict, domain: str | None = None) -> int:
     """Has Grace judge them."""
-    return await judge_quarantined_refusals(
+    return await apply_verdict_on_quarantined_refusals(
         open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace"
     )
 
@@ -232,7 +232,9 @@ async def test_what_cannot_be_judged(world: World, by: str, since: datetime, mes
     """A judgement needs a person and a real interval."""
     wanted = RefusalSelection("fake", None, since, datetime.now(UTC))
     with pytest.raises(RefusalVerdictRefused, match=message):
-        await judge_quarantined_refusals(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)
+        await apply_verdict_on_quarantined_refusals(
+            open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by
+        )
 
 
 async def test_the_commands(small_stack: Stack) -> None:

@@ -20,7 +20,7 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.policy.category import Lane
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.pace import RESERVES
-from mailer.ports.rates import Period, RateAdmissionResult, RateLimit, Scope, SendRequest
+from mailer.ports.rates import Period, RateAdmissionRequest, RateAdmissionResult, RateLimit, Scope
 from mailer.postgres.rates import PostgresRateLimits, delete_finished_rate_windows
 
 BRAND = "paltalk-2006"
@@ -30,9 +30,9 @@ THROTTLE = Outcome(OutcomeKind.DEFERRED, 421, "4.7.28", "too fast")
 
 def wanted(
     n: int, domain: str = "gmail.com", lane: Lane = Lane.PROMOTIONAL, processor: str = "relay"
-) -> list[SendRequest]:
+) -> list[RateAdmissionRequest]:
     """Requests for a number of messages of one kind."""
-    return [SendRequest(processor, domain, BRAND, MAILING, lane)] * n
+    return [RateAdmissionRequest(processor, domain, BRAND, MAILING, lane)] * n
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def used(rates: PostgresRateLimits) -> dict[str, int]:
     return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits_and_paces()}
 
 
-async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> RateAdmissionResult:
+async def send(meter: RateLimiter, window: Sequence[RateAdmissionRequest], sent: Counter[int]) -> RateAdmissionResult:
     """Asks as the hand-over would, and counts the second in which each message went, by the system's clock."""
     admission = await meter.admit_messages(window)
     for granted in admission.granted:
@@ -194,7 +194,9 @@ async def _stays_within(url: str, a_second: int, a_day: int, workers: list[list[
 
         async def work(meter: RateLimiter, windows: list[tuple[int, Lane]]) -> None:
             for n, lane in windows:
-                admission = await send(meter, [SendRequest(processor, "a.example", brand, MAILING, lane)] * n, seconds)
+                admission = await send(
+                    meter, [RateAdmissionRequest(processor, "a.example", brand, MAILING, lane)] * n, seconds
+                )
                 lanes[lane] += sum(admission.granted)
 
         await asyncio.gather(*(work(RateLimiter(rates, str(n)), windows) for n, windows in enumerate(workers)))

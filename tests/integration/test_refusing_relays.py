@@ -17,7 +17,7 @@ from mailer.pipeline.handover import HandOver
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.routing import NO_CONNECTION
-from mailer.pipeline.transitions import UNUSABLE, step_if_unroutable_too_long
+from mailer.pipeline.transitions import UNUSABLE, plan_end_if_unroutable_too_long
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -360,7 +360,9 @@ def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
     lasting, just_begun = NoRoute(NO_CONNECTION, None, now, UNUSABLE), NoRoute(NO_CONNECTION, None, now)
 
     def written(renderer: MailingRenderer, route: NoRoute) -> bool:
-        return step_if_unroutable_too_long(row_of(renderer, ADA), renderer, renderer.category, route, now) is not None
+        return (
+            plan_end_if_unroutable_too_long(row_of(renderer, ADA), renderer, renderer.category, route, now) is not None
+        )
 
     assert written(notice, lasting)
     assert not written(notice, just_begun)

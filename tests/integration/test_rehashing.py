@@ -9,7 +9,7 @@ import pytest
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.address_rehashing import rehash_legacy_addresses
-from mailer.rendering.mailbox_spellings import legacy_mailbox
+from mailer.rendering.mailbox_spellings import mailbox_in_legacy_canonical_form
 from tests.accounts import said
 from tests.factories import BRAND, World, open_world, person
 
@@ -23,7 +23,7 @@ class Before(AddressHasher):
 
     def hash_address(self, address: str) -> bytes:
         """Returns 32 bytes."""
-        return self._mac(legacy_mailbox(address).encode())
+        return self._mac(mailbox_in_legacy_canonical_form(address).encode())
 
     def legacy_hash(self, address: str) -> None:
         """Returns None: there was no other rule."""

@@ -19,7 +19,7 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.recipient_import import RecipientImportRow
-from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure, NoLegalHold, RecipientErased
+from mailer.ports.rights import DataCorrection, ForbiddenByLegalHold, LegalDisclosure, NoLegalHold, RecipientErased
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
@@ -246,7 +246,7 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
     queued = await world.accept({"refs": ["user-1"]})
     for reference in ("A", "B"):
         await set_legal_hold(world.rights, BRAND, ada, reference, "Dana", named=reference == "B")
-    with pytest.raises(ErasureBlocked, match="A, B"):
+    with pytest.raises(ForbiddenByLegalHold, match="A, B"):
         await erase_recipient(world.rights, POLICY, ada, "test")
     assert await world.states(queued.mailing_id) == {"user-1": ("queued", "")}
     assert (await row(world, "standings", ada))["legal_hold_at"] is not None
@@ -258,7 +258,7 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
     await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
     with pytest.raises(NoLegalHold, match="'A'"):
         await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
-    with pytest.raises(ErasureBlocked, match="B"):
+    with pytest.raises(ForbiddenByLegalHold, match="B"):
         await erase_recipient(world.rights, POLICY, ada, "test")
     await lift_legal_hold(world.rights, BRAND, ada, "B", "Dana")
     assert (await row(world, "standings", ada))["legal_hold_at"] is None

@@ -125,10 +125,12 @@ def test_the_operators_port_only_shows(tmp_path: Path) -> None:
     assert operator_port_routes(Readiness(), LoopHeartbeat(), []).keys() == OPERATORS
     assert set(routes_of(create_inbox_app(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
     assert not (OPERATORS | INBOX) & {path for _, path in ROUTES} | WITHOUT_KEY.keys() & (OPERATORS | INBOX)
-    makes = re.compile(r"= (_AppWithEventSchemas|FastAPI|Starlette|OperatorPort|HTTPServer)\(|asyncio\.start_server\(")
+    makes = re.compile(
+        r"= (_AppWithEventSchemas|FastAPI|Starlette|OperatorHttpServer|HTTPServer)\(|asyncio\.start_server\("
+    )
     found = {path for path in Path(mailer.__file__).parent.rglob("*.py") if makes.search(path.read_text())}
     root = Path(mailer.__file__).parent.parent
-    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operator_port.py"} == ANSWERING
+    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operator_http_server.py"} == ANSWERING
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)

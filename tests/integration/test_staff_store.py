@@ -6,7 +6,7 @@ import pytest
 
 from mailer.policy.sign_in_rules import FREE_FAILURES, WAITS_OF_ACCOUNT, WAITS_OF_NETWORK
 from mailer.policy.staff_rights import StaffMember, StaffRole, parse_role_at_brand
-from mailer.ports.staff import LastAdmin, Passkey, StaffActor, StaffNameTaken
+from mailer.ports.staff import NoAdminWouldRemain, Passkey, StaffActor, StaffNameTaken
 from tests.factories import World
 from tests.staff import ROOT, add_person, disable_person
 
@@ -92,11 +92,11 @@ async def test_the_last_admin_stays(world: World) -> None:
     eli, _ = await add_person(world.staff, "Eli", StaffRole.SUPPORT)
     directory = world.staff.directory
     done = await asyncio.gather(*(directory.disable_staff_member(one, ROOT) for one in people), return_exceptions=True)
-    assert sorted(type(one).__name__ for one in done) == ["LastAdmin", "bool"]
+    assert sorted(type(one).__name__ for one in done) == ["NoAdminWouldRemain", "bool"]
     assert [one.disabled_at is None for one in await directory.list_staff()].count(True) == 2
     assert await directory.disable_staff_member(eli, ROOT)
     left = people[done.index(True) - 1]
-    with pytest.raises(LastAdmin):
+    with pytest.raises(NoAdminWouldRemain):
         await directory.disable_staff_member(left, ROOT)
 
 

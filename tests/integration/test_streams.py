@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.pipeline.block_pauses import MOST_STREAMS, PAUSE, STOP, STREAK, WHOLE, BlockPauses
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
+from mailer.pipeline.pauses_for_blocked_mail import MOST_STREAMS, PAUSE, STOP, STREAK, WHOLE, PausesForBlockedMail
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.stream_pauses import StreamPause
@@ -22,7 +22,7 @@ TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
 MINUTE = timedelta(minutes=1)
 
 
-def paused(streams: BlockPauses, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
+def paused(streams: PausesForBlockedMail, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
     """True if a stream pauses now, and no longer than it should."""
     now = datetime.now(UTC)
     until = streams.paused_until(processor, CATEGORIES[category], domain, now)
@@ -30,7 +30,7 @@ def paused(streams: BlockPauses, domain: str, category: str = "promotional", pro
     return until is not None
 
 
-async def block(streams: BlockPauses, *domains: str, category: str = "promotional") -> None:
+async def block(streams: PausesForBlockedMail, *domains: str, category: str = "promotional") -> None:
     """Has each domain block enough messages in a row."""
     sent = [(CATEGORIES[category], domain) for domain in domains for _ in range(STREAK)]
     await streams.pause_blocked_streams("relay", sent, [BLOCKED] * len(sent))
@@ -38,7 +38,10 @@ async def block(streams: BlockPauses, *domains: str, category: str = "promotiona
 
 async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -> None:
     """Other domains, categories and processors go on; other workers hear of it; after a while it is tried again."""
-    streams, other = BlockPauses(PostgresStreamPauses(world.pool)), BlockPauses(PostgresStreamPauses(world.pool))
+    streams, other = (
+        PausesForBlockedMail(PostgresStreamPauses(world.pool)),
+        PausesForBlockedMail(PostgresStreamPauses(world.pool)),
+    )
     await block(streams, "a.example")
     await other.reload_pauses()
     for worker in (streams, other):
@@ -52,7 +55,7 @@ async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -
 
 async def test_domains_that_block_once_take_no_memory(world: World) -> None:
     """However many domains block one message each, a worker counts the newest of them; a row goes on meanwhile."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     row = (PROMOTIONAL, "a.example")
     for turn in range(STREAK - 1):
         sent = [row, *((PROMOTIONAL, f"{turn}-{number}.example") for number in range(MOST_STREAMS - 1))]
@@ -67,7 +70,7 @@ async def test_domains_that_block_once_take_no_memory(world: World) -> None:
 
 async def test_one_mailbox_pauses_nothing(world: World) -> None:
     """Few blocks, or blocks with accepted mail between them, are filters of single mailboxes, and pause nothing."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     one = (PROMOTIONAL, "a.example")
     await streams.pause_blocked_streams("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
     await streams.pause_blocked_streams("relay", [one] * 9, [Outcome(OutcomeKind.BLOCKED, status="5.6.7")] * 9)
@@ -80,7 +83,7 @@ async def test_one_mailbox_pauses_nothing(world: World) -> None:
 
 async def test_blocks_and_refusals_of_our_set_up_are_counted_apart(world: World) -> None:
     """Two replies of one kind are no streak with one of the other."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     one, set_up = (PROMOTIONAL, "a.example"), Outcome(OutcomeKind.SET_UP, 550, None, "your DNS is broken")
     await streams.pause_blocked_streams("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
     await streams.pause_blocked_streams("relay", [one] * (STREAK - 1), [set_up] * (STREAK - 1))
@@ -91,7 +94,7 @@ async def test_blocks_and_refusals_of_our_set_up_are_counted_apart(world: World)
 
 async def test_refusals_of_our_set_up_with_accepted_mail_between_them_pause_nothing(world: World) -> None:
     """The order within one window counts: a domain that takes mail has no quarrel with our set-up."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     one, set_up = (PROMOTIONAL, "a.example"), Outcome(OutcomeKind.SET_UP, 550, None, "your DNS is broken")
     await streams.pause_blocked_streams("relay", [one] * 9, [*[set_up] * (STREAK - 1), TAKEN] * 3)
     assert not paused(streams, "a.example")
@@ -105,7 +108,10 @@ async def test_refusals_of_our_set_up_with_accepted_mail_between_them_pause_noth
 
 async def test_a_block_does_not_shorten_a_pause_for_our_set_up(world: World) -> None:
     """A stream with both in one window pauses for the longer time, in this worker and in the others."""
-    streams, other = BlockPauses(PostgresStreamPauses(world.pool)), BlockPauses(PostgresStreamPauses(world.pool))
+    streams, other = (
+        PausesForBlockedMail(PostgresStreamPauses(world.pool)),
+        PausesForBlockedMail(PostgresStreamPauses(world.pool)),
+    )
     one, set_up = (PROMOTIONAL, "a.example"), Outcome(OutcomeKind.SET_UP, 550, None, "your DNS is broken")
     await streams.pause_blocked_streams("relay", [one] * (2 * STREAK), [*[set_up] * STREAK, *[BLOCKED] * STREAK])
     await other.reload_pauses()
@@ -116,7 +122,7 @@ async def test_a_block_does_not_shorten_a_pause_for_our_set_up(world: World) -> 
 
 async def test_many_domains_pause_the_whole_stream(world: World) -> None:
     """A stream pauses for all domains, if this many domains block it."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE - 1)))
     assert not paused(streams, "z.example")
     await block(streams, "last.example")
@@ -126,7 +132,7 @@ async def test_many_domains_pause_the_whole_stream(world: World) -> None:
 
 async def test_breach_mail_never_pauses(world: World) -> None:
     """Breach mail is neither counted, nor held for blocks of other mail."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE)), category="breach")
     assert streams.paused_until("relay", BREACH, "0.example", datetime.now(UTC)) is None
     assert await PostgresStreamPauses(world.pool).list_current_pauses() == []
@@ -139,14 +145,14 @@ async def test_without_the_database_the_outcomes_are_not_lost(world: World) -> N
         async def add_pauses(self, pauses: object) -> None:
             raise ConnectionError("gone")
 
-    streams = BlockPauses(Away(world.pool))
+    streams = PausesForBlockedMail(Away(world.pool))
     await block(streams, "a.example")
     assert paused(streams, "a.example")
 
 
 async def test_many_blocked_messages_of_one_window_are_one_pause(world: World) -> None:
     """Two streaks of one category and domain in one window pause it once, and other workers hear of it."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     await block(streams, "a.example", "a.example", "b.example")
     found = await PostgresStreamPauses(world.pool).list_current_pauses()
     assert sorted((pause.category, pause.domain) for pause in found) == [
@@ -181,7 +187,10 @@ SPF = Outcome(OutcomeKind.SET_UP, 550, "5.7.27", "5.7.27 SPF of <news@x.example>
 
 async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World) -> None:
     """One such reply stops that stream at that domain, and pages with its words and what to check, once."""
-    streams, other = BlockPauses(PostgresStreamPauses(world.pool)), BlockPauses(PostgresStreamPauses(world.pool))
+    streams, other = (
+        PausesForBlockedMail(PostgresStreamPauses(world.pool)),
+        PausesForBlockedMail(PostgresStreamPauses(world.pool)),
+    )
     with capture_logs() as logs:
         await streams.pause_blocked_streams("relay", [(PROMOTIONAL, "a.example")] * 2, [SPF, TAKEN])
         await streams.pause_blocked_streams("relay", [(SERVICE, "a.example")], [SPF])
@@ -247,7 +256,7 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
 
 async def test_the_words_of_one_mailbox_stop_no_stream(world: World) -> None:
     """One person's own words stop nobody else's mail at their domain. Several such replies in a row do."""
-    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    streams = PausesForBlockedMail(PostgresStreamPauses(world.pool))
     said = Outcome(OutcomeKind.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
     now = datetime.now(UTC)
     for _ in range(STREAK):

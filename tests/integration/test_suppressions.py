@@ -15,7 +15,7 @@ from mailer.actions.recipient_import import RejectedLine
 from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
 from mailer.actions.suppression_and_consent_import import import_suppression_file
 from mailer.events import Person
-from mailer.pipeline.database_notes import FileDatabaseNotes
+from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.policy.standing import Standing
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.suppressions import NewSuppression, Suppression
@@ -157,7 +157,7 @@ async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], m
 
 async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url: str, tmp_path: Path) -> None:
     """Entries say how many were taken and why, without an address; a failover that loses them is noticed."""
-    with closing(FileDatabaseNotes(tmp_path)) as notes:
+    with closing(NotesAboutDatabaseInFiles(tmp_path)) as notes:
         async with open_world(database_url, notes=notes) as world:
             await world.known(1)
             notes.switch_notes_to_lineage(uuid7())

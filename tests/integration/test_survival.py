@@ -14,9 +14,9 @@ import structlog
 
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.pipeline import outcome_recorder
-from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.pipeline.handover import HandOver
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.preparation import RateAdmission, SendChecks
 from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
@@ -28,7 +28,7 @@ from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.ports.rates import RateAdmissionResult, SendRequest
+from mailer.ports.rates import RateAdmissionRequest, RateAdmissionResult
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -56,7 +56,7 @@ def handing_over(
 ) -> HandOver:
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
-    checks = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
+    checks = SendChecks(world.halted, routes, meter or NoLimits(), PausesForBlockedMail(NoPauses()))
     bounces = RefusalJudge(refusals or PostgresRefusalQuarantine(world.pool, world.writers, world.hasher))
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.renderers, checks, bounces, "worker", asyncio.Event()
@@ -94,7 +94,7 @@ class FailsOnce(NoLimits):
     def __init__(self) -> None:
         self.asked = 0
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
+    async def admit_messages(self, wanted: Sequence[RateAdmissionRequest]) -> RateAdmissionResult:
         """Admits all messages, unless it fails."""
         self.asked += 1
         if self.asked == 2:
@@ -332,15 +332,15 @@ class Counting:
     """A meter that counts the tokens given and returned."""
 
     real: RateLimiter
-    taken: list[SendRequest] = field(default_factory=list)
-    given: list[SendRequest] = field(default_factory=list)
+    taken: list[RateAdmissionRequest] = field(default_factory=list)
+    given: list[RateAdmissionRequest] = field(default_factory=list)
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
+    async def admit_messages(self, wanted: Sequence[RateAdmissionRequest]) -> RateAdmissionResult:
         """Admits messages as the real meter does, and counts them."""
         self.taken += wanted
         return await self.real.admit_messages(wanted)
 
-    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[RateAdmissionRequest]) -> None:
         """Takes tokens back as the real meter does, and counts them."""
         self.given += unsent
         self.real.put_tokens_back(admission, unsent)

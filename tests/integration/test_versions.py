@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from mailer import bundled_files
-from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.pipeline.handover import HandOver
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies

@@ -263,7 +263,7 @@ async def test_every_route_says_when_to_try_again_without_a_database(world: fact
     pages = (
         links.unsubscribe_link(UnsubscribeToken(factories.BRAND, ada, "newsletter", mailing)),
         links.preferences_link(PreferencesToken(factories.BRAND, ada, 1)),
-        links.recipient_report_link(MailReportToken(factories.BRAND, ada, mailing, 1)),
+        links.link_to_report_mail(MailReportToken(factories.BRAND, ada, mailing, 1)),
         links.confirmation_link(ConfirmToken(factories.BRAND, ada, mailing, 1)),
     )
     async with browse(world, authorization=f"Bearer {key}") as client:

@@ -230,7 +230,7 @@ async def test_links_of_who_is_gone_or_never_was(world: World) -> None:
     confirm = ConfirmToken(BRAND, who, uuid7(), 1)
     links = [
         preferences(who),
-        LINKS.recipient_report_link(MailReportToken(BRAND, who, uuid7())),
+        LINKS.link_to_report_mail(MailReportToken(BRAND, who, uuid7())),
         LINKS.confirmation_link(confirm),
         preferences(99),
     ]
@@ -264,11 +264,11 @@ async def test_a_mail_explains_itself_to_whoever_holds_it(world: World) -> None:
     breach = await world.accept([person(1)], "breach")
     async with browse(world) as client:
         answers = [
-            (await client.get(LINKS.recipient_report_link(MailReportToken(BRAND, who, mailing_id, 1)))).text
+            (await client.get(LINKS.link_to_report_mail(MailReportToken(BRAND, who, mailing_id, 1)))).text
             for mailing_id in (mailing.mailing_id, service.mailing_id, breach.mailing_id, uuid7())
         ]
         await consents(world, BRAND, "newsletter", ref="user-1")
-        asked = (await client.get(LINKS.recipient_report_link(MailReportToken(BRAND, who, mailing.mailing_id, 1)))).text
+        asked = (await client.get(LINKS.link_to_report_mail(MailReportToken(BRAND, who, mailing.mailing_id, 1)))).text
     newsletter, update, notice, gone = answers
     for fact in (
         "Newsletter",
@@ -292,7 +292,7 @@ async def test_not_my_account_does_no_more_than_an_unsubscribe(world: World) -> 
     mailing = await world.accept([person(1, country="US")])
     who = await world.id_of("user-1")
     before = await standing(world, who)
-    link = LINKS.recipient_report_link(MailReportToken(BRAND, who, mailing.mailing_id, 1))
+    link = LINKS.link_to_report_mail(MailReportToken(BRAND, who, mailing.mailing_id, 1))
     async with browse(world) as client:
         nothing = await client.post(link, data={"inviter": "yes"})
         done = await client.post(link, data={"not_mine": "yes"})
@@ -308,7 +308,7 @@ async def test_every_page_is_locked_down_and_speaks_arabic(world: World) -> None
     """No script and nothing from elsewhere; names keep their full stops in text that runs from right to left."""
     who = await somebody(world)
     leave = LINKS.unsubscribe_link(UnsubscribeToken(BRAND, who, "service", None, 1))
-    links = [preferences(who), LINKS.recipient_report_link(MailReportToken(BRAND, who, uuid7(), 1)), leave]
+    links = [preferences(who), LINKS.link_to_report_mail(MailReportToken(BRAND, who, uuid7(), 1)), leave]
     async with browse(world, **{"accept-language": "ar"}) as client:
         await client.post(preferences(who), data={"want": "newsletter"})
         for link in [*links, await confirmation(world)]:

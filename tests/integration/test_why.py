@@ -24,7 +24,7 @@ async def sent(world: World, topic: str | None = None) -> str:
     ada = await world.id_of("user-1")
     standing = await world.standings.get_standing(BRAND, ada)
     assert isinstance(standing, Standing)
-    return LINKS.recipient_report_link(
+    return LINKS.link_to_report_mail(
         MailReportToken(BRAND, ada, accepted.mailing_id, standing.generation)
     ).removeprefix("https://mail.example")
 

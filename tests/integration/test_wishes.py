@@ -9,9 +9,13 @@ import pytest
 
 from mailer.actions import object_to_marketing
 from mailer.actions.account_flags import set_account_flag
-from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts, ask_for_confirmation
+from mailer.actions.confirmation_requests import (
+    ConfirmationAsked,
+    ConfirmationRequestDependencies,
+    ask_for_confirmation,
+)
 from mailer.actions.confirmations import ConfirmationStores, apply_confirmed_request
-from mailer.actions.consent import ConsentRefused, ask_to_confirm_subscription, confirm_consent, withdraw_consent
+from mailer.actions.consent import ConsentNotRecordable, ask_to_confirm_subscription, confirm_consent, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
 from mailer.events import validate_event
 from mailer.policy.standing import TRACKING
@@ -34,7 +38,7 @@ async def asks(world: World) -> int:
 
 async def ask_again(world: World, recipient_id: int, scope: str) -> None:
     """Asks for one more thing, whose confirmation is asked for by mail."""
-    mail = ConfirmationParts(LINKS, world.wishes)
+    mail = ConfirmationRequestDependencies(LINKS, world.wishes)
     await ask_to_confirm_subscription(mail, policies()[CONFIRMED], recipient_id, said(scope))
 
 
@@ -78,7 +82,7 @@ async def test_a_confirmation_mail_carries_no_address_of_the_asker(world: World,
     ada = await world.id_of("ada", CONFIRMED)
     wish = PendingRequest("newsletter", "1", words, datetime.now(UTC))
     assert await ask_for_confirmation(
-        ConfirmationParts(LINKS, world.wishes), policies()[CONFIRMED], ada, [wish]
+        ConfirmationRequestDependencies(LINKS, world.wishes), policies()[CONFIRMED], ada, [wish]
     ) == ConfirmationAsked("ada")
     body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
     event = validate_event(json.loads(body))
@@ -258,7 +262,9 @@ async def waiting(world: World, recipient_id: int, link: ConfirmToken) -> set[st
 async def wishes(world: World, recipient_id: int, what: str, at: datetime | None = None) -> None:
     """Asks for one thing on the page of preferences."""
     wish = PendingRequest(what, "1", WORDS, at or datetime.now(UTC))
-    await ask_for_confirmation(ConfirmationParts(LINKS, world.wishes), policies()[CONFIRMED], recipient_id, [wish])
+    await ask_for_confirmation(
+        ConfirmationRequestDependencies(LINKS, world.wishes), policies()[CONFIRMED], recipient_id, [wish]
+    )
 
 
 async def test_an_old_link_brings_nobody_back(world: World) -> None:
@@ -284,7 +290,7 @@ async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
     """A link can be older than the policy: the scope that it asks for exists no more."""
     ada = await asks(world)
     [wish] = await world.wishes.read_wishes_of_confirmation_mail(CONFIRMED, ada, (await token(world, ada)).confirmation)
-    with pytest.raises(ConsentRefused, match="is no scope"):
+    with pytest.raises(ConsentNotRecordable, match="is no scope"):
         await confirm_consent(world.consents, policies()[CONFIRMED], ada, replace(wish, what="postcards"), "the token")
 
 

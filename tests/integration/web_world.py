@@ -20,9 +20,9 @@ import mailer.ports.outbox
 import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
-from mailer.actions.web_copies import WebCopies
+from mailer.actions.web_copies import WebCopyRenderer
+from mailer.brand_look_loading import load_brand_looks
 from mailer.events import EventRefused, MessageEvent
-from mailer.look_loading import load_brand_looks
 from mailer.policy.own_limits import OwnLimit, OwnPause
 from mailer.policy.policy_file import parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
@@ -32,13 +32,13 @@ from mailer.ports.broker import BrokerMessage
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.open_and_click_counts import (
-    CountedPixelOrLinkFetch,
     MailedRecipientStanding,
+    PixelOrLinkFetchToCount,
     WrittenOpenAndClickCounts,
 )
 from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
-from mailer.postgres.account_stores import build_account_stores_opener
+from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
@@ -116,13 +116,13 @@ class Opens:
         self.wrote = asyncio.Event()
         self.broken = self.away = False
 
-    def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
+    def count_open(self, trace: PixelOrLinkFetchToCount) -> None:
         """Counts one open."""
         if self.broken:
             raise ConnectionError("the database is gone")
         self.counted.append((trace.mailing_id, trace.machine))
 
-    def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
+    def count_click(self, trace: PixelOrLinkFetchToCount, link: str) -> None:
         """Counts nothing: the tests of clicks have a real database."""
 
     async def find_standing_of_mailed_recipient(
@@ -348,7 +348,9 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         mailings=world.mailings,
         reports=PostgresCampaignReports(world.pool),
         rights=world.rights,
-        desks=build_account_stores_opener(world.pool, world.writers, world.hasher, links, factories.controllers()),
+        desks=build_account_event_stores_opener(
+            world.pool, world.writers, world.hasher, links, factories.controllers()
+        ),
         outbox=world.outbox,
         publishers=world.publishers,
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
@@ -362,7 +364,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
             PostgresAttentionFigures(world.pool),
             console_operations_over(world),
         ),
-        web_copies=WebCopies(
+        web_copies=WebCopyRenderer(
             PostgresMailAndAddressOrigins(world.pool),
             world.mailings,
             world.deliveries,

@@ -13,7 +13,7 @@ import pytest
 from bench.speed.machine import free_port
 from mailer.web.console.console_context import OIDC_CALLBACK
 from mailer.web.console.gates import SIGN_IN
-from mailer.web.console.oidc_client import OidcClient
+from mailer.web.console.identity_provider_protocol import OidcClientRegistration
 from tests.integration.conftest import world as world
 from tests.integration.web_world import PUBLIC_URL
 
@@ -34,9 +34,9 @@ class RunningProvider:
         """Says who is signed in next, and how; or that it has new keys (`rotate`)."""
         httpx.post(f"{self.issuer}/control", json=values).raise_for_status()
 
-    def client(self, *second_factors: str) -> OidcClient:
+    def client(self, *second_factors: str) -> OidcClientRegistration:
         """The name by which it knows us."""
-        return OidcClient(self.issuer, "mailer", "a secret of the tests", second_factors)
+        return OidcClientRegistration(self.issuer, "mailer", "a secret of the tests", second_factors)
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,11 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.staff_rights import StaffMember, StaffRole
-from mailer.ports.staff_subjects import OidcAccount, SubjectTaken
+from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
 from mailer.web.app import create_app
-from mailer.web.console import oidc_provider
+from mailer.web.console import oidc_provider_client
 from mailer.web.console.console_context import OIDC, OIDC_CALLBACK
-from mailer.web.console.oidc_provider import OidcProvider
+from mailer.web.console.oidc_provider_client import OidcProviderClient
 from tests.factories import World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 from tests.integration.web_world import PUBLIC_URL, site_over
@@ -36,7 +36,7 @@ COOKIE = "__Host-mailer-oidc"
 async def browser_of(world: World, provider: RunningProvider, *factors: str) -> AsyncIterator[ConsoleBrowser]:
     """A browser at a console with this provider."""
     site = site_over(world)
-    console = replace(site.console, identity_provider=OidcProvider(provider.client(*factors), PUBLIC_URL))
+    console = replace(site.console, identity_provider=OidcProviderClient(provider.client(*factors), PUBLIC_URL))
     transport = httpx.ASGITransport(create_app(replace(site, console=console)), client=("192.0.2.7", 1234))
     async with open_browser(world, transport) as browser:
         yield browser
@@ -193,7 +193,7 @@ async def test_a_code_of_another_sign_in_is_refused(world: World, provider: Runn
 async def test_new_keys_of_the_provider_are_taken(world: World, provider: RunningProvider) -> None:
     """A token that is signed by a key which came after the last look is checked by the new keys."""
     await bound(world, provider)
-    with patch.object(oidc_provider, "_KEYS_AGAIN", -1.0):
+    with patch.object(oidc_provider_client, "_KEYS_AGAIN", -1.0):
         async with browser_of(world, provider) as browser:
             assert (await sign_in(browser)).status_code == 200
             provider.control(rotate=True)
@@ -205,7 +205,7 @@ async def test_clocks_may_differ_by_a_minute(world: World, provider: RunningProv
     """A token of 60 seconds counts if our clock is less than a minute off, and not if it is minutes off."""
     await bound(world, provider)
     clock = SimpleNamespace(time=lambda: time.time() - behind, monotonic=time.monotonic)
-    with patch.object(oidc_provider, "time", clock):
+    with patch.object(oidc_provider_client, "time", clock):
         async with browser_of(world, provider) as browser:
             assert (await sign_in(browser)).status_code == status
 
@@ -267,7 +267,7 @@ async def test_bindings(world: World, provider: RunningProvider) -> None:
     member = await bound(world, provider)
     eli, _ = await add_person(world.staff, "Eli")
     account = OidcAccount(provider.issuer, "ada")
-    with pytest.raises(SubjectTaken):
+    with pytest.raises(OidcAccountTaken):
         await world.staff.subjects.bind_account(eli, account, ROOT)
     assert not await world.staff.subjects.bind_account(member, account, ROOT)
     async with browser_of(world, provider) as browser:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.mailing_waits import held_for_people
+from mailer.actions.mailing_wait_reasons import list_wait_reasons_of_held_deliveries
 from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.rendering.signed_links import SERVICE
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
@@ -73,7 +73,10 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         assert {states["user-1"], states["user-3"]} == {("handed_over", "")}
         status = await world.mailings.mailing_status(accepted.mailing_id)
         assert status is not None
-        assert any("would not see how to leave, or our address" in str(line) for line in held_for_people(status))
+        assert any(
+            "would not see how to leave, or our address" in str(line)
+            for line in list_wait_reasons_of_held_deliveries(status)
+        )
         assert len(await world.entries(accepted.mailing_id, "hand_over")) == 2
         [entry] = [one for one in await world.entries(accepted.mailing_id) if one["reason"] == "held no_way_out"]
         assert ("unsubscribe_url" if "url" in lost else "postal_address") in entry["reply"]

@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.rendering.mailbox_spellings import canonical_mailbox, legacy_mailbox, other_forms_alike_in_capitals
+from mailer.rendering.mailbox_spellings import (
+    canonical_mailbox,
+    mailbox_in_legacy_canonical_form,
+    other_mailboxes_alike_in_capitals,
+)
 
 HASHER = AddressHasher("a key of the tests")
 
@@ -61,7 +65,7 @@ def test_what_was_said_under_the_rule_before_is_found(local: str) -> None:
     """One of the two hashes that are looked up is that of the earlier rule. An ASCII address has one hash."""
     address = f"{local.strip() or 'x'}@people.example"
     earlier = HASHER.legacy_hash(address)
-    before = HASHER._mac(legacy_mailbox(address).encode())
+    before = HASHER._mac(mailbox_in_legacy_canonical_form(address).encode())
     assert before in {HASHER.hash_address(address), *([earlier.hash] if earlier else [])}
     assert earlier is None or not address.isascii()
 
@@ -84,18 +88,18 @@ def test_letters_with_two_lower_cases_make_kin(one: str, other: str) -> None:
     """Two addresses with the same capitals are each other's kin, and still two mailboxes; only ASCII knows no kin."""
     assert canonical_mailbox(one) == canonical_mailbox(other) or canonical_mailbox(
         other
-    ) in other_forms_alike_in_capitals(one)
+    ) in other_mailboxes_alike_in_capitals(one)
     assert (
         other.isascii()
         or canonical_mailbox(one) == canonical_mailbox(other)
-        or canonical_mailbox(one) in other_forms_alike_in_capitals(other)
+        or canonical_mailbox(one) in other_mailboxes_alike_in_capitals(other)
     )
 
 
 @pytest.mark.parametrize("local", ["ada", "jos\u00e9", "stra\u00dfe", "\u017fam"])
 def test_most_addresses_have_no_kin(local: str) -> None:
     """Letters with one lower case make none, and neither do those that are folded with others, such as a sharp s."""
-    assert other_forms_alike_in_capitals(f"{local}@x.example") == frozenset()
+    assert other_mailboxes_alike_in_capitals(f"{local}@x.example") == frozenset()
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=1, max_size=12))
@@ -105,5 +109,5 @@ def test_each_lower_case_is_the_mailbox_or_its_kin(local: str) -> None:
     simple, whole = "".join(char.lower() for char in local), local.lower()
     assert canonical_mailbox(f"{simple}@x.example") in {
         canonical_mailbox(f"{whole}@x.example"),
-        *other_forms_alike_in_capitals(f"{whole}@x.example"),
+        *other_mailboxes_alike_in_capitals(f"{whole}@x.example"),
     }

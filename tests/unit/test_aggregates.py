@@ -12,7 +12,7 @@ from mailer.policy.advertiser_figures import (
     OTHER,
     count_people_by_cell_pair,
     find_values_to_hide,
-    has_small_difference,
+    may_subtraction_reveal_small_group,
     publishable_cells,
 )
 
@@ -136,7 +136,7 @@ def differences(groups: Mapping[tuple[str | None, str | None], int]) -> Iterator
 @given(GROUPS.map(shared))
 def test_nothing_small_is_left_by_subtraction(groups: dict[tuple[str | None, str | None], int]) -> None:
     """No difference of sums is about a few people, if two breakdowns may both be shown."""
-    if not has_small_difference(groups, MINIMUM):
+    if not may_subtraction_reveal_small_group(groups, MINIMUM):
         assert all(people == 0 or people >= MINIMUM for people in differences(groups))
 
 
@@ -145,14 +145,14 @@ def test_audiences_differ_by_many_or_by_nobody(groups: dict[tuple[str | None, st
     """The people who are in only one of the two audiences are nobody, or at least the minimum."""
     gone = sum(people for (_, second), people in groups.items() if second is None)
     come = sum(people for (first, _), people in groups.items() if first is None)
-    if not has_small_difference(groups, MINIMUM):
+    if not may_subtraction_reveal_small_group(groups, MINIMUM):
         assert all(people == 0 or people >= MINIMUM for people in (gone, come))
 
 
 @given(GROUPS.map(lambda groups: {pair: people + MINIMUM for pair, people in groups.items()}).map(shared))
 def test_what_is_far_apart_is_shown(groups: dict[tuple[str | None, str | None], int]) -> None:
     """Breakdowns whose every part is large are not kept apart."""
-    assert not has_small_difference(groups, MINIMUM)
+    assert not may_subtraction_reveal_small_group(groups, MINIMUM)
 
 
 @given(
@@ -161,10 +161,10 @@ def test_what_is_far_apart_is_shown(groups: dict[tuple[str | None, str | None], 
 )
 def test_the_same_again_and_something_else_are_shown(first: dict[str, int], second: dict[str, int]) -> None:
     """The same people in the same cells tell nothing new, and of people who were in no report nothing is subtracted."""
-    assert not has_small_difference(
+    assert not may_subtraction_reveal_small_group(
         count_people_by_cell_pair(first, first, {(value, value): people for value, people in first.items()}), MINIMUM
     )
-    assert not has_small_difference(count_people_by_cell_pair(first, second, {}), MINIMUM)
+    assert not may_subtraction_reveal_small_group(count_people_by_cell_pair(first, second, {}), MINIMUM)
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABC?"), st.sampled_from("XYZ?")).filter(lambda pair: pair != ("?", "?"))))
@@ -190,4 +190,4 @@ ATTACKS: dict[str, Callable[[], Mapping[tuple[str | None, str | None], int]]] = 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_known_attacks(attack: str) -> None:
     """The ways by which one person could be found from two reports are closed."""
-    assert has_small_difference(ATTACKS[attack](), 20)
+    assert may_subtraction_reveal_small_group(ATTACKS[attack](), 20)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import bundled_files
-from mailer.look_loading import load_brand_looks
+from mailer.brand_look_loading import load_brand_looks
 from mailer.rendering.colours import contrast_ratio, parse_colour
 from mailer.web.brand_look import PLAIN_LOOK, BrandLook, BrandLookError, parse_brand_look
 from mailer.web.languages import LANGUAGES

@@ -6,7 +6,7 @@ import pytest
 
 from mailer.policy.decision_types import Divert
 from mailer.ports.mail_origins import MailAndAddressOrigin
-from mailer.web.languages import choose_language
+from mailer.web.languages import choose_language_by_accept_language
 from mailer.web.why_this_mail_page import reason_of_mail
 from tests.factories import policies
 from tests.unit.test_decision import ADA, decided, reason
@@ -39,7 +39,7 @@ def test_a_source_lets_a_brand_send_what_it_was_given_for(
     somebody = replace(ADA, source=source, consents=frozenset[str]())
     assert reason(decided("promotional", somebody, policy)) == why_not
     origin = MailAndAddressOrigin("promotional", None, source, None, None, asked=False)
-    assert reason_of_mail(policy, origin, choose_language("en")).source == f"Given {said}"
+    assert reason_of_mail(policy, origin, choose_language_by_accept_language("en")).source == f"Given {said}"
 
 
 def test_each_source_of_a_brand_has_its_row() -> None:

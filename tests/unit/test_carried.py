@@ -8,7 +8,7 @@ import pytest
 from mailer.events import EventRefused, validate_event
 from mailer.policy.third_parties import Partner
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.rendering.promotional_words import promotion_in_url
+from mailer.rendering.promotional_words import find_promotional_words_in_url
 from tests.factories import policies, templates
 from tests.letters import ADA, event_of
 
@@ -239,4 +239,4 @@ def test_an_object_is_printed_as_no_text(value: Any) -> None:
 @pytest.mark.parametrize("piece", ["1", "1 ", "-", "%", "a", "off-", "save-1"])
 def test_a_long_address_takes_time_by_its_length(piece: str) -> None:
     """No piece that is repeated makes the search go back and forth."""
-    assert promotion_in_url(f"https://x.example/{piece * 200_000}/sale/50-off") is not None
+    assert find_promotional_words_in_url(f"https://x.example/{piece * 200_000}/sale/50-off") is not None

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from mailer.cli.causes_that_stop_mail import shipped_policy
 from mailer.cli.policy import app
-from mailer.cli.policy_causes import shipped_policy
 from mailer.policy.category import CATEGORIES
-from mailer.policy.cause_table import (
+from mailer.policy.deciding import ASKED, SEND
+from mailer.policy.decision_by_cause_table import (
     CAUSES,
     CauseAgainstSending,
     decision_by_category_for_cause,
     decision_words_by_category,
 )
-from mailer.policy.deciding import ASKED, SEND
 from tests.factories import policies
 
 EXPECTED: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("causes.toml").read_text("utf-8"))

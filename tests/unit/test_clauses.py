@@ -29,7 +29,9 @@ def test_each_clause_is_taken_out_once() -> None:
         "some.speaks: `c < 2` as c <= 2": "return 1 if c <= 2 else 0",
         "some.speaks: `1 if c < 2 else 0` always its first branch": "return 1\n",
         "some.speaks: `1 if c < 2 else 0` always its second branch": "return 0\n",
-        "some.ASKED: `(lambda category: category.invites, rules.one)` asked of all": "(_is_any_category, rules.one)",
+        "some.ASKED: `(lambda category: category.invites, rules.one)` asked of all": (
+            "(_is_true_for_every_category, rules.one)"
+        ),
     }
     assert made.keys() == changed.keys()
     for name, part in changed.items():

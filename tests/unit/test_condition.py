@@ -8,8 +8,8 @@ import pytest
 from mailer.doctor.database import (
     CLOCK_LIMIT,
     CLOCK_WARNING,
-    findings_at_process_start,
     judge_clock_difference,
+    judge_database_at_process_start,
     judge_partitions_and_seals,
     reason_not_to_use_database,
 )
@@ -42,7 +42,7 @@ def only(findings: list[Finding], check: str) -> Finding:
 
 def test_a_sound_database() -> None:
     """Nothing is said against it."""
-    findings = [*findings_at_process_start(SOUND, OURS), *judge_partitions_and_seals(STOCK, NOW)]
+    findings = [*judge_database_at_process_start(SOUND, OURS), *judge_partitions_and_seals(STOCK, NOW)]
     assert worst_level(findings) is FindingLevel.OK
     assert reason_not_to_use_database(findings) is None
 
@@ -58,21 +58,21 @@ def test_a_sound_database() -> None:
 )
 def test_what_nobody_works_on(condition: DatabaseVersionsAndSettings, said: str) -> None:
     """The process says why, and what to do."""
-    problems = reason_not_to_use_database(findings_at_process_start(condition, OURS))
+    problems = reason_not_to_use_database(judge_database_at_process_start(condition, OURS))
     assert problems is not None
     assert said in problems
 
 
 def test_a_newer_database_is_worked_on() -> None:
     """Migrations go before the processes of a new release, while those of the old one still run."""
-    findings = findings_at_process_start(replace(SOUND, migrations=OURS | {"20270101000001"}), OURS)
+    findings = judge_database_at_process_start(replace(SOUND, migrations=OURS | {"20270101000001"}), OURS)
     assert only(findings, "migrations").level is FindingLevel.WARNING
     assert reason_not_to_use_database(findings) is None
 
 
 def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
     """The problem names both versions and the statements that repair it."""
-    findings = findings_at_process_start(
+    findings = judge_database_at_process_start(
         replace(SOUND, collation_now="2.41", stale_collations=('public."de-x-icu"',)), OURS
     )
     found = only(findings, "collation")
@@ -89,14 +89,15 @@ def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
 
 def test_a_collation_without_a_version_is_sound() -> None:
     """The C collation never changes."""
-    findings = findings_at_process_start(replace(SOUND, collation=None, collation_now=None), OURS)
+    findings = judge_database_at_process_start(replace(SOUND, collation=None, collation_now=None), OURS)
     assert only(findings, "collation").level is FindingLevel.OK
 
 
 def test_a_server_that_does_not_wait_for_its_disk() -> None:
     """A crash of it loses opt-outs that were answered."""
     assert (
-        only(findings_at_process_start(replace(SOUND, durable=False), OURS), "durability").level is FindingLevel.PROBLEM
+        only(judge_database_at_process_start(replace(SOUND, durable=False), OURS), "durability").level
+        is FindingLevel.PROBLEM
     )
 
 

@@ -9,9 +9,9 @@ import pytest
 from mailer.policy.consent_validity import (
     NO_TERMS,
     ConsentValidityTerms,
+    format_consent_days,
     legal_flaw_of_consent,
     strictest_validity_terms,
-    write_days_consents_were_given,
 )
 from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
 from mailer.policy.standing import Standing
@@ -31,7 +31,7 @@ SCOPES = {"newsletter": "newsletter", "promotional": "promotional", "partner": f
 
 def asking(country: str | None, scope: str, given_on: date, confirmed_on: date | None) -> Standing:
     """Somebody who has asked for something on a day, and confirmed it on another."""
-    days = write_days_consents_were_given([scope], given_on, confirmed_on)
+    days = format_consent_days([scope], given_on, confirmed_on)
     return replace(ADA, country=country, consents=frozenset({scope}), consent_days=days)
 
 
@@ -82,7 +82,7 @@ def test_a_topic_or_a_purpose_is_confirmed_for_itself() -> None:
     newer = LAX.with_earlier_versions({"2020": revised(LAX, version="2020", purposes=("rights",))})
     for days, why in ((None, "consent_not_confirmed"), (TODAY, None)):
         asked = replace(purpose, consents=frozenset({"newsletter", "purpose/newsletter"}))
-        confirmed = f"{purpose.consent_days}\n{write_days_consents_were_given(['purpose/newsletter'], TODAY, days)}"
+        confirmed = f"{purpose.consent_days}\n{format_consent_days(['purpose/newsletter'], TODAY, days)}"
         assert reason(decided("newsletter", replace(asked, consent_days=confirmed), newer)) == why
 
 

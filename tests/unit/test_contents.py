@@ -9,10 +9,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from mailer.accounts import AccountEvent, parse_any_event
-from mailer.event_digests import EventDigests, IdTaken, canonical_text_of_value, differing_fields
+from mailer.event_digests import (
+    EventDigester,
+    EventIdTakenByDifferentEvent,
+    canonical_text_of_value,
+    names_of_fields_with_differing_digests,
+)
 from mailer.events import MessageEvent, Person
 
-CONTENTS = EventDigests("an address key of the tests, long enough")
+CONTENTS = EventDigester("an address key of the tests, long enough")
 ADA = {"ref": "ada", "email": "Ada@people.example", "name": "Ada", "context": {"b": [1, {"y": 2, "x": None}], "a": "1"}}
 BOB = {"ref": "bob", "email": "bob@people.example"}
 MESSAGE: dict[str, Any] = {
@@ -87,14 +92,14 @@ def account(kind: str, **values: Any) -> dict[str, Any]:
     return {"v": 1, "id": "said-1", "brand": "interpals", "ref": "user-1", "account": kind, **SAID[kind], **values}
 
 
-def content(value: dict[str, Any], contents: EventDigests = CONTENTS) -> bytes:
+def content(value: dict[str, Any], contents: EventDigester = CONTENTS) -> bytes:
     """The digest of an event, as it is read from JSON."""
     return contents.digest_of(parse_any_event(json.dumps(value)))
 
 
 def told(first: dict[str, Any], again: dict[str, Any]) -> tuple[str, ...]:
     """The fields in which two events differ."""
-    return differing_fields(content(first), content(again))
+    return names_of_fields_with_differing_digests(content(first), content(again))
 
 
 SAME: dict[str, dict[str, Any]] = {
@@ -214,8 +219,8 @@ def test_contexts_are_written_alike_if_they_are_equal(first: dict[str, Any], dat
 
 def test_without_the_key_nothing_can_be_tested_against_it() -> None:
     """Another key makes another digest; the same personal values under another id, or brand, do too."""
-    other = content(MESSAGE, EventDigests("another address key"))
-    assert differing_fields(content(MESSAGE), other) == ()
+    other = content(MESSAGE, EventDigester("another address key"))
+    assert names_of_fields_with_differing_digests(content(MESSAGE), other) == ()
     parts = {content(MESSAGE)[at : at + 6] for at in range(len(content(MESSAGE)))}
     assert parts.isdisjoint(other[at : at + 6] for at in range(4, len(other) - 5))
     first, again = content({**MESSAGE, "id": "order-2"}), content(MESSAGE)
@@ -231,18 +236,18 @@ def test_what_an_erasure_has_taken_is_not_compared() -> None:
     left = whole[: 5 + whole[4]]
     assert len(left) < len(whole)
     for name, value in OTHER.items():
-        told = differing_fields(left, content({**MESSAGE, name: value}))
+        told = names_of_fields_with_differing_digests(left, content({**MESSAGE, name: value}))
         assert told == ((name,) if name in ("category", "template", "product", "topic", "campaign", "partner") else ())
 
 
 def test_what_nobody_can_tell_is_taken_for_the_same() -> None:
     """Rows from before there were digests have none."""
-    assert differing_fields(None, content(MESSAGE)) == ()
+    assert names_of_fields_with_differing_digests(None, content(MESSAGE)) == ()
 
 
 def test_the_refusal_names_fields_and_no_values() -> None:
     """The refusal names fields and no values, and says what to do."""
-    assert str(IdTaken(("send_at", "to"))) == (
+    assert str(EventIdTakenByDifferentEvent(("send_at", "to"))) == (
         "id: it stands for another event already, from which this one differs in send_at, to;"
         " say it under an id of its own, or publish the first one as it was"
     )

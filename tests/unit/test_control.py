@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from mailer.pipeline import halt_watcher as module
-from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import (
     ATTEST_SECONDS,
     BRAND,
@@ -22,16 +21,17 @@ from mailer.pipeline.halt_watcher import (
     WENT_BACK,
     HaltWatcher,
 )
+from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.policy.category import Category
 from mailer.ports.halts import (
     OPERATOR,
-    DatabaseNotesUnreadable,
     Halt,
     HaltsAndMissingEntries,
     HaltScope,
     Head,
     JournaledStandingChange,
     LastSeenSealMarker,
+    LocalDatabaseNotesUnreadable,
 )
 from tests.halts import FakeChains
 
@@ -116,15 +116,15 @@ class Scene:
     chains: FakeChains = field(default_factory=FakeChains)
     now: float = 0.0
     mended: list[frozenset[UUID]] = field(default_factory=list)
-    closed: DatabaseNotesUnreadable | None = None
+    closed: LocalDatabaseNotesUnreadable | None = None
 
     def __post_init__(self) -> None:
-        self.remembered = FileDatabaseNotes(self.folder)
+        self.remembered = NotesAboutDatabaseInFiles(self.folder)
         self.control = self.process(self.remembered)
 
-    def process(self, remembered: FileDatabaseNotes | None = None) -> HaltWatcher:
+    def process(self, remembered: NotesAboutDatabaseInFiles | None = None) -> HaltWatcher:
         """Another process of the same machine."""
-        vault = remembered or FileDatabaseNotes(self.folder)
+        vault = remembered or NotesAboutDatabaseInFiles(self.folder)
         return HaltWatcher(self.database, self.chains, vault, "host:1", self.mend, lambda: self.now)
 
     async def mend(self, lineages: Collection[UUID]) -> None:
@@ -241,7 +241,7 @@ async def test_a_database_that_went_back_stops_everything(scene: Scene, name: st
         assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
             (HaltScope.EVERYTHING, str(ONE), "host:1")
         ]
-    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == SOUND.newest_seal_marker, (
+    assert NotesAboutDatabaseInFiles(scene.folder).read_last_seen_seal_marker() == SOUND.newest_seal_marker, (
         "what was seen is not forgotten for it"
     )
 
@@ -310,7 +310,7 @@ async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     ) -> HaltsAndMissingEntries:
         return replace(SOUND, missing=frozenset(heads))
 
-    await scene.control.check_new_connection(replica)
+    await scene.control.check_for_lost_data_on_new_connection(replica)
     assert scene.halted() == WENT_BACK
     assert scene.database.told == []
     await scene.control.query_halts_and_attest_no_loss()
@@ -358,7 +358,7 @@ async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     scene.database.answer = begun
     await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() is None
-    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == begun.newest_seal_marker
+    assert NotesAboutDatabaseInFiles(scene.folder).read_last_seen_seal_marker() == begun.newest_seal_marker
     new = scene.process()
     await new.query_halts_and_attest_no_loss()
     assert new.mailing_halt_reason("acme", ONE) is None
@@ -372,8 +372,8 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     await scene.control.query_halts_and_attest_no_loss()
     scene.remembered.note_committed_entry_on_disk(WRITER, 7)
     scene.database.answer = HaltsAndMissingEntries((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
-    scene.closed = DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
-    with pytest.raises(DatabaseNotesUnreadable):
+    scene.closed = LocalDatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
+    with pytest.raises(LocalDatabaseNotesUnreadable):
         await scene.control.query_halts_and_attest_no_loss()
     assert (scene.halted(), len(scene.database.attested)) == (WAITING, 1), "nothing goes before it is made again"
     scene.closed = None
@@ -387,7 +387,7 @@ async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
     """A process knows a database by its lineage alone, before the first seal."""
     scene.database.answer = HaltsAndMissingEntries((), ONE, frozenset(), 0, {})
     await scene.control.query_halts_and_attest_no_loss()
-    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == LastSeenSealMarker(ONE)
+    assert NotesAboutDatabaseInFiles(scene.folder).read_last_seen_seal_marker() == LastSeenSealMarker(ONE)
     assert scene.database.asked[-1][0] == frozenset()
     scene.database.answer = BACK["another database"]
     await scene.control.query_halts_and_attest_no_loss()

@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 import mailer.pipeline.halt_watcher as module
-from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import NOBODY_TO_ASK
-from mailer.ports.halts import DatabaseNotesUnreadable, HaltsAndMissingEntries, Head
+from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
+from mailer.ports.halts import HaltsAndMissingEntries, Head, LocalDatabaseNotesUnreadable
 from tests.unit.test_control import Scene
 
 
@@ -56,10 +56,10 @@ async def test_what_may_not_be_read_is_said_to_who_asks_whether_it_works(
         said.append(problem)
         stop.set()
 
-    def closed(self: FileDatabaseNotes) -> None:
-        raise DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
+    def closed(self: NotesAboutDatabaseInFiles) -> None:
+        raise LocalDatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
 
-    monkeypatch.setattr(FileDatabaseNotes, "read_last_committed_entries", closed)
+    monkeypatch.setattr(NotesAboutDatabaseInFiles, "read_last_committed_entries", closed)
     scene.control.report = report
     await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert said == ["give this user the right to read MAILER_DATA"]

@@ -13,7 +13,7 @@ from mailer.pipeline.shared_address_copies import (
     split_into_windows,
 )
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedAddressTextCarrier
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, LastDeliveryOfTextToSharedAddress
 from tests.renderers import renderer_of
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
@@ -29,7 +29,9 @@ def row(number: int) -> DeliveryRow:
 @pytest.mark.parametrize("state", DeliveryState)
 def test_it_is_a_copy_only_if_the_other_goes_out(state: DeliveryState) -> None:
     """A delivery counts as a copy only if the first one goes out."""
-    found = mark_row_as_copy_or_none(row(2), SharedAddressTextCarrier(1, 1, state, None, ""), {}, NOW, each_told=False)
+    found = mark_row_as_copy_or_none(
+        row(2), LastDeliveryOfTextToSharedAddress(1, 1, state, None, ""), {}, NOW, each_told=False
+    )
     assert (found.standing.copy_of if found else None) == (1 if state in GOES_OUT else None)
     assert found is None or found.standing.copy_known_at is None
 
@@ -40,7 +42,7 @@ def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: Deliver
     later = NOW + timedelta(hours=1)
     for due_at in (None, later):
         found = mark_row_as_copy_or_none(
-            row(2), SharedAddressTextCarrier(1, 1, state, due_at, ""), {}, NOW, each_told=True
+            row(2), LastDeliveryOfTextToSharedAddress(1, 1, state, due_at, ""), {}, NOW, each_told=True
         )
         assert found is not None
         assert found.standing.copy_known_at == (None if state is DeliveryState.HANDED_OVER else due_at or NOW)
@@ -50,7 +52,11 @@ def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: Deliver
 def test_what_may_have_arrived_for_ever_is_a_copy_where_not_each_is_told(each_told: bool) -> None:
     """Optional mail that ended in doubt may lie in the mailbox already; in mandatory mail the other gets theirs."""
     found = mark_row_as_copy_or_none(
-        row(2), SharedAddressTextCarrier(1, 1, DeliveryState.FAILED, None, IN_DOUBT), {}, NOW, each_told=each_told
+        row(2),
+        LastDeliveryOfTextToSharedAddress(1, 1, DeliveryState.FAILED, None, IN_DOUBT),
+        {},
+        NOW,
+        each_told=each_told,
     )
     assert (found is None) == each_told
 
@@ -60,7 +66,11 @@ def test_what_was_just_done_is_newer_than_what_was_read() -> None:
     fates = {(MAILING, 1): DeliveryState.CLAIMED}
     assert (
         mark_row_as_copy_or_none(
-            row(2), SharedAddressTextCarrier(1, 1, DeliveryState.INTENDED, None, ""), fates, NOW, each_told=False
+            row(2),
+            LastDeliveryOfTextToSharedAddress(1, 1, DeliveryState.INTENDED, None, ""),
+            fates,
+            NOW,
+            each_told=False,
         )
         is None
     )
@@ -70,7 +80,7 @@ def test_nobody_is_a_copy_of_their_own() -> None:
     """A recipient who carried the text before carries it again. Nobody is a copy of themselves."""
     assert (
         mark_row_as_copy_or_none(
-            row(1), SharedAddressTextCarrier(1, 1, DeliveryState.DEFERRED, None, ""), {}, NOW, each_told=False
+            row(1), LastDeliveryOfTextToSharedAddress(1, 1, DeliveryState.DEFERRED, None, ""), {}, NOW, each_told=False
         )
         is None
     )

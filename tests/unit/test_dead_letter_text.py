@@ -7,7 +7,7 @@ import pytest
 
 from mailer.events import EventRefused, parse_event
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.web.console.dead_letter_text import MAX_SHOWN, mask_addresses, masked_body, masked_reason, whole_body
+from mailer.web.console.dead_letter_text import MAX_SHOWN, mask_addresses, masked_body, masked_reason, unmasked_body
 from tests.factories import person, plain_event, policies, templates
 
 EVENT = {
@@ -65,7 +65,7 @@ def test_a_plain_field_with_an_address_is_masked_too() -> None:
 
 def test_long_texts_are_cut() -> None:
     """A cut text says how much is missing."""
-    assert whole_body(b"x" * (MAX_SHOWN + 5)).endswith("… (5 characters more)")
+    assert unmasked_body(b"x" * (MAX_SHOWN + 5)).endswith("… (5 characters more)")
     assert "ada@" not in mask_addresses("to.people.0.email: <ada@people.example> is none; mailto:ada@people.example")
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_validity import write_days_consents_were_given
+from mailer.policy.consent_validity import format_consent_days
 from mailer.policy.deciding import ASKED, SEND, answers_of_all_rules, decide, facts_for_rules
 from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.expected_mail import missing_fields_blocking_promotions
@@ -219,7 +219,7 @@ def test_mail_only_goes_to_an_address(mailing: Mailing, standing: Standing, poli
 def test_the_strictest_of_three_holds(now: Switches, then: Switches, floor: SwitchFloor) -> None:
     """Each switch has the strictest value of the policy, the version collected under, and the jurisdiction's floor."""
     policy = revised(POLICY, revised(POLICY, version="2020", switches=then), switches=now, jurisdictions={"BR": floor})
-    found = policy.switches_for("2020", "BR")
+    found = policy.strictest_switches_for_person("2020", "BR")
     for name, order in ORDER.items():
         stated = [getattr(source, name) for source in (now, then, floor, law().switch_floor("BR"))]
         assert getattr(found, name) == min(filter(None, stated), key=order.index)
@@ -235,7 +235,7 @@ def test_no_policy_goes_below_the_floor(country: str) -> None:
         ADA,
         country=country,
         consents=frozenset({"promotional"}),
-        consent_days=write_days_consents_were_given(["promotional"], TODAY, TODAY),
+        consent_days=format_consent_days(["promotional"], TODAY, TODAY),
     )
     assert isinstance(decided("promotional", willing), Send)
 

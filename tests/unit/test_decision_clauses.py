@@ -13,7 +13,7 @@ from mailer.policy.own_limits import OwnCap
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
-from mailer.policy.rules import SOON, is_service_rate_exceeded
+from mailer.policy.rules import SOON, is_service_mail_alarm_rate_exceeded
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, WITHIN_OWN_CAP, Standing
 from tests.unit.test_decision import (
     ADA,
@@ -246,7 +246,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
     nothing = revised(POLICY, terms={})
     for rule in ("subscription", "frequency"):
         assert ASKED[rule][1](facts("newsletter", replace(ADA, sent=(("newsletter", 9),)), nothing)) is None
-    assert is_service_rate_exceeded(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
+    assert is_service_mail_alarm_rate_exceeded(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
     answered = facts("rights", replace(ADA, channel="sms"), answers=True)
     assert ASKED["channel"][1](answered) is None
     some = consenting("service/outages", products=frozenset({"*"}))

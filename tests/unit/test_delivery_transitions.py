@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.actions.delivery_transitions import TRANSITIONS, RetryTime, TransitionCause, find_transition
+from mailer.actions.delivery_transitions import TRANSITIONS, RetryTimeKind, TransitionCause, find_transition
 from mailer.policy.category import CATEGORIES
 from mailer.policy.delivery_reason_explanations import REASONS
 from mailer.ports.deliveries import DeliveryState
@@ -65,7 +65,7 @@ def test_each_change_is_whole(
     found = find_transition(state, cause, "5.1.1", result="deferred", category=kind, at=NOW, age=age, spread=spread)
     assert found.state is rule.to_state or found.state in (DeliveryState.FAILED, DeliveryState.DIVERTED)
     assert found.due_at is None or found.state in WAITING
-    assert (found.due_at is None) == (rule.retry is RetryTime.NEVER or found.state not in WAITING)
+    assert (found.due_at is None) == (rule.retry is RetryTimeKind.NEVER or found.state not in WAITING)
     assert kind.written_fallback or found.state is not DeliveryState.DIVERTED or cause is TransitionCause.DIVERTED
     assert "{" not in found.reason + found.entry_reason
 

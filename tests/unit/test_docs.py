@@ -15,9 +15,9 @@ import typer
 from typer.testing import CliRunner
 
 from mailer.cli import app
-from mailer.cli.policy_causes import shipped_policy
+from mailer.cli.causes_that_stop_mail import shipped_policy
 from mailer.events import parse_event
-from mailer.policy.cause_table import CAUSES, decision_by_category_for_cause
+from mailer.policy.decision_by_cause_table import CAUSES, decision_by_category_for_cause
 from mailer.policy.decision_types import EXPIRED
 from mailer.policy.delivery_reason_explanations import REASONS
 from mailer.policy.policy_library import parse_policies_in_force

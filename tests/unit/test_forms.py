@@ -15,13 +15,19 @@ from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.headers import addr_spec
 from mailer.rendering.jinja_environment import make_jinja_environment
-from mailer.rendering.mail_merge import NAME, MergeField, MergeForm, split_at_marks, transformed_names
+from mailer.rendering.mail_merge import (
+    NAME,
+    MergeField,
+    MergeForm,
+    names_of_transformed_values,
+    split_text_at_slot_marks,
+)
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.message import MailingHeaders, StaticMessageParts
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template
-from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
+from mailer.rendering.transfer_encoding import encode_piece_as_quoted_printable, quoted_printable
 from tests.factories import KEY, policies, templates
 from tests.renderers import facts_of, renderer_of
 
@@ -137,18 +143,18 @@ def test_what_a_template_works_with_is_not_filled_in() -> None:
 )
 def test_what_a_template_does_with_a_value(source: str, bent: set[str]) -> None:
     """Only a value that is printed as it is, or asked for, can be filled in later."""
-    assert transformed_names(make_jinja_environment("en", escape=True).parse(source)) == bent
+    assert names_of_transformed_values(make_jinja_environment("en", escape=True).parse(source)) == bent
 
 
 @pytest.mark.parametrize("text", ["\ue000", "\ue001", "\ue000x\ue001", "\ue000name", "a\ue000name\ue001\ue001"])
 def test_a_text_with_marks_of_its_own_is_no_form(text: str) -> None:
     """A text with marks that look like a slot has no form. The template is rendered for each person."""
-    assert split_at_marks(text, ["name"]) is None
+    assert split_text_at_slot_marks(text, ["name"]) is None
 
 
 def test_cutting() -> None:
     """A rendered text is cut at its slots."""
-    assert split_at_marks("a\ue000name\ue001b\ue000url\ue001", ["name", "url"]) == (
+    assert split_text_at_slot_marks("a\ue000name\ue001b\ue000url\ue001", ["name", "url"]) == (
         "a",
         MergeField("name"),
         "b",
@@ -183,10 +189,10 @@ def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> Non
 @given(st.binary(max_size=400).filter(lambda data: b"\r" not in data and b"\n" not in data))
 def test_quoted_printable_reads_back(data: bytes) -> None:
     """Each encoding decodes to the original, in lines of at most 76 octets, with no white space at their ends."""
-    for encoded in (quoted_printable(data), quoted_piece(data)):
+    for encoded in (quoted_printable(data), encode_piece_as_quoted_printable(data)):
         assert decodestring(encoded) == data
         assert all(len(line) <= 76 and not line.endswith((b" ", b"\t")) for line in encoded.split(b"\r\n"))
-    assert decodestring(quoted_piece(data) + quoted_piece(data)) == data * 2
+    assert decodestring(encode_piece_as_quoted_printable(data) + encode_piece_as_quoted_printable(data)) == data * 2
 
 
 def _lines(text: str) -> str:

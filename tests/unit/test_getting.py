@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.expected_mail import expected_optional_categories
+from mailer.policy.expected_mail import optional_categories_still_received
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from tests.factories import policies
 
@@ -20,7 +20,7 @@ ADA = Standing(17, 3, "ada@people.example", source="sign-up", collected_under=PO
 
 def gets(**values: Any) -> frozenset[str]:
     """The optional mail that Ada gets, if this were so of her."""
-    return expected_optional_categories(POLICY, replace(ADA, **values), NOW)
+    return optional_categories_still_received(POLICY, replace(ADA, **values), NOW)
 
 
 def test_offers_are_for_who_may_get_any() -> None:
@@ -66,5 +66,5 @@ def test_what_was_left_is_never_called_still_coming(brand: str, data: st.DataObj
         source=data.draw(st.sampled_from(["sign-up", "contest", None])),
         products=frozenset({"*"} if data.draw(st.booleans()) else ()),
     )
-    found = expected_optional_categories(policy, standing, NOW)
+    found = optional_categories_still_received(policy, standing, NOW)
     assert found <= set(optional) - left

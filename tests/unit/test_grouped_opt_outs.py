@@ -7,7 +7,7 @@ import pytest
 
 from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
 from mailer.ports.standings import OptOutResult
-from mailer.postgres.grouped_opt_outs import MOST_TOGETHER, NewOptOut, OptOutGroups
+from mailer.postgres.grouped_opt_outs import MOST_TOGETHER, NewOptOut, OptOutGroupCommitter
 
 POISON = 13
 """A person whose opt-out cannot be committed."""
@@ -35,7 +35,7 @@ def opt_out(person: int) -> NewOptOut:
     return NewOptOut("interpals", person, "newsletter", "one-click", None)
 
 
-async def begun(groups: OptOutGroups, people: Sequence[int]) -> list["asyncio.Task[OptOutResult | None]"]:
+async def begun(groups: OptOutGroupCommitter, people: Sequence[int]) -> list["asyncio.Task[OptOutResult | None]"]:
     """Opt-outs that were begun one after the other: the first is being committed, the others wait."""
     tasks = [asyncio.create_task(groups.commit_opt_out(opt_out(person))) for person in people]
     for _ in range(3):
@@ -46,8 +46,8 @@ async def begun(groups: OptOutGroups, people: Sequence[int]) -> list["asyncio.Ta
 async def test_one_alone_waits_for_nobody() -> None:
     """The first is committed at once; what arrives meanwhile is one group, and each gets its own result."""
     commits = Commits()
-    tasks = await begun(OptOutGroups(commits.commit), [1])
-    groups = OptOutGroups(commits.commit)
+    tasks = await begun(OptOutGroupCommitter(commits.commit), [1])
+    groups = OptOutGroupCommitter(commits.commit)
     assert commits.groups == [[1]]
     tasks += await begun(groups, [2])
     tasks += await begun(groups, [3, 4])
@@ -62,7 +62,7 @@ async def test_one_alone_waits_for_nobody() -> None:
 async def test_a_group_has_a_limit() -> None:
     """More than the limit are committed in several groups, in the order of their arrival."""
     commits, people = Commits(), list(range(2 * MOST_TOGETHER))
-    groups = OptOutGroups(commits.commit)
+    groups = OptOutGroupCommitter(commits.commit)
     tasks = await begun(groups, [1000])
     tasks += await begun(groups, people)
     commits.open.set()
@@ -75,7 +75,7 @@ async def test_one_that_fails_fails_nobody_else(error: Exception) -> None:
     """A group with a bad opt-out, or one whose person is locked, is tried one by one: only that one raises."""
     commits = Commits()
     commits.error = error
-    groups = OptOutGroups(commits.commit)
+    groups = OptOutGroupCommitter(commits.commit)
     tasks = await begun(groups, [1])
     tasks += await begun(groups, [2, POISON, 3])
     commits.open.set()
@@ -89,7 +89,7 @@ async def test_an_outage_is_told_to_all_at_once() -> None:
     """A database that is away is not asked again for each opt-out of the group."""
     commits = Commits()
     commits.error = DatabaseUnavailable("away")
-    groups = OptOutGroups(commits.commit)
+    groups = OptOutGroupCommitter(commits.commit)
     tasks = await begun(groups, [1])
     tasks += await begun(groups, [POISON, 2])
     commits.open.set()
@@ -103,7 +103,7 @@ async def test_an_outage_is_told_to_all_at_once() -> None:
 async def test_a_stopping_process_leaves_nobody_waiting() -> None:
     """Whoever waits when the commit is cancelled is cancelled, too: none waits for an answer that never comes."""
     commits = Commits()
-    groups = OptOutGroups(commits.commit)
+    groups = OptOutGroupCommitter(commits.commit)
     tasks = await begun(groups, [1])
     tasks += await begun(groups, [2, 3])
     committing = groups._committing
@@ -119,7 +119,7 @@ async def test_a_stopping_process_leaves_nobody_waiting() -> None:
 async def test_a_reader_who_goes_away_stops_nobody() -> None:
     """A request that ends early does not end the commit: its opt-out and those of others are committed."""
     commits = Commits()
-    groups = OptOutGroups(commits.commit)
+    groups = OptOutGroupCommitter(commits.commit)
     tasks = await begun(groups, [1])
     tasks += await begun(groups, [2, 3])
     tasks[1].cancel()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mailer.policy.history_paging import (
     LAST_UUID,
     HistoryPlace,
-    mailing_id_bound,
     page_of_newest_entries,
     place_of_mail,
+    upper_mailing_id_bound_of_page,
 )
 
 BEGIN = datetime(2026, 11, 29, tzinfo=UTC)
@@ -45,7 +45,7 @@ def page_of(
     mails: set[Entry], others: set[Entry], before: HistoryPlace | None, limit: int
 ) -> tuple[tuple[Entry, ...], HistoryPlace | None]:
     """A page, as the database reads it: mails by their ids alone, and a few of each source."""
-    bound = mailing_id_bound(before)
+    bound = upper_mailing_id_bound_of_page(before)
     sent = [one for one in mails if UUID(one.place.key[1:]) < bound]
     said = [one for one in others if before is None or one.place < before]
     newest = [sorted(source, key=lambda one: one.place, reverse=True)[: limit + 1] for source in (sent, said)]
@@ -69,7 +69,7 @@ def test_pages_show_each_entry_once(mails: set[Entry], others: set[Entry], limit
 
 def test_the_newest_page_begins_behind_every_id() -> None:
     """The bound of the first page is above each id that a mailing can have."""
-    assert mailing_id_bound(None) == LAST_UUID
+    assert upper_mailing_id_bound_of_page(None) == LAST_UUID
 
 
 @pytest.mark.parametrize(

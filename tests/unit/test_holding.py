@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.accounts import KINDS, validate_account
-from mailer.actions.standing_comparison import standing_matches_event
+from mailer.actions.standing_and_event_comparison import standing_matches_event
 from mailer.policy.standing import Standing
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -7,13 +7,13 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError
 from joserfc.jwk import KeySet, OctKey, RSAKey
 
-from mailer.web.console.oidc_client import OidcClient, OidcRefused
-from mailer.web.console.oidc_provider import LEEWAY, _UnknownKey, verified_account
+from mailer.web.console.identity_provider_protocol import OidcClientRegistration, OidcRefused
+from mailer.web.console.oidc_provider_client import LEEWAY, _UnknownKey, verify_id_token
 
 NOW = 1_800_000_000
 REFUSED = (OidcRefused, BadSignatureError, InvalidKeyIdError, _UnknownKey)
 """The errors after which nobody is signed in."""
-CLIENT = OidcClient("https://id.example", "mailer", "secret", ("mfa",))
+CLIENT = OidcClientRegistration("https://id.example", "mailer", "secret", ("mfa",))
 KEY = RSAKey.generate_key(2048, {"kid": "one"})
 OTHER = RSAKey.generate_key(2048, {"kid": "one"})
 KEYS = KeySet([KEY])
@@ -36,7 +36,7 @@ def token(key: RSAKey | OctKey = KEY, header: dict[str, Any] | None = None, **ch
 
 def verified(text: str, now: float = NOW) -> tuple[str, bool]:
     """The subject, and whether a second factor was shown."""
-    shown = verified_account(text, KEYS, CLIENT, "n", now)
+    shown = verify_id_token(text, KEYS, CLIENT, "n", now)
     assert shown.account.issuer == CLIENT.issuer
     return shown.account.subject, shown.has_second_factor
 

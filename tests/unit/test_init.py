@@ -16,7 +16,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.trial.sample_people import single_trait_people
-from mailer.trial.trial_run import HOLDS, try_brand
+from mailer.trial.trial_run import HOLDS, try_promises_of_brand
 
 KNOWN = ("--domain", "harbor.example", "--controller", "Harbor Ltd.", "--address", "1 Quay Street, Hamburg")
 PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
@@ -63,7 +63,7 @@ def test_a_new_brand_is_whole_and_keeps_its_promises(here: Path, capsys: pytest.
     for path, text in files_in(here).items():
         left = r"(?i:paltalk|peerstream|interpals|pen pal)|= \"FILL IN|@fill-in|//fill-in|[\u0600-\u06ff]"
         assert not re.search(left, text), path
-    trial = try_brand(policy, templates, datetime.now(UTC), people=single_trait_people(policy))
+    trial = try_promises_of_brand(policy, templates, datetime.now(UTC), people=single_trait_people(policy))
     assert {line.id: (line.result, line.failure) for line in trial.lines} == {
         line.id: (HOLDS, None) for line in trial.lines
     }

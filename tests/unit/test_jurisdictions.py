@@ -14,7 +14,7 @@ from mailer.policy.jurisdiction import (
     DEMANDS,
     JurisdictionError,
     LawByCountry,
-    mark_for_countries,
+    advertising_mark_for_countries,
     parse_jurisdiction,
     parse_law_by_country,
 )
@@ -74,7 +74,7 @@ def test_each_countrys_law_decides(country: str) -> None:
         assert reason(decided(category, somebody, LAX)) == ("no_opt_in" if promo == "opt_in" else None)
     refused = "not_requested" if partner == "on_request" else None
     assert reason(decided("partner", somebody, LAX)) == refused
-    assert LAX.switches_for("2024", country).tracking == tracking
+    assert LAX.strictest_switches_for_person("2024", country).tracking == tracking
     for category in ("breach", "policy_change", "rights"):
         assert isinstance(decided(category, somebody, LAX), Send)
 
@@ -88,7 +88,7 @@ def test_the_rows_are_all_there() -> None:
 def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) -> None:
     """No reviewed country is stricter; where the country is unknown, neither is what the policy says of one."""
     own = revised(LAX, jurisdictions={"SE": law().switch_floor("SE").model_copy(update={"tracking": "off"})})
-    found = own.switches_for("2024", country)
+    found = own.strictest_switches_for_person("2024", country)
     for reviewed in own.law.reviewed_countries if country is None else set(own.law.reviewed_countries) - {"SE"}:
         assert found == strictest_switches(found, own.law_and_policy_switch_floor(reviewed))
     assert (found.tracking == "off") is (country is None)
@@ -98,13 +98,13 @@ def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) 
 def test_of_several_countries_the_strictest_holds(said: str) -> None:
     """The floor of each country that was said of somebody holds, in any order."""
     each = said.split("\n")
-    found = LAX.switches_for("2024", said)
+    found = LAX.strictest_switches_for_person("2024", said)
     assert found == strictest_switches(LAX.switches, *(LAX.law_and_policy_switch_floor(country) for country in each))
     somebody = replace(ADA, country=said, consents=frozenset[str]())
     asks = set(each) - set(FEDERAL.split(" "))
     assert reason(decided("promotional", somebody, LAX)) == ("no_opt_in" if asks else None)
     own = revised(LAX, jurisdictions={each[-1]: law().switch_floor(each[-1]).model_copy(update={"tracking": "off"})})
-    assert own.switches_for("2024", said).tracking == "off"
+    assert own.strictest_switches_for_person("2024", said).tracking == "off"
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_of_several_countries_the_strictest_holds(said: str) -> None:
 )
 def test_marks_of_several_countries_are_joined(said: str, label: str | None, line: str | None) -> None:
     """The mail bears the label and the line that the laws of all countries said want; the same mark each time."""
-    found = mark_for_countries(LAX.advertising_marks, said)
-    assert found is mark_for_countries(LAX.advertising_marks, said)
-    assert (found and found.label, found and found.line_in("en")) == (label, line)
+    found = advertising_mark_for_countries(LAX.advertising_marks, said)
+    assert found is advertising_mark_for_countries(LAX.advertising_marks, said)
+    assert (found and found.label, found and found.advertising_line_in_language("en")) == (label, line)
 
 
 def test_an_unsure_demand_allows_no_more_than_an_unreviewed_country() -> None:
@@ -186,9 +186,9 @@ def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
 def test_every_demand_is_made_by_some_file() -> None:
     """Each key is used by some jurisdiction, and each demand names its source."""
     shipped = [parse_jurisdiction(text, name) for name, text in read_texts_of_toml_files("jurisdictions").items()]
-    assert {name for one in shipped for name in one.demands_by_key} == set(DEMANDS)
+    assert {name for one in shipped for name in one.legal_requirements_by_key} == set(DEMANDS)
     assert all(any(char.isdigit() for char in demand.source) or demand.sure == "unsure"
-               for one in shipped for demand in one.demands_by_key.values())  # fmt: skip
+               for one in shipped for demand in one.legal_requirements_by_key.values())  # fmt: skip
 
 
 FILES = """
@@ -223,7 +223,7 @@ def test_each_file_says_what_is_expected(row: str) -> None:
     file, promo, partner, tracking, sure, label, languages = row.split()
     found = parse_jurisdiction(read_texts_of_toml_files("jurisdictions")[f"{file}.toml"], file)
     assert (found.promo_basis.value, found.partner_mail.value, found.tracking.value) == (promo, partner, tracking)
-    assert "".join(demand.sure[0] for demand in found.demands_by_key.values()) == sure
+    assert "".join(demand.sure[0] for demand in found.legal_requirements_by_key.values()) == sure
     assert (found.label.value if found.label else "-") == label
     assert (",".join(found.line.value) if found.line else "-") == languages
     assert len(read_texts_of_toml_files("jurisdictions")) == len(FILES.strip().splitlines())
@@ -250,7 +250,7 @@ def test_a_line_tells_each_reader_that_it_is_advertising() -> None:
     for country, mark in law().marks.items():
         for language, line in mark.lines.items():
             assert line == ADVERTISING[language], country
-            assert mark.line_in(f"{language}-{country}") == line
+            assert mark.advertising_line_in_language(f"{language}-{country}") == line
 
 
 @pytest.mark.parametrize(

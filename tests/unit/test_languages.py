@@ -16,7 +16,7 @@ from mailer.rendering.languages import (
     is_left_to_right,
     locale_and_fallbacks,
 )
-from mailer.web.languages import choose_language
+from mailer.web.languages import choose_language_by_accept_language
 
 CODES = [
     *("en", "en-GB", "en-US", "en-AU", "de", "de-AT", "ar", "ar-EG", "es", "es-419", "es-MX", "pt", "pt-BR", "pt-PT"),
@@ -148,4 +148,4 @@ def test_the_direction_is_that_of_the_script(code: str, rightwards: bool) -> Non
 @pytest.mark.parametrize("accepted", ["DE-at", "de_AT", "de-Latn-AT;q=0.9, it"])
 def test_pages_take_a_tag_in_any_form(accepted: str) -> None:
     """The language of a page is found by the first subtag alone."""
-    assert choose_language(accepted).code == "de"
+    assert choose_language_by_accept_language(accepted).code == "de"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.actions.requests_by_address import network_of_client
-from mailer.web.broken_links import brand_in_broken_link
+from mailer.web.broken_link_brand import brand_in_broken_link
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,12 @@ EVERY: dict[str, tuple[Callable[[SignedLinks], str], Callable[[SignedLinks, str]
     ),
     "preferences": (
         lambda links: links.preferences_link(PreferencesToken("brand", 7)),
-        lambda links, text: links.read_preferences(text),
+        lambda links, text: links.read_preferences_token(text),
         PreferencesToken("brand", 7),
     ),
     "report": (
-        lambda links: links.recipient_report_link(MailReportToken("brand", 7, MAILING)),
-        lambda links, text: links.read_recipient_report(text),
+        lambda links: links.link_to_report_mail(MailReportToken("brand", 7, MAILING)),
+        lambda links, text: links.read_mail_report_token(text),
         MailReportToken("brand", 7, MAILING),
     ),
 }

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.erased_mentions import PersonMentionRemover, is_distinctive_ref
+from mailer.postgres.person_mention_removal import PersonMentionRemover, is_distinctive_ref
 
 HASHER = AddressHasher("a key of the tests")
 

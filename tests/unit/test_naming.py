@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mailer.processors.smtp.ehlo_name import EhloName, address_literal, is_address_literal, is_fully_qualified
+from mailer.processors.smtp.ehlo_name import EhloNameProvider, address_literal, is_address_literal, is_fully_qualified
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def of(name: str) -> Callable[[], str]:
 async def test_the_system_s_name_if_it_is_one(monkeypatch: pytest.MonkeyPatch, system: str, said: str) -> None:
     """The name is the system's, if it is one. Else it is the address of the connection's own end."""
     monkeypatch.setattr(socket, "getfqdn", of(system))
-    assert await EhloName(None).name_for_address("192.0.2.7") == said
+    assert await EhloNameProvider(None).ehlo_name_for_local_address("192.0.2.7") == said
 
 
 async def test_what_the_url_says_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system is not even asked."""
     monkeypatch.delattr(socket, "getfqdn")
-    assert await EhloName("mail.example.org").name_for_address("192.0.2.7") == "mail.example.org"
+    assert await EhloNameProvider("mail.example.org").ehlo_name_for_local_address("192.0.2.7") == "mail.example.org"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.person_keys_in_bodies import _CHARSETS, key_of_address_hash, key_of_ref, person_keys_in_body
+from mailer.postgres.person_keys_in_bodies import _CHARSETS, find_person_keys_in_body, key_of_address_hash, key_of_ref
 
 HASHER = AddressHasher("a key of these tests and of nothing else")
 ADDRESS = "ada.lovelace@example.org"
@@ -20,12 +20,12 @@ KEY = "interpals.newsletter"
 
 def is_named(body: bytes, address: str = ADDRESS, routing_key: str = KEY) -> bool:
     """Tells whether an erasure of an address finds a body."""
-    return key_of_address_hash(HASHER.hash_address(address)) in person_keys_in_body(body, routing_key, HASHER)
+    return key_of_address_hash(HASHER.hash_address(address)) in find_person_keys_in_body(body, routing_key, HASHER)
 
 
 def has_ref(body: bytes, ref: str = REF, brand: str = "interpals", routing_key: str = KEY) -> bool:
     """Tells whether an erasure of a brand's ref finds a body."""
-    return key_of_ref(HASHER, brand, ref) in person_keys_in_body(body, routing_key, HASHER)
+    return key_of_ref(HASHER, brand, ref) in find_person_keys_in_body(body, routing_key, HASHER)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_an_unusual_address_is_found(body: bytes, address: str) -> None:
 def test_who_is_named_beside_the_body_is_found() -> None:
     """A publisher may make its ids and routing keys of addresses."""
     key = key_of_address_hash(HASHER.hash_address(ADDRESS))
-    assert key in person_keys_in_body(b"", KEY, HASHER, f"welcome-to/{ADDRESS}")
-    assert key in person_keys_in_body(b"", f"interpals.{ADDRESS}".replace("interpals.", "interpals/"), HASHER)
+    assert key in find_person_keys_in_body(b"", KEY, HASHER, f"welcome-to/{ADDRESS}")
+    assert key in find_person_keys_in_body(b"", f"interpals.{ADDRESS}".replace("interpals.", "interpals/"), HASHER)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
 
     Whoever may publish could hold a process for hours, with one letter that cannot be delivered.
     """
-    assert len(person_keys_in_body(body, KEY, HASHER)) < 100
+    assert len(find_person_keys_in_body(body, KEY, HASHER)) < 100
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_charset_is_read_whatever_the_octets(charset: str) -> None:
 def test_charsets_that_nobody_knows_are_not_kept() -> None:
     """Python keeps each name that is looked up, for ever: a dead letter of 4 MiB has 200,000 of them."""
     kept = len(encodings._cache)
-    person_keys_in_body("".join(f"=?none{number}?q?a?= " for number in range(500)).encode(), KEY, HASHER)
+    find_person_keys_in_body("".join(f"=?none{number}?q?a?= " for number in range(500)).encode(), KEY, HASHER)
     assert len(encodings._cache) < kept + 10
 
 
@@ -208,7 +208,7 @@ DOCUMENTS = st.recursive(
 @given(st.binary(max_size=200) | DOCUMENTS.map(lambda document: json.dumps(document).encode()))
 def test_no_body_is_too_strange(body: bytes) -> None:
     """The names in any body can be read, or there are none. No body raises an error."""
-    assert isinstance(person_keys_in_body(body, KEY, HASHER), list)
+    assert isinstance(find_person_keys_in_body(body, KEY, HASHER), list)
 
 
 @given(DOCUMENTS, st.booleans(), st.integers(0, 5))

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.accounts import validate_account
-from mailer.actions.own_limits import own_limit_from_ledger_names
+from mailer.actions.own_limits import parse_own_limit_of_ledger_reason
 from mailer.events import EventRefused
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
-from mailer.policy.own_limits import OWN_CAP_DAYS, OwnCap, OwnPause, has_optional_mail, is_mail_counted
+from mailer.policy.own_limits import OWN_CAP_DAYS, OwnCap, OwnPause, has_optional_mail, is_mail_counted_for_cap_or_alarm
 from mailer.policy.standing import EVERY_PRODUCT, WITHIN_OWN_CAP
 from mailer.web.languages import LANGUAGES
-from mailer.web.own_limits import own_limits_in_words, pressed_own_limit
+from mailer.web.own_limits import own_pause_and_cap_in_words, pause_or_cap_of_pressed_button
 from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
 
 ANY_SERVICE = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": "any"}))
@@ -43,7 +43,7 @@ def test_no_limit_touches_mandatory_mail(
     limited = replace(free, paused_until=paused_until, own_cap=own_cap, sent=((WITHIN_OWN_CAP, sent),))
     mailing, policy = mailing_of(category, send_at=send_at), ANY_SERVICE
     assert decide(mailing, limited, policy, NOW) == decide(mailing, free, policy, NOW)
-    assert not is_mail_counted(POLICY, CATEGORIES[category], limited)
+    assert not is_mail_counted_for_cap_or_alarm(POLICY, CATEGORIES[category], limited)
 
 
 @given(paused_until=MOMENTS, send_at=MOMENTS)
@@ -57,8 +57,8 @@ def test_a_pause_stops_what_is_due_within_it(paused_until: datetime | None, send
 def test_only_optional_mail_of_who_has_a_cap_is_counted() -> None:
     """Nobody else pays for the count."""
     newsletter = CATEGORIES["newsletter"]
-    assert is_mail_counted(POLICY, newsletter, replace(ADA, own_cap="weekly"))
-    assert not is_mail_counted(POLICY, newsletter, ADA)
+    assert is_mail_counted_for_cap_or_alarm(POLICY, newsletter, replace(ADA, own_cap="weekly"))
+    assert not is_mail_counted_for_cap_or_alarm(POLICY, newsletter, ADA)
     assert OWN_CAP_DAYS == {OwnCap.WEEKLY: 7, OwnCap.MONTHLY: 30}
 
 
@@ -84,7 +84,7 @@ def test_a_brand_without_optional_mail_has_none() -> None:
 )
 def test_only_the_buttons_of_the_page_limit(form: dict[str, list[str]], limit: object) -> None:
     """Any other value is no limit. Several buttons at once are the first of a pause."""
-    assert pressed_own_limit(form) == limit
+    assert pause_or_cap_of_pressed_button(form) == limit
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_an_event_names_one_of_the_limits(values: dict[str, Any]) -> None:
 )
 def test_a_journaled_name_that_is_not_known_is_the_strictest(name: str, scope: str | None, limit: object) -> None:
     """A pause of unknown length is the long one, a cap that is not known the monthly one."""
-    assert own_limit_from_ledger_names(name, scope, NOW - timedelta(days=1), NOW) == limit
+    assert parse_own_limit_of_ledger_reason(name, scope, NOW - timedelta(days=1), NOW) == limit
 
 
 def test_a_journaled_pause_that_is_over_is_none() -> None:
     """A pause in the journal that is over is no limit."""
-    assert own_limit_from_ledger_names("own_pause 30", "*", NOW - timedelta(days=30), NOW) is None
-    assert own_limit_from_ledger_names("own_pause 90", "*", NOW - timedelta(days=30), NOW) == OwnPause(90)
+    assert parse_own_limit_of_ledger_reason("own_pause 30", "*", NOW - timedelta(days=30), NOW) is None
+    assert parse_own_limit_of_ledger_reason("own_pause 90", "*", NOW - timedelta(days=30), NOW) == OwnPause(90)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -128,9 +128,9 @@ def test_every_language_says_when_a_pause_ends(code: str) -> None:
     """The date is written as readers of the language write it, with its year."""
     language = LANGUAGES[code]
     until = datetime.now(UTC) + timedelta(days=30)
-    paused, capped = own_limits_in_words(replace(ADA, paused_until=until, own_cap="weekly"), language, "Example")
+    paused, capped = own_pause_and_cap_in_words(replace(ADA, paused_until=until, own_cap="weekly"), language, "Example")
     assert language.format_day_of_moment(until) in paused
     assert str(until.year) in paused or language.code == "ar"
     assert "Example" in paused
     assert "Example" in capped
-    assert own_limits_in_words(replace(ADA, paused_until=until - timedelta(days=31)), language, "Example") == []
+    assert own_pause_and_cap_in_words(replace(ADA, paused_until=until - timedelta(days=31)), language, "Example") == []

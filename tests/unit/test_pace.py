@@ -14,7 +14,7 @@ from mailer.policy.pace import (
     ReplySample,
     SendingPace,
     has_enough_throttling_replies,
-    is_throttling,
+    is_throttling_reply,
     recovered_pace_or_none,
     slower_pace,
 )
@@ -41,13 +41,13 @@ RATES = st.floats(0.1, 10_000)
 )
 def test_what_asks_for_a_slower_pace(code: int, status: str | None, asks: bool) -> None:
     """421, 450, 451 and 4.7.x do, unless the status says that it is about one mailbox."""
-    assert is_throttling(Outcome(OutcomeKind.DEFERRED, code, status)) is asks
+    assert is_throttling_reply(Outcome(OutcomeKind.DEFERRED, code, status)) is asks
 
 
 @pytest.mark.parametrize("result", [result for result in OutcomeKind if result is not OutcomeKind.DEFERRED])
 def test_only_a_deferral_asks(result: OutcomeKind) -> None:
     """Mail that was accepted, refused for good, or never offered says nothing about the pace."""
-    assert not is_throttling(Outcome(result, 450, "4.7.1"))
+    assert not is_throttling_reply(Outcome(result, 450, "4.7.1"))
 
 
 @pytest.mark.parametrize(

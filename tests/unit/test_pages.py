@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mailer.policy.category import CATEGORIES
 from mailer.ports.pending_requests import RequestedAct
 from mailer.web.address_masking import mask_address
-from mailer.web.languages import LANGUAGES, choose_language
+from mailer.web.languages import LANGUAGES, choose_language_by_accept_language
 from mailer.web.machine_detection import is_machine
 from mailer.web.personal_data_html import _nonempty_values
 
@@ -83,7 +83,7 @@ def test_a_masked_address_tells_two_characters_and_the_top_level(address: str) -
 )
 def test_the_best_language_is_chosen(accepted: str, fallback: str, code: str) -> None:
     """Weights count, regions don't, and what can't be read or had falls back (RFC 9110 12.5.4)."""
-    assert choose_language(accepted, fallback).code == code
+    assert choose_language_by_accept_language(accepted, fallback).code == code
 
 
 PEOPLE = [

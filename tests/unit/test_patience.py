@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from mailer.database import connections
-from mailer.database.connections import retry_through_outages, server_and_database, server_urls
+from mailer.database.connections import retry_through_outages, server_and_database_without_login, split_url_by_server
 from mailer.database.driver_errors import outage_meant_by_error
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
 
@@ -116,12 +116,12 @@ async def test_what_stays_wrong_is_said_at_once(error: Exception) -> None:
 def test_a_clusters_url_names_each_server() -> None:
     """Each is tried with the same user, database and options."""
     url = "postgresql://us%2Cer:p%40ss@db-1:5432,[::1],db-3:6543/mailer?target_session_attrs=read-write"
-    assert server_urls(url) == [
+    assert split_url_by_server(url) == [
         "postgresql://us%2Cer:p%40ss@db-1:5432/mailer?target_session_attrs=read-write",
         "postgresql://us%2Cer:p%40ss@[::1]/mailer?target_session_attrs=read-write",
         "postgresql://us%2Cer:p%40ss@db-3:6543/mailer?target_session_attrs=read-write",
     ]
-    assert [server_and_database(one) for one in server_urls(url)] == [
+    assert [server_and_database_without_login(one) for one in split_url_by_server(url)] == [
         "db-1:5432/mailer",
         "[::1]/mailer",
         "db-3:6543/mailer",
@@ -130,5 +130,7 @@ def test_a_clusters_url_names_each_server() -> None:
 
 def test_a_socket_is_one_server() -> None:
     """The socket's folder is an option of the URL."""
-    assert server_urls("postgresql://postgres@/mailer?host=/run/pg") == ["postgresql://postgres@/mailer?host=/run/pg"]
-    assert server_and_database("postgresql:///mailer?host=/run/pg") == "a local socket/mailer"
+    assert split_url_by_server("postgresql://postgres@/mailer?host=/run/pg") == [
+        "postgresql://postgres@/mailer?host=/run/pg"
+    ]
+    assert server_and_database_without_login("postgresql:///mailer?host=/run/pg") == "a local socket/mailer"

@@ -12,7 +12,7 @@ from mailer.pipeline.unsettled_message_retries import Handle, UnsettledMessageRe
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
+from mailer.runtime.error_kinds import ErrorKind, classify_error, error_type_and_place
 from tests.doubles import FakeReceived
 from tests.factories import until
 
@@ -209,5 +209,5 @@ def test_a_place_names_no_value() -> None:
     """The type of the error and the innermost line of mailer; nothing of the message."""
     with pytest.raises(AttributeError) as raised:
         DeadLetterCauseKind("ada@example.org".x)  # type: ignore[attr-defined]  # that is the bug
-    assert error_place(raised.value).startswith("AttributeError at test_persisting.py:")
-    assert error_place(ValueError("ada@example.org")) == "ValueError"
+    assert error_type_and_place(raised.value).startswith("AttributeError at test_persisting.py:")
+    assert error_type_and_place(ValueError("ada@example.org")) == "ValueError"

@@ -19,7 +19,7 @@ from mailer.processors.smtp.connection_slots import ConnectionSlots
 from mailer.processors.smtp.connector import Connector
 from mailer.processors.smtp.relay_url import RelaySettings, parse_relay_url
 from mailer.processors.smtp.transaction import SmtpExtensions
-from mailer.processors.smtp.window_message_queue import WindowQueue
+from mailer.processors.smtp.window_message_queue import WindowMessageQueue
 from mailer.rendering.headers import AddrSpec
 
 RELAY: RelaySettings = replace(
@@ -125,11 +125,11 @@ class Line:
     def __init__(self, relay: "Fake") -> None:
         self._relay = relay
 
-    async def send_messages(self, share: WindowQueue) -> None:
+    async def send_messages(self, share: WindowMessageQueue) -> None:
         """Accepts one message after the other."""
         while (letter := share.take_next_message(SmtpExtensions(), time.monotonic())) is not None:
             await self._relay.carries()
-            share.settle_message(letter, TAKEN)
+            share.store_message_outcome(letter, TAKEN)
 
     async def quit(self) -> None:
         """Does nothing: there is no connection to end."""
@@ -175,10 +175,10 @@ class Fake:
         return ConnectionPool(RELAY, cast(Connector, self))
 
 
-def window(size: int, permit: Permit = lambda index: None, seconds: float = 30) -> WindowQueue:
+def window(size: int, permit: Permit = lambda index: None, seconds: float = 30) -> WindowMessageQueue:
     """A window of this many messages, with this much time."""
     message = OutgoingMessage("b@news.example", AddrSpec("ada@people.example"), b"Subject: a\r\n\r\nb\r\n", None)
-    return WindowQueue([message] * size, time.monotonic() + seconds, permit)
+    return WindowMessageQueue([message] * size, time.monotonic() + seconds, permit)
 
 
 async def settle() -> None:
@@ -211,7 +211,7 @@ async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
     relay, share = Fake(down=True), window(40)
     assert await relay.pool().send_window_until_trouble(share, False) == DOWN
     assert relay.dialled == 4
-    assert all(outcome.trouble for outcome in share.outcomes_or_unsent(DOWN))
+    assert all(outcome.trouble for outcome in share.outcome_of_each_message_or_unsent(DOWN))
 
 
 async def test_no_place_is_lost() -> None:
@@ -278,5 +278,5 @@ async def test_a_window_whose_time_is_up_takes_no_place() -> None:
     pool = relay.pool()
     assert await pool.send_window_until_trouble(late, False) is None
     assert relay.dialled == 0
-    assert [outcome.result for outcome in late.outcomes_or_unsent(None)] == [OutcomeKind.UNSENT] * 2
+    assert [outcome.result for outcome in late.outcome_of_each_message_or_unsent(None)] == [OutcomeKind.UNSENT] * 2
     await asyncio.wait_for(pool.close(), 5)

@@ -14,8 +14,8 @@ from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import MESSAGES
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_library import parse_policies_in_force
-from mailer.policy.policy_sections import CategoryTerms, Controller, SealProgrammeContact, Senders, SendingHours
-from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
+from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgrammeContact, Senders, SendingHours
+from mailer.policy.promise import Promise, PromiseNeeds, PromiseNeedsFromCategory
 from mailer.policy.sending_hours import now_or_next_opening, time_zones_of_country
 from mailer.policy.switches import ORDER, SwitchFloor
 from mailer.policy.third_parties import Partner, ProcessorTerms
@@ -111,7 +111,7 @@ def test_every_key_is_on_the_page() -> None:
         ProcessorTerms,
         Partner,
         Promise,
-        SealProgrammeContact,
+        PrivacySealProgrammeContact,
         GivenVersionNotice,
     ):
         for field, info in model.model_fields.items():
@@ -128,10 +128,10 @@ def test_every_need_is_on_the_page() -> None:
     said = section("Needs")
     rows = "".join(re.findall(r"^\| (`.+?) \|", said, re.MULTILINE))
     assert set(re.findall(r"`(\w+)`", rows)) == set(PromiseNeeds.model_fields)
-    assert all(f"`{name}`" in said for name in CategoryNeeds.model_fields)
+    assert all(f"`{name}`" in said for name in PromiseNeedsFromCategory.model_fields)
     (example,) = re.findall(r"^```toml\n(.*?)^```", said, re.MULTILINE | re.DOTALL)
     (promise,) = parse_policy(patched(example), "my-brand.toml").promises
-    assert promise.needs.categories == {"newsletter": CategoryNeeds(confirmed=True)}
+    assert promise.needs.categories == {"newsletter": PromiseNeedsFromCategory(confirmed=True)}
     with pytest.raises(PolicyError, match=r"categories\.newsletter\.confirmed is false, and my-brand-02"):
         parse_policy(patched(f"{example}\n[categories.newsletter]\nconfirmed = false\n"), "my-brand.toml")
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from mailer import bundled_files
 from mailer.cli import app
 from mailer.cli.policy_check import import_all_rules
-from mailer.tree_digests import digests_by_tree_part
+from mailer.source_tree_digests import digests_by_source_tree_part
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,9 @@ def policy_command(*arguments: str) -> Result:
 
 def record_of(file: Path, *tests: Mapping[str, object]) -> str:
     """A record of these tests, of the code and the files at hand; its path."""
-    at_hand = digests_by_tree_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
+    at_hand = digests_by_source_tree_part(
+        *map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions"))
+    )
     record = {"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests, "digests": at_hand}
     file.write_text(json.dumps(record))
     return str(file)
@@ -115,7 +117,7 @@ def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
     law.mkdir()
     file = templates / "acme" / "body.txt.j2"
     file.write_text("Hello")
-    before = digests_by_tree_part(policies, templates, law)
+    before = digests_by_source_tree_part(policies, templates, law)
     for part, change in (
         ("templates", lambda: file.write_text("Hallo")),
         ("templates", lambda: file.rename(file.with_name("body.html.j2"))),
@@ -123,12 +125,12 @@ def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
         ("jurisdictions", lambda: (law / "de.toml").write_text("x = 1")),
     ):
         change()
-        after = digests_by_tree_part(policies, templates, law)
+        after = digests_by_source_tree_part(policies, templates, law)
         assert [name for name in before if before[name] != after[name]] == [part]
         before = after
     (templates / "__pycache__").mkdir()
     (templates / "__pycache__" / "x.pyc").write_text("x")
-    assert digests_by_tree_part(policies, templates, law) == before
+    assert digests_by_source_tree_part(policies, templates, law) == before
 
 
 def test_list_and_show_say_what_holds() -> None:

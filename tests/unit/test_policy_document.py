@@ -12,7 +12,7 @@ from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import describe_one_pydantic_error
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.switches import ORDER, is_weaker
-from mailer.policy.toml_lines import line_of_key_or_section
+from mailer.policy.toml_lines import line_number_of_key_or_section
 from tests.factories import law
 
 FILES = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
@@ -161,7 +161,7 @@ def test_a_key_has_its_line() -> None:
         ("c", "missing"): 6,
         ("missing",): 1,
     }
-    assert {path: line_of_key_or_section(text, path) for path in paths} == paths
+    assert {path: line_number_of_key_or_section(text, path) for path in paths} == paths
 
 
 @pytest.mark.parametrize("country", [*law().reviewed_countries, "AR"])
@@ -176,7 +176,7 @@ def test_a_policy_is_never_weaker_than_the_floor(country: str, switch: str) -> N
                 parse_policy(text, "p.toml", law())
         else:
             policy = parse_policy(text, "p.toml", law())
-            in_force = getattr(policy.switches_for(None, country), switch)
+            in_force = getattr(policy.strictest_switches_for_person(None, country), switch)
             assert not is_weaker(switch, in_force, value)
 
 
@@ -196,9 +196,9 @@ def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
         False,
         True,
     ]
-    switches = policy.switches_for("2024", "US")
+    switches = policy.strictest_switches_for_person("2024", "US")
     assert (switches.tracking, switches.promo_basis) == ("off", "opt_in")
-    assert policy.switches_for("2025", "US").tracking == "mailing"
+    assert policy.strictest_switches_for_person("2025", "US").tracking == "mailing"
     assert parse_policies_in_force(files, date(2027, 1, 1))["interpals"].version == "2027"
 
 
@@ -226,17 +226,17 @@ def test_a_brand_without_a_version_in_force_is_refused() -> None:
 def test_a_copy_has_switches_of_its_own() -> None:
     """A copy with other switches works out their effects anew."""
     policy = parse_policy(TEXT, "p.toml", law())
-    assert policy.switches_for(None, "US").promo_basis == "opt_out"
+    assert policy.strictest_switches_for_person(None, "US").promo_basis == "opt_out"
     stricter = policy.model_copy(update={"switches": policy.switches.model_copy(update={"promo_basis": "opt_in"})})
-    assert stricter.switches_for(None, "US").promo_basis == "opt_in"
-    assert policy.switches_for(None, "US").promo_basis == "opt_out"
+    assert stricter.strictest_switches_for_person(None, "US").promo_basis == "opt_in"
+    assert policy.strictest_switches_for_person(None, "US").promo_basis == "opt_out"
 
 
 def test_processors_and_partners_are_dated() -> None:
     """An entry holds from its first day to its last, both included."""
     relay = parse_policies_in_force(FILES, TODAY, law())["peerstream"].processors[0]
     days = (date(2015, 12, 31), date(2016, 1, 1), date(2024, 12, 31), date(2025, 1, 1))
-    assert [relay.holds_on(day) for day in days] == [False, True, True, False]
+    assert [relay.is_in_force_on(day) for day in days] == [False, True, True, False]
     policy = parse_policies_in_force(FILES, TODAY, law())["interpals"]
     assert policy.find_partner_on_day("penpal-shop", date(2024, 2, 29)) is None
     assert policy.find_partner_on_day("penpal-shop", date(2024, 3, 1)) is not None

@@ -5,7 +5,11 @@ from typing import Any
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.decision_types import Mailing
-from mailer.policy.policy_effects import PolicyChangeEffectsOnMail, PolicyEffectCounter, one_mailing_of_each_kind
+from mailer.policy.policy_effects import (
+    PolicyChangeEffectsOnMail,
+    PolicyEffectCounter,
+    build_sample_mailing_of_each_kind,
+)
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 from tests.factories import BRAND, policies
@@ -39,7 +43,9 @@ def effects(before: Policy, after: Policy, kind: Mailing, *people: Standing) -> 
 def test_the_same_policy_changes_nothing() -> None:
     """Nobody is newly mailed or no longer mailed, whatever they said."""
     everyone = (ada(), ada(consents=frozenset({"newsletter"})), ada(opted_out=frozenset({"newsletter"})))
-    for kind in one_mailing_of_each_kind(POLICY, [("newsletter", "newsletter"), ("promotional", "offers")], NOW):
+    for kind in build_sample_mailing_of_each_kind(
+        POLICY, [("newsletter", "newsletter"), ("promotional", "offers")], NOW
+    ):
         found = effects(POLICY, POLICY, kind, *everyone)
         assert found.before == found.after
         assert not found.newly_mailed
@@ -75,10 +81,10 @@ def test_partner_mail_needs_a_partner_and_invitations_an_inviter() -> None:
     """Each kind is published as an application does; a brand without partners has no partner mail."""
     uses = [("partner", "partner_offers"), ("invitation", "invitation"), ("newsletter", "newsletter")]
     for policy in policies().values():
-        kinds = {kind.category.name: kind for kind in one_mailing_of_each_kind(policy, uses, NOW)}
+        kinds = {kind.category.name: kind for kind in build_sample_mailing_of_each_kind(policy, uses, NOW)}
         assert kinds.keys() <= set(policy.terms)
         assert ("partner" in kinds) is (
-            "partner" in policy.terms and any(p.holds_on(NOW.date()) for p in policy.partners)
+            "partner" in policy.terms and any(p.is_in_force_on(NOW.date()) for p in policy.partners)
         )
         if "invitation" in kinds:
             assert kinds["invitation"].inviter

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mailer.ports.processor import Processor
-from mailer.processors.registry import SCHEMES, scheme_of_url
+from mailer.processors.registry import SCHEMES, find_processor_scheme_for_url
 
 FOLDER = Path(__file__).parents[2] / "mailer" / "processors"
 URLS = {"capture": "capture://", "smtp": "SMTP://127.0.0.1:1?name=relay"}
@@ -21,7 +21,7 @@ def test_each_scheme_has_a_folder_and_each_folder_a_scheme() -> None:
 async def test_a_url_opens_the_adapter_that_it_names(scheme: str, tmp_path: Path) -> None:
     """The name that a command reads in the URL is the one that the ledger gets from the adapter."""
     url = URLS[scheme]
-    opened: Processor = await scheme_of_url(url).open_processor(url, tmp_path)
+    opened: Processor = await find_processor_scheme_for_url(url).open_processor(url, tmp_path)
     try:
         opened.start_shutdown_timers()
         assert await opened.send([], 0.0, lambda index: None) == []
@@ -34,5 +34,5 @@ async def test_a_url_opens_the_adapter_that_it_names(scheme: str, tmp_path: Path
 def test_an_unknown_scheme_is_refused_without_its_url(url: str) -> None:
     """The error names the schemes that exist, and quotes nothing that may be a password."""
     with pytest.raises(ValueError, match="begins with capture:// or smtp://") as caught:
-        scheme_of_url(url)
+        find_processor_scheme_for_url(url)
     assert "s3cret" not in str(caught.value)

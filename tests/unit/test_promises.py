@@ -20,7 +20,7 @@ from mailer.policy.promise_report import (
     parse_proof_record,
 )
 from mailer.policy.rule_registry import Rule
-from mailer.tree_digests import digests_by_tree_part
+from mailer.source_tree_digests import digests_by_source_tree_part
 from tests.processes import Done
 from tests.spawning import MAILER, begin
 
@@ -227,8 +227,8 @@ async def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> No
     assert record.whole
     assert not record.own
     assert (
-        record.differing_parts(
-            digests_by_tree_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
+        record.parts_changed_since_test_run(
+            digests_by_source_tree_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
         )
         == ()
     )

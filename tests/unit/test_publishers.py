@@ -127,12 +127,12 @@ async def test_rights_are_remembered_for_a_second() -> None:
     register = PublisherRegister(rows, lambda: now)
     for _ in range(1000):
         await register.refresh_rights_if_old()
-        assert await register.refusal_of_wish(SHOP, WISH) is None
+        assert await register.reason_right_is_missing_or_none(SHOP, WISH) is None
     assert rows.asked == 1
     rows.known.clear()
     now = PERIOD + 0.1
     await register.refresh_rights_if_old()
-    assert await register.refusal_of_wish(SHOP, WISH)
+    assert await register.reason_right_is_missing_or_none(SHOP, WISH)
     assert rows.asked == 2
 
 
@@ -142,11 +142,11 @@ async def test_who_was_added_just_now_is_found() -> None:
     register = PublisherRegister(rows, lambda: now)
     await register.refresh_rights_if_old()
     for _ in range(1000):
-        assert await register.refusal_of_wish(SHOP, WISH)
+        assert await register.reason_right_is_missing_or_none(SHOP, WISH)
     assert rows.asked == 1
     rows.known[SHOP] = ERASES
     now = 0.2
-    assert await register.refusal_of_wish(SHOP, WISH) is None
+    assert await register.reason_right_is_missing_or_none(SHOP, WISH) is None
     assert rows.asked == 2
 
 
@@ -155,5 +155,13 @@ async def test_no_row_is_mailer_itself() -> None:
     rows = Rows()
     rows.known[ITSELF] = Publisher(ITSELF, ERASES.rights)
     register = PublisherRegister(rows)
-    assert await register.refusal_of_wish(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
-    assert await register.refusal_of_wish(ITSELF, PublishAttempt("interpals", "rights", "confirm-subscription")) is None
+    assert (
+        await register.reason_right_is_missing_or_none(ITSELF, WISH)
+        == "mailer itself does not say erase of an account at interpals"
+    )
+    assert (
+        await register.reason_right_is_missing_or_none(
+            ITSELF, PublishAttempt("interpals", "rights", "confirm-subscription")
+        )
+        is None
+    )

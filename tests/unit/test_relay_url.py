@@ -37,7 +37,7 @@ def test_a_url_is_a_processor() -> None:
 )
 def test_own_network_is_what_the_url_calls_own(url: str, outside: bool) -> None:
     """A country makes no relay our own; loopback and `network=own` do."""
-    assert parse_relay_url(url).is_outside is outside
+    assert parse_relay_url(url).is_outside_our_network is outside
 
 
 def test_a_relays_country_is_read_as_the_policys() -> None:

@@ -214,7 +214,7 @@ def test_the_service_itself_can_be_left() -> None:
 def test_every_mail_can_be_reported() -> None:
     """The report link names brand, recipient and mailing."""
     renderer = renderer_of()
-    read = {LINKS.read_recipient_report(token) for token in tokens(rendered(renderer, row_for(renderer)), "report")}
+    read = {LINKS.read_mail_report_token(token) for token in tokens(rendered(renderer, row_for(renderer)), "report")}
     assert read == {MailReportToken("interpals", 7, renderer.facts.id, 1)}
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.policy.session_refusals import SmtpStage
-from mailer.policy.setup_fault_replies import operator_checks_for_reply
+from mailer.policy.setup_fault_replies import find_setup_checks_for_reply
 from mailer.policy.smtp_replies import HARD, outcome_of_reply, storable_reply_text
 
 TRANSACTION = (SmtpStage.MAIL, SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT)
@@ -162,7 +162,7 @@ def test_samples(result: OutcomeKind, code: int, text: str, status: str | None) 
 @pytest.mark.parametrize(("code", "text", "status"), SET_UP)
 def test_a_broken_set_up_says_what_to_check(code: int, text: str, status: str) -> None:
     """Each of these replies tells operators what to check, at any stage."""
-    assert operator_checks_for_reply(status or None, text)
+    assert find_setup_checks_for_reply(status or None, text)
     assert {outcome_of_reply(stage, code, text).result for stage in TRANSACTION} == {OutcomeKind.SET_UP}
 
 

@@ -37,7 +37,7 @@ def test_the_default_is_one_machine_and_mails_nobody() -> None:
     assert settings.is_database_embedded
     assert settings.is_broker_in_process
     assert settings.is_mail_captured
-    settings.check_production()
+    settings.refuse_if_unfit_for_production()
 
 
 @pytest.mark.parametrize("missing", SECRETS)
@@ -47,7 +47,7 @@ def test_whatever_is_real_needs_secrets_of_its_own(monkeypatch: pytest.MonkeyPat
     secrets = {name: value for name, value in SECRETS.items() if name != missing}
     settings = given(monkeypatch, **{real: REAL[real]}, **secrets)
     with pytest.raises(SettingsError, match=f"^MAILER_{missing}: set a secret of its own") as refused:
-        settings.check_production()
+        settings.refuse_if_unfit_for_production()
     assert DEVELOPMENT_SECRET not in str(refused.value)
 
 
@@ -72,14 +72,14 @@ def test_short_secrets_are_refused(monkeypatch: pytest.MonkeyPatch, weak: str) -
     """Short secrets are refused, and so are secrets that can be guessed, and old ones that still verify links."""
     settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": weak})
     with pytest.raises(SettingsError, match="MAILER_SECRET_KEYS"):
-        settings.check_production()
+        settings.refuse_if_unfit_for_production()
 
 
 def test_good_secrets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Good secrets are accepted: for links there may be several, newest first."""
     new, old = (hashlib.sha256(name).hexdigest() for name in (b"new", b"old"))
     settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": f"{new}, {old}"})
-    settings.check_production()
+    settings.refuse_if_unfit_for_production()
     assert settings.secret_keys == (new, old)
 
 
@@ -94,7 +94,7 @@ def test_secrets_made_by_chance_are_taken(noise: bytes, form: str) -> None:
     }[form]
     read_settings(
         **{name.lower(): value for name, value in {**REAL, **SECRETS}.items()} | {"address_key": secret}
-    ).check_production()
+    ).refuse_if_unfit_for_production()
 
 
 @pytest.mark.parametrize("one", SECRETS)
@@ -102,12 +102,12 @@ def test_secrets_made_by_chance_are_taken(noise: bytes, form: str) -> None:
 def test_a_secret_for_two_is_refused(monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None:
     """A secret with two uses is refused, an old key of links too. Who learns it could do both."""
     if one == other:
-        given(monkeypatch, **REAL, **SECRETS).check_production()
+        given(monkeypatch, **REAL, **SECRETS).refuse_if_unfit_for_production()
         return
     values = {**SECRETS, one: SECRETS[other]}
     values["SECRET_KEYS"] = f"{hashlib.sha256(b'newer').hexdigest()},{values['SECRET_KEYS']}"
     with pytest.raises(SettingsError, match="they share a secret; give each one of its own") as refused:
-        given(monkeypatch, **REAL, **values).check_production()
+        given(monkeypatch, **REAL, **values).refuse_if_unfit_for_production()
     assert f"MAILER_{one}" in str(refused.value)
     assert f"MAILER_{other}" in str(refused.value)
     assert SECRETS[other] not in str(refused.value)
@@ -215,10 +215,10 @@ def test_what_is_wrong_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch
 
 def test_relays_or_captured_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several relays are accepted. No relay, or one beside captured mail, is refused."""
-    given(monkeypatch, PROCESSORS="smtp://a,smtp://b", **SECRETS).check_production()
+    given(monkeypatch, PROCESSORS="smtp://a,smtp://b", **SECRETS).refuse_if_unfit_for_production()
     for processors in ("smtp://a,capture://", ""):
         with pytest.raises(SettingsError, match="MAILER_PROCESSORS"):
-            given(monkeypatch, PROCESSORS=processors).check_production()
+            given(monkeypatch, PROCESSORS=processors).refuse_if_unfit_for_production()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from mailer import bundled_files
 from mailer.events import EventRefused
-from mailer.policy.address_sources import KINDS, SourceVocabulary, source_form
+from mailer.policy.address_sources import KINDS, SourceVocabulary, normalize_source_name
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.rendering.event_checks import check_event_and_get_template
 from tests.factories import BRAND, make_event, person, policies, templates
@@ -40,14 +40,14 @@ def listing(sources: str) -> Policy:
 def test_the_strictest_kind_holds(said: str | None, kind: str | None) -> None:
     """The strictest of several sources counts, and one that nobody listed is as strict as can be."""
     for _ in range(2):
-        assert policies()[BRAND].source_vocabulary.strictest_kind(said) == kind
+        assert policies()[BRAND].source_vocabulary.strictest_source_kind(said) == kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_a_source_of_each_policy(kind: str) -> None:
     """A policy without sources of its own has each kind by its name."""
     assert SourceVocabulary({}).find_kind(kind) == kind
-    assert source_form(kind) == kind
+    assert normalize_source_name(kind) == kind
 
 
 @pytest.mark.parametrize(

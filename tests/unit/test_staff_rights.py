@@ -19,7 +19,7 @@ from mailer.policy.staff_rights import (
     needs_second_factor,
     parse_role_at_brand,
     refusal_to_change_staff,
-    rights_somewhere,
+    rights_at_any_brand,
 )
 
 
@@ -95,8 +95,8 @@ def test_who_releases_or_manages_needs_a_second_factor() -> None:
     needing = {role for role in StaffRole if needs_second_factor(somebody((role, EVERY_BRAND)))}
     assert needing == set(StaffRole) - {StaffRole.SUPPORT}
     assert {StaffRight.CAMPAIGNS_RELEASE, StaffRight.STAFF_MANAGE} <= RIGHTS_NEEDING_A_SECOND_FACTOR
-    assert rights_somewhere(somebody()) == frozenset()
-    assert rights_somewhere(somebody(("admin", "*"), disabled=True)) == frozenset()
+    assert rights_at_any_brand(somebody()) == frozenset()
+    assert rights_at_any_brand(somebody(("admin", "*"), disabled=True)) == frozenset()
     assert str(RoleAtBrand(StaffRole.OPS)) == "ops@*"
 
 

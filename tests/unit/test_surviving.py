@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.rendering.compatible_markup_forms import add_compatible_forms
+from mailer.rendering.fallback_markup_for_mail_programs import add_fallback_markup_for_mail_programs
 from mailer.rendering.template_library import RecipientNameAndLocale, Template, render_template_preview
 from tests.factories import policies, templates
 from tests.template_files import FILES, library, within
@@ -38,7 +38,7 @@ NAMES = [f"{template.brand}-{template.name}-{locale}" for template, locale in SH
 )  # fmt: skip
 def test_a_form_that_is_kept(written: str, kept: str) -> None:
     """Each form that some program drops has one beside it that all keep, and texts stay as they are."""
-    assert add_compatible_forms(written) == kept
+    assert add_fallback_markup_for_mail_programs(written) == kept
 
 
 @pytest.mark.parametrize(("template", "locale"), SHIPPED, ids=NAMES)

@@ -8,7 +8,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING
 from mailer.policy.switches import Switches
-from mailer.policy.tracking import is_counted_anonymously, tracking_level
+from mailer.policy.tracking import is_open_counted_anonymously, tracking_level
 from mailer.rendering.template import service_footer_of_category
 from tests.unit.test_decision import ADA, POLICY, revised
 
@@ -16,7 +16,7 @@ from tests.unit.test_decision import ADA, POLICY, revised
 def holding(policy: Policy, **switches: str) -> Switches:
     """The switches of a policy that hold in the USA, where the law asks for none of these."""
     said = policy.switches.model_copy(update=switches)
-    return revised(policy, switches=said).switches_for(policy.version, "US")
+    return revised(policy, switches=said).strictest_switches_for_person(policy.version, "US")
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_an_open_tells_what_the_policy_says(said: str, without: str, consenting:
     agreed = replace(ADA, consents=frozenset({TRACKING}))
     assert (tracking_level(switches, ADA), tracking_level(switches, agreed)) == (without, consenting)
     assert tracking_level(switches, replace(agreed, tracking_refused=True)) == "off"
-    assert is_counted_anonymously(switches, agreed) is (consenting in ("mailing", "unlinkable"))
+    assert is_open_counted_anonymously(switches, agreed) is (consenting in ("mailing", "unlinkable"))

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.link_ends import glued_link_faults, glued_link_faults_in_branches
 from mailer.rendering.template_samples import LINK
+from mailer.rendering.text_glued_to_links import (
+    faults_of_links_glued_to_text,
+    faults_of_links_glued_to_text_in_branches,
+)
 from tests.template_files import FILES, MANDATORY, faults, library, within
 
 TEXT, HTML, BODY, PAGE = "_layout/layout.txt.j2", "_layout/layout.html.j2", "news/body.txt.j2", "news/body.html.j2"
@@ -122,21 +125,21 @@ def test_a_link_of_a_context_may_get_a_path(tmp_path: Path, behind: str, good: b
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=3))
 def test_a_rendered_link_ends(behind: str) -> None:
     """A rendered link ends with white space, or there is a fault."""
-    found = list(glued_link_faults(f"Leave: {LINK}{behind}", "", {"unsubscribe_url": LINK}))
+    found = list(faults_of_links_glued_to_text(f"Leave: {LINK}{behind}", "", {"unsubscribe_url": LINK}))
     assert (not found) == (not behind or behind[0].isspace())
 
 
 def test_the_longest_link_counts() -> None:
     """A URL that another one begins with is not taken for a cut one."""
     values = {"url": "https://shop.example", "items": [{"url": "https://shop.example/a"}]}
-    assert not list(glued_link_faults("https://shop.example/a b", "", values))
+    assert not list(faults_of_links_glued_to_text("https://shop.example/a b", "", values))
 
 
 def test_branches_are_followed() -> None:
     """The text behind a link is looked for in each branch, behind it, and in no other branch of its own."""
 
     def said(text: str) -> list[str]:
-        return list(glued_link_faults_in_branches(text, ""))
+        return list(faults_of_links_glued_to_text_in_branches(text, ""))
 
     link = "\x02unsubscribe_url\x03"
     assert not said(f"\x04{link}\x05none\x06\nx")

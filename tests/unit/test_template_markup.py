@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.allowed_markup import ATTRIBUTES, ELEMENTS, OWN_ATTRIBUTES, markup_faults, names_of_whole_links
+from mailer.rendering.allowed_markup import (
+    ATTRIBUTES,
+    ELEMENTS,
+    OWN_ATTRIBUTES,
+    find_values_that_are_whole_links,
+    markup_faults,
+)
 from mailer.rendering.link_tokens import UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from tests.template_files import FILES, MANDATORY, faults, library, within
@@ -273,7 +279,7 @@ def test_only_whole_addresses_are_links_of_values() -> None:
     page = (
         '<a href="\x02url\x03">a</a><a href="mailto:\x02contact\x03">b</a><a href="https://x.example/\x02id\x03">c</a>'
     )
-    assert names_of_whole_links(page) == {("url", ""), ("contact", "mailto:")}
+    assert find_values_that_are_whole_links(page) == {("url", ""), ("contact", "mailto:")}
 
 
 def test_links_of_ours_are_allowed() -> None:

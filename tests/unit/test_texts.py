@@ -17,9 +17,9 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.localized_texts import (
     context_in_locale,
+    describe_missing_languages_of_context,
     locales_with_all_texts,
     localized_texts,
-    missing_language_lines_of_context,
 )
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.template_library import render_template_preview
@@ -89,12 +89,12 @@ def test_texts_together_are_of_one_language() -> None:
         _, text, _ = read(renderer_of(context=context), reader)
         assert headline in text
         assert f"* {title}" in text
-    assert list(missing_language_lines_of_context(WEEKLY, context)) == [
+    assert list(describe_missing_languages_of_context(WEEKLY, context)) == [
         "context.items lacks ar: who reads that gets the whole mail in en"
     ]
     assert (
-        list(missing_language_lines_of_context(WEEKLY, weekly(TEXTS)))
-        == list(missing_language_lines_of_context(WEEKLY, weekly("plain")))
+        list(describe_missing_languages_of_context(WEEKLY, weekly(TEXTS)))
+        == list(describe_missing_languages_of_context(WEEKLY, weekly("plain")))
         == []
     )
 

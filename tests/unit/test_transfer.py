@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
+from mailer.rendering.transfer_encoding import encode_piece_as_quoted_printable, quoted_printable
 
 PIECES = st.lists(
     st.sampled_from(["From ", "From", " ", ">From ", "F", "rom ", "\r\n", "a", "=", "é", "x" * 70, "x" * 75, "."]),
@@ -23,7 +23,7 @@ PIECES = st.lists(
 @example([".", ".a", "x" * 75 + ".", "x" * 76 + " .", "é" + "x" * 69 + "." * 80, "=" + "x" * 73 + "."])
 def test_no_line_looks_like_a_new_message_or_its_end(pieces: list[str]) -> None:
     """No line begins with `From `, which ends a message in an mbox file, or with a dot, wherever lines are cut."""
-    encoded = b"".join(quoted_piece(piece.encode()) for piece in pieces) + b"\r\n"
+    encoded = b"".join(encode_piece_as_quoted_printable(piece.encode()) for piece in pieces) + b"\r\n"
     assert not re.search(rb"^From |^\.", encoded, re.MULTILINE)
     assert all(len(line) <= 76 for line in encoded.split(b"\r\n"))
     assert quopri.decodestring(encoded).removesuffix(b"\r\n") == "".join(pieces).encode()

@@ -12,12 +12,12 @@ from mailer.policy.standing import Standing
 from mailer.rendering import mailing_renderer
 from mailer.rendering.open_and_click_tracking import OpenAndClickTracking
 from mailer.rendering.template_library import Template
-from mailer.trial import refusal_statements
-from mailer.trial.decision_statements import FLOOR, STATEMENTS
-from mailer.trial.message_statements import SIGHTS
-from mailer.trial.refusal_statements import DOORS
+from mailer.trial import refusal_expectations
+from mailer.trial.decision_expectations import FLOOR, STATEMENTS
+from mailer.trial.message_expectations import SIGHTS
+from mailer.trial.refusal_expectations import DOORS
 from mailer.trial.sample_people import MOST, sample_people, single_trait_people
-from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, try_brand
+from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, try_promises_of_brand
 from tests.broken_trials import NOTHING, NOW, Case, edited, setting, stopping, trial_of, whole, without
 from tests.factories import policies
 
@@ -46,7 +46,7 @@ SPEAKS = {
     "expected_fate_of_reused_invited_address": Case("one-invitation", broken=without("one-invitation")),
     "expected_fate_of_returned_erased_address": Case("erased-before", broken=without("erased-before")),
     "fate_of_marketing_to_unknown_origin": Case("known-basis", broken=without("known-basis")),
-    "expected_fate_if_not_given_for_marketing": Case("contest-entry", broken=without("contest-entry")),
+    "expected_fate_if_address_not_for_marketing": Case("contest-entry", broken=without("contest-entry")),
     "expected_fate_if_only_topics_asked_for": Case("topic-consent", broken=without("topic-consent")),
     "expected_fate_if_subscription_required": Case(
         "subscription", "paltalk-2006", without("subscription", "promo-basis")
@@ -54,8 +54,10 @@ SPEAKS = {
     "expected_fate_of_marketing": Case("promo-basis", "paltalk-2006", without("subscription", "promo-basis")),
     "expected_fate_of_new_purpose": Case("fresh-consent", broken=without("fresh-consent"), earlier=OLD),
     "expected_fate_if_channel_is_not_email": Case("channel", "paltalk-2006", without("channel")),
-    "expected_fate_or_writing_if_unreachable": Case("electronic-consent", broken=without("electronic-consent")),
-    "expected_fate_if_dead_for_category": Case("dead-address", broken=stopping(lambda facts: facts.standing.dead_in)),
+    "expected_fate_if_unreachable_by_mail": Case("electronic-consent", broken=without("electronic-consent")),
+    "expected_fate_if_address_dead_for_category": Case(
+        "dead-address", broken=stopping(lambda facts: facts.standing.dead_in)
+    ),
     "expected_fate_before_send_at": Case("not-yet", broken=without("not-yet")),
     "expected_fate_after_expires_at": Case("expired", broken=without("expired")),
     "expected_fate_over_cap": Case("frequency", broken=without("frequency"), policy=CAP),
@@ -77,7 +79,7 @@ SPEAKS = {
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
-UNCHECKED = setting(mailing_renderer.MailingRenderer, "_way_out_faults", lambda *_: [])
+UNCHECKED = setting(mailing_renderer.MailingRenderer, "_way_to_leave_faults", lambda *_: [])
 """Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
@@ -90,7 +92,7 @@ LOOKS = {
     "breach_sender_problems": Case(
         "breach-alone", template="breach-notice", broken=setting(Policy, "sender_of", lambda policy, _: NEWS)
     ),
-    "missing_leave_offer_problems": Case(
+    "missing_service_footer_problems": Case(
         "service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)
     ),
     "secret_or_form_problems": Case(
@@ -103,7 +105,7 @@ LOOKS = {
         "spring-offer",
     ),
     "misplaced_profile_problems": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
-    "refused_tracking_problems": Case(
+    "tracking_despite_refusal_problems": Case(
         "tracking-refused", "interpals", setting(tracking, "has_refused_tracking", lambda _: False), "weekly"
     ),
     "individual_tracking_problems": Case(
@@ -135,35 +137,35 @@ LOOKS = {
 
 KNOCKS = {
     "try_unlisted_processors": Case(
-        "processor-known", broken=setting(refusal_statements, "refusal_of_processor_use", lambda *_: None)
+        "processor-known", broken=setting(refusal_expectations, "refusal_of_processor_use", lambda *_: None)
     ),
     "try_processor_that_may_retain": Case(
-        "no-retention", "paltalk-2006", setting(refusal_statements, "refusal_of_processor_use", lambda *_: None)
+        "no-retention", "paltalk-2006", setting(refusal_expectations, "refusal_of_processor_use", lambda *_: None)
     ),
     "try_service_mail_without_reason": Case(
         "service-reason",
         "paltalk-2006",
-        setting(refusal_statements, "check_event_and_get_template", lambda *_: None),
+        setting(refusal_expectations, "check_event_and_get_template", lambda *_: None),
         "maintenance",
     ),
     "try_alarm_of_service_mail_over_rate": Case(
-        "service-rate", "paltalk-2006", setting(rules, "is_service_rate_exceeded", lambda _: False)
+        "service-rate", "paltalk-2006", setting(rules, "is_service_mail_alarm_rate_exceeded", lambda _: False)
     ),
     "try_change_notice_with_own_addresses": Case(
         "primary-address",
-        broken=setting(refusal_statements, "check_event_and_get_template", lambda *_: None),
+        broken=setting(refusal_expectations, "check_event_and_get_template", lambda *_: None),
         template="policy-change",
     ),
     "try_invitation_without_inviter": Case(
         "inviter",
-        broken=setting(refusal_statements, "check_event_and_get_template", lambda *_: None),
+        broken=setting(refusal_expectations, "check_event_and_get_template", lambda *_: None),
         template="invitation",
     ),
     "try_figures_of_few_people": Case(
-        "aggregates", broken=setting(refusal_statements, "publishable_cells", lambda cells, _: cells)
+        "aggregates", broken=setting(refusal_expectations, "publishable_cells", lambda cells, _: cells)
     ),
     "try_audiences_with_small_difference": Case(
-        "no-subtraction", broken=setting(refusal_statements, "has_small_difference", lambda *_: False)
+        "no-subtraction", broken=setting(refusal_expectations, "may_subtraction_reveal_small_group", lambda *_: False)
     ),
 }
 """Faults that contradict the statements about refusals, one for each."""
@@ -217,7 +219,7 @@ def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_trial_knows_that_the_law_asks_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipeline that ignores countries sends offers to Germany, and to people whose country is unknown."""
-    monkeypatch.setattr(Policy, "switches_for", lambda policy, *_: policy.switches)
+    monkeypatch.setattr(Policy, "strictest_switches_for_person", lambda policy, *_: policy.switches)
     line = trial_of(policies()["interpals"], NOTHING, ["promo-basis"])["promo-basis"]
     assert line.result == FAILS
     assert (line.failure or "").startswith("a person in DE, ")
@@ -282,7 +284,7 @@ def test_a_policy_turned_round_breaks_its_promise(
 
     def result(policy: Policy) -> str:
         told = policy.model_copy(update={"promises": own})
-        return try_brand(told, library, NOW, people=single_trait_people(told)).lines[0].result
+        return try_promises_of_brand(told, library, NOW, people=single_trait_people(told)).lines[0].result
 
     assert result(policy) == (NOT_TRIED if "partner" not in policy.terms and turned is mailing_for_partners else HOLDS)
     assert result(turned(policy)) == FAILS
@@ -303,5 +305,5 @@ def test_two_trials_of_a_policy_are_the_same() -> None:
     """Nothing is drawn by lot: the same people in the same order, and the same report."""
     policy = policies()["peerstream"]
     assert sample_people(policy) == sample_people(policy)
-    first, second = (try_brand(policy, NOTHING, NOW, people=single_trait_people(policy)) for _ in range(2))
+    first, second = (try_promises_of_brand(policy, NOTHING, NOW, people=single_trait_people(policy)) for _ in range(2))
     assert first == second

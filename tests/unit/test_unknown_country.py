@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.policy.consent_validity import write_days_consents_were_given
+from mailer.policy.consent_validity import format_consent_days
 from mailer.policy.decision_types import Send
 from mailer.policy.standing import Standing
 from tests.unit.test_decision import TODAY, decided, reason
@@ -20,7 +20,7 @@ def test_an_unknown_country_asks_for_the_most(country: str | None, category: str
     assert reason(decided(category, somebody)) == "no_opt_in"
     asked = replace(somebody, consents=frozenset({category}))
     assert reason(decided(category, asked)) == "consent_not_confirmed"
-    confirmed = replace(asked, consent_days=write_days_consents_were_given([category], TODAY, TODAY))
+    confirmed = replace(asked, consent_days=format_consent_days([category], TODAY, TODAY))
     assert isinstance(decided(category, confirmed), Send)
     for mandatory in ("account", "service", "breach"):
         assert isinstance(decided(mandatory, somebody), Send)

@@ -6,7 +6,11 @@ import pytest
 from jinja2 import meta, nodes
 
 from mailer.rendering.jinja_environment import make_jinja_environment, parse_jinja_source
-from mailer.rendering.names_used_by_templates import nodes_by_type, origin_names, tracked_link_uses
+from mailer.rendering.names_used_by_templates import (
+    names_that_expressions_derive_from,
+    nodes_by_type,
+    nodes_making_tracked_links,
+)
 
 SOURCES = (
     "a",
@@ -49,4 +53,4 @@ def test_a_walk_finds_every_node(source: str) -> None:
 def test_a_value_is_followed_to_where_it_comes_from(source: str, names: set[str]) -> None:
     """The names of a tracked link are followed through `set`, `for` and `with`."""
     found = nodes_by_type(make_jinja_environment("en", escape=True).parse(source))
-    assert origin_names(tracked_link_uses(found), found) == names
+    assert names_that_expressions_derive_from(nodes_making_tracked_links(found), found) == names

@@ -15,7 +15,7 @@ from mailer.events import EventRefused, validate_event
 from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
-from mailer.rendering.value_types import FORMS, parse_value_types, type_fault
+from mailer.rendering.value_types import FORMS, parse_value_types, value_type_mismatch
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 PAGE, BODY, MANIFEST = "news/body.html.j2", "news/body.txt.j2", "news/template.toml"
@@ -65,32 +65,34 @@ UNFIT: dict[str, tuple[Any, ...]] = {
 def test_values_of_each_type_are_taken(written: str, value: object) -> None:
     """Each type takes what it is for, by itself, in lists and in fields; null is for the template to judge."""
     kinds = parse_value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
-    assert type_fault(kinds["a"], value, "a") is None
-    assert type_fault(kinds["b"], [value, value, None], "b") is None
-    assert type_fault(kinds["c"], {"d": [{"e": value}, {}], "more": 5}, "c") is None
-    assert type_fault(kinds["a"], None, "a") is None
+    assert value_type_mismatch(kinds["a"], value, "a") is None
+    assert value_type_mismatch(kinds["b"], [value, value, None], "b") is None
+    assert value_type_mismatch(kinds["c"], {"d": [{"e": value}, {}], "more": 5}, "c") is None
+    assert value_type_mismatch(kinds["a"], None, "a") is None
 
 
 @pytest.mark.parametrize(("written", "value"), [(form, value) for form, values in UNFIT.items() for value in values])
 def test_values_of_another_type_are_refused(written: str, value: object) -> None:
     """The answer names the value with its fields, and says what it should be."""
     kinds = parse_value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
-    assert str(type_fault(kinds["a"], value, "a")).startswith("a is no ")
-    assert str(type_fault(kinds["b"], [FITTING[written][0], value], "b")).startswith("b is no ")
-    assert str(type_fault(kinds["c"], {"d": [{"e": value}]}, "c")).startswith("c.d.e is no ")
+    assert str(value_type_mismatch(kinds["a"], value, "a")).startswith("a is no ")
+    assert str(value_type_mismatch(kinds["b"], [FITTING[written][0], value], "b")).startswith("b is no ")
+    assert str(value_type_mismatch(kinds["c"], {"d": [{"e": value}]}, "c")).startswith("c.d.e is no ")
 
 
 @pytest.mark.parametrize("odd", ["%2f", "%23", "%40", "%00", "\u2044", ";", "&", ",", "!", "..", "$", "'", "*", "~"])
 def test_a_host_ends_for_all_programs_at_the_same_place(odd: str) -> None:
     """Characters and codes at which some programs end a host make no URL of the brand's domain."""
     for form in ("url", "url anywhere"):
-        assert type_fault(parse_value_types({"a": form}, DOMAIN)["a"], f"https://x.example{odd}.{DOMAIN}/", "a")
+        assert value_type_mismatch(
+            parse_value_types({"a": form}, DOMAIN)["a"], f"https://x.example{odd}.{DOMAIN}/", "a"
+        )
 
 
 @pytest.mark.parametrize("odd", ["\u0430", "\u00e0", "a\u0300", "%61", "\u0251"])
 def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
     """A letter of another script, with an accent or as a code is no part of the brand's domain."""
-    assert type_fault(parse_value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
+    assert value_type_mismatch(parse_value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
 
 
 @pytest.mark.parametrize(
@@ -102,19 +104,25 @@ def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
 )
 def test_a_url_that_reads_otherwise_than_it_leads_is_none(url: str) -> None:
     """A user, a port that does not exist, codes in the host and characters that turn or hide text make no URL."""
-    assert type_fault(parse_value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
+    assert (
+        value_type_mismatch(parse_value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a")
+        == "a is no https or http URL"
+    )
 
 
 @pytest.mark.parametrize("box", ["a@x\u202e.example", "a@x.example/b", "a\u200b@x.example", "a'(b)@x.example"])
 def test_a_mailbox_is_an_address_of_ours(box: str) -> None:
     """An address that no event could bring is no value of a link either."""
-    assert type_fault(parse_value_types({"a": "mailbox"}, DOMAIN)["a"], box, "a") == "a is no e-mail address"
+    assert value_type_mismatch(parse_value_types({"a": "mailbox"}, DOMAIN)["a"], box, "a") == "a is no e-mail address"
 
 
 @pytest.mark.parametrize(("written", "value"), [(["slug"], "a"), (["slug"], {"a": "b"}), ({"a": "slug"}, ["a"])])
 def test_lists_and_fields_are_what_they_are(written: object, value: object) -> None:
     """A list is no object, and neither is a text."""
-    assert type_fault(parse_value_types({"x": written}, DOMAIN)["x"], value, "x") in ("x is no list", "x is no object")
+    assert value_type_mismatch(parse_value_types({"x": written}, DOMAIN)["x"], value, "x") in (
+        "x is no list",
+        "x is no object",
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +144,7 @@ JSON = st.recursive(
 @given(st.sampled_from(["slug", "date", "number", "money", "moment"]), JSON)
 def test_no_narrow_type_lets_a_link_through(written: str, value: Any) -> None:
     """A value of a type that is no text and no address holds no link."""
-    if type_fault(parse_value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
+    if value_type_mismatch(parse_value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
         assert not (isinstance(value, str) and has_autolink(value))
 
 
@@ -144,10 +152,10 @@ def test_no_narrow_type_lets_a_link_through(written: str, value: Any) -> None:
 def test_what_programs_write_is_taken(day: Any, whole: int, part: float, moment: Any) -> None:
     """Dates and times in ISO 8601 and numbers of JSON fit their types."""
     kinds = parse_value_types({"date": "date", "number": "number", "moment": "moment"}, DOMAIN)
-    assert type_fault(kinds["date"], day.isoformat(), "a") is None
-    assert type_fault(kinds["number"], whole, "a") is None
-    assert type_fault(kinds["number"], json.loads(json.dumps(part)), "a") is None or math.isinf(part)
-    assert type_fault(kinds["moment"], f"{moment.isoformat()}Z", "a") is None
+    assert value_type_mismatch(kinds["date"], day.isoformat(), "a") is None
+    assert value_type_mismatch(kinds["number"], whole, "a") is None
+    assert value_type_mismatch(kinds["number"], json.loads(json.dumps(part)), "a") is None or math.isinf(part)
+    assert value_type_mismatch(kinds["moment"], f"{moment.isoformat()}Z", "a") is None
 
 
 def test_a_mandatory_template_declares_each_value(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.actions.delivery_transitions import LONGEST_RETRY, retry_delay_for_age
-from mailer.pipeline.delivery_steps import SendStep
+from mailer.pipeline.planned_delivery_moves import PlannedHandOver
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.transitions import step_for_decision_against_sending, transition_after_outcome
+from mailer.pipeline.transitions import plan_move_for_decision_against_sending, transition_after_outcome
 from mailer.policy.category import CATEGORIES
 from mailer.policy.decision_types import Divert
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -32,16 +32,16 @@ def row_of(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -
     )
 
 
-def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> SendStep:
+def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> PlannedHandOver:
     """A delivery that is about to be handed over."""
     renderer = renderer_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
     return sent(renderer, tried_at=tried_at)
 
 
-def sent(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -> SendStep:
+def sent(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -> PlannedHandOver:
     """The step that is prepared for a person who gets the mail."""
     step = plan(row_of(renderer, standing, **values), renderer, RELAY, NOW)
-    assert isinstance(step, SendStep)
+    assert isinstance(step, PlannedHandOver)
     return step
 
 
@@ -49,7 +49,7 @@ def test_a_diverted_delivery_keeps_the_channel_that_the_person_wished() -> None:
     """The queue of notices reads the channel from the delivery; the ledger's decision has the reason."""
     renderer = renderer_of("newsletter")
     decision = Divert("phone", "channel_preference", "channel", "2024")
-    change = step_for_decision_against_sending(row_of(renderer), renderer, decision).change
+    change = plan_move_for_decision_against_sending(row_of(renderer), renderer, decision).change
     assert (change.move.to_state, change.move.reason, change.move.due_at) == (DeliveryState.DIVERTED, "phone", None)
     assert [(entry.kind, entry.reason) for entry in change.entries] == [(EntryKind.DECISION, "channel_preference")]
 
@@ -104,7 +104,7 @@ def test_who_does_not_get_it() -> None:
         step = plan(row_of(renderer, standing), renderer, RELAY, NOW)
         assert (step.change.move.to_state, step.change.move.reason, step.change.move.due_at) == (state, reason, due_at)
         assert step.change.move.version is None
-        assert not isinstance(step, SendStep)
+        assert not isinstance(step, PlannedHandOver)
         [entry] = step.change.entries
         assert entry.kind is EntryKind.DECISION
         assert entry.rule
@@ -153,7 +153,7 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
     renderer = renderer_of()
     step = plan(row_of(renderer, context=context), renderer, RELAY, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.FAILED, "render_error")
-    assert not isinstance(step, SendStep)
+    assert not isinstance(step, PlannedHandOver)
     assert [entry.kind for entry in step.change.entries] == [EntryKind.DECISION, EntryKind.OUTCOME]
     assert step.change.entries[1].reply
 
@@ -256,7 +256,7 @@ def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
     broken, over = renderer_of("breach"), renderer_of("breach", expires_at=NOW)
     step = plan(row_of(broken, context={"happened_on": "a\nBcc: x@y.example", "contact": None}), broken, RELAY, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.DIVERTED, "written_notice")
-    assert isinstance(plan(row_of(over), over, RELAY, NOW), SendStep)
+    assert isinstance(plan(row_of(over), over, RELAY, NOW), PlannedHandOver)
 
 
 @pytest.mark.parametrize(

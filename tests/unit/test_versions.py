@@ -54,7 +54,7 @@ def test_the_versions_that_bind(said: str, bind: list[str]) -> None:
 def test_what_nobody_knows_is_every_version(said: str | None) -> None:
     """The strictest of all versions holds, switch by switch, for a person without a version that the brand has."""
     assert sorted(found.version for found in POLICY.binding_versions(said)) == ALL
-    switches = POLICY.switches_for(said, "US")
+    switches = POLICY.strictest_switches_for_person(said, "US")
     assert (switches.partner_mail, switches.tracking, switches.service_footer) == ("never", "off", "leave")
     assert POLICY.purposes_common_to_binding_versions(said) == {"newsletter"}
 
@@ -63,12 +63,12 @@ def test_no_word_makes_it_laxer() -> None:
     """Each word that is added leaves every switch as strict as before or makes it stricter; only a consent does not."""
     words = (None, *ALL, "lost", "")
     for first in words:
-        before = POLICY.switches_for(first, "US")
+        before = POLICY.strictest_switches_for_person(first, "US")
         for then in words[1:]:
-            after = POLICY.switches_for(f"{first or ''}\n{then}", "US")
+            after = POLICY.strictest_switches_for_person(f"{first or ''}\n{then}", "US")
             for name, order in ORDER.items():
                 assert order.index(getattr(after, name)) <= order.index(getattr(before, name)), (first, then, name)
-    assert POLICY.switches_for("2004\n\t2024", "US").partner_mail == "allowed"
+    assert POLICY.strictest_switches_for_person("2004\n\t2024", "US").partner_mail == "allowed"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer import bundled_files
-from mailer.actions.consent import ConsentRefused, check_and_normalize_consent
+from mailer.actions.consent import ConsentNotRecordable, check_and_normalize_consent
 from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.ports.consents import CONFIRMED, Consent
 from tests.factories import policies
@@ -25,7 +25,7 @@ def reason_of(**values: Any) -> str:
     """The reason why a consent with some changed values is refused; empty if it is accepted."""
     try:
         check_and_normalize_consent(POLICY, replace(GOOD, **values), NOW, lambda proof: proof == "a token")
-    except ConsentRefused as error:
+    except ConsentNotRecordable as error:
         return str(error)
     return ""
 

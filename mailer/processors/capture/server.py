@@ -68,7 +68,7 @@ class CaptureServer:
             AiosmtpdNotInstalled: aiosmtpd is not installed.
             OSError: the port is already in use.
         """
-        server = load_aiosmtpd_server_class()
+        server = load_capture_session_class()
         # aiosmtpd logs each command, with addresses, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         create_private_folder(self._folder)
@@ -105,7 +105,7 @@ class CaptureServer:
         await self.stop()
 
 
-def load_aiosmtpd_server_class() -> "type[SMTP]":
+def load_capture_session_class() -> "type[SMTP]":
     """Imports aiosmtpd, which the extra `demo` installs, and returns our class of its SMTP server.
 
     Raises:

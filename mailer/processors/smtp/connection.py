@@ -19,7 +19,7 @@ from mailer.policy.smtp_replies import is_about_mailbox, outcome_of_reply, stora
 from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.smtp.relay_url import RelaySettings
 from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction
-from mailer.processors.smtp.window_message_queue import LATE, WindowQueue
+from mailer.processors.smtp.window_message_queue import LATE, WindowMessageQueue
 from mailer.processors.smtp.wire_protocol import SmtpWireProtocol, decode_reply, unexpected_reply_text
 
 _AT_ONCE: Final = 65_536
@@ -64,7 +64,7 @@ class SmtpConnection(SmtpWireProtocol):
         self._brisk = False
         self._dotted = 0.0
         # The state of the current message.
-        self._queue: WindowQueue | None = None
+        self._queue: WindowMessageQueue | None = None
         self._transaction: SmtpTransaction | None = None
         self._next: SmtpTransaction | None = None
         self._doubtful = self._blamed = self._open = False
@@ -86,7 +86,7 @@ class SmtpConnection(SmtpWireProtocol):
         """Tells whether it ended before any message on it was answered."""
         return self._fresh and not self.is_connection_open
 
-    async def send_messages(self, queue: WindowQueue) -> None:
+    async def send_messages(self, queue: WindowMessageQueue) -> None:
         """Takes messages from the window, and settles or puts back each of them.
 
         It returns when no message waits, or when the connection has ended or reached a limit.
@@ -125,7 +125,7 @@ class SmtpConnection(SmtpWireProtocol):
         """Closes the connection without QUIT."""
         self._end_connection("dropped", by_us=True)
 
-    def _take_next_message(self, queue: WindowQueue) -> SmtpTransaction | None:
+    def _take_next_message(self, queue: WindowMessageQueue) -> SmtpTransaction | None:
         """Takes the next message from the window. Returns None if there is none, or if a limit is reached."""
         now = time.monotonic()
         if self._messages <= 0 or now >= self._expires:
@@ -183,7 +183,7 @@ class SmtpConnection(SmtpWireProtocol):
         elif not _is_negative_code(code) or (code == CLOSING and not self._fresh):
             self._end_connection(unexpected_reply_text(code, text))
         else:
-            self._settle_or_retry_refusal(outcome_of_reply(SmtpStage.MAIL, code, decode_reply(text)), code)
+            self._store_refusal_or_retry_message(outcome_of_reply(SmtpStage.MAIL, code, decode_reply(text)), code)
             self._start_next_message_unless_pipelined()
 
     def _handle_rcpt_reply(self, code: int, text: bytes) -> None:
@@ -193,7 +193,9 @@ class SmtpConnection(SmtpWireProtocol):
             self._send_command_unless_pipelined(b"DATA")
         elif _is_negative_code(code):
             outcome = outcome_of_reply(SmtpStage.RCPT, code, decode_reply(text))
-            self._settle_or_retry_refusal(outcome, code, about_recipient=self._open and is_about_mailbox(outcome))
+            self._store_refusal_or_retry_message(
+                outcome, code, about_recipient=self._open and is_about_mailbox(outcome)
+            )
             self._start_next_message_unless_pipelined()
         else:
             self._end_connection(unexpected_reply_text(code, text))
@@ -208,13 +210,16 @@ class SmtpConnection(SmtpWireProtocol):
             if not _is_negative_code(code):
                 self._end_connection(unexpected_reply_text(code, text))
                 return
-            self._settle_or_retry_refusal(outcome_of_reply(SmtpStage.DATA, code, decode_reply(text)), code)
+            self._store_refusal_or_retry_message(outcome_of_reply(SmtpStage.DATA, code, decode_reply(text)), code)
         if self._early:
             self._early = False
             if (self._retracted or not self._ahead.known) and not self._ended:
                 self._ahead.note_answer(self, taken=not self._retracted)
             self._retracted = False
-        elif self._transaction is not None and self._transaction.index in cast(WindowQueue, self._queue).refused_early:
+        elif (
+            self._transaction is not None
+            and self._transaction.index in cast(WindowMessageQueue, self._queue).refused_early
+        ):
             self._ahead.forbid_after_retry_succeeded()
         if code != _GO_AHEAD:
             self._start_next_message()
@@ -229,7 +234,7 @@ class SmtpConnection(SmtpWireProtocol):
 
     def _handle_lone_dot_reply(self, code: int, text: bytes) -> None:
         self._open = False
-        self._settle_message(None, code)
+        self._store_outcome_and_end_connection_on_421(None, code)
         self._start_next_message()
 
     def _write_content(self, transaction: SmtpTransaction) -> None:
@@ -240,12 +245,12 @@ class SmtpConnection(SmtpWireProtocol):
         if self._paused or ARMED or len(transaction.content) > _AT_ONCE:
             self._expected = self._end_after_reply_during_content
             self._transport.write(transaction.content)
-            self._flushed = lambda: self._finish_content(transaction)
+            self._flushed = lambda: self._write_final_dot_after_flushed_content(transaction)
             self._resume_after_flush()
         else:
             self._write_dot_and_next_envelope(transaction.content)
 
-    def _finish_content(self, transaction: SmtpTransaction) -> None:
+    def _write_final_dot_after_flushed_content(self, transaction: SmtpTransaction) -> None:
         """Writes the final dot, as the content has left this process."""
         crash_if_armed(CrashPoint.IN_MESSAGE)
         if self._end_unless_content_may_be_written(transaction):
@@ -256,7 +261,7 @@ class SmtpConnection(SmtpWireProtocol):
         sends_ahead = (
             self._pipelined and self._brisk and (self._ahead.known or self._ahead.is_allowed_on_connection(self))
         )
-        self._next = self._take_next_message(cast(WindowQueue, self._queue)) if sends_ahead else None
+        self._next = self._take_next_message(cast(WindowMessageQueue, self._queue)) if sends_ahead else None
         if self._next is not None and not self._ahead.known:
             self._ahead.note_first_attempt_started(self)
         self._expected = self._handle_final_dot_reply
@@ -267,7 +272,9 @@ class SmtpConnection(SmtpWireProtocol):
     def _end_after_reply_during_content(self, code: int, text: bytes) -> None:
         """Ends the connection after a reply during the content. The final dot is then never written."""
         if _is_negative_code(code):
-            self._settle_message(outcome_of_reply(SmtpStage.DOT, code, decode_reply(text)), code)
+            self._store_outcome_and_end_connection_on_421(
+                outcome_of_reply(SmtpStage.DOT, code, decode_reply(text)), code
+            )
         self._end_connection(unexpected_reply_text(code, text))
 
     def _handle_final_dot_reply(self, code: int, text: bytes) -> None:
@@ -277,7 +284,7 @@ class SmtpConnection(SmtpWireProtocol):
             return
         self._brisk = self._heard - self._dotted < _BRISK
         self._open = False
-        self._settle_message(outcome_of_reply(SmtpStage.DOT, code, decode_reply(text)), code)
+        self._store_outcome_and_end_connection_on_421(outcome_of_reply(SmtpStage.DOT, code, decode_reply(text)), code)
         self._start_next_message()
 
     def _handle_quit_reply(self, code: int, text: bytes) -> None:
@@ -285,18 +292,18 @@ class SmtpConnection(SmtpWireProtocol):
 
     # The ends of a message, of a call of `send_messages`, and of the connection.
 
-    def _settle_or_retry_refusal(self, outcome: Outcome, code: int, *, about_recipient: bool = False) -> None:
+    def _store_refusal_or_retry_message(self, outcome: Outcome, code: int, *, about_recipient: bool = False) -> None:
         """Ends the message with a refusal. If its envelope was sent ahead, retries it; not if `about_recipient`."""
         if self._early and not about_recipient and self._transaction is not None:
-            cast(WindowQueue, self._queue).put_back(self._transaction, refused_early=code != CLOSING)
+            cast(WindowMessageQueue, self._queue).put_back(self._transaction, refused_early=code != CLOSING)
             self._transaction = None
             self._retracted = True
-        self._settle_message(outcome, code)
+        self._store_outcome_and_end_connection_on_421(outcome, code)
 
-    def _settle_message(self, outcome: Outcome | None, code: int | None) -> None:
+    def _store_outcome_and_end_connection_on_421(self, outcome: Outcome | None, code: int | None) -> None:
         """Stores the outcome of the current message, unless it has one. Ends the connection after the code 421."""
         if self._transaction is not None and outcome is not None:
-            cast(WindowQueue, self._queue).settle_message(self._transaction, outcome)
+            cast(WindowMessageQueue, self._queue).store_message_outcome(self._transaction, outcome)
             self._transaction = None
         if code == CLOSING:
             self._end_connection("the server ended the connection")
@@ -306,7 +313,7 @@ class SmtpConnection(SmtpWireProtocol):
         if self._ended:
             return
         self._fresh = self._doubtful = False
-        queue = cast(WindowQueue, self._queue)
+        queue = cast(WindowMessageQueue, self._queue)
         transaction, self._next = self._next, None
         if transaction is None:
             self._send_envelope_or_become_idle(self._take_next_message(queue))
@@ -328,13 +335,13 @@ class SmtpConnection(SmtpWireProtocol):
             self._end_connection("more replies than commands")
         elif self._transport.is_closing():
             self._end_connection("the connection ended")
-        elif cast(WindowQueue, self._queue).is_late:
+        elif cast(WindowMessageQueue, self._queue).is_late:
             self._abort_message_and_connection(LATE)
         return not self._ended
 
     def _abort_message_and_connection(self, reason: str) -> None:
         """Ends a message that has begun as UNSENT, by our own decision, and the connection with it."""
-        self._settle_message(Outcome(OutcomeKind.UNSENT, text=reason), None)
+        self._store_outcome_and_end_connection_on_421(Outcome(OutcomeKind.UNSENT, text=reason), None)
         self._fresh = False
         self._end_connection(reason, by_us=True)
 
@@ -355,10 +362,10 @@ class SmtpConnection(SmtpWireProtocol):
                 pass
             elif self._doubtful:
                 outcome = Outcome(OutcomeKind.IN_DOUBT, text=f"lost after the final dot: {reason}")
-                self._queue.settle_message(transaction, outcome)
+                self._queue.store_message_outcome(transaction, outcome)
             elif self._blamed and not self._early:
                 outcome = Outcome(OutcomeKind.DEFERRED, text=f"lost before the final dot: {reason}")
-                self._queue.settle_message(transaction, outcome)
+                self._queue.store_message_outcome(transaction, outcome)
             else:
                 self._queue.put_back(transaction)
         self._transport.abort()
@@ -376,7 +383,7 @@ class SmtpConnection(SmtpWireProtocol):
         }
         seconds = special.get(self._expected.__name__, self._times.command)
         # A relay always gets at least the time for a connection. So a lease that ends soon does not make it look slow.
-        return min(seconds, max(cast(WindowQueue, self._queue).seconds_left, self._times.connect))
+        return min(seconds, max(cast(WindowMessageQueue, self._queue).seconds_left, self._times.connect))
 
 
 def _is_negative_code(code: int) -> bool:

@@ -11,7 +11,7 @@ from mailer.processors.smtp.connection_errors import NoConnectionResult
 from mailer.processors.smtp.connection_slots import ConnectionSlots
 from mailer.processors.smtp.connector import Connector
 from mailer.processors.smtp.relay_url import RelaySettings
-from mailer.processors.smtp.window_message_queue import WindowQueue
+from mailer.processors.smtp.window_message_queue import WindowMessageQueue
 
 FINISHING: Final = 5.0
 """Seconds after the stop signal in which messages of running windows may still begin. The rest is not sent."""
@@ -44,10 +44,10 @@ class ConnectionPool:
         self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._parted = False
         self._farewells: set[asyncio.Task[None]] = set()
-        self._carried = set[WindowQueue]()
+        self._carried = set[WindowMessageQueue]()
         self._busy = set[SmtpConnection]()
 
-    async def send_window_until_trouble(self, share: WindowQueue, urgent: bool) -> NoConnectionResult | None:
+    async def send_window_until_trouble(self, share: WindowMessageQueue, urgent: bool) -> NoConnectionResult | None:
         """Sends the window's messages until its deadline.
 
         Returns:
@@ -85,9 +85,9 @@ class ConnectionPool:
         for line in list(self._busy):
             line.drop_connection()
 
-    async def _send_on_free_slots(self, share: WindowQueue, urgent: bool) -> NoConnectionResult | None:
+    async def _send_on_free_slots(self, share: WindowMessageQueue, urgent: bool) -> NoConnectionResult | None:
         """Sends a window on the slot that it has and on each slot that becomes free meanwhile."""
-        crew = _PoolSenders(share, urgent, self._send_until_empty_or_trouble, self._places)
+        crew = _WindowSenderTasks(share, urgent, self._send_until_empty_or_trouble, self._places)
         crew.start_sender()
         try:
             self._places.start_giving_free_slots_to(crew)
@@ -107,7 +107,7 @@ class ConnectionPool:
         text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
         return NoConnectionResult(ConnectionTrouble.TIMED_OUT, text)
 
-    async def _send_until_empty_or_trouble(self, share: WindowQueue) -> NoConnectionResult | None:
+    async def _send_until_empty_or_trouble(self, share: WindowMessageQueue) -> NoConnectionResult | None:
         """Sends waiting messages, one connection after another. Returns the reason that stopped it early, or None."""
         while share.count_waiting and (left := share.seconds_left) > 0:
             line = self._take_idle_connection() or await self._dialler.connect_or_return_failure(left)
@@ -181,7 +181,7 @@ class ConnectionPool:
         farewell.add_done_callback(self._farewells.discard)
 
 
-class _PoolSenders:
+class _WindowSenderTasks:
     """The tasks that send one window. Each task uses one slot.
 
     This is no `asyncio.TaskGroup`: a task group that has begun to end refuses new tasks, and shows this only by an
@@ -200,9 +200,9 @@ class _PoolSenders:
 
     def __init__(
         self,
-        share: WindowQueue,
+        share: WindowMessageQueue,
         urgent: bool,
-        work: Callable[[WindowQueue], Coroutine[Any, Any, NoConnectionResult | None]],
+        work: Callable[[WindowMessageQueue], Coroutine[Any, Any, NoConnectionResult | None]],
         places: ConnectionSlots,
     ) -> None:
         self.is_urgent = urgent

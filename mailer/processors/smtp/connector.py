@@ -16,7 +16,7 @@ from mailer.processors.smtp.connection_errors import (
     connection_trouble_of_error,
     error_text,
 )
-from mailer.processors.smtp.ehlo_name import EhloName
+from mailer.processors.smtp.ehlo_name import EhloNameProvider
 from mailer.processors.smtp.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.smtp.login import SmtpLogin
 from mailer.processors.smtp.oauth_tokens import TokenUnavailable
@@ -47,7 +47,7 @@ class Connector:
         self._relay = relay
         self._context = context
         self._addresses = RelayTcpConnector(relay.host, relay.port)
-        self._name = EhloName(relay.helo)
+        self._name = EhloNameProvider(relay.helo)
         self._login = SmtpLogin(relay)
         self._ahead = EnvelopeAheadSupport(relay.name)
         self._ways: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class Connector:
         ends = time.monotonic() + patience
         addresses = await self._resolve_or_return_failure(patience)
         while not isinstance(addresses, NoConnectionResult):
-            reached = await self._reach_or_return_failure(addresses, ends)
+            reached = await self._connect_tcp_or_return_failure(addresses, ends)
             if isinstance(reached, NoConnectionResult):
                 return reached
             found = await self._set_up_or_return_failure(reached, ends, len(addresses))
@@ -85,7 +85,7 @@ class Connector:
             trouble = connection_trouble_of_error(error, ConnectionTrouble.DNS)
             return NoConnectionResult(trouble, f"{relay.name}: {relay.host}: {error_text(error)}")
 
-    async def _reach_or_return_failure(
+    async def _connect_tcp_or_return_failure(
         self, addresses: list[Address], ends: float
     ) -> OpenedConnection | NoConnectionResult:
         relay = self._relay
@@ -103,8 +103,10 @@ class Connector:
         """Takes the steps between TCP and the first message. With several addresses, each gets a part of the time."""
         times = self._relay.times
         greeting = times.greeting if address_count == 1 else times.connect / address_count
-        opening = _ConnectionSetup(self._relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
-        found = await opening.set_up_client_or_return_failure(await self._name.name_for_address(reached.own))
+        opening = _ConnectionSetupSteps(
+            self._relay, self._context, self._login, reached, ends - time.monotonic(), greeting
+        )
+        found = await opening.set_up_client_or_return_failure(await self._name.ehlo_name_for_local_address(reached.own))
         if isinstance(found, NoConnectionResult):
             return found
         self._note_encryption(found)
@@ -124,7 +126,7 @@ class Connector:
             self._ways = (*self._ways, way)
 
 
-class _ConnectionSetup:
+class _ConnectionSetupSteps:
     """The set-up of one connection: all steps between TCP and the first message.
 
     Args:

@@ -37,7 +37,7 @@ def address_literal(address: str) -> str:
     return f"[IPv6:{ip}]" if ip.version == 6 and mapped is None else f"[{mapped or ip}]"
 
 
-class EhloName:
+class EhloNameProvider:
     """The name for EHLO. The system's resolver is asked only once, as it can take seconds.
 
     Args:
@@ -49,7 +49,7 @@ class EhloName:
         self._asking = asyncio.Lock()
         self._known = said is not None
 
-    async def name_for_address(self, address: str) -> str:
+    async def ehlo_name_for_local_address(self, address: str) -> str:
         """Returns the name for EHLO on a connection from this local IP address: the host name, or the address."""
         async with self._asking:
             if not self._known:

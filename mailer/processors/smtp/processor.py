@@ -9,7 +9,7 @@ from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.smtp.connection_pool import ConnectionPool
 from mailer.processors.smtp.connector import Connector
 from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, parse_relay_url
-from mailer.processors.smtp.window_message_queue import WindowQueue
+from mailer.processors.smtp.window_message_queue import WindowMessageQueue
 
 
 class SmtpProcessor:
@@ -32,7 +32,11 @@ class SmtpProcessor:
         if context is None and relay.tls is not TlsMode.NONE:
             context = ssl.create_default_context()
         self.name, self.country, self.contract = relay.name, relay.country, relay.contract
-        self.is_outside_our_network, self.weight, self.purposes = relay.is_outside, relay.weight, relay.purposes
+        self.is_outside_our_network, self.weight, self.purposes = (
+            relay.is_outside_our_network,
+            relay.weight,
+            relay.purposes,
+        )
         self._relay = relay
         self._dialler = Connector(relay, context)
         self._pool = ConnectionPool(relay, self._dialler)
@@ -52,8 +56,8 @@ class SmtpProcessor:
         """Hands a window over. Returns one outcome for each message, in the same order. See the port."""
         if not window:
             return []
-        share = WindowQueue(window, deadline, permit)
-        return share.outcomes_or_unsent(await self._pool.send_window_until_trouble(share, urgent))
+        share = WindowMessageQueue(window, deadline, permit)
+        return share.outcome_of_each_message_or_unsent(await self._pool.send_window_until_trouble(share, urgent))
 
     def start_shutdown_timers(self) -> None:
         """See the port. All running windows end within 30 seconds."""

@@ -110,7 +110,7 @@ class RelaySettings:
         """
         if self.tls is TlsMode.NONE and not is_loopback(self.host):
             raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
-        if self.country != _NOWHERE or self.is_outside:
+        if self.country != _NOWHERE or self.is_outside_our_network:
             object.__setattr__(self, "country", _parse_country(self.country))  # normalized, as in the policy
         if self.helo is not None and not (is_fully_qualified(self.helo) or is_address_literal(self.helo)):
             raise ValueError(
@@ -118,7 +118,7 @@ class RelaySettings:
             )
 
     @property
-    def is_outside(self) -> bool:
+    def is_outside_our_network(self) -> bool:
         """Tells whether it is outside our own network: not on loopback, and its URL has no `network=own`."""
         return not self.own and not is_loopback(self.host)
 
@@ -155,14 +155,14 @@ def parse_relay_url(url: str) -> RelaySettings:
     if parts.scheme != "smtp" or not host:
         raise ValueError("a relay's URL has the form smtp://user:password@host:port?country=…&contract=…")
     query = _parse_query(parts.query)
-    here, own = is_loopback(host), _parse_own_network(query.get("network"))
+    here, own = is_loopback(host), _parse_is_in_own_network(query.get("network"))
     if not (here or own) and not {"country", "contract"} <= query.keys():
         raise ValueError(f"the relay {host} needs country=… and contract=… in its URL, for the ledger")
     tls = _parse_or_choose_tls_mode(query.get("tls"), port, here)
     return RelaySettings(
         host=host,
         port=port or _PORTS[tls],
-        name=_parse_ledger_name(query.get("name"), host),
+        name=_parse_relay_name_or_use_host(query.get("name"), host),
         country=query.get("country", _NOWHERE),
         contract=query.get("contract", "none"),
         tls=tls,
@@ -179,7 +179,7 @@ def parse_relay_url(url: str) -> RelaySettings:
     )
 
 
-def _parse_ledger_name(text: str | None, host: str) -> str:
+def _parse_relay_name_or_use_host(text: str | None, host: str) -> str:
     """Returns the relay's name in the ledger: the one in the URL, or else the host."""
     if text is None:
         return host
@@ -229,7 +229,7 @@ def _parse_or_choose_tls_mode(text: str | None, port: int | None, own: bool) -> 
         raise ValueError(f"tls must be one of {', '.join(TlsMode)}") from None
 
 
-def _parse_own_network(text: str | None) -> bool:
+def _parse_is_in_own_network(text: str | None) -> bool:
     """Tells whether the URL says `network=own`. Raises ValueError for any other value of `network`."""
     if text not in (None, "own"):
         raise ValueError("network must be own, for a relay in your own network, or be left out")

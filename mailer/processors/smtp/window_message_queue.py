@@ -13,7 +13,7 @@ from mailer.processors.smtp.transaction import SmtpExtensions, SmtpTransaction, 
 LATE: Final = "not begun: its time was up"
 
 
-class WindowQueue:
+class WindowMessageQueue:
     """The waiting messages of a window, and the outcomes of the others.
 
     Args:
@@ -72,7 +72,7 @@ class WindowQueue:
         """Asks the permit again for a message. Returns the reason why it may not be sent, or None if it may."""
         return self._permit(letter.index)
 
-    def settle_message(self, letter: SmtpTransaction, outcome: Outcome) -> None:
+    def store_message_outcome(self, letter: SmtpTransaction, outcome: Outcome) -> None:
         """Stores the outcome of a message."""
         self._known[letter.index] = outcome
 
@@ -87,7 +87,7 @@ class WindowQueue:
         if refused_early:
             self.refused_early.add(letter.index)
 
-    def outcomes_or_unsent(self, ended: NoConnectionResult | None) -> list[Outcome]:
+    def outcome_of_each_message_or_unsent(self, ended: NoConnectionResult | None) -> list[Outcome]:
         """Returns one outcome for each message, in order. A message without one is UNSENT.
 
         Args:

@@ -56,7 +56,7 @@ class SmtpWireProtocol(asyncio.Protocol, ABC):
                     break
                 self._expected(code, text)
         except Exception as error:  # a bug, here or in the permit; the caller of `send_messages` gets it
-            self._pass_error_to_sender(error)
+            self._raise_in_waiting_caller_and_end_connection(error)
 
     def eof_received(self) -> None:
         """Ends the connection, as the server has closed its side."""
@@ -109,9 +109,9 @@ class SmtpWireProtocol(asyncio.Protocol, ABC):
             try:
                 then()
             except Exception as error:
-                self._pass_error_to_sender(error)
+                self._raise_in_waiting_caller_and_end_connection(error)
 
-    def _pass_error_to_sender(self, error: Exception) -> None:
+    def _raise_in_waiting_caller_and_end_connection(self, error: Exception) -> None:
         """Raises an unexpected error in the caller of `send_messages`, and ends the connection."""
         if self._over is None or self._over.done():
             raise error

@@ -27,13 +27,13 @@ from mailer.web.console import (
     staff_pages,
     suppression_pages,
 )
-from mailer.web.console.console_context import HOME, own_path
-from mailer.web.console.console_pages import console_problem_page, own_navigation_page, redirect_within_console
+from mailer.web.console.console_context import HOME, console_path_or_home
+from mailer.web.console.console_pages import console_problem_page, redirect_within_console, same_site_forwarding_page
 from mailer.web.console.gates import (
     Anybody,
     FieldRefused,
-    NeedsOwnNavigation,
-    SentElsewhere,
+    NeedsSameSiteForwarding,
+    RedirectWithinConsole,
     require_gate_of_each_route,
 )
 from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
@@ -78,10 +78,10 @@ def add_console(app: FastAPI) -> None:
     for router in ROUTERS:
         require_gate_of_each_route(router.routes)
         app.router.routes.extend(router.routes)
-    app.add_exception_handler(SentElsewhere, _answer_with_redirect)
-    app.add_exception_handler(NeedsOwnNavigation, _answer_with_own_navigation)
+    app.add_exception_handler(RedirectWithinConsole, _answer_with_redirect)
+    app.add_exception_handler(NeedsSameSiteForwarding, _answer_with_same_site_forwarding)
     app.add_exception_handler(StaffSessionEnded, _answer_with_redirect)
-    app.add_exception_handler(HashQueueFull, _answer_full_queue)
+    app.add_exception_handler(HashQueueFull, _answer_full_password_hash_queue)
     app.add_exception_handler(FieldRefused, _answer_refused_field)
 
 
@@ -96,11 +96,11 @@ def answer_console_problem(http_request: Request, status: int, problem: str = ""
 
 
 async def _answer_with_redirect(http_request: Request, error: Exception) -> Response:
-    path = error.path if isinstance(error, SentElsewhere) else HOME
+    path = error.path if isinstance(error, RedirectWithinConsole) else HOME
     return redirect_within_console(http_request.app.state.site.console, path)
 
 
-async def _answer_full_queue(http_request: Request, _: Exception) -> Response:
+async def _answer_full_password_hash_queue(http_request: Request, _: Exception) -> Response:
     log.warning("too many passwords wait for their hash; further sign-ins are answered with 503")
     page = console_problem_page(http_request.app.state.site.console, 503, "many_sign_ins")
     page.headers["retry-after"] = str(RETRY_SECONDS)
@@ -112,5 +112,7 @@ async def _answer_refused_field(http_request: Request, error: Exception) -> Resp
     return console_problem_page(http_request.app.state.site.console, 422, key, values)
 
 
-async def _answer_with_own_navigation(http_request: Request, _: Exception) -> Response:
-    return own_navigation_page(http_request.app.state.site.console, own_path(http_request.scope["path"]))
+async def _answer_with_same_site_forwarding(http_request: Request, _: Exception) -> Response:
+    return same_site_forwarding_page(
+        http_request.app.state.site.console, console_path_or_home(http_request.scope["path"])
+    )

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from mailer.actions.people_desk import PeopleDesk
+from mailer.actions.people_desk import PersonLookUpAndActStores
 from mailer.ports.attention_figures import AttentionFigures, AttentionFigureSource
 from mailer.ports.staff import StaffStores
+from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 from mailer.web.console.console_secrets import ConsoleSecrets
-from mailer.web.console.oidc_client import IdentityProvider
-from mailer.web.console.operations import ConsoleOperations
-from mailer.web.console.password_hashing import PasswordHashes
-from mailer.web.console.shared_reading import SharedReading
+from mailer.web.console.identity_provider_protocol import IdentityProvider
+from mailer.web.console.operations import ConsoleOperationStores
+from mailer.web.console.password_hashing import PasswordHashQueues
 
 HOME = "/console"
 OIDC = f"{HOME}/sign-in/oidc"
@@ -39,13 +39,13 @@ class ConsoleContext:
 
     public_url: str
     brands: frozenset[str]
-    people: PeopleDesk
+    people: PersonLookUpAndActStores
     staff: StaffStores
-    attention: SharedReading[AttentionFigures]
+    attention: BrieflyCachedValue[AttentionFigures]
     secrets: ConsoleSecrets
-    operations: ConsoleOperations
+    operations: ConsoleOperationStores
     identity_provider: IdentityProvider | None = None
-    passwords: PasswordHashes = field(default_factory=PasswordHashes)
+    passwords: PasswordHashQueues = field(default_factory=PasswordHashQueues)
 
     @cached_property
     def is_https(self) -> bool:
@@ -76,19 +76,19 @@ class ConsoleContext:
 def build_console_context(
     public_url: str,
     secret_keys: Sequence[str],
-    people: PeopleDesk,
+    people: PersonLookUpAndActStores,
     staff: StaffStores,
     attention: AttentionFigureSource,
-    operations: ConsoleOperations,
+    operations: ConsoleOperationStores,
     identity_provider: IdentityProvider | None = None,
 ) -> ConsoleContext:
     """Returns what the console stands on; its keys are derived from the secret keys, the newest first."""
-    figures, secrets = SharedReading(attention.read_attention_figures), ConsoleSecrets(secret_keys)
+    figures, secrets = BrieflyCachedValue(attention.read_attention_figures), ConsoleSecrets(secret_keys)
     brands = frozenset(people.policies)
     return ConsoleContext(public_url, brands, people, staff, figures, secrets, operations, identity_provider)
 
 
-def own_path(text: str) -> str:
+def console_path_or_home(text: str) -> str:
     """Returns a path within the console, or the landing page for anything else. So nobody is sent elsewhere."""
     return text if len(text) < 200 and _OWN_PATH.fullmatch(text) else HOME
 

@@ -139,7 +139,7 @@ def console_page(
         t=TEXTS,
         request=request,
         base=request.console.base,
-        navigation=_navigation_of(request),
+        navigation=_navigation_open_to_person(request),
         brands=_brands_with_a_role(request),
         error=TEXTS["errors"][error] if error else problem,
     )
@@ -165,7 +165,7 @@ def console_problem_page(
     return HTMLResponse(html, status, _HEADERS)
 
 
-def own_navigation_page(console: ConsoleContext, path: str) -> HTMLResponse:
+def same_site_forwarding_page(console: ConsoleContext, path: str) -> HTMLResponse:
     """Returns a page of ours that leads on to a path of ours, with which the browser then sends its cookie."""
     html = _TEMPLATES.get_template("lead_on.html.j2").render(t=TEXTS, base=console.base, path=path)
     return HTMLResponse(html, 200, _HEADERS)
@@ -191,7 +191,7 @@ def set_console_cookie(
     )
 
 
-def delete_console_cookie(answer: Response, console: ConsoleContext) -> None:
+def delete_session_cookie(answer: Response, console: ConsoleContext) -> None:
     """Deletes the cookie of a session."""
     answer.delete_cookie(console.cookie_name(), path="/", secure=console.is_https, httponly=True, samesite="strict")
 
@@ -203,7 +203,7 @@ def _is_fully_signed_in(request: ConsoleRequest) -> bool:
     return session.has_second_factor or not (session.is_factor_set_up or needs_second_factor(session.member))
 
 
-def _navigation_of(request: ConsoleRequest) -> list[NavigationGroup]:
+def _navigation_open_to_person(request: ConsoleRequest) -> list[NavigationGroup]:
     """Returns the groups with the entries that the person may open; none before the person is fully signed in."""
     if not _is_fully_signed_in(request):
         return []

@@ -64,12 +64,12 @@ class ConsoleSecrets:
             now: the time in seconds (Unix).
         """
         issued = f"{int(now)}.{secrets.token_urlsafe(12)}"
-        return f"{issued}.{self._devices[0](_device_text(name, issued)).hex()}"
+        return f"{issued}.{self._devices[0](_device_token_text_to_hash(name, issued)).hex()}"
 
     def is_device_token(self, name: str, token: str, now: float) -> bool:
         """Tells whether a token is one of a browser in which a person has signed in within `DEVICE_LASTS`."""
         issued, _, code = token.rpartition(".")
-        text = _device_text(name, issued)
+        text = _device_token_text_to_hash(name, issued)
         if not any(compare_digest(key(text).hex().encode(), code.encode()) for key in self._devices):
             return False
         return 0 <= now - int(issued.partition(".")[0]) < DEVICE_LASTS.total_seconds()
@@ -86,7 +86,7 @@ class ConsoleSecrets:
             return False
         return 0 <= now - int.from_bytes(made[16:], "big") < SECRET_WAITS.total_seconds()
 
-    def failure_key(self, kind: str, text: str) -> bytes:
+    def failure_count_key(self, kind: str, text: str) -> bytes:
         """Returns the key under which failures of a name or a network are counted."""
         return self._failures(f"{kind}\0{text}".encode())
 
@@ -107,7 +107,7 @@ def is_shaped_as_recovery_code(code: str) -> bool:
     return sum(char.isalnum() for char in code) == _RECOVERY_LENGTH
 
 
-def _device_text(name: str, issued: str) -> bytes:
+def _device_token_text_to_hash(name: str, issued: str) -> bytes:
     return f"{name}\0{issued}".encode()
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.dead_letter_replay import replay_page_of_dead_letters
-from mailer.input_types import parse_named_moment
+from mailer.input_types import parse_moment_of_column_or_option
 from mailer.policy.dead_letter_brands import brands_of_dead_letter
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.dead_letters import (
@@ -19,11 +19,11 @@ from mailer.ports.dead_letters import (
     DeadLetterDesk,
     DeadLetterFilter,
     DeadLetterPage,
-    ReplayablePage,
+    ReplayableDeadLetterPage,
 )
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.dead_letter_text import mask_addresses, masked_body, masked_reason, whole_body
+from mailer.web.console.dead_letter_text import mask_addresses, masked_body, masked_reason, unmasked_body
 from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.mailing_pages import MailingReader
 
@@ -51,7 +51,7 @@ async def show_dead_letters(http_request: Request, request: MailingReader) -> Re
         chosen = _parse_dead_letter_filter(request, fields, StaffRight.MAILINGS_READ)
     except FilterRefused as error:
         return console_page(request, "dead.html.j2", 422, str(error), **_list_values(request, fields))
-    page = await _dead_letter_desk(request, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
+    page = await _open_dead_letter_store(request, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
     return console_page(request, "dead.html.j2", **_list_values(request, fields, page))
 
 
@@ -72,7 +72,7 @@ async def replay_letters(request: DeadLetterReplayer) -> Response:
         )
     except FilterRefused as error:
         return await _replay_page(request, fields, str(error))
-    desk = _dead_letter_desk(request, StaffRight.DEAD_REPLAY, chosen.brands)
+    desk = _open_dead_letter_store(request, StaffRight.DEAD_REPLAY, chosen.brands)
     result = await replay_page_of_dead_letters(desk, replace(chosen, last=min(chosen.last, bound)), MOST_AT_ONCE)
     left = await desk.find_replayable_page(replace(chosen, first=max(chosen.first, bound + 1)), 1)
     are_more_left = bool(left.ids) or left.next_id is not None
@@ -88,13 +88,13 @@ async def show_dead_letter(letter_id: int, request: MailingReader) -> Response:
 
 
 @router.post(f"{DEAD}/{{letter_id}}/text")
-async def show_whole_text(letter_id: int, request: PersonReader) -> Response:
+async def show_unmasked_text_and_record_reading(letter_id: int, request: PersonReader) -> Response:
     """Shows one dead letter with the personal data in it. The ledger records who has read it."""
     letter = await _require_letter(request, letter_id, StaffRight.PEOPLE_READ)
-    await _dead_letter_desk(request, StaffRight.PEOPLE_READ, await _brands_concerned(request, letter)).record_reading(
-        letter
-    )
-    return await _letter_page(request, letter, whole_body(letter.message.body), is_masked=False)
+    await _open_dead_letter_store(
+        request, StaffRight.PEOPLE_READ, await _brands_of_letter_or_none_for_every(request, letter)
+    ).record_reading(letter)
+    return await _letter_page(request, letter, unmasked_body(letter.message.body), is_masked=False)
 
 
 def _read_filter_fields(read: Any) -> dict[str, str]:
@@ -114,7 +114,8 @@ def _parse_dead_letter_filter(request: ConsoleRequest, fields: dict[str, str], r
         raise FilterRefused("dead_kind_bad")
     try:
         since, until = (
-            parse_named_moment(name, fields[name]) if name in fields else None for name in ("since", "until")
+            parse_moment_of_column_or_option(name, fields[name]) if name in fields else None
+            for name in ("since", "until")
         )
     except ValueError:
         raise FilterRefused("dead_time_bad") from None
@@ -127,7 +128,7 @@ def _parse_dead_letter_filter(request: ConsoleRequest, fields: dict[str, str], r
         fields.get("reason"),
         fields.get("key"),
         "again" in fields,
-        _brands_seen_or_none_for_all(request, right),
+        _visible_brands_or_none_for_all(request, right),
     )
 
 
@@ -137,17 +138,19 @@ def _parse_dead_letter_id(text: str) -> int:
     return int(text)
 
 
-def _brands_seen_or_none_for_all(request: ConsoleRequest, right: StaffRight) -> frozenset[str] | None:
+def _visible_brands_or_none_for_all(request: ConsoleRequest, right: StaffRight) -> frozenset[str] | None:
     """Returns the brands whose dead letters the person sees; None for all, with what belongs to no brand."""
     sees_all = has_staff_right(request.member, right) and not request.brand
-    return None if sees_all else request.brands_seen(right)
+    return None if sees_all else request.visible_brands_with_right(right)
 
 
-def _dead_letter_desk(request: ConsoleRequest, right: StaffRight, brands: Collection[str] | None) -> DeadLetterDesk:
+def _open_dead_letter_store(
+    request: ConsoleRequest, right: StaffRight, brands: Collection[str] | None
+) -> DeadLetterDesk:
     return request.open_stores(right, brands).letters
 
 
-async def _brands_concerned(request: ConsoleRequest, letter: DeadLetter) -> frozenset[str] | None:
+async def _brands_of_letter_or_none_for_every(request: ConsoleRequest, letter: DeadLetter) -> frozenset[str] | None:
     """Returns the brands that a letter concerns; None if one of them is none of ours: then it concerns every brand."""
     brands = await asyncio.to_thread(brands_of_dead_letter, letter.message.routing_key, letter.message.body)
     return brands if brands <= request.console.brands else None
@@ -162,14 +165,14 @@ async def _require_letter(
         HTTPException: 404: there is none, or it is another brand's. 403: the person lacks another right at a brand that
             the letter concerns.
     """
-    desk = _dead_letter_desk(request, right, None)
+    desk = _open_dead_letter_store(request, right, None)
     letter = await desk.get_dead_letter(letter_id) if 0 < letter_id <= _MAX_ID else None
     brand = letter.message.routing_key.partition(".")[0] if letter else ""
     known = brand if brand in request.console.brands else None
     if letter is None or not has_staff_right(request.member, StaffRight.MAILINGS_READ, known):
         raise HTTPException(404, "dead_unknown")
     if right is not StaffRight.MAILINGS_READ and not _has_right_at_every_brand(
-        request, right, await _brands_concerned(request, letter)
+        request, right, await _brands_of_letter_or_none_for_every(request, letter)
     ):
         raise HTTPException(403, "right_missing")
     return letter
@@ -193,7 +196,7 @@ def _list_values(request: ConsoleRequest, fields: dict[str, str], page: DeadLett
 
 
 async def _letter_page(request: ConsoleRequest, letter: DeadLetter, text: str, *, is_masked: bool) -> Response:
-    concerned = await _brands_concerned(request, letter)
+    concerned = await _brands_of_letter_or_none_for_every(request, letter)
     return console_page(
         request,
         "dead_letter.html.j2",
@@ -208,10 +211,10 @@ async def _letter_page(request: ConsoleRequest, letter: DeadLetter, text: str, *
 
 
 async def _replay_page(request: ConsoleRequest, fields: dict[str, str], error: str | None = None) -> Response:
-    page = ReplayablePage(())
+    page = ReplayableDeadLetterPage(())
     try:
         chosen = _parse_dead_letter_filter(request, fields, StaffRight.DEAD_REPLAY)
-        desk = _dead_letter_desk(request, StaffRight.DEAD_REPLAY, chosen.brands)
+        desk = _open_dead_letter_store(request, StaffRight.DEAD_REPLAY, chosen.brands)
         page = await desk.find_replayable_page(chosen, MOST_AT_ONCE)
     except FilterRefused as refused:
         error = error or str(refused)

@@ -82,7 +82,7 @@ def masked_body(body: bytes) -> str:
     return cut_long_text(re.sub(r"\w+", lambda word: word[0] if word[0] in _NAMES else "•" * len(word[0]), text))
 
 
-def whole_body(body: bytes) -> str:
+def unmasked_body(body: bytes) -> str:
     """Returns a body as it stands, for somebody who may see personal data."""
     return cut_long_text(body[: MAX_SHOWN * 4 + 4].decode(errors="replace"))
 

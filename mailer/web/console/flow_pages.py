@@ -23,14 +23,14 @@ async def show_flow(request: ProcessorReader) -> Response:
     return console_page(
         request,
         "flow.html.j2",
-        lines=figure_lines(figures),
+        lines=metric_figures_as_table_lines(figures),
         missing=[name for name in FIGURES if name not in figures],
         processes=processes,
         now=datetime.now(UTC),
     )
 
 
-def figure_lines(figures: Values) -> list[tuple[str, str, Sequence[tuple[str, float]]]]:
+def metric_figures_as_table_lines(figures: Values) -> list[tuple[str, str, Sequence[tuple[str, float]]]]:
     """Returns a line for each figure that was read: its key, its metric, and its values by label."""
     return [
         (name, definition.metric, [(", ".join(labels).replace("_", " "), value) for labels, value in figures[name]])

@@ -26,12 +26,12 @@ from mailer.policy.staff_rights import (
     brands_with_right,
     has_staff_right,
     needs_second_factor,
-    rights_somewhere,
+    rights_at_any_brand,
 )
 from mailer.ports.halts import HaltInForce, HaltScope
 from mailer.ports.operator_stores import OperatorStores
 from mailer.ports.staff import RightInSession, StaffActor, StaffSession
-from mailer.web.console.console_context import HOME, ConsoleContext, TheConsole, own_path
+from mailer.web.console.console_context import HOME, ConsoleContext, TheConsole, console_path_or_home
 from mailer.web.form_posts import Form
 
 SIGN_IN, SECOND_STEP, SECOND_FACTORS = f"{HOME}/sign-in", f"{HOME}/second-step", f"{HOME}/second-factors"
@@ -55,7 +55,7 @@ class GateKind(StrEnum):
     """Somebody signed in, with a right."""
 
 
-class SentElsewhere(Exception):
+class RedirectWithinConsole(Exception):
     """Raised to answer with a redirect to a path of the console."""
 
     def __init__(self, path: str) -> None:
@@ -71,7 +71,7 @@ class FieldRefused(Exception):
         self.key, self.values = key, values
 
 
-class NeedsOwnNavigation(Exception):
+class NeedsSameSiteForwarding(Exception):
     """Raised for a link from elsewhere: browsers withhold the cookie, so our own page has to lead on."""
 
 
@@ -107,7 +107,7 @@ class ConsoleRequest:
     def member(self) -> StaffMember:
         """The person who is signed in."""
         if self.session is None:
-            raise SentElsewhere(SIGN_IN)
+            raise RedirectWithinConsole(SIGN_IN)
         return self.session.member
 
     @property
@@ -115,7 +115,7 @@ class ConsoleRequest:
         """The person and the network, for the ledger."""
         return StaffActor(self.member.identity, self.network, self.session.id if self.session else None)
 
-    def right_in_session(self, right: StaffRight, brands: Collection[str] | None) -> RightInSession | None:
+    def bind_right_to_session(self, right: StaffRight, brands: Collection[str] | None) -> RightInSession | None:
         """Returns a right in this session, which is checked again where a change is stored.
 
         Args:
@@ -130,7 +130,7 @@ class ConsoleRequest:
     def open_stores(self, right: StaffRight, brands: Collection[str] | None) -> OperatorStores:
         """Returns the stores that the person changes by a right. Who has lost it meanwhile changes nothing."""
         return self.console.operations.open_stores(
-            str(self.member.identity), self.network, self.right_in_session(right, brands)
+            str(self.member.identity), self.network, self.bind_right_to_session(right, brands)
         )
 
     @property
@@ -144,7 +144,7 @@ class ConsoleRequest:
     @property
     def rights(self) -> frozenset[StaffRight]:
         """The rights that the person has somewhere."""
-        return rights_somewhere(self.member)
+        return rights_at_any_brand(self.member)
 
     def require_right(self, right: StaffRight, brand: str | None = None) -> None:
         """Refuses a person who lacks a right at a brand.
@@ -155,7 +155,7 @@ class ConsoleRequest:
         if not has_staff_right(self.member, right, brand):
             raise HTTPException(403, "right_missing")
 
-    def brands_seen(self, right: StaffRight) -> frozenset[str]:
+    def visible_brands_with_right(self, right: StaffRight) -> frozenset[str]:
         """Returns the brands at which the person has a right; of the page's brand, if its address names one."""
         brands = brands_with_right(self.member, right, self.console.brands)
         return brands & {self.brand} if self.brand else brands
@@ -195,7 +195,7 @@ class StaffGate:
         """Returns the request, with the halts that its sender has to know of.
 
         Raises:
-            SentElsewhere: they have to sign in first, or to set a second factor up.
+            RedirectWithinConsole: they have to sign in first, or to set a second factor up.
             HTTPException: 403: the form is not ours, or a right is missing.
         """
         request = await _read_console_request(http_request, console)
@@ -203,23 +203,23 @@ class StaffGate:
             return request
         if request.session is None:
             if http_request.method != "POST" and http_request.headers.get("sec-fetch-site") == "cross-site":
-                raise NeedsOwnNavigation
-            raise SentElsewhere(f"{SIGN_IN}?next={quote(own_path(http_request.scope['path']))}")
-        self._require_stage(request.session)
+                raise NeedsSameSiteForwarding
+            raise RedirectWithinConsole(f"{SIGN_IN}?next={quote(console_path_or_home(http_request.scope['path']))}")
+        self._require_sign_in_stage(request.session)
         if self.right is not None:
             self._require_right_at_named_brands(http_request, request, self.right)
         if self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
             halts = await console.operations.halts.list_halts_above_mailings(_HALTS_READ)
-            return replace(request, halts=halts_told(request.session.member, halts))
+            return replace(request, halts=filter_halts_shown_to_member(request.session.member, halts))
         return request
 
-    def _require_stage(self, session: StaffSession) -> None:
+    def _require_sign_in_stage(self, session: StaffSession) -> None:
         if session.is_half_signed_in != (self.kind is GateKind.HALF):
-            raise SentElsewhere(SECOND_STEP if session.is_half_signed_in else HOME)
+            raise RedirectWithinConsole(SECOND_STEP if session.is_half_signed_in else HOME)
         is_factor_known = session.has_second_factor or session.is_factor_set_up
         must_enrol = not is_factor_known and needs_second_factor(session.member)
         if must_enrol and self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
-            raise SentElsewhere(SECOND_FACTORS)
+            raise RedirectWithinConsole(SECOND_FACTORS)
 
     def _require_right_at_named_brands(self, http_request: Request, request: ConsoleRequest, right: StaffRight) -> None:
         """Requires the right at each brand that path, query and form name; somewhere, if they name none."""
@@ -230,14 +230,14 @@ class StaffGate:
             raise HTTPException(403, "right_missing")
 
 
-def halts_told(member: StaffMember, halts: Sequence[HaltInForce]) -> list[HaltInForce]:
+def filter_halts_shown_to_member(member: StaffMember, halts: Sequence[HaltInForce]) -> list[HaltInForce]:
     """Returns the halts that each page tells a person of.
 
     Everybody has to know that all mail stands still. A brand's stop is told to whoever has a role for the brand, and a
     processor's to whoever sees processors.
     """
     held = {role.brand for role in member.roles}
-    sees_processors = StaffRight.PROCESSORS_READ in rights_somewhere(member)
+    sees_processors = StaffRight.PROCESSORS_READ in rights_at_any_brand(member)
     return [
         one
         for one in halts
@@ -271,14 +271,14 @@ def require_gate_of_each_route(routes: Sequence[BaseRoute]) -> None:
 def gates_of_route(route: BaseRoute) -> Iterator[StaffGate]:
     """Yields the gates that a route declares."""
     if isinstance(route, APIRoute):
-        yield from _gates(route.dependant)
+        yield from _gates_among_dependencies(route.dependant)
 
 
-def _gates(dependant: Dependant) -> Iterator[StaffGate]:
+def _gates_among_dependencies(dependant: Dependant) -> Iterator[StaffGate]:
     for inner in dependant.dependencies:
         if isinstance(inner.call, StaffGate):
             yield inner.call
-        yield from _gates(inner)
+        yield from _gates_among_dependencies(inner)
 
 
 async def _read_console_request(http_request: Request, console: ConsoleContext) -> ConsoleRequest:
@@ -288,7 +288,7 @@ async def _read_console_request(http_request: Request, console: ConsoleContext) 
     cookie = held or secrets.token_urlsafe(16)
     form: Form = {}
     if http_request.method == "POST":
-        form = await _read_own_form(http_request, console, held)
+        form = await _read_csrf_checked_form(http_request, console, held)
     host = http_request.client.host if http_request.client else ""
     return ConsoleRequest(
         console,
@@ -304,13 +304,13 @@ async def _read_console_request(http_request: Request, console: ConsoleContext) 
     )
 
 
-async def _read_own_form(http_request: Request, console: ConsoleContext, cookie: str) -> Form:
+async def _read_csrf_checked_form(http_request: Request, console: ConsoleContext, cookie: str) -> Form:
     """Returns the form of a page of ours.
 
     Raises:
         HTTPException: 403: another site has sent it, or its token is not that of the cookie. 400: it is no form.
     """
-    if not _is_from_own_page(http_request, console):
+    if not _is_same_origin_request(http_request, console):
         raise HTTPException(403, "form_foreign")
     body = await http_request.body()
     if http_request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
@@ -327,7 +327,7 @@ async def _read_own_form(http_request: Request, console: ConsoleContext, cookie:
     return form
 
 
-def _is_from_own_page(http_request: Request, console: ConsoleContext) -> bool:
+def _is_same_origin_request(http_request: Request, console: ConsoleContext) -> bool:
     """Tells whether the browser says that a page of ours sent a request (Fetch metadata, or else RFC 6454 Origin)."""
     if site := http_request.headers.get("sec-fetch-site"):
         return site == "same-origin"

@@ -59,7 +59,7 @@ async def start_mail_of_brand(request: MailingController) -> Response:
     return redirect_within_console(request.console, HALTS)
 
 
-def halts_of_brands(halts: list[HaltInForce], brands: frozenset[str]) -> list[HaltInForce]:
+def filter_halts_affecting_brands(halts: list[HaltInForce], brands: frozenset[str]) -> list[HaltInForce]:
     """Returns the halts that concern some brands: theirs, and those of everything and of processors."""
     return [one for one in halts if one.brand is None or one.brand in brands]
 
@@ -82,8 +82,8 @@ def _halt_store(request: ConsoleRequest, brands: Sequence[str] | None) -> HaltSt
 
 
 async def _halts_page(request: ConsoleRequest, error: str | None = None) -> Response:
-    seen = request.brands_seen(StaffRight.MAILINGS_READ)
-    halts = halts_of_brands(await request.console.operations.halts.list_halts_in_force(_ROWS), seen)
+    seen = request.visible_brands_with_right(StaffRight.MAILINGS_READ)
+    halts = filter_halts_affecting_brands(await request.console.operations.halts.list_halts_in_force(_ROWS), seen)
     controlled = brands_with_right(request.member, StaffRight.MAILINGS_CONTROL, request.console.brands)
     stopped = {one.halt.key for one in halts if one.halt.scope is HaltScope.BRAND}
     return console_page(

@@ -65,11 +65,16 @@ async def show_landing_page(request: SignedIn) -> Response:
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
     items = attention_items(figures, request.member, request.console.brands, request.brand)
     return console_page(
-        request, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _recent_own_resets(request)
+        request,
+        "landing.html.j2",
+        items=items,
+        missing=missing,
+        sees=sees,
+        resets=await _recent_access_resets_of_member(request),
     )
 
 
-async def _recent_own_resets(request: ConsoleRequest) -> list[IssuedOneTimeLink]:
+async def _recent_access_resets_of_member(request: ConsoleRequest) -> list[IssuedOneTimeLink]:
     """Returns the resets of the person's access of the last days, which are told to them: others saw the link."""
     since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
     links = await request.console.staff.directory.list_issued_one_time_links(request.member.id)
@@ -89,13 +94,13 @@ def attention_items(
     """
     items = []
     for key, right in _AGED.items():
-        seen = _figures_seen(figures, key, right, member, brands, chosen)
+        seen = _filter_figures_visible_to_member(figures, key, right, member, brands, chosen)
         if late := _greatest_by_label(
             (one.label, one.seconds or 0) for one in seen if (one.seconds or 0) >= LATE_SECONDS
         ):
             items.append(AttentionItem(key, None, max(late.values()), _labels_in_words(late)))
     for key, right in _COUNTED.items():
-        seen = _figures_seen(figures, key, right, member, brands, chosen)
+        seen = _filter_figures_visible_to_member(figures, key, right, member, brands, chosen)
         counts = Counter[str]()
         for one in seen:
             counts[one.label] += one.count or 0
@@ -105,7 +110,7 @@ def attention_items(
     return items
 
 
-def _figures_seen(
+def _filter_figures_visible_to_member(
     figures: AttentionFigures, key: str, right: StaffRight, member: StaffMember, brands: frozenset[str], chosen: str
 ) -> list[AttentionFigure]:
     """Returns the figures that a person may see. Those of no brand, or of an unknown one, need the right everywhere."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from mailer.policy.staff_rights import StaffRight
-from mailer.ports.ledger_desk import RecentVerification
+from mailer.ports.ledger_inspection import RecentVerification
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
 from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate

@@ -9,9 +9,9 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.mailing_control import resume_mailing_and_held_deliveries
-from mailer.policy.staff_rights import StaffRight, has_staff_right, right_to_release
+from mailer.policy.staff_rights import StaffRight, has_staff_right, right_required_to_release_category
 from mailer.ports.halts import MailingControlRefused
-from mailer.ports.mailing_releases import UnpreviewableMailing, preview_counts_in_words
+from mailer.ports.mailing_release_previews import UnpreviewableMailing, preview_counts_in_words
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus, ReleaseRefused
 from mailer.ports.operator_stores import OperatorStores
 from mailer.web.console.console_context import HOME
@@ -35,7 +35,7 @@ async def show_mailings(
 ) -> Response:
     """Shows the newest mailings of the brands that the person has, by state if one is chosen."""
     chosen = MailingListState(state) if state in MailingListState.__members__.values() else None
-    brands = request.brands_seen(StaffRight.MAILINGS_READ)
+    brands = request.visible_brands_with_right(StaffRight.MAILINGS_READ)
     page = await request.console.operations.mailings.list_mailings(MailingFilter(brands, chosen, before), ROWS)
     return console_page(
         request, "mailings.html.j2", page=page, state=chosen, states=list(MailingListState), first=before
@@ -60,7 +60,7 @@ async def pause_mailing(mailing_id: UUID, request: MailingController) -> Respons
     """Pauses a mailing; its page then says how many have gone. A second press changes nothing."""
     status = await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL)
     try:
-        await stores_of_mailing(request, status).halts.pause_mailing(
+        await open_stores_to_control_mailing(request, status).halts.pause_mailing(
             status.id, request.member.identity.name, request.field("reason", MAX_REASON)
         )
     except MailingControlRefused:
@@ -72,7 +72,7 @@ async def pause_mailing(mailing_id: UUID, request: MailingController) -> Respons
 async def resume_mailing(mailing_id: UUID, request: MailingController) -> Response:
     """Lets a mailing go on, and tries what of it is held."""
     status = await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL)
-    stores = stores_of_mailing(request, status)
+    stores = open_stores_to_control_mailing(request, status)
     try:
         await resume_mailing_and_held_deliveries(stores.halts, stores.held, status.id, request.member.identity.name)
     except MailingControlRefused:
@@ -93,7 +93,7 @@ async def cancel_mailing(mailing_id: UUID, request: MailingController) -> Respon
     status = await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL)
     name, reason = request.member.identity.name, request.field("reason", MAX_REASON)
     try:
-        await stores_of_mailing(request, status).halts.cancel_mailing(status.id, name, reason)
+        await open_stores_to_control_mailing(request, status).halts.cancel_mailing(status.id, name, reason)
     except MailingControlRefused:
         return await _mailing_page(request, status, "mailing_over")
     return redirect_to_mailing(request, status)
@@ -102,20 +102,20 @@ async def cancel_mailing(mailing_id: UUID, request: MailingController) -> Respon
 @router.get(f"{MAILINGS}/{{mailing_id}}/release")
 async def ask_before_releasing(mailing_id: UUID, request: MailingReader) -> Response:
     """Shows whom a mailing would reach, before it is released."""
-    return await _release_page(request, await _require_releasable(request, mailing_id))
+    return await _release_page(request, await _require_mailing_and_right_to_release(request, mailing_id))
 
 
 @router.post(f"{MAILINGS}/{{mailing_id}}/release")
 async def release_mailing(mailing_id: UUID, request: MailingReader) -> Response:
     """Releases a mailing that somebody else has published."""
-    status = await _require_releasable(request, mailing_id)
-    if request.field("send_at") != _time_as_seen(status):
+    status = await _require_mailing_and_right_to_release(request, mailing_id)
+    if request.field("send_at") != _scheduled_time_as_form_value(status):
         return await _release_page(request, status, "release_rescheduled")
     try:
         foreseen = await request.console.operations.previews.preview_release(status, MOST_FORESEEN)
         if not foreseen.mail and not request.field("reaching_nobody"):
             return await _release_page(request, status, "release_reaches_nobody")
-        stores = request.open_stores(right_to_release(status.category), [status.brand])
+        stores = request.open_stores(right_required_to_release_category(status.category), [status.brand])
         await stores.mailings.release_mailing(status.id, request.member.identity.name, status)
     except UnpreviewableMailing:
         return await _release_page(request, status, "release_unforeseen")
@@ -139,13 +139,13 @@ async def require_mailing(
     return status
 
 
-async def _require_releasable(request: ConsoleRequest, mailing_id: UUID) -> MailingStatus:
+async def _require_mailing_and_right_to_release(request: ConsoleRequest, mailing_id: UUID) -> MailingStatus:
     status = await require_mailing(request, mailing_id)
-    request.require_right(right_to_release(status.category), status.brand)
+    request.require_right(right_required_to_release_category(status.category), status.brand)
     return status
 
 
-def stores_of_mailing(request: ConsoleRequest, status: MailingStatus) -> OperatorStores:
+def open_stores_to_control_mailing(request: ConsoleRequest, status: MailingStatus) -> OperatorStores:
     """Returns the stores by which a person controls a mailing."""
     return request.open_stores(StaffRight.MAILINGS_CONTROL, [status.brand])
 
@@ -163,7 +163,7 @@ async def _progress_values(request: ConsoleRequest, status: MailingStatus) -> di
 
 async def _mailing_page(request: ConsoleRequest, status: MailingStatus, error: str | None = None) -> Response:
     may_control = has_staff_right(request.member, StaffRight.MAILINGS_CONTROL, status.brand)
-    may_release = has_staff_right(request.member, right_to_release(status.category), status.brand)
+    may_release = has_staff_right(request.member, right_required_to_release_category(status.category), status.brand)
     return console_page(
         request,
         "mailing.html.j2",
@@ -190,10 +190,10 @@ async def _release_page(request: ConsoleRequest, status: MailingStatus, error: s
         foreseen=foreseen,
         counts=preview_counts_in_words(foreseen) if foreseen else [],
         is_own=str(request.member.identity) in (status.publisher, status.rescheduled_by),
-        seen_at=_time_as_seen(status),
+        seen_at=_scheduled_time_as_form_value(status),
     )
 
 
-def _time_as_seen(status: MailingStatus) -> str:
+def _scheduled_time_as_form_value(status: MailingStatus) -> str:
     """Returns the time of a mailing for the form of its release: who releases it has seen this time."""
     return status.send_at.isoformat() if status.send_at else ""

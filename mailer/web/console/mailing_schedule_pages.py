@@ -16,9 +16,9 @@ from mailer.web.console.mailing_pages import (
     MAILINGS,
     MAX_REASON,
     MailingController,
+    open_stores_to_control_mailing,
     redirect_to_mailing,
     require_mailing,
-    stores_of_mailing,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(f"{MAILINGS}/{{mailing_id}}/reschedule")
 async def ask_for_new_time(mailing_id: UUID, request: MailingController) -> Response:
     """Shows when a mailing begins, and asks for another time."""
-    return _time_page(request, await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL))
+    return _reschedule_form_page(request, await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL))
 
 
 @router.post(f"{MAILINGS}/{{mailing_id}}/reschedule")
@@ -36,16 +36,16 @@ async def reschedule_mailing(mailing_id: UUID, request: MailingController) -> Re
     status = await require_mailing(request, mailing_id, StaffRight.MAILINGS_CONTROL)
     reason = request.field("reason", MAX_REASON)
     if not reason:
-        return _time_page(request, status, error="reschedule_reason")
+        return _reschedule_form_page(request, status, error="reschedule_reason")
     try:
         at = _parse_utc_time(request.field("at", 40))
     except ValueError:
-        return _time_page(request, status, error="reschedule_time")
+        return _reschedule_form_page(request, status, error="reschedule_time")
     try:
-        schedule = stores_of_mailing(request, status).schedule
+        schedule = open_stores_to_control_mailing(request, status).schedule
         await schedule.reschedule_mailing(status.id, at, request.member.identity, reason)
     except MailingControlRefused as refusal:
-        return _time_page(request, status, problem=str(refusal))
+        return _reschedule_form_page(request, status, problem=str(refusal))
     return redirect_to_mailing(request, status)
 
 
@@ -58,7 +58,7 @@ def _parse_utc_time(text: str) -> datetime:
     return parse_moment(f"{text}Z")
 
 
-def _time_page(
+def _reschedule_form_page(
     request: ConsoleRequest, status: MailingStatus, *, error: str | None = None, problem: str | None = None
 ) -> Response:
     needs_release = status.state == "awaiting_release" or status.released_by is not None

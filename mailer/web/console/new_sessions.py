@@ -9,12 +9,14 @@ from fastapi.responses import Response
 from mailer.policy.sign_in_rules import DEVICE_LASTS
 from mailer.ports.staff import PasswordOfMember, StaffActor
 from mailer.web.console.console_pages import redirect_within_console, set_console_cookie
-from mailer.web.console.gates import SECOND_STEP, SIGN_IN, ConsoleRequest, SentElsewhere
+from mailer.web.console.gates import SECOND_STEP, SIGN_IN, ConsoleRequest, RedirectWithinConsole
 
 _Answer = TypeVar("_Answer", bound=Response)
 
 
-async def enter_console(request: ConsoleRequest, shown: PasswordOfMember, factor: str | None, next: str) -> Response:
+async def begin_session_and_redirect(
+    request: ConsoleRequest, shown: PasswordOfMember, factor: str | None, next: str
+) -> Response:
     """Begins a session and leads on, to the second step if that is still to come.
 
     Args:
@@ -24,15 +26,15 @@ async def enter_console(request: ConsoleRequest, shown: PasswordOfMember, factor
         next: the path to lead on to.
 
     Raises:
-        SentElsewhere: the access was reset, or has ended, since the password was checked.
+        RedirectWithinConsole: the access was reset, or has ended, since the password was checked.
     """
     console, by = request.console, StaffActor(shown.member.identity, request.network)
     begun = await console.staff.sign_in.begin_session(
         by, shown.member.id, shown.password_hash or "", factor, request.token
     )
     if begun is None:
-        raise SentElsewhere(SIGN_IN)
-    signed_in = await request_in_session(request, begun)
+        raise RedirectWithinConsole(SIGN_IN)
+    signed_in = await attach_session_to_request(request, begun)
     return redirect_after_sign_in(signed_in, next)
 
 
@@ -43,7 +45,7 @@ async def continue_session(request: ConsoleRequest, factor: str) -> ConsoleReque
         StaffSessionEnded: the session has ended meanwhile.
     """
     token = await request.console.staff.sign_in.continue_session(request.actor, factor)
-    return await request_in_session(request, token)
+    return await attach_session_to_request(request, token)
 
 
 def redirect_after_sign_in(request: ConsoleRequest, next: str) -> Response:
@@ -67,14 +69,14 @@ def with_session_cookies(answer: _Answer, request: ConsoleRequest) -> _Answer:
     return answer
 
 
-async def request_in_session(request: ConsoleRequest, token: str) -> ConsoleRequest:
+async def attach_session_to_request(request: ConsoleRequest, token: str) -> ConsoleRequest:
     """Returns a request with a session that was just begun.
 
     Raises:
-        SentElsewhere: it has ended meanwhile.
+        RedirectWithinConsole: it has ended meanwhile.
     """
     session = await request.console.staff.sign_in.find_session(token)
     if session is None:
-        raise SentElsewhere(SIGN_IN)
+        raise RedirectWithinConsole(SIGN_IN)
     form_token = request.console.secrets.form_token(token)
     return replace(request, session=session, token=token, form_token=form_token, new_form_cookie=None)

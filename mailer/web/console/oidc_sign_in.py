@@ -12,23 +12,23 @@ from fastapi.responses import RedirectResponse, Response
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import SECRET_WAITS
 from mailer.ports.staff import StaffActor
-from mailer.web.console.console_context import HOME, OIDC, OIDC_CALLBACK, ConsoleContext, own_path
+from mailer.web.console.console_context import HOME, OIDC, OIDC_CALLBACK, ConsoleContext, console_path_or_home
 from mailer.web.console.console_pages import (
     console_page,
     console_problem_page,
-    own_navigation_page,
     redirect_within_console,
+    same_site_forwarding_page,
 )
 from mailer.web.console.gates import SIGN_IN, Anybody, ConsoleRequest
-from mailer.web.console.new_sessions import path_after_sign_in, request_in_session, with_session_cookies
-from mailer.web.console.oidc_client import (
+from mailer.web.console.identity_provider_protocol import (
+    AccountSignedInAtProvider,
+    BegunOidcSignIn,
     IdentityProvider,
     OidcRefused,
-    OidcSignIn,
     OidcUnavailable,
-    SignedInAtProvider,
-    error_code,
+    oauth_error_code_for_log,
 )
+from mailer.web.console.new_sessions import attach_session_to_request, path_after_sign_in, with_session_cookies
 
 router = APIRouter(include_in_schema=False)
 
@@ -47,7 +47,7 @@ async def begin_sign_in(http_request: Request, request: Anybody, next: str = HOM
     if http_request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return redirect_within_console(console, SIGN_IN)
     state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
-    begun = OidcSignIn(state, nonce, verifier, own_path(next), request.token or "")
+    begun = BegunOidcSignIn(state, nonce, verifier, console_path_or_home(next), request.token or "")
     try:
         answer = RedirectResponse(await provider.authorization_url(begun), 303)
     except OidcUnavailable as error:
@@ -68,7 +68,7 @@ async def finish_sign_in(
     if begun is None or not compare_digest(begun.state.encode(), state[:MAX_CODE].encode()):
         return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
     if error or not 0 < len(code) <= MAX_CODE or iss not in ("", provider.client.issuer):
-        log.warning("the identity provider signed nobody in", error=error_code(error))
+        log.warning("the identity provider signed nobody in", error=oauth_error_code_for_log(error))
         return _delete_sign_in_cookie(console_problem_page(console, 403, "oidc_refused"), console)
     if not await console.staff.sign_in.use_challenge(begun.state.encode()):
         return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
@@ -89,7 +89,7 @@ async def sign_out_at_provider(request: Anybody) -> Response:
 
 
 async def _redeem_code_and_answer(
-    request: ConsoleRequest, provider: IdentityProvider, code: str, begun: OidcSignIn
+    request: ConsoleRequest, provider: IdentityProvider, code: str, begun: BegunOidcSignIn
 ) -> Response:
     try:
         shown = await provider.redeem_code(code, begun)
@@ -98,10 +98,12 @@ async def _redeem_code_and_answer(
     except OidcRefused as error:
         log.warning("a sign-in by the identity provider was refused", reason=str(error))
         return console_problem_page(request.console, 403, "oidc_refused")
-    return await _enter_by_account(request, shown, begun)
+    return await _begin_session_of_provider_account(request, shown, begun)
 
 
-async def _enter_by_account(request: ConsoleRequest, shown: SignedInAtProvider, begun: OidcSignIn) -> Response:
+async def _begin_session_of_provider_account(
+    request: ConsoleRequest, shown: AccountSignedInAtProvider, begun: BegunOidcSignIn
+) -> Response:
     """Begins the session. The browser gets our own page first, as it sends strict cookies only from there."""
     subjects = request.console.staff.subjects
     member = await subjects.find_member_of_account(shown.account)
@@ -113,16 +115,16 @@ async def _enter_by_account(request: ConsoleRequest, shown: SignedInAtProvider, 
     )
     if token is None:
         return redirect_within_console(request.console, SIGN_IN)
-    entered = await request_in_session(request, token)
-    page = own_navigation_page(request.console, path_after_sign_in(entered, begun.next))
+    entered = await attach_session_to_request(request, token)
+    page = same_site_forwarding_page(request.console, path_after_sign_in(entered, begun.next))
     return with_session_cookies(page, entered)
 
 
-def _read_sign_in_begun_in_browser(http_request: Request, console: ConsoleContext) -> OidcSignIn | None:
+def _read_sign_in_begun_in_browser(http_request: Request, console: ConsoleContext) -> BegunOidcSignIn | None:
     """Returns the sign-in that this browser has begun; None if there is none, or it was begun too long ago."""
     held = http_request.cookies.get(console.cookie_name(_COOKIE), "")[:MAX_CODE]
     text = console.secrets.decrypt(held.encode(), SECRET_WAITS) if held else None
-    return OidcSignIn(**json.loads(text)) if text else None
+    return BegunOidcSignIn(**json.loads(text)) if text else None
 
 
 def _set_sign_in_cookie(answer: Response, console: ConsoleContext, value: str, lasts: timedelta) -> None:

@@ -3,24 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailer.actions.mailing_waits import MailingWaitExplainer
+from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
 from mailer.ports.flow_metrics import Values
-from mailer.ports.halts import HaltList
-from mailer.ports.ledger_desk import LedgerDesk
-from mailer.ports.mailing_releases import ReleasePreviewer
+from mailer.ports.halts import HaltLister
+from mailer.ports.ledger_inspection import LedgerInspector
+from mailer.ports.mailing_release_previews import ReleasePreviewer
 from mailer.ports.mailings import MailingDirectory
 from mailer.ports.operator_stores import OperatorStoresOpener
-from mailer.ports.processor_states import ProcessorStates
+from mailer.ports.processor_states import ProcessorStateStore
 from mailer.ports.rates import RateLimitStore
-from mailer.ports.running_processes import RunningProcesses
-from mailer.web.console.shared_reading import SharedReading
+from mailer.ports.running_processes import RunningProcessLister
+from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 
 
 @dataclass(frozen=True, slots=True)
-class ConsoleOperations:
+class ConsoleOperationStores:
     """The stores behind the pages of operations.
 
     Attributes:
@@ -44,13 +44,13 @@ class ConsoleOperations:
     mailings: MailingDirectory
     waits: MailingWaitExplainer
     previews: ReleasePreviewer
-    halts: HaltList
-    states: ProcessorStates
+    halts: HaltLister
+    states: ProcessorStateStore
     limits: RateLimitStore
-    processes: RunningProcesses
+    processes: RunningProcessLister
     processor_names: Sequence[str]
     policies: Mapping[str, Policy]
-    ledger: LedgerDesk
-    figures: SharedReading[Values]
+    ledger: LedgerInspector
+    figures: BrieflyCachedValue[Values]
     comparer: PolicyComparer
-    proofs: SharedReading[RecordedProofs | None]
+    proofs: BrieflyCachedValue[RecordedProofs | None]

@@ -47,7 +47,7 @@ async def show_second_factors(request: Enrolling) -> Response:
 
 
 @router.post(f"{SECOND_FACTORS}/app")
-async def begin_app(request: Enrolling) -> Response:
+async def begin_authenticator_app_setup(request: Enrolling) -> Response:
     """Makes a secret for an authenticator app, which counts once the app has shown a right code."""
     if not await has_given_password_again(request):
         return await second_factors_page(request, "password_wrong")
@@ -58,7 +58,7 @@ async def begin_app(request: Enrolling) -> Response:
 
 
 @router.post(f"{SECOND_FACTORS}/app/confirm")
-async def confirm_app(request: Enrolling) -> Response:
+async def confirm_authenticator_app(request: Enrolling) -> Response:
     """Takes the first code of the app, shows the recovery codes, and begins a new session with the second factor."""
     console, member = request.console, request.member
     if request.session is None or (sealed := request.session.pending_totp) is None:
@@ -76,7 +76,7 @@ async def confirm_app(request: Enrolling) -> Response:
 
 
 @router.post(f"{SECOND_FACTORS}/app/remove")
-async def remove_app(request: SignedIn) -> Response:
+async def remove_authenticator_app(request: SignedIn) -> Response:
     """Forgets the app, unless it is the last second factor."""
     if not await has_given_password_again(request):
         return await second_factors_page(request, "password_wrong")
@@ -104,7 +104,7 @@ async def has_given_password_again(request: ConsoleRequest) -> bool:
     if not request.has_to_give_password_again:
         return True
     console, form = request.console, request.member.identity.form[1]
-    key = console.secrets.failure_key("again", form)
+    key = console.secrets.failure_count_key("again", form)
     with console.passwords.take_place(is_known=True) as place:
         if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
             return False

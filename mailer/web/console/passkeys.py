@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from mailer.ports.staff import Passkey
-from mailer.web.console.console_context import own_path
+from mailer.web.console.console_context import console_path_or_home
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
 from mailer.web.console.gates import SECOND_FACTORS, SECOND_STEP, ConsoleRequest, Enrolling, HalfSignedIn, SignedIn
@@ -25,7 +25,7 @@ _MAX_NAME = 60
 
 
 @router.post(f"{SECOND_FACTORS}/passkey")
-async def begin_passkey(request: Enrolling) -> Response:
+async def begin_passkey_registration(request: Enrolling) -> Response:
     """Makes a challenge, and lets the browser ask for a passkey."""
     if not await has_given_password_again(request):
         return await second_factors_page(request, "password_wrong")
@@ -68,14 +68,14 @@ async def ask_for_passkey(request: HalfSignedIn) -> Response:
     factors = await request.console.staff.factors.read_factors(request.member.id)
     options, challenge = passkey_authentication_options(request.console, factors.passkeys)
     await _store_challenge(request, challenge)
-    next = own_path(request.field_or_empty("next"))
+    next = console_path_or_home(request.field_or_empty("next"))
     return console_page(request, "second_step.html.j2", factors=factors, next=next, options=options)
 
 
 @router.post(f"{SECOND_STEP}/passkey/check")
-async def check_passkey(request: HalfSignedIn) -> Response:
+async def check_passkey_and_finish_sign_in(request: HalfSignedIn) -> Response:
     """Checks a shown passkey, and signs in. No failures count: nobody can guess a signature."""
-    next = own_path(request.field_or_empty("next"))
+    next = console_path_or_home(request.field_or_empty("next"))
     factors = await request.console.staff.factors.read_factors(request.member.id)
     challenge = await _take_passkey_challenge(request)
     credential = request.raw_field("credential", MAX_CREDENTIAL)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mailer.policy.sign_in_rules import MAX_PASSWORD, fold_password
+from mailer.policy.sign_in_rules import MAX_PASSWORD, normalize_password_for_hashing
 
 LONGEST_QUEUE = 20
 """The most requests of one queue that wait for a hash or compute one. A further one is refused at once."""
@@ -23,7 +23,7 @@ class HashQueueFull(Exception):
     """Raised for a request that needs a hash while too many others wait for theirs."""
 
 
-class HashPlace:
+class PlaceInPasswordHashQueue:
     """A place in a queue, which makes and checks hashes. Hashes of one queue are computed one by one."""
 
     def __init__(self, hasher: PasswordHasher, turn: asyncio.Lock, nobodys: list[str]) -> None:
@@ -34,7 +34,7 @@ class HashPlace:
     async def hash_password(self, password: str) -> str:
         """Returns the hash of a password, with its parameters and salt."""
         async with self._turn:
-            return await asyncio.to_thread(self._hasher.hash, fold_password(password))
+            return await asyncio.to_thread(self._hasher.hash, normalize_password_for_hashing(password))
 
     async def is_password(self, stored: str | None, password: str) -> bool:
         """Tells whether a password is the one of a hash. Without a hash it is not, after the same work."""
@@ -42,7 +42,7 @@ class HashPlace:
             self._nobodys.append(await self.hash_password("a password of nobody"))
         async with self._turn:
             right = await asyncio.to_thread(
-                self._verify, stored or self._nobodys[0], fold_password(password[:MAX_PASSWORD])
+                self._verify, stored or self._nobodys[0], normalize_password_for_hashing(password[:MAX_PASSWORD])
             )
         return right and stored is not None
 
@@ -59,7 +59,7 @@ class _HashQueue:
         self.taken = 0
 
 
-class PasswordHashes:
+class PasswordHashQueues:
     """Gives out places in two queues: one for strangers, one for people who are signed in, or were in that browser."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class PasswordHashes:
         self._queues = {is_known: _HashQueue() for is_known in (False, True)}
 
     @contextmanager
-    def take_place(self, *, is_known: bool) -> Iterator[HashPlace]:
+    def take_place(self, *, is_known: bool) -> Iterator[PlaceInPasswordHashQueue]:
         """Yields a place in a queue until the context ends.
 
         Raises:
@@ -79,6 +79,6 @@ class PasswordHashes:
             raise HashQueueFull
         queue.taken += 1
         try:
-            yield HashPlace(self._hasher, queue.turn, self._nobodys)
+            yield PlaceInPasswordHashQueue(self._hasher, queue.turn, self._nobodys)
         finally:
             queue.taken -= 1

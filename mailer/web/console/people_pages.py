@@ -14,18 +14,18 @@ from mailer.actions.people_desk import (
     has_looked_person_up,
     look_people_up,
     needs_look_up_reason,
-    read_history,
-    read_person,
+    read_page_of_person_history,
+    read_person_overview,
     record_look_at_person,
 )
 from mailer.actions.person_history import history_in_words, mailings_named_by_suppressions
-from mailer.actions.suppression_queries import read_templates_of_suppressions
+from mailer.actions.suppression_queries import read_mailing_templates_of_suppressions
 from mailer.input_types import MAX_ADDRESS
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_right
 from mailer.policy.standing import Standing
-from mailer.ports.person_history import AccessDoor, ListedRecipient, PersonAccess
+from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
 from mailer.ports.suppressions import Suppression
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
@@ -59,7 +59,7 @@ async def look_up(request: PeopleReader) -> Response:
     brands = [chosen] if chosen else sorted(readable_brands(request))
     require_known_brands(request, brands)
     try:
-        access = access_by_right(request, StaffRight.PEOPLE_READ, brands)
+        access = build_person_access_by_right(request, StaffRight.PEOPLE_READ, brands)
         found = await look_people_up(request.console.people, brands, request.field("who", MAX_TYPED), access)
     except LookUpRefused as refusal:
         return _look_up_page(request, problem=str(refusal))
@@ -73,7 +73,7 @@ async def show_person(brand: str, person: int, request: PeopleReader, before: st
     """Shows a person after a recent look-up by the reader. Else it asks for the reason."""
     recipient = await require_recipient(request, brand, person)
     if not await has_looked_person_up(request.console.people, brand, person, request.member.identity):
-        return _reason_page(request, recipient)
+        return _ask_for_look_up_reason_page(request, recipient)
     try:
         place = HistoryPlace.parse_place(before) if before else None
     except ValueError:
@@ -82,14 +82,14 @@ async def show_person(brand: str, person: int, request: PeopleReader, before: st
 
 
 @router.post(f"{PEOPLE}/{{brand}}/{{person}}")
-async def record_reason_of_look(brand: str, person: int, request: PeopleReader) -> Response:
+async def record_reason_for_viewing_person(brand: str, person: int, request: PeopleReader) -> Response:
     """Records why somebody looks at a person, and shows the person."""
     recipient = await require_recipient(request, brand, person)
     try:
-        access = access_by_right(request, StaffRight.PEOPLE_READ, [brand])
+        access = build_person_access_by_right(request, StaffRight.PEOPLE_READ, [brand])
         await record_look_at_person(request.console.people, brand, person, access)
     except LookUpRefused as refusal:
-        return _reason_page(request, recipient, str(refusal))
+        return _ask_for_look_up_reason_page(request, recipient, str(refusal))
     return redirect_within_console(request.console, path_of_person(brand, person))
 
 
@@ -126,15 +126,17 @@ async def require_recipient(request: ConsoleRequest, brand: str, person: int) ->
     return found
 
 
-def access_by_right(request: ConsoleRequest, right: StaffRight, brands: Collection[str]) -> PersonAccess:
+def build_person_access_by_right(request: ConsoleRequest, right: StaffRight, brands: Collection[str]) -> AccessToPerson:
     """Returns who looks or acts by a right at some brands, from where, and why: the field `reason`."""
     identity, reason = request.member.identity, request.field("reason", MAX_TYPED)
-    return PersonAccess(identity, AccessDoor.CONSOLE, request.network, reason, request.right_in_session(right, brands))
+    return AccessToPerson(
+        identity, AccessInterface.CONSOLE, request.network, reason, request.bind_right_to_session(right, brands)
+    )
 
 
 async def suppressions_in_words(request: ConsoleRequest, stops: list[Suppression]) -> list[SuppressionInWords]:
     """Returns suppressions with their words, each a sentence without its subject and full stop."""
-    titles = await read_templates_of_suppressions(request.console.people, stops)
+    titles = await read_mailing_templates_of_suppressions(request.console.people, stops)
     return [SuppressionInWords(stop, suppression_in_words(stop, titles)) for stop in stops]
 
 
@@ -152,7 +154,9 @@ def _look_up_page(request: ConsoleRequest, *, found: object = None, problem: str
     )
 
 
-def _reason_page(request: ConsoleRequest, recipient: ListedRecipient, problem: str | None = None) -> Response:
+def _ask_for_look_up_reason_page(
+    request: ConsoleRequest, recipient: ListedRecipient, problem: str | None = None
+) -> Response:
     needed = needs_look_up_reason(request.console.people.policies, [recipient.brand])
     return console_page(
         request,
@@ -167,7 +171,10 @@ def _reason_page(request: ConsoleRequest, recipient: ListedRecipient, problem: s
 
 async def _person_page(request: ConsoleRequest, recipient: ListedRecipient, before: HistoryPlace | None) -> Response:
     people, brand = request.console.people, recipient.brand
-    shown, page = await read_person(people, recipient), await read_history(people, recipient, before)
+    shown, page = (
+        await read_person_overview(people, recipient),
+        await read_page_of_person_history(people, recipient, before),
+    )
     names = await people.directory.read_template_names(mailings_named_by_suppressions(page))
     return console_page(
         request,

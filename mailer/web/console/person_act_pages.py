@@ -13,9 +13,9 @@ from mailer.actions.people_desk import has_looked_person_up
 from mailer.actions.person_acts import (
     ActRefused,
     ErasureGround,
+    OrderedActOnPerson,
     OrderIdTaken,
     PersonActName,
-    PersonOrder,
     act_on_person,
 )
 from mailer.policy.policy_file import Policy
@@ -24,8 +24,14 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.person_history import ListedRecipient
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import ConsoleRequest, GateKind, SentElsewhere, StaffGate
-from mailer.web.console.people_pages import MAX_TYPED, PEOPLE, access_by_right, path_of_person, require_recipient
+from mailer.web.console.gates import ConsoleRequest, GateKind, RedirectWithinConsole, StaffGate
+from mailer.web.console.people_pages import (
+    MAX_TYPED,
+    PEOPLE,
+    build_person_access_by_right,
+    path_of_person,
+    require_recipient,
+)
 
 router = APIRouter(include_in_schema=False)
 PersonActor = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.PEOPLE_ACT))]
@@ -41,12 +47,12 @@ FIELDS: Mapping[PersonActName, tuple[str, ...]] = {
 
 
 @router.get(_ACT)
-async def show_act(brand: str, person: int, act: PersonActName, request: PersonActor) -> Response:
+async def show_act_form(brand: str, person: int, act: PersonActName, request: PersonActor) -> Response:
     """Shows what an act does, and its form with an id of its own, so that it counts once however often it is sent.
 
     Who has not looked the person up lately is sent to the person's page, which asks for the reason.
     """
-    recipient = await _require_open_recipient(request, brand, person)
+    recipient = await _require_recently_looked_up_recipient(request, brand, person)
     return _form_page(request, recipient, act, f"staff-{uuid7().hex}")
 
 
@@ -56,17 +62,20 @@ async def do_act(brand: str, person: int, act: PersonActName, request: PersonAct
 
     Who has not looked the person up lately is sent to the person's page, as from the form.
     """
-    recipient = await _require_open_recipient(request, brand, person)
+    recipient = await _require_recently_looked_up_recipient(request, brand, person)
     order_id = request.field("order")
     if not _ORDER.fullmatch(order_id):
         raise HTTPException(422, "form_old")
     if act is PersonActName.ERASE and not request.field("sure"):
         return _form_page(request, recipient, act, order_id, "sure_missing")
     values = {name: request.field(name, MAX_TYPED) for name in FIELDS.get(act, ())}
-    policy, access = request.console.people.policies[brand], access_by_right(request, StaffRight.PEOPLE_ACT, [brand])
+    policy, access = (
+        request.console.people.policies[brand],
+        build_person_access_by_right(request, StaffRight.PEOPLE_ACT, [brand]),
+    )
     try:
         done = await act_on_person(
-            request.console.people, policy, recipient, PersonOrder(act, order_id, values), access
+            request.console.people, policy, recipient, OrderedActOnPerson(act, order_id, values), access
         )
     except ActRefused as refusal:
         status = 409 if isinstance(refusal, OrderIdTaken) else 422
@@ -84,16 +93,16 @@ async def do_act(brand: str, person: int, act: PersonActName, request: PersonAct
     )
 
 
-async def _require_open_recipient(request: ConsoleRequest, brand: str, person: int) -> ListedRecipient:
+async def _require_recently_looked_up_recipient(request: ConsoleRequest, brand: str, person: int) -> ListedRecipient:
     """Returns a recipient whom the person has looked up lately.
 
     Raises:
         HTTPException: 404: the brand has no such recipient.
-        SentElsewhere: the look-up is missing or too long ago; the person's page asks for the reason.
+        RedirectWithinConsole: the look-up is missing or too long ago; the person's page asks for the reason.
     """
     recipient = await require_recipient(request, brand, person)
     if not await has_looked_person_up(request.console.people, brand, person, request.member.identity):
-        raise SentElsewhere(path_of_person(brand, person))
+        raise RedirectWithinConsole(path_of_person(brand, person))
     return recipient
 
 

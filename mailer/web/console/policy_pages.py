@@ -25,8 +25,8 @@ PolicyReader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, Staff
 @router.get(POLICIES)
 async def show_policies(request: PolicyReader) -> Response:
     """Shows the versions of each of the person's brands, and a form to compare two."""
-    versions = list(_versions_seen(request))
-    return console_page(request, "policies.html.j2", versions=versions, in_force=_names_in_force(request))
+    versions = list(_policy_versions_visible_to_member(request))
+    return console_page(request, "policies.html.j2", versions=versions, in_force=_names_of_policies_in_force(request))
 
 
 @router.get(f"{POLICIES}/compare")
@@ -72,19 +72,19 @@ def policy_name(policy: Policy) -> str:
     return f"{policy.brand}@{policy.version}"
 
 
-def _versions_seen(request: ConsoleRequest) -> Iterator[tuple[str, Policy]]:
+def _policy_versions_visible_to_member(request: ConsoleRequest) -> Iterator[tuple[str, Policy]]:
     policies = request.console.operations.policies
-    for brand in sorted(request.brands_seen(StaffRight.POLICIES_READ) & policies.keys()):
+    for brand in sorted(request.visible_brands_with_right(StaffRight.POLICIES_READ) & policies.keys()):
         for policy in sorted(policies[brand].all_versions, key=lambda version: version.effective, reverse=True):
             yield policy_name(policy), policy
 
 
-def _names_in_force(request: ConsoleRequest) -> frozenset[str]:
+def _names_of_policies_in_force(request: ConsoleRequest) -> frozenset[str]:
     return frozenset(policy_name(policy) for policy in request.console.operations.policies.values())
 
 
 def _require_policy(request: ConsoleRequest, name: str) -> Policy:
-    found = dict(_versions_seen(request)).get(name)
+    found = dict(_policy_versions_visible_to_member(request)).get(name)
     if found is None:
         raise HTTPException(404, "policy_unknown")
     return found

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.actions.processor_control import ProcessorOverview, overviews_of_processors
+from mailer.actions.processor_overviews import ProcessorOverview, overviews_of_processors
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.operator_stores import OperatorStores
@@ -28,7 +28,7 @@ async def show_processors(request: ProcessorReader) -> Response:
     return console_page(
         request,
         "processors.html.j2",
-        processors=await _read_overviews(request),
+        processors=await _read_processor_overviews(request),
         words=STATE_WORDS,
         may_control=has_staff_right(request.member, StaffRight.MAILINGS_CONTROL),
     )
@@ -61,12 +61,12 @@ async def _require_known_processor(request: ConsoleRequest) -> str:
     """
     request.require_right(StaffRight.MAILINGS_CONTROL)
     name = request.field("processor")
-    if name not in {one.name for one in await _read_overviews(request)}:
+    if name not in {one.name for one in await _read_processor_overviews(request)}:
         raise HTTPException(404, "processor_unknown")
     return name
 
 
-async def _read_overviews(request: ConsoleRequest) -> list[ProcessorOverview]:
+async def _read_processor_overviews(request: ConsoleRequest) -> list[ProcessorOverview]:
     operations = request.console.operations
     return overviews_of_processors(
         operations.processor_names,

@@ -48,7 +48,7 @@ async def add_publisher(request: PublisherManager) -> Response:
     rights = _ticked_rights(request)
     if not rights.brands:
         return await _list_page(request, "publisher_brandless")
-    key = await _publisher_desk(request).grant_rights_and_missing_key(identity, rights)
+    key = await _open_publisher_store(request).grant_rights_and_missing_key(identity, rights)
     if key is None:
         return _redirect_to_publisher(request, identity)
     return console_page(request, "publisher_key.html.j2", identity=identity, key=key)
@@ -70,7 +70,7 @@ async def change_rights(request: PublisherManager) -> Response:
     wanted = _unite_rights(ticked, subtract_rights(held, _offered_rights(request)))
     if wanted != held:
         is_as_shown = frozenset(request.form.get("shown", [])) == frozenset(names_of_rights(held))
-        if not is_as_shown or not await _publisher_desk(request).change_rights(identity, held, wanted):
+        if not is_as_shown or not await _open_publisher_store(request).change_rights(identity, held, wanted):
             return await _publisher_page(request, await _require_publisher(request, str(identity)), "publisher_changed")
     return _redirect_to_publisher(request, identity)
 
@@ -85,7 +85,7 @@ async def ask_before_revoking(request: PublisherManager, who: Who = "") -> Respo
 async def revoke_publisher(request: PublisherManager) -> Response:
     """Ends all rights of a publisher; a key for ever."""
     known = await _require_publisher(request, request.field("who", 300))
-    await _publisher_desk(request).revoke_all_rights(known.publisher.identity)
+    await _open_publisher_store(request).revoke_all_rights(known.publisher.identity)
     return redirect_within_console(request.console, PUBLISHERS)
 
 
@@ -95,7 +95,7 @@ def _unite_rights(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) ->
     )
 
 
-def _rights_to_tick(request: ConsoleRequest) -> dict[str, Sequence[str]]:
+def _tickable_rights_by_form_field(request: ConsoleRequest) -> dict[str, Sequence[str]]:
     """Returns all that can be ticked, by the name of the field."""
     return {
         "brand": sorted(request.console.brands),
@@ -108,7 +108,7 @@ def _rights_to_tick(request: ConsoleRequest) -> dict[str, Sequence[str]]:
 def _offered_rights(request: ConsoleRequest) -> RightsOfOnePublisher:
     """Returns the rights that a form offers. A publisher's other rights, such as for a former brand, stay."""
     return RightsOfOnePublisher(
-        *(frozenset(_rights_to_tick(request)[name]) for name in ("brand", "category", "action", "read"))
+        *(frozenset(_tickable_rights_by_form_field(request)[name]) for name in ("brand", "category", "action", "read"))
     )
 
 
@@ -118,8 +118,8 @@ def _ticked_rights(request: ConsoleRequest) -> RightsOfOnePublisher:
     Raises:
         HTTPException: 422: something is ticked that does not exist.
     """
-    ticked = {name: frozenset(request.form.get(name, [])) for name in _rights_to_tick(request)}
-    if any(ticked[name] - set(known) for name, known in _rights_to_tick(request).items()):
+    ticked = {name: frozenset(request.form.get(name, [])) for name in _tickable_rights_by_form_field(request)}
+    if any(ticked[name] - set(known) for name, known in _tickable_rights_by_form_field(request).items()):
         raise HTTPException(422, "publisher_right_bad")
     return RightsOfOnePublisher(ticked["brand"], ticked["category"], ticked["action"], ticked["read"])
 
@@ -138,7 +138,7 @@ def _parse_publisher(text: str) -> Identity:
 
 async def _require_publisher(request: ConsoleRequest, who: str) -> PublisherRecord:
     try:
-        known = await _publisher_desk(request).get_publisher(_parse_publisher(who))
+        known = await _open_publisher_store(request).get_publisher(_parse_publisher(who))
     except ValueError:
         known = None
     if known is None:
@@ -150,19 +150,19 @@ def _redirect_to_publisher(request: ConsoleRequest, identity: Identity) -> Respo
     return redirect_within_console(request.console, f"{PUBLISHERS}/one?who={quote(str(identity), safe='')}")
 
 
-def _publisher_desk(request: ConsoleRequest) -> PublisherDesk:
+def _open_publisher_store(request: ConsoleRequest) -> PublisherDesk:
     return request.open_stores(StaffRight.PUBLISHERS_MANAGE, None).publishers
 
 
 async def _list_page(request: ConsoleRequest, error: str | None = None) -> Response:
-    publishers = await _publisher_desk(request).list_publishers()
+    publishers = await _open_publisher_store(request).list_publishers()
     return console_page(
         request,
         "publishers.html.j2",
         422 if error else 200,
         error,
         publishers=publishers,
-        choices=_rights_to_tick(request),
+        choices=_tickable_rights_by_form_field(request),
         kinds=[kind.value for kind in WRITTEN],
     )
 
@@ -175,8 +175,8 @@ async def _publisher_page(request: ConsoleRequest, known: PublisherRecord, error
         409 if error else 200,
         error,
         known=known,
-        changes=await _publisher_desk(request).read_rights_changes(known.publisher.identity),
-        choices=_rights_to_tick(request),
+        changes=await _open_publisher_store(request).read_rights_changes(known.publisher.identity),
+        choices=_tickable_rights_by_form_field(request),
         shown=names_of_rights(rights),
         held={"brand": rights.brands, "category": rights.categories, "action": rights.actions, "read": rights.reads},
     )

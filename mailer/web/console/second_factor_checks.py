@@ -81,7 +81,7 @@ async def use_up_second_factor_code(
     Six digits can be guessed, so wrong ones make further ones wait. They are only counted for somebody who knows the
     password; nobody else can make the owner wait. A recovery code cannot be guessed, and always works.
     """
-    key = console.secrets.failure_key("code", str(member.id))
+    key = console.secrets.failure_count_key("code", str(member.id))
     wait = await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT})
     if shown is None or (wait and shown.kind == "totp"):
         return False

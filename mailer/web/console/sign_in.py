@@ -10,10 +10,10 @@ from webauthn.helpers import bytes_to_base64url
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME, password_fault
 from mailer.ports.staff import PasswordOfMember
-from mailer.web.console.console_context import HOME, OIDC, own_path
-from mailer.web.console.console_pages import console_page, delete_console_cookie, redirect_within_console
+from mailer.web.console.console_context import HOME, OIDC, console_path_or_home
+from mailer.web.console.console_pages import console_page, delete_session_cookie, redirect_within_console
 from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, ConsoleRequest, HalfSignedIn
-from mailer.web.console.new_sessions import continue_session, enter_console, redirect_after_sign_in
+from mailer.web.console.new_sessions import begin_session_and_redirect, continue_session, redirect_after_sign_in
 from mailer.web.console.passkey_checks import passkey_authentication_options
 from mailer.web.console.second_factor_checks import use_up_second_factor_code, verify_second_factor_code
 from mailer.web.console.sign_in_attempts import SignInRefused, check_attempt, read_attempt
@@ -25,7 +25,13 @@ router = APIRouter(include_in_schema=False)
 async def show_sign_in(request: Anybody, next: str = HOME) -> Response:
     """Shows the form for signing in."""
     return console_page(
-        request, "sign_in.html.j2", name="", next=own_path(next), wait=0, options=None, oidc=_oidc_path(request)
+        request,
+        "sign_in.html.j2",
+        name="",
+        next=console_path_or_home(next),
+        wait=0,
+        options=None,
+        oidc=_oidc_path(request),
     )
 
 
@@ -36,20 +42,22 @@ async def sign_in(request: Anybody) -> Response:
     with request.console.passwords.take_place(is_known=attempt.is_known) as place:
         outcome = await check_attempt(request, attempt, place)
     if isinstance(outcome, SignInRefused):
-        return _sign_in_page_again(request, attempt.name, outcome.wait)
-    return await enter_console(request, outcome.shown, outcome.factor, own_path(request.field_or_empty("next")))
+        return _sign_in_page_after_refusal(request, attempt.name, outcome.wait)
+    return await begin_session_and_redirect(
+        request, outcome.shown, outcome.factor, console_path_or_home(request.field_or_empty("next"))
+    )
 
 
 @router.get(SECOND_STEP)
 async def show_second_step(request: HalfSignedIn, next: str = HOME) -> Response:
     """Asks for the second factor."""
-    return await _second_step_page(request, own_path(next))
+    return await _second_step_page(request, console_path_or_home(next))
 
 
 @router.post(SECOND_STEP)
-async def take_second_step(request: HalfSignedIn) -> Response:
+async def check_second_step_code(request: HalfSignedIn) -> Response:
     """Checks the code of an app, or a recovery code."""
-    next, member = own_path(request.field_or_empty("next")), request.member
+    next, member = console_path_or_home(request.field_or_empty("next")), request.member
     shown = await verify_second_factor_code(request.console, member.id, request.field_or_empty("code"))
     if not await use_up_second_factor_code(request.console, request.actor, member, shown) or shown is None:
         return await _second_step_page(request, next, "code_wrong")
@@ -62,12 +70,12 @@ async def sign_out(request: Anybody) -> Response:
     if request.session is not None:
         await request.console.staff.sign_in.end_session(request.member, request.session.id, request.actor)
     answer = redirect_within_console(request.console, SIGN_IN)
-    delete_console_cookie(answer, request.console)
+    delete_session_cookie(answer, request.console)
     return answer
 
 
 @router.get(f"{HOME}/join/{{token}}")
-async def show_sign_up(token: str, request: Anybody) -> Response:
+async def show_set_password_form(token: str, request: Anybody) -> Response:
     """Shows the form of a one-time link. Opening the link uses nothing up."""
     member = await request.console.staff.sign_in.find_member_of_link(token)
     if member is None:
@@ -92,7 +100,7 @@ async def sign_up(token: str, request: Anybody) -> Response:
         stored = await place.hash_password(password)
     if await console.staff.sign_in.use_link(token, stored, request.network) is None:
         return console_page(request, "link_over.html.j2", 410)
-    return await enter_console(request, PasswordOfMember(member, stored), None, HOME)
+    return await begin_session_and_redirect(request, PasswordOfMember(member, stored), None, HOME)
 
 
 def _oidc_path(request: ConsoleRequest) -> str | None:
@@ -100,9 +108,9 @@ def _oidc_path(request: ConsoleRequest) -> str | None:
     return OIDC if request.console.identity_provider else None
 
 
-def _sign_in_page_again(request: ConsoleRequest, name: str, wait: int) -> Response:
+def _sign_in_page_after_refusal(request: ConsoleRequest, name: str, wait: int) -> Response:
     """Returns the same page for each reason; after too many failures it also asks for a code or a passkey."""
-    next, error = own_path(request.field_or_empty("next")), "sign_in_waits" if wait else "sign_in_wrong"
+    next, error = console_path_or_home(request.field_or_empty("next")), "sign_in_waits" if wait else "sign_in_wrong"
     shown: dict[str, Any] = {
         "name": name[:MAX_STAFF_NAME],
         "next": next,

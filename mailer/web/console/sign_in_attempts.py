@@ -18,7 +18,7 @@ from mailer.web.console.console_context import ConsoleContext
 from mailer.web.console.console_secrets import is_shaped_as_recovery_code
 from mailer.web.console.gates import ConsoleRequest
 from mailer.web.console.passkey_checks import MAX_CREDENTIAL, check_presented_passkey
-from mailer.web.console.password_hashing import HashPlace
+from mailer.web.console.password_hashing import PlaceInPasswordHashQueue
 from mailer.web.console.second_factor_checks import VerifiedCode, use_up_second_factor_code, verify_second_factor_code
 
 NOBODY = 0
@@ -92,14 +92,16 @@ def read_attempt(request: ConsoleRequest) -> SignInAttempt:
         request.field_or_empty("code"),
         request.raw_field("credential", MAX_CREDENTIAL),
         request.field_or_empty("challenge", MAX_CHALLENGE),
-        secrets.failure_key("device", request.device) if is_known else secrets.failure_key("account", typed),
-        None if network is None else secrets.failure_key("network", network),
+        secrets.failure_count_key("device", request.device)
+        if is_known
+        else secrets.failure_count_key("account", typed),
+        None if network is None else secrets.failure_count_key("network", network),
         is_known,
     )
 
 
 async def check_attempt(
-    request: ConsoleRequest, attempt: SignInAttempt, place: HashPlace
+    request: ConsoleRequest, attempt: SignInAttempt, place: PlaceInPasswordHashQueue
 ) -> SignInAccepted | SignInRefused:
     """Checks an attempt. Unknown names take the same work as known ones.
 
@@ -112,7 +114,7 @@ async def check_attempt(
         return SignInRefused(wait)
     found = await sign_in.find_password(attempt.form)
     owner = found.member.id if found else NOBODY
-    beside = request.console.secrets.failure_key("beside a factor", str(owner))
+    beside = request.console.secrets.failure_count_key("beside a factor", str(owner))
     factor = await _verify_second_factor(request, attempt, owner, wait)
     if wait and (factor is None or await sign_in.count_attempt({beside: WAITS_OF_ACCOUNT})):
         return SignInRefused(wait)
@@ -121,7 +123,7 @@ async def check_attempt(
     kind = await _use_up_factor_and_return_kind(request, found, factor) if attempt.has_factor else None
     if wait and kind is None:
         return SignInRefused(wait)
-    keys = [attempt.account, beside, _key_of_codes_tried_in_wait(request.console, attempt)]
+    keys = [attempt.account, beside, _count_key_of_codes_tried_in_wait(request.console, attempt)]
     await sign_in.forgive_attempts(keys, [attempt.network] if attempt.network and not wait else [])
     return SignInAccepted(found, kind)
 
@@ -135,22 +137,22 @@ async def _verify_second_factor(
     """
     console = request.console
     if attempt.credential:
-        return await _find_passkey_without_session(request, attempt, owner)
+        return await _verify_passkey_before_session(request, attempt, owner)
     if not attempt.code:
         return None
     if wait and not is_shaped_as_recovery_code(attempt.code):
-        key = _key_of_codes_tried_in_wait(console, attempt)
+        key = _count_key_of_codes_tried_in_wait(console, attempt)
         if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
             return None
     return await verify_second_factor_code(console, owner, attempt.code)
 
 
-def _key_of_codes_tried_in_wait(console: ConsoleContext, attempt: SignInAttempt) -> bytes:
+def _count_key_of_codes_tried_in_wait(console: ConsoleContext, attempt: SignInAttempt) -> bytes:
     """Returns the key of the codes that are tried during the wait that an attempt is in."""
-    return console.secrets.failure_key("code in a wait", attempt.account.hex())
+    return console.secrets.failure_count_key("code in a wait", attempt.account.hex())
 
 
-async def _find_passkey_without_session(
+async def _verify_passkey_before_session(
     request: ConsoleRequest, attempt: SignInAttempt, owner: int
 ) -> tuple[Passkey, int] | None:
     console = request.console

@@ -67,7 +67,7 @@ async def show_staff_member(staff_id: int, request: StaffManager) -> Response:
 @router.post(f"{STAFF}/{{staff_id}}/roles")
 async def replace_roles(staff_id: int, request: StaffManager) -> Response:
     """Gives a person the roles that are ticked, if those held still are the ones shown. Roles not offered stay."""
-    known = await _require_other_person(request, staff_id)
+    known = await _require_staff_record_of_other_person(request, staff_id)
     offered = {f"{role}@{brand}" for role, brands in choosable_roles(request.console.brands) for brand in brands}
     wanted = _chosen_roles(request) | {held for held in known.member.roles if str(held) not in offered}
     if wanted != known.member.roles:
@@ -81,7 +81,7 @@ async def replace_roles(staff_id: int, request: StaffManager) -> Response:
 @router.post(f"{STAFF}/{{staff_id}}/disable")
 async def disable_staff_member(staff_id: int, request: StaffManager) -> Response:
     """Ends a person's access, and all sessions at once."""
-    known = await _require_other_person(request, staff_id)
+    known = await _require_staff_record_of_other_person(request, staff_id)
     await request.console.staff.directory.disable_staff_member(known.member, request.actor)
     return redirect_within_console(request.console, f"{STAFF}/{staff_id}")
 
@@ -89,7 +89,7 @@ async def disable_staff_member(staff_id: int, request: StaffManager) -> Response
 @router.post(f"{STAFF}/{{staff_id}}/enable")
 async def enable_staff_member(staff_id: int, request: StaffManager) -> Response:
     """Lets a person sign in again."""
-    known = await _require_other_person(request, staff_id)
+    known = await _require_staff_record_of_other_person(request, staff_id)
     await request.console.staff.directory.enable_staff_member(known.member, request.actor)
     return redirect_within_console(request.console, f"{STAFF}/{staff_id}")
 
@@ -97,7 +97,7 @@ async def enable_staff_member(staff_id: int, request: StaffManager) -> Response:
 @router.post(f"{STAFF}/{{staff_id}}/reset")
 async def reset_staff_member(staff_id: int, request: StaffManager) -> Response:
     """Ends sessions, password and second factors of a person, and shows a new one-time link."""
-    known = await _require_other_person(request, staff_id)
+    known = await _require_staff_record_of_other_person(request, staff_id)
     token = await request.console.staff.directory.reset_staff_member(known.member, request.actor)
     if token is None:
         return await _member_page(request, staff_id, "reset_disabled")
@@ -133,15 +133,15 @@ def _chosen_roles(request: ConsoleRequest) -> frozenset[RoleAtBrand]:
     return frozenset(chosen)
 
 
-async def _require_person(request: ConsoleRequest, staff_id: int) -> StaffRecord:
+async def _require_staff_record(request: ConsoleRequest, staff_id: int) -> StaffRecord:
     known = await request.console.staff.directory.get_staff_record(staff_id) if 0 < staff_id < 2**63 else None
     if known is None:
         raise HTTPException(404, "person_unknown")
     return known
 
 
-async def _require_other_person(request: ConsoleRequest, staff_id: int) -> StaffRecord:
-    known = await _require_person(request, staff_id)
+async def _require_staff_record_of_other_person(request: ConsoleRequest, staff_id: int) -> StaffRecord:
+    known = await _require_staff_record(request, staff_id)
     if refusal_to_change_staff(request.member.identity, known.member.identity):
         raise HTTPException(403, "own_access")
     return known
@@ -154,7 +154,7 @@ async def _staff_page(request: ConsoleRequest, error: str | None = None) -> Resp
 
 
 async def _member_page(request: ConsoleRequest, staff_id: int, error: str | None = None, status: int = 422) -> Response:
-    known = await _require_person(request, staff_id)
+    known = await _require_staff_record(request, staff_id)
     directory = request.console.staff.directory
     return console_page(
         request,

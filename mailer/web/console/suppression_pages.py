@@ -12,10 +12,10 @@ from mailer.actions.people_desk import PAGE, LookUpRefused, needs_look_up_reason
 from mailer.actions.person_acts import ActRefused, lift_suppression_with_reason
 from mailer.actions.suppression import LIFTABLE
 from mailer.actions.suppression_queries import (
-    explain_suppressions_of_address,
-    explain_suppressions_of_ref,
     list_suppressions,
-    read_templates_of_suppressions,
+    list_suppressions_of_address_and_log_access,
+    list_suppressions_of_ref_and_log_access,
+    read_mailing_templates_of_suppressions,
 )
 from mailer.input_types import parse_moment
 from mailer.policy.staff_rights import StaffRight, has_staff_right
@@ -26,7 +26,7 @@ from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.people_pages import (
     MAX_TYPED,
     PeopleReader,
-    access_by_right,
+    build_person_access_by_right,
     readable_brands,
     require_known_brands,
     suppressions_in_words,
@@ -61,10 +61,10 @@ async def explain_suppressions_of_person(brand: str, request: PeopleReader) -> R
     """Shows all suppressions that an address ever had, also ended ones. The address stays out of every URL."""
     require_known_brands(request, [brand])
     people, who = request.console.people, request.field("who", MAX_TYPED)
-    explain = explain_suppressions_of_address if "@" in who else explain_suppressions_of_ref
+    explain = list_suppressions_of_address_and_log_access if "@" in who else list_suppressions_of_ref_and_log_access
     try:
         found = await explain(
-            people, people.policies[brand], who, access_by_right(request, StaffRight.PEOPLE_READ, [brand])
+            people, people.policies[brand], who, build_person_access_by_right(request, StaffRight.PEOPLE_READ, [brand])
         )
     except LookUpRefused as refusal:
         return await _list_page(request, brand, None, str(refusal))
@@ -88,7 +88,10 @@ async def lift_one_suppression(brand: str, number: int, request: SuppressionLift
         seen_at = parse_moment(request.field("at"))
     except ValueError:
         raise HTTPException(422, "form_old") from None
-    people, access = request.console.people, access_by_right(request, StaffRight.SUPPRESSIONS_LIFT, [brand])
+    people, access = (
+        request.console.people,
+        build_person_access_by_right(request, StaffRight.SUPPRESSIONS_LIFT, [brand]),
+    )
     try:
         done = await lift_suppression_with_reason(people, people.policies[brand], number, seen_at, access)
     except ActRefused as refusal:
@@ -99,7 +102,7 @@ async def lift_one_suppression(brand: str, number: int, request: SuppressionLift
         at_brand=brand,
         path=_suppressions_path(brand),
         stop=stop,
-        words=suppression_in_words(stop, await read_templates_of_suppressions(people, [stop])),
+        words=suppression_in_words(stop, await read_mailing_templates_of_suppressions(people, [stop])),
         access=access,
         at=datetime.now(UTC),
         done=done,
