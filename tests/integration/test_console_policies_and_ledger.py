@@ -1,14 +1,16 @@
 """The pages of policies and of the ledger."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mailer.actions.policy_comparison import PolicyComparer
 from mailer.policy.promise_report import ProofTest, RecordedProofs
 from mailer.policy.staff_rights import StaffRole
 from mailer.ports.people_sample import PeopleSample
 from mailer.postgres.people_sample import PostgresPeopleSampler
-from tests.factories import BRAND, World, person
+from tests.factories import BRAND, World, person, templates
 from tests.integration.console_browser import open_browser
 
 OTHER = "peerstream"
@@ -163,9 +165,26 @@ async def test_effects_of_another_policy_are_counted(world: World) -> None:
         page = (await browser.open(f"{path}{OTHER}@{other.version}")).text
         assert re.search(r"People: 4\. Stopped by:.*?<code>[a-z-]+</code>", page, re.DOTALL)
         assert (await browser.open(f"{path}{OTHER}@nothing")).status_code == 404
+        await world.known(5)
+        again = (await browser.open(f"{path}{OTHER}@{other.version}")).text
+        assert page[page.index("Everybody") :] == again[again.index("Everybody") :], "the figures stay for a while"
     async with open_browser(world) as browser:
         await browser.enter("Mira", role=StaffRole.MARKETER, brand=BRAND)
         assert (await browser.open(f"{path}{OTHER}@{other.version}")).status_code == 404
+
+
+async def test_figures_of_another_policy_end_after_five_minutes(world: World) -> None:
+    """They are counted anew then; those of other versions, or of another brand's policy, are never shown for them."""
+    await world.known(1)
+    comparer, now = PolicyComparer(PostgresPeopleSampler(world.pool), templates()), datetime.now(UTC)
+    policy, other = world.policies[BRAND], world.policies[OTHER]
+    first = await comparer.compare_policies_over_people(policy, other, now)
+    await world.known(2)
+    soon = await comparer.compare_policies_over_people(policy, other, now + timedelta(minutes=4))
+    assert soon is first
+    assert (await comparer.compare_policies_over_people(policy, policy, now)).people == 2
+    later = await comparer.compare_policies_over_people(policy, other, now + timedelta(minutes=5))
+    assert (first.people, later.people, later.counted_at) == (1, 2, now + timedelta(minutes=5))
 
 
 async def test_a_sample_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
