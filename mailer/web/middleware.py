@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 from fastapi import Request
 from fastapi.responses import Response
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,18 +56,19 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, https: bool) -> None:
         """Stores the headers; see `security_headers`."""
         self._app = app
-        self._headers = security_headers(https)
+        self._fields = [(name.encode(), value.encode()) for name, value in security_headers(https).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        has_cookies = may_set_cookie(scope.get("path", ""))
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                if not may_set_cookie(scope["path"]):
-                    del headers["set-cookie"]
+                set_by_route = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *(field for field in message["headers"] if has_cookies or field[0] != b"set-cookie"),
+                    *(field for field in self._fields if field[0] not in set_by_route),
+                ]
             await send(message)
 
         await self._app(scope, receive, with_headers)
