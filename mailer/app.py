@@ -379,7 +379,9 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         stack.push_async_callback(pool.close)
         await database_startup.check_database(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.check_for_lost_data_on_new_connection, app.halts.read_halts_and_missing_entries)
+        meet = partial(
+            app.control.check_for_lost_data_on_new_connection, app.halts.read_halts_and_missing_ledger_entries
+        )
         await (retry_through_outages(meet) if wait else meet())
         yield app
 

@@ -252,7 +252,7 @@ class World:
         """Makes people known who pay, so that service mail is service mail to them (interpals-08)."""
         ids = await self.known(*numbers, **values)
         for recipient_id in ids:
-            await self.standings.set_product_paid(BRAND, recipient_id, None, True, "test")
+            await self.standings.store_whether_product_is_paid(BRAND, recipient_id, None, True, "test")
         return ids
 
     async def release_newest(self) -> None:

@@ -79,7 +79,7 @@ def show(number: Number, by: By = "", json: AsJson = False) -> None:
     async def act(app: App) -> DeadLetter | None:
         letter = await app.letters.get_dead_letter(number)
         if letter is not None:
-            await app.letters.record_reading(letter)
+            await app.letters.record_that_dead_letter_was_read(letter)
         return letter
 
     letter = run_with_app(act)

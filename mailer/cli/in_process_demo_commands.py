@@ -35,7 +35,7 @@ class InProcessCommands:
         """See the port."""
         return await import_recipients_file(self._app, file, brand, rejected)
 
-    async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
+    async def create_publisher_api_key(self, name: str, brand: str, categories: Collection[str]) -> str:
         """See the port."""
         return await self._grant_publisher_rights(IdentityKind.KEY, name, brand, categories) or ""
 

@@ -70,7 +70,7 @@ def publish(
     async def act(app: App) -> int:
         published = _read_seal_records(file) if file.exists() and file.stat().st_size else []
         added = 0
-        seals = app.ledger.seals_since_published(published[-1] if published else None)
+        seals = app.ledger.iterate_seals_after_published_one(published[-1] if published else None)
         with file.open("a", encoding="utf-8") as lines:
             async for record in seals:
                 lines.write(jsonlib.dumps(record) + "\n")

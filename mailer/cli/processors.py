@@ -52,12 +52,12 @@ def list_(json: AsJson = False) -> None:
     async def act(app: App) -> _Listed:
         halts = tuple(
             halt
-            for halt in (await app.halts.read_halts_and_missing_entries((), (), ())).halts
+            for halt in (await app.halts.read_halts_and_missing_ledger_entries((), (), ())).halts
             if halt.scope is HaltScope.PROCESSOR
         )
         known, streams = app.processors, await PostgresStreamPauses(app.pool).list_current_pauses()
         return (
-            await known.list_states_over_workers(),
+            await known.list_processor_states_over_all_workers(),
             streams,
             await known.list_all_processors_handed_data(),
             await known.list_all_mailing_purge_duties(),

@@ -141,7 +141,7 @@ def bind(
             raise _StaffRefused("there is no identity provider; set MAILER_OIDC_ISSUER first")
         account = OidcAccount(app.settings.oidc_issuer, subject)
         try:
-            return await app.staff.subjects.bind_account(known.member, account, _actor())
+            return await app.staff.subjects.bind_oidc_account(known.member, account, _actor())
         except OidcAccountTaken:
             raise _StaffRefused("somebody else signs in by this account; `mailer staff unbind` them first") from None
 
@@ -153,7 +153,7 @@ def unbind(name: Name, by: By = "", json: AsJson = False) -> None:
     """Ends signing in by the identity provider for a person, and ends their sessions."""
 
     async def act(app: App, known: StaffRecord) -> bool:
-        return await app.staff.subjects.unbind_account(known.member, _actor())
+        return await app.staff.subjects.unbind_oidc_account(known.member, _actor())
 
     _print_change(name, "unbound", _run_for_staff_member(name, by, act), json)
 

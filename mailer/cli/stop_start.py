@@ -88,7 +88,7 @@ def start(
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
         begun = await _begin_new_database_lineage(app, after_restore, who) if after_restore else None
         started = await start_everything(app.halts, who)
-        return started.is_new, begun, await app.halts.read_halts_and_missing_entries((), (), ())
+        return started.is_new, begun, await app.halts.read_halts_and_missing_ledger_entries((), (), ())
 
     started, begun, answer = run_with_app(act)
     left = answer.halts

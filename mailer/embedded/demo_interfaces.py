@@ -29,7 +29,7 @@ class DemoCommands(Protocol):
         """Imports a file of recipients for a brand; bad lines go to `rejected`."""
         ...
 
-    async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
+    async def create_publisher_api_key(self, name: str, brand: str, categories: Collection[str]) -> str:
         """Returns a new API key; its holder may publish these categories of a brand."""
         ...
 

@@ -147,7 +147,7 @@ class LedgerWriters:
             return
         self._notes.note_committed_entry_on_disk(writer.id, writer.n)
         if writer.changes:
-            await self._notes.record_standing_changes(writer.changes)
+            await self._notes.note_standing_changes_on_disk(writer.changes)
 
 
 def ledger_entries_as_sql_parameters(links: ChainedEntries) -> list[Any]:

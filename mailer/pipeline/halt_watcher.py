@@ -183,7 +183,7 @@ class HaltWatcher:
         try:
             await self.query_halts_and_attest_no_loss()
             if not self._lost and not self._is_to_mend:
-                await self._halts.record_process_end_without_loss(self._vault.id)
+                await self._halts.record_process_end_without_data_loss(self._vault.id)
         except Exception as error:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
@@ -195,14 +195,14 @@ class HaltWatcher:
         now, ended = self._clock(), frozenset(trace.id for trace in recalled.traces if trace.dead)
         # It also speaks for the processes of this machine that have ended.
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
-            await self._halts.record_process_found_no_loss(self._owner, [self._vault.id, *ended])
+            await self._halts.record_process_found_no_data_loss(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
-        self._vault.schedule_deletion_of_ended_traces(ended)
+        self._vault.schedule_deletion_of_ended_process_notes(ended)
 
     async def query_halts_and_recover(self) -> tuple[_SnapshotOfMachineNotes, HaltsAndMissingEntries]:
         """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
         await self._vault.sync_notes_to_disk()
-        recalled, answer = await self._query_and_apply_answer(self._halts.read_halts_and_missing_entries)
+        recalled, answer = await self._query_and_apply_answer(self._halts.read_halts_and_missing_ledger_entries)
         if self._is_to_mend:
             await self._mend({answer.lineage, *answer.supersedes})
             self._is_to_mend, self._mended = False, answer.lineage

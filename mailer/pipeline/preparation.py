@@ -134,7 +134,7 @@ _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
 _UNLIMITED = RateAdmissionResult((), inf)
 Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, LastDeliveryOfTextToSharedAddress]]]
-"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_shared_address_text_carriers`."""
+"""Finds the last delivery of texts to shared addresses; see the method of `DeliveryStore` that it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,18 @@ class PostgresProcessorDutiesAndStates:
         """See the port."""
         return [BrandHandOversToProcessor(**row) for row in await self._pool.fetch(_SQL["holders"])]
 
-    async def store_states_of_worker(self, worker: str, states: Sequence[ReportedProcessorState]) -> None:
+    async def store_processor_states_seen_by_worker(
+        self, worker: str, states: Sequence[ReportedProcessorState]
+    ) -> None:
         """See `ports.processor_states`."""
         columns = [(one.relay, one.state, one.since, one.error, one.remedy, one.times) for one in states]
         await self._pool.execute(_STATES["note"], worker, *map(list, zip(*columns, strict=True)))
 
-    async def delete_states_of_worker(self, worker: str) -> None:
+    async def delete_processor_states_seen_by_worker(self, worker: str) -> None:
         """See `ports.processor_states`."""
         await self._pool.execute(_STATES["forget"], worker)
 
-    async def list_states_over_workers(self) -> list[ReportedProcessorState]:
+    async def list_processor_states_over_all_workers(self) -> list[ReportedProcessorState]:
         """See `ports.processor_states`."""
         return [ReportedProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
 

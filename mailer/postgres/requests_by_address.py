@@ -61,7 +61,9 @@ class PostgresRequestsIdentifiedByAddress:
             for hashed in hashes
         ]
 
-    async def publish_answers(self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int) -> int:
+    async def answer_and_delete_oldest_requests(
+        self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int
+    ) -> int:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             rows = await work.connection.fetch(_SQL["take"], limit, PEOPLE_A_REQUEST)
@@ -76,7 +78,7 @@ class PostgresRequestsIdentifiedByAddress:
             await work.append_entries(entries)
         return len({row["id"] for row in rows})
 
-    async def delete_old_counts(self) -> None:
+    async def delete_old_request_counts(self) -> None:
         """See the port."""
         await self._pool.execute(_SQL["forget_counts"], _COUNTS_AT_ONCE)
 

@@ -35,11 +35,11 @@ class PostgresStaffSecondFactors:
             [Passkey(**dict(row)) for row in await self._pool.fetch(_SQL["passkeys"], staff_id)],
         )
 
-    async def begin_totp(self, session_id: int, secret: bytes) -> None:
+    async def store_pending_totp_secret(self, session_id: int, secret: bytes) -> None:
         """See the port."""
         await self._pool.execute(_SQL["begin_totp"], session_id, secret)
 
-    async def take_totp_step(self, staff_id: int, step: int) -> bool:
+    async def use_up_totp_time_step(self, staff_id: int, step: int) -> bool:
         """See the port."""
         return await self._pool.fetchval(_SQL["take_step"], staff_id, step) is not None
 
@@ -89,7 +89,7 @@ class PostgresStaffSecondFactors:
             change.note("staff-factor-added", by.identity, by, ["passkey"])
         return True
 
-    async def use_passkey(self, passkey: Passkey, sign_count: int) -> bool:
+    async def advance_passkey_sign_count(self, passkey: Passkey, sign_count: int) -> bool:
         """See the port."""
         return await self._pool.fetchval(_SQL["use_passkey"], passkey.id, sign_count) is not None
 

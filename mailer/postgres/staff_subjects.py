@@ -28,7 +28,7 @@ class PostgresStaffOidcAccounts:
         self._pool = pool
         self._writers = writers
 
-    async def bind_account(self, member: StaffMember, account: OidcAccount, by: StaffActor) -> bool:
+    async def bind_oidc_account(self, member: StaffMember, account: OidcAccount, by: StaffActor) -> bool:
         """See the port."""
         try:
             async with open_staff_change_transaction(
@@ -42,7 +42,7 @@ class PostgresStaffOidcAccounts:
             raise OidcAccountTaken from None
         return True
 
-    async def unbind_account(self, member: StaffMember, by: StaffActor) -> bool:
+    async def unbind_oidc_account(self, member: StaffMember, by: StaffActor) -> bool:
         """See the port."""
         async with open_staff_change_transaction(
             self._pool, self._writers, by, [member.id], right=StaffRight.STAFF_MANAGE
@@ -53,12 +53,12 @@ class PostgresStaffOidcAccounts:
             change.note("staff-account-unbound", member.identity, by)
         return True
 
-    async def find_member_of_account(self, account: OidcAccount) -> StaffMember | None:
+    async def find_member_of_oidc_account(self, account: OidcAccount) -> StaffMember | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["find"], account.issuer, account.subject)
         return member_from_row(row) if row else None
 
-    async def begin_session_by_account(
+    async def begin_session_by_oidc_account(
         self, by: StaffActor, staff_id: int, account: OidcAccount, has_second_factor: bool, replaces: str | None
     ) -> str | None:
         """See the port."""

@@ -125,7 +125,7 @@ class PostgresStandings:
                 raise RecipientErased(f"{brand} has erased this person; no postal address is kept of them")
         return True
 
-    async def set_product_paid(
+    async def store_whether_product_is_paid(
         self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
     ) -> bool:
         """See the port."""

@@ -172,7 +172,7 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
         yield from _reserved_name_problems(f"to.people.{index}.context", own)
         if not isinstance(person.context.get("profile", {}), dict):
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
-    yield from _type_problems(event, people, template, texts)
+    yield from _value_type_problems(event, people, template, texts)
     for name in sorted(name for name in template.required if event.context.get(name) is None):
         without = [
             index for index, person in enumerate(people) if name not in _names_of_non_null_values(person.context)
@@ -184,7 +184,9 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
             yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
 
 
-def _type_problems(event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts) -> Iterator[str]:
+def _value_type_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
+) -> Iterator[str]:
     """Yields values that do not fit the type that the template declares; one problem for each name."""
     if not template.types:  # as most of optional mail
         return

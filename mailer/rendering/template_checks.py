@@ -186,10 +186,10 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
         yield f"example: {', '.join(sorted(taken))} is reserved for the pipeline; rename it"
     if not isinstance(template.profile, dict):
         yield "example: profile is a table of what is known about a person; write [example.profile]"
-    yield from _type_problems(template)
+    yield from _value_type_problems(template)
 
 
-def _type_problems(template: Template) -> Iterator[str]:
+def _value_type_problems(template: Template) -> Iterator[str]:
     """Yields values of plain mail that have no type or make several subjects, unused types, and unfit examples."""
     category, used = CATEGORIES.get(template.category), template.uses - RESERVED
     for name in sorted(used - set(template.types)) if category and category.is_forbidden_to_promote else ():

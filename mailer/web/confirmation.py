@@ -75,7 +75,7 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
         else _requests_as_mail_choices(
             policy, [wish for wish in wishes if _is_confirmed_request_still_in_effect(standing, wish)], language
         ),
-        limits=own_pause_and_cap_in_words(standing, language, language.isolate_name(policy.name)),
+        limits=own_pause_and_cap_in_words(standing, language, language.isolate_name_in_rtl_text(policy.name)),
         gets=[]
         if standing.objected
         else [choice for choice in _mail_choices_and_topics_of_person(policy, standing, language) if choice.on],

@@ -135,10 +135,12 @@ async def show_processors(request: Request, site: TheSite, client: TheClient) ->
         site, client, lambda brand: ReadDataAttempt(brand, ReadableData.PROCESSORS)
     )
     operations = site.console.operations
-    halts = await operations.halts.list_halts_above_mailings(_HALTS_READ)
+    halts = await operations.halts.list_halts_except_those_of_mailings(_HALTS_READ)
     pauses = await open_operator_stores_for_client(request, site, client).streams.list_current_pauses()
     return {
-        "relays": [processor_state_as_json(state) for state in await operations.states.list_states_over_workers()],
+        "relays": [
+            processor_state_as_json(state) for state in await operations.states.list_processor_states_over_all_workers()
+        ],
         "streams": [stream_pause_as_json(pause) for pause in pauses],
         "limits": [rate_limit_as_json(limit) for limit in await operations.limits.list_limits_and_paces()],
         "paused": [halt_as_json(one.halt) for one in halts if one.halt.scope is HaltScope.PROCESSOR],
@@ -193,9 +195,9 @@ async def _require_known_processor(site: WebContext, name: str) -> None:
     operations = site.console.operations
     known = {
         *operations.processor_names,
-        *(state.relay for state in await operations.states.list_states_over_workers()),
+        *(state.relay for state in await operations.states.list_processor_states_over_all_workers()),
     }
-    halts = await operations.halts.list_halts_above_mailings(_HALTS_READ)
+    halts = await operations.halts.list_halts_except_those_of_mailings(_HALTS_READ)
     known |= {one.halt.key for one in halts if one.halt.scope is HaltScope.PROCESSOR}
     if name not in known:
         raise HTTPException(404, f"there is no processor {name}: no worker reports it, and the settings do not name it")

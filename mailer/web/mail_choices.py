@@ -114,15 +114,17 @@ def topic_scopes_with_recorded_choice(policy: Policy, standing: Standing, catego
 
 def title_and_description_of_scope_or_act(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
     """Returns title and description of a scope or an act, as pages show them."""
-    texts, brand = language.texts, language.isolate_name(policy.name)
+    texts, brand = language.texts, language.isolate_name_in_rtl_text(policy.name)
     name, _, within = what.partition("/")
     if what in texts["wishes"]:
-        controller = language.isolate_name(policy.controller.name)
+        controller = language.isolate_name_in_rtl_text(policy.controller.name)
         title, description = texts["wishes"][what]
         return title.format(brand=brand), description.format(brand=brand, controller=controller)
     for partner in policy.partners:
         if what == partner_scope(partner.id):
-            return partner.name, texts["partner_kind"].format(partner=language.isolate_name(partner.name), brand=brand)
+            return partner.name, texts["partner_kind"].format(
+                partner=language.isolate_name_in_rtl_text(partner.name), brand=brand
+            )
     if name not in texts["kinds"]:
         return _slug_in_words(within or name), policy.name
     title, description = category_titles_and_descriptions(language, [name], brand)[0]

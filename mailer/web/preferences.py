@@ -113,7 +113,7 @@ async def _record_pressed_pause_or_cap(
         return None
     until = end_of_pause(limit)
     await record_own_limit(site.standings, policy, standing.recipient_id, limit, "page")
-    return title_and_text_of_pause_or_cap(limit, until, language, language.isolate_name(policy.name))
+    return title_and_text_of_pause_or_cap(limit, until, language, language.isolate_name_in_rtl_text(policy.name))
 
 
 async def _record_marketing_and_tracking_refusals(

@@ -29,8 +29,8 @@ async def public_notices_page(request: Request, brand: str, site: TheSite) -> Re
             "digest": notice.digest,
             "language": _language_of_notice(notice, language.code, policy),
             "text": notice.texts[_language_of_notice(notice, language.code, policy)],
-            "first": language.isolate_name(language.format_day(notice.first_day)),
-            "last": language.isolate_name(language.format_day(notice.last_day)),
+            "first": language.isolate_name_in_rtl_text(language.format_day(notice.first_day)),
+            "last": language.isolate_name_in_rtl_text(language.format_day(notice.last_day)),
         }
         for notice in await _notices_of_today(site, policy)
     ]
@@ -54,7 +54,7 @@ async def public_notices_feed(request: Request, brand: str, site: TheSite) -> Re
 
 async def _notices_of_today(site: WebContext, policy: Policy) -> list[PublicNotice]:
     today = datetime.now(UTC).date()
-    standing = await site.public_notices.list_standing_notices(policy.brand, today)
+    standing = await site.public_notices.list_public_notices_in_force(policy.brand, today)
     return [one for one in standing if is_notice_visible(one, today)]
 
 

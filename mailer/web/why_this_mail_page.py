@@ -87,7 +87,7 @@ _SOURCES: dict[Kind, str] = {
 
 def reason_of_mail(policy: Policy, origin: MailAndAddressOrigin, language: PageLanguage) -> MailReason:
     """Returns the reason for which a mail was sent. It does not name the recipient."""
-    texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name(policy.name)
+    texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name_in_rtl_text(policy.name)
     category = CATEGORIES.get(origin.category or "")
     kind = policy.source_vocabulary.strictest_source_kind(origin.source)
     known = "unknown" if kind is None else _SOURCES.get(kind, "other")
@@ -95,7 +95,9 @@ def reason_of_mail(policy: Policy, origin: MailAndAddressOrigin, language: PageL
         kind=_category_in_words(category, policy, language),
         reason=texts[_reason_text_name(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
-        since=language.isolate_name(language.format_day(origin.collected_at.date())) if origin.collected_at else None,
+        since=language.isolate_name_in_rtl_text(language.format_day(origin.collected_at.date()))
+        if origin.collected_at
+        else None,
         version=describe_versions(origin.policy_version),
     )
 

@@ -51,7 +51,7 @@ class Reader:
         text: Any = self.language.texts
         for name in names:
             text = text[name]
-        return str(text).format(brand=self.language.isolate_name(brand))
+        return str(text).format(brand=self.language.isolate_name_in_rtl_text(brand))
 
     def leaving(self, generation: int = 1) -> str:
         """The path of the link to leave the newsletter."""

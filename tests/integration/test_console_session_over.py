@@ -77,7 +77,9 @@ async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     letter = await keep(world)
     await world.publishers.grant_rights_and_missing_key(SHOP, RIGHTS)
-    await world.processors.store_states_of_worker("w", [ReportedProcessorState("relay-us", "up", NOW, "", "", 0)])
+    await world.processors.store_processor_states_seen_by_worker(
+        "w", [ReportedProcessorState("relay-us", "up", NOW, "", "", 0)]
+    )
     forms: dict[str, tuple[str, Fields]] = {
         "look-up": (PEOPLE, {"who": "user-1@people.example", "reason": "ticket 7"}),
         "reason": (f"{PEOPLE}/{BRAND}/{ada}", {"reason": "ticket 7"}),

@@ -177,7 +177,7 @@ def remembered(folder: Path) -> None:
     notes.switch_notes_to_lineage(uuid4())
     notes.note_committed_entry_on_disk(uuid4(), 1)
     asyncio.run(
-        notes.record_standing_changes(
+        notes.note_standing_changes_on_disk(
             [JournaledStandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]
         )
     )

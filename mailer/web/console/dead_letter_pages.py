@@ -93,7 +93,7 @@ async def show_unmasked_text_and_record_reading(letter_id: int, request: PersonR
     letter = await _require_letter(request, letter_id, StaffRight.PEOPLE_READ)
     await _open_dead_letter_store(
         request, StaffRight.PEOPLE_READ, await _brands_of_letter_or_none_for_every(request, letter)
-    ).record_reading(letter)
+    ).record_that_dead_letter_was_read(letter)
     return await _letter_page(request, letter, unmasked_body(letter.message.body), is_masked=False)
 
 

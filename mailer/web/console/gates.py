@@ -209,7 +209,7 @@ class StaffGate:
         if self.right is not None:
             self._require_right_at_named_brands(http_request, request, self.right)
         if self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
-            halts = await console.operations.halts.list_halts_above_mailings(_HALTS_READ)
+            halts = await console.operations.halts.list_halts_except_those_of_mailings(_HALTS_READ)
             return replace(request, halts=filter_halts_shown_to_member(request.session.member, halts))
         return request
 
