@@ -179,7 +179,7 @@ class App:
         return _load_template_library(self.settings, self.policies)
 
     @cached_property
-    def waits(self) -> MailingWaitExplainer:
+    def mailing_wait_explainer(self) -> MailingWaitExplainer:
         """The reasons for which mailings wait."""
 
         def has_template(brand: str, name: str) -> bool:
@@ -191,16 +191,16 @@ class App:
     def mailing_release_previewer(self) -> MailingReleasePreviewer:
         """The previews of mailings that wait for their release."""
         return MailingReleasePreviewer(
-            self.mailings, self.deliveries, self._make_renderers, self.reason_for_no_processor
+            self.mailings, self.deliveries, self._make_renderer_cache_without_signing, self.reason_for_no_processor
         )
 
     @cached_property
     def web_copies(self) -> WebCopyRenderer:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
-        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderers)
+        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderer_cache_without_signing)
 
-    def _make_renderers(self) -> MailingRendererCache:
+    def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
         return MailingRendererCache(self.policies, self.templates, self.links, None)
 

@@ -123,7 +123,7 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
     return ConsoleOperationStores(
         build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies),
         app.mailing_directory,
-        app.waits,
+        app.mailing_wait_explainer,
         app.mailing_release_previewer,
         app.halts,
         app.processors,

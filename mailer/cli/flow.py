@@ -15,10 +15,10 @@ from mailer.postgres.running_processes import PostgresRunningProcesses
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(flow)
+    app.command("flow")(print_waiting_work_and_processes)
 
 
-def flow(json: AsJson = False) -> None:
+def print_waiting_work_and_processes(json: AsJson = False) -> None:
     """Shows what waits where, with the age of the oldest, and the processes that run."""
 
     async def act(app: App) -> tuple[Values, list[RunningProcess]]:

@@ -31,7 +31,7 @@ class InProcessCommands:
         self._app = app
         self._publisher = EventPublisher(broker)
 
-    async def import_rows_in_one_transaction(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
+    async def import_file_of_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
         """See the port."""
         return await import_recipients_file(self._app, file, brand, rejected)
 

@@ -60,8 +60,8 @@ def seal() -> None:
     print_json(run_with_app(lambda app: app.ledger.store_one_seal_of_all_chains()))
 
 
-@app.command()
-def publish(
+@app.command("publish")
+def append_new_seals_to_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Made if it is missing; seals are added to it.")],
     json: AsJson = False,
 ) -> None:

@@ -82,8 +82,20 @@ _ALLOWS = {
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (export, erase, restrict, rectify, deactivate, mark, channel, postal, hold, disclose):
-        app.command()(command)
+    commands: dict[str, Callable[..., None]] = {
+        "export": export,
+        "erase": erase,
+        "restrict": restrict,
+        "rectify": rectify,
+        "deactivate": deactivate,
+        "mark": record_account_fact,
+        "channel": record_preferred_channel,
+        "postal": record_or_forget_postal_address,
+        "hold": set_or_lift_legal_hold,
+        "disclose": record_disclosure_under_legal_process,
+    }
+    for name, command in commands.items():
+        app.command(name)(command)
 
 
 def export(
@@ -189,7 +201,7 @@ def rectify(
     out.print("Rectified.")
 
 
-def mark(
+def record_account_fact(
     ref: Ref,
     brand: Brand,
     what: Annotated[RecordableAccountFact, typer.Argument()],
@@ -212,7 +224,7 @@ def mark(
     out.print("Noted.")
 
 
-def channel(
+def record_preferred_channel(
     ref: Ref,
     brand: Brand,
     name: Annotated[str, typer.Argument(metavar="CHANNEL", help="email, or another one, such as sms.")],
@@ -222,7 +234,7 @@ def channel(
     out.print("Noted.")
 
 
-def postal(
+def record_or_forget_postal_address(
     ref: Ref,
     brand: Brand,
     line: Annotated[list[str], typer.Option(help="A line of the address, as on a letter; as often as needed.")] = [],  # noqa: B006
@@ -235,7 +247,7 @@ def postal(
     out.print("Forgotten." if forget else "Noted.")
 
 
-def hold(
+def set_or_lift_legal_hold(
     ref: Ref,
     brand: Brand,
     reference: Annotated[str, typer.Option(help="Of the legal process.")],
@@ -259,7 +271,7 @@ def hold(
         out.print("Lifted." if lift else "Held.")
 
 
-def disclose(
+def record_disclosure_under_legal_process(
     ref: Ref,
     brand: Brand,
     authority: Annotated[str, typer.Option(help="To whom.")],

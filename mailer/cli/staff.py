@@ -125,8 +125,8 @@ def reset(name: Name, by: By = "", json: AsJson = False) -> None:
     _print_link(_parse_name_or_exit(name), _run_for_staff_member(name, by, act), json)
 
 
-@app.command()
-def bind(
+@app.command("bind")
+def bind_identity_provider_account(
     name: Name,
     subject: Annotated[str, typer.Argument(help="The claim `sub` of the account at the identity provider.")],
     by: By = "",
@@ -148,8 +148,8 @@ def bind(
     _print_change(name, "bound", _run_for_staff_member(name, by, act), json)
 
 
-@app.command()
-def unbind(name: Name, by: By = "", json: AsJson = False) -> None:
+@app.command("unbind")
+def unbind_identity_provider_account(name: Name, by: By = "", json: AsJson = False) -> None:
     """Ends signing in by the identity provider for a person, and ends their sessions."""
 
     async def act(app: App, known: StaffRecord) -> bool:

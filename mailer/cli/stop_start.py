@@ -134,14 +134,14 @@ async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoic
     return begun
 
 
-@brands.command()
-def pause(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
+@brands.command("pause")
+def pause_mail_of_brand(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of a brand, within two seconds."""
     halt_brand_or_processor(HaltScope.BRAND, brand, by, reason, json)
 
 
-@brands.command()
-def resume(brand: str, by: By = "", json: AsJson = False) -> None:
+@brands.command("resume")
+def resume_mail_of_brand(brand: str, by: By = "", json: AsJson = False) -> None:
     """Lets a brand's mail go on."""
     lift_halt_of_brand_or_processor(HaltScope.BRAND, brand, by, json)
 

@@ -97,7 +97,7 @@ class _DemoStory:
         lines = await asyncio.to_thread(_count_csv_rows, file, "")
         for brand in BRANDS:
             rejected = self._stage.data / f"{brand}.rejected.csv"
-            done = await self._pipeline.import_rows_in_one_transaction(file, brand, rejected)
+            done = await self._pipeline.import_file_of_recipients(file, brand, rejected)
             reasons = await asyncio.to_thread(_count_csv_rows, rejected, "reason")
             self._claim(
                 f"{brand}: {done.taken:,} of {lines:,} lines taken, {done.rejected} rejected with a reason each",

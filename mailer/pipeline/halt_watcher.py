@@ -233,7 +233,9 @@ class HaltWatcher:
 
     def _remember_lost_lineages(self, recalled: _SnapshotOfMachineNotes, answer: HaltsAndMissingEntries) -> None:
         """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
-        lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
+        lost = {
+            memory.lineage for memory in recalled.memories if has_database_lost_noted_lineage_or_seal(memory, answer)
+        }
         lost |= {trace.lineage for trace in recalled.traces if does_database_lack_committed_entries(trace, answer)}
         before, self._lost = self._lost, (self._lost | lost) - answer.supersedes
         if self._lost - before:
@@ -283,7 +285,7 @@ class HaltWatcher:
         self._asked_at = asked_at
 
 
-def has_database_gone_back(memory: LastSeenSealMarker, answer: HaltsAndMissingEntries) -> bool:
+def has_database_lost_noted_lineage_or_seal(memory: LastSeenSealMarker, answer: HaltsAndMissingEntries) -> bool:
     """Returns True if the lineage is another one, or the newest seal is missing, and no operator has accepted that."""
     if memory.lineage in answer.supersedes:
         return False

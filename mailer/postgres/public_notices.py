@@ -63,7 +63,7 @@ class PostgresPublicNotices:
         step = "seen" if is_there else "missed"
         async with open_unit_of_work(self._pool, self._writers) as work:
             is_new = await work.connection.fetchval(_SQL[step], notice.id)
-            entries = [_entry(step, notice.brand, notice.digest)] if is_new else []
+            entries = [_build_public_notice_ledger_entry(step, notice.brand, notice.digest)] if is_new else []
             await work.append_entries(entries)
 
     async def _change_notice_if_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
@@ -74,7 +74,7 @@ class PostgresPublicNotices:
         """Runs a statement with its ledger entry. Returns False, and writes none, if it changed nothing."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             is_done = await _execute_and_report_change(work.connection, statement, values)
-            entries = [_entry(step, brand, digest)] if is_done else []
+            entries = [_build_public_notice_ledger_entry(step, brand, digest)] if is_done else []
             await work.append_entries(entries)
         return is_done
 
@@ -84,7 +84,7 @@ async def _execute_and_report_change(connection: Connection, statement: str, val
     return not status.endswith(" 0")
 
 
-def _entry(step: str, brand: str, digest: str) -> LedgerEntry:
+def _build_public_notice_ledger_entry(step: str, brand: str, digest: str) -> LedgerEntry:
     """Returns the entry of a step, with the digest of the text: `public_notice released 9f86d08…`."""
     return LedgerEntry(EntryKind.CONTROL, brand, category="breach", reason=f"public_notice {step} {digest}")
 

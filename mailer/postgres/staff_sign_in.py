@@ -83,7 +83,7 @@ class PostgresStaffSignIn:
             if await connection.fetchval(_SQL["set_password"], member.id, password_hash) is None:
                 return None
             await connection.execute(_SQL["end_all"], member.id)
-            change.note("staff-password-chosen", member.identity, by)
+            change.add_ledger_entry("staff-password-chosen", member.identity, by)
         return member
 
     async def begin_session(
@@ -98,7 +98,7 @@ class PostgresStaffSignIn:
                 await change.connection.execute(_SQL["end_by_token"], token_digest(replaces))
             if await change.connection.fetchval(_SQL["begin"], token_digest(token), staff_id, *values) is None:
                 return None
-            change.note("staff-signed-in", by.identity, by, [second_factor or "password"])
+            change.add_ledger_entry("staff-signed-in", by.identity, by, [second_factor or "password"])
         return token
 
     async def replace_session_after_second_factor(self, by: StaffActor, second_factor: str) -> str:
@@ -108,7 +108,7 @@ class PostgresStaffSignIn:
         async with open_staff_change_transaction(self._pool, self._writers, by, stage=SessionStage.ANY) as change:
             if await change.connection.fetchval(_SQL["continue"], *values) is None:
                 raise StaffSessionEnded
-            change.note("staff-signed-in", by.identity, by, [second_factor])
+            change.add_ledger_entry("staff-signed-in", by.identity, by, [second_factor])
         return token
 
     async def find_session(self, token: str) -> StaffSession | None:
@@ -125,7 +125,7 @@ class PostgresStaffSignIn:
         async with open_staff_change_transaction(self._pool, self._writers, by_anybody, [member.id]) as change:
             if await change.connection.fetchval(_SQL["end"], session_id, member.id) is None:
                 return False
-            change.note("staff-session-ended", member.identity, by)
+            change.add_ledger_entry("staff-session-ended", member.identity, by)
         return True
 
     async def set_challenge(self, session_id: int, challenge: bytes) -> None:

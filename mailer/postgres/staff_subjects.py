@@ -37,7 +37,7 @@ class PostgresStaffOidcAccounts:
                 if await change.connection.fetchval(_SQL["bind"], member.id, account.issuer, account.subject) is None:
                     return False
                 await change.connection.execute(_SESSIONS["end_all"], member.id)
-                change.note("staff-account-bound", member.identity, by)
+                change.add_ledger_entry("staff-account-bound", member.identity, by)
         except asyncpg.UniqueViolationError:
             raise OidcAccountTaken from None
         return True
@@ -50,7 +50,7 @@ class PostgresStaffOidcAccounts:
             if await change.connection.fetchval(_SQL["unbind"], member.id) is None:
                 return False
             await change.connection.execute(_SESSIONS["end_all"], member.id)
-            change.note("staff-account-unbound", member.identity, by)
+            change.add_ledger_entry("staff-account-unbound", member.identity, by)
         return True
 
     async def find_member_of_oidc_account(self, account: OidcAccount) -> StaffMember | None:
@@ -71,5 +71,5 @@ class PostgresStaffOidcAccounts:
             if await change.connection.fetchval(_SQL["begin"], token_digest(token), staff_id, *values) is None:
                 return None
             details = [_SIGNED_IN_BY, "second factor"] if has_second_factor else [_SIGNED_IN_BY]
-            change.note("staff-signed-in", by.identity, by, details)
+            change.add_ledger_entry("staff-signed-in", by.identity, by, details)
         return token

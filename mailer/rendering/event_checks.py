@@ -20,8 +20,8 @@ from mailer.rendering.languages import is_known_locale
 from mailer.rendering.localized_texts import (
     Texts,
     context_in_locale,
+    find_texts_given_by_language,
     locales_with_all_texts,
-    localized_texts,
     missing_locales_by_text_name,
 )
 from mailer.rendering.mail_merge import NAME
@@ -68,7 +68,7 @@ def check_event_and_get_template(
                 *_unknown_category_problems(event, policy),
             ]
         )
-    people, texts = _people_in_to(event), localized_texts(event.context, template)
+    people, texts = _people_in_to(event), find_texts_given_by_language(event.context, template)
     problems = [*_unknown_category_problems(event, policy), *_person_problems(people, policy)]
     problems += _attachment_problems(event, policy)
     if not problems and event.category != template.category:
@@ -317,7 +317,7 @@ def _texts_by_language_problems(
         if default in codes:
             yield f"context.{name}: lacks {default}, the brand's default, which is for all who read none of the others"
     for index, person in enumerate(people):
-        if person.context and (own := localized_texts(person.context, template)):
+        if person.context and (own := find_texts_given_by_language(person.context, template)):
             yield f"to.people.{index}.context: {', '.join(own)} is by language; write the text in the person's own"
 
 

@@ -76,10 +76,12 @@ async def mail_list_page(
 ) -> Response:
     """Shows the captured mails that fit, newest first. The first page without a filter begins with one of each kind."""
     chosen = InboxFilter(*(given.strip() for given in (text, brand, category, person)))
-    return render_inbox_template("inbox.html.j2", await asyncio.to_thread(_list_values, inbox, chosen, page))
+    return render_inbox_template(
+        "inbox.html.j2", await asyncio.to_thread(_mail_list_template_values, inbox, chosen, page)
+    )
 
 
-def _list_values(inbox: CapturedMailReader, chosen: InboxFilter, page: int) -> dict[str, object]:
+def _mail_list_template_values(inbox: CapturedMailReader, chosen: InboxFilter, page: int) -> dict[str, object]:
     """Returns the values for the list. It reads files."""
     mails = inbox.list_mails()
     found = mails_in_filter(mails, chosen)

@@ -9,7 +9,7 @@ from mailer.policy import rules
 from mailer.policy.category import Category
 from mailer.policy.deciding import facts_for_rules
 from mailer.policy.decision_types import Mailing
-from mailer.policy.own_limits import has_optional_mail
+from mailer.policy.own_limits import has_brand_optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
@@ -80,7 +80,7 @@ def acts_person_may_request(policy: Policy) -> list[str]:
         *([TRACKING] if "individual" in levels else []),
         RequestedAct.IN_WRITING,
         RequestedAct.BY_EMAIL,
-        *(OWN_LIMITS_ENDED if has_optional_mail(policy) else ()),
+        *(OWN_LIMITS_ENDED if has_brand_optional_mail(policy) else ()),
         RequestedAct.SHOWN,
     ]
 

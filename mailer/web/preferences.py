@@ -15,7 +15,7 @@ from mailer.actions import object_to_marketing, record_opt_out, withdraw_consent
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.confirmation_requests import ask_for_confirmation
 from mailer.actions.own_limits import record_own_limit
-from mailer.policy.own_limits import has_optional_mail
+from mailer.policy.own_limits import has_brand_optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import is_consent_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
@@ -80,7 +80,7 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         ),
         others=_mail_choices_of_scopes_or_acts(policy, offered, language),
         offered=offered,
-        has_optional_mail=has_optional_mail(policy),
+        has_optional_mail=has_brand_optional_mail(policy),
         limited=limited,
         stopped=stopped,
         mailed=mailed,
@@ -109,7 +109,7 @@ async def _record_pressed_pause_or_cap(
     The words are about the button alone, as the page is the same for everybody who has the link.
     """
     limit = pause_or_cap_of_pressed_button(form)
-    if limit is None or not has_optional_mail(policy):
+    if limit is None or not has_brand_optional_mail(policy):
         return None
     until = end_of_pause(limit)
     await record_own_limit(site.standings, policy, standing.recipient_id, limit, "page")

@@ -14,7 +14,7 @@ from mailer.actions.own_limits import OwnLimitRefused, record_own_limit
 from mailer.metrics_and_logger import log
 from mailer.policy.category import CATEGORIES
 from mailer.policy.expected_mail import is_reached_by_mandatory_announcements, optional_categories_still_received
-from mailer.policy.own_limits import OwnCap, OwnLimit, OwnPause, has_optional_mail
+from mailer.policy.own_limits import OwnCap, OwnLimit, OwnPause, has_brand_optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -85,7 +85,7 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
         await send_mail_to_confirm_choices(site, policy, link.recipient_id, [RequestedAct.PAUSE_ENDED], language)
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
     limit = pause_or_cap_of_pressed_button(form)
-    if limit is not None and has_optional_mail(policy):
+    if limit is not None and has_brand_optional_mail(policy):
         return unsubscribe_page(request, await _limit_mail_by_pause_or_cap(site, link, leaving, limit))
     return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
 

@@ -13,7 +13,13 @@ from mailer.actions.own_limits import parse_own_limit_of_ledger_reason
 from mailer.events import EventRefused
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
-from mailer.policy.own_limits import OWN_CAP_DAYS, OwnCap, OwnPause, has_optional_mail, is_mail_counted_for_cap_or_alarm
+from mailer.policy.own_limits import (
+    OWN_CAP_DAYS,
+    OwnCap,
+    OwnPause,
+    has_brand_optional_mail,
+    is_mail_counted_for_cap_or_alarm,
+)
 from mailer.policy.standing import EVERY_PRODUCT, WITHIN_OWN_CAP
 from mailer.web.languages import LANGUAGES
 from mailer.web.own_limits import own_pause_and_cap_in_words, pause_or_cap_of_pressed_button
@@ -65,8 +71,8 @@ def test_only_optional_mail_of_who_has_a_cap_is_counted() -> None:
 def test_a_brand_without_optional_mail_has_none() -> None:
     """A brand with only mandatory categories has no limits."""
     terms = {name: values for name, values in POLICY.terms.items() if CATEGORIES[name].mandatory}
-    assert has_optional_mail(POLICY)
-    assert not has_optional_mail(revised(POLICY, terms=terms))
+    assert has_brand_optional_mail(POLICY)
+    assert not has_brand_optional_mail(revised(POLICY, terms=terms))
 
 
 @pytest.mark.parametrize(

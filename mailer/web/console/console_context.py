@@ -64,7 +64,7 @@ class ConsoleContext:
         return urlsplit(self.public_url).hostname or ""
 
     @cached_property
-    def base(self) -> str:
+    def base_path(self) -> str:
         """The path of the public address, without a slash at its end; every path of a page begins with it."""
         return urlsplit(self.public_url).path.rstrip("/")
 

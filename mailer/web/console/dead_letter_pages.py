@@ -50,9 +50,11 @@ async def show_dead_letters(http_request: Request, request: MailingReader) -> Re
     try:
         chosen = _parse_dead_letter_filter(request, fields, StaffRight.MAILINGS_READ)
     except FilterRefused as error:
-        return console_page(request, "dead.html.j2", 422, str(error), **_list_values(request, fields))
+        return console_page(
+            request, "dead.html.j2", 422, str(error), **_dead_letter_list_template_values(request, fields)
+        )
     page = await _open_dead_letter_store(request, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
-    return console_page(request, "dead.html.j2", **_list_values(request, fields, page))
+    return console_page(request, "dead.html.j2", **_dead_letter_list_template_values(request, fields, page))
 
 
 @router.get(f"{DEAD}/replay")
@@ -183,7 +185,9 @@ def _has_right_at_every_brand(request: ConsoleRequest, right: StaffRight, brands
     return all(has_staff_right(request.member, right, brand) for brand in ([None] if brands is None else brands))
 
 
-def _list_values(request: ConsoleRequest, fields: dict[str, str], page: DeadLetterPage | None = None) -> dict[str, Any]:
+def _dead_letter_list_template_values(
+    request: ConsoleRequest, fields: dict[str, str], page: DeadLetterPage | None = None
+) -> dict[str, Any]:
     return {
         "fields": fields,
         "kinds": list(DeadLetterCauseKind),

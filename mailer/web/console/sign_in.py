@@ -88,7 +88,7 @@ async def show_set_password_form(token: str, request: Anybody) -> Response:
 
 
 @router.post(f"{HOME}/join/{{token}}")
-async def sign_up(token: str, request: Anybody) -> Response:
+async def set_password_and_sign_in(token: str, request: Anybody) -> Response:
     """Sets the password, uses the link up and signs in."""
     console = request.console
     member = await console.staff.sign_in.find_member_of_one_time_link(token)

@@ -54,7 +54,7 @@ class SignInAttempt:
         return bool(self.code or self.credential)
 
     @property
-    def waits(self) -> Mapping[bytes, Sequence[int]]:
+    def wait_seconds_by_failure_count_key(self) -> Mapping[bytes, Sequence[int]]:
         """The seconds to wait after failures, by key."""
         network = {} if self.network is None else {self.network: WAITS_OF_NETWORK}
         return {self.account: WAITS_OF_ACCOUNT, **network}
@@ -109,7 +109,7 @@ async def check_attempt(
     passwords either.
     """
     sign_in = request.console.staff.sign_in
-    wait = await sign_in.count_attempt_as_failed_unless_it_must_wait(attempt.waits)
+    wait = await sign_in.count_attempt_as_failed_unless_it_must_wait(attempt.wait_seconds_by_failure_count_key)
     if wait and not attempt.has_factor:
         return SignInRefused(wait)
     found = await sign_in.find_member_and_password_hash(attempt.form)
