@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from mailer import database_startup, signing_keys
+from mailer import database_startup, link_and_dkim_signers
 from mailer.actions.account_events import apply_account_event
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.actions.web_copies import WebCopyRenderer
-from mailer.broker.memory import OutboxBroker
+from mailer.broker.outbox_broker import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, lane_batches_queue_name, lane_events_queue_name
 from mailer.database.connections import ATTENDED, SERVING, DatabasePool, open_pool, retry_through_outages
@@ -62,13 +62,13 @@ from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_ledger_entries
-from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.inviter_pauses import PostgresInviterPauses
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.people_desk import build_people_look_up_stores
+from mailer.postgres.people_look_up_stores import build_people_look_up_stores
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
@@ -118,7 +118,7 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = signing_keys.build_signed_link_maker_and_reader(settings)
+        self.links = link_and_dkim_signers.build_signed_link_maker_and_reader(settings)
         self.hasher = AddressHasher(settings.address_key, partner_ids_by_brand(self.policies.values()))
         self.remembered = NotesAboutDatabaseInFiles(settings.data)
         stack.callback(self.remembered.close)
@@ -255,7 +255,7 @@ class App:
             self.policies,
             self.templates,
             self.links,
-            signing_keys.build_dkim_sign_function_from_settings(self.settings),
+            link_and_dkim_signers.build_dkim_sign_function_from_settings(self.settings),
         )
         try:
             routes = ProcessorRoutes(await self.open_processors(), control.processor_halt_reason)

@@ -10,7 +10,7 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 
 from mailer import bundled_files
-from mailer.actions.people_desk import PersonLookUpAndActStores
+from mailer.actions.people_look_up import PersonLookUpAndActStores
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.publisher_and_staff_identity import parse_person_identity

@@ -9,7 +9,7 @@ import asyncpg
 
 from bench.pages.fill import Filled, fill
 from bench.pages.rows import BRAND, Known
-from mailer.actions.people_desk import PersonLookUpAndActStores, record_look_at_person
+from mailer.actions.people_look_up import PersonLookUpAndActStores, record_look_at_person
 from mailer.events import validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.policy.category import CATEGORIES

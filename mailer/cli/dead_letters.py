@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailer.actions.dead_letter_replay import DeadLetterReplayResult, replay_dead_letters
-from mailer.actions.operation_shapes import dead_letter_without_body_as_json
+from mailer.actions.json_for_operators import dead_letter_without_body_as_json
 from mailer.app import App
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import (

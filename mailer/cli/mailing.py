@@ -28,7 +28,7 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, Reason, person_or_system_user, print_pause_result, print_resumed
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
-from mailer.ports.rights import MailingCoverage
+from mailer.ports.privacy_rights import MailingCoverage
 from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.rendering.localized_texts import describe_missing_languages_of_context
 from mailer.rendering.template_library import compile_stored_source

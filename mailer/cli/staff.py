@@ -25,7 +25,7 @@ from mailer.policy.publisher_and_staff_identity import parse_person_identity as 
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME, MAX_SUBJECT
 from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_brand
 from mailer.ports.staff import NoAdminWouldRemain, StaffActor, StaffNameTaken, StaffRecord
-from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
+from mailer.ports.staff_oidc_accounts import OidcAccount, OidcAccountTaken
 
 app = typer.Typer(
     help="People who sign in to the console: add, list, bind, disable, enable, reset.", no_args_is_help=True

@@ -8,7 +8,7 @@ import typer
 
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.halt_control import start_everything, stop_everything
-from mailer.actions.operation_shapes import halt_as_json, halt_in_force_as_json
+from mailer.actions.json_for_operators import halt_as_json, halt_in_force_as_json
 from mailer.app import App
 from mailer.cli.import_file_helpers import policy_of_brand_or_raise
 from mailer.cli.shared import (

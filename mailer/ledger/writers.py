@@ -15,7 +15,7 @@ from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
 from mailer.ports.halts import JournaledStandingChange, LocalCommitNotes
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.rights import AccountEventAlreadyApplied
+from mailer.ports.privacy_rights import AccountEventAlreadyApplied
 from mailer.ports.time_ordered_uuids import uuid7
 
 _SQL = load_statements("ledger", "ledger")

@@ -45,7 +45,7 @@ from mailer.ports.rates import RateAdmissionRequest, RateAdmissionResult
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out_faults import NoVisibleWayToLeave
+from mailer.rendering.way_to_leave_faults import NoVisibleWayToLeave
 
 SIGNING_THREADS = 2
 PRINTED_AT_ONCE = 8

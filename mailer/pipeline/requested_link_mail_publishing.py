@@ -5,12 +5,12 @@ import time
 from collections.abc import Mapping
 
 from mailer.actions.data_requests import build_data_request_link_message
-from mailer.actions.requests_by_address import build_leave_link_message
+from mailer.actions.requests_identified_by_address import build_leave_link_message
 from mailer.metrics_and_logger import LEAVE_REQUESTS_ANSWERED, log
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.request_stores import RequestStores
-from mailer.ports.requests_by_address import PersonToAnswer
+from mailer.ports.requests_identified_by_address import PersonToAnswer
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.repeating import run_every
 

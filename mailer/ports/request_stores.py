@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailer.ports.data_requests import DataRequests
-from mailer.ports.requests_by_address import TypedAddressRequestStore
+from mailer.ports.requests_identified_by_address import TypedAddressRequestStore
 
 
 @dataclass(frozen=True, slots=True)

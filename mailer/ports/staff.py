@@ -9,7 +9,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRight
 
 if TYPE_CHECKING:
-    from mailer.ports.staff_subjects import StaffOidcAccountStore
+    from mailer.ports.staff_oidc_accounts import StaffOidcAccountStore
 
 
 class StaffSessionEnded(Exception):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from mailer.policy.own_limits import OwnLimit
+from mailer.policy.limits_set_by_recipient import OwnLimit
 from mailer.policy.standing import Standing
 
 OWN_WORDS = (

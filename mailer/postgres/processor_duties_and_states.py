@@ -9,15 +9,15 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.privacy_rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 from mailer.ports.processor_states import ReportedProcessorState
-from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 
 _SQL = load_statements("rights")
 _STATES = load_statements("relays")
 
 
 class PostgresProcessorDutiesAndStates:
-    """Implements `ports.rights.ProcessorDutyStore` and `ports.processor_states.ProcessorStateStore`."""
+    """Implements `ports.privacy_rights.ProcessorDutyStore` and `ports.processor_states.ProcessorStateStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool

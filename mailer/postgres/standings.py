@@ -10,11 +10,11 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, standing_from_row
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnLimit, OwnPause
+from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE, OwnLimit, OwnPause
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.rights import RecipientErased
+from mailer.ports.privacy_rights import RecipientErased
 from mailer.ports.standings import OWN_WORDS, OptOutResult, StandingFlag, build_ledger_rule_text_from_known_source
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people

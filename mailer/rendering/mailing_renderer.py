@@ -20,8 +20,8 @@ from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import OutgoingMessage
 from mailer.rendering.advertising_marks import add_advertising_marks
 from mailer.rendering.autolinks import has_autolink
-from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, check_and_encode_addr_spec
+from mailer.rendering.kinds_of_personal_data import personal_data_kinds
 from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
 from mailer.rendering.localized_texts import context_in_locale, find_texts_given_by_language, locales_with_all_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, merge_form_key_of_value
@@ -44,7 +44,7 @@ from mailer.rendering.template_library import (
     service_footer_of_category,
 )
 from mailer.rendering.value_types import MEMBER
-from mailer.rendering.way_out_faults import (
+from mailer.rendering.way_to_leave_faults import (
     NoVisibleWayToLeave,
     missing_link_or_postal_address_faults,
     parts_with_only_links_filled_in,

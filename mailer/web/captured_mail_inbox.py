@@ -15,7 +15,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.ports.captured_mail import CapturedMail, CapturedMailReader
 from mailer.web.inbox_filter import InboxFilter, brands_of_mails, kind_of_mail, mails_in_filter, newest_of_each_kind
 from mailer.web.middleware import SecurityHeaders
-from mailer.web.pages import render_inbox_template
+from mailer.web.page_rendering import render_inbox_template
 from mailer.web.web_copy_page import MAIL_IN_FRAME_HEADERS, open_links_in_new_tabs
 
 router = APIRouter(include_in_schema=False)

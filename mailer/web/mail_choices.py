@@ -7,15 +7,15 @@ from functools import partial
 
 from mailer.policy import rules
 from mailer.policy.category import Category
+from mailer.policy.consent_and_opt_out_scopes import category_of_scope
 from mailer.policy.deciding import facts_for_rules
 from mailer.policy.decision_types import Mailing
-from mailer.policy.own_limits import has_brand_optional_mail
+from mailer.policy.limits_set_by_recipient import has_brand_optional_mail
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
 from mailer.ports.pending_requests import OWN_LIMITS_ENDED, RequestedAct
 from mailer.web.languages import PageLanguage
-from mailer.web.pages import category_titles_and_descriptions
+from mailer.web.page_rendering import category_titles_and_descriptions
 
 _OWN_WILL = (
     rules.suppress_optional_after_objection,

@@ -42,7 +42,7 @@ def personal_data_as_html(archive: Mapping[str, Any], language: PageLanguage | N
     """Returns the HTML page of a person's data.
 
     Args:
-        archive: the data, as `actions.rights.read_personal_data` returns them.
+        archive: the data, as `actions.privacy_rights.read_personal_data` returns them.
         language: the language of the reader; None: that of the person.
     """
     told = language or choose_language_by_accept_language("", archive["data"].get("locale") or "")

@@ -8,8 +8,8 @@ from fastapi.responses import Response
 from mailer.policy.policy_file import Policy
 from mailer.policy.public_notices import PARTS, PublicNotice, is_notice_visible
 from mailer.web.languages import DEFAULT, primary_subtag
-from mailer.web.page_reader import set_page_brand
-from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language, render_feed
+from mailer.web.page_brand_and_locale import set_page_brand
+from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language, render_feed
 from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)

@@ -18,13 +18,13 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.inviters import InviterPauseStore
+from mailer.ports.inviter_pauses import InviterPauseStore
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.rendering.link_tokens import MailReportToken
 from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.pages import (
+from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
+from mailer.web.page_rendering import (
     ProblemName,
     brand_page,
     category_titles_and_descriptions,

@@ -12,9 +12,9 @@ from uuid import UUID
 from mailer.policy.data_requests import DataRequestKind
 from mailer.policy.public_notices import PARTS, PublicNotice
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.requests_by_address import LEAVE
+from mailer.ports.requests_identified_by_address import LEAVE
 from mailer.postgres.public_notices import PostgresPublicNotices
-from mailer.postgres.requests_by_address import BRAND_AN_HOUR
+from mailer.postgres.requests_identified_by_address import BRAND_AN_HOUR
 from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
 from mailer.rendering.signed_links import SERVICE
 from mailer.web.languages import LANGUAGES, PageLanguage

@@ -15,13 +15,13 @@ import pytest
 from mailer.actions import object_to_marketing, record_opt_out
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.own_limits import record_own_limit
+from mailer.actions.privacy_rights import erase_recipient, mark_under_13
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
-from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.policy.category import CATEGORIES
-from mailer.policy.own_limits import OwnCap, OwnPause
+from mailer.policy.limits_set_by_recipient import OwnCap, OwnPause
 from mailer.ports.halts import OPERATOR, Halt, HaltScope
 from mailer.ports.standings import StandingFlag
 from mailer.ports.time_ordered_uuids import uuid7

@@ -10,14 +10,14 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from mailer.actions.requests_by_address import build_leave_link_message
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
+from mailer.actions.requests_identified_by_address import build_leave_link_message
 from mailer.database.statements import Pool
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.request_stores import RequestStores
-from mailer.ports.requests_by_address import PersonToAnswer
-from mailer.postgres.requests_by_address import PostgresRequestsIdentifiedByAddress
+from mailer.ports.requests_identified_by_address import PersonToAnswer
+from mailer.postgres.requests_identified_by_address import PostgresRequestsIdentifiedByAddress
 from mailer.web.app import create_app
 from tests.factories import BRAND, World
 from tests.integration.web_world import PUBLIC_URL, browse, site_over

@@ -17,7 +17,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.staff_rights import StaffMember, StaffRole
-from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
+from mailer.ports.staff_oidc_accounts import OidcAccount, OidcAccountTaken
 from mailer.web.app import create_app
 from mailer.web.console import oidc_provider_client
 from mailer.web.console.console_context import OIDC, OIDC_CALLBACK

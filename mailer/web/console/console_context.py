@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from mailer.actions.people_desk import PersonLookUpAndActStores
+from mailer.actions.people_look_up import PersonLookUpAndActStores
 from mailer.ports.attention_figures import AttentionFigures, AttentionFigureSource
 from mailer.ports.staff import StaffStores
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 from mailer.web.console.console_secrets import ConsoleSecrets
 from mailer.web.console.identity_provider_protocol import IdentityProvider
-from mailer.web.console.operations import ConsoleOperationStores
+from mailer.web.console.operation_stores import ConsoleOperationStores
 from mailer.web.console.password_hashing import PasswordHashQueues
 
 HOME = "/console"

@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.policy.staff_rights import StaffRight, needs_second_factor
+from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import HOME, ConsoleContext
-from mailer.web.console.gates import ConsoleRequest
 
 _FOLDER = Path(__file__).parent
 

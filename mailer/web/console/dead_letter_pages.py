@@ -21,10 +21,10 @@ from mailer.ports.dead_letters import (
     DeadLetterPage,
     ReplayableDeadLetterPage,
 )
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
 from mailer.web.console.dead_letter_text import mask_addresses, masked_body, masked_reason, unmasked_body
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.mailing_pages import MailingReader
 
 router = APIRouter(include_in_schema=False)

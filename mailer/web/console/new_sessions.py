@@ -8,8 +8,8 @@ from fastapi.responses import Response
 
 from mailer.policy.sign_in_rules import DEVICE_LASTS
 from mailer.ports.staff import PasswordOfMember, StaffActor
+from mailer.web.console.access_gates import SECOND_STEP, SIGN_IN, ConsoleRequest, RedirectWithinConsole
 from mailer.web.console.console_pages import redirect_within_console, set_console_cookie
-from mailer.web.console.gates import SECOND_STEP, SIGN_IN, ConsoleRequest, RedirectWithinConsole
 
 _Answer = TypeVar("_Answer", bound=Response)
 

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import SECRET_WAITS
 from mailer.ports.staff import StaffActor
+from mailer.web.console.access_gates import SIGN_IN, Anybody, ConsoleRequest
 from mailer.web.console.console_context import HOME, OIDC, OIDC_CALLBACK, ConsoleContext, console_path_or_home
 from mailer.web.console.console_pages import (
     console_page,
@@ -19,7 +20,6 @@ from mailer.web.console.console_pages import (
     redirect_within_console,
     same_site_forwarding_page,
 )
-from mailer.web.console.gates import SIGN_IN, Anybody, ConsoleRequest
 from mailer.web.console.identity_provider_protocol import (
     AccountSignedInAtProvider,
     BegunOidcSignIn,

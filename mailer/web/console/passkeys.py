@@ -6,16 +6,27 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from mailer.ports.staff import Passkey
+from mailer.web.console.access_gates import (
+    SECOND_FACTORS,
+    SECOND_STEP,
+    ConsoleRequest,
+    Enrolling,
+    HalfSignedIn,
+    SignedIn,
+)
 from mailer.web.console.console_context import console_path_or_home
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
-from mailer.web.console.gates import SECOND_FACTORS, SECOND_STEP, ConsoleRequest, Enrolling, HalfSignedIn, SignedIn
 from mailer.web.console.new_sessions import (
     redirect_after_sign_in,
     replace_session_after_second_factor,
     with_session_cookies,
 )
-from mailer.web.console.own_account import has_given_password_again, new_recovery_codes_page, second_factors_page
+from mailer.web.console.own_session_and_factor_pages import (
+    has_given_password_again,
+    new_recovery_codes_page,
+    second_factors_page,
+)
 from mailer.web.console.passkey_checks import (
     MAX_CREDENTIAL,
     check_new_passkey,

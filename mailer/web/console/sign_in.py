@@ -10,9 +10,9 @@ from webauthn.helpers import bytes_to_base64url
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME, password_fault
 from mailer.ports.staff import PasswordOfMember
+from mailer.web.console.access_gates import SECOND_STEP, SIGN_IN, Anybody, ConsoleRequest, HalfSignedIn
 from mailer.web.console.console_context import HOME, OIDC, console_path_or_home
 from mailer.web.console.console_pages import console_page, delete_session_cookie, redirect_within_console
-from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, ConsoleRequest, HalfSignedIn
 from mailer.web.console.new_sessions import (
     begin_session_and_redirect,
     redirect_after_sign_in,

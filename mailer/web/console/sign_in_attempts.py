@@ -14,9 +14,9 @@ from webauthn.helpers import base64url_to_bytes
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.sign_in_rules import MAX_PASSWORD, MAX_STAFF_NAME, WAITS_OF_ACCOUNT, WAITS_OF_NETWORK
 from mailer.ports.staff import Passkey, PasswordOfMember, StaffActor
+from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import ConsoleContext
 from mailer.web.console.console_secrets import is_shaped_as_recovery_code
-from mailer.web.console.gates import ConsoleRequest
 from mailer.web.console.passkey_checks import MAX_CREDENTIAL, check_presented_passkey
 from mailer.web.console.password_hashing import PlaceInPasswordHashQueue
 from mailer.web.console.second_factor_checks import VerifiedCode, use_up_second_factor_code, verify_second_factor_code

@@ -8,16 +8,16 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.accounts import validate_account
+from mailer.account_event_types import validate_account
 from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
+from mailer.actions.acts_on_person import ErasureGround
 from mailer.actions.disclosure_records import DisclosureRefused
 from mailer.actions.disclosure_records import record_disclosure_to_authority as note_disclosure
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold
 from mailer.actions.legal_hold import set_legal_hold as set_hold
-from mailer.actions.people_desk import MAX_REASON
-from mailer.actions.person_acts import ErasureGround
-from mailer.actions.rights import read_personal_data as copy_of
+from mailer.actions.people_look_up import MAX_REASON
+from mailer.actions.privacy_rights import read_personal_data as copy_of
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
@@ -32,7 +32,7 @@ from mailer.cli.shared import (
 )
 from mailer.policy.policy_file import Policy
 from mailer.ports.person_history import AccessInterface, AccessToPerson, ActOnPerson
-from mailer.ports.rights import (
+from mailer.ports.privacy_rights import (
     ErasureResult,
     ForbiddenByLegalHold,
     LegalDisclosure,

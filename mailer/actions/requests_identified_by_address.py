@@ -11,7 +11,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.rule_registry import rule
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.requests_by_address import RequestLimitKind, TypedAddressRequestStore
+from mailer.ports.requests_identified_by_address import RequestLimitKind, TypedAddressRequestStore
 from mailer.ports.time_ordered_uuids import uuid7
 
 LEAVE_LINK = "leave-link"

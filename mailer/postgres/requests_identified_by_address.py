@@ -10,7 +10,7 @@ from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.requests_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimitKind
+from mailer.ports.requests_identified_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimitKind
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.data_requests import build_data_request_ledger_entry, insert_data_requests
@@ -30,7 +30,7 @@ _SQL = load_statements("requests_by_address")
 
 
 class PostgresRequestsIdentifiedByAddress:
-    """Implements `ports.requests_by_address.TypedAddressRequestStore`."""
+    """Implements `ports.requests_identified_by_address.TypedAddressRequestStore`."""
 
     def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters) -> None:
         self._pool = pool

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from mailer.actions.operation_shapes import (
+from mailer.actions.json_for_operators import (
     flow_metrics_as_json,
     halt_as_json,
     processor_state_as_json,
@@ -20,7 +20,12 @@ from mailer.input_types import Name
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.flow_metrics import FIGURES
 from mailer.ports.halts import Halt, HaltScope
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_unless_right_at_every_brand
+from mailer.web.event_api import (
+    REFUSALS,
+    TheClient,
+    openapi_refusal_response,
+    refuse_client_unless_right_at_every_brand,
+)
 from mailer.web.halts_api import OperationOrdered
 from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.request_parsing import JsonRoute

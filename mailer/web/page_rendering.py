@@ -20,7 +20,7 @@ from mailer.web.address_masking import mask_address
 from mailer.web.brand_look import PLAIN_LOOK, BrandLook
 from mailer.web.broken_link_brand import brand_in_broken_link
 from mailer.web.languages import DEFAULT, LANGUAGES, LanguagePreferences, PageLanguage, choose_preferred_language
-from mailer.web.page_reader import page_brand_and_locale_of_request
+from mailer.web.page_brand_and_locale import page_brand_and_locale_of_request
 from mailer.web.web_context import WebContext
 
 _TEMPLATES = Environment(

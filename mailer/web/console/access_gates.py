@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from mailer.actions.requests_by_address import network_of_client
+from mailer.actions.requests_identified_by_address import network_of_client
 from mailer.policy.sign_in_rules import PASSWORD_IS_RECENT, masked_network
 from mailer.policy.staff_rights import (
     EVERY_BRAND,

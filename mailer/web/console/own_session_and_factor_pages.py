@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from mailer.policy.sign_in_rules import MAX_PASSWORD, WAITS_OF_ACCOUNT
+from mailer.web.console.access_gates import SECOND_FACTORS, ConsoleRequest, Enrolling, SignedIn
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
-from mailer.web.console.gates import SECOND_FACTORS, ConsoleRequest, Enrolling, SignedIn
 from mailer.web.console.new_sessions import replace_session_after_second_factor, with_session_cookies
 from mailer.web.console.second_factor_checks import (
     matching_totp_step,

@@ -7,7 +7,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.sign_in_rules import HALF_SESSION_LASTS, SESSION_LASTS
 from mailer.policy.staff_rights import StaffMember, StaffRight
 from mailer.ports.staff import StaffActor
-from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
+from mailer.ports.staff_oidc_accounts import OidcAccount, OidcAccountTaken
 from mailer.postgres.staff_changes import (
     load_staff_statements,
     member_from_row,
@@ -22,7 +22,7 @@ _SIGNED_IN_BY = "oidc"
 
 
 class PostgresStaffOidcAccounts:
-    """Implements `ports.staff_subjects.StaffOidcAccountStore`."""
+    """Implements `ports.staff_oidc_accounts.StaffOidcAccountStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
