@@ -37,7 +37,7 @@ class PersonToAnswer(NamedTuple):
     data_request: DataRequest | None = None
 
 
-class TypedAddressRequestStore(Protocol):
+class RequestsIdentifiedByAddressStore(Protocol):
     """Stores the requests as hashes, and answers them by mail.
 
     The end of a request, the data requests that come of it, and the events of its mails commit together.

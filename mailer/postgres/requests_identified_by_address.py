@@ -30,7 +30,7 @@ _SQL = load_statements("requests_by_address")
 
 
 class PostgresRequestsIdentifiedByAddress:
-    """Implements `ports.requests_identified_by_address.TypedAddressRequestStore`."""
+    """Implements `ports.requests_identified_by_address.RequestsIdentifiedByAddressStore`."""
 
     def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters) -> None:
         self._pool = pool
