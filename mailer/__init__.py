@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mailer.accounts import (
+    from mailer.account_event_types import (
         AccountEvent,
         Allows,
         Becomes,
@@ -60,30 +60,30 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AccountEvent": "mailer.accounts",
-    "Allows": "mailer.accounts",
+    "AccountEvent": "mailer.account_event_types",
+    "Allows": "mailer.account_event_types",
     "Attachment": "mailer.events",
     "Audience": "mailer.events",
-    "Becomes": "mailer.accounts",
+    "Becomes": "mailer.account_event_types",
     "BrokerUnavailable": "mailer.ports.broker",
-    "Caps": "mailer.accounts",
-    "Consents": "mailer.accounts",
+    "Caps": "mailer.account_event_types",
+    "Consents": "mailer.account_event_types",
     "EventRefused": "mailer.events",
-    "Leaves": "mailer.accounts",
+    "Leaves": "mailer.account_event_types",
     "MessageEvent": "mailer.events",
-    "Pauses": "mailer.accounts",
-    "Pays": "mailer.accounts",
+    "Pauses": "mailer.account_event_types",
+    "Pays": "mailer.account_event_types",
     "People": "mailer.events",
     "Person": "mailer.events",
-    "Posts": "mailer.accounts",
-    "Reaches": "mailer.accounts",
-    "Rectifies": "mailer.accounts",
+    "Posts": "mailer.account_event_types",
+    "Reaches": "mailer.account_event_types",
+    "Rectifies": "mailer.account_event_types",
     "Refs": "mailer.events",
     "SettingsError": "mailer.settings",
     "publish": "mailer.publishing",
     "publish_blocking": "mailer.publishing",
     "publish_in_transaction": "mailer.postgres.event_outbox_insert",
-    "validate_account": "mailer.accounts",
+    "validate_account": "mailer.account_event_types",
 }
 
 

@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from mailer import database_startup, signing_keys
+from mailer import database_startup, link_and_dkim_signers
 from mailer.actions.account_events import apply_account_event
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.actions.web_copies import WebCopyRenderer
-from mailer.broker.memory import OutboxBroker
+from mailer.broker.outbox_broker import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, lane_batches_queue_name, lane_events_queue_name
 from mailer.database.connections import ATTENDED, SERVING, DatabasePool, open_pool, retry_through_outages
@@ -62,13 +62,13 @@ from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_ledger_entries
-from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.inviter_pauses import PostgresInviterPauses
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.people_desk import build_people_look_up_stores
+from mailer.postgres.people_look_up_stores import build_people_look_up_stores
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
@@ -118,7 +118,7 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = signing_keys.build_signed_link_maker_and_reader(settings)
+        self.links = link_and_dkim_signers.build_signed_link_maker_and_reader(settings)
         self.hasher = AddressHasher(settings.address_key, partner_ids_by_brand(self.policies.values()))
         self.remembered = NotesAboutDatabaseInFiles(settings.data)
         stack.callback(self.remembered.close)
@@ -179,7 +179,7 @@ class App:
         return _load_template_library(self.settings, self.policies)
 
     @cached_property
-    def waits(self) -> MailingWaitExplainer:
+    def mailing_wait_explainer(self) -> MailingWaitExplainer:
         """The reasons for which mailings wait."""
 
         def has_template(brand: str, name: str) -> bool:
@@ -191,16 +191,16 @@ class App:
     def mailing_release_previewer(self) -> MailingReleasePreviewer:
         """The previews of mailings that wait for their release."""
         return MailingReleasePreviewer(
-            self.mailings, self.deliveries, self._make_renderers, self.reason_for_no_processor
+            self.mailings, self.deliveries, self._make_renderer_cache_without_signing, self.reason_for_no_processor
         )
 
     @cached_property
     def web_copies(self) -> WebCopyRenderer:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
-        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderers)
+        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderer_cache_without_signing)
 
-    def _make_renderers(self) -> MailingRendererCache:
+    def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
         return MailingRendererCache(self.policies, self.templates, self.links, None)
 
@@ -255,7 +255,7 @@ class App:
             self.policies,
             self.templates,
             self.links,
-            signing_keys.build_dkim_sign_function_from_settings(self.settings),
+            link_and_dkim_signers.build_dkim_sign_function_from_settings(self.settings),
         )
         try:
             routes = ProcessorRoutes(await self.open_processors(), control.processor_halt_reason)
@@ -379,7 +379,9 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         stack.push_async_callback(pool.close)
         await database_startup.check_database(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.check_for_lost_data_on_new_connection, app.halts.read_halts_and_missing_entries)
+        meet = partial(
+            app.control.check_for_lost_data_on_new_connection, app.halts.read_halts_and_missing_ledger_entries
+        )
         await (retry_through_outages(meet) if wait else meet())
         yield app
 

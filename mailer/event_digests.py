@@ -15,7 +15,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from mailer.accounts import AccountEvent, LegalHoldOrder
+from mailer.account_event_types import AccountEvent, LegalHoldOrder
 from mailer.events import Attachment, Audience, EventRefused, MessageEvent, People, Person, Refs
 
 _FORM = b"\1"

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from mailer.accounts import ACCOUNT, AccountEvent, parse_any_event, validate_account
+from mailer.account_event_types import ACCOUNT, AccountEvent, parse_any_event, validate_account
 from mailer.events import (
     MAX_PEOPLE,
     EventRefused,
@@ -29,7 +29,7 @@ class NonblockingEventParser:
         self._one = asyncio.Lock()
 
     async def parse_any_event_without_blocking(self, body: bytes | str) -> MessageEvent | AccountEvent:
-        """Reads an event of either kind, as `mailer.accounts.parse_any_event`.
+        """Reads an event of either kind, as `mailer.account_event_types.parse_any_event`.
 
         Raises:
             EventRefused: it is too large, not JSON, or no event.

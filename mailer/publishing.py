@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.events import MessageEvent
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerUnavailable

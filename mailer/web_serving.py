@@ -14,7 +14,7 @@ from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigi
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.people_sample import PostgresPeopleSampler
-from mailer.postgres.running_processes import PostgresRunningProcesses
+from mailer.postgres.running_process_query import PostgresRunningProcesses
 from mailer.processors.capture.folder import CaptureFolder
 from mailer.promise_proof_loading import load_promise_proofs_of_last_test_run
 from mailer.rendering.event_checks import check_event_and_get_template
@@ -23,7 +23,7 @@ from mailer.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from mailer.web.console.identity_provider_protocol import IdentityProvider
-    from mailer.web.console.operations import ConsoleOperationStores
+    from mailer.web.console.operation_stores import ConsoleOperationStores
     from mailer.web.web_context import WebContext
 
 
@@ -118,12 +118,12 @@ def _build_identity_provider_if_configured(settings: Settings) -> "IdentityProvi
 def _build_console_operations(app: App) -> "ConsoleOperationStores":
     """Returns the stores behind the console's pages of operations."""
     from mailer.web.console.briefly_cached_value import BrieflyCachedValue
-    from mailer.web.console.operations import ConsoleOperationStores
+    from mailer.web.console.operation_stores import ConsoleOperationStores
 
     return ConsoleOperationStores(
         build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies),
         app.mailing_directory,
-        app.waits,
+        app.mailing_wait_explainer,
         app.mailing_release_previewer,
         app.halts,
         app.processors,

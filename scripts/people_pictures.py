@@ -10,7 +10,7 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 
 from mailer import bundled_files
-from mailer.actions.people_desk import PersonLookUpAndActStores
+from mailer.actions.people_look_up import PersonLookUpAndActStores
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
@@ -109,7 +109,7 @@ class _Desk:
     async def record_look_up(self, *what: object) -> None:
         return None
 
-    async def is_look_up_open(self, brand: str, recipient_id: int, *more: object) -> bool:
+    async def has_looked_person_up_within(self, brand: str, recipient_id: int, *more: object) -> bool:
         return recipient_id in (_ADA.id, _LAYLA.id)
 
     async def get_standing(self, *which: object) -> Standing:
@@ -135,7 +135,7 @@ class _Desk:
     async def set_standing_flag(self, *which: object) -> bool:
         return True
 
-    async def list_halts_above_mailings(self, *which: object) -> list[HaltInForce]:
+    async def list_halts_except_those_of_mailings(self, *which: object) -> list[HaltInForce]:
         return []
 
     async def find_session(self, token: str) -> StaffSession:

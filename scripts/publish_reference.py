@@ -17,7 +17,7 @@ import typer
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.cli import app
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.metrics_and_logger import EVERY, TIMEKEEPER, WORKER

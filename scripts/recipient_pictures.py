@@ -133,7 +133,7 @@ class _Person:
     async def find_data_request(self, request_id: UUID) -> DataRequest | None:
         return DATA_REQUESTS[request_id]
 
-    async def list_standing_notices(self, brand: str | None, today: date) -> list[PublicNotice]:
+    async def list_public_notices_in_force(self, brand: str | None, today: date) -> list[PublicNotice]:
         return [NOTICE] if brand == "interpals" else []
 
     async def store_request_within_limits(self, *which: object) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from mailer.accounts import KINDS
+from mailer.account_event_types import KINDS
 from mailer.cli.shared import system_user_name
 from mailer.embedded import PrivateServiceUnavailable, postgres, rabbitmq
 from mailer.policy.category import CATEGORIES

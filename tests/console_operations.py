@@ -12,9 +12,9 @@ from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.people_sample import PostgresPeopleSampler
-from mailer.postgres.running_processes import PostgresRunningProcesses
+from mailer.postgres.running_process_query import PostgresRunningProcesses
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
-from mailer.web.console.operations import ConsoleOperationStores
+from mailer.web.console.operation_stores import ConsoleOperationStores
 from tests.factories import World, templates
 
 

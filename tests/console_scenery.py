@@ -96,7 +96,7 @@ async def add_stops(world: World) -> list[Shot]:
 async def _report_states_of_relays(world: World) -> None:
     """Stores what a worker says of two relays. It counts for a minute."""
     since = datetime.now(UTC) - timedelta(minutes=17)
-    await world.processors.store_states_of_worker(
+    await world.processors.store_processor_states_seen_by_worker(
         "worker-1",
         [
             ReportedProcessorState(

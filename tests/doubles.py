@@ -74,6 +74,6 @@ class FakeReceived:
         """Bad for good."""
         self.kind, self.settled = kind, self.settled or f"rejected: {reason}"
 
-    async def release(self) -> None:
+    async def return_to_queue(self) -> None:
         """Does nothing."""
         self.settled = self.settled or "released"

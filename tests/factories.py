@@ -41,11 +41,11 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.inviter_pauses import PostgresInviterPauses
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
-from mailer.postgres.people_desk import build_people_look_up_stores
+from mailer.postgres.people_look_up_stores import build_people_look_up_stores
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
@@ -252,7 +252,7 @@ class World:
         """Makes people known who pay, so that service mail is service mail to them (interpals-08)."""
         ids = await self.known(*numbers, **values)
         for recipient_id in ids:
-            await self.standings.set_product_paid(BRAND, recipient_id, None, True, "test")
+            await self.standings.store_whether_product_is_paid(BRAND, recipient_id, None, True, "test")
         return ids
 
     async def release_newest(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from mailer.accounts import KINDS
+from mailer.account_event_types import KINDS
 from mailer.cli.shared import system_user_name
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters

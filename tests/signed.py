@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
 from mailer.rendering.dkim import DkimKey, DkimSigner
-from mailer.rendering.headers import addr_spec
+from mailer.rendering.headers import check_and_encode_addr_spec
 from mailer.rendering.mail_merge import MergeForm
 from mailer.rendering.message import MailingHeaders, StaticMessageParts
 
@@ -85,7 +85,7 @@ def newsletter(**changes: Any) -> bytes:
         StaticMessageParts(MailingHeaders(**stated | changes))
         .compile_merge_form(form)
         .fill_message(
-            to=addr_spec("zoë@bücher.example", "To"),
+            to=check_and_encode_addr_spec("zoë@bücher.example", "To"),
             name="Zoë",
             message_id="<1@paltalk.example>",
             date=NOW,

@@ -8,7 +8,7 @@ from mailer.actions import account_flags as accounts
 from mailer.actions import record_opt_out
 from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationRequestDependencies
 from mailer.actions.consent import confirm_consent, record_consent_or_ask_to_confirm
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
 from mailer.actions.suppression import object_to_marketing
 from mailer.events import Person
 from mailer.policy.policy_file import Policy

@@ -9,7 +9,7 @@ import asyncpg
 
 from bench.pages.fill import Filled, fill
 from bench.pages.rows import BRAND, Known
-from mailer.actions.people_desk import PersonLookUpAndActStores, record_look_at_person
+from mailer.actions.people_look_up import PersonLookUpAndActStores, record_look_at_person
 from mailer.events import validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.policy.category import CATEGORIES
@@ -123,7 +123,7 @@ async def _sessions(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.R
     """Adds a person who may do everything: the id, and the tokens of a complete and of a half session."""
     roles = [parse_role_at_brand(role, EVERY_BRAND) for role in StaffRole]
     link = await parts.staff.directory.add_staff_member(_BY.identity, "ada@work.example", roles, _BY)
-    member = await parts.staff.sign_in.use_link(link, "hash", _BY.network)
+    member = await parts.staff.sign_in.set_password_by_one_time_link(link, "hash", _BY.network)
     assert member is not None
     await connection.execute(
         "INSERT INTO staff_totp (staff_id, secret, confirmed_at) VALUES ($1, '', now())", member.id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
-from mailer.accounts import (
+from mailer.account_event_types import (
     AccountEvent,
     Allows,
     Becomes,
@@ -19,7 +19,7 @@ from mailer.accounts import (
     Reaches,
     Rectifies,
 )
-from mailer.actions import account_flags, rights
+from mailer.actions import account_flags, privacy_rights
 from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.actions.consent import (
     ConsentNotRecordable,
@@ -32,14 +32,14 @@ from mailer.actions.own_limits import OwnLimitRefused, check_brand_takes_own_lim
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
 from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused
-from mailer.policy.own_limits import OwnPause
+from mailer.policy.limits_set_by_recipient import OwnPause
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import ConsentStore as ConsentsPort
 from mailer.ports.person_history import ActOnPerson
-from mailer.ports.rights import (
+from mailer.ports.privacy_rights import (
     AccountEventAlreadyApplied,
     DataCorrection,
     ErasureResult,
@@ -212,7 +212,7 @@ async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) 
     desk, policy, whose, source = said.desks(event, said.actor, said.act), said.policy, said.recipient_id, said.source
     match event:
         case Becomes(account="erase"):
-            return await rights.erase_recipient(desk.rights, policy, whose, source)
+            return await privacy_rights.erase_recipient(desk.rights, policy, whose, source)
         case Pays():
             await account_flags.store_whether_account_pays_for_product(
                 desk.standings, policy.brand, whose, event.product, event.account == "paid", source
@@ -221,7 +221,7 @@ async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) 
             await _apply_account_status_event(desk, said, event)
         case Rectifies():
             correction = DataCorrection(event.email, event.name, event.locale, event.country)
-            await rights.rectify_recipient(desk.rights, policy, whose, correction, source)
+            await privacy_rights.rectify_recipient(desk.rights, policy, whose, correction, source)
         case Reaches():
             await account_flags.store_preferred_channel(desk.standings, policy, whose, event.channel, source)
         case Allows():
@@ -249,7 +249,7 @@ async def _apply_account_status_event(desk: AccountEventStores, said: _AccountEv
     policy, whose, source = said.policy, said.recipient_id, said.source
     match event.account:
         case "under_13":
-            await rights.mark_under_13(desk.rights, policy, whose, source)
+            await privacy_rights.mark_under_13(desk.rights, policy, whose, source)
         case "object":
             await object_to_marketing(desk.suppressions, policy, whose, source, said.actor)
         case _:

@@ -73,5 +73,5 @@ async def store_whether_account_pays_for_product(
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await standings.set_product_paid(brand, recipient_id, product, paid, source):
+    if not await standings.store_whether_product_is_paid(brand, recipient_id, product, paid, source):
         raise UnknownRecipient(f"{brand} has no such recipient")

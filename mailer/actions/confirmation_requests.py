@@ -11,7 +11,7 @@ from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import ConfirmationMail, PendingRequest, PendingRequestStore
 from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.link_tokens import ConfirmToken
-from mailer.rendering.promotional_words import promotional_words
+from mailer.rendering.promotional_words import find_promotional_words
 from mailer.rendering.signed_links import SignedLinks
 
 CONFIRMATION = "confirm-subscription"
@@ -91,5 +91,5 @@ def _join_request_words_without_spam(wishes: Sequence[PendingRequest], locale: s
     Somebody else may have made the request, so their words could be spam.
     """
     told = (wish.words for wish in wishes if wish.words and not has_autolink(wish.words))
-    said = ", ".join(words for words in told if not any(promotional_words(words, locale)))[:_WORDS]
+    said = ", ".join(words for words in told if not any(find_promotional_words(words, locale)))[:_WORDS]
     return "" if has_autolink(said) else said  # the cut text may look like a domain

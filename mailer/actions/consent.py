@@ -21,10 +21,10 @@ from mailer.actions.consent_proof_checks import (
 )
 from mailer.input_types import future_time_fault
 from mailer.policy.category import CATEGORIES
+from mailer.policy.consent_and_opt_out_scopes import category_of_scope, is_consent_scope, possible_consent_scopes_text
 from mailer.policy.consent_wordings import is_listed_wording_or_first_person_yes, list_consent_wordings_for_scope
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import category_of_scope, is_consent_scope, possible_consent_scopes_text
 from mailer.policy.standing import (
     EVERYTHING_OPTIONAL,
     SHARING,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from mailer.accounts import validate_account
+from mailer.account_event_types import validate_account
 from mailer.actions.account_events import AccountEventStoresOpener, apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
-from mailer.actions.rights import read_personal_data
+from mailer.actions.privacy_rights import read_personal_data
 from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused, MessageEvent, Refs
 from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, is_copy_available
@@ -16,7 +16,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.data_requests import DataRequests
-from mailer.ports.rights import AccountEventAlreadyApplied, ForbiddenByLegalHold, PrivacyRightsStore
+from mailer.ports.privacy_rights import AccountEventAlreadyApplied, ForbiddenByLegalHold, PrivacyRightsStore
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.link_tokens import DataRequestToken
 from mailer.rendering.signed_links import SignedLinks

@@ -2,7 +2,7 @@
 
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import LegalDisclosure, PrivacyRightsStore
+from mailer.ports.privacy_rights import LegalDisclosure, PrivacyRightsStore
 
 
 class DisclosureRefused(ValueError):

@@ -23,7 +23,7 @@ async def end_doubtful_deliveries_of_mailing(
         The number of deliveries that ended.
     """
     ended = 0
-    while some := await held.list_held_doubtful_of_mailing(mailing_id, _AT_ONCE):
+    while some := await held.list_held_doubtful_deliveries_of_mailing(mailing_id, _AT_ONCE):
         changes = [(one, _change_that_ends_doubt(one)) for one in some]
         # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves_or_find_refused(

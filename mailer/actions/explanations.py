@@ -8,7 +8,7 @@ from uuid import UUID
 from mailer.policy.decision_explanations import missing_fields_behind_decision
 from mailer.policy.decision_types import Decision, Divert, FactsForRules, Hold, Send, Suppress
 from mailer.policy.ledger_reason_wording import reason_in_words, sentence_as_clause, without_addresses
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap
+from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE, OwnCap
 from mailer.policy.past_standing import SuppressionOrConsentSpan
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL

@@ -34,7 +34,7 @@ async def stop_everything(halts: HaltStore, by: str, reason: str) -> bool:
 
 async def start_everything(halts: HaltStore, by: str) -> StartEverythingResult:
     """Lets everything go on that a person has stopped, unless the database may lack something."""
-    answer = await halts.read_halts_and_missing_entries((), (), ())
+    answer = await halts.read_halts_and_missing_ledger_entries((), (), ())
     if answer.has_database_gone_back or answer.waiting:
         return StartEverythingResult(False, answer.has_database_gone_back, answer.waiting)
     return StartEverythingResult(await halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, by))

@@ -1,6 +1,6 @@
 """Pauses and resumes the invitations of a member."""
 
-from mailer.ports.inviters import InviterPauseStore
+from mailer.ports.inviter_pauses import InviterPauseStore
 
 
 async def pause_inviter(inviters: InviterPauseStore, brand: str, inviter: str, source: str) -> bool:

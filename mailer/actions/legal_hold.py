@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import PrivacyRightsStore
+from mailer.ports.privacy_rights import PrivacyRightsStore
 
 
 class LegalHoldRefused(ValueError):

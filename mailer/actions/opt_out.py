@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from mailer.policy.consent_and_opt_out_scopes import category_of_scope, is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import category_of_scope, is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.standings import OptOutResult, StandingStore
 from mailer.ports.suppressions import SuppressionStore

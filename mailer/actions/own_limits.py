@@ -6,7 +6,14 @@ A limit takes effect at once. What ends it early, or loosens it, widens, and so 
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap, OwnLimit, OwnPause, has_optional_mail
+from mailer.policy.limits_set_by_recipient import (
+    OWN_CAP,
+    OWN_PAUSE,
+    OwnCap,
+    OwnLimit,
+    OwnPause,
+    has_brand_optional_mail,
+)
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.ports.standings import OptOutResult, StandingStore
@@ -55,7 +62,7 @@ def check_brand_takes_own_limits(policy: Policy) -> None:
     Raises:
         OwnLimitRefused: it has none.
     """
-    if not has_optional_mail(policy):
+    if not has_brand_optional_mail(policy):
         raise OwnLimitRefused(f"{policy.brand} has no optional mail that could be paused or limited")
 
 

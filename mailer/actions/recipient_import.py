@@ -14,10 +14,10 @@ from mailer.actions.consent_proof_checks import IsOurs, refuse_every_token
 from mailer.actions.csv_reading import CsvRow, CsvUnreadableFromLine, check_header_and_read_rows
 from mailer.events import Person
 from mailer.input_types import Moment, Name, Slug, Words
+from mailer.policy.consent_and_opt_out_scopes import is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import versions_at_collection
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
 from mailer.ports.consents import CONFIRMED, Consent
 from mailer.ports.recipient_import import RecipientImporter, RecipientImportRow

@@ -8,15 +8,15 @@ from mailer.actions.account_flags import UnknownRecipient, set_account_flag
 from mailer.actions.consent import ConsentNotRecordable, withdraw_consent
 from mailer.actions.opt_out import OptOutRefused, record_opt_out
 from mailer.actions.own_limits import OwnLimitRefused, parse_own_limit_of_ledger_reason, record_own_limit
-from mailer.actions.rights import erase_recipient, mark_under_13
+from mailer.actions.privacy_rights import erase_recipient, mark_under_13
 from mailer.actions.suppression import OBJECTION, SuppressionRefused, object_to_marketing, suppress_recipient
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE
+from mailer.policy.consent_and_opt_out_scopes import is_opt_out_scope
+from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import is_opt_out_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent
 from mailer.ports.halts import JournaledStandingChange
-from mailer.ports.rights import ForbiddenByLegalHold
+from mailer.ports.privacy_rights import ForbiddenByLegalHold
 from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
 

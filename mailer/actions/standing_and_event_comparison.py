@@ -4,7 +4,7 @@ from collections.abc import Set
 from datetime import datetime
 from typing import assert_never
 
-from mailer.accounts import (
+from mailer.account_event_types import (
     AccountEvent,
     Allows,
     Becomes,
@@ -17,7 +17,7 @@ from mailer.accounts import (
     Reaches,
     Rectifies,
 )
-from mailer.policy.own_limits import OwnCap
+from mailer.policy.limits_set_by_recipient import OwnCap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE
+from mailer.policy.consent_and_opt_out_scopes import is_opt_out_scope, possible_opt_out_scopes_text
+from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, SuppressionStore
 

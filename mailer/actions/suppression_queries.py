@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from mailer.actions.people_desk import (
+from mailer.actions.people_look_up import (
     LookUpRefused,
     PersonLookUpAndActStores,
     check_look_up_reason,

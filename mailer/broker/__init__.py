@@ -1,1 +1,1 @@
-"""Brokers: one topology (`topology`), obeyed by RabbitMQ (`rabbitmq`) and within the process (`memory`)."""
+"""Brokers: one topology (`topology`), obeyed by RabbitMQ (`rabbitmq`) and within the process (`outbox_broker`)."""

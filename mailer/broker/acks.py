@@ -36,7 +36,7 @@ class AckBatcher:
         self._leaving: asyncio.Task[None] | None = None
 
     @property
-    def last_tag(self) -> int:
+    def highest_received_tag(self) -> int:
         """Returns the highest tag that has come; 0: none."""
         return self._last
 

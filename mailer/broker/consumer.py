@@ -136,7 +136,7 @@ class QueueConsumer:
                     last_tag = await self._wait_for_silence(acks, cancelled)
                     # Only a consumer that is cancelled gets no message while its channel is being closed.
                     await shield_channel_request_from_cancellation(channel.basic_cancel(consumer.consumer_tag or ""))
-                    has_message_come = acks.last_tag != last_tag
+                    has_message_come = acks.highest_received_tag != last_tag
         finally:
             await self._end_channel(acks, room)
 
@@ -163,7 +163,7 @@ class QueueConsumer:
                     raise _error_that_ended_channel(closing)
                 if waiting.done():
                     raise BrokerUnavailable(f"{self._link.server_address} has cancelled the consumer of {self.queue}")
-            return acks.last_tag
+            return acks.highest_received_tag
         finally:
             waiting.cancel()
             closing.cancel()
@@ -218,12 +218,12 @@ async def _dead_letter_large_message(delivery: "RabbitDelivery") -> None:
     except (MessageUnpublishable, MessageUnroutable) as error:
         log.warning("a message cannot be made a dead letter; it goes back to its queue: %s", error)
         await asyncio.sleep(RETRY_SECONDS)
-        await delivery.release()
+        await delivery.return_to_queue()
     except Exception:
         # The library would drop the error, and the message would stay unsettled until the channel ends.
         log.exception("a message could not be made a dead letter; it goes back to its queue")
         await asyncio.sleep(RETRY_SECONDS)
-        await delivery.release()
+        await delivery.return_to_queue()
 
 
 def _error_that_ended_channel(closing: asyncio.Future[Any]) -> BaseException:
@@ -271,12 +271,12 @@ class RabbitDelivery:
         try:
             await self._bury(self.message, self.exchange, reason, kind)
         except BrokerUnavailable:
-            await self.release()
+            await self.return_to_queue()
         else:
             await self.acknowledge()
 
-    async def release(self) -> None:
-        """See `ReceivedMessage.release`."""
+    async def return_to_queue(self) -> None:
+        """See `ReceivedMessage.return_to_queue`."""
         if not self.is_unsettled:
             return
         self._mark_settled_and_free_body_memory()

@@ -1,6 +1,6 @@
 """Publishes events through a broker. `mailer.publish` uses it over RabbitMQ."""
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.broker.topology import EVENTS
 from mailer.events import EventRefused, MessageEvent
 from mailer.policy.publisher_and_staff_identity import Identity

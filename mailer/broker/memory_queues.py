@@ -205,7 +205,7 @@ class MemoryDelivery:
         if self.is_unsettled:
             await self._queue.reject_delivery(self, reason, kind)
 
-    async def release(self) -> None:
-        """See `ReceivedMessage.release`."""
+    async def return_to_queue(self) -> None:
+        """See `ReceivedMessage.return_to_queue`."""
         if self.is_unsettled:
             await self._queue.requeue_or_dead_letter_delivery(self)

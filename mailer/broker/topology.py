@@ -32,7 +32,7 @@ MOST_LAST = 10_000
 
 DELIVERY_LIMIT = 100
 """The number of times that a message may come back to its queue. Set explicitly for both brokers: RabbitMQ's default is
-no limit in 3.x and 20 in 4.x. It stops a message that kills its consumers. `release` counts too."""
+no limit in 3.x and 20 in 4.x. It stops a message that kills its consumers. `return_to_queue` counts too."""
 DEAD_DELIVERY_LIMIT = 20
 """The delivery limit of a dead letter that cannot be kept."""
 DELIVERY_LIMIT_REASON = "delivered too often"

@@ -9,15 +9,15 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     consents,
+    data_request_commands,
     dead_letters,
     demo,
     doctor,
-    flow,
     init_brand,
     inviters,
     ledger,
     mailing,
-    notices,
+    non_email_notice_commands,
     partners,
     policy,
     processes,
@@ -29,12 +29,12 @@ from mailer.cli import (
     rates,
     recipients,
     report,
-    requests,
     schema,
     staff,
     stop_start,
     suppressions,
     templates,
+    waiting_work_and_processes,
 )
 from mailer.cli.shared import exit_with_error
 from mailer.runtime.line_writer import open_missing_stdio
@@ -48,7 +48,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (init_brand, processes, stop_start, demo, publish, doctor, flow):
+for room in (init_brand, processes, stop_start, demo, publish, doctor, waiting_work_and_processes):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),
@@ -64,8 +64,8 @@ for name, group in (
     ("inviters", inviters.app),
     ("processors", processors.app),
     ("quarantine", quarantined_refusals.app),
-    ("notices", notices.app),
-    ("requests", requests.app),
+    ("notices", non_email_notice_commands.app),
+    ("requests", data_request_commands.app),
     ("public-notices", public_notices.app),
     ("rate", rates.app),
     ("brand", stop_start.brands),

@@ -39,10 +39,10 @@ _REST = """
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(causes)
+    app.command("causes")(print_what_each_cause_does_to_mail)
 
 
-def causes(json: AsJson = False) -> None:
+def print_what_each_cause_does_to_mail(json: AsJson = False) -> None:
     """Says what each cause does to mail of each category: the page docs/causes.md."""
     policy = shipped_policy()
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailer.actions.dead_letter_replay import DeadLetterReplayResult, replay_dead_letters
-from mailer.actions.operation_shapes import dead_letter_without_body_as_json
+from mailer.actions.json_for_operators import dead_letter_without_body_as_json
 from mailer.app import App
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import (
@@ -79,7 +79,7 @@ def show(number: Number, by: By = "", json: AsJson = False) -> None:
     async def act(app: App) -> DeadLetter | None:
         letter = await app.letters.get_dead_letter(number)
         if letter is not None:
-            await app.letters.record_reading(letter)
+            await app.letters.record_that_dead_letter_was_read(letter)
         return letter
 
     letter = run_with_app(act)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mailer import bundled_files, signing_keys
+from mailer import bundled_files, link_and_dkim_signers
 from mailer.app import load_templates, yield_database_url_running_server_if_embedded
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
@@ -87,11 +87,11 @@ async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> Async
         return
     try:
         policies, to = load_policies(current), [parse_relay_url(url) for url in current.processors]
-        signers = signing_keys.build_dkim_signers_by_domain(current)
+        signers = link_and_dkim_signers.build_dkim_signers_by_domain(current)
     except (*_REFUSED, ValueError) as error:
         yield problem_finding("mail", str(error))
         return
-    for text in signing_keys.exposed_secret_file_problems(current):
+    for text in link_and_dkim_signers.exposed_secret_file_problems(current):
         yield warning_finding("private files", text)
     keys = {domain: signer.dns_records() for domain, signer in signers.items()}
     for finding in await _examine_relays_and_domains(lookup, to, list(_sender_domains(policies, keys))):
@@ -114,7 +114,7 @@ def _examine_secrets(current: Settings) -> Finding:
 
 
 def _examine_signed_links(current: Settings) -> Finding:
-    signing_keys.build_signed_link_maker_and_reader(current)
+    link_and_dkim_signers.build_signed_link_maker_and_reader(current)
     return ok_finding("links", f"made and read back at {current.public_url}")
 
 

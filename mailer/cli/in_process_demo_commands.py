@@ -31,11 +31,11 @@ class InProcessCommands:
         self._app = app
         self._publisher = EventPublisher(broker)
 
-    async def import_rows_in_one_transaction(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
+    async def import_file_of_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
         """See the port."""
         return await import_recipients_file(self._app, file, brand, rejected)
 
-    async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
+    async def create_publisher_api_key(self, name: str, brand: str, categories: Collection[str]) -> str:
         """See the port."""
         return await self._grant_publisher_rights(IdentityKind.KEY, name, brand, categories) or ""
 

@@ -60,8 +60,8 @@ def seal() -> None:
     print_json(run_with_app(lambda app: app.ledger.store_one_seal_of_all_chains()))
 
 
-@app.command()
-def publish(
+@app.command("publish")
+def append_new_seals_to_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Made if it is missing; seals are added to it.")],
     json: AsJson = False,
 ) -> None:
@@ -70,7 +70,7 @@ def publish(
     async def act(app: App) -> int:
         published = _read_seal_records(file) if file.exists() and file.stat().st_size else []
         added = 0
-        seals = app.ledger.seals_since_published(published[-1] if published else None)
+        seals = app.ledger.iterate_seals_after_published_one(published[-1] if published else None)
         with file.open("a", encoding="utf-8") as lines:
             async for record in seals:
                 lines.write(jsonlib.dumps(record) + "\n")

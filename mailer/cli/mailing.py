@@ -28,7 +28,7 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, Reason, person_or_system_user, print_pause_result, print_resumed
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
-from mailer.ports.rights import MailingCoverage
+from mailer.ports.privacy_rights import MailingCoverage
 from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.rendering.localized_texts import describe_missing_languages_of_context
 from mailer.rendering.template_library import compile_stored_source
@@ -135,7 +135,7 @@ def show(
         return [
             (
                 one,
-                [str(reason) for reason in await app.waits.explain_waits(one, datetime.now(UTC))],
+                [str(reason) for reason in await app.mailing_wait_explainer.explain_waits(one, datetime.now(UTC))],
                 await _mailing_texts_lacking_a_language(app, one),
             )
             for one in found
@@ -176,8 +176,8 @@ def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     print_resumed(identifier, lifted, json, tried)
 
 
-@app.command()
-def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
+@app.command("end")
+def end_deliveries_in_doubt(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     """Ends what of a mailing is held since it may have arrived: no further copy; breach notices are written instead."""
     who = person_or_system_user(by)
     ended = _change_mailing_or_exit(

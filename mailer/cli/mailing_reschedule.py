@@ -10,8 +10,8 @@ from mailer.cli.shared import AsJson, acting_person, exit_with_error, format_utc
 from mailer.cli.stop_start import By, Reason, person_or_system_user
 from mailer.input_types import parse_moment_of_column_or_option
 from mailer.ports.halts import MailingControlRefused
-from mailer.ports.mailing_schedule import MailingRescheduleResult
-from mailer.postgres.mailing_schedule import PostgresMailingSchedule
+from mailer.ports.mailing_rescheduling import MailingRescheduleResult
+from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 

@@ -44,8 +44,8 @@ def list_(json: AsJson = False) -> None:
     print_table(columns, [[entry[column] for column in columns] for entry in found])
 
 
-@app.command()
-def key(partner: Partner, brand: Brand) -> None:
+@app.command("key")
+def print_partner_hashing_key(partner: Partner, brand: Brand) -> None:
     """Prints the key under which this partner hashes an address to look it up. Tell it once, over a safe channel."""
 
     async def act(app: App) -> str:

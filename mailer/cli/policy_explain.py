@@ -145,7 +145,7 @@ async def _gather_explanation_facts(app: App, asked: _Question) -> ExplanationFa
         untold=past.untold if past else (),
         delivered=await app.records.read_delivery_status(id_, person.id) if id_ else None,
         entries=await app.records.read_ledger_entries(id_, person.id) if id_ else (),
-        halts=[] if past and not id_ else await app.records.read_halts_affecting_brand(person.brand, id_),
+        halts=[] if past and not id_ else await app.records.list_halts_in_force_for_brand(person.brand, id_),
         stops=stops,
         consents=consents,
         titles=await app.records.read_template_names_of_mailings(

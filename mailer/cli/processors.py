@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.operation_shapes import halt_as_json, processor_state_as_json, stream_pause_as_json
+from mailer.actions.json_for_operators import halt_as_json, processor_state_as_json, stream_pause_as_json
 from mailer.app import App, names_of_configured_processors
 from mailer.cli import stop_start
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise
@@ -20,8 +20,8 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.ports.halts import Halt, HaltScope, MailingControlRefused
+from mailer.ports.privacy_rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 from mailer.ports.processor_states import ReportedProcessorState
-from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 from mailer.ports.stream_pauses import StreamPause
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
@@ -52,12 +52,12 @@ def list_(json: AsJson = False) -> None:
     async def act(app: App) -> _Listed:
         halts = tuple(
             halt
-            for halt in (await app.halts.read_halts_and_missing_entries((), (), ())).halts
+            for halt in (await app.halts.read_halts_and_missing_ledger_entries((), (), ())).halts
             if halt.scope is HaltScope.PROCESSOR
         )
         known, streams = app.processors, await PostgresStreamPauses(app.pool).list_current_pauses()
         return (
-            await known.list_states_over_workers(),
+            await known.list_processor_states_over_all_workers(),
             streams,
             await known.list_all_processors_handed_data(),
             await known.list_all_mailing_purge_duties(),

@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from mailer import publishing
-from mailer.accounts import AccountEvent, parse_any_event
+from mailer.account_event_types import AccountEvent, parse_any_event
 from mailer.actions.account_events import check_event_and_get_policy
 from mailer.app import load_templates, yield_database_url_running_server_if_embedded
 from mailer.cli.shared import (

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mailer.accounts import KINDS
-from mailer.actions.operation_shapes import (
+from mailer.account_event_types import KINDS
+from mailer.actions.json_for_operators import (
     publisher_as_json,
     publisher_rights_as_json,
     publisher_rights_changes_as_json,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.refusal_quarantine import RefusalVerdictRefused, apply_verdict_on_quarantined_refusals
+from mailer.actions.quarantined_refusal_verdicts import RefusalVerdictRefused, apply_verdict_on_quarantined_refusals
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,

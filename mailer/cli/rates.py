@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar, get_args
 import typer
 
 from mailer.actions.csv_reading import InputRefused
-from mailer.actions.operation_shapes import rate_limit_as_json
+from mailer.actions.json_for_operators import rate_limit_as_json
 from mailer.app import App
 from mailer.cli.import_file_helpers import policy_of_brand_or_raise
 from mailer.cli.mailing_lookup import find_mailing_id_or_raise

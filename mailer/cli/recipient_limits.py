@@ -9,7 +9,7 @@ from mailer.actions.own_limits import OwnLimitRefused, record_own_limit
 from mailer.app import App
 from mailer.cli.import_file_helpers import find_policy_and_recipient_id_or_raise
 from mailer.cli.shared import exit_with_error, out, remember_acting_person, run_with_app
-from mailer.policy.own_limits import PAUSE_DAYS, OwnCap, OwnLimit, OwnPause
+from mailer.policy.limits_set_by_recipient import PAUSE_DAYS, OwnCap, OwnLimit, OwnPause
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")]
 Brand = Annotated[str, typer.Option(help="Whose optional mail.")]

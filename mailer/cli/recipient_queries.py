@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer.actions.csv_reading import InputRefused
-from mailer.actions.people_desk import (
+from mailer.actions.people_look_up import (
     MAX_PAGE,
     PAGE,
     LookUpRefused,

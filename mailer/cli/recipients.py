@@ -16,7 +16,7 @@ from mailer.actions.recipient_import import (
 )
 from mailer.actions.suppression_and_consent_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.app import App
-from mailer.cli import recipient_limits, recipient_queries, rights
+from mailer.cli import data_subject_right_commands, recipient_limits, recipient_queries
 from mailer.cli.import_file_helpers import (
     RejectedLinesFile,
     count_lines_and_open,
@@ -27,7 +27,7 @@ from mailer.cli.shared import AsJson, exit_with_error, progress_bar, run_with_ap
 
 app = typer.Typer(help="Recipients: import, list, find, show; a person's rights.", no_args_is_help=True)
 recipient_queries.register(app)
-rights.register(app)
+data_subject_right_commands.register(app)
 recipient_limits.register(app)
 
 

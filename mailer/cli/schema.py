@@ -25,7 +25,7 @@ def queues() -> None:
         plan = load_broker_topology(read_command_settings())
     except (PolicyError, SettingsError) as error:
         exit_with_error(str(error), 2)
-    from mailer.web.api import (
+    from mailer.web.event_api import (
         event_schema_components,  # the web framework loads slowly; only this command and `api` need it
     )
 

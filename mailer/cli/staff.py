@@ -25,7 +25,7 @@ from mailer.policy.publisher_and_staff_identity import parse_person_identity as 
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME, MAX_SUBJECT
 from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_brand
 from mailer.ports.staff import NoAdminWouldRemain, StaffActor, StaffNameTaken, StaffRecord
-from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
+from mailer.ports.staff_oidc_accounts import OidcAccount, OidcAccountTaken
 
 app = typer.Typer(
     help="People who sign in to the console: add, list, bind, disable, enable, reset.", no_args_is_help=True
@@ -125,8 +125,8 @@ def reset(name: Name, by: By = "", json: AsJson = False) -> None:
     _print_link(_parse_name_or_exit(name), _run_for_staff_member(name, by, act), json)
 
 
-@app.command()
-def bind(
+@app.command("bind")
+def bind_identity_provider_account(
     name: Name,
     subject: Annotated[str, typer.Argument(help="The claim `sub` of the account at the identity provider.")],
     by: By = "",
@@ -141,19 +141,19 @@ def bind(
             raise _StaffRefused("there is no identity provider; set MAILER_OIDC_ISSUER first")
         account = OidcAccount(app.settings.oidc_issuer, subject)
         try:
-            return await app.staff.subjects.bind_account(known.member, account, _actor())
+            return await app.staff.subjects.bind_oidc_account(known.member, account, _actor())
         except OidcAccountTaken:
             raise _StaffRefused("somebody else signs in by this account; `mailer staff unbind` them first") from None
 
     _print_change(name, "bound", _run_for_staff_member(name, by, act), json)
 
 
-@app.command()
-def unbind(name: Name, by: By = "", json: AsJson = False) -> None:
+@app.command("unbind")
+def unbind_identity_provider_account(name: Name, by: By = "", json: AsJson = False) -> None:
     """Ends signing in by the identity provider for a person, and ends their sessions."""
 
     async def act(app: App, known: StaffRecord) -> bool:
-        return await app.staff.subjects.unbind_account(known.member, _actor())
+        return await app.staff.subjects.unbind_oidc_account(known.member, _actor())
 
     _print_change(name, "unbound", _run_for_staff_member(name, by, act), json)
 

@@ -8,7 +8,7 @@ import typer
 
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.halt_control import start_everything, stop_everything
-from mailer.actions.operation_shapes import halt_as_json, halt_in_force_as_json
+from mailer.actions.json_for_operators import halt_as_json, halt_in_force_as_json
 from mailer.app import App
 from mailer.cli.import_file_helpers import policy_of_brand_or_raise
 from mailer.cli.shared import (
@@ -88,7 +88,7 @@ def start(
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
         begun = await _begin_new_database_lineage(app, after_restore, who) if after_restore else None
         started = await start_everything(app.halts, who)
-        return started.is_new, begun, await app.halts.read_halts_and_missing_entries((), (), ())
+        return started.is_new, begun, await app.halts.read_halts_and_missing_ledger_entries((), (), ())
 
     started, begun, answer = run_with_app(act)
     left = answer.halts
@@ -134,14 +134,14 @@ async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoic
     return begun
 
 
-@brands.command()
-def pause(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
+@brands.command("pause")
+def pause_mail_of_brand(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of a brand, within two seconds."""
     halt_brand_or_processor(HaltScope.BRAND, brand, by, reason, json)
 
 
-@brands.command()
-def resume(brand: str, by: By = "", json: AsJson = False) -> None:
+@brands.command("resume")
+def resume_mail_of_brand(brand: str, by: By = "", json: AsJson = False) -> None:
     """Lets a brand's mail go on."""
     lift_halt_of_brand_or_processor(HaltScope.BRAND, brand, by, json)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.actions.csv_reading import InputRefused
-from mailer.actions.people_desk import MAX_PAGE, LookUpRefused
+from mailer.actions.people_look_up import MAX_PAGE, LookUpRefused
 from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression import (
     OBJECTION,

@@ -97,7 +97,7 @@ class _DemoStory:
         lines = await asyncio.to_thread(_count_csv_rows, file, "")
         for brand in BRANDS:
             rejected = self._stage.data / f"{brand}.rejected.csv"
-            done = await self._pipeline.import_rows_in_one_transaction(file, brand, rejected)
+            done = await self._pipeline.import_file_of_recipients(file, brand, rejected)
             reasons = await asyncio.to_thread(_count_csv_rows, rejected, "reason")
             self._claim(
                 f"{brand}: {done.taken:,} of {lines:,} lines taken, {done.rejected} rejected with a reason each",
@@ -110,7 +110,7 @@ class _DemoStory:
         await wait_until(self._narrator, self._is_site_answering, f"the web app answers at {self._stage.site}")
         events = read_example_events(self._stage.examples)
         categories = {event.category for event in events.values()}
-        self._key = await self._pipeline.create_key(APPLICATION, PALTALK, categories)
+        self._key = await self._pipeline.create_publisher_api_key(APPLICATION, PALTALK, categories)
         await self._pipeline.allow_publishing_on_broker(INTERPALS, categories)
         for event in events.values():
             if event.brand == PALTALK:

@@ -25,11 +25,11 @@ class LedgerVerificationSummary:
 class DemoCommands(Protocol):
     """The acts of operators by command, and of applications by the broker."""
 
-    async def import_rows_in_one_transaction(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
+    async def import_file_of_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
         """Imports a file of recipients for a brand; bad lines go to `rejected`."""
         ...
 
-    async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
+    async def create_publisher_api_key(self, name: str, brand: str, categories: Collection[str]) -> str:
         """Returns a new API key; its holder may publish these categories of a brand."""
         ...
 

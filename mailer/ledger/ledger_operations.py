@@ -71,13 +71,13 @@ class LedgerOperations:
         """Returns the newest seal, or None."""
         return await self._seals.latest_seal()
 
-    def seals_since_published(self, last: Record | None) -> AsyncIterator[Record]:
+    def iterate_seals_after_published_one(self, last: Record | None) -> AsyncIterator[Record]:
         """Yields the seals that were made after a published one, oldest first.
 
         Raises:
             SealRefused: the published seal is not ours, or is not stored here.
         """
-        return self._seals.seals_since_published(last)
+        return self._seals.iterate_seals_after_published_one(last)
 
     async def list_seals(self, before: int | None, limit: int) -> list[ListedSeal]:
         """See `ports.ledger_inspection`."""

@@ -216,7 +216,7 @@ class SealStore:
         row = await self._pool.fetchrow(_SQL["latest"])
         return self._signer.build_seal_record(row["body"], row["signature"]) if row else None
 
-    async def seals_since_published(self, last: Record | None) -> AsyncIterator[Record]:
+    async def iterate_seals_after_published_one(self, last: Record | None) -> AsyncIterator[Record]:
         """Yields the seals after a published one, oldest first; all seals if `last` is None.
 
         Raises:

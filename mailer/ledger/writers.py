@@ -15,7 +15,7 @@ from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
 from mailer.ports.halts import JournaledStandingChange, LocalCommitNotes
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.rights import AccountEventAlreadyApplied
+from mailer.ports.privacy_rights import AccountEventAlreadyApplied
 from mailer.ports.time_ordered_uuids import uuid7
 
 _SQL = load_statements("ledger", "ledger")
@@ -147,7 +147,7 @@ class LedgerWriters:
             return
         self._notes.note_committed_entry_on_disk(writer.id, writer.n)
         if writer.changes:
-            await self._notes.record_standing_changes(writer.changes)
+            await self._notes.note_standing_changes_on_disk(writer.changes)
 
 
 def ledger_entries_as_sql_parameters(links: ChainedEntries) -> list[Any]:

@@ -119,7 +119,7 @@ def build_batch_handler(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event
             if batch is None:
                 await received.reject('not a batch: it takes its number, as {"batch": 1}')
             elif stop.is_set():
-                await received.release()
+                await received.return_to_queue()
             else:
                 await overtime.hand_over_or_leave_running(lane, [batch])
                 crash_if_armed(CrashPoint.BEFORE_ACK)

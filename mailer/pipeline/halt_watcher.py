@@ -183,7 +183,7 @@ class HaltWatcher:
         try:
             await self.query_halts_and_attest_no_loss()
             if not self._lost and not self._is_to_mend:
-                await self._halts.record_process_end_without_loss(self._vault.id)
+                await self._halts.record_process_end_without_data_loss(self._vault.id)
         except Exception as error:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
@@ -195,14 +195,14 @@ class HaltWatcher:
         now, ended = self._clock(), frozenset(trace.id for trace in recalled.traces if trace.dead)
         # It also speaks for the processes of this machine that have ended.
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
-            await self._halts.record_process_found_no_loss(self._owner, [self._vault.id, *ended])
+            await self._halts.record_process_found_no_data_loss(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
-        self._vault.schedule_deletion_of_ended_traces(ended)
+        self._vault.schedule_deletion_of_ended_process_notes(ended)
 
     async def query_halts_and_recover(self) -> tuple[_SnapshotOfMachineNotes, HaltsAndMissingEntries]:
         """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
         await self._vault.sync_notes_to_disk()
-        recalled, answer = await self._query_and_apply_answer(self._halts.read_halts_and_missing_entries)
+        recalled, answer = await self._query_and_apply_answer(self._halts.read_halts_and_missing_ledger_entries)
         if self._is_to_mend:
             await self._mend({answer.lineage, *answer.supersedes})
             self._is_to_mend, self._mended = False, answer.lineage
@@ -233,7 +233,9 @@ class HaltWatcher:
 
     def _remember_lost_lineages(self, recalled: _SnapshotOfMachineNotes, answer: HaltsAndMissingEntries) -> None:
         """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
-        lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
+        lost = {
+            memory.lineage for memory in recalled.memories if has_database_lost_noted_lineage_or_seal(memory, answer)
+        }
         lost |= {trace.lineage for trace in recalled.traces if does_database_lack_committed_entries(trace, answer)}
         before, self._lost = self._lost, (self._lost | lost) - answer.supersedes
         if self._lost - before:
@@ -283,7 +285,7 @@ class HaltWatcher:
         self._asked_at = asked_at
 
 
-def has_database_gone_back(memory: LastSeenSealMarker, answer: HaltsAndMissingEntries) -> bool:
+def has_database_lost_noted_lineage_or_seal(memory: LastSeenSealMarker, answer: HaltsAndMissingEntries) -> bool:
     """Returns True if the lineage is another one, or the newest seal is missing, and no operator has accepted that."""
     if memory.lineage in answer.supersedes:
         return False

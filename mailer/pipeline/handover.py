@@ -55,7 +55,7 @@ class HandOver:
         self._bounces = bounces
         self._owner = owner
         self._stop = stop
-        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_shared_address_text_carriers)
+        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_last_delivery_of_text_to_shared_address)
         self._setup = HandOverSetupOfProcess(deliveries, preparation, checks, stop)
         self.precedence = checks.precedence
         self.routes = checks.routes

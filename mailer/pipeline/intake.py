@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import Audience, EventRefused, MessageEvent

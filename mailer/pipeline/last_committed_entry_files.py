@@ -98,7 +98,7 @@ class LastCommittedEntryFiles:
             for id_ in ended:
                 (self._folder / f"{id_}{_SUFFIX}").unlink(missing_ok=True)
 
-    def schedule_deletion_of_ended_traces(self, ended: frozenset[UUID]) -> None:
+    def schedule_deletion_of_ended_process_notes(self, ended: frozenset[UUID]) -> None:
         """Plans to delete traces of ended processes at the next sync of newer notes: the database has their commits."""
         if not self._checked[1]:
             self._checked = (self._noted, ended)

@@ -96,7 +96,7 @@ class NotesAboutDatabaseInFiles:
         if not self._is_kept:
             self._write_or_log_disk_error(partial(self._traces.note_committed_entry, writer, n))
 
-    async def record_standing_changes(self, changes: Sequence[JournaledStandingChange]) -> None:
+    async def note_standing_changes_on_disk(self, changes: Sequence[JournaledStandingChange]) -> None:
         """See the port. Calls at the same time share one write."""
         self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
         await self._write_or_log_timeout(self._append_pending_changes)
@@ -110,9 +110,9 @@ class NotesAboutDatabaseInFiles:
         """See the port."""
         return self._traces.read_last_committed_entries()
 
-    def schedule_deletion_of_ended_traces(self, ended: Collection[UUID]) -> None:
+    def schedule_deletion_of_ended_process_notes(self, ended: Collection[UUID]) -> None:
         """See the port."""
-        self._traces.schedule_deletion_of_ended_traces(frozenset(ended))
+        self._traces.schedule_deletion_of_ended_process_notes(frozenset(ended))
 
     def stop_noting_to_keep_evidence(self) -> None:
         """See the port."""

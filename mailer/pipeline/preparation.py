@@ -45,7 +45,7 @@ from mailer.ports.rates import RateAdmissionRequest, RateAdmissionResult
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out_faults import NoVisibleWayToLeave
+from mailer.rendering.way_to_leave_faults import NoVisibleWayToLeave
 
 SIGNING_THREADS = 2
 PRINTED_AT_ONCE = 8
@@ -134,7 +134,7 @@ _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
 _UNLIMITED = RateAdmissionResult((), inf)
 Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, LastDeliveryOfTextToSharedAddress]]]
-"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_shared_address_text_carriers`."""
+"""Finds the last delivery of texts to shared addresses; see the method of `DeliveryStore` that it is."""
 
 
 @dataclass(frozen=True, slots=True)

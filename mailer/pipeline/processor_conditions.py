@@ -197,7 +197,7 @@ class ConditionReporter:
             except Exception as error:
                 log.warning("the states of relays could not be noted", error=type(error).__name__)
         try:
-            await self._states.delete_states_of_worker(self._worker)
+            await self._states.delete_processor_states_seen_by_worker(self._worker)
         except Exception as error:
             log.warning("the states of relays could not be taken back", error=type(error).__name__)
 
@@ -211,7 +211,7 @@ class ConditionReporter:
         for name, state in states.items():
             for known in STATE_WORDS:
                 RELAY_STATE.labels(name, known).set(known == state)
-        await self._states.store_states_of_worker(
+        await self._states.store_processor_states_seen_by_worker(
             self._worker,
             [
                 ReportedProcessorState(name, c.state, c.since, c.error, c.remedy, c.times)

@@ -35,10 +35,10 @@ class PublicNoticePageChecker:
     async def check_notice_pages_once(self) -> None:
         """Looks for each notice that should stand on its page today."""
         today = datetime.now(UTC).date()
-        for notice in await self._notices.list_standing_notices(None, today):
+        for notice in await self._notices.list_public_notices_in_force(None, today):
             if is_notice_visible(notice, today):
                 is_there = await self._is_at_public_address(notice)
-                await self._notices.record_sighting(notice, is_there=is_there)
+                await self._notices.record_whether_notice_is_online(notice, is_there=is_there)
                 if not is_there:
                     log.warning(
                         "a public notice is not at its public address", brand=notice.brand, notice=str(notice.id)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF, Identity

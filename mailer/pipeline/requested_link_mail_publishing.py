@@ -5,12 +5,12 @@ import time
 from collections.abc import Mapping
 
 from mailer.actions.data_requests import build_data_request_link_message
-from mailer.actions.requests_by_address import build_leave_link_message
+from mailer.actions.requests_identified_by_address import build_leave_link_message
 from mailer.metrics_and_logger import LEAVE_REQUESTS_ANSWERED, log
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.request_stores import RequestStores
-from mailer.ports.requests_by_address import PersonToAnswer
+from mailer.ports.requests_identified_by_address import PersonToAnswer
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.repeating import run_every
 
@@ -44,12 +44,14 @@ class RequestedLinkMailPublisher:
     async def answer_waiting_requests(self) -> None:
         """Runs one tick: answers waiting requests, at most `AT_ONCE * ROUNDS`."""
         for _ in range(ROUNDS):
-            answered = await self._requests.by_address.publish_answers(self._build_link_mail_event, AT_ONCE)
+            answered = await self._requests.by_address.answer_and_delete_oldest_requests(
+                self._build_link_mail_event, AT_ONCE
+            )
             LEAVE_REQUESTS_ANSWERED.inc(answered)
             if answered < AT_ONCE:
                 break
         if time.monotonic() >= self._rarely_at:
-            await self._requests.by_address.delete_old_counts()
+            await self._requests.by_address.delete_old_request_counts()
             await self._requests.data.delete_old_data_requests()
             self._rarely_at = time.monotonic() + RARELY
 

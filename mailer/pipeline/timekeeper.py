@@ -118,7 +118,7 @@ class Timekeeper:
     async def _batch_due_deliveries(self) -> None:
         cut = AT_ONCE
         while cut == AT_ONCE:
-            cut = await self._upkeep.batch_due_deliveries(AT_ONCE)
+            cut = await self._upkeep.put_due_deliveries_into_new_batches(AT_ONCE)
             if cut:
                 crash_if_armed(CrashPoint.IN_TIMEKEEPER)
 
@@ -182,7 +182,7 @@ class Timekeeper:
     async def _end_some_deliveries_of_mailing(self, mailing: MailingWithDeliveriesToEnd) -> bool:
         """Ends the next open deliveries. Returns True if there may be more. Claimed ones are left to a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
-        some = await self._upkeep.open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)
+        some = await self._upkeep.list_open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)
         if some:
             await commit_delivery_moves_and_count_refused(
                 self._deliveries, None, [_build_move_ending_delivery(mailing, item) for item in some]

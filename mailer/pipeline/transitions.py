@@ -17,7 +17,7 @@ from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove, PlannedH
 from mailer.policy.category import Category, Lane
 from mailer.policy.decision_types import EXPIRED, Divert, Hold, Send, Suppress
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.own_limits import is_mail_counted_for_cap_or_alarm
+from mailer.policy.limits_set_by_recipient import is_mail_counted_for_cap_or_alarm
 from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -27,7 +27,7 @@ from mailer.ports.rates import RateAdmissionRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out_faults import NoVisibleWayToLeave
+from mailer.rendering.way_to_leave_faults import NoVisibleWayToLeave
 
 UNUSABLE = timedelta(hours=1)
 """The time without any usable processor after which a notice is written instead."""

@@ -132,7 +132,7 @@ class UnsettledMessageRetries:
         except Exception:
             log.exception("a message cannot be given up; it goes back to its queue", queue=self._queue)
             await sleep_unless_stopped(self._stop, 1.0)
-            await received.release()
+            await received.return_to_queue()
 
 
 _held: dict[str, dict[object, float]] = {}

@@ -11,7 +11,10 @@ from datetime import datetime
 from mailer.policy import rules
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision_types import Decision, FactsForRules, Mailing, Send
-from mailer.policy.own_limits import suppress_optional_in_pause_set_by_recipient, suppress_over_cap_set_by_recipient
+from mailer.policy.limits_set_by_recipient import (
+    suppress_optional_in_pause_set_by_recipient,
+    suppress_over_cap_set_by_recipient,
+)
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
 from mailer.policy.sending_hours import hold_until_mail_hours

@@ -10,7 +10,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import format_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.own_limits import OwnCap
+from mailer.policy.limits_set_by_recipient import OwnCap
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours

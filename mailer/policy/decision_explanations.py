@@ -12,7 +12,7 @@ from mailer.policy import rules
 from mailer.policy.category import Category
 from mailer.policy.deciding import answers_of_all_rules
 from mailer.policy.decision_types import Decision, Divert, FactsForRules, Hold, Send, Suppress
-from mailer.policy.expected_mail import missing_fields_blocking_promotions
+from mailer.policy.mail_still_received import missing_fields_blocking_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import RULES

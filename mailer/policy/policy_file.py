@@ -193,7 +193,7 @@ class Policy(Section):
         return self._law
 
     @cached_property
-    def advertising_marks(self) -> Mapping[str, AdvertisingMark]:
+    def advertising_mark_by_country(self) -> Mapping[str, AdvertisingMark]:
         """The marks of marketing, by country; each message asks for them."""
         return self._law.marks
 

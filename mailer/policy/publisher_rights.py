@@ -65,7 +65,7 @@ class PublishAttempt(NamedTuple):
 
 
 class AccountActionAttempt(NamedTuple):
-    """A wish to say something of an account: one of `mailer.accounts.KINDS` or `DESK_ACTIONS`."""
+    """A wish to say something of an account: one of `mailer.account_event_types.KINDS` or `DESK_ACTIONS`."""
 
     brand: str
     action: str

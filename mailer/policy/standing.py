@@ -97,7 +97,7 @@ class Standing:
         generation: grows with each change of the address; links that do more than opt out are good for one.
         consent_days: of the consents (see `policy.consent_validity`).
         paused_until: the end of the pause of optional mail that the person chose, an aware time; None: none was chosen.
-        own_cap: the person's own cap, an `OwnCap` (see `policy.own_limits`); None: there is none.
+        own_cap: the person's own cap, an `OwnCap` (see `policy.limits_set_by_recipient`); None: there is none.
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, and within those of the person's own cap

@@ -63,7 +63,7 @@ class Partner(DatedTerms):
     push_url: Https | None = None
     domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
 
-    def is_named(self, text: str) -> bool:
+    def is_named_in_text(self, text: str) -> bool:
         """Tells whether a text (of `fold_text_for_comparison`) has the partner's name, id or domain, as spaced."""
         letters = remove_separators(text)
         if not any(name in letters for name in self.names_without_separators):  # as in nearly all texts

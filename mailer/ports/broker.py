@@ -99,7 +99,7 @@ class ReceivedMessage(Protocol):
         """
         ...
 
-    async def release(self) -> None:
+    async def return_to_queue(self) -> None:
         """Gives it back to its queue, for any consumer."""
         ...
 

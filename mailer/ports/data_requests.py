@@ -11,7 +11,7 @@ MAX_COPIES = 10
 
 
 class DataRequests(Protocol):
-    """Stores data requests. `TypedAddressRequestStore` adds them."""
+    """Stores data requests. `RequestsIdentifiedByAddressStore` adds them."""
 
     async def find_data_request(self, request_id: UUID) -> DataRequest | None:
         """Returns a request, or None if there is none of this id, or no longer."""

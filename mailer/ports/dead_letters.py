@@ -161,7 +161,7 @@ class DeadLetterDesk(Protocol):
         """
         ...
 
-    async def record_reading(self, letter: DeadLetter) -> None:
+    async def record_that_dead_letter_was_read(self, letter: DeadLetter) -> None:
         """Writes into the ledger that the actor has read a dead letter with its personal data."""
         ...
 

@@ -218,7 +218,7 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    async def find_shared_address_text_carriers(
+    async def find_last_delivery_of_text_to_shared_address(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
     ) -> dict[tuple[UUID, int], LastDeliveryOfTextToSharedAddress]:
         """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.

@@ -63,7 +63,7 @@ class DeliveryHistoryReader(Protocol):
         """Returns the state of a delivery, or None if there is no such mailing."""
         ...
 
-    async def read_halts_affecting_brand(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
+    async def list_halts_in_force_for_brand(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
         """Returns the halts that may stop a brand's mail: of everything, the brand, the mailing, or a processor."""
         ...
 

@@ -62,7 +62,7 @@ class HaltLister(Protocol):
         """Returns the halts that hold now, those of everything first, and then the oldest first."""
         ...
 
-    async def list_halts_above_mailings(self, limit: int) -> list[HaltInForce]:
+    async def list_halts_except_those_of_mailings(self, limit: int) -> list[HaltInForce]:
         """Returns the same without those of single mailings: of everything, of brands and of processors."""
         ...
 
@@ -194,7 +194,7 @@ class LocalCommitNotes(Protocol):
         """
         ...
 
-    async def record_standing_changes(self, changes: Sequence[JournaledStandingChange]) -> None:
+    async def note_standing_changes_on_disk(self, changes: Sequence[JournaledStandingChange]) -> None:
         """Notes changes of standings. It returns when they and all earlier notes are on disk."""
         ...
 
@@ -229,7 +229,7 @@ class LocalDatabaseNotesStore(Protocol):
         """Returns the last commits of the machine's processes: of this one, of running ones, and of ended ones."""
         ...
 
-    def schedule_deletion_of_ended_traces(self, ended: Collection[UUID]) -> None:
+    def schedule_deletion_of_ended_process_notes(self, ended: Collection[UUID]) -> None:
         """Deletes traces of ended processes once this process notes more. The database has all their commits."""
         ...
 
@@ -245,7 +245,7 @@ class LocalDatabaseNotesStore(Protocol):
 class HaltStore(Protocol):
     """Stores halts in the database. Each change is recorded in the ledger in the same transaction."""
 
-    async def read_halts_and_missing_entries(
+    async def read_halts_and_missing_ledger_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltsAndMissingEntries:
         """Returns the halts, and which of the given seals and entries are there. Answers, or raises, within seconds.
@@ -257,7 +257,7 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_process_found_no_data_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Stores the statement that the database has all data that this process and `witnesses` have noted.
 
         Args:
@@ -266,7 +266,7 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def record_process_end_without_loss(self, witness: UUID) -> None:
+    async def record_process_end_without_data_loss(self, witness: UUID) -> None:
         """Stores that a process ends, and that the database has all that it has noted. Ignored after a failover."""
         ...
 

@@ -30,6 +30,8 @@ class HeldDeliveryStore(Protocol):
         """
         ...
 
-    async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
+    async def list_held_doubtful_deliveries_of_mailing(
+        self, mailing_id: UUID, limit: int
+    ) -> list[HeldDoubtfulDelivery]:
         """Returns the deliveries of a mailing that are held because they may have arrived, in order of recipient."""
         ...

@@ -8,7 +8,7 @@ from uuid import UUID
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveryStore
-from mailer.ports.mailing_schedule import MailingRescheduler
+from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.staff import RightInSession

@@ -235,6 +235,6 @@ class AccessRecorder(Protocol):
         """Records a look-up: an entry for each brand and person; None for a brand where nobody was found."""
         ...
 
-    async def is_look_up_open(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
+    async def has_looked_person_up_within(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
         """Tells whether somebody has looked a person up lately, and so has given a reason."""
         ...

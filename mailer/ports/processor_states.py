@@ -51,14 +51,16 @@ class ReportedProcessorState:
 class ProcessorStateStore(Protocol):
     """Stores the states that all workers report."""
 
-    async def store_states_of_worker(self, worker: str, states: Sequence[ReportedProcessorState]) -> None:
+    async def store_processor_states_seen_by_worker(
+        self, worker: str, states: Sequence[ReportedProcessorState]
+    ) -> None:
         """Stores the states that a worker sees now. It repeats unchanged states, else the worker counts as gone."""
         ...
 
-    async def delete_states_of_worker(self, worker: str) -> None:
+    async def delete_processor_states_seen_by_worker(self, worker: str) -> None:
         """Deletes the states of a worker that has ended."""
         ...
 
-    async def list_states_over_workers(self) -> list[ReportedProcessorState]:
+    async def list_processor_states_over_all_workers(self) -> list[ReportedProcessorState]:
         """Returns one state for each processor. If workers differ: a trouble, and the one that lasts longest."""
         ...

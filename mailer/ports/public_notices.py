@@ -22,7 +22,7 @@ class PublicNoticeStore(Protocol):
         """Returns the newest 100 notices of a brand, or of all, those with the latest first day first."""
         ...
 
-    async def list_standing_notices(self, brand: str | None, today: date) -> list[PublicNotice]:
+    async def list_public_notices_in_force(self, brand: str | None, today: date) -> list[PublicNotice]:
         """Returns all notices that stand on a day, of a brand or of all, those with the latest first day first."""
         ...
 
@@ -41,6 +41,6 @@ class PublicNoticeStore(Protocol):
         """Takes a released notice off its page. Returns False if it was not released, or was withdrawn before."""
         ...
 
-    async def record_sighting(self, notice: PublicNotice, *, is_there: bool) -> None:
+    async def record_whether_notice_is_online(self, notice: PublicNotice, *, is_there: bool) -> None:
         """Records whether a notice is at its public address. The ledger has an entry a day, and each change."""
         ...

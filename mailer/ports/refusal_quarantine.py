@@ -146,7 +146,7 @@ class QuarantinedRefusalStore(Protocol):
         """Returns waiting refusals of a selection, oldest first, at most `limit`."""
         ...
 
-    async def suppress_refused_if_owner_unchanged(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
+    async def suppress_refused_addresses_if_owner_unchanged(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """Marks the addresses of refusals dead, if they still belong to the same people. Idempotent."""
         ...
 

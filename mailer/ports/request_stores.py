@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from mailer.ports.data_requests import DataRequests
-from mailer.ports.requests_by_address import TypedAddressRequestStore
+from mailer.ports.requests_identified_by_address import RequestsIdentifiedByAddressStore
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStores:
     """The requests by an address, and the data requests that come of them."""
 
-    by_address: TypedAddressRequestStore
+    by_address: RequestsIdentifiedByAddressStore
     data: DataRequests

@@ -9,7 +9,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.staff_rights import RoleAtBrand, StaffMember, StaffRight
 
 if TYPE_CHECKING:
-    from mailer.ports.staff_subjects import StaffOidcAccountStore
+    from mailer.ports.staff_oidc_accounts import StaffOidcAccountStore
 
 
 class StaffSessionEnded(Exception):
@@ -218,8 +218,8 @@ class StaffDirectory(Protocol):
 class StaffSignInStore(Protocol):
     """Checks of names, links and sessions when somebody signs in."""
 
-    async def count_attempt(self, keys: Mapping[bytes, Sequence[int]]) -> int:
-        """Counts an attempt as failed, unless one of the keys has to wait; see `forgive_attempt`.
+    async def count_attempt_as_failed_unless_it_must_wait(self, keys: Mapping[bytes, Sequence[int]]) -> int:
+        """Counts an attempt as failed, unless one of the keys has to wait; see `forget_failed_attempts`.
 
         Args:
             keys: the keyed hashes of what failures are counted for, with the seconds to wait after 1, 2, … failures.
@@ -229,19 +229,19 @@ class StaffSignInStore(Protocol):
         """
         ...
 
-    async def forgive_attempts(self, keys: Collection[bytes], others: Collection[bytes] = ()) -> None:
+    async def forget_failed_attempts(self, keys: Collection[bytes], others: Collection[bytes] = ()) -> None:
         """Forgets all failures of some keys, and one of each other key, since somebody has signed in."""
         ...
 
-    async def find_password(self, name: str) -> PasswordOfMember | None:
+    async def find_member_and_password_hash(self, name: str) -> PasswordOfMember | None:
         """Returns the person with a name, in normal form; None if nobody has it, or they are disabled."""
         ...
 
-    async def find_member_of_link(self, token: str) -> StaffMember | None:
+    async def find_member_of_one_time_link(self, token: str) -> StaffMember | None:
         """Returns the person of a one-time link; None if it was used, is too old, or is none."""
         ...
 
-    async def use_link(self, token: str, password_hash: str, network: str) -> StaffMember | None:
+    async def set_password_by_one_time_link(self, token: str, password_hash: str, network: str) -> StaffMember | None:
         """Uses a one-time link up and sets the password. Of two that use one link at once, one gets None."""
         ...
 
@@ -262,7 +262,7 @@ class StaffSignInStore(Protocol):
         """
         ...
 
-    async def continue_session(self, by: StaffActor, second_factor: str) -> str:
+    async def replace_session_after_second_factor(self, by: StaffActor, second_factor: str) -> str:
         """Ends the session of the actor, and begins a new one in which a second factor was shown. Returns its token.
 
         Raises:
@@ -282,11 +282,11 @@ class StaffSignInStore(Protocol):
         """Stores the challenge of a session that its next answer must have, within ten minutes."""
         ...
 
-    async def take_challenge(self, session_id: int) -> bytes | None:
+    async def pop_session_challenge(self, session_id: int) -> bytes | None:
         """Returns the challenge of a session, and forgets it: each is good for one answer. None: it is too old, too."""
         ...
 
-    async def use_challenge(self, challenge: bytes) -> bool:
+    async def mark_sessionless_challenge_used(self, challenge: bytes) -> bool:
         """Notes that a challenge without a session has signed somebody in. False: it has done so before."""
         ...
 
@@ -301,11 +301,11 @@ class StaffSecondFactorStore(Protocol):
         """Returns the second factors of a person."""
         ...
 
-    async def begin_totp(self, session_id: int, secret: bytes) -> None:
+    async def store_pending_totp_secret(self, session_id: int, secret: bytes) -> None:
         """Stores the encrypted secret of a new app in a session, where it waits ten minutes for a right code."""
         ...
 
-    async def take_totp_step(self, staff_id: int, step: int) -> bool:
+    async def use_up_totp_time_step(self, staff_id: int, step: int) -> bool:
         """Uses a time step up. False: a code of this or a later step was used before."""
         ...
 
@@ -338,7 +338,7 @@ class StaffSecondFactorStore(Protocol):
         """Adds a passkey, and recovery codes if there are none. False: the passkey is somebody's already."""
         ...
 
-    async def use_passkey(self, passkey: Passkey, sign_count: int) -> bool:
+    async def advance_passkey_sign_count(self, passkey: Passkey, sign_count: int) -> bool:
         """Stores the new count of a passkey. False: it is gone, or its count was used before."""
         ...
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from mailer.policy.own_limits import OwnLimit
+from mailer.policy.limits_set_by_recipient import OwnLimit
 from mailer.policy.standing import Standing
 
 OWN_WORDS = (
@@ -115,7 +115,7 @@ class StandingStore(Protocol):
         """
         ...
 
-    async def set_product_paid(
+    async def store_whether_product_is_paid(
         self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
     ) -> bool:
         """Stores if the account pays for a product. `product` None means every product (interpals-08).

@@ -117,7 +117,7 @@ class TimekeeperStore(Protocol):
         """Ends claims whose lease has run out and that hold no intent any more. Returns their number."""
         ...
 
-    async def batch_due_deliveries(self, limit: int) -> int:
+    async def put_due_deliveries_into_new_batches(self, limit: int) -> int:
         """Puts due deferred and held deliveries into new batches. Returns the number of deliveries."""
         ...
 
@@ -125,7 +125,7 @@ class TimekeeperStore(Protocol):
         """Returns mailings that have not finished and whose open deliveries have to end."""
         ...
 
-    async def open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
+    async def list_open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """Returns queued, held and deferred deliveries of a mailing, in order of recipient, after recipient `after`."""
         ...
 

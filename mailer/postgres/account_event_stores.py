@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from mailer.accounts import AccountEvent, LegalHoldOrder
+from mailer.account_event_types import AccountEvent, LegalHoldOrder
 from mailer.actions.account_events import AccountEventStores, AccountEventStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.database.statements import Pool

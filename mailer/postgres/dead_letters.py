@@ -126,7 +126,7 @@ class PostgresDeadLetters:
             await work.append_entries(list(entries.values()))
         return list(entries)
 
-    async def record_reading(self, letter: DeadLetter) -> None:
+    async def record_that_dead_letter_was_read(self, letter: DeadLetter) -> None:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             entry = _build_dead_letter_ledger_entry(letter.id, letter.message.routing_key, "dead_read")

@@ -215,7 +215,7 @@ class PostgresDeliveries:
             return error.keys
         return frozenset()
 
-    async def find_shared_address_text_carriers(
+    async def find_last_delivery_of_text_to_shared_address(
         self, texts: Mapping[Key, tuple[bytes, bytes]]
     ) -> dict[Key, LastDeliveryOfTextToSharedAddress]:
         """See the port."""

@@ -32,7 +32,9 @@ class PostgresHeldDeliveries:
             await work.append_entries(entries)
         return int(row["n"]) if row is not None else 0
 
-    async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
+    async def list_held_doubtful_deliveries_of_mailing(
+        self, mailing_id: UUID, limit: int
+    ) -> list[HeldDoubtfulDelivery]:
         """See the port."""
         return [
             HeldDoubtfulDelivery(**row) for row in await self._pool.fetch(_SQL["doubted"], mailing_id, IN_DOUBT, limit)

@@ -27,7 +27,7 @@ class PostgresDeliveryHistory:
         row = await self._pool.fetchrow(_SQL["delivered"], mailing_id, recipient_id)
         return MailingAndDeliveryState(**row) if row else None
 
-    async def read_halts_affecting_brand(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
+    async def list_halts_in_force_for_brand(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["halts"], brand, str(mailing_id))
         return [Halt(HaltScope(row["scope"]), row["key"], row["by"], row["reason"], row["at"]) for row in rows]

@@ -5,7 +5,7 @@ The driver is imported at the first row: applications that publish only over Rab
 
 from typing import Any
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.events import EventRefused, MessageEvent
 from mailer.policy.publisher_and_staff_identity import Identity
 

@@ -43,7 +43,7 @@ class PostgresHalts:
         self._pool = pool
         self._writers = writers
 
-    async def read_halts_and_missing_entries(
+    async def read_halts_and_missing_ledger_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltsAndMissingEntries:
         """See the port."""
@@ -51,12 +51,12 @@ class PostgresHalts:
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             return await query_halts_and_missing_ledger_entries(connection, seals, heads, witnesses)
 
-    async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_process_found_no_data_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
         """See the port."""
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["attest"], witnesses[0], label, witnesses[1:], timeout=_PATIENCE)
 
-    async def record_process_end_without_loss(self, witness: UUID) -> None:
+    async def record_process_end_without_data_loss(self, witness: UUID) -> None:
         """See the port."""
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["leave"], witness, timeout=_PATIENCE)
@@ -105,7 +105,7 @@ class PostgresHalts:
         """See the port."""
         return await self._list_halts("in_force", limit)
 
-    async def list_halts_above_mailings(self, limit: int) -> list[HaltInForce]:
+    async def list_halts_except_those_of_mailings(self, limit: int) -> list[HaltInForce]:
         """See the port."""
         return await self._list_halts("above_mailings", limit)
 
@@ -168,7 +168,7 @@ async def query_halts_and_missing_ledger_entries(
     witnesses: Sequence[UUID],
     patience: float = _PATIENCE,
 ) -> HaltsAndMissingEntries:
-    """Reads the halts on a connection of the caller; see `ports.halts.HaltStore.read_halts_and_missing_entries`.
+    """Reads the halts on a connection of the caller; see `ports.halts.HaltStore.read_halts_and_missing_ledger_entries`.
 
     Args:
         connection: the connection, pooled or new.

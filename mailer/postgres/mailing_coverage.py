@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ports.rights import MailingCoverage
+from mailer.ports.privacy_rights import MailingCoverage
 
 _SQL, _REACH = (load_statements("rights")[name] for name in ("coverage", "reach"))
 

@@ -11,7 +11,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
-from mailer.postgres.mailing_schedule import PostgresMailingSchedule
+from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.staff_changes import writers_requiring_session_and_right

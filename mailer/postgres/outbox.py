@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.events import MessageEvent
 from mailer.policy.publisher_and_staff_identity import Identity

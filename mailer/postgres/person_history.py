@@ -181,7 +181,7 @@ class PostgresAccessRecords:
         async with open_unit_of_work(self._pool, writers) as work:
             await work.append_entries(entries)
 
-    async def is_look_up_open(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
+    async def has_looked_person_up_within(self, brand: str, recipient_id: int, by: Identity, within: timedelta) -> bool:
         """See the port."""
         door = _ledger_rule_of_access_interface(AccessInterface.CONSOLE)
         found: bool = await self._pool.fetchval(SQL["looked_up"], brand, recipient_id, str(by), door, within)

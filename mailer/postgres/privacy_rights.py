@@ -7,7 +7,7 @@ from typing import Any
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.events import Person
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.rights import (
+from mailer.ports.privacy_rights import (
     DataCorrection,
     ErasureDuty,
     ErasureResult,
@@ -39,7 +39,7 @@ _CHILD = people.SQL["set_flag"].replace("{flag}", "under_13_at")
 
 
 class PostgresPrivacyRights:
-    """Implements `ports.rights.PrivacyRightsStore`.
+    """Implements `ports.privacy_rights.PrivacyRightsStore`.
 
     Args:
         pool: the connections. hasher: hashes addresses and refs.

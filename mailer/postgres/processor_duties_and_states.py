@@ -9,15 +9,15 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.privacy_rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 from mailer.ports.processor_states import ReportedProcessorState
-from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 
 _SQL = load_statements("rights")
 _STATES = load_statements("relays")
 
 
 class PostgresProcessorDutiesAndStates:
-    """Implements `ports.rights.ProcessorDutyStore` and `ports.processor_states.ProcessorStateStore`."""
+    """Implements `ports.privacy_rights.ProcessorDutyStore` and `ports.processor_states.ProcessorStateStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -27,16 +27,18 @@ class PostgresProcessorDutiesAndStates:
         """See the port."""
         return [BrandHandOversToProcessor(**row) for row in await self._pool.fetch(_SQL["holders"])]
 
-    async def store_states_of_worker(self, worker: str, states: Sequence[ReportedProcessorState]) -> None:
+    async def store_processor_states_seen_by_worker(
+        self, worker: str, states: Sequence[ReportedProcessorState]
+    ) -> None:
         """See `ports.processor_states`."""
         columns = [(one.relay, one.state, one.since, one.error, one.remedy, one.times) for one in states]
         await self._pool.execute(_STATES["note"], worker, *map(list, zip(*columns, strict=True)))
 
-    async def delete_states_of_worker(self, worker: str) -> None:
+    async def delete_processor_states_seen_by_worker(self, worker: str) -> None:
         """See `ports.processor_states`."""
         await self._pool.execute(_STATES["forget"], worker)
 
-    async def list_states_over_workers(self) -> list[ReportedProcessorState]:
+    async def list_processor_states_over_all_workers(self) -> list[ReportedProcessorState]:
         """See `ports.processor_states`."""
         return [ReportedProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
 

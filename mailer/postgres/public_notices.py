@@ -12,7 +12,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.public_notices import PublicNotice
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.postgres.releaser_independence import has_one_made_link_for_other
+from mailer.postgres.releaser_independence import has_either_issued_one_time_link_for_other
 
 _SQL = load_statements("public_notices")
 
@@ -40,7 +40,7 @@ class PostgresPublicNotices:
         """See the port."""
         return [_notice_from_row(row) for row in await self._pool.fetch(_SQL["list"], brand)]
 
-    async def list_standing_notices(self, brand: str | None, today: date) -> list[PublicNotice]:
+    async def list_public_notices_in_force(self, brand: str | None, today: date) -> list[PublicNotice]:
         """See the port."""
         return [_notice_from_row(row) for row in await self._pool.fetch(_SQL["standing"], brand, today)]
 
@@ -50,7 +50,7 @@ class PostgresPublicNotices:
         if notice is None:
             return False
         drafter = parse_person_identity(notice.drafted_by)
-        if releaser == drafter or await has_one_made_link_for_other(self._pool, releaser, drafter):
+        if releaser == drafter or await has_either_issued_one_time_link_for_other(self._pool, releaser, drafter):
             return False
         return await self._change_notice("released", notice.brand, notice.digest, "release", id_, releaser.name)
 
@@ -58,12 +58,12 @@ class PostgresPublicNotices:
         """See the port."""
         return await self._change_notice_if_found("withdrawn", id_, "withdraw", id_, by)
 
-    async def record_sighting(self, notice: PublicNotice, *, is_there: bool) -> None:
+    async def record_whether_notice_is_online(self, notice: PublicNotice, *, is_there: bool) -> None:
         """See the port."""
         step = "seen" if is_there else "missed"
         async with open_unit_of_work(self._pool, self._writers) as work:
             is_new = await work.connection.fetchval(_SQL[step], notice.id)
-            entries = [_entry(step, notice.brand, notice.digest)] if is_new else []
+            entries = [_build_public_notice_ledger_entry(step, notice.brand, notice.digest)] if is_new else []
             await work.append_entries(entries)
 
     async def _change_notice_if_found(self, step: str, id_: UUID, statement: str, *values: Any) -> bool:
@@ -74,7 +74,7 @@ class PostgresPublicNotices:
         """Runs a statement with its ledger entry. Returns False, and writes none, if it changed nothing."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             is_done = await _execute_and_report_change(work.connection, statement, values)
-            entries = [_entry(step, brand, digest)] if is_done else []
+            entries = [_build_public_notice_ledger_entry(step, brand, digest)] if is_done else []
             await work.append_entries(entries)
         return is_done
 
@@ -84,7 +84,7 @@ async def _execute_and_report_change(connection: Connection, statement: str, val
     return not status.endswith(" 0")
 
 
-def _entry(step: str, brand: str, digest: str) -> LedgerEntry:
+def _build_public_notice_ledger_entry(step: str, brand: str, digest: str) -> LedgerEntry:
     """Returns the entry of a step, with the digest of the text: `public_notice released 9f86d08…`."""
     return LedgerEntry(EntryKind.CONTROL, brand, category="breach", reason=f"public_notice {step} {digest}")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.database.statements import Pool, load_statements
 from mailer.event_digests import names_of_fields_with_differing_digests
 from mailer.events import Audience, MessageEvent

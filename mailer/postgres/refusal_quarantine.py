@@ -109,7 +109,7 @@ class PostgresRefusalQuarantine:
             for row in rows
         ]
 
-    async def suppress_refused_if_owner_unchanged(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
+    async def suppress_refused_addresses_if_owner_unchanged(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """See the port."""
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believe"], [case.id for case in cases])

@@ -27,11 +27,11 @@ async def refuse_dependent_releaser(pool: Pool, releaser: Identity, author: Iden
     if releaser in behind:
         raise ReleaseRefused(f"{releaser} made {author} or gave it rights; a second person has to release it")
     for person in sorted(behind, key=str):
-        if await has_one_made_link_for_other(pool, releaser, person):
+        if await has_either_issued_one_time_link_for_other(pool, releaser, person):
             raise ReleaseRefused(f"{releaser} and {person} are not independent; a third person has to release it")
 
 
-async def has_one_made_link_for_other(pool: Pool, one: Identity, other: Identity) -> bool:
+async def has_either_issued_one_time_link_for_other(pool: Pool, one: Identity, other: Identity) -> bool:
     """Returns True if one of two persons has lately made the other's one-time link: the two could be one person."""
     names = one.form[1], other.form[1]
     return bool(await pool.fetchval(_SQL["has_one_made_link_for_other"], *names, INDEPENDENT_AGAIN_AFTER))

@@ -5,7 +5,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.ports.request_stores import RequestStores
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.data_requests import PostgresDataRequests
-from mailer.postgres.requests_by_address import PostgresRequestsIdentifiedByAddress
+from mailer.postgres.requests_identified_by_address import PostgresRequestsIdentifiedByAddress
 
 
 def build_request_stores(pool: Pool, hasher: AddressHasher, writers: LedgerWriters) -> RequestStores:

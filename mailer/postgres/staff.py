@@ -56,7 +56,7 @@ class PostgresStaff:
             if staff_id is None:
                 raise StaffNameTaken(f"there is a person {identity.name} already")
             await _insert_roles(change, staff_id, roles)
-            change.note("staff-added", identity, by, sorted(map(str, roles)))
+            change.add_ledger_entry("staff-added", identity, by, sorted(map(str, roles)))
             return await _create_one_time_link(change, staff_id, "added", by)
 
     async def list_staff(self) -> Sequence[StaffRecord]:
@@ -84,7 +84,7 @@ class PostgresStaff:
                 raise NoAdminWouldRemain(member.identity.name)
             for statement in ("end_sessions", "delete_links"):
                 await change.connection.execute(_SQL[statement], member.id)
-            change.note("staff-disabled", member.identity, by)
+            change.add_ledger_entry("staff-disabled", member.identity, by)
         return True
 
     async def enable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
@@ -92,7 +92,7 @@ class PostgresStaff:
         async with self._open_staff_management_transaction(by, member.id) as change:
             if await change.connection.fetchval(_SQL["enable"], member.id) is None:
                 return False
-            change.note("staff-enabled", member.identity, by)
+            change.add_ledger_entry("staff-enabled", member.identity, by)
         return True
 
     async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str | None:
@@ -103,7 +103,7 @@ class PostgresStaff:
             factors = ("delete_totp", "delete_codes", "delete_passkeys")
             for statement in ("end_sessions", "delete_links", *factors, "delete_subject"):
                 await change.connection.execute(_SQL[statement], member.id)
-            change.note("staff-reset", member.identity, by)
+            change.add_ledger_entry("staff-reset", member.identity, by)
             return await _create_one_time_link(change, member.id, "reset", by)
 
     async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> bool:
@@ -114,7 +114,7 @@ class PostgresStaff:
                 return False
             await change.connection.execute(_SQL["delete_roles"], member.id)
             await _insert_roles(change, member.id, roles)
-            change.note("staff-roles", member.identity, by, sorted(map(str, roles)))
+            change.add_ledger_entry("staff-roles", member.identity, by, sorted(map(str, roles)))
         return True
 
     async def list_sessions(self, staff_id: int) -> Sequence[StaffSession]:

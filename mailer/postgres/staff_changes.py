@@ -63,7 +63,7 @@ class StaffChangeTransaction:
         self.connection = connection
         self.entries: list[LedgerEntry] = []
 
-    def note(self, what: str, target: Identity, by: StaffActor, details: Iterable[str] = ()) -> None:
+    def add_ledger_entry(self, what: str, target: Identity, by: StaffActor, details: Iterable[str] = ()) -> None:
         """Adds an entry: what happened to a person, who did it, and from which masked network."""
         entry = LedgerEntry(
             EntryKind.CONTROL,

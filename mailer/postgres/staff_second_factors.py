@@ -35,11 +35,11 @@ class PostgresStaffSecondFactors:
             [Passkey(**dict(row)) for row in await self._pool.fetch(_SQL["passkeys"], staff_id)],
         )
 
-    async def begin_totp(self, session_id: int, secret: bytes) -> None:
+    async def store_pending_totp_secret(self, session_id: int, secret: bytes) -> None:
         """See the port."""
         await self._pool.execute(_SQL["begin_totp"], session_id, secret)
 
-    async def take_totp_step(self, staff_id: int, step: int) -> bool:
+    async def use_up_totp_time_step(self, staff_id: int, step: int) -> bool:
         """See the port."""
         return await self._pool.fetchval(_SQL["take_step"], staff_id, step) is not None
 
@@ -53,7 +53,7 @@ class PostgresStaffSecondFactors:
             if await change.connection.fetchval(_SQL["add_totp"], staff_id, secret, step) is None:
                 return False
             await _store_recovery_codes(change, staff_id, codes)
-            change.note("staff-factor-added", by.identity, by, ["totp"])
+            change.add_ledger_entry("staff-factor-added", by.identity, by, ["totp"])
         return True
 
     async def has_recovery_code(self, staff_id: int, code: bytes) -> bool:
@@ -65,14 +65,14 @@ class PostgresStaffSecondFactors:
         async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id], SessionStage.ANY) as change:
             if await change.connection.fetchval(_SQL["use_code"], staff_id, code) is None:
                 return False
-            change.note("staff-recovery-code-used", by.identity, by)
+            change.add_ledger_entry("staff-recovery-code-used", by.identity, by)
         return True
 
     async def replace_recovery_codes(self, by: StaffActor, staff_id: int, codes: Collection[bytes]) -> None:
         """See the port."""
         async with open_staff_change_transaction(self._pool, self._writers, by, [staff_id]) as change:
             await _store_recovery_codes(change, staff_id, codes)
-            change.note("staff-recovery-codes-made", by.identity, by)
+            change.add_ledger_entry("staff-recovery-codes-made", by.identity, by)
 
     async def remove_totp(self, by: StaffActor, staff_id: int) -> bool:
         """See the port."""
@@ -86,10 +86,10 @@ class PostgresStaffSecondFactors:
                 return False
             if codes:
                 await _store_recovery_codes(change, staff_id, codes)
-            change.note("staff-factor-added", by.identity, by, ["passkey"])
+            change.add_ledger_entry("staff-factor-added", by.identity, by, ["passkey"])
         return True
 
-    async def use_passkey(self, passkey: Passkey, sign_count: int) -> bool:
+    async def advance_passkey_sign_count(self, passkey: Passkey, sign_count: int) -> bool:
         """See the port."""
         return await self._pool.fetchval(_SQL["use_passkey"], passkey.id, sign_count) is not None
 
@@ -105,7 +105,7 @@ class PostgresStaffSecondFactors:
                 return False
             if await change.connection.fetchval(_SQL[statement], *values) is None:
                 return False
-            change.note("staff-factor-removed", by.identity, by, [kind])
+            change.add_ledger_entry("staff-factor-removed", by.identity, by, [kind])
         return True
 
 

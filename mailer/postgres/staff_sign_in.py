@@ -42,7 +42,7 @@ class PostgresStaffSignIn:
         self._pool = pool
         self._writers = writers
 
-    async def count_attempt(self, keys: Mapping[bytes, Sequence[int]]) -> int:
+    async def count_attempt_as_failed_unless_it_must_wait(self, keys: Mapping[bytes, Sequence[int]]) -> int:
         """See the port. Keys are locked in order, so two attempts never wait for each other."""
         await self._pool.execute(_SQL["forget_failures"], FAILURES_FORGOTTEN_AFTER)
         try:
@@ -53,26 +53,26 @@ class PostgresStaffSignIn:
             return refused.seconds
         return 0
 
-    async def forgive_attempts(self, keys: Collection[bytes], others: Collection[bytes] = ()) -> None:
+    async def forget_failed_attempts(self, keys: Collection[bytes], others: Collection[bytes] = ()) -> None:
         """See the port."""
         for key in keys:
             await self._pool.execute(_SQL["forget_failures_of"], key)
         if others:
             await self._pool.execute(_SQL["give_back"], sorted(others))
 
-    async def find_password(self, name: str) -> PasswordOfMember | None:
+    async def find_member_and_password_hash(self, name: str) -> PasswordOfMember | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["password"], name)
         return PasswordOfMember(member_from_row(row), row["password_hash"]) if row else None
 
-    async def find_member_of_link(self, token: str) -> StaffMember | None:
+    async def find_member_of_one_time_link(self, token: str) -> StaffMember | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["link"], token_digest(token))
         return member_from_row(row) if row else None
 
-    async def use_link(self, token: str, password_hash: str, network: str) -> StaffMember | None:
+    async def set_password_by_one_time_link(self, token: str, password_hash: str, network: str) -> StaffMember | None:
         """See the port."""
-        member = await self.find_member_of_link(token)
+        member = await self.find_member_of_one_time_link(token)
         if member is None:
             return None
         by = StaffActor(member.identity, network)
@@ -83,7 +83,7 @@ class PostgresStaffSignIn:
             if await connection.fetchval(_SQL["set_password"], member.id, password_hash) is None:
                 return None
             await connection.execute(_SQL["end_all"], member.id)
-            change.note("staff-password-chosen", member.identity, by)
+            change.add_ledger_entry("staff-password-chosen", member.identity, by)
         return member
 
     async def begin_session(
@@ -98,17 +98,17 @@ class PostgresStaffSignIn:
                 await change.connection.execute(_SQL["end_by_token"], token_digest(replaces))
             if await change.connection.fetchval(_SQL["begin"], token_digest(token), staff_id, *values) is None:
                 return None
-            change.note("staff-signed-in", by.identity, by, [second_factor or "password"])
+            change.add_ledger_entry("staff-signed-in", by.identity, by, [second_factor or "password"])
         return token
 
-    async def continue_session(self, by: StaffActor, second_factor: str) -> str:
+    async def replace_session_after_second_factor(self, by: StaffActor, second_factor: str) -> str:
         """See the port."""
         token = new_token()
         values = (token_digest(token), by.session_id, SESSION_LASTS, by.network)
         async with open_staff_change_transaction(self._pool, self._writers, by, stage=SessionStage.ANY) as change:
             if await change.connection.fetchval(_SQL["continue"], *values) is None:
                 raise StaffSessionEnded
-            change.note("staff-signed-in", by.identity, by, [second_factor])
+            change.add_ledger_entry("staff-signed-in", by.identity, by, [second_factor])
         return token
 
     async def find_session(self, token: str) -> StaffSession | None:
@@ -125,19 +125,19 @@ class PostgresStaffSignIn:
         async with open_staff_change_transaction(self._pool, self._writers, by_anybody, [member.id]) as change:
             if await change.connection.fetchval(_SQL["end"], session_id, member.id) is None:
                 return False
-            change.note("staff-session-ended", member.identity, by)
+            change.add_ledger_entry("staff-session-ended", member.identity, by)
         return True
 
     async def set_challenge(self, session_id: int, challenge: bytes) -> None:
         """See the port."""
         await self._pool.execute(_SQL["set_challenge"], session_id, challenge)
 
-    async def take_challenge(self, session_id: int) -> bytes | None:
+    async def pop_session_challenge(self, session_id: int) -> bytes | None:
         """See the port."""
         found: bytes | None = await self._pool.fetchval(_SQL["take_challenge"], session_id)
         return found
 
-    async def use_challenge(self, challenge: bytes) -> bool:
+    async def mark_sessionless_challenge_used(self, challenge: bytes) -> bool:
         """See the port."""
         await self._pool.execute(_SQL["delete_old_challenges"])
         return await self._pool.fetchval(_SQL["use_challenge"], hashlib.sha256(challenge).digest()) is not None

@@ -4,9 +4,9 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.staff import StaffStores
 from mailer.postgres.staff import PostgresStaff
+from mailer.postgres.staff_oidc_accounts import PostgresStaffOidcAccounts
 from mailer.postgres.staff_second_factors import PostgresStaffSecondFactors
 from mailer.postgres.staff_sign_in import PostgresStaffSignIn
-from mailer.postgres.staff_subjects import PostgresStaffOidcAccounts
 
 
 def build_staff_stores(pool: Pool, writers: LedgerWriters) -> StaffStores:

@@ -10,11 +10,11 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, standing_from_row
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnLimit, OwnPause
+from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE, OwnLimit, OwnPause
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.rights import RecipientErased
+from mailer.ports.privacy_rights import RecipientErased
 from mailer.ports.standings import OWN_WORDS, OptOutResult, StandingFlag, build_ledger_rule_text_from_known_source
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
@@ -125,7 +125,7 @@ class PostgresStandings:
                 raise RecipientErased(f"{brand} has erased this person; no postal address is kept of them")
         return True
 
-    async def set_product_paid(
+    async def store_whether_product_is_paid(
         self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
     ) -> bool:
         """See the port."""

@@ -92,7 +92,7 @@ class PostgresTimekeeping:
                 await connection.execute(_FINISH, claim, None)
         return len(claims)
 
-    async def batch_due_deliveries(self, limit: int) -> int:
+    async def put_due_deliveries_into_new_batches(self, limit: int) -> int:
         """See the port."""
         return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
 
@@ -100,7 +100,7 @@ class PostgresTimekeeping:
         """See the port."""
         return [MailingWithDeliveriesToEnd(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
 
-    async def open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
+    async def list_open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["open_of"], mailing_id, after, limit)
         return [OpenDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]

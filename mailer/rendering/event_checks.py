@@ -20,8 +20,8 @@ from mailer.rendering.languages import is_known_locale
 from mailer.rendering.localized_texts import (
     Texts,
     context_in_locale,
+    find_texts_given_by_language,
     locales_with_all_texts,
-    localized_texts,
     missing_locales_by_text_name,
 )
 from mailer.rendering.mail_merge import NAME
@@ -68,7 +68,7 @@ def check_event_and_get_template(
                 *_unknown_category_problems(event, policy),
             ]
         )
-    people, texts = _people_in_to(event), localized_texts(event.context, template)
+    people, texts = _people_in_to(event), find_texts_given_by_language(event.context, template)
     problems = [*_unknown_category_problems(event, policy), *_person_problems(people, policy)]
     problems += _attachment_problems(event, policy)
     if not problems and event.category != template.category:
@@ -172,7 +172,7 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
         yield from _reserved_name_problems(f"to.people.{index}.context", own)
         if not isinstance(person.context.get("profile", {}), dict):
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
-    yield from _type_problems(event, people, template, texts)
+    yield from _value_type_problems(event, people, template, texts)
     for name in sorted(name for name in template.required if event.context.get(name) is None):
         without = [
             index for index, person in enumerate(people) if name not in _names_of_non_null_values(person.context)
@@ -184,7 +184,9 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
             yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
 
 
-def _type_problems(event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts) -> Iterator[str]:
+def _value_type_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
+) -> Iterator[str]:
     """Yields values that do not fit the type that the template declares; one problem for each name."""
     if not template.types:  # as most of optional mail
         return
@@ -315,7 +317,7 @@ def _texts_by_language_problems(
         if default in codes:
             yield f"context.{name}: lacks {default}, the brand's default, which is for all who read none of the others"
     for index, person in enumerate(people):
-        if person.context and (own := localized_texts(person.context, template)):
+        if person.context and (own := find_texts_given_by_language(person.context, template)):
             yield f"to.people.{index}.context: {', '.join(own)} is by language; write the text in the person's own"
 
 

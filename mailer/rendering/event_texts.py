@@ -16,9 +16,9 @@ from mailer.policy.text_folding_for_comparison import UNSEEN, fold_text_for_comp
 from mailer.rendering.autolinks import texts_and_keys_in_json
 from mailer.rendering.promotional_words import (
     AMOUNT,
+    find_promotional_words,
     find_promotional_words_in_url,
     long_words_of_promotional_phrases,
-    promotional_words,
 )
 from mailer.rendering.template import Template
 from mailer.rendering.value_types import (
@@ -125,7 +125,9 @@ def undeclared_partner_faults(
         fields = {"reply_to": event.reply_to, "topic": event.topic, "campaign": event.campaign}
         places = [(one.place, one.text) for one in texts] + [(place, text) for place, text in fields.items() if text]
         remedy = "leave it out" if category.mandatory else f'say "partner": "{partner.id}"'
-        for place in dict.fromkeys(place for place, text in places if partner.is_named(fold_text_for_comparison(text))):
+        for place in dict.fromkeys(
+            place for place, text in places if partner.is_named_in_text(fold_text_for_comparison(text))
+        ):
             yield f"{place}: names {partner.name}, of which only who asked hears: {remedy}, or publish partner mail"
 
 
@@ -247,4 +249,4 @@ def _first_promotional_words(text: str, locales: tuple[str, ...]) -> str | None:
 
     Cached: events repeat texts.
     """
-    return next(promotional_words(text, *locales), None)
+    return next(find_promotional_words(text, *locales), None)

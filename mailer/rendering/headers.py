@@ -37,7 +37,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*")
 
 
 AddrSpec = NewType("AddrSpec", str)
-"""An address as `addr_spec` writes it."""
+"""An address as `check_and_encode_addr_spec` writes it."""
 
 
 class HeaderRefused(ValueError):
@@ -104,7 +104,7 @@ def mailbox_header_value(address: str, name: str | None, header: str) -> str:
     Raises:
         HeaderRefused: name or address has a control character, or the address is none.
     """
-    return addr_spec_with_name(addr_spec(address, header), name, header)
+    return addr_spec_with_name(check_and_encode_addr_spec(address, header), name, header)
 
 
 def addr_spec_with_name(spec: AddrSpec, name: str | None, header: str) -> str:
@@ -146,7 +146,7 @@ def list_id_value(name: str, labels: Sequence[str], domain: str) -> str:
     return value if column + len(value) <= MAX_LINE else "\r\n <".join(value.rsplit(" <", 1))
 
 
-def addr_spec(address: str, header: str) -> AddrSpec:
+def check_and_encode_addr_spec(address: str, header: str) -> AddrSpec:
     """Returns an address with its domain as A-labels (RFC 5890); a UTF-8 local part stays as it is (RFC 6532).
 
     Raises:

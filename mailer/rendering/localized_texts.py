@@ -11,7 +11,7 @@ Texts = Mapping[str, Mapping[str, Any]]
 """Texts by the name of the value, then by locale."""
 
 
-def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str, dict[str, Any]]:
+def find_texts_given_by_language(context: Mapping[str, Any], template: Template) -> dict[str, dict[str, Any]]:
     """Returns the values of a context that are given by language, with their codes in the canonical form.
 
     Such a value is an object whose keys are all language tags. It is no value by language if the template reads its
@@ -67,7 +67,7 @@ def missing_locales_by_text_name(template: Template, texts: Texts) -> dict[str, 
 
 def describe_missing_languages_of_context(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
     """Yields a line for each text that lacks languages, with the languages that readers get instead. For releases."""
-    texts = localized_texts(context, template)
+    texts = find_texts_given_by_language(context, template)
     spoken = locales_with_all_texts(template, texts)
     for name, codes in missing_locales_by_text_name(template, texts).items():
         instead = ", ".join(

@@ -20,10 +20,10 @@ from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import OutgoingMessage
 from mailer.rendering.advertising_marks import add_advertising_marks
 from mailer.rendering.autolinks import has_autolink
-from mailer.rendering.data_kinds import personal_data_kinds
-from mailer.rendering.headers import HeaderRefused, addr_spec
+from mailer.rendering.headers import HeaderRefused, check_and_encode_addr_spec
+from mailer.rendering.kinds_of_personal_data import personal_data_kinds
 from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
-from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
+from mailer.rendering.localized_texts import context_in_locale, find_texts_given_by_language, locales_with_all_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, merge_form_key_of_value
 from mailer.rendering.mentioned_members import (
     display_names_of_mentioned_members,
@@ -44,7 +44,7 @@ from mailer.rendering.template_library import (
     service_footer_of_category,
 )
 from mailer.rendering.value_types import MEMBER
-from mailer.rendering.way_out_faults import (
+from mailer.rendering.way_to_leave_faults import (
     NoVisibleWayToLeave,
     missing_link_or_postal_address_faults,
     parts_with_only_links_filled_in,
@@ -59,7 +59,7 @@ FEW = 16
 _OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url", "view_url"})
 """Links by which the texts of two accounts do not differ. Each account needs its own link to leave everything."""
 _ANY_LINK = "https://any.invalid/"
-_ANYBODY = addr_spec("anybody@any.invalid", "To")
+_ANYBODY = check_and_encode_addr_spec("anybody@any.invalid", "To")
 """The address that replaces a person's own one in `recipient_text_digest`, as `_ANY_LINK` replaces their links."""
 
 Sign = Callable[[str, bytes, int], bytes]
@@ -129,7 +129,7 @@ class MailingRenderer:
             self._shows_inviter or MEMBER in template.types.values() or any(references_in_context(facts.context))
         )
         self.counting = OpenAndClickTracking(facts, policy, template, self.category, links)
-        self._by_language = localized_texts(facts.context, template)
+        self._by_language = find_texts_given_by_language(facts.context, template)
         self._spoken = locales_with_all_texts(template, self._by_language)
         self._texts: dict[str, str]
         self._like: tuple[object, ...] | None
@@ -160,7 +160,7 @@ class MailingRenderer:
         footer = service_footer_of_category(category, switches)
         blank = self._find_or_compile_message(row, category, footer, level, values)
         message_id = self._links.stable_message_id(self.facts.id, row.recipient_id, self.policy.domain)
-        recipient = addr_spec(address, "To")
+        recipient = check_and_encode_addr_spec(address, "To")
         content = blank.fill_message(
             to=recipient,
             name=row.name,
@@ -245,8 +245,8 @@ class MailingRenderer:
 
     def _advertising_mark(self, row: DeliveryRow, category: Category) -> AdvertisingMark | None:
         """Returns the mark of advertising that the law of the person's country wants in this mail."""
-        lives_in = row.standing.country or country_of_locale(row.locale)
-        return advertising_mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
+        marks, lives_in = self.policy.advertising_mark_by_country, row.standing.country or country_of_locale(row.locale)
+        return advertising_mark_for_countries(marks, lives_in) if category.markets else None
 
     def _render_personal_merge_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
         """Renders a message for one person, as a form without slots."""

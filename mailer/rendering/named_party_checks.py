@@ -68,5 +68,5 @@ def forbidden_partner_name_faults(page: "RenderedTemplateUnderCheck") -> Iterato
     read = [fold_text_for_comparison(part_as_plain_text(content, markup=False)) for content in said]
     read += [fold_text_for_comparison(part_as_plain_text(content, markup=True)) for content in pages]
     for partner in page.policy.partners:
-        if any(map(partner.is_named, read)):
+        if any(map(partner.is_named_in_text, read)):
             yield f"names {partner.name}, of which only who asked hears; remove it, or make this partner mail"

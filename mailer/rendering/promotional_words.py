@@ -188,7 +188,7 @@ def part_as_plain_text(content: str, *, markup: bool) -> str:
     return text
 
 
-def promotional_words(content: str, *locales: str, markup: bool = False) -> Iterator[str]:
+def find_promotional_words(content: str, *locales: str, markup: bool = False) -> Iterator[str]:
     """Yields the promotional words of a text.
 
     Args:

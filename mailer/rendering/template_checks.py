@@ -14,7 +14,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.rendering.allowed_markup import markup_faults
-from mailer.rendering.localized_texts import localized_texts
+from mailer.rendering.localized_texts import find_texts_given_by_language
 from mailer.rendering.named_party_checks import (
     forbidden_partner_name_faults,
     missing_privacy_seal_name_faults,
@@ -22,7 +22,7 @@ from mailer.rendering.named_party_checks import (
 )
 from mailer.rendering.names_used_by_templates import TRACKED
 from mailer.rendering.newsletter_value_type_checks import newsletter_like_value_faults
-from mailer.rendering.promotional_words import promotional_words
+from mailer.rendering.promotional_words import find_promotional_words
 from mailer.rendering.template import PERSONAL, RESERVED, Piece, RenderedTemplate, RenderError, Template
 from mailer.rendering.template_files import TAG, TemplateFileFault, TemplateFiles
 from mailer.rendering.template_samples import (
@@ -186,10 +186,10 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
         yield f"example: {', '.join(sorted(taken))} is reserved for the pipeline; rename it"
     if not isinstance(template.profile, dict):
         yield "example: profile is a table of what is known about a person; write [example.profile]"
-    yield from _type_problems(template)
+    yield from _value_type_problems(template)
 
 
-def _type_problems(template: Template) -> Iterator[str]:
+def _value_type_problems(template: Template) -> Iterator[str]:
     """Yields values of plain mail that have no type or make several subjects, unused types, and unfit examples."""
     category, used = CATEGORIES.get(template.category), template.uses - RESERVED
     for name in sorted(used - set(template.types)) if category and category.is_forbidden_to_promote else ():
@@ -204,7 +204,7 @@ def _type_problems(template: Template) -> Iterator[str]:
     for name, _ in sorted(template.linked):
         if (kind := template.types.get(name)) and not (isinstance(kind, SingleType) and kind.is_address):
             yield f"values: {name} is made a link of; declare it as url, url anywhere, mailbox or telephone"
-    texts = localized_texts(template.example, template)
+    texts = find_texts_given_by_language(template.example, template)
     for name, kind in sorted(template.types.items()):
         said = texts[name].values() if name in texts else (template.example.get(name),)
         yield from (f"example: {wrong}" for value in said if (wrong := value_type_mismatch(kind, value, name)))
@@ -224,9 +224,9 @@ def forbidden_promotion_in_template_faults(page: RenderedTemplateUnderCheck) -> 
 def _promotional_words_of_page(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     rendered, literals, locale = page.rendered, page.pieces_with_all_branches, page.rendered.locale
     for said in (rendered.subject, literals["subject"], rendered.text, literals["text"]):
-        yield from promotional_words(said, locale)
+        yield from find_promotional_words(said, locale)
     for said in (rendered.html, literals["html"]):
-        yield from promotional_words(said, locale, markup=True)
+        yield from find_promotional_words(said, locale, markup=True)
 
 
 @rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())

@@ -8,7 +8,7 @@ from mailer.events import MessageEvent, People
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
-from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
+from mailer.rendering.localized_texts import context_in_locale, find_texts_given_by_language, locales_with_all_texts
 from mailer.rendering.mentioned_members import SAMPLE_NAME, context_with_sample_members
 from mailer.rendering.template import (
     OrganizationIdAndName,
@@ -64,7 +64,9 @@ class CategoryWithFooter:
         """
         example = context_with_sample_members(
             context_in_locale(
-                template.example, localized_texts(template.example, template), locale or template.default_locale
+                template.example,
+                find_texts_given_by_language(template.example, template),
+                locale or template.default_locale,
             )
         )
         values = {**example, **SAMPLE, "service_footer": self.footer}
@@ -156,7 +158,7 @@ def render_preview_with_event_values(
         RenderError: a value is missing or does not fit.
     """
     person = event.to.people[0] if isinstance(event.to, People) else None
-    wanted, texts = locale or (person.locale if person else None), localized_texts(event.context, template)
+    wanted, texts = locale or (person.locale if person else None), find_texts_given_by_language(event.context, template)
     chosen = template.choose_locale(wanted, locales_with_all_texts(template, texts))
     context = context_with_sample_members(
         {**context_in_locale(event.context, texts, chosen), **(person.context if person else {})}

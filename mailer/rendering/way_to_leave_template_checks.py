@@ -9,7 +9,7 @@ from mailer.rendering.mail_merge import NAME
 from mailer.rendering.template import Piece, Template
 from mailer.rendering.template_compiler import inline_css_and_parse_piece
 from mailer.rendering.template_samples import LEAVE, LINK
-from mailer.rendering.way_out_faults import (
+from mailer.rendering.way_to_leave_faults import (
     RenderedParts,
     missing_link_or_postal_address_faults,
     parts_with_only_links_filled_in,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from mailer.accounts import AccountEvent
+from mailer.account_event_types import AccountEvent
 from mailer.events import MessageEvent
 
 

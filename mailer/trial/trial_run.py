@@ -13,7 +13,7 @@ from mailer.policy.promise import Promise
 from mailer.policy.standing import WRITTEN
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.template_library import RenderError, TemplateLibrary
-from mailer.rendering.way_out_faults import NoVisibleWayToLeave
+from mailer.rendering.way_to_leave_faults import NoVisibleWayToLeave
 from mailer.trial.case_facts import ExpectedFate, PersonMailingCase, make_person_mailing_case
 from mailer.trial.decision_expectation import DecisionExpectation
 from mailer.trial.decision_expectations import FLOOR, STATEMENTS

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from mailer.accounts import KINDS, Consents, validate_account
+from mailer.account_event_types import KINDS, Consents, validate_account
 from mailer.actions.account_events import SOURCE, apply_event_to_recipient
-from mailer.actions.rights import read_personal_data
+from mailer.actions.privacy_rights import read_personal_data
 from mailer.actions.standing_and_event_comparison import standing_matches_event
 from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt
-from mailer.ports.rights import AccountEventAlreadyApplied, ErasureResult, ForbiddenByLegalHold
+from mailer.ports.privacy_rights import AccountEventAlreadyApplied, ErasureResult, ForbiddenByLegalHold
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext, find_policy_and_recipient_or_404
 

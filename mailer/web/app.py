@@ -15,26 +15,26 @@ from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.web import (
     account_api,
-    api,
     confirmation,
     consent_api,
     data_request_form,
     data_request_page,
     dead_letter_api,
-    flow_api,
+    event_api,
     halts_api,
     health,
-    leave_by_address,
     mailing_api,
     people_api,
     policy_api,
     preferences,
+    processor_and_waiting_work_api,
     public_notices_page,
     publisher_api,
     report_api,
     suppressions_api,
     tracking,
     unsubscribe,
+    unsubscribe_link_request_form,
     web_copy_page,
     why_this_mail_page,
 )
@@ -42,7 +42,7 @@ from mailer.web.console.console_app import add_console, answer_console_problem, 
 from mailer.web.middleware import AccessLogAndTimeLimit, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.one_click_shortcut import OneClickShortcut
 from mailer.web.openapi_common_answers import RETRY_SECONDS, add_common_answers_to_openapi
-from mailer.web.pages import ProblemName, problem_page
+from mailer.web.page_rendering import ProblemName, problem_page
 from mailer.web.request_parsing import PathCheckMiddleware
 from mailer.web.web_context import WebContext, WebCounters
 
@@ -51,12 +51,12 @@ __all__ = ["WebContext", "create_app"]
 _log = logging.getLogger(__name__)
 
 _API = (
-    *(api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
-    *(dead_letter_api, halts_api, flow_api, policy_api, publisher_api),
+    *(event_api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
+    *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
-    *(leave_by_address, data_request_form, data_request_page, public_notices_page, tracking, health),
+    *(unsubscribe_link_request_form, data_request_form, data_request_page, public_notices_page, tracking, health),
 )
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
@@ -67,7 +67,7 @@ class _AppWithEventSchemas(FastAPI):
         """Returns the OpenAPI document with the schemas of events. FastAPI lacks them: we read the body ourselves."""
         if self.openapi_schema is None:
             schema = super().openapi()
-            schema["components"]["schemas"].update(api.event_schema_components())
+            schema["components"]["schemas"].update(event_api.event_schema_components())
             add_common_answers_to_openapi(schema)
         return super().openapi()
 
@@ -107,7 +107,7 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
         title="mailer",
         version="1",
         summary="Publish message events, and ask what became of them.",
-        openapi_url=api.OPENAPI,
+        openapi_url=event_api.OPENAPI,
         docs_url=None,  # these load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # one-click must never see a 3xx (RFC 8058 3.1)
@@ -115,7 +115,7 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
         middleware=middleware,
         exception_handlers={
             HTTPException: _http_error_answer,
-            EventRefused: api.refused_event_answer,
+            EventRefused: event_api.refused_event_answer,
             MessageUnpublishable: _unpublishable_message_answer,
             RequestValidationError: _invalid_request_answer,
             DatabaseUnavailable: _service_unavailable_answer,
@@ -137,7 +137,7 @@ def _body_limit_of_path(path: str) -> int:
 async def _http_error_answer(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if _is_api_path(request.scope["path"]):
-        return api.problems_answer([error.detail], error.status_code, headers)
+        return event_api.problems_answer([error.detail], error.status_code, headers)
     if is_console_path(request.scope["path"]):
         return answer_console_problem(request, error.status_code, str(error.detail))
     problem = ProblemName.NOT_FOUND if error.status_code == 404 else ProblemName.REFUSED
@@ -151,13 +151,13 @@ async def _invalid_request_answer(request: Request, error: RequestValidationErro
     if is_console_path(request.scope["path"]):
         return answer_console_problem(request, 404)
     faults = [(".".join(str(part) for part in fault["loc"][1:]), fault["msg"]) for fault in error.errors()]
-    return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
+    return event_api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
 
 async def _unpublishable_message_answer(request: Request, error: Exception) -> Response:
     """Answers 422 for an event that the outbox can never store (400 on a page): the client has to change it."""
     return (
-        api.problems_answer([str(error)], 422)
+        event_api.problems_answer([str(error)], 422)
         if _is_api_path(request.scope["path"])
         else _answer_for_failure_status(request, 400)
     )
@@ -180,7 +180,7 @@ _FAILURES = {
 def _answer_for_failure_status(request: Request, status: int) -> Response:
     headers = {"retry-after": str(RETRY_SECONDS)} if status == 503 else {}
     if _is_api_path(request.scope["path"]):
-        return api.problems_answer([_FAILURES[status]], status, headers)
+        return event_api.problems_answer([_FAILURES[status]], status, headers)
     if is_console_path(request.scope["path"]):
         return answer_console_problem(request, status)
     page = problem_page(request, ProblemName.REFUSED if status < 500 else ProblemName.FAILED, status)

@@ -15,7 +15,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.ports.captured_mail import CapturedMail, CapturedMailReader
 from mailer.web.inbox_filter import InboxFilter, brands_of_mails, kind_of_mail, mails_in_filter, newest_of_each_kind
 from mailer.web.middleware import SecurityHeaders
-from mailer.web.pages import render_inbox_template
+from mailer.web.page_rendering import render_inbox_template
 from mailer.web.web_copy_page import MAIL_IN_FRAME_HEADERS, open_links_in_new_tabs
 
 router = APIRouter(include_in_schema=False)
@@ -76,10 +76,12 @@ async def mail_list_page(
 ) -> Response:
     """Shows the captured mails that fit, newest first. The first page without a filter begins with one of each kind."""
     chosen = InboxFilter(*(given.strip() for given in (text, brand, category, person)))
-    return render_inbox_template("inbox.html.j2", await asyncio.to_thread(_list_values, inbox, chosen, page))
+    return render_inbox_template(
+        "inbox.html.j2", await asyncio.to_thread(_mail_list_template_values, inbox, chosen, page)
+    )
 
 
-def _list_values(inbox: CapturedMailReader, chosen: InboxFilter, page: int) -> dict[str, object]:
+def _mail_list_template_values(inbox: CapturedMailReader, chosen: InboxFilter, page: int) -> dict[str, object]:
     """Returns the values for the list. It reads files."""
     mails = inbox.list_mails()
     found = mails_in_filter(mails, chosen)

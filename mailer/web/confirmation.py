@@ -7,19 +7,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.actions import record_opt_out
-from mailer.actions.confirmations import apply_confirmed_request
-from mailer.policy.own_limits import OwnCap
+from mailer.actions.confirmed_requests import apply_confirmed_request
+from mailer.policy.consent_and_opt_out_scopes import is_consent_scope, is_opt_out_scope
+from mailer.policy.limits_set_by_recipient import OwnCap
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import is_consent_scope, is_opt_out_scope
 from mailer.policy.standing import Standing
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
 from mailer.rendering.link_tokens import ConfirmToken
 from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of_scope_or_act
-from mailer.web.own_limits import own_pause_and_cap_in_words
-from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
+from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.pause_and_cap_buttons import own_pause_and_cap_in_words
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
@@ -75,7 +75,7 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
         else _requests_as_mail_choices(
             policy, [wish for wish in wishes if _is_confirmed_request_still_in_effect(standing, wish)], language
         ),
-        limits=own_pause_and_cap_in_words(standing, language, language.isolate_name(policy.name)),
+        limits=own_pause_and_cap_in_words(standing, language, language.isolate_name_in_rtl_text(policy.name)),
         gets=[]
         if standing.objected
         else [choice for choice in _mail_choices_and_topics_of_person(policy, standing, language) if choice.on],

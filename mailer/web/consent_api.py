@@ -16,13 +16,13 @@ from mailer.actions.consent import (
 )
 from mailer.actions.opt_out import record_opt_out
 from mailer.input_types import Moment, Name, Scope, Slug, Words, item_count_validator
-from mailer.policy.expected_mail import missing_fields_blocking_promotions
+from mailer.policy.consent_and_opt_out_scopes import category_of_scope, is_opt_out_scope, possible_opt_out_scopes_text
+from mailer.policy.mail_still_received import missing_fields_blocking_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt, has_right
-from mailer.policy.scopes import category_of_scope, is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent, ConsentResult
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext, find_policy_and_recipient_or_404
 

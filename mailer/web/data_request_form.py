@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions.requests_by_address import network_of_client, store_request_for_data_request_link
+from mailer.actions.requests_identified_by_address import network_of_client, store_request_for_data_request_link
 from mailer.policy.data_requests import DataRequestKind, deadline_of_data_request
 from mailer.policy.policy_file import Policy
 from mailer.web.form_posts import METHODS, Form, is_post_method, read_form
-from mailer.web.page_reader import set_page_brand
-from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.page_brand_and_locale import set_page_brand
+from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.reached_limit_page import page_of_reached_limit
 from mailer.web.typed_address import read_typed_address
 from mailer.web.web_context import TheMeters, TheSite

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from mailer.actions.data_requests import carry_out_data_request, hand_out_copy_of_personal_data
-from mailer.actions.rights import BASIS
+from mailer.actions.privacy_rights import BASIS
 from mailer.policy.data_requests import (
     COPY_LASTS,
     DataRequest,
@@ -23,8 +23,8 @@ from mailer.policy.policy_file import Policy
 from mailer.rendering.link_tokens import DataRequestToken
 from mailer.web.correction_form import TypedCorrection, country_choices, locale_choices, read_typed_correction
 from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
-from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
+from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.personal_data_html import personal_data_as_html
 from mailer.web.web_context import TheSite, WebContext
 

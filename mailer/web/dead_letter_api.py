@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.dead_letter_replay import replay_page_of_dead_letters
-from mailer.actions.operation_shapes import dead_letter_without_body_as_json, listed_dead_letter_as_json
+from mailer.actions.json_for_operators import dead_letter_without_body_as_json, listed_dead_letter_as_json
 from mailer.input_types import Line, Moment, Slug
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterFilter
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.console.dead_letter_text import mask_addresses, masked_body
+from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.people_api import policy_or_404
 from mailer.web.request_parsing import JsonRoute

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.halt_control import pause_brand, resume_brand, start_everything, stop_everything
-from mailer.actions.operation_shapes import halt_in_force_as_json
+from mailer.actions.json_for_operators import halt_in_force_as_json
 from mailer.input_types import Line, Slug
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
-from mailer.web.api import (
+from mailer.web.event_api import (
     REFUSALS,
     TheClient,
     openapi_refusal_response,

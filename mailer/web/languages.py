@@ -33,7 +33,7 @@ class PageLanguage:
     texts: Mapping[str, Any]
     locale: str
 
-    def isolate_name(self, name: str) -> str:
+    def isolate_name_in_rtl_text(self, name: str) -> str:
         """Returns a name for use in a text; right-to-left text needs isolates, or its last full stop moves (UAX 9)."""
         return f"\u2068{name}\u2069" if self.dir == "rtl" else name
 
@@ -47,7 +47,7 @@ class PageLanguage:
 
     def format_day_of_moment(self, moment: datetime) -> str:
         """Returns the day of a moment in UTC, as the reader writes it."""
-        return self.isolate_name(self.format_day(moment.astimezone(UTC).date()))
+        return self.isolate_name_in_rtl_text(self.format_day(moment.astimezone(UTC).date()))
 
 
 def _load_page_languages(folder: Path) -> dict[str, PageLanguage]:

@@ -7,15 +7,15 @@ from functools import partial
 
 from mailer.policy import rules
 from mailer.policy.category import Category
+from mailer.policy.consent_and_opt_out_scopes import category_of_scope
 from mailer.policy.deciding import facts_for_rules
 from mailer.policy.decision_types import Mailing
-from mailer.policy.own_limits import has_optional_mail
+from mailer.policy.limits_set_by_recipient import has_brand_optional_mail
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
 from mailer.ports.pending_requests import OWN_LIMITS_ENDED, RequestedAct
 from mailer.web.languages import PageLanguage
-from mailer.web.pages import category_titles_and_descriptions
+from mailer.web.page_rendering import category_titles_and_descriptions
 
 _OWN_WILL = (
     rules.suppress_optional_after_objection,
@@ -80,7 +80,7 @@ def acts_person_may_request(policy: Policy) -> list[str]:
         *([TRACKING] if "individual" in levels else []),
         RequestedAct.IN_WRITING,
         RequestedAct.BY_EMAIL,
-        *(OWN_LIMITS_ENDED if has_optional_mail(policy) else ()),
+        *(OWN_LIMITS_ENDED if has_brand_optional_mail(policy) else ()),
         RequestedAct.SHOWN,
     ]
 
@@ -114,15 +114,17 @@ def topic_scopes_with_recorded_choice(policy: Policy, standing: Standing, catego
 
 def title_and_description_of_scope_or_act(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
     """Returns title and description of a scope or an act, as pages show them."""
-    texts, brand = language.texts, language.isolate_name(policy.name)
+    texts, brand = language.texts, language.isolate_name_in_rtl_text(policy.name)
     name, _, within = what.partition("/")
     if what in texts["wishes"]:
-        controller = language.isolate_name(policy.controller.name)
+        controller = language.isolate_name_in_rtl_text(policy.controller.name)
         title, description = texts["wishes"][what]
         return title.format(brand=brand), description.format(brand=brand, controller=controller)
     for partner in policy.partners:
         if what == partner_scope(partner.id):
-            return partner.name, texts["partner_kind"].format(partner=language.isolate_name(partner.name), brand=brand)
+            return partner.name, texts["partner_kind"].format(
+                partner=language.isolate_name_in_rtl_text(partner.name), brand=brand
+            )
     if name not in texts["kinds"]:
         return _slug_in_words(within or name), policy.name
     title, description = category_titles_and_descriptions(language, [name], brand)[0]

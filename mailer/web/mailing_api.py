@@ -17,7 +17,13 @@ from mailer.policy.sign_in_rules import masked_network
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus
 from mailer.ports.operator_stores import OperatorStores
-from mailer.web.api import REFUSALS, DeliveryCount, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.event_api import (
+    REFUSALS,
+    DeliveryCount,
+    TheClient,
+    openapi_refusal_response,
+    refuse_client_without_right,
+)
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mailer.actions.people_desk import (
+from mailer.actions.acts_on_person import ActRefused, OrderedActOnPerson, OrderIdTaken, PersonActName, act_on_person
+from mailer.actions.people_look_up import (
     MAX_PAGE,
     PAGE,
     LookUpRefused,
@@ -16,7 +17,6 @@ from mailer.actions.people_desk import (
     person_with_ref,
     read_page_of_person_history,
 )
-from mailer.actions.person_acts import ActRefused, OrderedActOnPerson, OrderIdTaken, PersonActName, act_on_person
 from mailer.actions.person_history import history_in_words, mailings_named_by_suppressions
 from mailer.input_types import Id, Name, Slug, Words
 from mailer.policy.history_paging import HistoryPlace
@@ -25,7 +25,7 @@ from mailer.policy.publisher_rights import AccountActionAttempt, Publisher, Read
 from mailer.policy.sign_in_rules import masked_network
 from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
 from mailer.web.account_api import ProcessorErasureDuty
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext, find_policy_and_recipient_or_404
 

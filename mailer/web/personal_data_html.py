@@ -42,7 +42,7 @@ def personal_data_as_html(archive: Mapping[str, Any], language: PageLanguage | N
     """Returns the HTML page of a person's data.
 
     Args:
-        archive: the data, as `actions.rights.read_personal_data` returns them.
+        archive: the data, as `actions.privacy_rights.read_personal_data` returns them.
         language: the language of the reader; None: that of the person.
     """
     told = language or choose_language_by_accept_language("", archive["data"].get("locale") or "")
@@ -68,13 +68,15 @@ class _PersonalDataCopyWording:
         """Returns the heading of a section."""
         return str(self.texts["sections"].get(name, name.replace("_", " ")))
 
-    def facts(self, values: Mapping[str, Any], leave_out: Sequence[str] = ()) -> Iterator[tuple[str, Markup]]:
+    def labelled_nonempty_values(
+        self, values: Mapping[str, Any], leave_out: Sequence[str] = ()
+    ) -> Iterator[tuple[str, Markup]]:
         """Yields label and value of what is not empty. A number stays, even 0."""
         for name, value in _nonempty_values(values).items():
             if name not in leave_out:
-                yield self.label(name), self.value(name, value)
+                yield self.label(name), self.value_in_words(name, value)
 
-    def value(self, name: str, value: Any) -> Markup:
+    def value_in_words(self, name: str, value: Any) -> Markup:
         """Returns a value in words."""
         match value:
             case bool():
@@ -82,21 +84,24 @@ class _PersonalDataCopyWording:
             case str() | int() | float():
                 return self._word_for_value(name, str(value))
             case Mapping():
-                parts = (Markup("{}: {}").format(self.label(key), self.value(key, one)) for key, one in value.items())
+                parts = (
+                    Markup("{}: {}").format(self.label(key), self.value_in_words(key, one))
+                    for key, one in value.items()
+                )
                 return Markup("; ").join(parts)
             case Sequence():
-                return Markup.escape(self.language.texts["comma"]).join(self.value(name, one) for one in value)
+                return Markup.escape(self.language.texts["comma"]).join(self.value_in_words(name, one) for one in value)
             case _:
                 return Markup.escape(value)
 
-    def says(self, name: str, row: Mapping[str, Any]) -> Markup:
+    def record_as_sentence(self, name: str, row: Mapping[str, Any]) -> Markup:
         """Returns a sentence about a row of the record."""
-        words = {key: self.value(key, value) for key, value in row.items() if value is not None}
+        words = {key: self.value_in_words(key, value) for key, value in row.items() if value is not None}
         if "reason" in row:
             words["reason"] = self._reason_sentence(row)
         return Markup.escape(self.texts["says"][name]).format_map(_PlaceholderValuesOrDash(words))
 
-    def moment(self, value: str) -> str:
+    def format_moment_if_time(self, value: str) -> str:
         """Returns a time as the reader writes it, in UTC; a day without its hour. Every other text stays."""
         try:
             if len(value) == len("2026-01-01"):
@@ -109,7 +114,7 @@ class _PersonalDataCopyWording:
     def _word_for_value(self, name: str, value: str) -> Markup:
         if name == "country":
             return Markup("<bdi>{}</bdi>").format(Locale.parse(self.language.locale).territories.get(value, value))
-        told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.moment(value)
+        told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.format_moment_if_time(value)
         return Markup("<bdi>{}</bdi>").format(told)
 
     def _reason_sentence(self, row: Mapping[str, Any]) -> Markup:

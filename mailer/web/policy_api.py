@@ -12,7 +12,7 @@ from mailer.input_types import Slug
 from mailer.policy.policy_differences import differences_between_policies
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import ReadableData, ReadDataAttempt
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.people_api import policy_or_404
 from mailer.web.web_context import TheSite
 

@@ -15,9 +15,9 @@ from mailer.actions import object_to_marketing, record_opt_out, withdraw_consent
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.confirmation_requests import ask_for_confirmation
 from mailer.actions.own_limits import record_own_limit
-from mailer.policy.own_limits import has_optional_mail
+from mailer.policy.consent_and_opt_out_scopes import is_consent_scope
+from mailer.policy.limits_set_by_recipient import has_brand_optional_mail
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import is_consent_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
@@ -31,9 +31,13 @@ from mailer.web.mail_choices import (
     title_and_description_of_scope_or_act,
     topic_scopes_with_recorded_choice,
 )
-from mailer.web.own_limits import end_of_pause, pause_or_cap_of_pressed_button, title_and_text_of_pause_or_cap
-from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
+from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.pause_and_cap_buttons import (
+    end_of_pause,
+    pause_or_cap_of_pressed_button,
+    title_and_text_of_pause_or_cap,
+)
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
@@ -80,7 +84,7 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         ),
         others=_mail_choices_of_scopes_or_acts(policy, offered, language),
         offered=offered,
-        has_optional_mail=has_optional_mail(policy),
+        has_optional_mail=has_brand_optional_mail(policy),
         limited=limited,
         stopped=stopped,
         mailed=mailed,
@@ -109,11 +113,11 @@ async def _record_pressed_pause_or_cap(
     The words are about the button alone, as the page is the same for everybody who has the link.
     """
     limit = pause_or_cap_of_pressed_button(form)
-    if limit is None or not has_optional_mail(policy):
+    if limit is None or not has_brand_optional_mail(policy):
         return None
     until = end_of_pause(limit)
     await record_own_limit(site.standings, policy, standing.recipient_id, limit, "page")
-    return title_and_text_of_pause_or_cap(limit, until, language, language.isolate_name(policy.name))
+    return title_and_text_of_pause_or_cap(limit, until, language, language.isolate_name_in_rtl_text(policy.name))
 
 
 async def _record_marketing_and_tracking_refusals(

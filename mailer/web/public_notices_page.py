@@ -8,8 +8,8 @@ from fastapi.responses import Response
 from mailer.policy.policy_file import Policy
 from mailer.policy.public_notices import PARTS, PublicNotice, is_notice_visible
 from mailer.web.languages import DEFAULT, primary_subtag
-from mailer.web.page_reader import set_page_brand
-from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language, render_feed
+from mailer.web.page_brand_and_locale import set_page_brand
+from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language, render_feed
 from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)
@@ -29,8 +29,8 @@ async def public_notices_page(request: Request, brand: str, site: TheSite) -> Re
             "digest": notice.digest,
             "language": _language_of_notice(notice, language.code, policy),
             "text": notice.texts[_language_of_notice(notice, language.code, policy)],
-            "first": language.isolate_name(language.format_day(notice.first_day)),
-            "last": language.isolate_name(language.format_day(notice.last_day)),
+            "first": language.isolate_name_in_rtl_text(language.format_day(notice.first_day)),
+            "last": language.isolate_name_in_rtl_text(language.format_day(notice.last_day)),
         }
         for notice in await _notices_of_today(site, policy)
     ]
@@ -54,7 +54,7 @@ async def public_notices_feed(request: Request, brand: str, site: TheSite) -> Re
 
 async def _notices_of_today(site: WebContext, policy: Policy) -> list[PublicNotice]:
     today = datetime.now(UTC).date()
-    standing = await site.public_notices.list_standing_notices(policy.brand, today)
+    standing = await site.public_notices.list_public_notices_in_force(policy.brand, today)
     return [one for one in standing if is_notice_visible(one, today)]
 
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mailer.accounts import KINDS
-from mailer.actions.operation_shapes import (
+from mailer.account_event_types import KINDS
+from mailer.actions.json_for_operators import (
     publisher_as_json,
     publisher_rights_as_json,
     publisher_rights_changes_as_json,
@@ -29,7 +29,12 @@ from mailer.policy.publisher_rights import (
     refusal_to_change_publisher,
 )
 from mailer.ports.publishers import PublisherRecord
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_unless_right_at_every_brand
+from mailer.web.event_api import (
+    REFUSALS,
+    TheClient,
+    openapi_refusal_response,
+    refuse_client_unless_right_at_every_brand,
+)
 from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext

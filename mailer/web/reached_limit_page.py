@@ -7,8 +7,8 @@ from fastapi.responses import Response
 
 from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
-from mailer.ports.requests_by_address import RequestLimitKind
-from mailer.web.pages import brand_page
+from mailer.ports.requests_identified_by_address import RequestLimitKind
+from mailer.web.page_rendering import brand_page
 
 _HOUR, _DAY = 3600, 86400
 _TEXTS = {RequestLimitKind.BRAND: "by_address_busy", RequestLimitKind.NETWORK: "by_address_busy_network"}

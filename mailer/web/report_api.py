@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import ReadableData, ReadDataAttempt
 from mailer.ports.reports import AdvertiserCampaignReport, ReportNotReady
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
+from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.web_context import TheSite
 
 router = APIRouter(tags=["reports"])

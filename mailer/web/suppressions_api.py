@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from mailer.actions.acts_on_person import ActRefused, lift_suppression_with_reason
 from mailer.actions.explanations import suppression_in_words
-from mailer.actions.people_desk import MAX_PAGE, PAGE, LookUpRefused
-from mailer.actions.person_acts import ActRefused, lift_suppression_with_reason
+from mailer.actions.people_look_up import MAX_PAGE, PAGE, LookUpRefused
 from mailer.actions.suppression_queries import (
     list_suppressions,
     list_suppressions_of_address_and_log_access,
@@ -19,7 +19,7 @@ from mailer.actions.suppression_queries import (
 from mailer.input_types import Moment, Slug
 from mailer.policy.publisher_rights import LIFT, AccountActionAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.suppressions import Suppression
-from mailer.web.api import TheClient, refuse_client_without_right
+from mailer.web.event_api import TheClient, refuse_client_without_right
 from mailer.web.people_api import RESPONSES, PersonSought, build_person_access_of_client, policy_or_404
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite

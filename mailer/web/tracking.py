@@ -16,7 +16,7 @@ from mailer.ports.open_and_click_counts import OpenAndClickCounter, PixelOrLinkF
 from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.web.form_posts import is_link_for_address_on_record
 from mailer.web.machine_detection import is_machine
-from mailer.web.pages import ProblemName, problem_page
+from mailer.web.page_rendering import ProblemName, problem_page
 from mailer.web.privacy_signals import has_privacy_signal
 from mailer.web.web_context import TheSite, WebContext, WebCounters
 

@@ -13,8 +13,8 @@ from mailer.actions.opt_out import opt_out_scope_of_link, undo_recent_opt_out
 from mailer.actions.own_limits import OwnLimitRefused, record_own_limit
 from mailer.metrics_and_logger import log
 from mailer.policy.category import CATEGORIES
-from mailer.policy.expected_mail import is_reached_by_mandatory_announcements, optional_categories_still_received
-from mailer.policy.own_limits import OwnCap, OwnLimit, OwnPause, has_optional_mail
+from mailer.policy.limits_set_by_recipient import OwnCap, OwnLimit, OwnPause, has_brand_optional_mail
+from mailer.policy.mail_still_received import is_reached_by_mandatory_announcements, optional_categories_still_received
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -30,9 +30,8 @@ from mailer.web.form_posts import (
     parse_form,
     read_form,
 )
-from mailer.web.own_limits import end_of_pause, pause_or_cap_of_pressed_button
-from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.pages import (
+from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
+from mailer.web.page_rendering import (
     ProblemName,
     UnsubscribePageValues,
     UnsubscribeStep,
@@ -41,6 +40,7 @@ from mailer.web.pages import (
     reader_or_brand_language,
     unsubscribe_page,
 )
+from mailer.web.pause_and_cap_buttons import end_of_pause, pause_or_cap_of_pressed_button
 from mailer.web.preferences import send_mail_to_confirm_choices
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
@@ -85,7 +85,7 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
         await send_mail_to_confirm_choices(site, policy, link.recipient_id, [RequestedAct.PAUSE_ENDED], language)
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
     limit = pause_or_cap_of_pressed_button(form)
-    if limit is not None and has_optional_mail(policy):
+    if limit is not None and has_brand_optional_mail(policy):
         return unsubscribe_page(request, await _limit_mail_by_pause_or_cap(site, link, leaving, limit))
     return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
 

@@ -12,8 +12,8 @@ from mailer.actions.web_copies import NoWebCopyReason, ShownMail
 from mailer.policy.policy_file import Policy
 from mailer.rendering.link_tokens import WebCopyToken
 from mailer.web.form_posts import is_link_for_address_on_record
-from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
+from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)

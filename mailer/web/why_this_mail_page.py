@@ -18,13 +18,13 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.inviters import InviterPauseStore
+from mailer.ports.inviter_pauses import InviterPauseStore
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.rendering.link_tokens import MailReportToken
 from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.page_reader import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.pages import (
+from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
+from mailer.web.page_rendering import (
     ProblemName,
     brand_page,
     category_titles_and_descriptions,
@@ -87,7 +87,7 @@ _SOURCES: dict[Kind, str] = {
 
 def reason_of_mail(policy: Policy, origin: MailAndAddressOrigin, language: PageLanguage) -> MailReason:
     """Returns the reason for which a mail was sent. It does not name the recipient."""
-    texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name(policy.name)
+    texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name_in_rtl_text(policy.name)
     category = CATEGORIES.get(origin.category or "")
     kind = policy.source_vocabulary.strictest_source_kind(origin.source)
     known = "unknown" if kind is None else _SOURCES.get(kind, "other")
@@ -95,7 +95,9 @@ def reason_of_mail(policy: Policy, origin: MailAndAddressOrigin, language: PageL
         kind=_category_in_words(category, policy, language),
         reason=texts[_reason_text_name(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
-        since=language.isolate_name(language.format_day(origin.collected_at.date())) if origin.collected_at else None,
+        since=language.isolate_name_in_rtl_text(language.format_day(origin.collected_at.date()))
+        if origin.collected_at
+        else None,
         version=describe_versions(origin.policy_version),
     )
 

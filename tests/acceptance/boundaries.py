@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from mailer.accounts import KINDS, account_event_schema
+from mailer.account_event_types import KINDS, account_event_schema
 from mailer.events import MessageEvent
 from tests.acceptance.samples import event, people
 

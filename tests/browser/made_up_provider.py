@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mailer.ports.staff_subjects import OidcAccount
+from mailer.ports.staff_oidc_accounts import OidcAccount
 from mailer.web.console.console_context import OIDC_CALLBACK
 from mailer.web.console.identity_provider_protocol import (
     AccountSignedInAtProvider,

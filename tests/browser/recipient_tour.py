@@ -12,9 +12,9 @@ from uuid import UUID
 from mailer.policy.data_requests import DataRequestKind
 from mailer.policy.public_notices import PARTS, PublicNotice
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.requests_by_address import LEAVE
+from mailer.ports.requests_identified_by_address import LEAVE
 from mailer.postgres.public_notices import PostgresPublicNotices
-from mailer.postgres.requests_by_address import BRAND_AN_HOUR
+from mailer.postgres.requests_identified_by_address import BRAND_AN_HOUR
 from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
 from mailer.rendering.signed_links import SERVICE
 from mailer.web.languages import LANGUAGES, PageLanguage
@@ -51,7 +51,7 @@ class Reader:
         text: Any = self.language.texts
         for name in names:
             text = text[name]
-        return str(text).format(brand=self.language.isolate_name(brand))
+        return str(text).format(brand=self.language.isolate_name_in_rtl_text(brand))
 
     def leaving(self, generation: int = 1) -> str:
         """The path of the link to leave the newsletter."""

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from playwright.async_api import Browser, Page, ViewportSize
 
 from mailer.policy.staff_rights import StaffRole
-from mailer.web import pages, personal_data_html
+from mailer.web import page_rendering, personal_data_html
 from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
@@ -83,13 +83,13 @@ async def test_recipients_pages(world: World) -> None:
     """No page for recipients has a fault; a new route or template is one, until the tour comes by."""
     await add_notice_and_busy_brand(world)
     faults, reader = list[str](), await add_reader(world, 1, "en")
-    environments = pages._TEMPLATES, personal_data_html._PAGES
+    environments = page_rendering._TEMPLATES, personal_data_html._PAGES
     with names_of_rendered_templates(*environments) as rendered:
         async with serving(world) as url, running_chromium() as browser, touring(browser, url, faults) as tour:
             await take_tour(tour, world, reader)
     assert not faults, "\n".join(faults)
     inbox = {"inbox_layout.html.j2", "inbox.html.j2", "mail.html.j2"}
-    assert templates_in(Path(pages.__file__).with_name("templates")) - rendered == inbox
+    assert templates_in(Path(page_rendering.__file__).with_name("templates")) - rendered == inbox
     left = routes_not_visited(create_app(site_over(world)), "/", tour.paths) - NO_PAGES
     assert {path for path in left if not path.startswith(("/api/", "/console"))} == set()
 
@@ -127,7 +127,7 @@ async def test_pages_of_the_inbox() -> None:
     """No page of the inbox of captured mail has a fault."""
     html = Mail("m9", "Ein Brief", "<p>Hello</p>", "Hello", [("Feedback-ID", "spring:newsletter:interpals:mailer")])
     app, faults = create_inbox_app(Mails([html, *MAILS])), list[str]()
-    with names_of_rendered_templates(pages._TEMPLATES) as rendered:
+    with names_of_rendered_templates(page_rendering._TEMPLATES) as rendered:
         async with (
             serving_app(lambda url: app) as url,
             running_chromium() as browser,

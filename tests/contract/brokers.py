@@ -9,7 +9,7 @@ from typing import Any
 import aio_pika
 import pytest
 
-from mailer.broker.memory import OutboxBroker
+from mailer.broker.outbox_broker import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, build_topology, lane_batches_queue_name
 from mailer.database.connections import open_pool

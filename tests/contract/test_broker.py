@@ -132,7 +132,7 @@ async def test_a_released_message_comes_again(broker: Broker) -> None:
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         first, second = await take(batches, 2)
         await second.acknowledge()
-        await first.release()
+        await first.return_to_queue()
         assert ids(await take(batches, 1, ack=True)) == ["1"]
 
 
@@ -144,10 +144,10 @@ async def test_a_released_message_goes_to_any_consumer(broker: Broker) -> None:
         await broker.publish_message(EVENTS, numbered(2))
         async with broker.messages_while_consuming(SERVICE, 1) as others:
             (held,) = await take(others, 1)
-            await released.release()
+            await released.return_to_queue()
             assert ids(await take(batches, 1, ack=True)) == ["1"]
             assert ids([held]) == ["2"]
-            await held.release()
+            await held.return_to_queue()
             again = [asyncio.create_task(take(either, 1, ack=True)) for either in (batches, others)]
             done, pending = await asyncio.wait(again, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
             assert [ids(task.result()) for task in done] == [["2"]]
@@ -161,7 +161,7 @@ async def test_a_message_that_comes_back_too_often_is_a_dead_letter(broker: Brok
     async with broker.messages_while_consuming(LIMITED, 10) as batches:
         for _ in range(LIMIT + 1):
             (received,) = await take(batches, 1)
-            await received.release()
+            await received.return_to_queue()
         async with broker.messages_while_consuming(DEAD_QUEUE, 10) as dead:
             (letter,) = await take(dead, 1, ack=True)
     assert letter.message.message_id == "1"

@@ -50,7 +50,7 @@ async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (stale,) = await take(batches, 1)
     await stale.acknowledge()
-    await stale.release()
+    await stale.return_to_queue()
     await stale.reject("too late")
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["1"]

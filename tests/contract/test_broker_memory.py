@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.broker import memory
-from mailer.broker.memory import OutboxBroker
+from mailer.broker import outbox_broker
+from mailer.broker.outbox_broker import OutboxBroker
 from mailer.broker.topology import BATCHES, DEAD_QUEUE, EVENTS, OUTCOMES, Binding, lane_events_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, ReceivedMessage
@@ -111,7 +111,7 @@ async def test_the_rows_of_a_process_that_died_come_to_another(broker: OutboxBro
 
 async def test_rows_stay_leased_while_they_are_held(outbox: FakeOutbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer may hold a message for longer than a lease."""
-    monkeypatch.setattr(memory, "_LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(outbox_broker, "_LEASE_SECONDS", 0.3)
     async with OutboxBroker(under_test(), outbox, "here") as broker:
         await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY))
         async with broker.messages_while_consuming(SERVICE, 1) as batches:
@@ -143,7 +143,7 @@ async def test_rows_that_nobody_consumes_here_are_left_to_others(broker: OutboxB
 
 async def test_a_database_that_goes_away_stops_nothing(outbox: FakeOutbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publishers get an error. Acknowledged rows go later, and rejected ones come again."""
-    monkeypatch.setattr(memory, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outbox_broker, "_RETRY_SECONDS", 0.01)
     async with OutboxBroker(under_test(), outbox, "here") as broker:
         await outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, "good"), BrokerMessage(b"bad", KEY, "bad")])
         async with broker.messages_while_consuming(SERVICE, 2) as batches:

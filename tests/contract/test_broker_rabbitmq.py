@@ -305,7 +305,7 @@ async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
             wire.cut()
             (again,) = await asyncio.wait_for(anext(batches), SECONDS)
             await stale.acknowledge()
-            await stale.release()
+            await stale.return_to_queue()
             await stale.reject("stale")
             assert (again.message, again.exchange) == (stale.message, BATCHES)
             await again.acknowledge()

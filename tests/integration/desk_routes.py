@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mailer.actions.person_acts import ErasureGround, PersonActName
+from mailer.actions.acts_on_person import ErasureGround, PersonActName
 from mailer.policy.publisher_rights import LIFT, AccountActionAttempt, ReadableData, ReadDataAttempt, Wish
 from tests.factories import BRAND
 

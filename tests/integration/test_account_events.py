@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailer.accounts import KINDS, parse_any_event
+from mailer.account_event_types import KINDS, parse_any_event
 from mailer.broker.topology import EVENTS, Binding, build_topology, lane_events_queue_name
 from mailer.policy.category import Lane
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind

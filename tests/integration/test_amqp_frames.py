@@ -242,7 +242,7 @@ async def test_a_dead_letter_that_kills_its_consumer_is_tried_once_more_for_what
         async with asyncio.timeout(SECONDS):
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
-                await received.release()
+                await received.return_to_queue()
         letter = (await next_of(again)).message
     assert (
         tuple(letter.headers.get(name) for name in (HeaderName.KIND, HeaderName.REASON, HeaderName.EXCHANGE)) == wanted
@@ -261,7 +261,7 @@ async def test_what_expires_and_kills_its_consumer_as_a_dead_letter_has_expired(
         async with asyncio.timeout(SECONDS):
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
-                await received.release()
+                await received.return_to_queue()
         letter = (await next_of(again)).message
     assert (letter.headers[HeaderName.KIND], letter.headers[HeaderName.EXCHANGE]) == ("expired", EVENTS)
 
@@ -276,11 +276,11 @@ async def test_a_dead_letter_that_cannot_be_kept_comes_to_the_last_queue(broker:
             await first.reject("bad")
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
-                await received.release()
+                await received.return_to_queue()
     async with broker.messages_while_consuming(DEAD_AGAIN, 1) as arrivals, asyncio.timeout(SECONDS):
         for _ in range(DEAD_DELIVERY_LIMIT + 1):
             [received] = await anext(arrivals)
-            await received.release()
+            await received.return_to_queue()
 
     async def both() -> bool:
         return await broker.queue_depth(LAST) == 2

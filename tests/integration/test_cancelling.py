@@ -67,7 +67,7 @@ async def test_cancelling_ends_whatever_is_open(
         status = await status_of(world, accepted.mailing_id)
         assert (status.state, status.finished_at is not None) == ("cancelled", True)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
-    assert (await halts.read_halts_and_missing_entries((), (), ())).halts == (), "what is over needs no halt"
+    assert (await halts.read_halts_and_missing_ledger_entries((), (), ())).halts == (), "what is over needs no halt"
     assert world.processor.sent == []
     assert (await world.ledger.verify_ledger()).faults == ()
 

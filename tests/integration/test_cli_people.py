@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mailer.actions.legal_hold import erasure_refusal_by_holds
-from mailer.actions.rights import erase_recipient
-from mailer.ports.rights import DataCorrection
+from mailer.actions.privacy_rights import erase_recipient
+from mailer.ports.privacy_rights import DataCorrection
 from tests.campaigns import commands, mailed, members
 from tests.factories import BRAND, World, open_world, person, policies
 from tests.processes import SECRETS, Stack

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mailer.accounts import parse_any_event
+from mailer.account_event_types import parse_any_event
 from mailer.cli.publish import wait_for_intake_results
 from mailer.cli.shared import system_user_name
 from mailer.ports.dead_letters import DeadLetterCauseKind

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mailer.actions.person_acts import ErasureGround, PersonActName
+from mailer.actions.acts_on_person import ErasureGround, PersonActName
 from mailer.policy.staff_rights import RIGHTS_OF_ROLE, StaffRight, StaffRole
 from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World, person

@@ -27,7 +27,7 @@ async def controls(world: World) -> list[tuple[str, str, str, str]]:
 async def test_a_processor_is_shown_paused_and_resumed(world: World) -> None:
     """The page shows state, error, limit and streams. A second press does nothing. The ledger has each change."""
     states = [ReportedProcessorState("relay-us", "down", NOW, "421 go away", "look at the relay", 7)]
-    await world.processors.store_states_of_worker("worker-1", states)
+    await world.processors.store_processor_states_seen_by_worker("worker-1", states)
     await world.rates.set_limit(RateLimit("processor", "relay-us", "minute", 600), "Grace")
     pause = StreamPause("relay-us", "newsletter", "gmail.com", datetime(2100, 1, 1, tzinfo=UTC), says="550 no")
     await PostgresStreamPauses(world.pool).add_pauses([pause])
@@ -74,7 +74,9 @@ async def test_one_brands_ops_pause_no_processor(world: World) -> None:
 async def test_the_flow_shows_what_waits_and_who_runs(world: World) -> None:
     """The page shows figures of the database, and processes by their own reports. One whose lease is over is marked."""
     accepted = await world.accept([person(1)])
-    await world.processors.store_states_of_worker("host-1/77", [ReportedProcessorState("relay-us", "working", NOW)])
+    await world.processors.store_processor_states_seen_by_worker(
+        "host-1/77", [ReportedProcessorState("relay-us", "working", NOW)]
+    )
     await world.pool.execute(
         "UPDATE batches SET state = 'claimed', owner = 'host-1/88', lease_until = now() - interval '1 hour'"
         " WHERE mailing_id = $1",
@@ -90,7 +92,7 @@ async def test_the_flow_shows_what_waits_and_who_runs(world: World) -> None:
 async def test_stored_script_is_only_text(world: World) -> None:
     """Script in a relay's words, in names and in reasons is only text."""
     states = [ReportedProcessorState(SCRIPT, SCRIPT, NOW, SCRIPT, SCRIPT, 7)]
-    await world.processors.store_states_of_worker(SCRIPT, states)
+    await world.processors.store_processor_states_seen_by_worker(SCRIPT, states)
     pause = StreamPause(SCRIPT, SCRIPT, SCRIPT, datetime(2100, 1, 1, tzinfo=UTC), says=SCRIPT)
     await PostgresStreamPauses(world.pool).add_pauses([pause])
     await world.pool.execute("INSERT INTO halts (scope, key, by, reason) VALUES ('processor', $1, $1, $1)", SCRIPT)

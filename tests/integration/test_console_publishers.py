@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from mailer.accounts import KINDS
+from mailer.account_event_types import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import DESK_ACTIONS, OPERATION_ACTIONS, ReadableData, RightsOfOnePublisher

@@ -9,9 +9,9 @@ from fastapi.routing import APIRoute
 
 from mailer.policy.staff_rights import RIGHTS_OF_ROLE, StaffRight, StaffRole, parse_role_at_brand
 from mailer.web.app import _app_with_routes
+from mailer.web.console.access_gates import GateKind, SignedIn, gates_of_route, require_gate_of_each_route
 from mailer.web.console.console_app import ROUTERS
 from mailer.web.console.console_pages import TEXTS
-from mailer.web.console.gates import GateKind, SignedIn, gates_of_route, require_gate_of_each_route
 from tests.factories import BRAND, World
 from tests.integration.console_browser import open_browser
 from tests.integration.console_operation_routes import OPERATION_ROUTES, path_with_example_values

@@ -5,12 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from mailer.actions.person_acts import ErasureGround
+from mailer.actions.acts_on_person import ErasureGround
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import RightsOfOnePublisher, names_of_rights
 from mailer.policy.staff_rights import StaffMember, StaffRole
 from mailer.ports.processor_states import ReportedProcessorState
-from mailer.web.console import gates
+from mailer.web.console import access_gates
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 from tests.integration.test_console_dead_letters import keep
@@ -77,7 +77,9 @@ async def prepare(world: World, browser: ConsoleBrowser, what: str) -> tuple[str
     [stop] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     letter = await keep(world)
     await world.publishers.grant_rights_and_missing_key(SHOP, RIGHTS)
-    await world.processors.store_states_of_worker("w", [ReportedProcessorState("relay-us", "up", NOW, "", "", 0)])
+    await world.processors.store_processor_states_seen_by_worker(
+        "w", [ReportedProcessorState("relay-us", "up", NOW, "", "", 0)]
+    )
     forms: dict[str, tuple[str, Fields]] = {
         "look-up": (PEOPLE, {"who": "user-1@people.example", "reason": "ticket 7"}),
         "reason": (f"{PEOPLE}/{BRAND}/{ada}", {"reason": "ticket 7"}),
@@ -110,9 +112,9 @@ async def enter_with_all_rights(world: World, browser: ConsoleBrowser) -> StaffM
 
 def end_after_gate(monkeypatch: pytest.MonkeyPatch, world: World, member: StaffMember, end: str) -> None:
     """Lets a request pass its gate, and then disables the person or takes the roles away."""
-    read_console_request = gates._read_console_request
+    read_console_request = access_gates._read_console_request
 
-    async def read_and_end(*arguments: Any) -> gates.ConsoleRequest:
+    async def read_and_end(*arguments: Any) -> access_gates.ConsoleRequest:
         request = await read_console_request(*arguments)
         if end == "disabled":
             await disable_person(world.staff, member)
@@ -122,7 +124,7 @@ def end_after_gate(monkeypatch: pytest.MonkeyPatch, world: World, member: StaffM
             assert await world.staff.directory.replace_roles(now.member, [], ROOT)
         return request
 
-    monkeypatch.setattr(gates, "_read_console_request", read_and_end)
+    monkeypatch.setattr(access_gates, "_read_console_request", read_and_end)
 
 
 @pytest.mark.parametrize("end", ["disabled", "without roles"])
@@ -163,13 +165,13 @@ async def test_a_right_at_another_brand_does_not_count(world: World, monkeypatch
     async with open_browser(world) as browser:
         member = await browser.enter(role=StaffRole.OPS)
         token = await browser.token("/console/sessions")
-        read_console_request = gates._read_console_request
+        read_console_request = access_gates._read_console_request
 
-        async def read_and_move(*arguments: Any) -> gates.ConsoleRequest:
+        async def read_and_move(*arguments: Any) -> access_gates.ConsoleRequest:
             request = await read_console_request(*arguments)
             await world.pool.execute("UPDATE staff_roles SET brand = 'peerstream' WHERE staff_id = $1", member.id)
             return request
 
-        monkeypatch.setattr(gates, "_read_console_request", read_and_move)
+        monkeypatch.setattr(access_gates, "_read_console_request", read_and_move)
         await browser.post(f"/console/mailings/{mailing_id}/pause", {"form_token": token})
     assert await world.pool.fetchval("SELECT count(*) FROM halts") == 0

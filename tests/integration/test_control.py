@@ -56,7 +56,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
     assert not await halts.pause_mailing(accepted.mailing_id, "Erik", "typo")
     seen = {
         (halt.scope, halt.key, halt.by, halt.reason)
-        for halt in (await halts.read_halts_and_missing_entries((), (), ())).halts
+        for halt in (await halts.read_halts_and_missing_ledger_entries((), (), ())).halts
     }
     mailing = str(accepted.mailing_id)
     assert seen == {
@@ -70,7 +70,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
         assert not await halts.lift_halt(scope, key, "Erik")
     assert await halts.resume_mailing(accepted.mailing_id, "Erik")
     assert not await halts.resume_mailing(accepted.mailing_id, "Erik")
-    assert (await halts.read_halts_and_missing_entries((), (), ())).halts == ()
+    assert (await halts.read_halts_and_missing_ledger_entries((), (), ())).halts == ()
     entries = [entry for entry in await world.entries() if entry["rule"] in ("action:Dana", "action:Erik")]
     assert [(e["kind"], e["brand"], e["processor"], e["mailing"], e["reason"], e["reply"]) for e in entries] == [
         ("control", "", None, None, "stopped", "smoke"),

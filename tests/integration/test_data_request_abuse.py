@@ -8,8 +8,8 @@ from mailer.actions.suppression import lift_suppression
 from mailer.policy.data_requests import deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.ports.requests_by_address import PEOPLE_A_REQUEST, RequestLimitKind
-from mailer.postgres.requests_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA, NETWORK_A_DAY
+from mailer.ports.requests_identified_by_address import PEOPLE_A_REQUEST, RequestLimitKind
+from mailer.postgres.requests_identified_by_address import ADDRESS_A_DAY, ADDRESS_A_DAY_FOR_DATA, NETWORK_A_DAY
 from tests.data_requests import asked, link_of, steps, waiting
 from tests.factories import BRAND, World
 from tests.integration.web_world import browse

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from tests.campaigns import commands
 from tests.data_requests import SCRIPT, asked, steps

@@ -9,14 +9,14 @@ from uuid import UUID
 import httpx
 import pytest
 
-from mailer.actions.rights import erase_recipient, rectify_recipient
+from mailer.actions.privacy_rights import erase_recipient, rectify_recipient
 from mailer.database.statements import Pool
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.policy.data_requests import DataRequestKind, deadline_of_data_request
 from mailer.ports.data_requests import MAX_COPIES
+from mailer.ports.privacy_rights import DataCorrection
 from mailer.ports.request_stores import RequestStores
-from mailer.ports.rights import DataCorrection
-from mailer.postgres.requests_by_address import PostgresRequestsIdentifiedByAddress
+from mailer.postgres.requests_identified_by_address import PostgresRequestsIdentifiedByAddress
 from mailer.web.app import MAX_PAGE_BYTES, create_app
 from mailer.web.languages import LANGUAGES
 from tests.data_requests import SCRIPT, asked, link_of, steps, waiting

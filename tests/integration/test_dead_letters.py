@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mailer.actions.legal_hold import erasure_refusal_by_holds
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadLetterCauseKind, DeadLetterFilter
-from mailer.ports.rights import DataCorrection
+from mailer.ports.privacy_rights import DataCorrection
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from tests.campaigns import commands

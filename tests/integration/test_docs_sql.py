@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from mailer.broker.memory import OutboxBroker
+from mailer.broker.outbox_broker import OutboxBroker
 from mailer.broker.topology import build_topology, lane_events_queue_name
 from mailer.database.connections import open_pool
 from mailer.events import parse_event

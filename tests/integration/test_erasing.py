@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
-from mailer.actions.rights import erase_recipient, read_personal_data, rectify_recipient
+from mailer.actions.privacy_rights import erase_recipient, read_personal_data, rectify_recipient
 from mailer.actions.suppression import lift_suppression, suppress_recipient
 from mailer.events import validate_event
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -21,7 +21,7 @@ from mailer.ports.consents import Consent
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.mailings import AcceptedMailing
-from mailer.ports.rights import DataCorrection, ForbiddenByLegalHold, LegalDisclosure
+from mailer.ports.privacy_rights import DataCorrection, ForbiddenByLegalHold, LegalDisclosure
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox

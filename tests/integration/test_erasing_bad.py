@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
 from mailer.policy.text_folding_for_comparison import has_too_many_combining_marks
 from mailer.ports.broker import BrokerMessage
 from mailer.postgres.outbox import PostgresOutbox

@@ -12,7 +12,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer import signing_keys
+from mailer import link_and_dkim_signers
 from mailer.ledger import writers
 from mailer.pipeline import hand_over_of_claim, handover, timekeeper, window_sender
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -134,10 +134,10 @@ def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     settings = Settings(dkim=(f"example.org:s1:{file}",))
     with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
-        signing_keys.build_dkim_sign_function_from_settings(settings)
+        link_and_dkim_signers.build_dkim_sign_function_from_settings(settings)
     key = rsa.generate_private_key(65537, 2048)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = signing_keys.build_dkim_sign_function_from_settings(settings)
+    sign = link_and_dkim_signers.build_dkim_sign_function_from_settings(settings)
     assert sign is not None
     mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
     assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")

@@ -15,13 +15,13 @@ import pytest
 from mailer.actions import object_to_marketing, record_opt_out
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.own_limits import record_own_limit
+from mailer.actions.privacy_rights import erase_recipient, mark_under_13
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
-from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.policy.category import CATEGORIES
-from mailer.policy.own_limits import OwnCap, OwnPause
+from mailer.policy.limits_set_by_recipient import OwnCap, OwnPause
 from mailer.ports.halts import OPERATOR, Halt, HaltScope
 from mailer.ports.standings import StandingFlag
 from mailer.ports.time_ordered_uuids import uuid7
@@ -154,7 +154,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     outcomes = await world.entries(newsletter.id, "outcome")
     assert [entry["reason"] for entry in outcomes] == ["failed restored"] * 2
     assert [entry["reason"] for entry in await world.entries(newsletter.id, "mailing")] == ["accepted", "ended"]
-    assert (await restored.halts.read_halts_and_missing_entries((), (), ())).halts == ()
+    assert (await restored.halts.read_halts_and_missing_ledger_entries((), (), ())).halts == ()
     assert (await world.ledger.verify_ledger()).faults == ()
 
 
@@ -200,7 +200,7 @@ async def test_two_restores_one_after_the_other(
         assert await second.seen() == WENT_BACK
         lineage, _ = await second.halts.begin_new_database_lineage("Dana", None)
         assert await second.seen() is None
-        assert (await second.halts.read_halts_and_missing_entries((), (), ())).lineage == lineage
+        assert (await second.halts.read_halts_and_missing_ledger_entries((), (), ())).lineage == lineage
 
 
 async def test_another_database_is_not_the_one_that_was_known(restored: Site) -> None:
@@ -240,7 +240,7 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
             await mark_under_13(world.rights, policy, five, "operator")
         async with site(backup, tmp_path) as after:
             assert await after.seen() == WENT_BACK
-            lineage = (await after.halts.read_halts_and_missing_entries((), (), ())).lineage
+            lineage = (await after.halts.read_halts_and_missing_ledger_entries((), (), ())).lineage
             await mending(after).replay_lost_changes({lineage})
             standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three, four, five)]
             assert [standing is not None for standing in standings] == [True] * 5
@@ -292,7 +292,7 @@ async def test_what_was_taken_back_since_is_not_made_again(
                     pass
             assert await after.seen() == WENT_BACK
             await mending(after).replay_lost_changes(
-                {(await after.halts.read_halts_and_missing_entries((), (), ())).lineage}
+                {(await after.halts.read_halts_and_missing_ledger_entries((), (), ())).lineage}
             )
             assert capsys.readouterr().out.count("not made again") == 2
             standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three)]
@@ -313,7 +313,7 @@ async def test_what_widens_is_not_made_again(
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
-            await before.world.standings.set_product_paid(BRAND, one, None, True, "application")
+            await before.world.standings.store_whether_product_is_paid(BRAND, one, None, True, "application")
             await record_opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
         async with site(backup, tmp_path) as after:
             await after.world.pool.execute("UPDATE recipients SET created_at = now() WHERE id = $1", two)
@@ -321,7 +321,7 @@ async def test_what_widens_is_not_made_again(
             await mending(after).replay_lost_changes({uuid7()})
             assert "not made again" not in capsys.readouterr().out
             await mending(after).replay_lost_changes(
-                {(await after.halts.read_halts_and_missing_entries((), (), ())).lineage}
+                {(await after.halts.read_halts_and_missing_ledger_entries((), (), ())).lineage}
             )
             assert capsys.readouterr().out.count("not made again") == 2
             assert await after.world.entries(kind="action") == []

@@ -332,7 +332,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
         PausesForBlockedMail(NoPauses()),
     )
     preparing, begun = (
-        WindowPreparation(checks, None, world.deliveries.find_shared_address_text_carriers),
+        WindowPreparation(checks, None, world.deliveries.find_last_delivery_of_text_to_shared_address),
         datetime.now(UTC),
     )
 

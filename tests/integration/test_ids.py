@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
 from mailer.event_digests import names_of_fields_with_differing_digests
 from mailer.events import validate_event
 from mailer.pipeline.consumers import relay_outbox_until_stopped

@@ -10,14 +10,14 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from mailer.actions.requests_by_address import build_leave_link_message
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
+from mailer.actions.requests_identified_by_address import build_leave_link_message
 from mailer.database.statements import Pool
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.request_stores import RequestStores
-from mailer.ports.requests_by_address import PersonToAnswer
-from mailer.postgres.requests_by_address import PostgresRequestsIdentifiedByAddress
+from mailer.ports.requests_identified_by_address import PersonToAnswer
+from mailer.postgres.requests_identified_by_address import PostgresRequestsIdentifiedByAddress
 from mailer.web.app import create_app
 from tests.factories import BRAND, World
 from tests.integration.web_world import PUBLIC_URL, browse, site_over
@@ -246,7 +246,7 @@ async def test_a_crash_before_the_commit_sends_once(world: World) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await world.requests.by_address.publish_answers(dies, 10)
+        await world.requests.by_address.answer_and_delete_oldest_requests(dies, 10)
     assert await waiting(world) == 1
     two = [answerer(world) for _ in range(2)]
     await asyncio.gather(*(one.answer_waiting_requests() for one in two))
@@ -295,7 +295,7 @@ async def test_no_row_and_no_line_has_an_address(world: World, capsys: pytest.Ca
     for secret in (ADDRESS, "stranger", "elsewhere.example", "no address", "185.199.108"):
         assert secret not in said
     await world.pool.execute("UPDATE leave_request_counts SET since = since - interval '1 day'")
-    await world.requests.by_address.delete_old_counts()
+    await world.requests.by_address.delete_old_request_counts()
     assert await world.pool.fetchval("SELECT count(*) FROM leave_request_counts") == 0
 
 

@@ -5,8 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from mailer.ports.requests_by_address import PEOPLE_A_REQUEST
-from mailer.postgres.requests_by_address import ADDRESS_A_DAY, BRAND_AN_HOUR, NETWORK_A_DAY
+from mailer.ports.requests_identified_by_address import PEOPLE_A_REQUEST
+from mailer.postgres.requests_identified_by_address import ADDRESS_A_DAY, BRAND_AN_HOUR, NETWORK_A_DAY
 from mailer.web.app import create_app
 from tests.data_requests import link_of
 from tests.factories import BRAND, World

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.actions.own_limits import record_own_limit
-from mailer.policy.own_limits import OwnCap, OwnPause
+from mailer.policy.limits_set_by_recipient import OwnCap, OwnPause
 from mailer.web.languages import LANGUAGES
 from tests.factories import BRAND, World
 from tests.integration.test_link_holders import confirmations, holders, move, standing_of, undo_value

@@ -14,10 +14,10 @@ import pytest
 
 from mailer.actions import object_to_marketing, record_opt_out
 from mailer.actions.account_flags import set_account_flag
-from mailer.actions.rights import rectify_recipient
+from mailer.actions.privacy_rights import rectify_recipient
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.pending_requests import RequestedAct
-from mailer.ports.rights import DataCorrection
+from mailer.ports.privacy_rights import DataCorrection
 from mailer.ports.standings import StandingFlag
 from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SERVICE

@@ -196,7 +196,7 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
     await an_hour_later(world)
     assert await stored(world) == dict.fromkeys(READ, 0)
     await world.pool.execute("UPDATE deliveries SET due_at = now() WHERE state = 'deferred'")
-    await world.upkeep.batch_due_deliveries(1000)
+    await world.upkeep.put_due_deliveries_into_new_batches(1000)
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
     await world.handover().hand_over_batches(batches)
     await fetch(world, accepted.mailing_id, 11)

@@ -128,7 +128,7 @@ async def test_processors_and_the_flow_are_shown(world: World) -> None:
     state = ReportedProcessorState(
         "relay-us", "down", datetime.now(UTC), "421 4.3.2 not available", "look at the relay", 3
     )
-    await world.processors.store_states_of_worker("worker-1", [state])
+    await world.processors.store_processor_states_seen_by_worker("worker-1", [state])
     async with as_key(world) as client:
         for is_new in (True, False):
             answer = await client.post("/api/v1/processors/relay-us/pause", json={"reason": "maintenance"})

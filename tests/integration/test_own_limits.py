@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from mailer.actions.own_limits import OwnLimitRefused, end_own_limits_older_than_request, record_own_limit
-from mailer.actions.rights import erase_recipient, read_personal_data, rectify_recipient
+from mailer.actions.privacy_rights import erase_recipient, read_personal_data, rectify_recipient
 from mailer.actions.suppression import lift_suppression
 from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap, OwnLimit, OwnPause
+from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE, OwnCap, OwnLimit, OwnPause
 from mailer.policy.standing import Standing
 from mailer.ports.mailings import AcceptedMailing
-from mailer.ports.rights import DataCorrection
+from mailer.ports.privacy_rights import DataCorrection
 from mailer.ports.standings import OptOutResult
 from tests.doubles import FakeProcessor
 from tests.factories import BRAND, TEMPLATES, World, open_world, person, policies

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from mailer.actions.person_acts import ErasureGround
+from mailer.actions.acts_on_person import ErasureGround
 from tests.factories import BRAND, World, person
 from tests.integration.test_console_people import OTHER, accesses
 from tests.integration.web_world import browse

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from mailer.actions.people_desk import look_people_up, read_page_of_person_history, read_person_overview
-from mailer.actions.person_acts import OrderedActOnPerson, PersonActName, act_on_person
+from mailer.actions.acts_on_person import OrderedActOnPerson, PersonActName, act_on_person
+from mailer.actions.people_look_up import look_people_up, read_page_of_person_history, read_person_overview
 from mailer.actions.person_history import HistoryLine, history_in_words, mailings_named_by_suppressions
-from mailer.actions.rights import read_personal_data
+from mailer.actions.privacy_rights import read_personal_data
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent

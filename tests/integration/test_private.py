@@ -17,7 +17,7 @@ import aiosmtplib
 import pytest
 from typer.testing import CliRunner
 
-from mailer import bundled_files, signing_keys
+from mailer import bundled_files, link_and_dkim_signers
 from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
 from mailer.cli.import_file_helpers import RejectedLinesFile
@@ -94,7 +94,7 @@ def test_settings_and_tokens_that_all_can_read_are_named(
         (tmp_path / name).touch(mode=0o600)
         (tmp_path / name).chmod(mode)
     url = "smtps://me@relay.example?auth=XOAUTH2&token_file=token"
-    found = signing_keys.exposed_secret_file_problems(read_settings(processors=(url,)))
+    found = link_and_dkim_signers.exposed_secret_file_problems(read_settings(processors=(url,)))
     assert len(found) == problems
     assert [f"chmod o= {name}" in text for text, name in zip(found, ("token", ".env"), strict=False)] == [
         True
@@ -146,7 +146,7 @@ def test_a_dkim_key_that_all_can_read_is_named(tmp_path: Path, mode: int, proble
     file = tmp_path / "key.pem"
     file.write_text("x")
     file.chmod(mode)
-    found = signing_keys.exposed_secret_file_problems(
+    found = link_and_dkim_signers.exposed_secret_file_problems(
         read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}"))
     )
     assert len(found) == problems
@@ -177,7 +177,7 @@ def remembered(folder: Path) -> None:
     notes.switch_notes_to_lineage(uuid4())
     notes.note_committed_entry_on_disk(uuid4(), 1)
     asyncio.run(
-        notes.record_standing_changes(
+        notes.note_standing_changes_on_disk(
             [JournaledStandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]
         )
     )

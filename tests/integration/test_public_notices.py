@@ -211,7 +211,7 @@ async def test_a_late_release_does_not_shorten_a_notice(world: World) -> None:
         with pytest.raises(PublicNoticeRefused, match="30 days are the least"):
             await release_public_notice(store, one.id, "Dana", today())
     await release_public_notice(store, whole.id, "Dana", today())
-    assert [one.id for one in await store.list_standing_notices(None, today())] == [whole.id]
+    assert [one.id for one in await store.list_public_notices_in_force(None, today())] == [whole.id]
 
 
 async def test_no_number_of_drafts_hides_a_notice(world: World) -> None:
@@ -286,7 +286,7 @@ async def test_the_ledger_proves_that_it_was_up(world: World) -> None:
     assert await steps(world) == ["drafted", "released", "seen", "missed", "seen"]
     assert (await PostgresFlowMetrics(world.pool).read_metrics())["missed_notices"] == []
     await world.pool.execute("UPDATE public_notices SET proven_on = proven_on - 1")
-    await store.record_sighting(missed, is_there=True)
+    await store.record_whether_notice_is_online(missed, is_there=True)
     assert (await steps(world))[-1] == "seen"
     assert len(await steps(world)) == 6
     assert (await LedgerOperations(world.pool, KEY).verify_ledger()).faults == ()

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from mailer.actions.quarantined_refusal_verdicts import RefusalVerdictRefused, apply_verdict_on_quarantined_refusals
 from mailer.actions.refusal_judgement import RefusalJudge
-from mailer.actions.refusal_quarantine import RefusalVerdictRefused, apply_verdict_on_quarantined_refusals
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
 from mailer.ports.refusal_quarantine import HardRefusal, RefusalSelection, RefusalVerdict

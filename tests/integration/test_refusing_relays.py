@@ -312,11 +312,11 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
     handover, ready = world.handover_by([away]), Readiness()
     relays = ConditionReporter(handover.routes, world.processors, "worker-1", ready)
     await relays.store_states_if_changed_or_old()
-    assert [state.state for state in await world.processors.list_states_over_workers()] == ["unused"]
+    assert [state.state for state in await world.processors.list_processor_states_over_all_workers()] == ["unused"]
     assert ready.problems == {}
     await handover.hand_over_batches(accepted.batches)
     await relays.store_states_if_changed_or_old()
-    [state] = await world.processors.list_states_over_workers()
+    [state] = await world.processors.list_processor_states_over_all_workers()
     assert (state.state, state.error, state.remedy, state.workers) == (
         "auth_refused",
         "relay-us: AUTH refused",
@@ -336,19 +336,21 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
         in (await operator.done("mailing", "show", str(accepted.mailing_id))).out
     )
     await world.pool.execute("UPDATE relay_states SET seen_at = now() - interval '3 minutes'")
-    assert await world.processors.list_states_over_workers() == []
+    assert await world.processors.list_processor_states_over_all_workers() == []
 
 
 async def test_workers_that_differ(world: World) -> None:
     """A trouble comes before what works, with how many workers meet it; a worker that ends is forgotten."""
     now = datetime.now(UTC)
     for worker, state in (("a", "working"), ("b", "down"), ("c", "down"), ("d", "unused")):
-        await world.processors.store_states_of_worker(worker, [ReportedProcessorState("relay", state, now, times=2)])
-    [found] = await world.processors.list_states_over_workers()
+        await world.processors.store_processor_states_seen_by_worker(
+            worker, [ReportedProcessorState("relay", state, now, times=2)]
+        )
+    [found] = await world.processors.list_processor_states_over_all_workers()
     assert (found.state, found.workers, found.times) == ("down", 2, 4)
     for worker in ("b", "c"):
-        await world.processors.delete_states_of_worker(worker)
-    assert [found.state for found in await world.processors.list_states_over_workers()] == ["working"]
+        await world.processors.delete_processor_states_seen_by_worker(worker)
+    assert [found.state for found in await world.processors.list_processor_states_over_all_workers()] == ["working"]
 
 
 def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:

@@ -11,7 +11,7 @@ from mailer.policy.staff_rights import StaffRole
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import ReleaseRefused
 from mailer.postgres.halts import PostgresHalts
-from mailer.postgres.mailing_schedule import PostgresMailingSchedule
+from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from tests.factories import BRAND, World, person
 from tests.integration.console_browser import open_browser
 from tests.integration.web_world import browse

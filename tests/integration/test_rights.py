@@ -11,15 +11,21 @@ from mailer.actions.account_flags import UnknownRecipient, set_account_flag
 from mailer.actions.consent import electronic_notice_basis_in_words
 from mailer.actions.disclosure_records import DisclosureRefused, record_disclosure_to_authority
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_legal_hold
-from mailer.actions.rights import erase_recipient, mark_under_13, read_personal_data, rectify_recipient
+from mailer.actions.privacy_rights import erase_recipient, mark_under_13, read_personal_data, rectify_recipient
 from mailer.events import Person
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
+from mailer.ports.privacy_rights import (
+    DataCorrection,
+    ForbiddenByLegalHold,
+    LegalDisclosure,
+    NoLegalHold,
+    RecipientErased,
+)
 from mailer.ports.recipient_import import RecipientImportRow
-from mailer.ports.rights import DataCorrection, ForbiddenByLegalHold, LegalDisclosure, NoLegalHold, RecipientErased
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.postgres.privacy_rights import PostgresPrivacyRights

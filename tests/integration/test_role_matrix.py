@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 import mailer
 from mailer import bundled_files
-from mailer.accounts import KINDS
+from mailer.account_event_types import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import ITSELF, Identity, IdentityKind
 from mailer.policy.publisher_rights import (

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.rights import rectify_recipient
+from mailer.actions.privacy_rights import rectify_recipient
 from mailer.policy.standing import Standing, version_scope
 from mailer.ports.consents import Consent
-from mailer.ports.rights import DataCorrection
+from mailer.ports.privacy_rights import DataCorrection
 from tests.factories import BRAND, World, make_event, new_mailing, person, policies
 
 DAYS = ((date(2004, 1, 1), "2004"), (date(2024, 1, 1), "2024"))

@@ -125,7 +125,7 @@ async def test_seals_are_published_once(world: World) -> None:
     """Seals newer than the last published one follow. A seal of another database gets nothing."""
 
     async def behind(last: dict[str, Any] | None) -> list[int]:
-        return [body(record)["number"] async for record in world.ledger.seals_since_published(last)]
+        return [body(record)["number"] async for record in world.ledger.iterate_seals_after_published_one(last)]
 
     await write(world)
     first = await world.ledger.store_one_seal_of_all_chains()

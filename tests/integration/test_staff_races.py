@@ -42,11 +42,11 @@ async def test_a_second_step_ends_with_its_session(world: World) -> None:
     actor = await in_session(world, dana)
     await world.staff.directory.reset_staff_member(dana, ROOT)
     with pytest.raises(StaffSessionEnded):
-        await world.staff.sign_in.continue_session(actor, "totp")
+        await world.staff.sign_in.replace_session_after_second_factor(actor, "totp")
     again = await in_session(world, dana)
-    token = await world.staff.sign_in.continue_session(again, "totp")
+    token = await world.staff.sign_in.replace_session_after_second_factor(again, "totp")
     with pytest.raises(StaffSessionEnded):
-        await world.staff.sign_in.continue_session(again, "totp")
+        await world.staff.sign_in.replace_session_after_second_factor(again, "totp")
     session = await world.staff.sign_in.find_session(token)
     assert session is not None
     assert session.has_second_factor
@@ -60,7 +60,7 @@ async def test_a_request_past_its_gate_stores_nothing_once_its_session_is_over(w
     eli, _ = await add_person(staff, "Eli", StaffRole.SUPPORT)
     actor = await in_session(world, dana)
     assert actor.session_id is not None
-    await staff.factors.begin_totp(actor.session_id, b"mine")
+    await staff.factors.store_pending_totp_secret(actor.session_id, b"mine")
     match end:
         case "reset":
             await staff.directory.reset_staff_member(dana, ROOT)
@@ -144,11 +144,11 @@ async def test_a_link_and_a_reset_at_the_same_moment(world: World) -> None:
         assert link is not None
         async with asyncio.timeout(30):
             used, newer = await asyncio.gather(
-                world.staff.sign_in.use_link(link, f"hash {number}", "n"),
+                world.staff.sign_in.set_password_by_one_time_link(link, f"hash {number}", "n"),
                 world.staff.directory.reset_staff_member(dana, ROOT),
             )
         assert newer is not None
-        assert await world.staff.sign_in.find_member_of_link(newer) == dana
+        assert await world.staff.sign_in.find_member_of_one_time_link(newer) == dana
         assert await world.pool.fetchval("SELECT password_hash FROM staff WHERE id = $1", dana.id) is None, used
 
 
@@ -159,15 +159,15 @@ async def test_a_secret_of_an_app_belongs_to_one_session_for_ten_minutes(world: 
     factors = world.staff.factors
     assert mine.session_id
     assert other.session_id
-    await factors.begin_totp(other.session_id, b"of a thief")
-    await factors.begin_totp(mine.session_id, b"mine")
+    await factors.store_pending_totp_secret(other.session_id, b"of a thief")
+    await factors.store_pending_totp_secret(mine.session_id, b"mine")
     assert not await factors.confirm_totp(mine, dana.id, b"of a thief", 7, [])
-    await factors.begin_totp(mine.session_id, b"mine again")
+    await factors.store_pending_totp_secret(mine.session_id, b"mine again")
     assert not await factors.confirm_totp(mine, dana.id, b"mine", 7, [])
     await world.pool.execute("UPDATE staff_sessions SET totp_at = now() - interval '601 seconds'")
     assert not await factors.confirm_totp(mine, dana.id, b"mine again", 7, [])
     assert (await factors.read_factors(dana.id)).count == 0
-    await factors.begin_totp(mine.session_id, b"mine at last")
+    await factors.store_pending_totp_secret(mine.session_id, b"mine at last")
     await world.pool.execute("INSERT INTO staff_totp (staff_id, secret) VALUES ($1, 'of the version before')", dana.id)
     assert await factors.confirm_totp(mine, dana.id, b"mine at last", 7, [])
     assert (await factors.read_factors(dana.id)).totp_secret == b"mine at last"
@@ -180,11 +180,11 @@ async def test_a_challenge_ends_after_ten_minutes(world: World) -> None:
     assert actor.session_id is not None
     await world.staff.sign_in.set_challenge(actor.session_id, b"challenge")
     await world.pool.execute("UPDATE staff_sessions SET challenge_at = now() - interval '601 seconds'")
-    assert await world.staff.sign_in.take_challenge(actor.session_id) is None
-    used = await asyncio.gather(*(world.staff.sign_in.use_challenge(b"challenge") for _ in range(8)))
+    assert await world.staff.sign_in.pop_session_challenge(actor.session_id) is None
+    used = await asyncio.gather(*(world.staff.sign_in.mark_sessionless_challenge_used(b"challenge") for _ in range(8)))
     assert sum(used) == 1
     await world.pool.execute("UPDATE staff_used_challenges SET used_at = now() - interval '2 hours'")
-    await world.staff.sign_in.use_challenge(b"another")
+    await world.staff.sign_in.mark_sessionless_challenge_used(b"another")
     assert await world.pool.fetchval("SELECT count(*) FROM staff_used_challenges") == 1
 
 

@@ -37,14 +37,14 @@ async def add_app(world: World, member: StaffMember) -> bool:
     """Sets an app up for a person, with the secret `sealed` and the codes `one` and `two`."""
     actor = await in_session(world, member, "totp")
     assert actor.session_id is not None
-    await world.staff.factors.begin_totp(actor.session_id, b"sealed")
+    await world.staff.factors.store_pending_totp_secret(actor.session_id, b"sealed")
     return await world.staff.factors.confirm_totp(actor, member.id, b"sealed", 100, [b"one", b"two"])
 
 
 async def test_everything_is_in_the_ledger_which_verifies(world: World) -> None:
     """Each change names the two people and the network. The ledger is intact, and has no secret."""
     dana, link = await add_person(world.staff)
-    await world.staff.sign_in.use_link(link, "hash", "192.0.2.0/24")
+    await world.staff.sign_in.set_password_by_one_time_link(link, "hash", "192.0.2.0/24")
     token = await begin(world, dana, "totp")
     await world.staff.directory.replace_roles(dana, [parse_role_at_brand("ops", "interpals")], ROOT)
     await disable_person(world.staff, dana)
@@ -80,10 +80,12 @@ async def test_a_name_is_taken_once(world: World) -> None:
 async def test_of_two_that_use_one_link_one_wins(world: World) -> None:
     """One of two that use a link at once gets in, and nobody afterwards."""
     dana, link = await add_person(world.staff)
-    both = await asyncio.gather(*(world.staff.sign_in.use_link(link, f"hash {n}", "n") for n in range(8)))
+    both = await asyncio.gather(
+        *(world.staff.sign_in.set_password_by_one_time_link(link, f"hash {n}", "n") for n in range(8))
+    )
     assert [one for one in both if one] == [dana]
-    assert await world.staff.sign_in.use_link(link, "late", "n") is None
-    assert await world.staff.sign_in.find_member_of_link(link) is None
+    assert await world.staff.sign_in.set_password_by_one_time_link(link, "late", "n") is None
+    assert await world.staff.sign_in.find_member_of_one_time_link(link) is None
 
 
 async def test_the_last_admin_stays(world: World) -> None:
@@ -104,15 +106,15 @@ async def test_a_link_ends(world: World) -> None:
     """A link ends after an hour, by a newer link, and with the person's access."""
     dana, link = await add_person(world.staff)
     await world.pool.execute("UPDATE staff_links SET expires_at = now() - interval '1 second'")
-    assert await world.staff.sign_in.use_link(link, "hash", "n") is None
+    assert await world.staff.sign_in.set_password_by_one_time_link(link, "hash", "n") is None
     newer = await world.staff.directory.reset_staff_member(dana, ROOT)
     newest = await world.staff.directory.reset_staff_member(dana, ROOT)
     assert newer
     assert newest
-    assert await world.staff.sign_in.find_member_of_link(newer) is None
-    assert await world.staff.sign_in.find_member_of_link(newest) == dana
+    assert await world.staff.sign_in.find_member_of_one_time_link(newer) is None
+    assert await world.staff.sign_in.find_member_of_one_time_link(newest) == dana
     await disable_person(world.staff, dana)
-    assert await world.staff.sign_in.use_link(newest, "hash", "n") is None
+    assert await world.staff.sign_in.set_password_by_one_time_link(newest, "hash", "n") is None
     assert not await disable_person(world.staff, dana)
 
 
@@ -150,7 +152,7 @@ async def test_sessions_end(world: World) -> None:
 
 async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> None:
     """Simultaneous failures count one by one. Success forgets them, and so does a day without failures."""
-    count = world.staff.sign_in.count_attempt
+    count = world.staff.sign_in.count_attempt_as_failed_unless_it_must_wait
     keys = {ACCOUNT: WAITS_OF_ACCOUNT, NETWORK: WAITS_OF_NETWORK}
     answers = await asyncio.gather(*(count(keys) for _ in range(FREE_FAILURES + 6)))
     assert sorted(answers)[: FREE_FAILURES + 1] == [0] * (FREE_FAILURES + 1)
@@ -161,7 +163,7 @@ async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> 
     assert 5 < await count(keys) <= 10
     counted = await world.pool.fetchval("SELECT failures FROM staff_failures WHERE key = $1", NETWORK)
     assert counted == FREE_FAILURES + 3
-    await world.staff.sign_in.forgive_attempts([ACCOUNT], [NETWORK])
+    await world.staff.sign_in.forget_failed_attempts([ACCOUNT], [NETWORK])
     assert await world.pool.fetchval("SELECT failures FROM staff_failures WHERE key = $1", NETWORK) == counted - 1
     assert await count(keys) == 0
     await world.pool.execute("UPDATE staff_failures SET failures = 99, last_at = now() - interval '2 days'")
@@ -171,7 +173,7 @@ async def test_failures_make_an_account_wait_longer_and_longer(world: World) -> 
 
 async def test_a_network_waits_for_all_accounts(world: World) -> None:
     """A client that tries many names waits. Refused tries count for no account."""
-    count = world.staff.sign_in.count_attempt
+    count = world.staff.sign_in.count_attempt_as_failed_unless_it_must_wait
     answers = [await count({b"%d" % n: WAITS_OF_ACCOUNT, NETWORK: WAITS_OF_NETWORK}) for n in range(30)]
     assert answers[:21] == [0] * 21
     assert all(answers[21:])
@@ -183,14 +185,14 @@ async def test_a_step_and_a_code_are_used_once(world: World) -> None:
     dana, _ = await add_person(world.staff)
     factors = world.staff.factors
     actor = await in_session(world, dana)
-    await factors.begin_totp(actor.session_id or 0, b"unconfirmed")
-    assert not await factors.take_totp_step(dana.id, 100)
+    await factors.store_pending_totp_secret(actor.session_id or 0, b"unconfirmed")
+    assert not await factors.use_up_totp_time_step(dana.id, 100)
     assert (await factors.read_factors(dana.id)).count == 0
     assert await add_app(world, dana)
     assert not await add_app(world, dana)
     assert (await factors.read_factors(dana.id)).totp_secret == b"sealed"
-    assert not await factors.take_totp_step(dana.id, 100)
-    assert sum(await asyncio.gather(*(factors.take_totp_step(dana.id, 101) for _ in range(10)))) == 1
+    assert not await factors.use_up_totp_time_step(dana.id, 100)
+    assert sum(await asyncio.gather(*(factors.use_up_totp_time_step(dana.id, 101) for _ in range(10)))) == 1
     assert sum(await asyncio.gather(*(factors.use_recovery_code(by(dana), dana.id, b"one") for _ in range(10)))) == 1
     assert (await factors.read_factors(dana.id)).recovery_codes_left == 1
     await factors.replace_recovery_codes(by(dana), dana.id, [b"four"])
@@ -205,13 +207,13 @@ async def test_passkeys(world: World) -> None:
     key = Passkey(b"id", b"public", 5, "laptop")
     assert await factors.add_passkey(by(dana), dana.id, key, [b"code"])
     assert not await factors.add_passkey(by(eli), eli.id, key, [])
-    assert not await factors.use_passkey(key, 5)
-    assert sum(await asyncio.gather(*(factors.use_passkey(key, 6) for _ in range(5)))) == 1
+    assert not await factors.advance_passkey_sign_count(key, 5)
+    assert sum(await asyncio.gather(*(factors.advance_passkey_sign_count(key, 6) for _ in range(5)))) == 1
     assert not await factors.remove_passkey(by(dana), dana.id, b"id")
     assert not await factors.remove_totp(by(dana), dana.id)
     without_count = Passkey(b"other", b"public", 0, "telephone")
     assert await factors.add_passkey(by(dana), dana.id, without_count, [])
-    assert await factors.use_passkey(without_count, 0)
+    assert await factors.advance_passkey_sign_count(without_count, 0)
     assert await factors.remove_passkey(by(dana), dana.id, b"id")
     assert [one.name for one in (await factors.read_factors(dana.id)).passkeys] == ["telephone"]
 
@@ -223,7 +225,7 @@ async def test_a_challenge_is_taken_once(world: World) -> None:
     session = await world.staff.sign_in.find_session(token)
     assert session
     await world.staff.sign_in.set_challenge(session.id, b"challenge")
-    taken = await asyncio.gather(*(world.staff.sign_in.take_challenge(session.id) for _ in range(10)))
+    taken = await asyncio.gather(*(world.staff.sign_in.pop_session_challenge(session.id) for _ in range(10)))
     assert [one for one in taken if one] == [b"challenge"]
 
 

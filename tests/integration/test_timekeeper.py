@@ -118,7 +118,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
     "broken",
     [
         "end_expired_claims_without_intents",
-        "batch_due_deliveries",
+        "put_due_deliveries_into_new_batches",
         "due_unpublished_batches",
         "mailings_with_deliveries_to_end",
         "finish_completed_mailings",
@@ -145,7 +145,7 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
 
     steps = (
         "end_expired_claims_without_intents",
-        "batch_due_deliveries",
+        "put_due_deliveries_into_new_batches",
         "due_unpublished_batches",
         "mailings_with_deliveries_to_end",
         "finish_completed_mailings",

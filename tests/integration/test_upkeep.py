@@ -69,9 +69,9 @@ async def test_what_is_due_again_is_batched(world: World) -> None:
     second = await world.accept([person(n) for n in range(10)], "service")
     assert await defer(world, first.mailing_id, first.batches) == 30
     assert await defer(world, second.mailing_id, second.batches) == 10
-    assert await world.upkeep.batch_due_deliveries(35) == 35
-    assert await world.upkeep.batch_due_deliveries(35) == 5
-    assert await world.upkeep.batch_due_deliveries(35) == 0
+    assert await world.upkeep.put_due_deliveries_into_new_batches(35) == 35
+    assert await world.upkeep.put_due_deliveries_into_new_batches(35) == 5
+    assert await world.upkeep.put_due_deliveries_into_new_batches(35) == 0
     for accepted in (first, second):
         assert await world.counted(accepted.mailing_id) == {("queued", ""): accepted.size}
         assert await world.real_counts(accepted.mailing_id) == {("queued", ""): accepted.size}
@@ -90,15 +90,15 @@ async def test_what_is_not_due_stays(world: World) -> None:
     accepted = await world.accept([person(1)])
     await defer(world, accepted.mailing_id, accepted.batches)
     await world.pool.execute("UPDATE deliveries SET due_at = now() + interval '1 minute'")
-    assert await world.upkeep.batch_due_deliveries(10) == 0
+    assert await world.upkeep.put_due_deliveries_into_new_batches(10) == 0
 
 
 async def test_two_that_batch_at_once_share_the_work(world: World) -> None:
     """Each due delivery gets into one batch, even if two timekeepers make batches at once."""
     accepted = await world.accept([person(n) for n in range(200)])
     await defer(world, accepted.mailing_id, accepted.batches)
-    done = await asyncio.gather(*(world.upkeep.batch_due_deliveries(50) for _ in range(6)))
-    assert sum(done) + await world.upkeep.batch_due_deliveries(200) == 200
+    done = await asyncio.gather(*(world.upkeep.put_due_deliveries_into_new_batches(50) for _ in range(6)))
+    assert sum(done) + await world.upkeep.put_due_deliveries_into_new_batches(200) == 200
     assert await world.counted(accepted.mailing_id) == {("queued", ""): 200}
     assert (
         await world.pool.fetchval("SELECT count(DISTINCT recipient_id) FROM deliveries WHERE state = 'queued'") == 200
@@ -111,7 +111,7 @@ async def test_a_mailing_is_finished_when_nothing_is_open(world: World) -> None:
     assert await world.upkeep.finish_completed_mailings() == 0
     await defer(world, accepted.mailing_id, accepted.batches)
     assert await world.upkeep.finish_completed_mailings() == 0
-    await world.upkeep.batch_due_deliveries(10)
+    await world.upkeep.put_due_deliveries_into_new_batches(10)
     [batch] = await world.pool.fetch("SELECT id FROM batches")
     await world.handover().hand_over_batches([batch["id"]])
     assert await world.upkeep.finish_completed_mailings() == 1

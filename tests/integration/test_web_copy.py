@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 
-from mailer.actions.rights import erase_recipient
+from mailer.actions.privacy_rights import erase_recipient
 from mailer.rendering.link_tokens import WebCopyToken
 from mailer.web.languages import LANGUAGES
 from tests.factories import BRAND, World, person

@@ -14,7 +14,7 @@ from mailer.actions.confirmation_requests import (
     ConfirmationRequestDependencies,
     ask_for_confirmation,
 )
-from mailer.actions.confirmations import ConfirmationStores, apply_confirmed_request
+from mailer.actions.confirmed_requests import ConfirmationStores, apply_confirmed_request
 from mailer.actions.consent import ConsentNotRecordable, ask_to_confirm_subscription, confirm_consent, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
 from mailer.events import validate_event

@@ -23,7 +23,7 @@ import mailer.ports.standings
 from mailer.actions.web_copies import WebCopyRenderer
 from mailer.brand_look_loading import load_brand_looks
 from mailer.events import EventRefused, MessageEvent
-from mailer.policy.own_limits import OwnLimit, OwnPause
+from mailer.policy.limits_set_by_recipient import OwnLimit, OwnPause
 from mailer.policy.policy_file import parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import Publisher

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from bench.speed.machine import free_port
+from mailer.web.console.access_gates import SIGN_IN
 from mailer.web.console.console_context import OIDC_CALLBACK
-from mailer.web.console.gates import SIGN_IN
 from mailer.web.console.identity_provider_protocol import OidcClientRegistration
 from tests.integration.conftest import world as world
 from tests.integration.web_world import PUBLIC_URL

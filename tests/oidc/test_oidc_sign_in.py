@@ -17,7 +17,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.staff_rights import StaffMember, StaffRole
-from mailer.ports.staff_subjects import OidcAccount, OidcAccountTaken
+from mailer.ports.staff_oidc_accounts import OidcAccount, OidcAccountTaken
 from mailer.web.app import create_app
 from mailer.web.console import oidc_provider_client
 from mailer.web.console.console_context import OIDC, OIDC_CALLBACK
@@ -45,7 +45,7 @@ async def browser_of(world: World, provider: RunningProvider, *factors: str) -> 
 async def bound(world: World, provider: RunningProvider, role: str = READER, subject: str = "ada") -> StaffMember:
     """A person of staff who signs in by an account of the provider."""
     member, _ = await add_person(world.staff, role=role)
-    assert await world.staff.subjects.bind_account(member, OidcAccount(provider.issuer, subject), ROOT)
+    assert await world.staff.subjects.bind_oidc_account(member, OidcAccount(provider.issuer, subject), ROOT)
     return member
 
 
@@ -144,7 +144,7 @@ async def test_a_factor_of_ours_is_asked_for(world: World, provider: RunningProv
     """A person with an app here shows its code after the provider, unless the provider has shown a trusted factor."""
     async with browser_of(world, provider, "mfa") as browser:
         member = await browser.enter()
-        await world.staff.subjects.bind_account(member, OidcAccount(provider.issuer, "ada"), ROOT)
+        await world.staff.subjects.bind_oidc_account(member, OidcAccount(provider.issuer, "ada"), ROOT)
         assert (await browser.open("/console")).status_code == 303, "a binding ends sessions"
         assert 'content="0;url=/console/second-step?next=/console"' in (await sign_in(browser)).text
         assert (await browser.open("/console")).headers["location"] == "/console/second-step"
@@ -268,14 +268,14 @@ async def test_bindings(world: World, provider: RunningProvider) -> None:
     eli, _ = await add_person(world.staff, "Eli")
     account = OidcAccount(provider.issuer, "ada")
     with pytest.raises(OidcAccountTaken):
-        await world.staff.subjects.bind_account(eli, account, ROOT)
-    assert not await world.staff.subjects.bind_account(member, account, ROOT)
+        await world.staff.subjects.bind_oidc_account(eli, account, ROOT)
+    assert not await world.staff.subjects.bind_oidc_account(member, account, ROOT)
     async with browser_of(world, provider) as browser:
         assert (await sign_in(browser)).status_code == 200
-        assert await world.staff.subjects.unbind_account(member, ROOT)
-        assert not await world.staff.subjects.unbind_account(member, ROOT)
+        assert await world.staff.subjects.unbind_oidc_account(member, ROOT)
+        assert not await world.staff.subjects.unbind_oidc_account(member, ROOT)
         assert (await browser.open("/console")).status_code == 303
-        await world.staff.subjects.bind_account(member, account, ROOT)
+        await world.staff.subjects.bind_oidc_account(member, account, ROOT)
         known = await world.staff.directory.find_staff_record(parse_person_identity("Dana Duty"))
         assert known is not None
         await world.staff.directory.reset_staff_member(known.member, ROOT)

@@ -182,7 +182,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
             self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
         ) -> Claim | None:
             claimed = await super().claim_queued_deliveries_of_batches(batches, owner, mailings)
-            await world.standings.set_product_paid(BRAND, ada, None, False, "application")
+            await world.standings.store_whether_product_is_paid(BRAND, ada, None, False, "application")
             await world.standings.record_opt_out(BRAND, ada, "updates", "page")
             return claimed
 
@@ -196,7 +196,9 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
 async def test_the_page_says_what_still_comes_and_why(world: World) -> None:
     """A free account can leave announcements. A paying account cannot, and the page says why."""
     await known(world, BRAND, ADA, GRACE)
-    await world.standings.set_product_paid(BRAND, await world.id_of("grace"), "premium", True, "application")
+    await world.standings.store_whether_product_is_paid(
+        BRAND, await world.id_of("grace"), "premium", True, "application"
+    )
     free, pays = [link_of(mail) for mail in await told(world, event_of(BRAND, "weekly", to={"refs": ["ada", "grace"]}))]
     for language, spoken in LANGUAGES.items():
         text = spoken.texts

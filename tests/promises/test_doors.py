@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailer.accounts import validate_account
+from mailer.account_event_types import validate_account
 from mailer.actions.account_events import apply_account_event
 from mailer.events import EventRefused
 from mailer.policy.publisher_and_staff_identity import Identity

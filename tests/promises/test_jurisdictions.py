@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.rights import rectify_recipient
+from mailer.actions.privacy_rights import rectify_recipient
 from mailer.ports.consents import Consent
-from mailer.ports.rights import DataCorrection
+from mailer.ports.privacy_rights import DataCorrection
 from tests.factories import BRAND, World, person, plain_event, policies, received
 from tests.letters import ADA, event_of, known, parts, read, told
 from tests.processes import Stack

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mailer.actions.account_flags import set_account_flag
-from mailer.actions.rights import erase_recipient, rectify_recipient
-from mailer.ports.rights import DataCorrection
+from mailer.actions.privacy_rights import erase_recipient, rectify_recipient
+from mailer.ports.privacy_rights import DataCorrection
 from mailer.ports.standings import StandingFlag
 from tests.factories import BRAND, World, policies
 from tests.letters import ADA, event_of, known, parts, publish, told

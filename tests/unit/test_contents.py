@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from mailer.accounts import AccountEvent, parse_any_event
+from mailer.account_event_types import AccountEvent, parse_any_event
 from mailer.event_digests import (
     EventDigester,
     EventIdTakenByDifferentEvent,

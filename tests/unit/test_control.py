@@ -52,7 +52,7 @@ class FakeDatabase:
     attested: list[list[UUID]] = field(default_factory=list)
     left: list[UUID] = field(default_factory=list)
 
-    async def read_halts_and_missing_entries(
+    async def read_halts_and_missing_ledger_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltsAndMissingEntries:
         """Returns the answer, or raises the error."""
@@ -68,11 +68,11 @@ class FakeDatabase:
             return True
         raise ConnectionError("read-only")
 
-    async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_process_found_no_data_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Keeps the witnesses for whom it was recorded."""
         self.attested.append(list(witnesses))
 
-    async def record_process_end_without_loss(self, witness: UUID) -> None:
+    async def record_process_end_without_data_loss(self, witness: UUID) -> None:
         """Keeps the process whose end was recorded."""
         self.left.append(witness)
 
@@ -188,7 +188,7 @@ async def test_an_old_answer_is_no_permission(scene: Scene) -> None:
 
 async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that took three seconds says what was true three seconds ago, and permits nothing."""
-    ask = scene.database.read_halts_and_missing_entries
+    ask = scene.database.read_halts_and_missing_ledger_entries
 
     async def slowly(
         seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
@@ -196,7 +196,7 @@ async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: py
         scene.now += 3
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "read_halts_and_missing_entries", slowly)
+    monkeypatch.setattr(scene.database, "read_halts_and_missing_ledger_entries", slowly)
     await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == NOBODY_TO_ASK
 
@@ -204,7 +204,7 @@ async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: py
 async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that fails is asked again, and being told to stop ends it."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
-    stop, ask = asyncio.Event(), scene.database.read_halts_and_missing_entries
+    stop, ask = asyncio.Event(), scene.database.read_halts_and_missing_ledger_entries
 
     async def asked(
         seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
@@ -214,7 +214,7 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
         scene.database.error = None if scene.database.asked else TimeoutError()
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "read_halts_and_missing_entries", asked)
+    monkeypatch.setattr(scene.database, "read_halts_and_missing_ledger_entries", asked)
     await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert len(scene.database.asked) == 4
     assert scene.halted() is None

@@ -25,7 +25,7 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
     """Failing questions are logged when they begin, for each error, and with their number once one is answered."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
-    ask = scene.database.read_halts_and_missing_entries
+    ask = scene.database.read_halts_and_missing_ledger_entries
 
     async def asked(
         seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
@@ -35,7 +35,7 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
             stop.set()
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "read_halts_and_missing_entries", asked)
+    monkeypatch.setattr(scene.database, "read_halts_and_missing_ledger_entries", asked)
     with capture_logs() as logs:
         await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert [(line["log_level"], line.get("error"), line.get("failed")) for line in logs] == [

@@ -13,7 +13,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import format_consent_days
 from mailer.policy.deciding import ASKED, SEND, answers_of_all_rules, decide, facts_for_rules
 from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.expected_mail import missing_fields_blocking_promotions
+from mailer.policy.mail_still_received import missing_fields_blocking_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours

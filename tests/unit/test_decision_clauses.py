@@ -9,7 +9,7 @@ import pytest
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, answers_of_all_rules, facts_for_rules
 from mailer.policy.decision_types import FactsForRules, Hold, Send, Suppress
-from mailer.policy.own_limits import OwnCap
+from mailer.policy.limits_set_by_recipient import OwnCap
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
-from mailer.rendering.headers import addr_spec
+from mailer.rendering.headers import check_and_encode_addr_spec
 from mailer.rendering.jinja_environment import make_jinja_environment
 from mailer.rendering.mail_merge import (
     NAME,
@@ -172,7 +172,7 @@ def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> Non
         MailingHeaders("Letters <l@mail.interpals.example>", "interpals", "interpals.example", category)
     )
     content = skeleton.compile_merge_form(MergeForm(("Hello",), body, body)).fill_message(
-        to=addr_spec("ada@people.example", "To"),
+        to=check_and_encode_addr_spec("ada@people.example", "To"),
         name="Ada",
         message_id="<1@interpals.example>",
         date=NOW,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.expected_mail import optional_categories_still_received
+from mailer.policy.mail_still_received import optional_categories_still_received
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from tests.factories import policies
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailer.accounts import KINDS, validate_account
+from mailer.account_event_types import KINDS, validate_account
 from mailer.actions.standing_and_event_comparison import standing_matches_event
 from mailer.policy.standing import Standing
 

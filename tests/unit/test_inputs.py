@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from mailer.accounts import validate_account
+from mailer.account_event_types import validate_account
 from mailer.actions.suppression_and_consent_import import SuppressionLine
 from mailer.events import Person, validate_event
 from mailer.input_types import (

@@ -119,8 +119,8 @@ def test_of_several_countries_the_strictest_holds(said: str) -> None:
 )
 def test_marks_of_several_countries_are_joined(said: str, label: str | None, line: str | None) -> None:
     """The mail bears the label and the line that the laws of all countries said want; the same mark each time."""
-    found = advertising_mark_for_countries(LAX.advertising_marks, said)
-    assert found is advertising_mark_for_countries(LAX.advertising_marks, said)
+    found = advertising_mark_for_countries(LAX.advertising_mark_by_country, said)
+    assert found is advertising_mark_for_countries(LAX.advertising_mark_by_country, said)
     assert (found and found.label, found and found.advertising_line_in_language("en")) == (label, line)
 
 

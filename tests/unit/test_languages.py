@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from mailer.accounts import validate_account
+from mailer.account_event_types import validate_account
 from mailer.events import Person
 from mailer.input_types import Locale, parse_locale
 from mailer.rendering.languages import (

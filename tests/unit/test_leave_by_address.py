@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.actions.requests_by_address import network_of_client
+from mailer.actions.requests_identified_by_address import network_of_client
 from mailer.web.broken_link_brand import brand_in_broken_link
 
 

@@ -11,7 +11,7 @@ from mailer.processors.smtp.transaction import (
     compose_transaction_or_outcome,
     encode_xtext,
 )
-from mailer.rendering.headers import addr_spec
+from mailer.rendering.headers import check_and_encode_addr_spec
 
 CONTENT = b"Subject: x\r\n\r\nhi\r\n"
 ALL = SmtpExtensions.parse_ehlo_keywords({"pipelining": "", "dsn": "", "smtputf8": "", "8bitmime": "", "size": "1000"})
@@ -108,7 +108,7 @@ def test_what_is_never_offered(recipient: str, content: bytes, extensions: SmtpE
 @pytest.mark.parametrize("local", ["a..b", "a.", ".a"])
 def test_a_quoted_local_part_stays_quoted(local: str) -> None:
     """The envelope has the quotes that RFC 5321 4.1.2 wants, and the original recipient of a report too."""
-    recipient = addr_spec(Person(ref="u1", email=f"{local}@docomo.ne.jp").email, "To")
+    recipient = check_and_encode_addr_spec(Person(ref="u1", email=f"{local}@docomo.ne.jp").email, "To")
     made = compose_transaction_or_outcome(OutgoingMessage("b@example.com", recipient, CONTENT), 0, ALL)
     assert isinstance(made, SmtpTransaction)
     quoted = f'"{local}"@docomo.ne.jp'

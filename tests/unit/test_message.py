@@ -15,7 +15,7 @@ from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_key_types import Sender
 from mailer.policy.text_formats import split_sender
-from mailer.rendering.headers import HeaderRefused, addr_spec, without_direction_overrides
+from mailer.rendering.headers import HeaderRefused, check_and_encode_addr_spec, without_direction_overrides
 from mailer.rendering.mail_merge import MergeForm
 from mailer.rendering.message import MailingHeaders, StaticMessageParts
 
@@ -48,7 +48,7 @@ def write(head: MailingHeaders = NEWSLETTER, **changes: Any) -> bytes:
     return (
         StaticMessageParts(head)
         .compile_merge_form(form)
-        .fill_message(**{**values, "to": addr_spec(values["to"], "To")})
+        .fill_message(**{**values, "to": check_and_encode_addr_spec(values["to"], "To")})
     )
 
 
@@ -180,12 +180,12 @@ def test_a_sender_that_a_policy_takes_is_the_from(name: str, local: str, domain:
     assert address == f"{local}@{domain}"
     field = re.search(rb"From: (.*?)\r\n(?! )", content, re.DOTALL)
     assert field
-    assert field[1].replace(b"\r\n", b"").decode().endswith(f"<{addr_spec(address, 'From')}>") or not shown.strip(
-        TURNS + " "
-    )
+    assert field[1].replace(b"\r\n", b"").decode().endswith(
+        f"<{check_and_encode_addr_spec(address, 'From')}>"
+    ) or not shown.strip(TURNS + " ")
     if local.isascii():
         (found,) = message_from_bytes(content, policy=default)["From"].addresses
-        assert found.addr_spec == addr_spec(address, "From")
+        assert found.addr_spec == check_and_encode_addr_spec(address, "From")
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,9 @@ def test_all_copies_share_what_is_not_the_recipients() -> None:
     blank = StaticMessageParts(NEWSLETTER).compile_merge_form(MergeForm(("Hello",), ("<p>Hello</p>",), ("Hello",)))
     own = {name: PLAIN[name] for name in ("to", "name", "message_id", "date", "unsubscribe_url")}
     one = blank.fill_message(**own).split(b"\r\n")
-    two = blank.fill_message(**{**own, "to": addr_spec("kim@example.org", "To"), "name": "Kim"}).split(b"\r\n")
+    two = blank.fill_message(**{**own, "to": check_and_encode_addr_spec("kim@example.org", "To"), "name": "Kim"}).split(
+        b"\r\n"
+    )
     assert [(a, b) for a, b in zip(one, two, strict=True) if a != b] == [
         (b"To: Sam <sam@example.org>", b"To: Kim <kim@example.org>")
     ]

@@ -8,15 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.accounts import validate_account
+from mailer.account_event_types import validate_account
 from mailer.actions.own_limits import parse_own_limit_of_ledger_reason
 from mailer.events import EventRefused
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
-from mailer.policy.own_limits import OWN_CAP_DAYS, OwnCap, OwnPause, has_optional_mail, is_mail_counted_for_cap_or_alarm
+from mailer.policy.limits_set_by_recipient import (
+    OWN_CAP_DAYS,
+    OwnCap,
+    OwnPause,
+    has_brand_optional_mail,
+    is_mail_counted_for_cap_or_alarm,
+)
 from mailer.policy.standing import EVERY_PRODUCT, WITHIN_OWN_CAP
 from mailer.web.languages import LANGUAGES
-from mailer.web.own_limits import own_pause_and_cap_in_words, pause_or_cap_of_pressed_button
+from mailer.web.pause_and_cap_buttons import own_pause_and_cap_in_words, pause_or_cap_of_pressed_button
 from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
 
 ANY_SERVICE = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": "any"}))
@@ -65,8 +71,8 @@ def test_only_optional_mail_of_who_has_a_cap_is_counted() -> None:
 def test_a_brand_without_optional_mail_has_none() -> None:
     """A brand with only mandatory categories has no limits."""
     terms = {name: values for name, values in POLICY.terms.items() if CATEGORIES[name].mandatory}
-    assert has_optional_mail(POLICY)
-    assert not has_optional_mail(revised(POLICY, terms=terms))
+    assert has_brand_optional_mail(POLICY)
+    assert not has_brand_optional_mail(revised(POLICY, terms=terms))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.accounts import KINDS
+from mailer.account_event_types import KINDS
 from mailer.pipeline.publisher_rights import PERIOD, PublisherRegister
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import ITSELF, WRITTEN, Identity, IdentityKind

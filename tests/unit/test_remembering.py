@@ -90,7 +90,7 @@ async def test_newer_notes_stand_for_those_of_the_dead(tmp_path: Path) -> None:
     ended = noted(tmp_path, (WRITER, 1))
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        process.schedule_deletion_of_ended_traces([ended])
+        process.schedule_deletion_of_ended_process_notes([ended])
         await process.sync_notes_to_disk()
         assert ended in {trace.id for trace in process.read_last_committed_entries()}
         process.note_committed_entry_on_disk(OTHER, 1)
@@ -127,8 +127,8 @@ async def test_the_journal_has_what_was_answered(tmp_path: Path) -> None:
     """The journal has each change before its answer, with ids and no address. Handled changes are ticked off."""
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        await process.record_standing_changes([change(1), change(2)])
-        await process.record_standing_changes([change(3)])
+        await process.note_standing_changes_on_disk([change(1), change(2)])
+        await process.note_standing_changes_on_disk([change(3)])
         with closing(NotesAboutDatabaseInFiles(tmp_path)) as reader:
             kept = list(reader.read_journaled_standing_changes())
             assert [one.n for one in kept] == [1, 2, 3]
@@ -142,7 +142,7 @@ async def test_a_line_that_was_half_written_is_left_out(tmp_path: Path) -> None:
     """The others of the journal still count."""
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        await process.record_standing_changes([change(1), change(2)])
+        await process.note_standing_changes_on_disk([change(1), change(2)])
         [file] = (tmp_path / "seen").glob("*.changes")
         file.write_text(file.read_text()[:-9])
         assert [one.n for one in process.read_journaled_standing_changes()] == [1]
@@ -152,10 +152,10 @@ async def test_what_is_written_behind_a_torn_line_counts(tmp_path: Path) -> None
     """A disk that was full for a moment has cut a line off; the opt-out that is answered next is kept."""
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        await process.record_standing_changes([change(1), change(2)])
+        await process.note_standing_changes_on_disk([change(1), change(2)])
         [file] = (tmp_path / "seen").glob("*.changes")
         os.truncate(file, file.stat().st_size - 9)
-        await process.record_standing_changes([change(3)])
+        await process.note_standing_changes_on_disk([change(3)])
         assert [one.n for one in process.read_journaled_standing_changes()] == [1, 3]
 
 
@@ -166,7 +166,7 @@ async def test_a_line_that_is_no_change_costs_only_itself(tmp_path: Path, line: 
     """A line that is no change is left out. Else the fence would never let go."""
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        await process.record_standing_changes([change(1)])
+        await process.note_standing_changes_on_disk([change(1)])
         [file] = (tmp_path / "seen").glob("*.changes")
         file.write_bytes(line + b"\n" + file.read_bytes())
         assert [one.n for one in process.read_journaled_standing_changes()] == [1]
@@ -177,9 +177,9 @@ async def test_what_a_full_disk_did_not_take_is_written_later(tmp_path: Path) ->
     (tmp_path / "seen").write_text("")
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        await process.record_standing_changes([change(1)])
+        await process.note_standing_changes_on_disk([change(1)])
         (tmp_path / "seen").unlink()
-        await process.record_standing_changes([change(2)])
+        await process.note_standing_changes_on_disk([change(2)])
         assert [one.n for one in process.read_journaled_standing_changes()] == [1, 2]
 
 
@@ -189,7 +189,7 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         process.note_committed_entry_on_disk(WRITER, 1)
-        await process.record_standing_changes([change(1)])
+        await process.note_standing_changes_on_disk([change(1)])
         await process.sync_notes_to_disk()
         assert process.read_last_committed_entries()[0].heads == {(WRITER, 1)}
 
@@ -205,11 +205,11 @@ async def test_a_folder_of_another_user_is_named(
 
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        await process.record_standing_changes([change(1)])
+        await process.note_standing_changes_on_disk([change(1)])
         with monkeypatch.context() as patch:
             patch.setattr(os, call, denied)
             if call == "open":
-                await process.record_standing_changes([change(2)])
+                await process.note_standing_changes_on_disk([change(2)])
             else:
                 with pytest.raises(LocalDatabaseNotesUnreadable, match=r"user \d+, may not use .*MAILER_DATA"):
                     list(process.read_journaled_standing_changes())
@@ -259,7 +259,7 @@ async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> No
 
     with closing(NotesAboutDatabaseInFiles(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        await process.record_standing_changes(lost)
+        await process.note_standing_changes_on_disk(lost)
         mending = LostStandingChangeReplay(cast(HaltStore, Lacking()), process, again)
         fault: Exception = DatabaseUnavailable("it is away")
         with pytest.raises(DatabaseUnavailable):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.policy_sections import CategoryTerms
-from mailer.rendering.promotional_words import promotional_words
+from mailer.rendering.promotional_words import find_promotional_words
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 BODY, PAGE, MANIFEST, STRINGS = "news/body.txt.j2", "news/body.html.j2", "news/template.toml", "_layout/strings.toml"
@@ -77,14 +77,14 @@ PLAIN = [
 @pytest.mark.parametrize(("locale", "said"), SELLING)
 def test_promotion_is_recognised(locale: str, said: str) -> None:
     """Words that sell are recognised in the languages of the templates, and in letters that only look otherwise."""
-    assert list(promotional_words(said, locale))
-    assert list(promotional_words(f"<p>Now: {said} here</p>", locale, markup=True))
+    assert list(find_promotional_words(said, locale))
+    assert list(find_promotional_words(f"<p>Now: {said} here</p>", locale, markup=True))
 
 
 @pytest.mark.parametrize(("locale", "said"), PLAIN)
 def test_plain_words_are_not(locale: str, said: str) -> None:
     """Words about an account, an order or a law do not count as promotion."""
-    assert not list(promotional_words(said, locale))
+    assert not list(find_promotional_words(said, locale))
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_subject_text_and_strings_are_read(tmp_path: Path, file: str, old: str, 
 @given(st.text(max_size=80), st.sampled_from(["en", "de", "ar", "fr", "zh-Hant", "pt-BR"]), st.booleans())
 def test_any_text_can_be_read(said: str, locale: str, markup: bool) -> None:
     """No text stops the search, and a word that promotes is found before it and behind it."""
-    assert "SALE" in list(promotional_words(f"SALE {said}", locale, markup=markup)) or "<" in said
-    assert "SALE" in list(promotional_words(f"{said} SALE", locale, markup=markup)) or "<" in said
+    assert "SALE" in list(find_promotional_words(f"SALE {said}", locale, markup=markup)) or "<" in said
+    assert "SALE" in list(find_promotional_words(f"{said} SALE", locale, markup=markup)) or "<" in said

@@ -18,8 +18,8 @@ from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.localized_texts import (
     context_in_locale,
     describe_missing_languages_of_context,
+    find_texts_given_by_language,
     locales_with_all_texts,
-    localized_texts,
 )
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.template_library import render_template_preview
@@ -142,7 +142,7 @@ def test_an_object_is_no_text(tmp_path: Path, order: Any, body: str, shown: str)
     template = library(tmp_path, files).find_template("paltalk-2006", "news")
     assert template
     context = {"headline": "x", "order": order}
-    texts = localized_texts(context, template)
+    texts = find_texts_given_by_language(context, template)
     assert "en" in locales_with_all_texts(template, texts)
     values = {"unsubscribe_url": "https://mail.example/u/x", **context_in_locale(context, texts, "en")}
     assert template.render("en", values).text.startswith(shown)

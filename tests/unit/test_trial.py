@@ -115,7 +115,7 @@ LOOKS = {
     ),
     "brand_and_controller_name_problems": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
     "advertising_mark_problems": Case(
-        "advertising-marks", "peerstream", setting(Policy, "advertising_marks", {}), "spring-offer"
+        "advertising-marks", "peerstream", setting(Policy, "advertising_mark_by_country", {}), "spring-offer"
     ),
     "privacy_seal_name_problems": Case(
         "seal-named", "paltalk-2006", None, "rights-answer", ("text", "TRUSTe", "nobody")

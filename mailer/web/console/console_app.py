@@ -9,14 +9,13 @@ from mailer.metrics_and_logger import log
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
     dead_letter_pages,
-    flow_pages,
     halt_pages,
     landing,
     ledger_pages,
     mailing_pages,
     mailing_schedule_pages,
     oidc_sign_in,
-    own_account,
+    own_session_and_factor_pages,
     passkeys,
     people_pages,
     person_act_pages,
@@ -26,16 +25,17 @@ from mailer.web.console import (
     sign_in,
     staff_pages,
     suppression_pages,
+    waiting_work_and_process_pages,
 )
-from mailer.web.console.console_context import HOME, console_path_or_home
-from mailer.web.console.console_pages import console_problem_page, redirect_within_console, same_site_forwarding_page
-from mailer.web.console.gates import (
+from mailer.web.console.access_gates import (
     Anybody,
     FieldRefused,
     NeedsSameSiteForwarding,
     RedirectWithinConsole,
     require_gate_of_each_route,
 )
+from mailer.web.console.console_context import HOME, console_path_or_home
+from mailer.web.console.console_pages import console_problem_page, redirect_within_console, same_site_forwarding_page
 from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 
 _STATIC = Path(__file__).with_name("static")
@@ -47,13 +47,20 @@ _operations = (
     halt_pages.router,
     dead_letter_pages.router,
     processor_pages.router,
-    flow_pages.router,
+    waiting_work_and_process_pages.router,
     policy_pages.router,
     ledger_pages.router,
     publisher_pages.router,
 )
 ROUTERS = (
-    *(sign_in.router, oidc_sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
+    *(
+        sign_in.router,
+        oidc_sign_in.router,
+        own_session_and_factor_pages.router,
+        passkeys.router,
+        staff_pages.router,
+        landing.router,
+    ),
     *(people_pages.router, person_act_pages.router, suppression_pages.router),
     *_operations,
     _files,

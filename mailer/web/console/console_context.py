@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from mailer.actions.people_desk import PersonLookUpAndActStores
+from mailer.actions.people_look_up import PersonLookUpAndActStores
 from mailer.ports.attention_figures import AttentionFigures, AttentionFigureSource
 from mailer.ports.staff import StaffStores
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 from mailer.web.console.console_secrets import ConsoleSecrets
 from mailer.web.console.identity_provider_protocol import IdentityProvider
-from mailer.web.console.operations import ConsoleOperationStores
+from mailer.web.console.operation_stores import ConsoleOperationStores
 from mailer.web.console.password_hashing import PasswordHashQueues
 
 HOME = "/console"
@@ -64,7 +64,7 @@ class ConsoleContext:
         return urlsplit(self.public_url).hostname or ""
 
     @cached_property
-    def base(self) -> str:
+    def base_path(self) -> str:
         """The path of the public address, without a slash at its end; every path of a page begins with it."""
         return urlsplit(self.public_url).path.rstrip("/")
 

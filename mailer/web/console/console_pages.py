@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.policy.staff_rights import StaffRight, needs_second_factor
+from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import HOME, ConsoleContext
-from mailer.web.console.gates import ConsoleRequest
 
 _FOLDER = Path(__file__).parent
 
@@ -138,7 +138,7 @@ def console_page(
         **values,
         t=TEXTS,
         request=request,
-        base=request.console.base,
+        base=request.console.base_path,
         navigation=_navigation_open_to_person(request),
         brands=_brands_with_a_role(request),
         error=TEXTS["errors"][error] if error else problem,
@@ -151,7 +151,7 @@ def console_page(
 
 def console_fragment(request: ConsoleRequest, template: str, **values: Any) -> HTMLResponse:
     """Returns a part of a page, by which the script replaces an older one."""
-    html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, request=request, base=request.console.base)
+    html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, request=request, base=request.console.base_path)
     return HTMLResponse(html, 200, _HEADERS)
 
 
@@ -161,19 +161,19 @@ def console_problem_page(
     """Returns a page that names a problem, for anybody. The values fill the text in."""
     known = problem if problem in TEXTS["errors"] else f"status_{status}"
     says = TEXTS["errors"].get(known, TEXTS["errors"]["failed"]).format_map(values)
-    html = _TEMPLATES.get_template("problem.html.j2").render(t=TEXTS, base=console.base, problem=says)
+    html = _TEMPLATES.get_template("problem.html.j2").render(t=TEXTS, base=console.base_path, problem=says)
     return HTMLResponse(html, status, _HEADERS)
 
 
 def same_site_forwarding_page(console: ConsoleContext, path: str) -> HTMLResponse:
     """Returns a page of ours that leads on to a path of ours, with which the browser then sends its cookie."""
-    html = _TEMPLATES.get_template("lead_on.html.j2").render(t=TEXTS, base=console.base, path=path)
+    html = _TEMPLATES.get_template("lead_on.html.j2").render(t=TEXTS, base=console.base_path, path=path)
     return HTMLResponse(html, 200, _HEADERS)
 
 
 def redirect_within_console(console: ConsoleContext, path: str) -> Response:
     """Returns a redirect to a path of the console; a browser gets it by GET (RFC 9110 15.4.4)."""
-    return RedirectResponse(f"{console.base}{path}", 303)
+    return RedirectResponse(f"{console.base_path}{path}", 303)
 
 
 def set_console_cookie(

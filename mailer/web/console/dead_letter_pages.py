@@ -21,10 +21,10 @@ from mailer.ports.dead_letters import (
     DeadLetterPage,
     ReplayableDeadLetterPage,
 )
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
 from mailer.web.console.dead_letter_text import mask_addresses, masked_body, masked_reason, unmasked_body
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.mailing_pages import MailingReader
 
 router = APIRouter(include_in_schema=False)
@@ -50,9 +50,11 @@ async def show_dead_letters(http_request: Request, request: MailingReader) -> Re
     try:
         chosen = _parse_dead_letter_filter(request, fields, StaffRight.MAILINGS_READ)
     except FilterRefused as error:
-        return console_page(request, "dead.html.j2", 422, str(error), **_list_values(request, fields))
+        return console_page(
+            request, "dead.html.j2", 422, str(error), **_dead_letter_list_template_values(request, fields)
+        )
     page = await _open_dead_letter_store(request, StaffRight.MAILINGS_READ, chosen.brands).list_page(chosen, ROWS)
-    return console_page(request, "dead.html.j2", **_list_values(request, fields, page))
+    return console_page(request, "dead.html.j2", **_dead_letter_list_template_values(request, fields, page))
 
 
 @router.get(f"{DEAD}/replay")
@@ -93,7 +95,7 @@ async def show_unmasked_text_and_record_reading(letter_id: int, request: PersonR
     letter = await _require_letter(request, letter_id, StaffRight.PEOPLE_READ)
     await _open_dead_letter_store(
         request, StaffRight.PEOPLE_READ, await _brands_of_letter_or_none_for_every(request, letter)
-    ).record_reading(letter)
+    ).record_that_dead_letter_was_read(letter)
     return await _letter_page(request, letter, unmasked_body(letter.message.body), is_masked=False)
 
 
@@ -183,7 +185,9 @@ def _has_right_at_every_brand(request: ConsoleRequest, right: StaffRight, brands
     return all(has_staff_right(request.member, right, brand) for brand in ([None] if brands is None else brands))
 
 
-def _list_values(request: ConsoleRequest, fields: dict[str, str], page: DeadLetterPage | None = None) -> dict[str, Any]:
+def _dead_letter_list_template_values(
+    request: ConsoleRequest, fields: dict[str, str], page: DeadLetterPage | None = None
+) -> dict[str, Any]:
     return {
         "fields": fields,
         "kinds": list(DeadLetterCauseKind),

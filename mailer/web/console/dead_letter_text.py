@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import takewhile
 from typing import Any, Final, get_args
 
-from mailer.accounts import KINDS, AccountEvent
+from mailer.account_event_types import KINDS, AccountEvent
 from mailer.events import Attachment, MessageEvent, Person
 from mailer.policy.category import CATEGORIES
 from mailer.policy.text_formats import SLUG

@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 from mailer.actions.halt_control import pause_brand, resume_brand, start_everything, stop_everything
 from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_right
 from mailer.ports.halts import HaltInForce, HaltScope, HaltStore
+from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import ConsoleRequest
 from mailer.web.console.mailing_pages import MAX_REASON, MailingController, MailingReader
 
 router = APIRouter(include_in_schema=False)

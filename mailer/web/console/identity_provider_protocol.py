@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailer.ports.staff_subjects import OidcAccount
+from mailer.ports.staff_oidc_accounts import OidcAccount
 
 _ERROR_CODE = re.compile(r"[a-z_]{1,60}")
 

@@ -17,9 +17,9 @@ from mailer.policy.staff_rights import (
 )
 from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
 from mailer.ports.staff import IssuedOneTimeLink
+from mailer.web.console.access_gates import ConsoleRequest, SignedIn
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import TEXTS, console_page
-from mailer.web.console.gates import ConsoleRequest, SignedIn
 
 router = APIRouter(include_in_schema=False)
 LATE_SECONDS = 300

@@ -7,9 +7,9 @@ from fastapi.responses import Response
 
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.ledger_inspection import RecentVerification
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 LEDGER = f"{HOME}/ledger"

@@ -14,9 +14,9 @@ from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailing_release_previews import UnpreviewableMailing, preview_counts_in_words
 from mailer.ports.mailings import MailingFilter, MailingListState, MailingStatus, ReleaseRefused
 from mailer.ports.operator_stores import OperatorStores
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_fragment, console_page, redirect_within_console
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 MAILINGS = f"{HOME}/mailings"

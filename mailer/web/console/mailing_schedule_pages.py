@@ -10,8 +10,8 @@ from mailer.input_types import parse_moment
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus
+from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import ConsoleRequest
 from mailer.web.console.mailing_pages import (
     MAILINGS,
     MAX_REASON,

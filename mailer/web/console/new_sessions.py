@@ -8,8 +8,8 @@ from fastapi.responses import Response
 
 from mailer.policy.sign_in_rules import DEVICE_LASTS
 from mailer.ports.staff import PasswordOfMember, StaffActor
+from mailer.web.console.access_gates import SECOND_STEP, SIGN_IN, ConsoleRequest, RedirectWithinConsole
 from mailer.web.console.console_pages import redirect_within_console, set_console_cookie
-from mailer.web.console.gates import SECOND_STEP, SIGN_IN, ConsoleRequest, RedirectWithinConsole
 
 _Answer = TypeVar("_Answer", bound=Response)
 
@@ -38,13 +38,13 @@ async def begin_session_and_redirect(
     return redirect_after_sign_in(signed_in, next)
 
 
-async def continue_session(request: ConsoleRequest, factor: str) -> ConsoleRequest:
+async def replace_session_after_second_factor(request: ConsoleRequest, factor: str) -> ConsoleRequest:
     """Replaces the session by one in which a second factor was shown. Returns the request with it.
 
     Raises:
         StaffSessionEnded: the session has ended meanwhile.
     """
-    token = await request.console.staff.sign_in.continue_session(request.actor, factor)
+    token = await request.console.staff.sign_in.replace_session_after_second_factor(request.actor, factor)
     return await attach_session_to_request(request, token)
 
 

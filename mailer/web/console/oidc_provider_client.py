@@ -18,7 +18,7 @@ from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import MAX_SUBJECT
-from mailer.ports.staff_subjects import OidcAccount
+from mailer.ports.staff_oidc_accounts import OidcAccount
 from mailer.web.console.console_context import OIDC_CALLBACK
 from mailer.web.console.identity_provider_protocol import (
     AccountSignedInAtProvider,

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import SECRET_WAITS
 from mailer.ports.staff import StaffActor
+from mailer.web.console.access_gates import SIGN_IN, Anybody, ConsoleRequest
 from mailer.web.console.console_context import HOME, OIDC, OIDC_CALLBACK, ConsoleContext, console_path_or_home
 from mailer.web.console.console_pages import (
     console_page,
@@ -19,7 +20,6 @@ from mailer.web.console.console_pages import (
     redirect_within_console,
     same_site_forwarding_page,
 )
-from mailer.web.console.gates import SIGN_IN, Anybody, ConsoleRequest
 from mailer.web.console.identity_provider_protocol import (
     AccountSignedInAtProvider,
     BegunOidcSignIn,
@@ -70,7 +70,7 @@ async def finish_sign_in(
     if error or not 0 < len(code) <= MAX_CODE or iss not in ("", provider.client.issuer):
         log.warning("the identity provider signed nobody in", error=oauth_error_code_for_log(error))
         return _delete_sign_in_cookie(console_problem_page(console, 403, "oidc_refused"), console)
-    if not await console.staff.sign_in.use_challenge(begun.state.encode()):
+    if not await console.staff.sign_in.mark_sessionless_challenge_used(begun.state.encode()):
         return _delete_sign_in_cookie(console_problem_page(console, 400, "oidc_old"), console)
     return _delete_sign_in_cookie(await _redeem_code_and_answer(request, provider, code, begun), console)
 
@@ -106,11 +106,11 @@ async def _begin_session_of_provider_account(
 ) -> Response:
     """Begins the session. The browser gets our own page first, as it sends strict cookies only from there."""
     subjects = request.console.staff.subjects
-    member = await subjects.find_member_of_account(shown.account)
+    member = await subjects.find_member_of_oidc_account(shown.account)
     if member is None:
         return console_page(request, "oidc_unbound.html.j2", 403, subject=shown.account.subject)
     by = StaffActor(member.identity, request.network)
-    token = await subjects.begin_session_by_account(
+    token = await subjects.begin_session_by_oidc_account(
         by, member.id, shown.account, shown.has_second_factor, begun.replaces or None
     )
     if token is None:

@@ -6,12 +6,27 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from mailer.ports.staff import Passkey
+from mailer.web.console.access_gates import (
+    SECOND_FACTORS,
+    SECOND_STEP,
+    ConsoleRequest,
+    Enrolling,
+    HalfSignedIn,
+    SignedIn,
+)
 from mailer.web.console.console_context import console_path_or_home
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
-from mailer.web.console.gates import SECOND_FACTORS, SECOND_STEP, ConsoleRequest, Enrolling, HalfSignedIn, SignedIn
-from mailer.web.console.new_sessions import continue_session, redirect_after_sign_in, with_session_cookies
-from mailer.web.console.own_account import has_given_password_again, new_recovery_codes_page, second_factors_page
+from mailer.web.console.new_sessions import (
+    redirect_after_sign_in,
+    replace_session_after_second_factor,
+    with_session_cookies,
+)
+from mailer.web.console.own_session_and_factor_pages import (
+    has_given_password_again,
+    new_recovery_codes_page,
+    second_factors_page,
+)
 from mailer.web.console.passkey_checks import (
     MAX_CREDENTIAL,
     check_new_passkey,
@@ -46,7 +61,7 @@ async def add_passkey(request: Enrolling) -> Response:
     digests = [recovery_code_digest(member.id, code) for code in codes]
     if passkey is None or not await console.staff.factors.add_passkey(request.actor, member.id, passkey, digests):
         return await second_factors_page(request, "passkey_wrong")
-    request = await continue_session(request, "passkey")
+    request = await replace_session_after_second_factor(request, "passkey")
     answer = new_recovery_codes_page(request, codes) if codes else redirect_within_console(console, SECOND_FACTORS)
     return with_session_cookies(answer, request)
 
@@ -80,8 +95,8 @@ async def check_passkey_and_finish_sign_in(request: HalfSignedIn) -> Response:
     challenge = await _take_passkey_challenge(request)
     credential = request.raw_field("credential", MAX_CREDENTIAL)
     shown = check_presented_passkey(request.console, factors.passkeys, credential, challenge) if challenge else None
-    if shown is not None and await request.console.staff.factors.use_passkey(*shown):
-        return redirect_after_sign_in(await continue_session(request, "passkey"), next)
+    if shown is not None and await request.console.staff.factors.advance_passkey_sign_count(*shown):
+        return redirect_after_sign_in(await replace_session_after_second_factor(request, "passkey"), next)
     return console_page(request, "second_step.html.j2", 403, "passkey_wrong", factors=factors, next=next, options=None)
 
 
@@ -99,7 +114,7 @@ async def _store_challenge(request: ConsoleRequest, challenge: bytes) -> None:
 
 
 async def _take_passkey_challenge(request: ConsoleRequest) -> bytes | None:
-    return await request.console.staff.sign_in.take_challenge(request.session.id) if request.session else None
+    return await request.console.staff.sign_in.pop_session_challenge(request.session.id) if request.session else None
 
 
 async def _read_new_passkey(request: ConsoleRequest) -> Passkey | None:

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.explanations import suppression_in_words
-from mailer.actions.people_desk import (
+from mailer.actions.people_look_up import (
     LookUpRefused,
     has_looked_person_up,
     look_people_up,
@@ -27,9 +27,9 @@ from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_
 from mailer.policy.standing import Standing
 from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
 from mailer.ports.suppressions import Suppression
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 PEOPLE = f"{HOME}/people"

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.actions.people_desk import has_looked_person_up
-from mailer.actions.person_acts import (
+from mailer.actions.acts_on_person import (
     ActRefused,
     ErasureGround,
     OrderedActOnPerson,
@@ -18,13 +17,14 @@ from mailer.actions.person_acts import (
     PersonActName,
     act_on_person,
 )
+from mailer.actions.people_look_up import has_looked_person_up
 from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRight
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.person_history import ListedRecipient
 from mailer.ports.time_ordered_uuids import uuid7
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, RedirectWithinConsole, StaffGate
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import ConsoleRequest, GateKind, RedirectWithinConsole, StaffGate
 from mailer.web.console.people_pages import (
     MAX_TYPED,
     PEOPLE,

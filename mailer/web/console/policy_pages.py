@@ -13,9 +13,9 @@ from mailer.policy.policy_differences import differences_between_policies
 from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRight
 from mailer.policy.version_changes import version_changes
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 POLICIES = f"{HOME}/policies"

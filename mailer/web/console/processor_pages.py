@@ -11,9 +11,9 @@ from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.operator_stores import OperatorStores
 from mailer.ports.processor_states import STATE_WORDS
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.mailing_pages import MAX_REASON, MailingController
 
 router = APIRouter(include_in_schema=False)
@@ -70,7 +70,7 @@ async def _read_processor_overviews(request: ConsoleRequest) -> list[ProcessorOv
     operations = request.console.operations
     return overviews_of_processors(
         operations.processor_names,
-        await operations.states.list_states_over_workers(),
+        await operations.states.list_processor_states_over_all_workers(),
         await operations.halts.list_halts_in_force(_HALTS_READ),
         await operations.limits.list_limits_and_paces(),
         await _operator_stores(request).streams.list_current_pauses(),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.accounts import KINDS
+from mailer.account_event_types import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import (
@@ -22,9 +22,9 @@ from mailer.policy.publisher_rights import (
 )
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.publishers import PublisherDesk, PublisherRecord
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 PUBLISHERS = f"{HOME}/publishers"

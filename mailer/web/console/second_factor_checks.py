@@ -82,14 +82,14 @@ async def use_up_second_factor_code(
     password; nobody else can make the owner wait. A recovery code cannot be guessed, and always works.
     """
     key = console.secrets.failure_count_key("code", str(member.id))
-    wait = await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT})
+    wait = await console.staff.sign_in.count_attempt_as_failed_unless_it_must_wait({key: WAITS_OF_ACCOUNT})
     if shown is None or (wait and shown.kind == "totp"):
         return False
     factors = console.staff.factors
     if shown.kind == "totp":
-        used = await factors.take_totp_step(member.id, shown.step)
+        used = await factors.use_up_totp_time_step(member.id, shown.step)
     else:
         used = await factors.use_recovery_code(by, member.id, shown.digest)
     if used:
-        await console.staff.sign_in.forgive_attempts([key])
+        await console.staff.sign_in.forget_failed_attempts([key])
     return used

@@ -10,10 +10,14 @@ from webauthn.helpers import bytes_to_base64url
 from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import MAX_STAFF_NAME, password_fault
 from mailer.ports.staff import PasswordOfMember
+from mailer.web.console.access_gates import SECOND_STEP, SIGN_IN, Anybody, ConsoleRequest, HalfSignedIn
 from mailer.web.console.console_context import HOME, OIDC, console_path_or_home
 from mailer.web.console.console_pages import console_page, delete_session_cookie, redirect_within_console
-from mailer.web.console.gates import SECOND_STEP, SIGN_IN, Anybody, ConsoleRequest, HalfSignedIn
-from mailer.web.console.new_sessions import begin_session_and_redirect, continue_session, redirect_after_sign_in
+from mailer.web.console.new_sessions import (
+    begin_session_and_redirect,
+    redirect_after_sign_in,
+    replace_session_after_second_factor,
+)
 from mailer.web.console.passkey_checks import passkey_authentication_options
 from mailer.web.console.second_factor_checks import use_up_second_factor_code, verify_second_factor_code
 from mailer.web.console.sign_in_attempts import SignInRefused, check_attempt, read_attempt
@@ -61,7 +65,7 @@ async def check_second_step_code(request: HalfSignedIn) -> Response:
     shown = await verify_second_factor_code(request.console, member.id, request.field_or_empty("code"))
     if not await use_up_second_factor_code(request.console, request.actor, member, shown) or shown is None:
         return await _second_step_page(request, next, "code_wrong")
-    return redirect_after_sign_in(await continue_session(request, shown.kind), next)
+    return redirect_after_sign_in(await replace_session_after_second_factor(request, shown.kind), next)
 
 
 @router.post(f"{HOME}/sign-out")
@@ -77,17 +81,17 @@ async def sign_out(request: Anybody) -> Response:
 @router.get(f"{HOME}/join/{{token}}")
 async def show_set_password_form(token: str, request: Anybody) -> Response:
     """Shows the form of a one-time link. Opening the link uses nothing up."""
-    member = await request.console.staff.sign_in.find_member_of_link(token)
+    member = await request.console.staff.sign_in.find_member_of_one_time_link(token)
     if member is None:
         return console_page(request, "link_over.html.j2", 410)
     return console_page(request, "sign_up.html.j2", member=member)
 
 
 @router.post(f"{HOME}/join/{{token}}")
-async def sign_up(token: str, request: Anybody) -> Response:
+async def set_password_and_sign_in(token: str, request: Anybody) -> Response:
     """Sets the password, uses the link up and signs in."""
     console = request.console
-    member = await console.staff.sign_in.find_member_of_link(token)
+    member = await console.staff.sign_in.find_member_of_one_time_link(token)
     if member is None:
         return console_page(request, "link_over.html.j2", 410)
     password = request.raw_field("password")
@@ -98,7 +102,7 @@ async def sign_up(token: str, request: Anybody) -> Response:
         return console_page(request, "sign_up.html.j2", 422, fault, member=member)
     with console.passwords.take_place(is_known=True) as place:
         stored = await place.hash_password(password)
-    if await console.staff.sign_in.use_link(token, stored, request.network) is None:
+    if await console.staff.sign_in.set_password_by_one_time_link(token, stored, request.network) is None:
         return console_page(request, "link_over.html.j2", 410)
     return await begin_session_and_redirect(request, PasswordOfMember(member, stored), None, HOME)
 

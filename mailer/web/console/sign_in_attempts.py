@@ -14,9 +14,9 @@ from webauthn.helpers import base64url_to_bytes
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.sign_in_rules import MAX_PASSWORD, MAX_STAFF_NAME, WAITS_OF_ACCOUNT, WAITS_OF_NETWORK
 from mailer.ports.staff import Passkey, PasswordOfMember, StaffActor
+from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import ConsoleContext
 from mailer.web.console.console_secrets import is_shaped_as_recovery_code
-from mailer.web.console.gates import ConsoleRequest
 from mailer.web.console.passkey_checks import MAX_CREDENTIAL, check_presented_passkey
 from mailer.web.console.password_hashing import PlaceInPasswordHashQueue
 from mailer.web.console.second_factor_checks import VerifiedCode, use_up_second_factor_code, verify_second_factor_code
@@ -54,7 +54,7 @@ class SignInAttempt:
         return bool(self.code or self.credential)
 
     @property
-    def waits(self) -> Mapping[bytes, Sequence[int]]:
+    def wait_seconds_by_failure_count_key(self) -> Mapping[bytes, Sequence[int]]:
         """The seconds to wait after failures, by key."""
         network = {} if self.network is None else {self.network: WAITS_OF_NETWORK}
         return {self.account: WAITS_OF_ACCOUNT, **network}
@@ -109,14 +109,16 @@ async def check_attempt(
     passwords either.
     """
     sign_in = request.console.staff.sign_in
-    wait = await sign_in.count_attempt(attempt.waits)
+    wait = await sign_in.count_attempt_as_failed_unless_it_must_wait(attempt.wait_seconds_by_failure_count_key)
     if wait and not attempt.has_factor:
         return SignInRefused(wait)
-    found = await sign_in.find_password(attempt.form)
+    found = await sign_in.find_member_and_password_hash(attempt.form)
     owner = found.member.id if found else NOBODY
     beside = request.console.secrets.failure_count_key("beside a factor", str(owner))
     factor = await _verify_second_factor(request, attempt, owner, wait)
-    if wait and (factor is None or await sign_in.count_attempt({beside: WAITS_OF_ACCOUNT})):
+    if wait and (
+        factor is None or await sign_in.count_attempt_as_failed_unless_it_must_wait({beside: WAITS_OF_ACCOUNT})
+    ):
         return SignInRefused(wait)
     if not await place.is_password(found.password_hash if found else None, attempt.password) or found is None:
         return SignInRefused(wait)
@@ -124,7 +126,7 @@ async def check_attempt(
     if wait and kind is None:
         return SignInRefused(wait)
     keys = [attempt.account, beside, _count_key_of_codes_tried_in_wait(request.console, attempt)]
-    await sign_in.forgive_attempts(keys, [attempt.network] if attempt.network and not wait else [])
+    await sign_in.forget_failed_attempts(keys, [attempt.network] if attempt.network and not wait else [])
     return SignInAccepted(found, kind)
 
 
@@ -142,7 +144,7 @@ async def _verify_second_factor(
         return None
     if wait and not is_shaped_as_recovery_code(attempt.code):
         key = _count_key_of_codes_tried_in_wait(console, attempt)
-        if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
+        if await console.staff.sign_in.count_attempt_as_failed_unless_it_must_wait({key: WAITS_OF_ACCOUNT}):
             return None
     return await verify_second_factor_code(console, owner, attempt.code)
 
@@ -164,7 +166,7 @@ async def _verify_passkey_before_session(
         return None
     factors = await console.staff.factors.read_factors(owner)
     found = check_presented_passkey(console, factors.passkeys, attempt.credential, challenge)
-    if found is None or not await console.staff.sign_in.use_challenge(challenge):
+    if found is None or not await console.staff.sign_in.mark_sessionless_challenge_used(challenge):
         return None
     return found
 
@@ -176,7 +178,7 @@ async def _use_up_factor_and_return_kind(
     if factor is None or isinstance(factor, VerifiedCode):
         used = await use_up_second_factor_code(request.console, by, found.member, factor)
         return factor.kind if used and factor else None
-    return "passkey" if await request.console.staff.factors.use_passkey(*factor) else None
+    return "passkey" if await request.console.staff.factors.advance_passkey_sign_count(*factor) else None
 
 
 def _folded_name(name: str) -> str:

@@ -21,9 +21,9 @@ from mailer.policy.staff_rights import (
     refusal_to_change_staff,
 )
 from mailer.ports.staff import StaffNameTaken, StaffRecord
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 
 router = APIRouter(include_in_schema=False)
 STAFF = f"{HOME}/staff"

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from mailer.actions.acts_on_person import ActRefused, lift_suppression_with_reason
 from mailer.actions.explanations import suppression_in_words
-from mailer.actions.people_desk import PAGE, LookUpRefused, needs_look_up_reason
-from mailer.actions.person_acts import ActRefused, lift_suppression_with_reason
+from mailer.actions.people_look_up import PAGE, LookUpRefused, needs_look_up_reason
 from mailer.actions.suppression import LIFTABLE
 from mailer.actions.suppression_queries import (
     list_suppressions,
@@ -20,9 +20,9 @@ from mailer.actions.suppression_queries import (
 from mailer.input_types import parse_moment
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.suppressions import Suppression
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
-from mailer.web.console.gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.people_pages import (
     MAX_TYPED,
     PeopleReader,

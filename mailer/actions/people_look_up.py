@@ -125,7 +125,7 @@ async def record_look_at_person(
 
 async def has_looked_person_up(desk: PersonLookUpAndActStores, brand: str, recipient_id: int, by: Identity) -> bool:
     """Tells whether somebody has looked a person up at the console within `LOOK_UP_LASTS`."""
-    return await desk.access.is_look_up_open(brand, recipient_id, by, LOOK_UP_LASTS)
+    return await desk.access.has_looked_person_up_within(brand, recipient_id, by, LOOK_UP_LASTS)
 
 
 async def read_person_overview(desk: PersonLookUpAndActStores, recipient: ListedRecipient) -> PersonOverview:

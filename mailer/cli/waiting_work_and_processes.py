@@ -4,21 +4,21 @@ from dataclasses import asdict
 
 import typer
 
-from mailer.actions.operation_shapes import flow_metrics_as_json
+from mailer.actions.json_for_operators import flow_metrics_as_json
 from mailer.app import App
 from mailer.cli.shared import AsJson, format_utc_time, print_json, print_table, run_with_app
 from mailer.ports.flow_metrics import FIGURES, Values
-from mailer.ports.running_processes import RunningProcess
+from mailer.ports.running_process_query import RunningProcess
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
-from mailer.postgres.running_processes import PostgresRunningProcesses
+from mailer.postgres.running_process_query import PostgresRunningProcesses
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(flow)
+    app.command("flow")(print_waiting_work_and_processes)
 
 
-def flow(json: AsJson = False) -> None:
+def print_waiting_work_and_processes(json: AsJson = False) -> None:
     """Shows what waits where, with the age of the oldest, and the processes that run."""
 
     async def act(app: App) -> tuple[Values, list[RunningProcess]]:

@@ -11,7 +11,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.rule_registry import rule
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.requests_by_address import RequestLimitKind, TypedAddressRequestStore
+from mailer.ports.requests_identified_by_address import RequestLimitKind, RequestsIdentifiedByAddressStore
 from mailer.ports.time_ordered_uuids import uuid7
 
 LEAVE_LINK = "leave-link"
@@ -22,7 +22,7 @@ _NETWORK_BITS = {4: 24, 6: 48}
 
 @rule("leave-by-address", "peerstream-02, paltalk02-08", idle=RequestLimitKind.ADDRESS)
 async def store_request_for_leave_link(
-    requests: TypedAddressRequestStore, policy: Policy, address: str, network: str | None
+    requests: RequestsIdentifiedByAddressStore, policy: Policy, address: str, network: str | None
 ) -> RequestLimitKind | None:
     """Anybody can ask for a link to leave, without a login; the request is the same for each address.
 
@@ -40,7 +40,11 @@ async def store_request_for_leave_link(
 
 @rule("data-by-address", "peerstream-07, peerstream-09; GDPR Art. 12(2)", idle=RequestLimitKind.ADDRESS)
 async def store_request_for_data_request_link(
-    requests: TypedAddressRequestStore, policy: Policy, address: str, network: str | None, wanted: DataRequestKind
+    requests: RequestsIdentifiedByAddressStore,
+    policy: Policy,
+    address: str,
+    network: str | None,
+    wanted: DataRequestKind,
 ) -> RequestLimitKind | None:
     """Anybody can ask for their data or a change of them, without a login; the request is the same for each address.
 

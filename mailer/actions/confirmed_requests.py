@@ -7,9 +7,9 @@ from mailer.actions.account_flags import set_account_flag
 from mailer.actions.consent import confirm_consent
 from mailer.actions.own_limits import end_own_limits_older_than_request
 from mailer.actions.suppression import OBJECTION, lift_suppression
-from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap
+from mailer.policy.consent_and_opt_out_scopes import category_of_scope
+from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE, OwnCap
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
 from mailer.ports.consents import CONFIRMED, ConsentStore
 from mailer.ports.pending_requests import OWN_LIMITS_ENDED, PendingRequest, PendingRequestStore, RequestedAct

@@ -67,6 +67,6 @@ def is_mail_counted_for_cap_or_alarm(policy: Policy, category: Category, standin
     return (standing.own_cap is not None and category.is_optional) or is_category_counted(policy, category)
 
 
-def has_optional_mail(policy: Policy) -> bool:
+def has_brand_optional_mail(policy: Policy) -> bool:
     """Tells whether a brand has optional mail, which is all that a pause and an own cap are about."""
     return any(category.is_optional for category in policy.categories.values())

@@ -8,16 +8,16 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.accounts import validate_account
+from mailer.account_event_types import validate_account
 from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
+from mailer.actions.acts_on_person import ErasureGround
 from mailer.actions.disclosure_records import DisclosureRefused
 from mailer.actions.disclosure_records import record_disclosure_to_authority as note_disclosure
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold
 from mailer.actions.legal_hold import set_legal_hold as set_hold
-from mailer.actions.people_desk import MAX_REASON
-from mailer.actions.person_acts import ErasureGround
-from mailer.actions.rights import read_personal_data as copy_of
+from mailer.actions.people_look_up import MAX_REASON
+from mailer.actions.privacy_rights import read_personal_data as copy_of
 from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
@@ -32,7 +32,7 @@ from mailer.cli.shared import (
 )
 from mailer.policy.policy_file import Policy
 from mailer.ports.person_history import AccessInterface, AccessToPerson, ActOnPerson
-from mailer.ports.rights import (
+from mailer.ports.privacy_rights import (
     ErasureResult,
     ForbiddenByLegalHold,
     LegalDisclosure,
@@ -82,8 +82,20 @@ _ALLOWS = {
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (export, erase, restrict, rectify, deactivate, mark, channel, postal, hold, disclose):
-        app.command()(command)
+    commands: dict[str, Callable[..., None]] = {
+        "export": export,
+        "erase": erase,
+        "restrict": restrict,
+        "rectify": rectify,
+        "deactivate": deactivate,
+        "mark": record_account_fact,
+        "channel": record_preferred_channel,
+        "postal": record_or_forget_postal_address,
+        "hold": set_or_lift_legal_hold,
+        "disclose": record_disclosure_under_legal_process,
+    }
+    for name, command in commands.items():
+        app.command(name)(command)
 
 
 def export(
@@ -189,7 +201,7 @@ def rectify(
     out.print("Rectified.")
 
 
-def mark(
+def record_account_fact(
     ref: Ref,
     brand: Brand,
     what: Annotated[RecordableAccountFact, typer.Argument()],
@@ -212,7 +224,7 @@ def mark(
     out.print("Noted.")
 
 
-def channel(
+def record_preferred_channel(
     ref: Ref,
     brand: Brand,
     name: Annotated[str, typer.Argument(metavar="CHANNEL", help="email, or another one, such as sms.")],
@@ -222,7 +234,7 @@ def channel(
     out.print("Noted.")
 
 
-def postal(
+def record_or_forget_postal_address(
     ref: Ref,
     brand: Brand,
     line: Annotated[list[str], typer.Option(help="A line of the address, as on a letter; as often as needed.")] = [],  # noqa: B006
@@ -235,7 +247,7 @@ def postal(
     out.print("Forgotten." if forget else "Noted.")
 
 
-def hold(
+def set_or_lift_legal_hold(
     ref: Ref,
     brand: Brand,
     reference: Annotated[str, typer.Option(help="Of the legal process.")],
@@ -259,7 +271,7 @@ def hold(
         out.print("Lifted." if lift else "Held.")
 
 
-def disclose(
+def record_disclosure_under_legal_process(
     ref: Ref,
     brand: Brand,
     authority: Annotated[str, typer.Option(help="To whom.")],

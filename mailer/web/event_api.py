@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from mailer.accounts import account_event_schema
+from mailer.account_event_types import account_event_schema
 from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused, MessageEvent
 from mailer.input_types import Id, Slug, limited_problems

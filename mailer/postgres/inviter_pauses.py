@@ -10,7 +10,7 @@ _SQL = load_statements("inviters")
 
 
 class PostgresInviterPauses:
-    """Implements `ports.inviters.InviterPauseStore`."""
+    """Implements `ports.inviter_pauses.InviterPauseStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool

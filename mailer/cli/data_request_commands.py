@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from mailer.actions.data_requests import build_data_request_answer_message
-from mailer.actions.people_desk import record_look_at_person
+from mailer.actions.people_look_up import record_look_at_person
 from mailer.app import App
 from mailer.cli.recipient_queries import acting_person_and_look_up_reason
 from mailer.cli.shared import (

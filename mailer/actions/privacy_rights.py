@@ -10,7 +10,7 @@ from mailer.actions.legal_hold import correction_refusal_by_holds, erasure_refus
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import DataCorrection, ErasureResult, PrivacyRightsStore
+from mailer.ports.privacy_rights import DataCorrection, ErasureResult, PrivacyRightsStore
 
 BASIS = "GDPR Art. 17(3)(b) and (e), Art. 21(3): to keep to the refusal, and to show what was done"
 """The legal basis for keeping the keyed hash and the pseudonymous ledger of an erased person."""

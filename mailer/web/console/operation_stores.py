@@ -15,7 +15,7 @@ from mailer.ports.mailings import MailingDirectory
 from mailer.ports.operator_stores import OperatorStoresOpener
 from mailer.ports.processor_states import ProcessorStateStore
 from mailer.ports.rates import RateLimitStore
-from mailer.ports.running_processes import RunningProcessLister
+from mailer.ports.running_process_query import RunningProcessLister
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 
 

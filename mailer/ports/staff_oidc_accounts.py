@@ -27,7 +27,7 @@ class OidcAccountTaken(Exception):
 class StaffOidcAccountStore(Protocol):
     """Binds accounts to people of staff, and begins their sessions. Each change is an entry of the ledger."""
 
-    async def bind_account(self, member: StaffMember, account: OidcAccount, by: StaffActor) -> bool:
+    async def bind_oidc_account(self, member: StaffMember, account: OidcAccount, by: StaffActor) -> bool:
         """Binds an account to a person, in the place of an earlier one. False: it was so already.
 
         Raises:
@@ -35,15 +35,15 @@ class StaffOidcAccountStore(Protocol):
         """
         ...
 
-    async def unbind_account(self, member: StaffMember, by: StaffActor) -> bool:
+    async def unbind_oidc_account(self, member: StaffMember, by: StaffActor) -> bool:
         """Ends a person's binding, and all their sessions. False: there is none."""
         ...
 
-    async def find_member_of_account(self, account: OidcAccount) -> StaffMember | None:
+    async def find_member_of_oidc_account(self, account: OidcAccount) -> StaffMember | None:
         """Returns the person of an account; None if nobody is bound to it, or they are disabled."""
         ...
 
-    async def begin_session_by_account(
+    async def begin_session_by_oidc_account(
         self, by: StaffActor, staff_id: int, account: OidcAccount, has_second_factor: bool, replaces: str | None
     ) -> str | None:
         """Begins a session and returns its token; see `StaffSignInStore.begin_session`. None: it is not bound."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from mailer.actions.operation_shapes import (
+from mailer.actions.json_for_operators import (
     flow_metrics_as_json,
     halt_as_json,
     processor_state_as_json,
@@ -20,7 +20,12 @@ from mailer.input_types import Name
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.flow_metrics import FIGURES
 from mailer.ports.halts import Halt, HaltScope
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_unless_right_at_every_brand
+from mailer.web.event_api import (
+    REFUSALS,
+    TheClient,
+    openapi_refusal_response,
+    refuse_client_unless_right_at_every_brand,
+)
 from mailer.web.halts_api import OperationOrdered
 from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.request_parsing import JsonRoute
@@ -135,10 +140,12 @@ async def show_processors(request: Request, site: TheSite, client: TheClient) ->
         site, client, lambda brand: ReadDataAttempt(brand, ReadableData.PROCESSORS)
     )
     operations = site.console.operations
-    halts = await operations.halts.list_halts_above_mailings(_HALTS_READ)
+    halts = await operations.halts.list_halts_except_those_of_mailings(_HALTS_READ)
     pauses = await open_operator_stores_for_client(request, site, client).streams.list_current_pauses()
     return {
-        "relays": [processor_state_as_json(state) for state in await operations.states.list_states_over_workers()],
+        "relays": [
+            processor_state_as_json(state) for state in await operations.states.list_processor_states_over_all_workers()
+        ],
         "streams": [stream_pause_as_json(pause) for pause in pauses],
         "limits": [rate_limit_as_json(limit) for limit in await operations.limits.list_limits_and_paces()],
         "paused": [halt_as_json(one.halt) for one in halts if one.halt.scope is HaltScope.PROCESSOR],
@@ -193,9 +200,9 @@ async def _require_known_processor(site: WebContext, name: str) -> None:
     operations = site.console.operations
     known = {
         *operations.processor_names,
-        *(state.relay for state in await operations.states.list_states_over_workers()),
+        *(state.relay for state in await operations.states.list_processor_states_over_all_workers()),
     }
-    halts = await operations.halts.list_halts_above_mailings(_HALTS_READ)
+    halts = await operations.halts.list_halts_except_those_of_mailings(_HALTS_READ)
     known |= {one.halt.key for one in halts if one.halt.scope is HaltScope.PROCESSOR}
     if name not in known:
         raise HTTPException(404, f"there is no processor {name}: no worker reports it, and the settings do not name it")

@@ -10,13 +10,13 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rescheduling import ScheduledMailing, refusal_to_reschedule
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.mailing_schedule import MailingRescheduleResult
+from mailer.ports.mailing_rescheduling import MailingRescheduleResult
 
 _SQL = load_statements("schedule")
 
 
 class PostgresMailingSchedule:
-    """Implements `ports.mailing_schedule.MailingRescheduler`."""
+    """Implements `ports.mailing_rescheduling.MailingRescheduler`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool

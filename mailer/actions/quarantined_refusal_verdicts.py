@@ -43,7 +43,7 @@ async def apply_verdict_on_quarantined_refusals(
     judged = 0
     while cases := await quarantine.list_quarantined_refusals(selection, _AT_ONCE):
         if verdict is RefusalVerdict.BELIEVED:
-            await quarantine.suppress_refused_if_owner_unchanged(cases, by)
+            await quarantine.suppress_refused_addresses_if_owner_unchanged(cases, by)
         now = datetime.now(UTC)
         changes = [(case, _change_by_verdict(case, verdict, now)) for case in cases]
         moves = [move for case, change in changes if (move := _build_delivery_move_by_verdict(case, change))]

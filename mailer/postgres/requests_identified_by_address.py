@@ -10,7 +10,7 @@ from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.data_requests import DataRequest, DataRequestKind, DataRequestStep, deadline_of_data_request
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.requests_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimitKind
+from mailer.ports.requests_identified_by_address import LEAVE, PEOPLE_A_REQUEST, PersonToAnswer, RequestLimitKind
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.data_requests import build_data_request_ledger_entry, insert_data_requests
@@ -30,7 +30,7 @@ _SQL = load_statements("requests_by_address")
 
 
 class PostgresRequestsIdentifiedByAddress:
-    """Implements `ports.requests_by_address.TypedAddressRequestStore`."""
+    """Implements `ports.requests_identified_by_address.RequestsIdentifiedByAddressStore`."""
 
     def __init__(self, pool: Pool, hasher: AddressHasher, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -61,7 +61,9 @@ class PostgresRequestsIdentifiedByAddress:
             for hashed in hashes
         ]
 
-    async def publish_answers(self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int) -> int:
+    async def answer_and_delete_oldest_requests(
+        self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int
+    ) -> int:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             rows = await work.connection.fetch(_SQL["take"], limit, PEOPLE_A_REQUEST)
@@ -76,7 +78,7 @@ class PostgresRequestsIdentifiedByAddress:
             await work.append_entries(entries)
         return len({row["id"] for row in rows})
 
-    async def delete_old_counts(self) -> None:
+    async def delete_old_request_counts(self) -> None:
         """See the port."""
         await self._pool.execute(_SQL["forget_counts"], _COUNTS_AT_ONCE)
 

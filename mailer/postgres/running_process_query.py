@@ -1,13 +1,13 @@
 """Reads from PostgreSQL which processes of mailer run."""
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ports.running_processes import RunningProcess
+from mailer.ports.running_process_query import RunningProcess
 
 _RUNNING = load_statements("running_processes")["running"]
 
 
 class PostgresRunningProcesses:
-    """Implements `ports.running_processes.RunningProcessLister`."""
+    """Implements `ports.running_process_query.RunningProcessLister`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

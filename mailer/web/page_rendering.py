@@ -20,7 +20,7 @@ from mailer.web.address_masking import mask_address
 from mailer.web.brand_look import PLAIN_LOOK, BrandLook
 from mailer.web.broken_link_brand import brand_in_broken_link
 from mailer.web.languages import DEFAULT, LANGUAGES, LanguagePreferences, PageLanguage, choose_preferred_language
-from mailer.web.page_reader import page_brand_and_locale_of_request
+from mailer.web.page_brand_and_locale import page_brand_and_locale_of_request
 from mailer.web.web_context import WebContext
 
 _TEMPLATES = Environment(
@@ -173,7 +173,7 @@ def brand_page(
     `address` is the address of the person; the page shows it masked.
     """
     language = reader_or_brand_language(request, policy)
-    values["about"] = language.isolate_name(mask_address(address)) if address else None
+    values["about"] = language.isolate_name_in_rtl_text(mask_address(address)) if address else None
     values["elsewhere"] = _links_to_pages_for_everybody(request, policy, language)
     return _render_reader_page(template, 200, language, look_of_brand(request, policy), policy, values)
 
@@ -237,7 +237,7 @@ def _links_to_pages_for_everybody(
 ) -> list[tuple[str, str, str]]:
     """Returns the pages of a brand that take an address instead of a link: the name, the URL, the text of the link."""
     site: WebContext = request.app.state.site
-    base, brand = site.public_url.rstrip("/"), language.isolate_name(policy.name)
+    base, brand = site.public_url.rstrip("/"), language.isolate_name_in_rtl_text(policy.name)
     return [
         ("leave", f"{base}/leave/{policy.brand}", language.texts["by_address_link"].format(brand=brand)),
         ("data", f"{base}/data/{policy.brand}", language.texts["data_link"].format(brand=brand)),
@@ -275,8 +275,8 @@ def _render_reader_page(
         "t": language.texts,
         "look": look,
         "postal_address": policy.controller.postal_address if policy else "",
-        "brand": language.isolate_name(name) if name else "",
-        "controller": language.isolate_name(controller),
+        "brand": language.isolate_name_in_rtl_text(name) if name else "",
+        "controller": language.isolate_name_in_rtl_text(controller),
     }
     return _render_page(template, _STYLES["page.css"] + look.accent_css, status, **shown, **values)
 

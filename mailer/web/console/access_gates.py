@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from mailer.actions.requests_by_address import network_of_client
+from mailer.actions.requests_identified_by_address import network_of_client
 from mailer.policy.sign_in_rules import PASSWORD_IS_RECENT, masked_network
 from mailer.policy.staff_rights import (
     EVERY_BRAND,
@@ -209,7 +209,7 @@ class StaffGate:
         if self.right is not None:
             self._require_right_at_named_brands(http_request, request, self.right)
         if self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
-            halts = await console.operations.halts.list_halts_above_mailings(_HALTS_READ)
+            halts = await console.operations.halts.list_halts_except_those_of_mailings(_HALTS_READ)
             return replace(request, halts=filter_halts_shown_to_member(request.session.member, halts))
         return request
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mailer.actions.account_events import AccountEventStoresOpener
-from mailer.actions.people_desk import PersonLookUpAndActStores
+from mailer.actions.people_look_up import PersonLookUpAndActStores
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.policy_file import Policy

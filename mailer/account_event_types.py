@@ -15,7 +15,7 @@ from mailer.events import (
     validate_event,
 )
 from mailer.input_types import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
-from mailer.policy.own_limits import OwnCap, PauseDays
+from mailer.policy.limits_set_by_recipient import OwnCap, PauseDays
 from mailer.text_checks import check_one_line
 
 ACCOUNT = "account"

@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from mailer.policy.sign_in_rules import MAX_PASSWORD, WAITS_OF_ACCOUNT
+from mailer.web.console.access_gates import SECOND_FACTORS, ConsoleRequest, Enrolling, SignedIn
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.console_secrets import new_recovery_codes, recovery_code_digest
-from mailer.web.console.gates import SECOND_FACTORS, ConsoleRequest, Enrolling, SignedIn
-from mailer.web.console.new_sessions import continue_session, with_session_cookies
+from mailer.web.console.new_sessions import replace_session_after_second_factor, with_session_cookies
 from mailer.web.console.second_factor_checks import (
     matching_totp_step,
     new_totp_secret,
@@ -53,7 +53,7 @@ async def begin_authenticator_app_setup(request: Enrolling) -> Response:
         return await second_factors_page(request, "password_wrong")
     if request.session is not None:
         sealed = request.console.secrets.encrypt(new_totp_secret())
-        await request.console.staff.factors.begin_totp(request.session.id, sealed)
+        await request.console.staff.factors.store_pending_totp_secret(request.session.id, sealed)
     return redirect_within_console(request.console, SECOND_FACTORS)
 
 
@@ -71,7 +71,7 @@ async def confirm_authenticator_app(request: Enrolling) -> Response:
     digests = [recovery_code_digest(member.id, code) for code in codes]
     if not await console.staff.factors.confirm_totp(request.actor, member.id, sealed, step, digests):
         return await second_factors_page(request, "app_late")
-    request = await continue_session(request, "totp")
+    request = await replace_session_after_second_factor(request, "totp")
     return with_session_cookies(new_recovery_codes_page(request, codes), request)
 
 
@@ -106,13 +106,13 @@ async def has_given_password_again(request: ConsoleRequest) -> bool:
     console, form = request.console, request.member.identity.form[1]
     key = console.secrets.failure_count_key("again", form)
     with console.passwords.take_place(is_known=True) as place:
-        if await console.staff.sign_in.count_attempt({key: WAITS_OF_ACCOUNT}):
+        if await console.staff.sign_in.count_attempt_as_failed_unless_it_must_wait({key: WAITS_OF_ACCOUNT}):
             return False
-        found = await console.staff.sign_in.find_password(form)
+        found = await console.staff.sign_in.find_member_and_password_hash(form)
         stored = found.password_hash if found else None
         right = await place.is_password(stored, request.raw_field("password", MAX_PASSWORD))
     if right:
-        await console.staff.sign_in.forgive_attempts([key])
+        await console.staff.sign_in.forget_failed_attempts([key])
     return right
 
 

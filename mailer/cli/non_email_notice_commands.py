@@ -40,7 +40,7 @@ from mailer.postgres.non_email_notices import PostgresNonEmailNotices
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out_faults import NoVisibleWayToLeave
+from mailer.rendering.way_to_leave_faults import NoVisibleWayToLeave
 from mailer.runtime.private_files import open_private_file_descriptor
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)

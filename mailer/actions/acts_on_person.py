@@ -6,17 +6,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-from mailer.accounts import validate_account, validate_legal_hold_order
+from mailer.account_event_types import validate_account, validate_legal_hold_order
 from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_legal_hold
-from mailer.actions.people_desk import MAX_REASON, PersonLookUpAndActStores
+from mailer.actions.people_look_up import MAX_REASON, PersonLookUpAndActStores
 from mailer.actions.suppression import SuppressionRefused, lift_suppression
 from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused
 from mailer.policy.policy_file import Policy
 from mailer.ports.person_history import AccessToPerson, ActOnPerson, ListedRecipient
-from mailer.ports.rights import (
+from mailer.ports.privacy_rights import (
     AccountEventAlreadyApplied,
     ErasureResult,
     ForbiddenByLegalHold,
@@ -29,7 +29,7 @@ SOURCE = "operator"
 
 
 class PersonActName(StrEnum):
-    """The acts on a person. Those of account events have their names (`mailer.accounts.KINDS`)."""
+    """The acts on a person. Those of account events have their names (`mailer.account_event_types.KINDS`)."""
 
     OPT_OUT = "opt_out"
     OBJECT = "object"

@@ -37,7 +37,7 @@ class PersonToAnswer(NamedTuple):
     data_request: DataRequest | None = None
 
 
-class TypedAddressRequestStore(Protocol):
+class RequestsIdentifiedByAddressStore(Protocol):
     """Stores the requests as hashes, and answers them by mail.
 
     The end of a request, the data requests that come of it, and the events of its mails commit together.
@@ -63,7 +63,9 @@ class TypedAddressRequestStore(Protocol):
         """
         ...
 
-    async def publish_answers(self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int) -> int:
+    async def answer_and_delete_oldest_requests(
+        self, letter: Callable[[PersonToAnswer], BrokerMessage | None], limit: int
+    ) -> int:
         """Deletes the oldest requests, and publishes a mail for each recipient with one of their addresses.
 
         Args:
@@ -75,6 +77,6 @@ class TypedAddressRequestStore(Protocol):
         """
         ...
 
-    async def delete_old_counts(self) -> None:
+    async def delete_old_request_counts(self) -> None:
         """Deletes the counts of earlier days, which no limit needs any more."""
         ...

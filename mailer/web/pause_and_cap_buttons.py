@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mailer.policy.own_limits import PAUSE_DAYS, OwnCap, OwnLimit, OwnPause
+from mailer.policy.limits_set_by_recipient import PAUSE_DAYS, OwnCap, OwnLimit, OwnPause
 from mailer.policy.standing import Standing
 from mailer.web.form_posts import Form
 from mailer.web.languages import PageLanguage

@@ -16,7 +16,7 @@ FLOW = f"{HOME}/flow"
 
 
 @router.get(FLOW)
-async def show_flow(request: ProcessorReader) -> Response:
+async def show_waiting_work_and_processes(request: ProcessorReader) -> Response:
     """Shows the figures of `/metrics` that come from the database, ten seconds old at most, and the processes."""
     figures = await request.console.operations.figures.get_value()
     processes = await request.console.operations.processes.list_running_processes()
