@@ -52,7 +52,7 @@ SECONDS = 90
 MOST = 100.0
 """Milliseconds that 95 of 100 requests of each page may take."""
 ROUNDS = 3
-CONNECTIONS = 64
+CONNECTIONS = 128
 LOADED = {"/u": (20_000, 2_000.0), "/o": (30_000, None), "/preferences": (6_000, 500.0)}
 """The pages with much load: requests a round, and the rate that is asked for."""
 LEAST_OF_BARE = 0.4

@@ -82,7 +82,7 @@ def section(
         f"`make bench BENCH=pages` with {people:,} people and {people * 10:,} deliveries.",
         f"PostgreSQL: {', '.join(settings)}.",
         "",
-        "Answers a second over 64 connections, the median of three rounds, beside a handler of the same server that"
+        "Answers a second over 128 connections, the median of three rounds, beside a handler of the same server that"
         " only answers the pixel:",
         "",
         "| page | answers/s | least to most | to the bare handler | web µs | PostgreSQL µs | bare handler µs |",

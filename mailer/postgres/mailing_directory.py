@@ -14,6 +14,8 @@ _SQL = load_statements("mailing_directory")
 _STATUS = load_statements("mailings")["status"].replace("{fetches}", "").replace("{which}", "m.id = ANY ($1::uuid[])")
 LOOKED_AT = 2000
 """The most mailings that one page looks at: some milliseconds."""
+_FIRST_LOOK = 4
+"""A page looks at four times its mailings first, which is nearly always enough: ten times as many take 20 ms more."""
 _NEWEST = UUID(int=2**128 - 1)
 _UNFINISHED = (MailingListState.OPEN, MailingListState.AWAITING_RELEASE)
 
@@ -28,21 +30,24 @@ class PostgresMailingDirectory:
 
     async def list_mailings(self, chosen: MailingFilter, limit: int) -> MailingPage:
         """See the port."""
-        rows = await self._fetch_mailing_rows(chosen)
-        fitting = [row["id"] for row in rows if row["brand"] in chosen.brands and _is_in_state(row, chosen.state)]
+        for most in sorted({min(_FIRST_LOOK * limit, self._looked_at), self._looked_at}):
+            rows = await self._fetch_mailing_rows(chosen, most)
+            fitting = [row["id"] for row in rows if row["brand"] in chosen.brands and _is_in_state(row, chosen.state)]
+            if len(fitting) > limit or len(rows) < most:
+                break
         shown = fitting[:limit]
-        more = shown if len(fitting) > limit else [row["id"] for row in rows] if len(rows) == self._looked_at else []
+        more = shown if len(fitting) > limit else [row["id"] for row in rows] if len(rows) == most else []
         return MailingPage(await self._read_statuses(shown), more[-1] if more else None)
 
     async def find_mailing(self, mailing_id: UUID) -> MailingStatus | None:
         """See the port."""
         return next(iter(await self._read_statuses([mailing_id])), None)
 
-    async def _fetch_mailing_rows(self, chosen: MailingFilter) -> list[asyncpg.Record]:
+    async def _fetch_mailing_rows(self, chosen: MailingFilter, most: int) -> list[asyncpg.Record]:
         before = chosen.before or _NEWEST
         if chosen.state in _UNFINISHED:
-            return await self._pool.fetch(_SQL["unfinished"], before, self._looked_at)
-        return await self._pool.fetch(_SQL["of_brands"], sorted(chosen.brands), before, self._looked_at)
+            return await self._pool.fetch(_SQL["unfinished"], before, most)
+        return await self._pool.fetch(_SQL["of_brands"], sorted(chosen.brands), before, most)
 
     async def _read_statuses(self, ids: list[UUID]) -> list[MailingStatus]:
         rows = await self._pool.fetch(_STATUS, ids) if ids else []
