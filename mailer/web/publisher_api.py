@@ -22,6 +22,7 @@ from mailer.policy.publisher_rights import (
     ReadableData,
     ReadDataAttempt,
     RightsOfOnePublisher,
+    add_rights,
     refusal_to_change_publisher,
 )
 from mailer.ports.publishers import PublisherRecord
@@ -131,8 +132,15 @@ async def grant_rights(
     identity, rights = _parse_publisher_to_change(site, client, who), _known_rights(site, ordered)
     if not rights.brands:
         raise HTTPException(422, "brands: name at least one; every right is one at a brand")
-    _refuse_change_of_publisher(client, identity, rights)
-    key = await stores_of_client(request, site, client).publishers.grant_rights_and_missing_key(identity, rights)
+    desk = stores_of_client(request, site, client).publishers
+    found = await desk.get_publisher(identity)
+    known = found.publisher.rights if found is not None and found.revoked_at is None else None
+    _refuse_change_of_publisher(client, identity, rights, known or NOTHING)
+    key = None
+    if known is None:
+        key = await desk.grant_rights_and_missing_key(identity, rights)
+    elif not await desk.change_rights(identity, known, add_rights(known, rights)):
+        raise HTTPException(409, f"the rights of {identity} have changed just now; look at them, and ask again")
     return {"publisher": str(identity), **shape_of_rights(rights), "key": key}
 
 
@@ -169,8 +177,10 @@ def _parse_publisher_to_change(site: WebContext, client: Publisher, who: str) ->
     return _identity_or_422(who)
 
 
-def _refuse_change_of_publisher(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> None:
-    if refusal := refusal_to_change_publisher(client, identity, granted):
+def _refuse_change_of_publisher(
+    client: Publisher, identity: Identity, granted: RightsOfOnePublisher, known: RightsOfOnePublisher = NOTHING
+) -> None:
+    if refusal := refusal_to_change_publisher(client, identity, granted, known):
         raise HTTPException(409, refusal)
 
 
