@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.actions.dead_letter_replay import replay_page_of_dead_letters
 from mailer.actions.operation_shapes import shape_of_dead_letter, shape_of_listed_dead_letter
-from mailer.input_types import Line, Moment, Slug
+from mailer.input_types import Moment, Name, Slug
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterFilter
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
@@ -79,8 +79,8 @@ class ReplayOrdered(BaseModel):
     since: Moment | None = None
     until: Moment | None = None
     kind: DeadLetterCauseKind | None = None
-    reason: Line | None = None
-    key: Line | None = None
+    reason: Name | None = None
+    key: Name | None = None
     again: bool = False
 
 

@@ -90,7 +90,6 @@ async def test_nobody_finds_by_guessing_what_is_masked(world: World) -> None:
         for guess, ids in (
             ("Ada", []),
             ("ada@people.example", []),
-            ("'", []),
             ("no …; a…@p", []),
             ("there is no", [number]),
         ):
@@ -106,7 +105,7 @@ async def test_dead_letters_are_replayed_by_what_is_said_of_them(world: World) -
     theirs = await keep_letter(world, OTHER)
     path = f"/api/v1/dead-letters/{BRAND}/replay"
     async with as_key(world) as client:
-        for empty in ({}, {"again": True}):
+        for empty in ({}, {"again": True}, {"reason": ""}, {"key": " "}, {"reason": " ", "again": True}):
             assert (await client.post(path, json=empty)).status_code == 422
         one = (await client.post(path, json={"first": first, "last": first})).json()
         assert one == {"replayed": 1, "matching": 1, "ids": [first], "skipped": [], "next": None}
