@@ -75,6 +75,25 @@ async def test_dead_letters_are_listed_and_shown_without_personal_data(world: Wo
         assert (await client.get(path, params={"kind": "refused", "replayed": "false"})).status_code == 200
 
 
+async def test_many_halts_of_other_mailings_hide_none_of_ours(world: World) -> None:
+    """Hundreds of mailings of another brand, or that are long deleted, stand still: ours is shown, and only ours."""
+    theirs = (await world.accept([person(1)], brand=OTHER)).mailing_id
+    ours = (await world.accept([person(1)])).mailing_id
+    await world.pool.execute(
+        "INSERT INTO halts (scope, key, by, reason) SELECT 'mailing', gen_random_uuid()::text, 'x', ''"
+        " FROM generate_series(1, 1100) UNION ALL SELECT 'mailing', $1, 'x', ''",
+        str(theirs),
+    )
+    halts = PostgresHalts(world.pool, world.writers)
+    await halts.pause_mailing(ours, "Dana", "a wrong price")
+    async with as_key(world) as client:
+        await client.post(f"/api/v1/halts/{BRAND}/pause")
+        shown = (await client.get(f"/api/v1/halts/{BRAND}")).json()
+    assert [(one["scope"], one["key"]) for one in shown] == [("brand", BRAND), ("mailing", str(ours))]
+    assert [one.halt.key for one in await halts.list_halts_in_force(1000, [BRAND], ours)] == [BRAND, str(ours)]
+    assert [one.halt.scope for one in await halts.list_halts_in_force(1)] == [HaltScope.BRAND]
+
+
 async def test_nobody_finds_by_guessing_what_is_masked(world: World) -> None:
     """A reason is shown and searched without what the publisher wrote; event and routing key without addresses."""
     reason = "to.people.0.source: there is no 'Ada Lovelace'; ada@people.example holds an address"
