@@ -11,14 +11,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
+from mailer.ports.database_errors import DatabaseUnavailable, EverybodyLocked, StatementTimedOut
 from mailer.ports.standings import OptOutResult
 
 MOST_TOGETHER: Final = 128
 """The most opt-outs of one transaction. It locks the standings of so many people, for whom a hand-over may wait."""
 
-PATIENCE: Final = 12.0
-"""Seconds for which an opt-out is tried again while another transaction holds the person. A request has 30 in all."""
+PATIENCE: Final = 4.0
+"""Seconds for which an opt-out is tried again while another transaction holds the person. Then the program is told to
+come again."""
 _HELD: Final = "another transaction holds the person for too long; pg_locks and pg_stat_activity say which"
 _PAUSE: Final = 0.1
 """Seconds between two tries of those whom other transactions hold, while no other opt-out waits."""
@@ -130,8 +131,7 @@ class OptOutGroups:
                 one.answer.cancel()
             raise
         except Exception as error:
-            is_outage = isinstance(error, DatabaseUnavailable) and not isinstance(error, StatementTimedOut)
-            if len(group) > 1 and not is_outage:
+            if len(group) > 1 and not _concerns_everybody(error):
                 await self._commit_one_by_one(group)
             else:
                 for one in group:
@@ -146,10 +146,18 @@ class OptOutGroups:
 
         An opt-out whose request has ended is tried like any other: somebody has pressed.
         """
-        if isinstance(error, StatementTimedOut) and asyncio.get_running_loop().time() < one.until:
+        is_held = isinstance(error, StatementTimedOut) and not _concerns_everybody(error)
+        if is_held and asyncio.get_running_loop().time() < one.until:
             self._set_aside.append(one)
         elif not one.answer.done():
             one.answer.set_exception(error)
 
     def _held_people(self) -> set[tuple[str, int]]:
         return {one.person for one in self._set_aside}
+
+
+def _concerns_everybody(error: Exception) -> bool:
+    """Tells whether an error is of no single person: the database is away, or the lock of all is held."""
+    return isinstance(error, DatabaseUnavailable) and (
+        isinstance(error, EverybodyLocked) or not isinstance(error, StatementTimedOut)
+    )

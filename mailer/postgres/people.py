@@ -12,7 +12,7 @@ from mailer.database.statements import Connection, int_array, load_statements, t
 from mailer.events import Person
 from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.policy_versions import Days, versions_at_collection
-from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.database_errors import EverybodyLocked
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.former_hash_suppressions import SLICE, carry_over_suppressions
 from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
@@ -175,13 +175,13 @@ async def lock_imports_out_of_transaction(connection: Connection, patience: floa
         patience: the longest wait, in seconds, for each further lock of the transaction; None: that of the connection.
 
     Raises:
-        DatabaseUnavailable: somebody else has held the lock for too long. That concerns everybody.
+        EverybodyLocked: somebody else has held the lock for too long.
     """
     limit = "" if patience is None else f"; SET LOCAL lock_timeout = {round(patience * 1000)}"
     try:
         await connection.execute(SQL["keep_imports_out"] + limit)
     except asyncpg.LockNotAvailableError:
-        raise DatabaseUnavailable("an import, or another transaction, holds turn_addresses for too long") from None
+        raise EverybodyLocked("somebody holds a lock for too long; pg_locks and pg_stat_activity say who") from None
 
 
 async def lock_standings_by_ref(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:

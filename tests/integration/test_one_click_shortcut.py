@@ -186,3 +186,4 @@ async def test_a_database_that_is_away_is_told_and_nothing_is_lost() -> None:
     broken.standings.broken = True
     assert status_of(await pressed(broken, broken.unsubscribe(), BODY)) == 500
     assert away.standings.changes == broken.standings.changes == []
+    assert 'mailer_http_requests_total{method="POST",route="/u/{token}",status="500"} 1.0' in broken.metrics

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
+from mailer.ports.database_errors import DatabaseUnavailable, EverybodyLocked, StatementTimedOut
 from mailer.ports.standings import OptOutResult
 from mailer.postgres import grouped_opt_outs
 from mailer.postgres.grouped_opt_outs import MOST_TOGETHER, NewOptOut, OptOutGroups
@@ -128,10 +128,11 @@ async def test_a_stopping_process_leaves_no_held_person_waiting() -> None:
     assert all(task.cancelled() for task in tasks)
 
 
-async def test_an_outage_is_told_to_all_at_once() -> None:
-    """A database that is away is not asked again for each opt-out of the group."""
+@pytest.mark.parametrize("error", [DatabaseUnavailable("away"), EverybodyLocked("an import has the lock")], ids=repr)
+async def test_an_outage_is_told_to_all_at_once(error: Exception) -> None:
+    """A database that is away, or a lock that all need, is not asked for again for each opt-out of the group."""
     commits = Commits()
-    commits.error = DatabaseUnavailable("away")
+    commits.error = error
     groups = OptOutGroups(commits.commit)
     tasks = await begun(groups, [1])
     tasks += await begun(groups, [POISON, 2])
