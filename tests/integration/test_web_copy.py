@@ -158,12 +158,21 @@ async def test_a_mail_that_was_not_sent_is_not_shown(world: World) -> None:
 
 
 async def test_what_cannot_be_rendered_any_more_says_so(world: World) -> None:
-    """A template's version that is not stored, or a value that is gone, is said in words."""
+    """A template's version that is not stored, or no longer compiles, or a value that is gone, is said in words."""
     ada, mailing = await sent(world)
     async with browse(world) as client:
         await world.pool.execute("UPDATE mailings SET context = '{}' WHERE id = $1", mailing)
         page = await client.get(path_of(ada, mailing))
         assert (page.status_code, "cannot be shown as it was sent" in page.text) == (410, True)
+        await world.pool.execute(
+            "INSERT INTO template_versions SELECT 'old', replace(source, '{{', '{{ no_such_word | no_such_filter }}{{')"
+            " FROM template_versions v JOIN mailings m ON m.template_version = v.version WHERE m.id = $1",
+            mailing,
+        )
+        await world.pool.execute("UPDATE mailings SET template_version = 'old' WHERE id = $1", mailing)
+        for path in (path_of(ada, mailing), f"{path_of(ada, mailing)}/mail"):
+            page = await client.get(path)
+            assert (page.status_code, "cannot be shown as it was sent" in page.text) == (410, True)
         await world.pool.execute("UPDATE mailings SET template_version = 'gone' WHERE id = $1", mailing)
         page = await client.get(path_of(ada, mailing))
         assert (page.status_code, "cannot be shown as it was sent" in page.text) == (410, True)
