@@ -14,7 +14,6 @@ from mailer.ports.mail_origins import DeliveryToPerson, MailAndAddressOriginRead
 from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.rendering.mailing_renderer import MailingRenderer, WebCopy
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
-from mailer.rendering.template_files import TemplateError
 from mailer.rendering.template_library import RenderError
 
 _SENT = frozenset({DeliveryState.HANDED_OVER, DeliveryState.IN_DOUBT, DeliveryState.INTENDED})
@@ -75,7 +74,7 @@ class WebCopies:
             return NoWebCopy.NOT_SENT
         try:
             copy = await self._render(policy, facts, recipient_id, delivery)
-        except (UnknownTemplate, TemplateError, RenderError, KeyError) as error:
+        except (UnknownTemplate, RenderError, KeyError) as error:
             log.warning("a web copy cannot be rendered", mailing=str(mailing_id), error=type(error).__name__)
             return NoWebCopy.UNSHOWABLE
         return ShownMail(copy, delivery.handed_over_at, bool(facts.attachments))
@@ -86,7 +85,7 @@ class WebCopies:
         """Renders the mail with the template's version that the mailing keeps.
 
         Raises:
-            UnknownTemplate, TemplateError, RenderError, KeyError: it cannot be rendered any more.
+            UnknownTemplate, RenderError, KeyError: it cannot be rendered any more.
         """
         renderer = await self._renderer(facts)
         [row] = await self._deliveries.read_mailing_deliveries_of_recipients(facts.id, [recipient_id])

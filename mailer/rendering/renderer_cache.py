@@ -8,6 +8,7 @@ from mailer.ports.mailings import MailingFacts
 from mailer.rendering.mailing_renderer import MailingRenderer, Sign
 from mailer.rendering.message import CompiledMessage
 from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template_files import TemplateError
 from mailer.rendering.template_library import (
     TemplateLibrary,
     compile_stored_source,
@@ -15,7 +16,7 @@ from mailer.rendering.template_library import (
 
 
 class UnknownTemplate(LookupError):
-    """The brand or the template of a mailing no longer exists."""
+    """The brand or the template of a mailing no longer exists, or no longer compiles."""
 
 
 class MailingRendererCache:
@@ -59,16 +60,20 @@ class MailingRendererCache:
             source: the template's source that the mailing keeps; None to use the deployed template.
 
         Raises:
-            UnknownTemplate: no policy lets the brand send the category, or the template does not exist.
+            UnknownTemplate: no policy lets the brand send the category, or the template does not exist, or the source
+                does not compile with this version of mailer.
         """
         policy = self._policies.get(facts.brand)
         if policy is None or facts.category not in policy.terms:
             raise UnknownTemplate(f"mailing {facts.id}: no policy lets {facts.brand} send {facts.category} mail")
-        template = (
-            compile_stored_source(policy, facts.template, source)
-            if source
-            else self._templates.find_template(facts.brand, facts.template)
-        )
+        try:
+            template = (
+                compile_stored_source(policy, facts.template, source)
+                if source
+                else self._templates.find_template(facts.brand, facts.template)
+            )
+        except TemplateError as error:
+            raise UnknownTemplate(f"mailing {facts.id}: {error}") from error
         if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
         renderer = MailingRenderer(facts, policy, template, self._links, self._shared)
