@@ -233,7 +233,7 @@ async def test_a_grant_spreads_no_right_that_its_giver_lacks(
 
 
 async def test_a_grant_to_whom_changes_meanwhile_is_refused(world: World) -> None:
-    """What was checked is what is stored: a right that came in between could spread to the new brand."""
+    """The rights that were checked are the ones that are added to: one that came in between could spread."""
     shop = Identity.parse_identity("key:shop")
     await world.publishers.grant_rights_and_missing_key(shop, RightsOfOnePublisher(frozenset({BRAND})))
     async with as_key(world) as client:

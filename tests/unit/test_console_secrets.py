@@ -26,7 +26,7 @@ def test_a_known_browser_is_known_for_one_name_and_ninety_days() -> None:
 
 
 def test_a_sealed_sign_in_is_no_other_secret() -> None:
-    """What the browser keeps of a sign-in is not taken for the secret of an app, nor the other way round."""
+    """The cookie of a begun sign-in is not taken for the secret of an app, nor the other way round."""
     assert OURS.open_sign_in(OURS.seal_sign_in("begun")) == "begun"
     assert OURS.open_sign_in(ConsoleSecrets(KEYS[1:]).seal_sign_in("begun")) == "begun"
     assert OURS.decrypt(OURS.seal_sign_in("begun").encode()) is None

@@ -112,7 +112,7 @@ async def test_a_held_person_is_tried_again_and_keeps_nobody_waiting() -> None:
 
 
 async def test_a_stopping_process_leaves_no_held_person_waiting() -> None:
-    """Whoever is set aside when the process stops is cancelled, too."""
+    """An opt-out that is set aside when the process stops is cancelled, too."""
     commits = Commits()
     commits.error = StatementTimedOut("somebody else holds the person")
     commits.open.set()
