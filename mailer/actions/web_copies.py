@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
 from mailer.actions.names_of_mentioned_people import load_names_of_mentioned_people
@@ -49,7 +50,8 @@ class WebCopies:
 
     Args:
         origins, mailings, deliveries: the stores.
-        make_renderers: makes an empty cache of renderers. Each copy has its own, so that an erasure is seen at once.
+        make_renderers: makes an empty cache of renderers. Each copy has its own, to see an erasure at once, and
+            shares what is compiled.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class WebCopies:
         self._origins = origins
         self._mailings = mailings
         self._deliveries = deliveries
-        self._make_renderers = make_renderers
+        self._make_renderers = cache(make_renderers)
 
     async def render_copy(self, policy: Policy, recipient_id: int, mailing_id: UUID) -> ShownMail | NoWebCopy:
         """Returns a mail of a brand to a person, or why there is nothing to show."""
@@ -93,7 +95,7 @@ class WebCopies:
         return renderer.render_web_copy(row, policy.get_category(delivery.category))
 
     async def _renderer(self, facts: MailingFacts) -> MailingRenderer:
-        renderers = self._make_renderers()
+        renderers = self._make_renderers().new_empty_cache()
         source = None
         if not renderers.is_template_version_deployed(facts):
             source = await self._mailings.read_template_source_by_version(facts.template_version)

@@ -2,12 +2,15 @@
 
 import re
 from html import unescape
+from unittest.mock import Mock, patch
 from uuid import UUID
 
 import httpx
 
 from mailer.actions.rights import erase_recipient
+from mailer.rendering import renderer_cache
 from mailer.rendering.link_tokens import WebCopyToken
+from mailer.rendering.template_library import compile_stored_source
 from mailer.web.languages import LANGUAGES
 from tests.factories import BRAND, World, person
 from tests.hours import opens_of
@@ -155,6 +158,23 @@ async def test_a_mail_that_was_not_sent_is_not_shown(world: World) -> None:
     async with browse(world) as client:
         page = await client.get(path_of(ada, mailing))
     assert (page.status_code, "This mail was not sent" in page.text) == (410, True)
+
+
+async def test_an_old_version_is_compiled_once(world: World) -> None:
+    """Whoever opens one link again and again does not keep the site busy."""
+    ada, mailing = await sent(world)
+    await world.pool.execute(
+        "INSERT INTO template_versions SELECT 'old', source || ' '"
+        " FROM template_versions v JOIN mailings m ON m.template_version = v.version WHERE m.id = $1",
+        mailing,
+    )
+    await world.pool.execute("UPDATE mailings SET template_version = 'old' WHERE id = $1", mailing)
+    compiled = Mock(side_effect=compile_stored_source)
+    async with browse(world) as client:
+        with patch.object(renderer_cache, "compile_stored_source", compiled):
+            for _ in range(3):
+                assert (await frame_of(client, path_of(ada, mailing))).status_code == 200
+    assert compiled.call_count == 1
 
 
 async def test_what_cannot_be_rendered_any_more_says_so(world: World) -> None:
