@@ -89,7 +89,7 @@ class MailingWaitExplainer:
         """
         if status.finished_at is not None:
             return []
-        halts = await self._halts.list_halts_in_force(_HALTS_READ) if status.halted else []
+        halts = await self._halts.list_halts_in_force(_HALTS_READ, [status.brand], status.id) if status.halted else []
         states = await self._states.list_processor_states_over_all_workers()
         return [
             *list_wait_reasons_ordered_by_people(status, halts, now),

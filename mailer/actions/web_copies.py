@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
 from mailer.actions.names_of_mentioned_people import load_names_of_mentioned_people
+from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
 from mailer.ports.deliveries import DeliveryState, DeliveryStore
 from mailer.ports.mail_origins import DeliveryToPerson, MailAndAddressOriginReader
@@ -48,7 +50,8 @@ class WebCopyRenderer:
 
     Args:
         origins, mailings, deliveries: the stores.
-        make_renderers: makes an empty cache of renderers. Each copy has its own, so that an erasure is seen at once.
+        make_renderers: makes an empty cache of renderers. Each copy has its own, to see an erasure at once, and
+            shares what is compiled.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class WebCopyRenderer:
         self._origins = origins
         self._mailings = mailings
         self._deliveries = deliveries
-        self._make_renderers = make_renderers
+        self._make_renderers = cache(make_renderers)
 
     async def render_copy(self, policy: Policy, recipient_id: int, mailing_id: UUID) -> ShownMail | NoWebCopyReason:
         """Returns a mail of a brand to a person, or why there is nothing to show."""
@@ -73,7 +76,8 @@ class WebCopyRenderer:
             return NoWebCopyReason.NOT_SENT
         try:
             copy = await self._render(policy, facts, recipient_id, delivery)
-        except (UnknownTemplate, RenderError, KeyError):
+        except (UnknownTemplate, RenderError, KeyError) as error:
+            log.warning("a web copy cannot be rendered", mailing=str(mailing_id), error=type(error).__name__)
             return NoWebCopyReason.UNSHOWABLE
         return ShownMail(copy, delivery.handed_over_at, bool(facts.attachments))
 
@@ -91,7 +95,7 @@ class WebCopyRenderer:
         return renderer.render_web_copy(row, policy.get_category(delivery.category))
 
     async def _make_renderer_of_mailing(self, facts: MailingFacts) -> MailingRenderer:
-        renderers = self._make_renderers()
+        renderers = self._make_renderers().new_empty_cache()
         source = None
         if not renderers.is_template_version_deployed(facts):
             source = await self._mailings.read_template_source_by_version(facts.template_version)

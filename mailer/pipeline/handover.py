@@ -22,7 +22,6 @@ from mailer.ports.deliveries import Claim, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
-from mailer.rendering.template_library import TemplateError
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 
 
@@ -112,7 +111,7 @@ class HandOver:
         source = None if is_here else await self._mailings.read_template_source_by_version(facts.template_version)
         try:
             return self._renderers.make_and_cache_renderer(facts, source)
-        except (UnknownTemplate, TemplateError) as error:
+        except UnknownTemplate as error:
             LEFT_TO_OTHERS.labels(facts.brand, facts.template).set_to_current_time()
             log.warning("left to workers that know it", reason=str(error))
         except Exception as error:

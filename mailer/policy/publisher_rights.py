@@ -1,7 +1,7 @@
 """The rights of publishers: to publish, speak for accounts, and read. What is not granted is refused. Pure."""
 
 import shlex
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -147,7 +147,29 @@ def has_right(publisher: Publisher | None, wish: Wish) -> bool:
             return brand in rights.brands and what in rights.reads
 
 
-def refusal_to_change_publisher(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> str | None:
+def add_rights(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
+    """Returns all rights of two."""
+    return RightsOfOnePublisher(
+        *(getattr(rights, one.name) | getattr(others, one.name) for one in fields(RightsOfOnePublisher))
+    )
+
+
+def _rights_spread_by_grant(known: RightsOfOnePublisher, granted: RightsOfOnePublisher) -> RightsOfOnePublisher:
+    """Returns all that a grant gives somebody anywhere: each right holds at each brand.
+
+    With a new brand, all rights that the publisher has elsewhere hold there, too; a new right holds at all its brands.
+    """
+    everything = add_rights(known, granted)
+    is_new_brand = not granted.brands <= known.brands
+    is_new_right = subtract_rights(granted, known) != RightsOfOnePublisher(granted.brands - known.brands)
+    with_rights = everything if is_new_brand else granted
+    with_brands = everything if is_new_right else granted
+    return replace(with_rights, brands=with_brands.brands)
+
+
+def refusal_to_change_publisher(
+    client: Publisher, identity: Identity, granted: RightsOfOnePublisher, known: RightsOfOnePublisher = NOTHING
+) -> str | None:
     """Returns why the holder of a key may not change a publisher's rights; None if they may.
 
     A key grants only what it has, and nobody can manage publishers because a key says so. So a key that leaks opens no
@@ -157,12 +179,14 @@ def refusal_to_change_publisher(client: Publisher, identity: Identity, granted: 
         client: the holder of the key, with the right to manage publishers.
         identity: the publisher that is changed.
         granted: the rights that are granted; `NOTHING` if rights are taken back.
+        known: the rights that the publisher has.
     """
+    spread = _rights_spread_by_grant(known, granted)
     if identity == client.identity:
         return f"{identity} cannot change its own rights; `mailer publishers` does"
-    if "manage_publishers" in granted.actions:
+    if "manage_publishers" in spread.actions:
         return "no key grants manage_publishers; `mailer publishers add` does"
-    if missing := names_of_rights(subtract_rights(granted, client.rights)):
+    if missing := names_of_rights(subtract_rights(spread, client.rights)):
         return f"{client.identity} has not itself what it wants to grant: {', '.join(missing)}"
     return None
 

@@ -24,3 +24,7 @@ class DatabaseMissing(DatabaseAccessRefused):
 
 class StatementTimedOut(DatabaseUnavailable):
     """A statement, or the wait for a lock, took longer than the connection allows. It was rolled back."""
+
+
+class EverybodyLocked(StatementTimedOut):
+    """The lock that each opt-out needs was held for too long. To try one after the other does not help."""

@@ -1,6 +1,6 @@
 """Dead letters: messages that could not be taken in, stored with the reason until a person has judged them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -64,6 +64,8 @@ class DeadLetterFilter:
         key: the routing key, or its first words, such as a brand.
         replayed: also include dead letters that were replayed already.
         brands: the brands of their routing keys; None: also what belongs to no brand.
+        shown_reason: returns a reason as whoever asks may see it. `reason` has to be a part of that, too: nobody finds
+            out by guessing what is masked.
     """
 
     first: int = 1
@@ -75,6 +77,11 @@ class DeadLetterFilter:
     key: str | None = None
     replayed: bool = False
     brands: frozenset[str] | None = None
+    shown_reason: Callable[[str], str] = str
+
+    def fits_shown_reason(self, reason: str) -> bool:
+        """Tells whether a reason, as it is shown, has the part."""
+        return self.reason is None or self.reason in self.shown_reason(reason)
 
 
 ALL = DeadLetterFilter(replayed=True)

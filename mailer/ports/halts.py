@@ -58,8 +58,16 @@ class HaltInForce:
 class HaltLister(Protocol):
     """Lists halts for people."""
 
-    async def list_halts_in_force(self, limit: int) -> list[HaltInForce]:
-        """Returns the halts that hold now, those of everything first, and then the oldest first."""
+    async def list_halts_in_force(
+        self, limit: int, brands: Collection[str] | None = None, mailing_id: UUID | None = None
+    ) -> list[HaltInForce]:
+        """Returns the halts that hold now: of everything, of brands and processors, then of mailings, the oldest first.
+
+        Args:
+            limit: the most halts.
+            brands: the only brands whose halts, and whose mailings' halts, are wanted; None: all.
+            mailing_id: the only mailing whose own halt is wanted; None: all.
+        """
         ...
 
     async def list_halts_except_those_of_mailings(self, limit: int) -> list[HaltInForce]:

@@ -79,7 +79,7 @@ class PostgresDeadLetters:
         """See the port."""
         statement = _SQL["page" if chosen.replayed else "page_of_open"]
         rows = await self._pool.fetch(statement, *_filter_parameters(chosen), self._looked_at)
-        fitting = [row for row in rows if row["fits"]]
+        fitting = [row for row in rows if row["fits"] and chosen.fits_shown_reason(row["reason"])]
         shown = fitting[:limit]
         last = shown[-1] if len(fitting) > limit else rows[-1] if len(rows) == self._looked_at else None
         older_than = last["id"] - 1 if last is not None and last["id"] > chosen.first else None
@@ -98,12 +98,16 @@ class PostgresDeadLetters:
     async def find_replayable_page(self, chosen: DeadLetterFilter, limit: int) -> ReplayableDeadLetterPage:
         """See the port."""
         statement = _SQL["replayable_page"].replace("{among}", _AMONG[chosen.replayed])
-        parameters = (*_filter_parameters(chosen), MAX_EVENT_BYTES, limit + 1, self._looked_at)
-        [row] = await self._pool.fetch(statement, *parameters)
-        if len(row["ids"]) > limit:
-            return ReplayableDeadLetterPage(row["ids"][:limit], row["ids"][limit])
+        most = limit + 1 if chosen.reason is None else self._looked_at
+        [row] = await self._pool.fetch(
+            statement, *_filter_parameters(chosen), MAX_EVENT_BYTES, most, self._looked_at, chosen.reason is not None
+        )
+        reasons = dict(zip(row["ids"], row["reasons"] or (), strict=False))
+        ids = [id_ for id_ in row["ids"] if chosen.fits_shown_reason(reasons.get(id_, ""))]
+        if len(ids) > limit:
+            return ReplayableDeadLetterPage(ids[:limit], ids[limit])
         is_more_left = row["looked_at"] == self._looked_at and row["last_id"] < chosen.last
-        return ReplayableDeadLetterPage(row["ids"], row["last_id"] + 1 if is_more_left else None)
+        return ReplayableDeadLetterPage(ids, row["last_id"] + 1 if is_more_left else None)
 
     async def replay_dead_letters(
         self, letter_ids: Sequence[int], *, again: bool = True, brands: frozenset[str] | None = None

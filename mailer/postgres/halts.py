@@ -101,18 +101,21 @@ class PostgresHalts:
             await work.append_entries([entry] if changed else [])
         return bool(changed)
 
-    async def list_halts_in_force(self, limit: int) -> list[HaltInForce]:
+    async def list_halts_in_force(
+        self, limit: int, brands: Collection[str] | None = None, mailing_id: UUID | None = None
+    ) -> list[HaltInForce]:
         """See the port."""
-        return await self._list_halts("in_force", limit)
+        named = None if brands is None else sorted(brands)
+        return await self._list_halts("in_force", limit, named, None if mailing_id is None else str(mailing_id))
 
     async def list_halts_except_those_of_mailings(self, limit: int) -> list[HaltInForce]:
         """See the port."""
         return await self._list_halts("above_mailings", limit)
 
-    async def _list_halts(self, statement: str, limit: int) -> list[HaltInForce]:
+    async def _list_halts(self, statement: str, *arguments: object) -> list[HaltInForce]:
         return [
             HaltInForce(Halt(HaltScope(scope), *rest), brand, event_id)
-            for scope, *rest, brand, event_id in await self._pool.fetch(_SQL[statement], limit)
+            for scope, *rest, brand, event_id in await self._pool.fetch(_SQL[statement], *arguments)
         ]
 
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:

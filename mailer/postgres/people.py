@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from mailer.database.statements import Connection, int_array_literal, load_statements, text_array_literal
 from mailer.events import Person
 from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.policy_versions import Days, versions_at_collection
+from mailer.ports.database_errors import EverybodyLocked
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.former_hash_suppressions import SLICE, carry_over_suppressions
 from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
@@ -162,9 +165,23 @@ async def _rows_to_upsert(hasher: AddressHasher, people: Sequence[DatedPersonDat
     return rows
 
 
-async def lock_out_imports_until_transaction_ends(connection: Connection) -> None:
-    """Locks out imports and new people until the transaction ends. So none appears with an address being suppressed."""
-    await connection.execute(SQL["keep_imports_out"])
+async def lock_out_imports_until_transaction_ends(connection: Connection, patience: float | None = None) -> None:
+    """Locks out imports and new people until the transaction ends. So none appears with an address being suppressed.
+
+    Whoever else needs this lock waits as long as the transaction lasts, so it must not wait long itself.
+
+    Args:
+        connection: a connection in a transaction.
+        patience: the longest wait, in seconds, for each further lock of the transaction; None: that of the connection.
+
+    Raises:
+        EverybodyLocked: somebody else has held the lock for too long.
+    """
+    limit = "" if patience is None else f"; SET LOCAL lock_timeout = {round(patience * 1000)}"
+    try:
+        await connection.execute(SQL["keep_imports_out"] + limit)
+    except asyncpg.LockNotAvailableError:
+        raise EverybodyLocked("somebody holds a lock for too long; pg_locks and pg_stat_activity say who") from None
 
 
 async def lock_standings_by_ref(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:

@@ -24,6 +24,10 @@ from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.pending_request_voiding import void_requests_contradicting_flag
 from mailer.postgres.suppressions import insert_or_extend_suppressions
 
+_PATIENCE_OF_OPT_OUTS, _PATIENCE_OF_CHANGE = 0.5, 5.0
+"""The longest wait, in seconds, for a person whom another transaction holds. Meanwhile nobody else can opt out; an
+opt-out that did not get the person is tried again."""
+
 
 class PostgresStandings:
     """Implements `ports.standings.StandingStore`."""
@@ -53,7 +57,7 @@ class PostgresStandings:
     async def _commit_opt_outs(self, group: Sequence[NewOptOut]) -> Sequence[OptOutResult | None]:
         """Commits opt-outs with their ledger entries, in one transaction."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            await people.lock_out_imports_until_transaction_ends(work.connection)
+            await people.lock_out_imports_until_transaction_ends(work.connection, _PATIENCE_OF_OPT_OUTS)
             rows = await work.connection.fetch(people.SQL["leaving"], *zip(*(new[:2] for new in group), strict=True))
             hashes = {(row["brand"], row["id"]): row["address_hash"] for row in rows}
             known = [new for new in group if new[:2] in hashes]
@@ -168,7 +172,7 @@ class PostgresStandings:
         Also appends the entries that are in `also` at the end of the context.
         """
         async with open_unit_of_work(self._pool, self._writers) as work:
-            await people.lock_out_imports_until_transaction_ends(work.connection)
+            await people.lock_out_imports_until_transaction_ends(work.connection, _PATIENCE_OF_CHANGE)
             row = await work.connection.fetchrow(people.SQL["standing"], entry.brand, entry.recipient_id)
             if row is None or address not in (None, row["email"]):
                 yield None
@@ -190,7 +194,7 @@ class PostgresStandings:
             EventIdTakenByDifferentEvent: the id of the order belongs to another one.
         """
         async with open_unit_of_work(self._pool, self._writers) as work:
-            await people.lock_out_imports_until_transaction_ends(work.connection)
+            await people.lock_out_imports_until_transaction_ends(work.connection, _PATIENCE_OF_CHANGE)
             if await work.connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
                 yield None
                 return

@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 
 from mailer.actions.dead_letter_replay import replay_page_of_dead_letters
 from mailer.actions.json_for_operators import dead_letter_without_body_as_json, listed_dead_letter_as_json
-from mailer.input_types import Line, Moment, Slug
+from mailer.input_types import Moment, Name, Slug
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterFilter
-from mailer.web.console.dead_letter_text import mask_addresses, masked_body
+from mailer.web.console.dead_letter_text import mask_addresses, masked_body, masked_reason
 from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.mailing_api import open_operator_stores_for_client
 from mailer.web.people_api import policy_or_404
@@ -32,7 +32,10 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 class DeadLetterShown(BaseModel):
-    """A message that could not be taken in. In its reason, addresses are masked. `bytes` is the size of its body."""
+    """A message that could not be taken in, without personal data: in its reason, what the publisher wrote is masked.
+
+    `bytes` is the size of its body.
+    """
 
     id: int
     at: datetime
@@ -65,7 +68,8 @@ class DeadLetterList(BaseModel):
 class ReplayOrdered(BaseModel):
     """The dead letters to publish again: those that meet all conditions, at least one of which has to be given.
 
-    `again`: also those that were replayed already. `reason` is a part of their reason, `key` their routing key.
+    `again`: also those that were replayed already. `reason` is a part of their reason as it is shown, `key` their
+    routing key.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -75,8 +79,8 @@ class ReplayOrdered(BaseModel):
     since: Moment | None = None
     until: Moment | None = None
     kind: DeadLetterCauseKind | None = None
-    reason: Line | None = None
-    key: Line | None = None
+    reason: Name | None = None
+    key: Name | None = None
     again: bool = False
 
 
@@ -110,7 +114,7 @@ async def list_dead_letters(
     chosen = DeadLetterFilter(last=last, kind=kind, replayed=replayed, brands=frozenset({brand}))
     page = await open_operator_stores_for_client(request, site, client).letters.list_page(chosen, limit)
     shown = [listed_dead_letter_as_json(one) for one in page.letters]
-    return {"letters": [_mask_addresses_in_reason(one) for one in shown], "older_than": page.older_than}
+    return {"letters": [_without_personal_data(one) for one in shown], "older_than": page.older_than}
 
 
 @router.get(LETTERS + "/{number}", response_model=DeadLetterWithBody, summary="One dead letter", responses=_REFUSALS)
@@ -124,7 +128,7 @@ async def show_dead_letter(
     if letter is None or letter.message.routing_key.partition(".")[0] != brand:
         raise HTTPException(404, f"{brand} has no dead letter {number}")
     return {
-        **_mask_addresses_in_reason(dead_letter_without_body_as_json(letter)),
+        **_without_personal_data(dead_letter_without_body_as_json(letter)),
         "body": masked_body(letter.message.body),
     }
 
@@ -160,8 +164,12 @@ def _filter_of_replay_order(brand: str, ordered: ReplayOrdered) -> DeadLetterFil
         ordered.key,
         ordered.again,
         frozenset({brand}),
+        masked_reason,
     )
 
 
-def _mask_addresses_in_reason(shape: dict[str, Any]) -> dict[str, Any]:
-    return {**shape, "reason": mask_addresses(shape["reason"])}
+def _without_personal_data(shape: dict[str, Any]) -> dict[str, Any]:
+    """Returns a dead letter as the console shows it. A publisher chose event, keys, and parts of reasons."""
+    names = ("exchange", "routing_key", "event", "publisher")
+    masked = {name: mask_addresses(shape[name]) for name in names if shape[name] is not None}
+    return {**shape, **masked, "reason": masked_reason(shape["reason"])}

@@ -29,7 +29,7 @@ def is_link_for_address_on_record(generation: int | None, standing: Standing) ->
 async def read_form(request: Request) -> Form:
     """Returns the fields of a URL-encoded form; none for any other body, such as multipart (RFC 8058 3.2)."""
     body = await request.body()
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return {}
     return parse_form(body)
 

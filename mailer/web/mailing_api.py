@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.mailing_control import resume_mailing_and_held_deliveries
-from mailer.input_types import Line, Moment, Slug
+from mailer.input_types import Line, Moment, Name, Slug
 from mailer.policy.publisher_rights import OperationAttempt, Publisher, ReadableData, ReadDataAttempt
 from mailer.policy.sign_in_rules import masked_network
 from mailer.ports.halts import MailingControlRefused
@@ -87,7 +87,7 @@ class RescheduleOrdered(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     send_at: Moment
-    reason: Annotated[Line, Field(min_length=1)]
+    reason: Name
 
 
 class MailingList(BaseModel):

@@ -25,7 +25,7 @@ _LENGTH: Final = str(len(ONE_CLICK_BODY)).encode()
 _ASKS_FOR_MORE: Final = frozenset({b"sec-gpc", b"dnt", b"accept-language", b"expect"})
 """Header fields by which the answer or the opt-out can be another one."""
 _ROUTE: Final = router.routes[0]
-"""The route of `/u/{token}`, under whose path the access log names the request."""
+"""The route of `/u/{token}`, under whose path log and metrics name the request, also one that fails."""
 
 
 class OneClickShortcut:
@@ -52,9 +52,9 @@ class OneClickShortcut:
         if found is None:
             await self._app(scope, receive, send)
             return
+        scope["route"] = _ROUTE
         read = await _read_short_body(receive)
         if b"".join(one.get("body", b"") for one in read) == ONE_CLICK_BODY and await self._opt_out(*found):
-            scope["route"] = _ROUTE
             await self._answer_for_link(scope, *found)(scope, receive, send)
             return
         await self._app(scope, _receive_with_read_messages_first(read, receive), send)

@@ -26,6 +26,7 @@ from mailer.policy.publisher_rights import (
     ReadableData,
     ReadDataAttempt,
     RightsOfOnePublisher,
+    add_rights,
     refusal_to_change_publisher,
 )
 from mailer.ports.publishers import PublisherRecord
@@ -140,10 +141,15 @@ async def grant_rights(
     identity, rights = _require_right_and_parse_publisher(site, client, who), _parse_rights_or_422(site, ordered)
     if not rights.brands:
         raise HTTPException(422, "brands: name at least one; every right is one at a brand")
-    _refuse_forbidden_publisher_change(client, identity, rights)
-    key = await open_operator_stores_for_client(request, site, client).publishers.grant_rights_and_missing_key(
-        identity, rights
-    )
+    desk = open_operator_stores_for_client(request, site, client).publishers
+    found = await desk.get_publisher(identity)
+    known = found.publisher.rights if found is not None and found.revoked_at is None else None
+    _refuse_forbidden_publisher_change(client, identity, rights, known or NOTHING)
+    key = None
+    if known is None:
+        key = await desk.grant_rights_and_missing_key(identity, rights)
+    elif not await desk.change_rights(identity, known, add_rights(known, rights)):
+        raise HTTPException(409, f"the rights of {identity} have changed just now; look at them, and ask again")
     return {"publisher": str(identity), **publisher_rights_as_json(rights), "key": key}
 
 
@@ -180,8 +186,10 @@ def _require_right_and_parse_publisher(site: WebContext, client: Publisher, who:
     return _identity_or_422(who)
 
 
-def _refuse_forbidden_publisher_change(client: Publisher, identity: Identity, granted: RightsOfOnePublisher) -> None:
-    if refusal := refusal_to_change_publisher(client, identity, granted):
+def _refuse_forbidden_publisher_change(
+    client: Publisher, identity: Identity, granted: RightsOfOnePublisher, known: RightsOfOnePublisher = NOTHING
+) -> None:
+    if refusal := refusal_to_change_publisher(client, identity, granted, known):
         raise HTTPException(409, refusal)
 
 

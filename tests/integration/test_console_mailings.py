@@ -141,6 +141,22 @@ async def test_what_reaches_nobody_is_released_only_on_purpose(world: World) -> 
         assert await press(browser, mailing_id, "release", reaching_nobody="yes") == 303
 
 
+async def test_what_cannot_be_rendered_here_is_not_released(world: World) -> None:
+    """The template no longer compiles with this version of mailer: the page says that nobody can foresee it."""
+    mailing_id = await add_mailing(world, "breach")
+    await world.pool.execute(
+        "INSERT INTO template_versions SELECT 'old', replace(source, '{{', '{{ no_such_word | no_such_filter }}{{')"
+        " FROM template_versions v JOIN mailings m ON m.template_version = v.version WHERE m.id = $1",
+        mailing_id,
+    )
+    await world.pool.execute("UPDATE mailings SET template_version = 'old' WHERE id = $1", mailing_id)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS)
+        assert (await browser.open(f"{LIST}/{mailing_id}/release")).status_code in (200, 409)
+        assert await press(browser, mailing_id, "release") == 409
+    assert await actions_of(world, mailing_id) == []
+
+
 async def test_other_brands_are_not_seen(world: World) -> None:
     """Mailings of other brands are not in a list, not found by id, and not changed by a button."""
     theirs, own = await add_mailing(world, brand=OTHER), await add_mailing(world)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from starlette.types import Message
 
-from mailer.policy.standing import SHARING
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import UnsubscribeToken
@@ -136,6 +136,15 @@ async def test_a_privacy_signal_also_ends_sharing(world: Database, signal: str) 
     assert standing.opted_out == {"newsletter", SHARING}
 
 
+async def test_the_type_of_a_body_has_no_case() -> None:
+    """A proxy that writes it otherwise does not turn "all mail" into one kind (RFC 9110 8.3.1)."""
+    world = World()
+    async with world.client() as client:
+        link, other = world.unsubscribe(), {"content-type": "Application/X-WWW-Form-URLencoded"}
+        await client.post(link, content=b"scope=all", headers=other)
+    assert world.standings.changes == [("interpals", 17, EVERYTHING_OPTIONAL, "page")]
+
+
 async def test_a_body_that_arrives_in_parts_is_read_whole() -> None:
     """It is answered by the shortcut, too."""
     world = World()
@@ -179,3 +188,4 @@ async def test_a_database_that_is_away_is_told_and_nothing_is_lost() -> None:
     broken.standings.broken = True
     assert status_of(await pressed(broken, broken.unsubscribe(), BODY)) == 500
     assert away.standings.changes == broken.standings.changes == []
+    assert 'mailer_http_requests_total{method="POST",route="/u/{token}",status="500"} 1.0' in broken.metrics

@@ -44,6 +44,30 @@ async def test_opt_outs_at_once_are_all_committed(world: World) -> None:
     assert (await world.ledger.verify_ledger()).faults == ()
 
 
+async def test_a_held_person_keeps_nobody_from_opting_out(world: World) -> None:
+    """Another program holds one person: the others are answered meanwhile, and that one as soon as it lets go."""
+    held, *others = await world.known(*range(8))
+    async with world.pool.acquire() as connection:
+        holding = connection.transaction()
+        await holding.start()
+        await connection.execute("SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE", held)
+        theirs = [
+            asyncio.create_task(world.standings.record_opt_out(BRAND, held, "newsletter", "one-click"))
+            for _ in range(3)
+        ]
+        async with asyncio.timeout(10):
+            await asyncio.gather(
+                *(world.standings.record_opt_out(BRAND, one, "newsletter", "one-click") for one in others)
+            )
+        assert not any(one.done() for one in theirs)
+        await holding.rollback()
+    await asyncio.gather(*theirs)
+    for one in (held, *others):
+        standing = await world.standings.get_standing(BRAND, one)
+        assert standing is not None
+        assert standing.opted_out == {"newsletter"}
+
+
 async def test_a_one_click_answer_shows_nothing_of_the_person(world: World) -> None:
     """Mail programs send it and nobody reads the answer: it is the same for everybody, and the opt-out stands."""
     [ada] = await world.known(1)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import asyncpg
@@ -14,6 +15,7 @@ from mailer.actions.opt_out import record_opt_out
 from mailer.database.connections import TimeLimits, open_pool
 from mailer.ports.database_errors import StatementTimedOut
 from mailer.ports.time_ordered_uuids import uuid7
+from mailer.postgres import grouped_opt_outs
 from mailer.rendering.link_tokens import UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.error_kinds import ErrorKind, classify_error
@@ -102,6 +104,7 @@ async def test_nothing_waits_for_advisory_locks(world: World) -> None:
 
 
 @pytest.mark.parametrize("table", ["turn_addresses", "standings"])
+@patch.object(grouped_opt_outs, "PATIENCE", 0.0)
 async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, database_url: str, table: str) -> None:
     """An opt-out that mailer's own role blocks ends in words, with nothing half done. It can be made again."""
     [ada] = await world.known(1)
@@ -121,6 +124,7 @@ async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, databas
 
 
 @pytest.mark.parametrize("table", ["turn_addresses", "standings"])
+@patch.object(grouped_opt_outs, "PATIENCE", 0.0)
 async def test_who_presses_while_a_lock_is_held_is_asked_to_come_again(
     world: World, database_url: str, table: str
 ) -> None:

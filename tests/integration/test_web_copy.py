@@ -2,12 +2,15 @@
 
 import re
 from html import unescape
+from unittest.mock import Mock, patch
 from uuid import UUID
 
 import httpx
 
 from mailer.actions.privacy_rights import erase_recipient
+from mailer.rendering import renderer_cache
 from mailer.rendering.link_tokens import WebCopyToken
+from mailer.rendering.template_library import compile_stored_source
 from mailer.web.languages import LANGUAGES
 from tests.factories import BRAND, World, person
 from tests.hours import opens_of
@@ -157,13 +160,39 @@ async def test_a_mail_that_was_not_sent_is_not_shown(world: World) -> None:
     assert (page.status_code, "This mail was not sent" in page.text) == (410, True)
 
 
+async def test_an_old_version_is_compiled_once(world: World) -> None:
+    """Whoever opens one link again and again does not keep the site busy."""
+    ada, mailing = await sent(world)
+    await world.pool.execute(
+        "INSERT INTO template_versions SELECT 'old', source || ' '"
+        " FROM template_versions v JOIN mailings m ON m.template_version = v.version WHERE m.id = $1",
+        mailing,
+    )
+    await world.pool.execute("UPDATE mailings SET template_version = 'old' WHERE id = $1", mailing)
+    compiled = Mock(side_effect=compile_stored_source)
+    async with browse(world) as client:
+        with patch.object(renderer_cache, "compile_stored_source", compiled):
+            for _ in range(3):
+                assert (await frame_of(client, path_of(ada, mailing))).status_code == 200
+    assert compiled.call_count == 1
+
+
 async def test_what_cannot_be_rendered_any_more_says_so(world: World) -> None:
-    """A template's version that is not stored, or a value that is gone, is said in words."""
+    """A template's version that is not stored, or no longer compiles, or a value that is gone, is said in words."""
     ada, mailing = await sent(world)
     async with browse(world) as client:
         await world.pool.execute("UPDATE mailings SET context = '{}' WHERE id = $1", mailing)
         page = await client.get(path_of(ada, mailing))
         assert (page.status_code, "cannot be shown as it was sent" in page.text) == (410, True)
+        await world.pool.execute(
+            "INSERT INTO template_versions SELECT 'old', replace(source, '{{', '{{ no_such_word | no_such_filter }}{{')"
+            " FROM template_versions v JOIN mailings m ON m.template_version = v.version WHERE m.id = $1",
+            mailing,
+        )
+        await world.pool.execute("UPDATE mailings SET template_version = 'old' WHERE id = $1", mailing)
+        for path in (path_of(ada, mailing), f"{path_of(ada, mailing)}/mail"):
+            page = await client.get(path)
+            assert (page.status_code, "cannot be shown as it was sent" in page.text) == (410, True)
         await world.pool.execute("UPDATE mailings SET template_version = 'gone' WHERE id = $1", mailing)
         page = await client.get(path_of(ada, mailing))
         assert (page.status_code, "cannot be shown as it was sent" in page.text) == (410, True)

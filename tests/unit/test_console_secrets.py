@@ -25,6 +25,15 @@ def test_a_known_browser_is_known_for_one_name_and_ninety_days() -> None:
     assert token != OURS.new_device_token("dana duty", NOW)
 
 
+def test_a_sealed_sign_in_is_no_other_secret() -> None:
+    """The cookie of a begun sign-in is not taken for the secret of an app, nor the other way round."""
+    assert OURS.open_sign_in(OURS.seal_sign_in("begun")) == "begun"
+    assert OURS.open_sign_in(ConsoleSecrets(KEYS[1:]).seal_sign_in("begun")) == "begun"
+    assert OURS.decrypt(OURS.seal_sign_in("begun").encode()) is None
+    for sealed in (OURS.encrypt("begun").decode(), "", "é", "x" * 9000):
+        assert OURS.open_sign_in(sealed) is None
+
+
 @pytest.mark.parametrize("token", ["", ".", "..", "1800000000.x.y", "é.é.é", "x" * 200, "1800000000..", "\0"])
 def test_what_is_no_token_makes_no_browser_known(token: str) -> None:
     """A cookie with any text is read without an error, and makes no browser known."""

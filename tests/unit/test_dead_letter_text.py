@@ -1,6 +1,7 @@
 """The text of a dead letter as a page shows it."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -112,6 +113,19 @@ def test_a_reason_quotes_nothing_that_a_publisher_wrote(event: dict[str, Any], s
         check_event_and_get_template(parse_event(json.dumps(body)), policies(), templates())
     assert shown in masked_reason(str(refused.value))
     assert not any(secret in masked_reason(str(refused.value)) for secret in ("Lovelace", "lovelace", "ada-17"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'" + "\\a" * 5000, " 'a" * 5000, "a" * 10000, "context." * 1200, "context: " * 1200, "@" * 10000, "a@" * 5000],
+    ids=lambda text: text[:10],
+)
+def test_no_text_of_a_publisher_takes_long(text: str) -> None:
+    """A name that somebody made up to keep a page busy: tens of milliseconds at the most problems of an event."""
+    for made in (text, f"{text}: is not a field of an event"):
+        began = time.process_time()
+        masked_reason(made)
+        assert time.process_time() - began < 2
 
 
 def test_a_reason_stays_readable() -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 
-from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
+from mailer.ports.database_errors import DatabaseUnavailable, EverybodyLocked, StatementTimedOut
 from mailer.ports.standings import OptOutResult
+from mailer.postgres import grouped_opt_outs
 from mailer.postgres.grouped_opt_outs import MOST_TOGETHER, NewOptOut, OptOutGroupCommitter
 
 POISON = 13
@@ -71,8 +73,9 @@ async def test_a_group_has_a_limit() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("poison"), StatementTimedOut("somebody else holds the lock")], ids=repr)
+@patch.object(grouped_opt_outs, "PATIENCE", 0.0)
 async def test_one_that_fails_fails_nobody_else(error: Exception) -> None:
-    """A group with a bad opt-out, or one whose person is locked, is tried one by one: only that one raises."""
+    """A group with a bad opt-out, or with a person who is held for too long, is tried one by one: only one raises."""
     commits = Commits()
     commits.error = error
     groups = OptOutGroupCommitter(commits.commit)
@@ -85,10 +88,51 @@ async def test_one_that_fails_fails_nobody_else(error: Exception) -> None:
     assert await groups.commit_opt_out(opt_out(5)) == OptOutResult(5)
 
 
-async def test_an_outage_is_told_to_all_at_once() -> None:
-    """A database that is away is not asked again for each opt-out of the group."""
+@patch.object(grouped_opt_outs, "_PAUSE", 0.0)
+async def test_a_held_person_is_tried_again_and_keeps_nobody_waiting() -> None:
+    """Other opt-outs are answered, and new ones come first; the person's are committed once the person is free."""
     commits = Commits()
-    commits.error = DatabaseUnavailable("away")
+    commits.error = StatementTimedOut("somebody else holds the person")
+    commits.open.set()
+    groups = OptOutGroupCommitter(commits.commit)
+    tasks = await begun(groups, [1])
+    tasks += await begun(groups, [2, POISON, 3, POISON, POISON])
+    assert [await tasks[1], await tasks[3]] == [OptOutResult(2), OptOutResult(3)]
+    assert [POISON] in commits.groups
+    commits.groups.clear()
+    new = [asyncio.create_task(groups.commit_opt_out(opt_out(person))) for person in (4, 5)]
+    assert [await one for one in new] == [OptOutResult(4), OptOutResult(5)]
+    assert [group for group in commits.groups if POISON not in group] == [[4, 5]]
+    later = asyncio.create_task(groups.commit_opt_out(opt_out(POISON)))
+    await begun(groups, [6])
+    assert all(group == [POISON] for group in commits.groups if POISON in group), "is in no group with others"
+    assert not any(one.done() for one in (tasks[2], later))
+    commits.error = None
+    assert {one and one.suppression for one in await asyncio.gather(later, tasks[2], *tasks[4:])} == {POISON}
+
+
+async def test_a_stopping_process_leaves_no_held_person_waiting() -> None:
+    """An opt-out that is set aside when the process stops is cancelled, too."""
+    commits = Commits()
+    commits.error = StatementTimedOut("somebody else holds the person")
+    commits.open.set()
+    groups = OptOutGroupCommitter(commits.commit)
+    tasks = await begun(groups, [POISON, POISON])
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(groups._set_aside) == 2
+    assert groups._committing is not None
+    groups._committing.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable("away"), EverybodyLocked("an import has the lock")], ids=repr)
+async def test_an_outage_is_told_to_all_at_once(error: Exception) -> None:
+    """A database that is away, or a lock that all need, is not asked for again for each opt-out of the group."""
+    commits = Commits()
+    commits.error = error
     groups = OptOutGroupCommitter(commits.commit)
     tasks = await begun(groups, [1])
     tasks += await begun(groups, [POISON, 2])

@@ -119,7 +119,9 @@ SELECT scope, key, by, reason, at, CASE scope WHEN 'brand' THEN key END AS brand
 FROM halts WHERE scope IN ('everything', 'brand', 'processor') ORDER BY scope <> 'everything', at LIMIT $1
 
 -- name: in_force
+-- Those of mailings come last: there can be thousands, and a halt of a brand must not be hidden behind them.
 SELECT h.scope, h.key, h.by, h.reason, h.at, CASE h.scope WHEN 'brand' THEN h.key ELSE m.brand END AS brand, m.event_id
-FROM (SELECT * FROM halts ORDER BY scope <> 'everything', at LIMIT $1) h
-LEFT JOIN mailings m ON m.id = CASE h.scope WHEN 'mailing' THEN h.key::uuid END
-ORDER BY h.scope <> 'everything', h.at
+FROM halts h LEFT JOIN mailings m ON m.id = CASE h.scope WHEN 'mailing' THEN h.key::uuid END
+WHERE ($2::text[] IS NULL OR h.scope IN ('everything', 'processor') OR (h.scope = 'brand' AND h.key = ANY ($2)) OR m.brand = ANY ($2))
+  AND ($3::text IS NULL OR h.scope <> 'mailing' OR h.key = $3)
+ORDER BY h.scope <> 'everything', h.scope = 'mailing', h.at LIMIT $1

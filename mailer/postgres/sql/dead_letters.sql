@@ -27,10 +27,12 @@ WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 't
 -- Looks at a bounded number, the oldest first. `{among}` lets the index of those that nobody has replayed be used.
 WITH looked AS MATERIALIZED (
     SELECT id, at, kind, reason, exchange, routing_key, publisher, octet_length(body) AS size, replayed_at
-    FROM dead_letters d WHERE {among} d.id >= $1 AND d.id <= $2 ORDER BY d.id LIMIT $12)
-SELECT ARRAY(SELECT id FROM looked
-             WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND size <= $10
-             ORDER BY id LIMIT $11) AS ids,
+    FROM dead_letters d WHERE {among} d.id >= $1 AND d.id <= $2 ORDER BY d.id LIMIT $12), found AS MATERIALIZED (
+    SELECT id, reason FROM looked
+    WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND size <= $10
+    ORDER BY id LIMIT $11)
+SELECT ARRAY(SELECT id FROM found ORDER BY id) AS ids,
+       CASE WHEN $13 THEN ARRAY(SELECT reason FROM found ORDER BY id) END AS reasons,
        (SELECT count(*) FROM looked) AS looked_at, (SELECT max(id) FROM looked) AS last_id
 
 -- name: chosen

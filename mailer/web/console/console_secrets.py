@@ -4,7 +4,6 @@ import hashlib
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from datetime import timedelta
 from hmac import compare_digest
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -29,9 +28,8 @@ class ConsoleSecrets:
     """
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
-        self._boxes = MultiFernet(
-            [Fernet(urlsafe_b64encode(_derive_key(key, "authenticator secrets"))) for key in secret_keys]
-        )
+        self._boxes = _boxes_for(secret_keys, "authenticator secrets")
+        self._sign_ins = _boxes_for(secret_keys, "sign-ins by an identity provider")
         self._forms = [KeyedHash(_derive_key(key, "form tokens")) for key in secret_keys]
         self._devices = [KeyedHash(_derive_key(key, "known devices")) for key in secret_keys]
         self._challenges = KeyedHash(_derive_key(secret_keys[0], "challenges without a session"))
@@ -41,10 +39,21 @@ class ConsoleSecrets:
         """Returns a secret in the form that is stored."""
         return self._boxes.encrypt(secret.encode())
 
-    def decrypt(self, stored: bytes, lasts: timedelta | None = None) -> str | None:
-        """Returns a stored secret; None if the key with which it was stored is gone, or it is older than `lasts`."""
+    def decrypt(self, stored: bytes) -> str | None:
+        """Returns a stored secret; None if the key with which it was stored is gone."""
         try:
-            return self._boxes.decrypt(stored, round(lasts.total_seconds()) if lasts else None).decode()
+            return self._boxes.decrypt(stored).decode()
+        except InvalidToken:
+            return None
+
+    def seal_sign_in(self, text: str) -> str:
+        """Returns a sign-in that was begun, in the form in which the browser keeps it."""
+        return self._sign_ins.encrypt(text.encode()).decode()
+
+    def open_sign_in(self, sealed: str) -> str | None:
+        """Returns a sign-in that `seal_sign_in` has sealed within `SECRET_WAITS`; None for anything else."""
+        try:
+            return self._sign_ins.decrypt(sealed.encode(), round(SECRET_WAITS.total_seconds())).decode()
         except InvalidToken:
             return None
 
@@ -114,6 +123,11 @@ def _device_token_text_to_hash(name: str, issued: str) -> bytes:
 def _new_recovery_code() -> str:
     letters = "".join(secrets.choice(_RECOVERY_LETTERS) for _ in range(_RECOVERY_LENGTH))
     return "-".join(letters[place : place + 4] for place in range(0, _RECOVERY_LENGTH, 4))
+
+
+def _boxes_for(secret_keys: Sequence[str], use: str) -> MultiFernet:
+    """Returns what encrypts for one use. What was encrypted for another one cannot be decrypted by it."""
+    return MultiFernet([Fernet(urlsafe_b64encode(_derive_key(key, use))) for key in secret_keys])
 
 
 def _derive_key(secret: str, purpose: str) -> bytes:

@@ -131,6 +131,7 @@ def _parse_dead_letter_filter(request: ConsoleRequest, fields: dict[str, str], r
         fields.get("key"),
         "again" in fields,
         _visible_brands_or_none_for_all(request, right),
+        masked_reason,
     )
 
 

@@ -33,15 +33,18 @@ _VALUES: Final[Mapping[str, Callable[[str], bool]]] = {
     **dict.fromkeys(("send_at", "expires_at"), lambda text: _TIME.fullmatch(text) is not None),
 }
 """The fields of the envelope whose texts are shown if they fit: they are chosen from a list, or are times."""
-_ADDRESS: Final = re.compile(r"[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+")
+_ADDRESS: Final = re.compile(r"(?<![^\s<>\"',;:()\[\]])[^\s<>\"',;:()\[\]]+@[^\s<>\"',;:()\[\]]+")
+"""An address. Strangers choose the texts: each pattern here looks at a character a few times, however long the text."""
 _HIDDEN: Final = "…"
-_QUOTED: Final = re.compile(r"""(?<!\w)(["'])((?:\\.|(?!\1).)*)\1(?!\w)""", re.DOTALL)
+_QUOTED: Final = re.compile(r"""(?<!\w)(["'])((?:\\.|(?!\1)[^\\])*+)\1(?!\w)""", re.DOTALL)
 """A text in quotes, with quotes and backslashes in it escaped, as reasons quote what a publisher wrote."""
 _NAMED_BY_PUBLISHER: Final = re.compile(
-    r"[^;:\s][^;:]*(?=: is not a field of an event)|(?<=context\.)[^;:]+(?=: (?:has a language twice|lacks ))"
+    r"(?<![^;:])(\s*+)([^;:]++)(?=: is not a field of an event)"
+    r"|(?<![^;:])((?>[^;:]*?context\.))([^;:]++)(?=: (?:has a language twice|lacks ))"
     r"|(?<=context: )[^;:]+(?= holds an address)|(?<=an object that has )[^;]+"
 )
-"""The places of reasons at which the name of a field or of a value stands that the publisher chose."""
+"""The places of reasons at which the name of a field or of a value stands that the publisher chose. Groups: what stands
+before it, and the name; without groups, all of it is the name."""
 
 
 def mask_addresses(text: str) -> str:
@@ -55,7 +58,12 @@ def masked_reason(text: str) -> str:
     Reasons quote what publishers wrote: refs, keys and names of fields. Only the names of the fields of events stay.
     """
     unquoted = _QUOTED.sub(lambda found: found[0] if found[2] in _NAMES else _HIDDEN, text)
-    return mask_addresses(_NAMED_BY_PUBLISHER.sub(lambda found: _path_up_to_unknown_field(found[0]), unquoted))
+    return mask_addresses(_NAMED_BY_PUBLISHER.sub(_without_unknown_fields, unquoted))
+
+
+def _without_unknown_fields(found: re.Match[str]) -> str:
+    before, name = found[1] or found[3] or "", found[2] or found[4] or found[0]
+    return before + _path_up_to_unknown_field(name)
 
 
 def _path_up_to_unknown_field(path: str) -> str:

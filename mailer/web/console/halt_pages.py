@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.actions.halt_control import pause_brand, resume_brand, start_everything, stop_everything
 from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_right
-from mailer.ports.halts import HaltInForce, HaltScope, HaltStore
+from mailer.ports.halts import HaltScope, HaltStore
 from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
@@ -59,11 +59,6 @@ async def start_mail_of_brand(request: MailingController) -> Response:
     return redirect_within_console(request.console, HALTS)
 
 
-def filter_halts_affecting_brands(halts: list[HaltInForce], brands: frozenset[str]) -> list[HaltInForce]:
-    """Returns the halts that concern some brands: theirs, and those of everything and of processors."""
-    return [one for one in halts if one.brand is None or one.brand in brands]
-
-
 def _require_brand(request: ConsoleRequest) -> str:
     """Returns the brand of the form. The gate has checked the right at it.
 
@@ -83,7 +78,7 @@ def _halt_store(request: ConsoleRequest, brands: Sequence[str] | None) -> HaltSt
 
 async def _halts_page(request: ConsoleRequest, error: str | None = None) -> Response:
     seen = request.visible_brands_with_right(StaffRight.MAILINGS_READ)
-    halts = filter_halts_affecting_brands(await request.console.operations.halts.list_halts_in_force(_ROWS), seen)
+    halts = await request.console.operations.halts.list_halts_in_force(_ROWS, seen)
     controlled = brands_with_right(request.member, StaffRight.MAILINGS_CONTROL, request.console.brands)
     stopped = {one.halt.key for one in halts if one.halt.scope is HaltScope.BRAND}
     return console_page(

@@ -3,20 +3,19 @@
 It needs the extra `oidc`: Authlib speaks with the provider, joserfc checks what it signs.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import httpx2
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 
-from mailer.metrics_and_logger import log
 from mailer.policy.sign_in_rules import MAX_SUBJECT
 from mailer.ports.staff_oidc_accounts import OidcAccount
 from mailer.web.console.console_context import OIDC_CALLBACK
@@ -28,17 +27,24 @@ from mailer.web.console.identity_provider_protocol import (
     OidcUnavailable,
     oauth_error_code_for_log,
 )
+from mailer.web.console.oidc_answers import (
+    CLIENT_LIMITS,
+    asking_provider,
+    fetch_json_object,
+    fetch_signing_keys,
+    refusing_unreadable_answers,
+)
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """The signatures of an ID token that are taken. The provider signs, so no shared secret and no `none` is among them."""
 LEEWAY: Final = 60
 """Seconds that the clocks of provider and console may differ."""
-_SECONDS: Final = 5.0
-"""Seconds for each answer of the provider."""
 _METADATA_LASTS: Final = 600.0
 """Seconds for which the provider's metadata and keys are used again."""
 _KEYS_AGAIN: Final = 5.0
 """Seconds before keys are fetched again for a signature of an unknown key."""
+_ASKED_AGAIN: Final = 5.0
+"""Seconds before a provider that gave no usable metadata is asked again: whoever is not signed in can ask."""
 
 
 @dataclass
@@ -68,12 +74,14 @@ class OidcProviderClient:
         self.client = client
         self._callback = f"{public_url.rstrip('/')}{OIDC_CALLBACK}"
         self._known: _FetchedMetadata | None = None
+        self._asking = asyncio.Lock()
+        self._failed_at = -_ASKED_AGAIN
 
     async def authorization_url(self, begun: BegunOidcSignIn) -> str:
         """See `identity_provider_protocol.IdentityProvider`."""
         known = await self._fetch_or_reuse_provider_metadata()
-        async with self._make_oauth_client() as oauth:
-            url, _ = oauth.create_authorization_url(
+        with refusing_unreadable_answers():
+            url, _ = self._make_oauth_client().create_authorization_url(
                 known.metadata["authorization_endpoint"],
                 state=begun.state,
                 nonce=begun.nonce,
@@ -85,14 +93,12 @@ class OidcProviderClient:
         """See `identity_provider_protocol.IdentityProvider`."""
         known = await self._fetch_or_reuse_provider_metadata()
         try:
-            async with self._make_oauth_client() as oauth:
+            async with asking_provider(), self._make_oauth_client() as oauth:
                 answer = await oauth.fetch_token(
                     known.metadata["token_endpoint"], code=code, code_verifier=begun.verifier
                 )
         except OAuthError as error:
             raise OidcRefused(f"the provider refuses the code: {oauth_error_code_for_log(error.error)}") from None
-        except (httpx2.HTTPError, ValueError) as error:
-            raise OidcUnavailable(type(error).__name__) from None
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise OidcRefused("the provider gave no ID token")
@@ -120,7 +126,7 @@ class OidcProviderClient:
             scope="openid",
             redirect_uri=self._callback,
             code_challenge_method="S256",
-            timeout=_SECONDS,
+            **CLIENT_LIMITS,
         )
 
     async def _fetch_or_reuse_provider_metadata(self) -> _FetchedMetadata:
@@ -129,18 +135,30 @@ class OidcProviderClient:
         Raises:
             OidcUnavailable: it does not answer, or says nothing that can be used.
         """
-        if self._known is None or time.monotonic() - self._known.at > _METADATA_LASTS:
-            metadata = await _fetch_json(f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration")
+        async with self._asking:
+            if self._known is None or time.monotonic() - self._known.at > _METADATA_LASTS:
+                self._known = await self._fetch_provider()
+            return self._known
+
+    async def _fetch_provider(self) -> _FetchedMetadata:
+        """Returns metadata and keys, fetched now. After a failure, the provider is left alone for some seconds."""
+        if time.monotonic() - self._failed_at < _ASKED_AGAIN:
+            raise OidcUnavailable("it gave no usable answer a moment ago")
+        try:
+            metadata = await fetch_json_object(f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration")
             _require_usable_metadata(metadata, self.client.issuer)
-            keys = await _fetch_keys(metadata)
-            self._known = _FetchedMetadata(metadata, keys, time.monotonic())
-        return self._known
+            return _FetchedMetadata(metadata, await fetch_signing_keys(metadata["jwks_uri"]), time.monotonic())
+        except OidcUnavailable:
+            self._failed_at = time.monotonic()
+            raise
 
     async def _fetch_newer_keys(self, known: _FetchedMetadata) -> KeySet:
-        """Returns the keys, fetched again: the provider may have new ones."""
-        if time.monotonic() - known.keys_at > _KEYS_AGAIN:
-            known.keys, known.keys_at = await _fetch_keys(known.metadata), time.monotonic()
-        return known.keys
+        """Returns the keys, fetched again: the provider may have new ones. Many who ask at once fetch them once."""
+        async with self._asking:
+            if time.monotonic() - known.keys_at > _KEYS_AGAIN:
+                known.keys_at = time.monotonic()
+                known.keys = await fetch_signing_keys(known.metadata["jwks_uri"])
+            return known.keys
 
 
 class _UnknownKey(Exception):
@@ -176,6 +194,10 @@ def verify_id_token(
         raise OidcRefused(f"the ID token is refused: {oauth_error_code_for_log(error.error)}") from None
     except ValueError as error:
         raise _UnknownKey from error
+    except (TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise OidcRefused(f"the ID token cannot be read: {type(error).__name__}") from None
+    if not all(isinstance(claims[name], str) for name in ("iss", "nonce")):
+        raise OidcRefused("the ID token has a list of issuers or nonces")
     others = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", None if others else client.client_id) != client.client_id:
         raise OidcRefused("the ID token is for another client")
@@ -186,26 +208,6 @@ def verify_id_token(
     said = [claims.get("acr"), *(methods if isinstance(methods, list) else ())]
     shown = any(isinstance(one, str) and one in client.second_factors for one in said)
     return AccountSignedInAtProvider(OidcAccount(client.issuer, subject), shown)
-
-
-async def _fetch_json(url: str) -> dict[str, Any]:
-    try:
-        async with httpx2.AsyncClient(timeout=_SECONDS) as client:
-            answer = (await client.get(url)).raise_for_status().json()
-    except (httpx2.HTTPError, ValueError) as error:
-        log.warning("the identity provider does not answer", error=type(error).__name__)
-        raise OidcUnavailable(type(error).__name__) from None
-    if not isinstance(answer, dict):
-        raise OidcUnavailable("an answer that is no object")
-    return answer
-
-
-async def _fetch_keys(metadata: dict[str, Any]) -> KeySet:
-    said = await _fetch_json(metadata["jwks_uri"])
-    try:
-        return KeySet.import_key_set({"keys": [key for key in said["keys"] if key.get("use", "sig") == "sig"]})
-    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OidcUnavailable(f"keys that cannot be read: {type(error).__name__}") from None
 
 
 def _require_usable_metadata(metadata: dict[str, Any], issuer: str) -> None:
@@ -219,5 +221,13 @@ def _require_usable_metadata(metadata: dict[str, Any], issuer: str) -> None:
     needed: Sequence[str] = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     for name in (*needed, *({"end_session_endpoint"} & metadata.keys())):
         url = metadata.get(name)
-        if not isinstance(url, str) or urlsplit(url).scheme not in {"https", urlsplit(issuer).scheme}:
+        if not isinstance(url, str) or not _is_usable_endpoint(url, issuer):
             raise OidcUnavailable(f"its metadata have no usable {name}")
+
+
+def _is_usable_endpoint(url: str, issuer: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"https", urlsplit(issuer).scheme} and bool(parts.hostname)
+    except ValueError:
+        return False

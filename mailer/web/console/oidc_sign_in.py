@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import timedelta
 from hmac import compare_digest
 
@@ -52,7 +52,7 @@ async def begin_sign_in(http_request: Request, request: Anybody, next: str = HOM
         answer = RedirectResponse(await provider.authorization_url(begun), 303)
     except OidcUnavailable as error:
         return _provider_unavailable_page(console, error)
-    _set_sign_in_cookie(answer, console, console.secrets.encrypt(json.dumps(asdict(begun))).decode(), SECRET_WAITS)
+    _set_sign_in_cookie(answer, console, console.secrets.seal_sign_in(json.dumps(asdict(begun))), SECRET_WAITS)
     return answer
 
 
@@ -121,10 +121,16 @@ async def _begin_session_of_provider_account(
 
 
 def _read_sign_in_begun_in_browser(http_request: Request, console: ConsoleContext) -> BegunOidcSignIn | None:
-    """Returns the sign-in that this browser has begun; None if there is none, or it was begun too long ago."""
+    """Returns the sign-in that this browser has begun; None if there is none, or it was begun too long ago.
+
+    One that another version of ours has begun may have other fields. It is begun again.
+    """
     held = http_request.cookies.get(console.cookie_name(_COOKIE), "")[:MAX_CODE]
-    text = console.secrets.decrypt(held.encode(), SECRET_WAITS) if held else None
-    return BegunOidcSignIn(**json.loads(text)) if text else None
+    text = console.secrets.open_sign_in(held) if held else None
+    kept = json.loads(text) if text else None
+    if isinstance(kept, dict) and kept.keys() == {field.name for field in fields(BegunOidcSignIn)}:
+        return BegunOidcSignIn(**kept)
+    return None
 
 
 def _set_sign_in_cookie(answer: Response, console: ConsoleContext, value: str, lasts: timedelta) -> None:

@@ -71,7 +71,7 @@ async def _read_processor_overviews(request: ConsoleRequest) -> list[ProcessorOv
     return overviews_of_processors(
         operations.processor_names,
         await operations.states.list_processor_states_over_all_workers(),
-        await operations.halts.list_halts_in_force(_HALTS_READ),
+        await operations.halts.list_halts_except_those_of_mailings(_HALTS_READ),
         await operations.limits.list_limits_and_paces(),
         await _operator_stores(request).streams.list_current_pauses(),
     )

@@ -1,7 +1,6 @@
 """The pages of publishers and their keys. They need `publishers:manage`."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Annotated
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from mailer.policy.publisher_rights import (
     OPERATION_ACTIONS,
     ReadableData,
     RightsOfOnePublisher,
+    add_rights,
     names_of_rights,
     subtract_rights,
 )
@@ -67,7 +67,7 @@ async def change_rights(request: PublisherManager) -> Response:
     identity, held, ticked = known.publisher.identity, known.publisher.rights, _ticked_rights(request)
     if known.revoked_at is not None:
         return await _publisher_page(request, known, "publisher_revoked")
-    wanted = _unite_rights(ticked, subtract_rights(held, _offered_rights(request)))
+    wanted = add_rights(ticked, subtract_rights(held, _offered_rights(request)))
     if wanted != held:
         is_as_shown = frozenset(request.form.get("shown", [])) == frozenset(names_of_rights(held))
         if not is_as_shown or not await _open_publisher_store(request).change_rights(identity, held, wanted):
@@ -87,12 +87,6 @@ async def revoke_publisher(request: PublisherManager) -> Response:
     known = await _require_publisher(request, request.field("who", 300))
     await _open_publisher_store(request).revoke_all_rights(known.publisher.identity)
     return redirect_within_console(request.console, PUBLISHERS)
-
-
-def _unite_rights(rights: RightsOfOnePublisher, others: RightsOfOnePublisher) -> RightsOfOnePublisher:
-    return RightsOfOnePublisher(
-        *(getattr(rights, one.name) | getattr(others, one.name) for one in fields(RightsOfOnePublisher))
-    )
 
 
 def _tickable_rights_by_form_field(request: ConsoleRequest) -> dict[str, Sequence[str]]:
