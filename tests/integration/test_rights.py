@@ -16,15 +16,9 @@ from mailer.events import Person
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
+from mailer.ports import privacy_rights as rights
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from mailer.ports.privacy_rights import (
-    DataCorrection,
-    ForbiddenByLegalHold,
-    LegalDisclosure,
-    NoLegalHold,
-    RecipientErased,
-)
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.mailing_coverage import read_mailing_coverage
@@ -222,7 +216,9 @@ async def test_a_correction_carries_what_was_left(world: World) -> None:
     """A new address is corrected as of now, over data that claim to be newer, and opt-outs go along."""
     [ada] = await world.known(1, name="Ada")
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
-    await rectify_recipient(world.rights, POLICY, ada, DataCorrection(email="ada@new.example", country="DE"), "test")
+    await rectify_recipient(
+        world.rights, POLICY, ada, rights.DataCorrection(email="ada@new.example", country="DE"), "test"
+    )
     found = await row(world, "recipients", ada, "id")
     assert (found["email"], found["name"], found["country"]) == ("ada@new.example", "Ada", "DE")
     assert (await row(world, "standings", ada))["opted_out"] == ["newsletter"]
@@ -235,14 +231,14 @@ async def test_what_cannot_be_corrected(world: World) -> None:
     await world.accept({"refs": ["user-5"]})
     nameless, [ada] = await world.id_of("user-5"), await world.known(1)
     with pytest.raises(ValueError, match="nothing is corrected"):
-        await rectify_recipient(world.rights, POLICY, ada, DataCorrection(), "test")
+        await rectify_recipient(world.rights, POLICY, ada, rights.DataCorrection(), "test")
     with pytest.raises(ValueError, match="the correction needs an email"):
-        await rectify_recipient(world.rights, POLICY, nameless, DataCorrection(name="Ada"), "test")
+        await rectify_recipient(world.rights, POLICY, nameless, rights.DataCorrection(name="Ada"), "test")
     with pytest.raises(UnknownRecipient):
-        await rectify_recipient(world.rights, POLICY, 99, DataCorrection(name="Ada"), "test")
+        await rectify_recipient(world.rights, POLICY, 99, rights.DataCorrection(name="Ada"), "test")
     await erased(world)
-    with pytest.raises(RecipientErased):
-        await rectify_recipient(world.rights, POLICY, ada, DataCorrection(email="ada@new.example"), "test")
+    with pytest.raises(rights.RecipientErased):
+        await rectify_recipient(world.rights, POLICY, ada, rights.DataCorrection(email="ada@new.example"), "test")
     assert (await row(world, "recipients", ada, "id"))["email"] is None
 
 
@@ -252,7 +248,7 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
     queued = await world.accept({"refs": ["user-1"]})
     for reference in ("A", "B"):
         await set_legal_hold(world.rights, BRAND, ada, reference, "Dana", named=reference == "B")
-    with pytest.raises(ForbiddenByLegalHold, match="A, B"):
+    with pytest.raises(rights.ForbiddenByLegalHold, match="A, B"):
         await erase_recipient(world.rights, POLICY, ada, "test")
     assert await world.states(queued.mailing_id) == {"user-1": ("queued", "")}
     assert (await row(world, "standings", ada))["legal_hold_at"] is not None
@@ -262,9 +258,9 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
         POLICY, copy["data"]["policy_version"]
     )
     await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
-    with pytest.raises(NoLegalHold, match="'A'"):
+    with pytest.raises(rights.NoLegalHold, match="'A'"):
         await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
-    with pytest.raises(ForbiddenByLegalHold, match="B"):
+    with pytest.raises(rights.ForbiddenByLegalHold, match="B"):
         await erase_recipient(world.rights, POLICY, ada, "test")
     await lift_legal_hold(world.rights, BRAND, ada, "B", "Dana")
     assert (await row(world, "standings", ada))["legal_hold_at"] is None
@@ -277,7 +273,7 @@ async def test_law_needs_names(world: World) -> None:
     with pytest.raises(LegalHoldRefused):
         await set_legal_hold(world.rights, BRAND, ada, " ", "Dana", named=False)
     with pytest.raises(DisclosureRefused):
-        await record_disclosure_to_authority(world.rights, BRAND, ada, LegalDisclosure("Court", "A", ()), "Dana")
+        await record_disclosure_to_authority(world.rights, BRAND, ada, rights.LegalDisclosure("Court", "A", ()), "Dana")
     for act in (
         set_legal_hold(world.rights, BRAND, 99, "A", "D", named=False),
         lift_legal_hold(world.rights, BRAND, 99, "A", "D"),
@@ -285,7 +281,9 @@ async def test_law_needs_names(world: World) -> None:
         with pytest.raises(UnknownRecipient):
             await act
     with pytest.raises(UnknownRecipient):
-        await record_disclosure_to_authority(world.rights, BRAND, 99, LegalDisclosure("Court", "A", ("email",)), "Dana")
+        await record_disclosure_to_authority(
+            world.rights, BRAND, 99, rights.LegalDisclosure("Court", "A", ("email",)), "Dana"
+        )
     assert await world.entries(kind="action") == []
 
 
