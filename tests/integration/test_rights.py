@@ -159,9 +159,8 @@ async def test_data_from_before_change_nobody(world: World, way: str) -> None:
         if way == "event":
             await world.accept([{"ref": ref, "email": ADA, "collected_at": before.isoformat()}])
         else:
-            await world.importer().import_rows_in_one_transaction(
-                [RecipientImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
-            )
+            known = RecipientImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))
+            await world.importer().import_rows_in_one_transaction([known])
     emails = {found["ref"]: found["email"] for found in await world.pool.fetch("SELECT ref, email FROM recipients")}
     hidden = world.hasher.hash_replacing_ref(BRAND, "user-1")
     assert emails == {hidden: None, "user-2": "user-2@people.example", "user-3": None}
@@ -216,9 +215,8 @@ async def test_a_correction_carries_what_was_left(world: World) -> None:
     """A new address is corrected as of now, over data that claim to be newer, and opt-outs go along."""
     [ada] = await world.known(1, name="Ada")
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
-    await rectify_recipient(
-        world.rights, POLICY, ada, rights.DataCorrection(email="ada@new.example", country="DE"), "test"
-    )
+    moved = rights.DataCorrection(email="ada@new.example", country="DE")
+    await rectify_recipient(world.rights, POLICY, ada, moved, "test")
     found = await row(world, "recipients", ada, "id")
     assert (found["email"], found["name"], found["country"]) == ("ada@new.example", "Ada", "DE")
     assert (await row(world, "standings", ada))["opted_out"] == ["newsletter"]
