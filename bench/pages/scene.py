@@ -18,7 +18,7 @@ from mailer.policy.publisher_and_staff_identity import Identity, parse_person_id
 from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.policy.staff_rights import EVERY_BRAND, StaffRole, parse_role_at_brand
 from mailer.ports.mailings import MailingStore, NewMailing
-from mailer.ports.person_history import AccessInterface, AccessToPerson
+from mailer.ports.person_history import AccessInterface, AccessorAndReason
 from mailer.ports.staff import StaffActor, StaffStores
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
@@ -135,7 +135,7 @@ async def _sessions(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.R
 async def _look_first_person_up(parts: SceneParts, filled: Filled, staff: int) -> None:
     record = await parts.staff.directory.get_staff_record(staff)
     assert record is not None
-    access = AccessToPerson(
+    access = AccessorAndReason(
         record.member.identity, AccessInterface.CONSOLE, _BY.network, "the benchmark of the pages", None
     )
     await record_look_at_person(parts.people, BRAND, filled.first, access)

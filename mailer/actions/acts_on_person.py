@@ -15,7 +15,7 @@ from mailer.actions.suppression import SuppressionRefused, lift_suppression
 from mailer.event_digests import EventIdTakenByDifferentEvent
 from mailer.events import EventRefused
 from mailer.policy.policy_file import Policy
-from mailer.ports.person_history import AccessToPerson, ActOnPerson, ListedRecipient
+from mailer.ports.person_history import AccessorAndReason, ActOnPerson, ListedRecipient
 from mailer.ports.privacy_rights import (
     AccountEventAlreadyApplied,
     ErasureResult,
@@ -89,7 +89,7 @@ async def act_on_person(
     policy: Policy,
     person: ListedRecipient,
     order: OrderedActOnPerson,
-    access: AccessToPerson,
+    access: AccessorAndReason,
 ) -> ActResult:
     """Does an act once, with an entry in the ledger of who did it, from where and why.
 
@@ -120,7 +120,7 @@ async def act_on_person(
 
 
 async def lift_suppression_with_reason(
-    desk: PersonLookUpAndActStores, policy: Policy, suppression_id: int, seen_at: datetime, access: AccessToPerson
+    desk: PersonLookUpAndActStores, policy: Policy, suppression_id: int, seen_at: datetime, access: AccessorAndReason
 ) -> ActResult:
     """Lifts a suppression once, on record. Consents from before it stay without effect.
 
@@ -152,7 +152,7 @@ async def _act_on_person_or_raise(
     policy: Policy,
     person: ListedRecipient,
     order: OrderedActOnPerson,
-    access: AccessToPerson,
+    access: AccessorAndReason,
 ) -> ActResult:
     actor, act = str(access.by), ActOnPerson(order.act, person.brand, person.id, access)
     values = {name: value for name, value in order.values.items() if value}

@@ -24,7 +24,7 @@ async def end_doubtful_deliveries_of_mailing(
     """
     ended = 0
     while some := await held.list_held_doubtful_deliveries_of_mailing(mailing_id, _AT_ONCE):
-        changes = [(one, _change_that_ends_doubt(one)) for one in some]
+        changes = [(one, _change_that_fails_or_diverts_doubtful_delivery(one)) for one in some]
         # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves_or_find_refused(
             None,
@@ -35,7 +35,7 @@ async def end_doubtful_deliveries_of_mailing(
     return ended
 
 
-def _change_that_ends_doubt(one: HeldDoubtfulDelivery) -> StateChange:
+def _change_that_fails_or_diverts_doubtful_delivery(one: HeldDoubtfulDelivery) -> StateChange:
     return find_transition(
         DeliveryState.HELD,
         TransitionCause.DOUBT_ENDED_BY_PERSON,

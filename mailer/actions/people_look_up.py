@@ -13,8 +13,8 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.ports.person_history import (
     AccessInterface,
+    AccessorAndReason,
     AccessRecorder,
-    AccessToPerson,
     HistoryPage,
     ListedRecipient,
     PersonDirectory,
@@ -67,7 +67,7 @@ def needs_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]
     return any(policies[brand].look_up_reason == "required" for brand in brands)
 
 
-def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], access: AccessToPerson) -> None:
+def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], access: AccessorAndReason) -> None:
     """Checks the reason of a look-up. A command may have none: its user can read the database anyway.
 
     Raises:
@@ -81,7 +81,7 @@ def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]
 
 
 async def look_people_up(
-    desk: PersonLookUpAndActStores, brands: Collection[str], text: str, access: AccessToPerson
+    desk: PersonLookUpAndActStores, brands: Collection[str], text: str, access: AccessorAndReason
 ) -> Sequence[ListedRecipient]:
     """Finds people by ref, address or number, and records the look-up, also one that finds nobody.
 
@@ -112,7 +112,7 @@ def person_with_ref(found: Sequence[ListedRecipient], ref: str) -> ListedRecipie
 
 
 async def record_look_at_person(
-    desk: PersonLookUpAndActStores, brand: str, recipient_id: int, access: AccessToPerson
+    desk: PersonLookUpAndActStores, brand: str, recipient_id: int, access: AccessorAndReason
 ) -> None:
     """Records that somebody looks at a person who is known by number, before anything is shown.
 

@@ -117,7 +117,7 @@ async def mark_under_13(rights: PrivacyRightsStore, policy: Policy, recipient_id
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await rights.mark_recipient_under_13(policy.brand, recipient_id, source):
+    if not await rights.mark_recipient_under_13_and_cancel_deliveries(policy.brand, recipient_id, source):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 

@@ -13,7 +13,7 @@ from mailer.actions.people_look_up import (
 )
 from mailer.input_types import MAX_ADDRESS, parse_address
 from mailer.policy.policy_file import Policy
-from mailer.ports.person_history import AccessToPerson
+from mailer.ports.person_history import AccessorAndReason
 from mailer.ports.suppressions import Suppression
 
 
@@ -38,7 +38,7 @@ async def list_suppressions(
 
 
 async def list_suppressions_of_ref_and_log_access(
-    desk: PersonLookUpAndActStores, policy: Policy, ref: str, access: AccessToPerson
+    desk: PersonLookUpAndActStores, policy: Policy, ref: str, access: AccessorAndReason
 ) -> Sequence[Suppression]:
     """Returns all suppressions that the address of a person ever had at a brand, oldest first; records the look-up.
 
@@ -52,7 +52,7 @@ async def list_suppressions_of_ref_and_log_access(
 
 
 async def list_suppressions_of_address_and_log_access(
-    desk: PersonLookUpAndActStores, policy: Policy, address: str, access: AccessToPerson
+    desk: PersonLookUpAndActStores, policy: Policy, address: str, access: AccessorAndReason
 ) -> Sequence[Suppression]:
     """Returns all suppressions that an address ever had at a brand, oldest first, whether or not it is anybody's.
 

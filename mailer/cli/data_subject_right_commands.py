@@ -31,7 +31,7 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.policy.policy_file import Policy
-from mailer.ports.person_history import AccessInterface, AccessToPerson, ActOnPerson
+from mailer.ports.person_history import AccessInterface, AccessorAndReason, ActOnPerson
 from mailer.ports.privacy_rights import (
     ErasureResult,
     ForbiddenByLegalHold,
@@ -294,7 +294,7 @@ def _apply_account_event(brand: str, ref: str, reason: str = "", **event: Any) -
 
     async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        access = AccessToPerson(acting_person(), AccessInterface.COMMAND, "", reason)
+        access = AccessorAndReason(acting_person(), AccessInterface.COMMAND, "", reason)
         ordered = ActOnPerson(event["account"], policy.brand, id_, access) if reason else None
         return await apply_event_to_recipient(
             app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE, ordered

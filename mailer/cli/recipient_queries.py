@@ -40,7 +40,7 @@ from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
-from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
+from mailer.ports.person_history import AccessInterface, AccessorAndReason, ListedRecipient
 from mailer.postgres.recipient_lookup import RecipientLookup
 
 Brand = Annotated[str, typer.Option(help="Whose recipients.")]
@@ -161,10 +161,10 @@ def history(
         out.print(f"Older entries: --before {shlex.quote(str(following))}")
 
 
-def acting_person_and_look_up_reason(by: str, reason: str) -> AccessToPerson:
+def acting_person_and_look_up_reason(by: str, reason: str) -> AccessorAndReason:
     """Returns who looks people up by a command, and why; the person of `--by`, or else the user of this system."""
     person_or_system_user(by)
-    return AccessToPerson(acting_person(), AccessInterface.COMMAND, "", reason)
+    return AccessorAndReason(acting_person(), AccessInterface.COMMAND, "", reason)
 
 
 def _print_recipients(found: Sequence[ListedRecipient], json: bool) -> None:

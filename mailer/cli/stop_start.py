@@ -127,7 +127,7 @@ def halts(json: AsJson = False) -> None:
 
 async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoice, by: str) -> tuple[UUID, int]:
     optional = [category for category in CATEGORIES.values() if category.is_optional]
-    begun = await app.halts.begin_new_database_lineage(
+    begun = await app.halts.begin_lineage_and_lift_restore_halt(
         by, optional if after_restore is AfterRestoreChoice.END else None
     )
     await app.control.query_halts_and_recover()  # this machine then remembers the new lineage

@@ -50,7 +50,7 @@ class UnitOfWork:
         """
         await store_account_event_of_writer(self.connection, self._writer)
 
-    def advance_chain(self) -> None:
+    def advance_chain_head_after_commit(self) -> None:
         """Moves the head of the chain to the last entry, once the transaction is committed."""
         for links in self._linked:
             self._writer.advance_head(links)
@@ -63,4 +63,4 @@ async def open_unit_of_work(pool: Pool, writers: LedgerWriters) -> AsyncIterator
         work = UnitOfWork(connection, writer)
         async with connection.transaction():
             yield work
-        work.advance_chain()
+        work.advance_chain_head_after_commit()

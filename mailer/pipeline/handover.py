@@ -17,7 +17,7 @@ from mailer.pipeline.hand_over_of_claim import HandOverOfClaim, HandOverSetupOfP
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
-from mailer.pipeline.small_mailing_reach_check import record_who_may_get_small_mailings
+from mailer.pipeline.small_mailing_open_counting_check import record_who_may_get_small_mailings
 from mailer.ports.deliveries import Claim, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.rendering.mailing_renderer import MailingRenderer

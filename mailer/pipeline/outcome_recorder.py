@@ -127,7 +127,7 @@ class OutcomeRecorder:
             return
         crash_if_armed(CrashPoint.BEFORE_OUTCOME)
         log_late_outcomes(
-            await self._repeat_write_during_outage(
+            await self._repeat_write_while_claim_holds(
                 lambda: commit_delivery_moves_and_count_refused(self._deliveries, self._token, changes)
             )
         )
@@ -137,7 +137,7 @@ class OutcomeRecorder:
     async def end_claim_and_requeue_rest(self, until: datetime | None) -> None:
         """Ends a claim. Its remaining deliveries are due at `until`."""
         finish = partial(self._deliveries.end_claim_and_requeue_rest, self._token, until)
-        await self._repeat_write_during_outage(finish, lambda _: self._stop.is_set())
+        await self._repeat_write_while_claim_holds(finish, lambda _: self._stop.is_set())
 
     async def judge_refusals(self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]) -> None:
         """Judges a window's refusals. If that fails, they are neither doubted nor believed.
@@ -150,7 +150,9 @@ class OutcomeRecorder:
         )
         try:
             self._judgements.append(
-                await self._repeat_write_during_outage(judge, lambda error: _is_bug(error) or time.monotonic() >= until)
+                await self._repeat_write_while_claim_holds(
+                    judge, lambda error: _is_bug(error) or time.monotonic() >= until
+                )
             )
         except Exception:
             # What came of the window must not be lost for it.
@@ -161,11 +163,11 @@ class OutcomeRecorder:
         now = datetime.now(UTC)
         lost = [transition_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, PlannedHandOver)]
         # Those that were not committed are not intended, and stay as they are.
-        await self._repeat_write_during_outage(
+        await self._repeat_write_while_claim_holds(
             lambda: commit_delivery_moves_and_count_refused(self._deliveries, self._token, lost)
         )
 
-    async def _repeat_write_during_outage(
+    async def _repeat_write_while_claim_holds(
         self, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
     ) -> _T:
         """Repeats a write during an outage, while the claim holds. Deliveries without recorded outcome are in doubt.
@@ -187,7 +189,7 @@ class OutcomeRecorder:
         """Suppresses the addresses of believed refusals, after their outcomes were recorded."""
         judgements, self._judgements = self._judgements, []
         for judgement in judgements:
-            await self._repeat_write_during_outage(partial(self._bounces.suppress_addresses_judged_dead, judgement))
+            await self._repeat_write_while_claim_holds(partial(self._bounces.suppress_addresses_judged_dead, judgement))
 
 
 def _is_bug(error: Exception) -> bool:

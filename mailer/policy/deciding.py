@@ -50,7 +50,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[FactsForRules], Ver
     "one-invitation": (_is_optional_category, rules.suppress_reuse_of_invited_address),
     "erased-before": (_is_optional_category, rules.suppress_optional_if_erased_before),
     "known-basis": (lambda category: category.markets, rules.suppress_marketing_to_unknown_origin),
-    "contest-entry": (lambda category: category.markets, rules.suppress_if_address_not_for_marketing),
+    "contest-entry": (lambda category: category.markets, rules.suppress_marketing_if_address_given_otherwise),
     "topic-consent": (_is_optional_category, rules.suppress_if_only_other_topics_consented),
     "subscription": (_is_optional_category, rules.suppress_without_confirmed_subscription),
     "promo-basis": (lambda category: category.markets, rules.suppress_marketing_without_opt_in),

@@ -232,7 +232,7 @@ def suppress_marketing_to_unknown_origin(facts: FactsForRules) -> Verdict:
 
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
-def suppress_if_address_not_for_marketing(facts: FactsForRules) -> Verdict:
+def suppress_marketing_if_address_given_otherwise(facts: FactsForRules) -> Verdict:
     """Entering a contest is no consent to marketing. Nor is giving an address for another purpose."""
     reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_source_kind(facts.standing.source))
     if reason is None or not facts.category.markets or _has_valid_consent(facts):

@@ -39,7 +39,7 @@ def _find_key_paths_with_line_numbers(text: str) -> Iterator[tuple[Path, int]]:
     quoted = False
     for number, line in enumerate(text.splitlines(), 1):
         if not quoted and (header := _HEADER.match(line)):
-            name = _section_path(elements, _split_key(header[2]))
+            name = _add_array_indexes_to_section_path(elements, _split_key(header[2]))
             section = (*name, elements[name]) if header[1] == "[[" else name
             if header[1] == "[[":
                 elements[name] += 1
@@ -53,7 +53,7 @@ def _split_key(dotted: str) -> Path:
     return tuple(name.strip("\"'") for name in re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", dotted))
 
 
-def _section_path(elements: Mapping[Path, int], names: Path) -> Path:
+def _add_array_indexes_to_section_path(elements: Mapping[Path, int], names: Path) -> Path:
     """Returns the path of a section. A section below an array of tables belongs to the last element of that array."""
     path: Path = ()
     for name in names[:-1]:

@@ -327,7 +327,9 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_lineage_and_lift_restore_halt(
+        self, by: str, ended: Collection[Category] | None
+    ) -> tuple[UUID, int]:
         """Begins a new lineage. It replaces the lineages of this database, and those of which it has lost data.
 
         Args:

@@ -23,7 +23,7 @@ class AccessInterface(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AccessToPerson:
+class AccessorAndReason:
     """A look-up of a person, or an act on one, for the ledger.
 
     Attributes:
@@ -63,7 +63,7 @@ class ActOnPerson:
     name: str
     brand: str
     recipient_id: int | None
-    access: AccessToPerson
+    access: AccessorAndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ class PersonDirectory(Protocol):
 class AccessRecorder(Protocol):
     """Keeps who has looked people up, as entries of the ledger."""
 
-    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: AccessToPerson) -> None:
+    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: AccessorAndReason) -> None:
         """Records a look-up: an entry for each brand and person; None for a brand where nobody was found."""
         ...
 

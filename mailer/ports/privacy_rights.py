@@ -163,7 +163,7 @@ class PrivacyRightsStore(Protocol):
         """
         ...
 
-    async def mark_recipient_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
+    async def mark_recipient_under_13_and_cancel_deliveries(self, brand: str, recipient_id: int, source: str) -> bool:
         """Marks a person as under 13, and cancels queued deliveries. False: the brand has no such recipient."""
         ...
 

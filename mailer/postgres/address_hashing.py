@@ -22,7 +22,7 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{1
 _HIDDEN: Final = "erased:"
 
 
-class LegacyHash(NamedTuple):
+class HashByFormerSpellingRule(NamedTuple):
     """The hash of an address under mailer's former rule for spelling.
 
     Attributes:
@@ -55,15 +55,15 @@ class AddressHasher:
         """Returns the hash of an address, 32 bytes. All spellings of one mailbox have the same hash."""
         return self._mac(canonical_mailbox(address).encode())
 
-    def legacy_hash(self, address: str) -> LegacyHash | None:
+    def hash_by_former_spelling_rule(self, address: str) -> HashByFormerSpellingRule | None:
         """Returns the hash under the former rule, or None if that is the same as the current one."""
         before = mailbox_in_legacy_canonical_form(address)
         if before == canonical_mailbox(address):
             return None
         local = address.strip().rpartition("@")[0]
-        return LegacyHash(self._mac(before.encode()), local.casefold() == local.lower())
+        return HashByFormerSpellingRule(self._mac(before.encode()), local.casefold() == local.lower())
 
-    def hashes_of_confusable_mailboxes(self, address: str) -> list[bytes]:
+    def hashes_of_mailboxes_alike_in_capitals(self, address: str) -> list[bytes]:
         """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
         return [self._mac(form.encode()) for form in sorted(other_mailboxes_alike_in_capitals(address))]
 

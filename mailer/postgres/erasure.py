@@ -133,7 +133,7 @@ class PersonEraser:
         had = await connection.fetch(SQL["former_addresses"], data["id"])
         hashes = {bytes(row["address_hash"]) for row in had}
         if data["email"] is not None:
-            hashes |= set(self._hasher.hashes_of_confusable_mailboxes(data["email"]))
+            hashes |= set(self._hasher.hashes_of_mailboxes_alike_in_capitals(data["email"]))
         keys = {key_of_address_hash(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
         return PersonIdentifiers(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
 

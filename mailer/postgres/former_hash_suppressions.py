@@ -30,16 +30,18 @@ async def carry_over_suppressions(
             await asyncio.sleep(0)
         for controller, address in addresses[start : start + SLICE]:
             if not address.isascii():
-                known += _former_and_similar_hashes(hasher, controller, address)
+                known += _former_hashes_and_those_alike_in_capitals(hasher, controller, address)
     if known:
         await connection.execute(_SQL["bridge"], hasher.key_id, *zip(*known, strict=True))
 
 
-def _former_and_similar_hashes(
+def _former_hashes_and_those_alike_in_capitals(
     hasher: AddressHasher, controller: str, address: str
 ) -> Iterator[tuple[str, bytes, bool, bool, bytes]]:
     """Yields the other hashes of an address that may have suppressions, as `carry_over_suppressions` needs them."""
     own = hasher.hash_address(address)
-    if earlier := hasher.legacy_hash(address):
+    if earlier := hasher.hash_by_former_spelling_rule(address):
         yield controller, earlier.hash, earlier.alone, False, own
-    yield from ((controller, other, False, True, own) for other in hasher.hashes_of_confusable_mailboxes(address))
+    yield from (
+        (controller, other, False, True, own) for other in hasher.hashes_of_mailboxes_alike_in_capitals(address)
+    )

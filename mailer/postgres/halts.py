@@ -142,7 +142,9 @@ class PostgresHalts:
             await work.append_entries([entry] if changed else [])
         return changed
 
-    async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_lineage_and_lift_restore_halt(
+        self, by: str, ended: Collection[Category] | None
+    ) -> tuple[UUID, int]:
         """See the port."""
         lineage = uuid7()
         async with open_unit_of_work(self._pool, self._writers) as work:

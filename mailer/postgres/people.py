@@ -199,7 +199,7 @@ async def lock_address_sharers_returning_ids(connection: Connection, ids: Sequen
     return touched
 
 
-async def find_owners_of_similar_addresses(
+async def find_owners_of_addresses_alike_in_capitals(
     connection: Connection, hasher: AddressHasher, ids: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Finds recipients with an address that people could mistake for that of one of `ids`.
@@ -213,7 +213,7 @@ async def find_owners_of_similar_addresses(
     other = [
         (row["id"], row["controller"], hashed)
         for row in rows
-        for hashed in hasher.hashes_of_confusable_mailboxes(row["email"])
+        for hashed in hasher.hashes_of_mailboxes_alike_in_capitals(row["email"])
     ]
     if not other:
         return []
@@ -225,7 +225,7 @@ async def lock_standings_for_opt_outs(connection: Connection, hasher: AddressHas
 
     Call it before any other lock on these people.
     """
-    kin = [other for _, other in await find_owners_of_similar_addresses(connection, hasher, ids)]
+    kin = [other for _, other in await find_owners_of_addresses_alike_in_capitals(connection, hasher, ids)]
     await lock_address_sharers_returning_ids(connection, [*ids, *kin])
 
 

@@ -17,7 +17,7 @@ from mailer.ports.consents import Consent, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.person_history import (
     AccessInterface,
-    AccessToPerson,
+    AccessorAndReason,
     ActOnPerson,
     ConsentOfHistory,
     HistoryItem,
@@ -57,7 +57,7 @@ def build_ledger_entries_of_staff_act(act: ActOnPerson, changes: Sequence[Ledger
     ]
 
 
-def _build_access_ledger_entry(access: AccessToPerson, brand: str, recipient_id: int | None) -> LedgerEntry:
+def _build_access_ledger_entry(access: AccessorAndReason, brand: str, recipient_id: int | None) -> LedgerEntry:
     """Returns the entry of a look-up. The reason may name a person: without a recipient, no erasure would reach it."""
     return LedgerEntry(
         EntryKind.ACCESS,
@@ -174,7 +174,7 @@ class PostgresAccessRecords:
         self._pool = pool
         self._writers = writers
 
-    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: AccessToPerson) -> None:
+    async def record_look_up(self, found: Sequence[tuple[str, int | None]], access: AccessorAndReason) -> None:
         """See the port."""
         entries = [_build_access_ledger_entry(access, brand, recipient_id) for brand, recipient_id in found]
         writers = writers_requiring_session_and_right(self._writers, access.used)

@@ -126,7 +126,7 @@ class PostgresPrivacyRights:
             recipient_id, len(cancelled), tuple(ErasureDuty(**keeper) for keeper in keepers), expires_at
         )
 
-    async def mark_recipient_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
+    async def mark_recipient_under_13_and_cancel_deliveries(self, brand: str, recipient_id: int, source: str) -> bool:
         """See the port."""
         cancelled: list[LedgerEntry] = []
         entry = build_standing_change_ledger_entry(brand, recipient_id, "under_13", None, source)

@@ -41,7 +41,7 @@ class PostgresRequestsIdentifiedByAddress:
         self, brand: str, controller: str, address: str, network: str | None, wanted: str = LEAVE
     ) -> RequestLimitKind | None:
         """See the port."""
-        hashes = [self._hasher.hash_address(address), *self._hasher.hashes_of_confusable_mailboxes(address)]
+        hashes = [self._hasher.hash_address(address), *self._hasher.hashes_of_mailboxes_alike_in_capitals(address)]
         counted = [*self._request_limits_of_address(hashes, wanted), ("brand", b"", BRAND_AN_HOUR)]
         if network is not None:
             today = datetime.now(UTC).date()

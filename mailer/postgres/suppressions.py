@@ -48,7 +48,7 @@ _WHOLE_CONTROLLER = ("objection",)
 one of our own relays reported it: the list of another system is about the mail that it sent."""
 _KINDS = {"import": "import", "processor": "processor"}
 """The actors whose sources are free text, with their names in the ledger's rule. The text itself becomes a note."""
-_OF_KIN_TOO = ("opt_out", "complaint", "objection", "own_pause", "own_cap")
+_OF_ADDRESSES_ALIKE_TOO = ("opt_out", "complaint", "objection", "own_pause", "own_cap")
 """The reasons that also hold for similar addresses: they only stop optional mail."""
 
 
@@ -77,7 +77,7 @@ async def insert_or_extend_suppressions(
     Returns:
         The new records, with id and time.
     """
-    kin = await _suppressions_for_similar_addresses(connection, hasher, stops)
+    kin = await _suppressions_for_addresses_alike_in_capitals(connection, hasher, stops)
     every = [*stops, *kin]
     touched = await people.lock_address_sharers_returning_ids(connection, [id_ for id_, _, _ in every])
     made = await _upsert_suppression_rows(connection, stops)
@@ -95,12 +95,12 @@ async def _upsert_suppression_rows(connection: Connection, stops: Sequence[Stop]
     return await connection.fetch(_SQL["suppress"], ids, brands, *_suppressions_as_columns(news))
 
 
-async def _suppressions_for_similar_addresses(
+async def _suppressions_for_addresses_alike_in_capitals(
     connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]
 ) -> list[Stop]:
-    """Returns the same suppressions for recipients with a similar address, if their reason is in `_OF_KIN_TOO`."""
-    reaching = [stop for stop in stops if stop[2].reason in _OF_KIN_TOO]
-    kin = await people.find_owners_of_similar_addresses(connection, hasher, [id_ for id_, _, _ in reaching])
+    """Returns the same suppressions for recipients with a like address, if the reason is in `_OF_ADDRESSES_ALIKE_TOO`."""
+    reaching = [stop for stop in stops if stop[2].reason in _OF_ADDRESSES_ALIKE_TOO]
+    kin = await people.find_owners_of_addresses_alike_in_capitals(connection, hasher, [id_ for id_, _, _ in reaching])
     return [(other, brand, new) for id_, brand, new in reaching for of, other in kin if of == id_]
 
 
@@ -179,7 +179,11 @@ class PostgresSuppressions:
         if not addresses:
             return 0
         asked = [(self._hasher.hash_address(address), new) for address, new in addresses]
-        kin = [(hashed, new) for address, new in addresses for hashed in self._similar_hashes_to_suppress(address, new)]
+        kin = [
+            (hashed, new)
+            for address, new in addresses
+            for hashed in self._hashes_alike_in_capitals_to_suppress(address, new)
+        ]
         key = self._hasher.key_id
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             hashes = [hashed for hashed, _ in (*asked, *kin)]
@@ -201,8 +205,10 @@ class PostgresSuppressions:
         own = {hashed for hashed, _ in asked}
         return sum(row["new"] for row in rows if row["address_hash"] in own)
 
-    def _similar_hashes_to_suppress(self, address: str, new: NewSuppression) -> list[bytes]:
-        return self._hasher.hashes_of_confusable_mailboxes(address) if new.reason in _OF_KIN_TOO else []
+    def _hashes_alike_in_capitals_to_suppress(self, address: str, new: NewSuppression) -> list[bytes]:
+        return (
+            self._hasher.hashes_of_mailboxes_alike_in_capitals(address) if new.reason in _OF_ADDRESSES_ALIKE_TOO else []
+        )
 
     async def get_suppression_by_id(self, brand: str, controller: str, id: int) -> Suppression | None:
         """See the port."""
@@ -221,11 +227,11 @@ class PostgresSuppressions:
 
     async def all_suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
         """See the port."""
-        earlier = self._hasher.legacy_hash(address)
+        earlier = self._hasher.hash_by_former_spelling_rule(address)
         hashes = [
             self._hasher.hash_address(address),
             *([earlier.hash] if earlier else []),
-            *self._hasher.hashes_of_confusable_mailboxes(address),
+            *self._hasher.hashes_of_mailboxes_alike_in_capitals(address),
         ]
         rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
         return [_suppression_from_row(row) for row in rows]

@@ -21,7 +21,7 @@ from mailer.rendering.named_party_checks import (
     unnamed_brand_or_controller_faults,
 )
 from mailer.rendering.names_used_by_templates import TRACKED
-from mailer.rendering.newsletter_value_type_checks import newsletter_like_value_faults
+from mailer.rendering.newsletter_like_value_checks import newsletter_like_value_faults
 from mailer.rendering.promotional_words import find_promotional_words
 from mailer.rendering.template import PERSONAL, RESERVED, Piece, RenderedTemplate, RenderError, Template
 from mailer.rendering.template_files import TAG, TemplateFileFault, TemplateFiles
@@ -39,7 +39,7 @@ from mailer.rendering.value_types import FORMS, SingleType, value_type_mismatch
 from mailer.rendering.visible_text import VisibleTextAndLinks, visible_text
 from mailer.rendering.way_to_leave_template_checks import (
     render_with_given_values,
-    way_to_leave_faults_for_any_text_or_branch,
+    way_to_leave_faults_for_any_values_or_branches,
     way_to_leave_faults_when_rendered,
 )
 
@@ -322,7 +322,7 @@ def _faults_of_links_glued_to_text_on_page(page: RenderedTemplateUnderCheck) -> 
 
 
 _DEMANDS: tuple[Callable[[RenderedTemplateUnderCheck], Iterable[str]], ...] = (
-    way_to_leave_faults_for_any_text_or_branch,
+    way_to_leave_faults_for_any_values_or_branches,
     forbidden_promotion_in_template_faults,
     carried_or_asked_secret_faults,
     missing_breach_fact_faults,

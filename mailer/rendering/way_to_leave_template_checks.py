@@ -25,7 +25,7 @@ Print = Callable[[Template, str, Values], Iterable[RenderedParts | None]]
 _OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
 
 
-def way_to_leave_faults_for_any_text_or_branch(page: "RenderedTemplateUnderCheck") -> Iterator[str]:
+def way_to_leave_faults_for_any_values_or_branches(page: "RenderedTemplateUnderCheck") -> Iterator[str]:
     """Yields the faults of the ways out, for any texts and any branches of a mail."""
     usual = set(way_to_leave_faults_when_rendered(page, render_with_given_values, page.values))
     yield from usual

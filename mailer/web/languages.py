@@ -75,7 +75,7 @@ class LanguagePreferences:
     accepted: str = ""
     fallback: str = DEFAULT
 
-    def tags_in_order(self) -> Iterator[str]:
+    def tags_from_chosen_to_fallback(self) -> Iterator[str]:
         """Yields the language tags, the most wanted first (RFC 9110 12.5.4)."""
         accepted = sorted(map(_parse_accept_language_item, self.accepted.split(",")), key=lambda wish: -wish[1])
         yield from (self.chosen, self.own or "")
@@ -92,7 +92,7 @@ def choose_preferred_language(
     wishes: LanguagePreferences, languages: Mapping[str, PageLanguage] = LANGUAGES
 ) -> PageLanguage:
     """Returns the first wished language that has texts, with the first wished region of that language."""
-    tags = list(wishes.tags_in_order())
+    tags = list(wishes.tags_from_chosen_to_fallback())
     code = next(code for tag in tags if (code := primary_subtag(tag)) in languages)
     locales = (_babel_locale_name_or_none(tag) for tag in tags if primary_subtag(tag) == code)
     return replace(languages[code], locale=next((found for found in locales if found and found != code), code))

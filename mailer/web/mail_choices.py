@@ -23,7 +23,7 @@ _OWN_WILL = (
     rules.suppress_disallowed_partner_mail,
     rules.suppress_reuse_of_invited_address,
     rules.suppress_optional_if_erased_before,
-    rules.suppress_if_address_not_for_marketing,
+    rules.suppress_marketing_if_address_given_otherwise,
     rules.suppress_if_only_other_topics_consented,
     rules.suppress_marketing_without_opt_in,
     rules.suppress_without_confirmed_subscription,

@@ -23,7 +23,7 @@ from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, Publisher, ReadableData, ReadDataAttempt
 from mailer.policy.sign_in_rules import masked_network
-from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
+from mailer.ports.person_history import AccessInterface, AccessorAndReason, ListedRecipient
 from mailer.web.account_api import ProcessorErasureDuty
 from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
@@ -221,10 +221,10 @@ def policy_or_404(site: WebContext, brand: str) -> Policy:
     return policy
 
 
-def build_person_access_of_client(request: Request, client: Publisher, reason: str) -> AccessToPerson:
+def build_person_access_of_client(request: Request, client: Publisher, reason: str) -> AccessorAndReason:
     """Returns who looks or acts by the API, from which masked network, and why."""
     network = masked_network(request.client.host if request.client else "")
-    return AccessToPerson(client.identity, AccessInterface.API, network, reason)
+    return AccessorAndReason(client.identity, AccessInterface.API, network, reason)
 
 
 def _recipient_as_person_found(one: ListedRecipient) -> PersonFound:

@@ -118,7 +118,7 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     """Running processes accept the new lineage by themselves once the operator says so, and remember it."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    lineage, ended = await restored.halts.begin_new_database_lineage("Dana", None)
+    lineage, ended = await restored.halts.begin_lineage_and_lift_restore_halt("Dana", None)
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
@@ -138,7 +138,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     """Optional mail that may have gone out already fails, and mandatory mail goes again, if the operator says so."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    _, ended = await restored.halts.begin_new_database_lineage("Dana", OPTIONAL)
+    _, ended = await restored.halts.begin_lineage_and_lift_restore_halt("Dana", OPTIONAL)
     assert ended == 1
     assert await restored.seen() is None
     for _ in range(3):
@@ -162,7 +162,7 @@ async def test_a_stop_outlives_the_restore(restored: Site) -> None:
     """A stop by an operator stays after a restore, until somebody lifts it."""
     await restored.halts.add_halt(Halt(HaltScope.EVERYTHING, OPERATOR, "Dana"))
     assert await restored.seen() == WENT_BACK
-    await restored.halts.begin_new_database_lineage("Dana", None)
+    await restored.halts.begin_lineage_and_lift_restore_halt("Dana", None)
     assert await restored.seen() == STOPPED
 
 
@@ -184,7 +184,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
         running = HaltWatcher(new.halts, primary.world.writers, primary.remembered, "host:1")
         assert await new.seen(running) == WENT_BACK
         assert await new.seen(new.process()) == WENT_BACK, "since the running one has told the database"
-        await new.halts.begin_new_database_lineage("Dana", None)
+        await new.halts.begin_lineage_and_lift_restore_halt("Dana", None)
         assert await new.seen(running) is None
         assert (await new.world.ledger.verify_ledger()).faults == ()
 
@@ -194,11 +194,11 @@ async def test_two_restores_one_after_the_other(
 ) -> None:
     """The lineage that began after the first restore is missing after the second one."""
     await restored.seen()
-    await restored.halts.begin_new_database_lineage("Dana", None)
+    await restored.halts.begin_lineage_and_lift_restore_halt("Dana", None)
     assert await restored.seen() is None
     async with copied(postgres_server, database_url) as again, site(again, restored.folder) as second:
         assert await second.seen() == WENT_BACK
-        lineage, _ = await second.halts.begin_new_database_lineage("Dana", None)
+        lineage, _ = await second.halts.begin_lineage_and_lift_restore_halt("Dana", None)
         assert await second.seen() is None
         assert (await second.halts.read_halts_and_missing_ledger_entries((), (), ())).lineage == lineage
 
@@ -207,7 +207,7 @@ async def test_another_database_is_not_the_one_that_was_known(restored: Site) ->
     """A new one with a lineage of its own stops who remembers the other one, until an operator says that it goes on."""
     await restored.world.pool.execute("UPDATE lineages SET id = gen_random_uuid()")
     assert await restored.seen() == WENT_BACK
-    await restored.halts.begin_new_database_lineage("Dana", None)
+    await restored.halts.begin_lineage_and_lift_restore_halt("Dana", None)
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
 

@@ -137,7 +137,7 @@ async def test_who_gets_the_mail(world: World) -> None:
     await known(world, BRAND, *people.values())
     await stands(world, "opted_out = '{*}'", BRAND, "al")
     await stands(world, "deactivated_at = now()", BRAND, "bo")
-    await world.rights.mark_recipient_under_13(BRAND, await world.id_of("cy"), "test")
+    await world.rights.mark_recipient_under_13_and_cancel_deliveries(BRAND, await world.id_of("cy"), "test")
     await stands(world, "address_dead_at = now()", BRAND, "di")
     await erase_recipient(world.rights, world.policies[BRAND], await world.id_of("ed"), "test")
     async with browse(world) as client:

@@ -11,11 +11,11 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import PendingRequest
-from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
+from mailer.ports.person_history import AccessInterface, AccessorAndReason, ListedRecipient
 from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World
 
-DANA = AccessToPerson(Identity.parse_identity("person:Dana"), AccessInterface.CONSOLE, "192.0.2.0/24", "ticket 7")
+DANA = AccessorAndReason(Identity.parse_identity("person:Dana"), AccessInterface.CONSOLE, "192.0.2.0/24", "ticket 7")
 
 
 async def found(world: World, text: str, brand: str = BRAND) -> ListedRecipient:

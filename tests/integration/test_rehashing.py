@@ -25,7 +25,7 @@ class Before(AddressHasher):
         """Returns 32 bytes."""
         return self._mac(mailbox_in_legacy_canonical_form(address).encode())
 
-    def legacy_hash(self, address: str) -> None:
+    def hash_by_former_spelling_rule(self, address: str) -> None:
         """Returns None: there was no other rule."""
 
 

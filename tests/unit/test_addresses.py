@@ -55,7 +55,7 @@ def test_the_form_of_a_mailbox_is_its_own_form(local: str) -> None:
 )
 def test_the_rule_before_gave_few_another_hash(address: str, differs: bool, alone: bool | None) -> None:
     """People with a hash of their own keep all that was said of it; those who shared one are told apart."""
-    earlier = HASHER.legacy_hash(address)
+    earlier = HASHER.hash_by_former_spelling_rule(address)
     assert (earlier is not None) is differs
     assert earlier is None or earlier.alone is alone
 
@@ -64,7 +64,7 @@ def test_the_rule_before_gave_few_another_hash(address: str, differs: bool, alon
 def test_what_was_said_under_the_rule_before_is_found(local: str) -> None:
     """One of the two hashes that are looked up is that of the earlier rule. An ASCII address has one hash."""
     address = f"{local.strip() or 'x'}@people.example"
-    earlier = HASHER.legacy_hash(address)
+    earlier = HASHER.hash_by_former_spelling_rule(address)
     before = HASHER._mac(mailbox_in_legacy_canonical_form(address).encode())
     assert before in {HASHER.hash_address(address), *([earlier.hash] if earlier else [])}
     assert earlier is None or not address.isascii()

@@ -102,7 +102,9 @@ class FakeDatabase:
         """Unused in these tests."""
         raise NotImplementedError
 
-    async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_lineage_and_lift_restore_halt(
+        self, by: str, ended: Collection[Category] | None
+    ) -> tuple[UUID, int]:
         """Unused in these tests."""
         raise NotImplementedError
 

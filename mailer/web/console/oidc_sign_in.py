@@ -76,7 +76,7 @@ async def finish_sign_in(
 
 
 @router.get(f"{OIDC}/out")
-async def sign_out_at_provider(request: Anybody) -> Response:
+async def redirect_to_provider_sign_out(request: Anybody) -> Response:
     """Leads to the provider's page that ends the session there, and back."""
     console, provider = request.console, request.console.identity_provider
     if provider is None:

@@ -25,7 +25,7 @@ from mailer.policy.history_paging import HistoryPlace
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_right
 from mailer.policy.standing import Standing
-from mailer.ports.person_history import AccessInterface, AccessToPerson, ListedRecipient
+from mailer.ports.person_history import AccessInterface, AccessorAndReason, ListedRecipient
 from mailer.ports.suppressions import Suppression
 from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
@@ -126,10 +126,12 @@ async def require_recipient(request: ConsoleRequest, brand: str, person: int) ->
     return found
 
 
-def build_person_access_by_right(request: ConsoleRequest, right: StaffRight, brands: Collection[str]) -> AccessToPerson:
+def build_person_access_by_right(
+    request: ConsoleRequest, right: StaffRight, brands: Collection[str]
+) -> AccessorAndReason:
     """Returns who looks or acts by a right at some brands, from where, and why: the field `reason`."""
     identity, reason = request.member.identity, request.field("reason", MAX_TYPED)
-    return AccessToPerson(
+    return AccessorAndReason(
         identity, AccessInterface.CONSOLE, request.network, reason, request.bind_right_to_session(right, brands)
     )
 

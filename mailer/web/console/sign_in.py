@@ -20,7 +20,7 @@ from mailer.web.console.new_sessions import (
 )
 from mailer.web.console.passkey_checks import passkey_authentication_options
 from mailer.web.console.second_factor_checks import use_up_second_factor_code, verify_second_factor_code
-from mailer.web.console.sign_in_attempts import SignInRefused, check_attempt, read_attempt
+from mailer.web.console.sign_in_attempts import RefusedSignInResult, check_attempt, read_attempt
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,7 +45,7 @@ async def sign_in(request: Anybody) -> Response:
     attempt = read_attempt(request)
     with request.console.passwords.take_place(is_known=attempt.is_known) as place:
         outcome = await check_attempt(request, attempt, place)
-    if isinstance(outcome, SignInRefused):
+    if isinstance(outcome, RefusedSignInResult):
         return _sign_in_page_after_refusal(request, attempt.name, outcome.wait)
     return await begin_session_and_redirect(
         request, outcome.shown, outcome.factor, console_path_or_home(request.field_or_empty("next"))

@@ -61,14 +61,14 @@ class SignInAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class SignInRefused:
+class RefusedSignInResult:
     """An attempt that failed; for no more than `wait` seconds nothing but a second factor helps."""
 
     wait: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class SignInAccepted:
+class AcceptedSignInResult:
     """A right password, with the kind of the second factor that was shown; None if none was."""
 
     shown: PasswordOfMember
@@ -102,7 +102,7 @@ def read_attempt(request: ConsoleRequest) -> SignInAttempt:
 
 async def check_attempt(
     request: ConsoleRequest, attempt: SignInAttempt, place: PlaceInPasswordHashQueue
-) -> SignInAccepted | SignInRefused:
+) -> AcceptedSignInResult | RefusedSignInResult:
     """Checks an attempt. Unknown names take the same work as known ones.
 
     During a wait, no hash is computed before a right second factor was shown; and whoever has one may not guess
@@ -111,7 +111,7 @@ async def check_attempt(
     sign_in = request.console.staff.sign_in
     wait = await sign_in.count_attempt_as_failed_unless_it_must_wait(attempt.wait_seconds_by_failure_count_key)
     if wait and not attempt.has_factor:
-        return SignInRefused(wait)
+        return RefusedSignInResult(wait)
     found = await sign_in.find_member_and_password_hash(attempt.form)
     owner = found.member.id if found else NOBODY
     beside = request.console.secrets.failure_count_key("beside a factor", str(owner))
@@ -119,15 +119,15 @@ async def check_attempt(
     if wait and (
         factor is None or await sign_in.count_attempt_as_failed_unless_it_must_wait({beside: WAITS_OF_ACCOUNT})
     ):
-        return SignInRefused(wait)
+        return RefusedSignInResult(wait)
     if not await place.is_password(found.password_hash if found else None, attempt.password) or found is None:
-        return SignInRefused(wait)
+        return RefusedSignInResult(wait)
     kind = await _use_up_factor_and_return_kind(request, found, factor) if attempt.has_factor else None
     if wait and kind is None:
-        return SignInRefused(wait)
+        return RefusedSignInResult(wait)
     keys = [attempt.account, beside, _count_key_of_codes_tried_in_wait(request.console, attempt)]
     await sign_in.forget_failed_attempts(keys, [attempt.network] if attempt.network and not wait else [])
-    return SignInAccepted(found, kind)
+    return AcceptedSignInResult(found, kind)
 
 
 async def _verify_second_factor(
