@@ -98,7 +98,7 @@ async def _upsert_suppression_rows(connection: Connection, stops: Sequence[Stop]
 async def _suppressions_for_addresses_alike_in_capitals(
     connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]
 ) -> list[Stop]:
-    """Returns the same suppressions for recipients with a like address, if the reason is in `_OF_ADDRESSES_ALIKE_TOO`."""
+    """Returns the same suppressions of like addresses, if the reason is in `_OF_ADDRESSES_ALIKE_TOO`."""
     reaching = [stop for stop in stops if stop[2].reason in _OF_ADDRESSES_ALIKE_TOO]
     kin = await people.find_owners_of_addresses_alike_in_capitals(connection, hasher, [id_ for id_, _, _ in reaching])
     return [(other, brand, new) for id_, brand, new in reaching for of, other in kin if of == id_]
