@@ -18,6 +18,8 @@ from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 
 _AT_ONCE: Final = 5000
+_AT_ONCE_FOR_PAGE: Final = 100
+"""Recipients about whom is decided before other requests have their turn."""
 
 FindObstacle = Callable[[Policy, str, Lane], Awaitable[NoRoute | None]]
 """Returns why no processor may have a mail of a policy, purpose and lane; None: one may."""
@@ -71,7 +73,7 @@ class MailingReleasePreviewer:
         self, renderer: MailingRenderer, route: NoRoute | None, most: int | None
     ) -> ReleasePreview:
         foreseen, after, mailing_id = ReleasePreview(), 0, renderer.facts.id
-        at_once = _AT_ONCE if most is None else min(_AT_ONCE, most)
+        at_once = _AT_ONCE if most is None else min(_AT_ONCE_FOR_PAGE, most)
         while rows := await self._deliveries.list_queued_deliveries_of_mailing(mailing_id, after, at_once):
             after = rows[-1].recipient_id
             for row in rows:
