@@ -72,8 +72,7 @@ async def mail_origin_page(request: Request, token: str, site: TheSite, meters: 
         done = await _apply_and_name_pressed_button(request, site, meters, policy, link, origin if current else None)
     reason = reason_of_mail(policy, origin, reader_or_brand_language(request, policy)) if current else None
     invited = current and origin.inviter is not None
-    address = standing.address if current else None
-    return brand_page(request, policy, "why.html.j2", address, reason=reason, invited=invited, done=done)
+    return brand_page(request, policy, "why.html.j2", reason=reason, invited=invited, done=done)
 
 
 _SOURCES: dict[Kind, str] = {
