@@ -18,6 +18,7 @@ AT_ONCE = 3
 """The number of pages that are open at the same time."""
 _PATIENCE = 15_000
 """The milliseconds for which one step on a page is waited for."""
+_MOST_TRIES = 5
 _HEIGHT = 800
 """The height of the window in pixels; a page that is higher has a higher picture."""
 _DRAWN = """high => new Promise(done => {
@@ -154,12 +155,18 @@ async def _take_picture(page: Page, view: View, file: Path, most: int) -> list[s
     await page.emulate_media(color_scheme=view.scheme)
     await page.set_viewport_size({"width": view.width, "height": _HEIGHT})
     wide, high = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
-    # Chromium repeats the top of a page that is higher than its window, if it was scrolled or is still being drawn.
+    # Chromium repeats the top of a page that is higher than its window, if it was scrolled or is still being drawn: two
+    # pictures have to be the same.
     high = max(_HEIGHT, high)
     await page.set_viewport_size({"width": view.width, "height": high})
     await page.evaluate(_DRAWN, high)
     clip: FloatRect = {"x": 0, "y": 0, "width": view.width, "height": min(high, most)}
-    await page.screenshot(path=file, animations="disabled", clip=clip)
+    last, picture = None, b""
+    for _ in range(_MOST_TRIES):
+        last, picture = picture, await page.screenshot(animations="disabled", clip=clip)
+        if picture == last:
+            break
+    await asyncio.to_thread(file.write_bytes, picture)
     return [f"is {wide} px wide at {view.width}"] if wide > view.width else []
 
 
