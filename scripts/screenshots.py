@@ -41,7 +41,7 @@ DOCS = {
     "console-processors": View(390, "dark"),
 }
 """The pictures of the documentation: the shot and its view."""
-MOST_IN_DOCS = 900
+MOST_IN_DOCS = 850
 """The most pixels of a page's height that a picture of the documentation shows."""
 
 
