@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from mailer.metrics_and_logger import log
-from mailer.policy.sign_in_rules import SECRET_WAITS, WAITS_OF_NETWORK
+from mailer.policy.sign_in_rules import SECRET_WAITS
 from mailer.ports.staff import StaffActor
 from mailer.web.console.access_gates import SIGN_IN, Anybody, ConsoleRequest
 from mailer.web.console.console_context import HOME, OIDC, OIDC_CALLBACK, ConsoleContext, console_path_or_home
@@ -91,20 +91,13 @@ async def redirect_to_provider_sign_out(request: Anybody) -> Response:
 async def _redeem_code_and_answer(
     request: ConsoleRequest, provider: IdentityProvider, code: str, begun: BegunOidcSignIn
 ) -> Response:
-    """Shows the provider a code. Refused ones are counted by network, so that nobody has it asked without an end."""
-    console, sign_in, network = request.console, request.console.staff.sign_in, request.counted_network
-    keys = [] if network is None else [console.secrets.failure_count_key("codes of a provider", network)]
-    if keys and await sign_in.count_attempt_as_failed_unless_it_must_wait({keys[0]: WAITS_OF_NETWORK}):
-        return console_problem_page(console, 429, "oidc_waits")
     try:
         shown = await provider.redeem_code(code, begun)
     except OidcUnavailable as error:
-        await sign_in.forget_failed_attempts(keys)
-        return _provider_unavailable_page(console, error)
+        return _provider_unavailable_page(request.console, error)
     except OidcRefused as error:
         log.warning("a sign-in by the identity provider was refused", reason=str(error))
-        return console_problem_page(console, 403, "oidc_refused")
-    await sign_in.forget_failed_attempts(keys)
+        return console_problem_page(request.console, 403, "oidc_refused")
     return await _begin_session_of_provider_account(request, shown, begun)
 
 
