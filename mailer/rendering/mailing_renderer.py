@@ -192,15 +192,15 @@ class MailingRenderer:
     def recipient_text_digest(self, row: DeliveryRow) -> bytes | None:
         """Returns a digest of the text that a recipient gets: the message without its address, ids and personal links.
 
-        Two accounts with one address get one copy if their digests are the same. In optional mail the name in the
-        greeting and the language do not change the digest; in mandatory mail they do.
+        Two accounts with one address get one copy if their digests are the same. In optional mail the greeted name, the
+        language and the mark that a country's law wants do not change the digest; in mandatory mail they do.
 
         Returns:
             None if a value of this recipient cannot be rendered.
         """
         category = self.category
         if category.is_optional:
-            row = replace(row, name=None, locale=None)
+            row = replace(row, name=None, locale=None, standing=replace(row.standing, country=None))
         personal = self._personal_values(row, category, self.policy.switches)
         personal |= {name: _ANY_LINK for name, value in personal.items() if name in _OWN_LINKS and value}
         values = {**self._texts, **personal}

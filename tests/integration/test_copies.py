@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ import pytest
 
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.ports.consents import Consent
 from mailer.ports.deliveries import DeliveryMove
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
@@ -112,6 +113,17 @@ async def test_own_values_make_another_text_also_of_optional_mail(world: World) 
     own = await world.accept(family({"headline": "Two for Ann"}, {"headline": "One for Bert"}))
     await world.handover().hand_over_batches(own.batches)
     assert await world.states(own.mailing_id) == {"user-1": SENT, "user-2": SENT}
+
+
+async def test_a_mark_that_a_law_wants_makes_no_second_promotion(world: World) -> None:
+    """Accounts of one address, one where a law wants a mark and one of no known country, get one copy."""
+    owners = [person(n, email="family@people.example", country=place) for n, place in enumerate(("GB", None), 1)]
+    accepted = await world.accept(owners, "promotional")
+    for owner in owners:
+        yes = Consent("promotional", True, "confirmed", "form 1", "Yes, write to me.", "import", datetime.now(UTC))
+        await world.consents.record_consent_or_withdrawal(BRAND, await world.id_of(owner["ref"]), yes)
+    await world.handover().hand_over_batches(accepted.batches)
+    assert await world.states(accepted.mailing_id) == {"user-1": SENT, "user-2": DUPLICATE}
 
 
 async def test_each_is_told_in_their_own_words(world: World) -> None:
