@@ -19,7 +19,6 @@ from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, lane_batches_queue_name, lane_events_queue_name
 from mailer.database.connections import ATTENDED, SERVING, DatabasePool, open_pool, retry_through_outages
 from mailer.database.statements import Fresh
-from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
@@ -74,6 +73,7 @@ from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesA
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.rates import PostgresRateLimits
+from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
@@ -152,6 +152,7 @@ class App:
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
+        self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
@@ -384,16 +385,3 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         )
         await (retry_through_outages(meet) if wait else meet())
         yield app
-
-
-def migrate(settings: Settings) -> tuple[str, list[Finding]]:
-    """Brings the database up to date.
-
-    Returns:
-        What was done, and what somebody should look at.
-
-    Raises:
-        MigrationFailed: the database cannot be used, or a migration does not apply.
-    """
-    with yield_database_url_running_server_if_embedded(settings) as url:
-        return database_startup.migrate_database(url)

@@ -6,8 +6,8 @@ from types import TracebackType
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-EVERY, WORKER, TIMEKEEPER, WEB = (CollectorRegistry() for _ in range(4))
-"""Metrics that each process shows on `/metrics`, and what those show besides that work, keep time or serve the web app.
+EVERY, WORKER, TIMEKEEPER, WEB, INBOUND = (CollectorRegistry() for _ in range(5))
+"""Metrics that each process shows on `/metrics`, and what those show besides that work, keep time, serve or receive.
 
 A process shows only what it does itself: what another one counts would be a zero here that is not true.
 """
@@ -41,6 +41,12 @@ RELAY_STATE = Gauge(
 )
 DOUBTED = Counter(
     "mailer_doubted", "Mandatory deliveries that wait for a person, since they may have arrived.", registry=TIMEKEEPER
+)
+RECEIVED_MAIL = Counter(
+    "mailer_received_mail",
+    "Received mail by mailbox: refused (no such mailbox), stored, and its effect once it was handled.",
+    ["mailbox", "result"],
+    registry=INBOUND,
 )
 LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When all steps of a tick last succeeded (Unix time).", registry=TIMEKEEPER

@@ -14,6 +14,8 @@ ACCOUNT = "account"
 account mail, with the same key and queue. The body of an event shows which of the two it is."""
 BATCHES = "mailer.batches"
 """The direct exchange for the ids of batches to hand over. Key: the lane."""
+INBOUND = "mailer.inbound"
+"""The fanout exchange for the ids of received mail, and its queue. Key: the brand."""
 OUTCOMES = "mailer.outcomes"
 """The topic exchange for outcomes. Key: `<brand>.<category>.<state>`. Without a bound queue outcomes are dropped."""
 DEAD = "mailer.dead"
@@ -148,6 +150,7 @@ def build_topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
             Exchange(DEAD_AGAIN, ExchangeKind.FANOUT),
             Exchange(DEAD, ExchangeKind.FANOUT),
             Exchange(BATCHES, ExchangeKind.DIRECT),
+            Exchange(INBOUND, ExchangeKind.FANOUT),
             Exchange(OUTCOMES, ExchangeKind.TOPIC),
             Exchange(EVENTS, ExchangeKind.TOPIC, alternate=DEAD),
         ),
@@ -155,6 +158,7 @@ def build_topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
             Queue(LAST, dead_letters=None, most=MOST_LAST),
             Queue(DEAD_AGAIN, DEAD_DELIVERY_LIMIT, LAST),
             Queue(DEAD_QUEUE, DEAD_DELIVERY_LIMIT, DEAD_AGAIN),
+            Queue(INBOUND),
             *(Queue(lane_events_queue_name(lane)) for lane in Lane),
             *(Queue(lane_batches_queue_name(lane)) for lane in Lane),
         ),
@@ -162,6 +166,7 @@ def build_topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
             Binding(LAST, LAST),
             Binding(DEAD_AGAIN, DEAD_AGAIN),
             Binding(DEAD, DEAD_QUEUE),
+            Binding(INBOUND, INBOUND),
             *(Binding(BATCHES, lane_batches_queue_name(lane), lane) for lane in Lane),
             *(
                 Binding(EVENTS, lane_events_queue_name(lane), f"{brand}.{category}")

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mailer import bundled_files
 from mailer.app import App, open_app, yield_database_url_running_server_if_embedded
-from mailer.app import migrate as migrate_database
+from mailer.cli.database_migration import migrate_database_of_settings
 from mailer.cli.in_process_demo_commands import InProcessCommands
 from mailer.cli.processes import run_all_processes
 from mailer.cli.shared import (
@@ -77,7 +77,7 @@ async def _run_services_and_demo_scenario(stay: bool) -> bool:
         set_up_logs(json=current.log_json, level=logging.WARNING)  # the demo prints its story on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
         stack.enter_context(yield_database_url_running_server_if_embedded(current))
-        migrate_database(current)
+        migrate_database_of_settings(current)
         readiness = Readiness()
         where = (current.metrics_host, current.metrics_port)
         async with (

@@ -9,7 +9,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from mailer.app import App, open_app, yield_database_url_running_server_if_embedded
-from mailer.app import migrate as migrate_database
+from mailer.cli.database_migration import migrate_database_of_settings
 from mailer.cli.shared import (
     exit_with_error,
     out,
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 def migrate() -> None:
     """Brings the database up to date."""
     try:
-        done, findings = migrate_database(read_command_settings())
+        done, findings = migrate_database_of_settings(read_command_settings())
     except (MigrationFailed, PrivateServiceUnavailable) as error:
         exit_with_error(str(error), 1)
     for line in done.splitlines() or ["The database is up to date."]:
@@ -85,7 +85,7 @@ def worker() -> None:
                 if app.settings.is_broker_in_process:
                     tasks.create_task(app.run_timekeeper(stop, broker))
 
-    _run_process("worker", work, WORKER, *([TIMEKEEPER] if read_command_settings().is_broker_in_process else []))
+    run_process("worker", work, WORKER, *([TIMEKEEPER] if read_command_settings().is_broker_in_process else []))
 
 
 def web() -> None:
@@ -95,7 +95,7 @@ def web() -> None:
         _warn_of_missing_templates(app)
         await serve_web(app, stop, lambda port: log.info("web started", port=port), operators)
 
-    _run_process("web", work, WEB)
+    run_process("web", work, WEB)
 
 
 def timekeeper() -> None:
@@ -107,10 +107,10 @@ def timekeeper() -> None:
         if broker is not None:
             await app.run_timekeeper(stop, broker)
 
-    _run_process("timekeeper", work, TIMEKEEPER)
+    run_process("timekeeper", work, TIMEKEEPER)
 
 
-def _run_process(name: str, work: Work, *registries: CollectorRegistry) -> None:
+def run_process(name: str, work: Work, *registries: CollectorRegistry) -> None:
     """Runs a process until a signal stops it. It may start before the services that it needs."""
 
     async def main() -> None:

@@ -49,6 +49,7 @@ _EMPTIED_BY_ID = (
 )
 """The statements that empty what is kept of a recipient, and take only the recipient's id."""
 _RIGHTS = load_statements("rights")
+_RECEIVED_MAIL = load_statements("received_mail")
 _SHORT = 6
 """The fewest characters of a name that is searched for in texts without a link to its owner."""
 
@@ -117,6 +118,7 @@ class PersonEraser:
         for name in ("empty_consents", "empty_suppressions"):
             await connection.execute(SQL[name], recipient_id, OWN_WORDS)
         await connection.execute(NOTICES["close_erased"], recipient_id)
+        await connection.execute(_RECEIVED_MAIL["erase"], recipient_id, sorted(marks.keys))
         await self._erase_staff_texts_naming_person(connection, marks)
         await self._erase_from_dead_letters(connection, marks)
         await self._build_mention_remover(marks).erase_mentions(connection, recipient_id)

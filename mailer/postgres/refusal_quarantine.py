@@ -61,6 +61,11 @@ class PostgresRefusalQuarantine:
             hour.pop(None, RefusalTally()), usual, {name: tally for name, tally in hour.items() if name is not None}
         )
 
+    async def count_reported_refusal(self, processor: str) -> tuple[int, int]:
+        """See `ports.received_mail.ReportedRefusalStore`."""
+        [row] = await self._pool.fetch(_SQL["count_reported"], processor)
+        return row["reported"], row["answered"]
+
     async def store_refusals_without_suppressing(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:

@@ -154,6 +154,7 @@ WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
      wished AS (DELETE FROM wishes WHERE recipient_id = $1),
      joined AS (DELETE FROM audience_members WHERE recipient_id = $1),
      asked AS (DELETE FROM data_requests WHERE recipient_id = $1 AND NOT (wanted = 'erasure' AND answer IS NULL)),
+     bounced AS (DELETE FROM soft_bounces WHERE recipient_id = $1),
      posted AS (DELETE FROM postal_addresses WHERE recipient_id = $1)
 SELECT
 

@@ -11,6 +11,13 @@ UNION ALL
 SELECT true, NULL, coalesce(sum(answered), 0)::bigint, coalesce(sum(refused), 0)::bigint FROM answers
 WHERE processor = $1 AND domain IS NULL AND at > now() - interval '30 days' AND at <= now() - interval '1 hour'
 
+-- name: count_reported
+-- Reports have a name of their own among the processors: an answer that accepted the message was counted when it came.
+WITH added AS (INSERT INTO answers (processor, domain, answered, refused) VALUES ($1 || ' reports', NULL, 0, 1))
+SELECT 1 + coalesce(sum(refused) FILTER (WHERE processor <> $1 AND at > now() - interval '1 hour'), 0)::bigint AS reported,
+       coalesce(sum(answered) FILTER (WHERE processor = $1), 0)::bigint AS answered
+FROM answers WHERE processor IN ($1, $1 || ' reports') AND domain IS NULL AND at > now() - interval '3 days'
+
 -- name: record
 -- Of a refusal that is written down again, since it was not known that it had been, the later finding holds.
 INSERT INTO quarantine AS q

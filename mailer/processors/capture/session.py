@@ -1,18 +1,14 @@
 """The SMTP session of the capture server. It reads a message in large pieces.
 
-aiosmtpd reads a message line by line, which takes most of the time of a session. This module needs aiosmtpd, so only
-the capture server imports it, when it starts.
+This module needs aiosmtpd, so only the capture server imports it, when it starts.
 """
 
-import asyncio
 import re
 from typing import Final
 
 from aiosmtpd.smtp import SMTP
 
-_END: Final = b"\r\n.\r\n"
-"""The end of the text of a message (RFC 5321, 4.1.1.4)."""
-
+from mailer.smtp_text_reading import read_smtp_text
 
 _WORD: Final = "[A-Za-z0-9_=+-]+"
 _PLAIN_PATH: Final = re.compile(rf"<({_WORD}(?:\.{_WORD})*@{_WORD}(?:\.{_WORD})*)>((?: {_WORD})*)")
@@ -28,13 +24,13 @@ class CaptureSession(SMTP):
             await super().smtp_DATA(arg)
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
-        text = await self._read_text()
+        text = await read_smtp_text(self._reader, self._is_within_size_limit)
         if text is None:
             answer = "552 Error: Too much mail data"
         elif max(map(len, text.split(b"\r\n"))) + 2 > self.line_length_limit:
             answer = "500 Line too long (see RFC5321 4.5.3.1.6)"
         else:
-            self.envelope.content = self.envelope.original_content = _without_dot_stuffing(text)
+            self.envelope.content = self.envelope.original_content = text
             answer = await self._call_handler_hook("DATA")
         self._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd's has no annotations
         await self.push(answer)
@@ -44,20 +40,5 @@ class CaptureSession(SMTP):
         plain = _PLAIN_PATH.fullmatch(arg)
         return (plain[1], plain[2].lstrip()) if plain else super()._getaddr(arg)
 
-    async def _read_text(self) -> bytes | None:
-        """Returns the text as it was sent, without its end; None if it is longer than `data_size_limit` octets."""
-        text, is_too_long = bytearray(b"\r\n"), False  # the end may come right after DATA: the line before it counts
-        while not text.endswith(_END):
-            try:
-                text += await self._reader.readuntil(b".\r\n")
-            except asyncio.LimitOverrunError as overrun:
-                text += await self._reader.readexactly(overrun.consumed)
-            if self.data_size_limit and len(text) - len(_END) > self.data_size_limit:
-                is_too_long = True
-                del text[: -len(_END)]
-        return None if is_too_long else bytes(text[2 : -len(_END) + 2])
-
-
-def _without_dot_stuffing(text: bytes) -> bytes:
-    """Returns a text without the dots that the client has put before dots at the begin of a line (RFC 5321, 4.5.2)."""
-    return text.replace(b"\r\n.", b"\r\n").removeprefix(b".")
+    def _is_within_size_limit(self, octets: int) -> bool:
+        return not self.data_size_limit or octets <= self.data_size_limit

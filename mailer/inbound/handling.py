@@ -1,0 +1,158 @@
+"""Handles stored messages: reads each, decides about its effect, and commits the effect together with the result."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+from mailer.actions.suppression import suppress_recipient
+from mailer.inbound.delivery_proof import find_delivery_proof
+from mailer.inbound.effects import (
+    EffectDecision,
+    decide_effect_of_bounce,
+    decide_effect_of_complaint,
+    decide_effect_of_other_mail,
+)
+from mailer.inbound.report_reading import ReadReport, read_report
+from mailer.metrics_and_logger import RECEIVED_MAIL, log
+from mailer.policy.bounce_suspicion import is_number_of_reported_bounces_suspicious
+from mailer.policy.policy_file import Policy
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.broker import BrokerMessage, ReceivedMessage
+from mailer.ports.received_mail import (
+    ReceivedMail,
+    ReceivedMailEffect,
+    ReceivedMailHandledBefore,
+    ReceivedMailResult,
+    ReceivedMailStore,
+    ReportedDelivery,
+)
+from mailer.ports.refusal_quarantine import HardRefusal
+from mailer.ports.suppressions import NewSuppression
+from mailer.rendering.signed_links import SignedLinks
+
+SOURCE: Final = "feedback report"
+"""The source of a complaint that a receiver reports."""
+ACTOR: Final = "inbound"
+_REPORT: Final = "report"
+"""The processor in whose name a bounce is kept, if nothing says which one had the message."""
+
+
+class ReceivedMailHandler:
+    """Handles stored messages. Each is handled once, also if its id arrives twice or the process is killed.
+
+    Args:
+        store: the stored messages.
+        policies: the policies by brand.
+        links: reads signed return paths and links.
+    """
+
+    def __init__(self, store: ReceivedMailStore, policies: Mapping[str, Policy], links: SignedLinks) -> None:
+        self._store = store
+        self._policies = policies
+        self._links = links
+
+    async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
+        """Handles the messages whose ids have arrived, and settles them."""
+        for received in arrived:
+            mail_id = _mail_id_or_none(received.message)
+            if mail_id is None:
+                await received.reject('not a received mail: it takes {"received": "<its id>"}')
+                continue
+            mail = await self._store.get_unhandled_mail(mail_id)
+            if mail is not None:
+                with suppress(ReceivedMailHandledBefore):
+                    result = await self._handle_mail(mail)
+                    RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
+            await received.acknowledge()
+
+    async def _handle_mail(self, mail: ReceivedMail) -> ReceivedMailResult:
+        """Reads a message, and commits its effect.
+
+        Raises:
+            ReceivedMailHandledBefore: somebody else has handled it meanwhile.
+        """
+        report = await asyncio.to_thread(read_report, mail.mail.content)
+        delivery = await self._find_delivery(mail, report)
+        decision = _decide_effect(mail, report, delivery)
+        about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
+        result = ReceivedMailResult(report.kind, decision.effect, decision.reason, *about)
+        if delivery is not None:
+            result = await self._commit_effect(mail, result, decision, delivery)
+        await self._store.finish_mail(mail, result)
+        log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
+        return result
+
+    async def _find_delivery(self, mail: ReceivedMail, report: ReadReport) -> ReportedDelivery | None:
+        """Returns the delivery that a message proves to answer, if there is still anything of it and of its brand."""
+        proof = find_delivery_proof([mail.mail.recipient, *report.candidates], self._links)
+        found = await self._store.find_reported_delivery(proof.mailing_id, proof.recipient_id) if proof else None
+        return found if found is not None and found.brand in self._policies else None
+
+    async def _commit_effect(
+        self, mail: ReceivedMail, result: ReceivedMailResult, decision: EffectDecision, delivery: ReportedDelivery
+    ) -> ReceivedMailResult:
+        """Commits the effect with the result. Returns the result, which the quarantine may change."""
+        match decision.effect:
+            case ReceivedMailEffect.ADDRESS_DEAD:
+                return await self._commit_dead_address(mail, result, decision, delivery)
+            case ReceivedMailEffect.SOFT_BOUNCE:
+                days = await self._store.count_soft_bounce(
+                    delivery, decision.failure.status if decision.failure else ""
+                )
+                return replace(result, reason=f"{result.reason}; on {days} days of the last 30")
+            case ReceivedMailEffect.COMPLAINT:
+                stores = self._store.stores_committing_result(mail, result)
+                new = NewSuppression(EVERYTHING_OPTIONAL, "complaint", SOURCE, ACTOR, mailing_id=delivery.mailing_id)
+                policy = self._policies[delivery.brand]
+                await suppress_recipient(stores.suppressions, policy, delivery.recipient_id, new)
+            case _:
+                pass
+        return result
+
+    async def _commit_dead_address(
+        self, mail: ReceivedMail, result: ReceivedMailResult, decision: EffectDecision, delivery: ReportedDelivery
+    ) -> ReceivedMailResult:
+        """Suppresses a dead address, or quarantines the report if there are suspiciously many of them."""
+        processor, address = delivery.processor or _REPORT, delivery.address or ""
+        status = decision.failure.status if decision.failure else ""
+        refusal = HardRefusal(
+            delivery.mailing_id, delivery.recipient_id, delivery.attempt, address, address.rpartition("@")[2], status
+        )
+        counting = self._store.stores_committing_result(mail, result).refusals
+        is_doubted = is_number_of_reported_bounces_suspicious(*await counting.count_reported_refusal(processor))
+        if is_doubted:
+            log.error("reported bounces are quarantined; see `mailer quarantine list`", processor=processor)
+            reason = "it is one of suspiciously many reports; see `mailer quarantine list`"
+            result = replace(result, effect=ReceivedMailEffect.QUARANTINED, reason=reason)
+        believed, doubted = ([], [refusal]) if is_doubted else ([refusal], [])
+        stores = self._store.stores_committing_result(mail, result)
+        await stores.refusals.store_refusals_without_suppressing(processor, believed, doubted)
+        if believed:
+            await stores.refusals.suppress_addresses_of_believed_refusals(processor, believed)
+        return result
+
+
+def _decide_effect(mail: ReceivedMail, report: ReadReport, delivery: ReportedDelivery | None) -> EffectDecision:
+    match report.kind:
+        case "bounce":
+            return decide_effect_of_bounce(report.failures, delivery)
+        case "complaint":
+            return decide_effect_of_complaint(report.feedback_type, delivery)
+        case _:
+            return decide_effect_of_other_mail(mail.mail.mailbox, report.kind)
+
+
+def _mail_id_or_none(message: BrokerMessage) -> UUID | None:
+    try:
+        match json.loads(message.body):
+            case {"received": str(text)}:
+                return UUID(text)
+            case _:
+                pass
+    except (ValueError, RecursionError):
+        pass
+    return None

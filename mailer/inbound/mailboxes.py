@@ -1,0 +1,57 @@
+"""The mailboxes for which mail is accepted: return paths that we signed, and the role addresses of each brand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from mailer.policy.policy_file import Policy
+from mailer.ports.received_mail import Mailbox
+from mailer.rendering.signed_links import BOUNCE_PREFIX, SignedLinks
+
+LONGEST_ADDRESS: Final = 254
+"""The most octets of an address (RFC 5321 4.5.3.1.3, less the brackets)."""
+_ROLES: Final = {"postmaster": Mailbox.POSTMASTER, "abuse": Mailbox.ABUSE}
+"""Role addresses of each domain (RFC 5321 4.5.1, RFC 2142 4), in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMailbox:
+    """A mailbox of a brand."""
+
+    brand: str
+    mailbox: Mailbox
+
+
+class MailboxDirectory:
+    """Finds the mailbox of an address.
+
+    Args:
+        policies: the policies by brand; each names its domain and its mailboxes.
+        links: reads return paths.
+    """
+
+    def __init__(self, policies: Mapping[str, Policy], links: SignedLinks) -> None:
+        self._links = links
+        # Two brands may share a domain. Then the first one answers for its role addresses.
+        self._brands = {policy.domain.lower(): policy.brand for policy in reversed([*policies.values()])}
+        named = {policy.opt_out_mailbox: policy.brand for policy in policies.values() if policy.opt_out_mailbox}
+        self._named = {address.lower(): KnownMailbox(brand, Mailbox.OPT_OUT) for address, brand in named.items()}
+
+    def find_mailbox(self, address: str) -> KnownMailbox | None:
+        """Returns the mailbox of an address; None if mail for it must be refused.
+
+        A return path that we did not sign is refused, too: it can only be guessed, or made by a key that was removed.
+        """
+        if len(address.encode("utf-8", "replace")) > LONGEST_ADDRESS:
+            return None
+        if found := self._named.get(address.lower()):
+            return found
+        local, _, domain = address.lower().rpartition("@")
+        brand = self._brands.get(domain)
+        if brand is None:
+            return None
+        if mailbox := _ROLES.get(local):
+            return KnownMailbox(brand, mailbox)
+        if local.startswith(BOUNCE_PREFIX) and self._links.read_return_path(address) is not None:
+            return KnownMailbox(brand, Mailbox.RETURN_PATH)
+        return None

@@ -1,0 +1,58 @@
+"""Composes the process `mailer inbound`: the listeners, and the consumers that handle what was stored."""
+
+import asyncio
+
+from mailer.app import App
+from mailer.inbound.handling import ReceivedMailHandler
+from mailer.inbound.mailboxes import MailboxDirectory
+from mailer.inbound.reception.limits import ReceptionLimits
+from mailer.inbound.reception.listener_url import ListenerUrl, parse_listener_url
+from mailer.inbound.reception.server import receiving_mail
+from mailer.inbound.reception.session import ReceptionHandler
+from mailer.metrics_and_logger import log
+from mailer.pipeline import consumers
+from mailer.ports.broker import Broker
+from mailer.ports.received_mail import EXCHANGE
+from mailer.processors.smtp.ehlo_name import EhloNameProvider
+from mailer.settings import Settings, SettingsError
+
+HANDLERS = 2
+"""The messages that are handled at a time: while one waits for the database, another one is parsed."""
+_HELD = 8
+"""The prefetch of a consumer."""
+
+
+def listener_urls_of_settings(settings: Settings) -> list[ListenerUrl]:
+    """Returns the addresses at which mail is received.
+
+    Raises:
+        SettingsError: there is none, or one cannot be read.
+    """
+    if not settings.inbound:
+        raise SettingsError("MAILER_INBOUND is empty; set it to lmtp://127.0.0.1:2424, for example")
+    try:
+        return [parse_listener_url(text) for text in settings.inbound]
+    except ValueError as error:
+        raise SettingsError(f"MAILER_INBOUND: {error}") from None
+
+
+async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Event) -> None:
+    """Receives and handles mail until `stop` is set, then finishes the messages in hand.
+
+    Raises:
+        SettingsError: `MAILER_INBOUND` cannot be used. ListenerUnusable: an address is taken.
+    """
+    urls = listener_urls_of_settings(app.settings)
+    mailboxes = MailboxDirectory(app.policies, app.links)
+    answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
+    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links)
+    async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
+        for _ in range(HANDLERS):
+            tasks.create_task(consumers.consume_queue(broker, EXCHANGE, _HELD, handler.handle_messages, stop))
+        if not app.settings.is_broker_in_process:
+            tasks.create_task(consumers.relay_outbox_until_stopped(app.outbox, broker, app.letters, app.owner, stop))
+        name = await EhloNameProvider(None).ehlo_name_for_local_address("127.0.0.1")
+        async with receiving_mail(urls, answers, name) as ports:
+            for url, port in zip(urls, ports, strict=True):
+                log.info("mail is received", protocol="lmtp" if url.is_lmtp else "smtp", host=url.host, port=port)
+            await stop.wait()

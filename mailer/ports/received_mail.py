@@ -1,0 +1,217 @@
+"""Mail that was received for a brand: bounces, complaints, automatic replies, and what people write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Protocol
+from uuid import UUID
+
+from mailer.ports.refusal_quarantine import HardRefusal
+from mailer.ports.standings import StandingStore
+from mailer.ports.suppressions import SuppressionStore
+
+MAX_OCTETS: Final = 10 * 1024 * 1024
+"""The most octets of a message that is accepted; SIZE says so to senders (RFC 1870)."""
+EXCHANGE: Final = "mailer.inbound"
+"""The exchange, and the queue, for the ids of received messages."""
+
+
+class Mailbox(StrEnum):
+    """The mailboxes of a brand for which mail is accepted."""
+
+    RETURN_PATH = "return_path"
+    """The return path of one delivery, which is signed."""
+    OPT_OUT = "opt_out"
+    """The address to which a person may write to opt out, as the policy names it."""
+    POSTMASTER = "postmaster"
+    """`postmaster@`, which always exists (RFC 5321 4.5.1)."""
+    ABUSE = "abuse"
+    """`abuse@`, for complaints about the brand's mail (RFC 2142 4)."""
+
+
+class ReceivedMailEffect(StrEnum):
+    """The effect of a received message on the person whom it is about."""
+
+    NONE = "none"
+    """Nobody's standing changes."""
+    ADDRESS_DEAD = "address_dead"
+    """The address does not exist: nothing is sent to it any more."""
+    QUARANTINED = "quarantined"
+    """It is one of suspiciously many reports; `mailer quarantine` shows it."""
+    SOFT_BOUNCE = "soft_bounce"
+    """The mailbox takes no mail for now; the day is counted."""
+    COMPLAINT = "complaint"
+    """The person called the mail spam: no optional mail any more."""
+    OPT_OUT = "opt_out"
+    """The person left something."""
+    WAITS = "waits"
+    """A person has to look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewReceivedMail:
+    """A message as the SMTP or LMTP session gives it.
+
+    Attributes:
+        sender: the address of MAIL FROM; empty for the null sender.
+        recipient: the address of RCPT TO.
+        peer: the network address of the client. helo: the name that it gave.
+        content: the message with its header, at most `MAX_OCTETS`.
+    """
+
+    brand: str
+    mailbox: Mailbox
+    sender: str
+    recipient: str
+    peer: str
+    helo: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMail:
+    """A stored message.
+
+    Attributes:
+        id: a UUIDv7. at: the time at which it was accepted. mail: as it was received.
+        named: keyed hashes of the addresses in it.
+    """
+
+    id: UUID
+    at: datetime
+    mail: NewReceivedMail
+    named: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMailResult:
+    """The result of handling a message.
+
+    Attributes:
+        kind: the kind of the message, such as `bounce`.
+        effect: its effect.
+        reason: the reason for the effect in words, without an address.
+        recipient_id, mailing_id: the delivery that it answers; None if it proves none.
+    """
+
+    kind: str
+    effect: ReceivedMailEffect
+    reason: str
+    recipient_id: int | None = None
+    mailing_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedDelivery:
+    """A delivery to which a report belongs.
+
+    Attributes:
+        brand: the brand of the mailing. category: of the mail for this person.
+        attempt: the last attempt. processor: the processor that accepted it; None if none has.
+        address: the person's present address; None if they have none any more.
+    """
+
+    brand: str
+    category: str
+    mailing_id: UUID
+    recipient_id: int
+    attempt: int
+    processor: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReceivedMail:
+    """A received message in a list. The fields are those of `NewReceivedMail` and `ReceivedMailResult`."""
+
+    id: UUID
+    at: datetime
+    brand: str
+    mailbox: Mailbox
+    sender: str
+    state: str
+    kind: str | None
+    effect: str | None
+    reason: str | None
+    recipient_id: int | None
+    mailing_id: UUID | None
+    octets: int | None
+
+
+class ReceivedMailHandledBefore(Exception):
+    """The message was handled before, by this process or another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectStores:
+    """The stores that the effect of a message may change. A change commits together with the message's result."""
+
+    standings: StandingStore
+    suppressions: SuppressionStore
+    refusals: "ReportedRefusalStore"
+
+
+class ReportedRefusalStore(Protocol):
+    """Stores hard refusals that reports bring after a processor had accepted the message."""
+
+    async def count_reported_refusal(self, processor: str) -> tuple[int, int]:
+        """Counts one. Returns the reported ones of the last hour, and the processor's answers of three days."""
+        ...
+
+    async def store_refusals_without_suppressing(
+        self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
+    ) -> None:
+        """Stores refusals with the judgement."""
+        ...
+
+    async def suppress_addresses_of_believed_refusals(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+        """Suppresses the addresses as dead, if they are still their owners'."""
+        ...
+
+
+class ReceivedMailStore(Protocol):
+    """Stores received messages."""
+
+    async def store_mail(self, mails: Sequence[NewReceivedMail]) -> Sequence[UUID]:
+        """Stores messages, and puts their ids into the outbox for the exchange `EXCHANGE`, in one transaction."""
+        ...
+
+    async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
+        """Returns a message that is not handled yet; None if it is, or is not known."""
+        ...
+
+    async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
+        """Returns the delivery of a verified return path; None if mailer keeps nothing of it any more."""
+        ...
+
+    async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
+        """Counts a day on which a mailbox took no mail. Returns the number of such days of the last 30."""
+        ...
+
+    def stores_committing_result(self, mail: ReceivedMail, result: ReceivedMailResult) -> EffectStores:
+        """Returns stores whose changes commit together with the result of a message.
+
+        A change raises `ReceivedMailHandledBefore`, and changes nothing, if the message has a result already.
+        """
+        ...
+
+    async def finish_mail(self, mail: ReceivedMail, result: ReceivedMailResult) -> None:
+        """Stores the result of a message. Changes nothing if it has one already."""
+        ...
+
+
+class ReceivedMailReader(Protocol):
+    """Shows received messages to operators."""
+
+    async def list_mail(self, brand: str | None, *, waiting: bool, limit: int) -> Sequence[ListedReceivedMail]:
+        """Returns the newest messages; with `waiting`, those at which a person has to look, the oldest first."""
+        ...
+
+    async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
+        """Returns a message with its content, if that is still kept; None if there is no such message."""
+        ...
+
+    async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
+        """Notes that a person has looked at a message. Returns False if it did not wait."""
+        ...

@@ -1,0 +1,145 @@
+"""Received mail in PostgreSQL. A message is stored with an outbox row of its id, and so is handled after a crash."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, load_statements
+from mailer.database.storable_text import storable_text
+from mailer.ledger.writers import LedgerWriters
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.received_mail import (
+    EXCHANGE,
+    EffectStores,
+    ListedReceivedMail,
+    Mailbox,
+    NewReceivedMail,
+    ReceivedMail,
+    ReceivedMailHandledBefore,
+    ReceivedMailResult,
+    ReportedDelivery,
+)
+from mailer.ports.time_ordered_uuids import uuid7
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.outbox import insert_outbox_messages
+from mailer.postgres.person_keys_in_bodies import find_person_keys_in_body
+from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
+from mailer.postgres.standings import PostgresStandings
+from mailer.postgres.suppressions import PostgresSuppressions
+
+SQL: Final = load_statements("received_mail")
+_DELETED_AT_ONCE: Final = 1000
+_LONGEST_NAME: Final = 255
+
+
+class PostgresReceivedMail:
+    """Implements `ports.received_mail.ReceivedMailStore` and `ReceivedMailReader`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def store_mail(self, mails: Sequence[NewReceivedMail]) -> Sequence[UUID]:
+        """See the port."""
+        ids = [uuid7() for _ in mails]
+        rows = [
+            (
+                id_,
+                mail.brand,
+                mail.mailbox.value,
+                storable_text(mail.sender),
+                storable_text(mail.recipient),
+                storable_text(mail.peer)[:_LONGEST_NAME],
+                storable_text(mail.helo)[:_LONGEST_NAME],
+                mail.content,
+            )
+            for id_, mail in zip(ids, mails, strict=True)
+        ]
+        calls = [
+            BrokerMessage(json.dumps({"received": str(id_)}).encode(), mail.brand, str(id_))
+            for id_, mail in zip(ids, mails, strict=True)
+        ]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["store"], *zip(*rows, strict=True))
+            await insert_outbox_messages(connection, EXCHANGE, calls)
+        return ids
+
+    async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
+        """See the port."""
+        row = await self._pool.fetchrow(SQL["unhandled"], mail_id)
+        if row is None:
+            return None
+        mailbox, sent = Mailbox(row["mailbox"]), (row["sender"], row["recipient"])
+        new = NewReceivedMail(row["brand"], mailbox, *sent, row["peer"], row["helo"], row["content"])
+        # A message may name thousands of people.
+        named = await asyncio.to_thread(self._person_keys_of_mail, new)
+        return ReceivedMail(row["id"], row["at"], new, named)
+
+    async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
+        """See the port."""
+        row = await self._pool.fetchrow(SQL["delivery"], mailing_id, recipient_id)
+        return ReportedDelivery(**row) if row else None
+
+    async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
+        """See the port."""
+        hashed = self._hasher.hash_address(delivery.address or "")
+        return int(await self._pool.fetchval(SQL["soft_bounce"], delivery.recipient_id, hashed, status))
+
+    def stores_committing_result(self, mail: ReceivedMail, result: ReceivedMailResult) -> EffectStores:
+        """See the port."""
+        writers = self._writers.writers_checking_each_transaction(partial(self._finish_or_raise, mail, result))
+        return EffectStores(
+            PostgresStandings(self._pool, writers, self._hasher),
+            PostgresSuppressions(self._pool, writers, self._hasher),
+            PostgresRefusalQuarantine(self._pool, writers, self._hasher),
+        )
+
+    async def finish_mail(self, mail: ReceivedMail, result: ReceivedMailResult) -> None:
+        """See the port."""
+        async with self._pool.acquire() as connection:
+            await self._finish(mail, result, connection)
+
+    async def list_mail(self, brand: str | None, *, waiting: bool, limit: int) -> Sequence[ListedReceivedMail]:
+        """See the port."""
+        rows = await self._pool.fetch(SQL["waiting" if waiting else "listed"], brand, limit)
+        return [_listed_mail_from_row(row) for row in rows]
+
+    async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
+        """See the port."""
+        row = await self._pool.fetchrow(SQL["one"], mail_id)
+        return (_listed_mail_from_row(row), row["content"]) if row else None
+
+    async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
+        """See the port."""
+        return await self._pool.fetchval(SQL["close"], mail_id, by) is not None
+
+    async def _finish_or_raise(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> None:
+        if not await self._finish(mail, result, connection):
+            raise ReceivedMailHandledBefore
+
+    async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
+        """Stores the result in the caller's transaction. Returns False if there is one already."""
+        facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
+        return await connection.fetchval(SQL["finish"], mail.id, *facts, mail.named) is not None
+
+    def _person_keys_of_mail(self, mail: NewReceivedMail) -> list[str]:
+        """Returns the keyed hashes of all addresses in a message and its envelope."""
+        text = b"%b\n%b" % (mail.sender.encode("utf-8", "replace"), mail.content)
+        return find_person_keys_in_body(text, mail.brand, self._hasher)
+
+
+async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:
+    """Deletes the contents of messages that were handled, and are older than `age`."""
+    await pool.execute(SQL["forget"], age, _DELETED_AT_ONCE)
+
+
+def _listed_mail_from_row(row: asyncpg.Record) -> ListedReceivedMail:
+    values = {name: value for name, value in row.items() if name != "content"}
+    return ListedReceivedMail(**{**values, "mailbox": Mailbox(row["mailbox"])})

@@ -1,0 +1,115 @@
+"""Received mail for tests: sessions as clients hold them, and reports as mail servers write them."""
+
+import asyncio
+import json
+import smtplib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from uuid import UUID
+
+from mailer.inbound.handling import ReceivedMailHandler
+from mailer.inbound.mailboxes import MailboxDirectory
+from mailer.inbound.reception.limits import ReceptionLimits
+from mailer.inbound.reception.listener_url import parse_listener_url
+from mailer.inbound.reception.server import receiving_mail
+from mailer.inbound.reception.session import ReceptionHandler
+from mailer.ports.broker import BrokerMessage
+from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.rendering.signed_links import SignedLinks
+from tests.doubles import FakeReceived
+from tests.factories import BRAND, World
+
+DOMAIN = "interpals.example"
+
+
+@dataclass(frozen=True)
+class Reception:
+    """Reception over a world. smtp, lmtp: the ports."""
+
+    world: World
+    store: PostgresReceivedMail
+    limits: ReceptionLimits
+    smtp: int
+    lmtp: int
+
+    async def send(self, recipient: str, content: bytes, sender: str = "") -> str:
+        """Sends a message by SMTP. Returns the last reply."""
+        return await asyncio.to_thread(_send, self.smtp, sender, recipient, content)
+
+    async def handle_stored(self) -> None:
+        """Handles all messages that were stored, as the consumer does."""
+        rows = await self.world.outbox.lease_rows("inbound", 100, 30)
+        arrived = [FakeReceived(row.message) for row in rows]
+        await ReceivedMailHandler(self.store, self.world.policies, self.world.links).handle_messages(arrived)
+        await self.world.outbox.remove_rows([row.id for row in rows])
+
+    async def handle_ids(self, *ids: UUID) -> None:
+        """Handles messages by their ids, as if the broker had delivered these."""
+        bodies = [json.dumps({"received": str(mail_id)}).encode() for mail_id in ids]
+        arrived = [FakeReceived(BrokerMessage(body, BRAND)) for body in bodies]
+        await ReceivedMailHandler(self.store, self.world.policies, self.world.links).handle_messages(arrived)
+        assert all(received.settled == "ack" for received in arrived)
+
+    async def effects(self) -> list[tuple[str | None, str | None]]:
+        """The kind and the effect of each message, the oldest first."""
+        listed = await self.store.list_mail(None, waiting=False, limit=1000)
+        return [(mail.kind, mail.effect) for mail in reversed(listed)]
+
+
+def _send(port: int, sender: str, recipient: str, content: bytes) -> str:
+    with closing(smtplib.SMTP("127.0.0.1", port, timeout=20)) as client:
+        client.ehlo("mx.people.example")
+        for code, text in (client.mail(sender), client.rcpt(recipient)):
+            if code != 250:
+                return f"{code} {text.decode()}"
+        code, text = client.data(content)
+        return f"{code} {text.decode()}"
+
+
+@asynccontextmanager
+async def open_reception(world: World) -> AsyncIterator[Reception]:
+    """Receives mail by SMTP and LMTP on free ports."""
+    store, limits = PostgresReceivedMail(world.pool, world.writers, world.hasher), ReceptionLimits()
+    handler = ReceptionHandler(store, MailboxDirectory(world.policies, world.links), limits)
+    urls = [parse_listener_url(text) for text in ("smtp://127.0.0.1:0", "lmtp://127.0.0.1:0")]
+    async with receiving_mail(urls, handler, "mx.mailer.example") as (smtp, lmtp):
+        yield Reception(world, store, limits, smtp, lmtp)
+
+
+def return_path(links: SignedLinks, mailing_id: UUID, recipient_id: int) -> str:
+    """The return path of a delivery."""
+    return links.bounce_address(mailing_id, recipient_id, DOMAIN)
+
+
+def bounce(address: str, status: str = "5.1.1", action: str = "failed", reply: str = "550 no such user") -> bytes:
+    """A delivery status notification (RFC 3464) about an address."""
+    return (
+        b"From: MAILER-DAEMON@mx.people.example\r\nTo: postmaster@mx.people.example\r\n"
+        b"Subject: Undelivered Mail Returned to Sender\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        b"--b\r\nContent-Type: text/plain\r\n\r\nYour message could not be delivered.\r\n"
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.people.example\r\n\r\n"
+        + f"Final-Recipient: rfc822; {address}\r\nAction: {action}\r\nStatus: {status}\r\n".encode()
+        + f"Diagnostic-Code: smtp; {reply}\r\n\r\n".encode()
+        + b"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: News\r\n\r\n--b--\r\n"
+    )
+
+
+def dialogue(port: int, lines: Sequence[bytes]) -> list[bytes]:
+    """What a server answers to raw lines, each sent after the reply to the one before; the greeting first."""
+    replies = list[bytes]()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection, connection.makefile("rb") as answers:
+
+        def reply() -> bytes:
+            found = answers.readline()
+            while found[3:4] == b"-":
+                found = answers.readline()
+            return found
+
+        replies.append(reply())
+        for line in lines:
+            connection.sendall(line)
+            replies.append(reply())
+    return replies

@@ -1,0 +1,199 @@
+"""Mail that comes back: stored before it is accepted, handled once, and believed only if it proves to answer ours."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from mailer.actions.privacy_rights import erase_recipient
+from mailer.inbound.reception.session import MAX_UNKNOWN
+from mailer.policy.refusal_suspicion import LEAST_REFUSALS
+from mailer.ports.received_mail import MAX_OCTETS
+from tests.factories import BRAND, World, person
+from tests.inbound import DOMAIN, Reception, bounce, dialogue, open_reception, return_path
+
+ADA = "user-1@people.example"
+
+
+@pytest.fixture
+async def reception(world: World) -> AsyncIterator[Reception]:
+    """Reception over a world."""
+    async with open_reception(world) as opened:
+        yield opened
+
+
+async def handed_over(world: World, people: int = 1, category: str = "newsletter") -> tuple[UUID, list[int]]:
+    """A mailing that was handed over to some people. Returns its id and theirs."""
+    accepted = await world.accept([person(number) for number in range(1, people + 1)], category)
+    await world.handover().hand_over_batches(accepted.batches)
+    return accepted.mailing_id, [await world.id_of(f"user-{number}") for number in range(1, people + 1)]
+
+
+async def test_a_hard_bounce_to_our_return_path_ends_mail_to_the_address(reception: Reception) -> None:
+    """The address is dead, with an entry in the ledger, and nothing more goes to it."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    reply = await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
+    assert reply.startswith("250 2.0.0 Ok: stored as ")
+    await reception.handle_stored()
+    assert await reception.effects() == [("bounce", "address_dead")]
+    again, _ = await handed_over(world)
+    assert await world.states(again) == {"user-1": ("suppressed", "address_dead")}
+    [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "address_dead"]
+    assert entry["rule"] == "action:fake 5.1.1"
+
+
+async def test_a_bounce_with_a_forged_return_path_is_refused(reception: Reception) -> None:
+    """A return path that we did not sign is no mailbox: one changed character, another person, another prefix."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    path = return_path(world.links, mailing, ada)
+    changed = path.replace(path[5], "a" if path[5] != "a" else "b", 1)
+    other = return_path(type(world.links)("https://mail.example", ["another key of somebody"]), mailing, ada)
+    for forged in (changed, other, f"b+{ada}@{DOMAIN}", f"b+@{DOMAIN}", f"nobody@{DOMAIN}", "ada@elsewhere.example"):
+        assert (await reception.send(forged, bounce(ADA))).startswith("550 5.1.1"), forged
+    assert await reception.effects() == []
+
+
+async def test_a_report_about_another_address_acts_on_nobody(reception: Reception) -> None:
+    """Mail may be forwarded to an address that does not exist, or the person may have moved since."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    await reception.send(return_path(world.links, mailing, ada), bounce("forwarded@elsewhere.example"))
+    await reception.handle_stored()
+    assert await reception.effects() == [("bounce", "none")]
+    again, _ = await handed_over(world)
+    assert await world.states(again) == {"user-1": ("handed_over", "")}
+
+
+@pytest.mark.parametrize("action", ["delayed", "relayed", "expanded", "delivered"])
+async def test_what_has_not_failed_is_no_hard_bounce(reception: Reception, action: str) -> None:
+    """Delayed, relayed and expanded mail never suppresses, whatever status the report gives it."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    await reception.send(return_path(world.links, mailing, ada), bounce(ADA, "5.1.1", action))
+    await reception.handle_stored()
+    assert [effect for _, effect in await reception.effects()] == ["none"]
+
+
+async def test_a_full_mailbox_is_counted_once_a_day(reception: Reception) -> None:
+    """Soft bounces make nobody unreachable."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    for _ in range(3):
+        await reception.send(return_path(world.links, mailing, ada), bounce(ADA, "5.2.2", reply="552 mailbox full"))
+    await reception.handle_stored()
+    assert await reception.effects() == [("bounce", "soft_bounce")] * 3
+    assert await world.pool.fetchval("SELECT count(*) FROM soft_bounces") == 1
+    again, _ = await handed_over(world)
+    assert await world.states(again) == {"user-1": ("handed_over", "")}
+
+
+async def test_a_mass_of_hard_bounces_is_quarantined(reception: Reception) -> None:
+    """A broken receiver reports everybody as dead: the first ones are believed, the rest waits for a person."""
+    world, people = reception.world, LEAST_REFUSALS + 5
+    mailing, ids = await handed_over(world, people)
+    for number, recipient_id in enumerate(ids, 1):
+        path = return_path(world.links, mailing, recipient_id)
+        await reception.send(path, bounce(f"user-{number}@people.example"))
+    await reception.handle_stored()
+    effects = [effect for _, effect in await reception.effects()]
+    assert effects == ["address_dead"] * (LEAST_REFUSALS - 1) + ["quarantined"] * 6
+
+
+async def test_a_message_is_handled_once(reception: Reception) -> None:
+    """Its id may arrive twice, or be handled by two processes at the same time: one entry, one effect."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
+    [mail] = await reception.store.list_mail(None, waiting=False, limit=10)
+    stored = await reception.store.get_unhandled_mail(mail.id)
+    assert stored is not None
+    await asyncio.gather(*(reception.handle_ids(mail.id) for _ in range(4)))
+    await reception.handle_stored()
+    dead = [entry for entry in await world.entries(kind="action") if entry["reason"] == "address_dead"]
+    assert len(dead) == 1
+    assert await reception.store.get_unhandled_mail(mail.id) is None
+
+
+async def test_what_a_person_writes_waits_for_a_person(reception: Reception) -> None:
+    """A letter to postmaster or to the opt-out mailbox is kept, listed, and closed by somebody."""
+    letter = b"From: ada@people.example\r\nSubject: Hello\r\n\r\nWho are you?\r\n"
+    for mailbox in (f"POSTMASTER@{DOMAIN}", f"abuse@{DOMAIN.upper()}", f"opt-out@{DOMAIN}"):
+        assert (await reception.send(mailbox, letter, "ada@people.example")).startswith("250")
+    await reception.handle_stored()
+    waiting = await reception.store.list_mail(BRAND, waiting=True, limit=10)
+    assert [mail.mailbox for mail in waiting] == ["postmaster", "abuse", "opt_out"]
+    assert await reception.store.close_waiting_mail(waiting[0].id, "Olga Operator")
+    assert not await reception.store.close_waiting_mail(waiting[0].id, "Olga Operator")
+    assert len(await reception.store.list_mail(BRAND, waiting=True, limit=10)) == 2
+
+
+async def test_lmtp_answers_for_each_recipient(reception: Reception) -> None:
+    """LHLO greets, EHLO is refused, and a message has a reply for each recipient (RFC 2033 4.2)."""
+    lines = [b"EHLO a.example\r\n", b"LHLO a.example\r\n", b"MAIL FROM:<>\r\n"]
+    lines += [f"RCPT TO:<{role}@{DOMAIN}>\r\n".encode() for role in ("abuse", "postmaster", "nobody")]
+    replies = await asyncio.to_thread(dialogue, reception.lmtp, [*lines, b"DATA\r\n", b"x\r\n.\r\nNOOP\r\n"])
+    assert [reply[:3] for reply in replies] == [b"220", b"500", *[b"250"] * 4, b"550", b"354", b"250"]
+    mails = await reception.store.list_mail(None, waiting=False, limit=10)
+    assert sorted(mail.mailbox for mail in mails) == ["abuse", "postmaster"]
+
+
+async def test_nobody_hides_a_message_in_another_one(reception: Reception) -> None:
+    """Only CRLF, a dot and CRLF end a text: a bare line feed or carriage return does not (SMTP smuggling)."""
+    inner = b"\r\nMAIL FROM:<>\r\nRCPT TO:<abuse@interpals.example>\r\nDATA\r\nhidden\r\n.\r\n"
+    start = [b"EHLO a.example\r\n", b"MAIL FROM:<>\r\n", f"RCPT TO:<postmaster@{DOMAIN}>\r\n".encode(), b"DATA\r\n"]
+    for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r\n", b"\r\n.\r"):
+        replies = await asyncio.to_thread(dialogue, reception.smtp, [*start, b"shown" + end + inner])
+        assert replies[-1].startswith(b"250 2.0.0")
+    mails = await reception.store.list_mail(None, waiting=False, limit=100)
+    assert [mail.mailbox for mail in mails] == ["postmaster"] * 5
+
+
+async def test_a_long_message_is_refused_and_held_by_nobody(reception: Reception) -> None:
+    """One octet too many, also in a line without an end, and what it held in memory is free again."""
+    path, free = f"postmaster@{DOMAIN}", reception.limits.free_octets
+    for content in (b"x" * (MAX_OCTETS + 1), b"line\r\n" * (MAX_OCTETS // 6 + 1)):
+        assert (await reception.send(path, content)).startswith("552 5.3.4")
+    assert (await reception.send(path, b"x" * (MAX_OCTETS - 2))).startswith("250")
+    assert reception.limits.free_octets == free
+    reception.limits.free_octets = 1000
+    assert (await reception.send(path, b"x" * 2000)).startswith("452 4.3.1")
+
+
+async def test_whoever_looks_for_addresses_is_sent_away(reception: Reception) -> None:
+    """After some unknown mailboxes a session ends."""
+    lines = [b"EHLO a.example\r\n", b"MAIL FROM:<>\r\n"]
+    lines += [f"RCPT TO:<guess-{number}@{DOMAIN}>\r\n".encode() for number in range(MAX_UNKNOWN + 1)]
+    replies = await asyncio.to_thread(dialogue, reception.smtp, lines)
+    assert replies[-1].startswith(b"421 4.7.0")
+    assert [reply[:3] for reply in replies[3:-1]] == [b"550"] * MAX_UNKNOWN
+
+
+async def test_a_message_that_cannot_be_stored_is_not_accepted(reception: Reception) -> None:
+    """While the database is away, the sender is told to come back, and nothing is lost."""
+    await reception.world.pool.execute("ALTER TABLE received_mail RENAME TO elsewhere")
+    assert (await reception.send(f"postmaster@{DOMAIN}", b"x")).startswith("451 4.3.0")
+    await reception.world.pool.execute("ALTER TABLE elsewhere RENAME TO received_mail")
+    assert (await reception.send(f"postmaster@{DOMAIN}", b"x")).startswith("250")
+
+
+async def test_nobody_signs_in(reception: Reception) -> None:
+    """AUTH is neither offered nor taken, and mail to strangers is refused: it is no open relay."""
+    lines = [b"AUTH PLAIN AGEAYg==\r\n", b"EHLO a.example\r\n", b"AUTH LOGIN\r\n", b"MAIL FROM:<a@b.example>\r\n"]
+    replies = await asyncio.to_thread(dialogue, reception.smtp, [*lines, b"RCPT TO:<stranger@elsewhere.example>\r\n"])
+    assert [reply[:3] for reply in replies] == [b"220", b"502", b"250", b"502", b"250", b"550"]
+
+
+async def test_an_erasure_empties_what_was_received(reception: Reception) -> None:
+    """A message that names the person keeps neither its text nor an address, and its result stays."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
+    await reception.send(f"postmaster@{DOMAIN}", f"From: <{ADA}>\r\n\r\nHello\r\n".encode(), ADA)
+    await reception.handle_stored()
+    await erase_recipient(world.rights, world.policies[BRAND], ada, "letter")
+    rows = await world.pool.fetch("SELECT sender, recipient, content, named, recipient_id, kind FROM received_mail")
+    assert [tuple(row)[:5] for row in rows] == [("", "", None, [], None)] * 2
+    assert await world.pool.fetchval("SELECT count(*) FROM soft_bounces") == 0
