@@ -98,7 +98,7 @@ def bounce(address: str, status: str = "5.1.1", action: str = "failed", reply: s
 
 
 def dialogue(port: int, lines: Sequence[bytes]) -> list[bytes]:
-    """What a server answers to raw lines, each sent after the reply to the one before; the greeting first."""
+    """The replies of a server to raw lines, each sent after the reply to the one before; the greeting first."""
     replies = list[bytes]()
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection, connection.makefile("rb") as answers:
 

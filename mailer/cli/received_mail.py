@@ -18,9 +18,9 @@ from mailer.cli.shared import (
     print_json,
     print_table,
     read_command_settings,
-    remember_acting_person,
     run_with_app,
 )
+from mailer.cli.stop_start import By, person_or_system_user, require_person_name
 from mailer.inbound.reception.server import ListenerUnusable
 from mailer.mail_receiving import listener_urls_of_settings, receive_mail_until_stopped
 from mailer.metrics_and_logger import INBOUND, log
@@ -88,9 +88,11 @@ def list_received_mail(
 def show_received_mail(
     mail_id: MailId,
     raw: Annotated[bool, typer.Option("--raw", help="Print the message itself, with its header.")] = False,
+    by: By = "",
     json: AsJson = False,
 ) -> None:
-    """Shows a message: the mail that it answers, and its effect with the reason."""
+    """Shows a message, and its effect with the reason. That you read it stands in the ledger."""
+    person_or_system_user(by)
     found = run_with_app(lambda app: app.received_mail.read_mail(mail_id))
     if found is None:
         exit_with_error(f"no message has the id {mail_id}; `mailer inbound list` shows ids", 2)
@@ -108,15 +110,11 @@ def show_received_mail(
 @app.command("close")
 def close_waiting_mail(
     mail_id: MailId,
-    by: Annotated[
-        str,
-        typer.Option(
-            "--by", metavar="PERSON", help="Who looked at it; it stays on record.", callback=remember_acting_person
-        ),
-    ],
+    by: By,
     json: AsJson = False,
 ) -> None:
     """Notes that a person has looked at a message that waited."""
+    require_person_name(by)
     if not run_with_app(lambda app: app.received_mail.close_waiting_mail(mail_id, by)):
         exit_with_error(f"the message {mail_id} does not wait; `mailer inbound list --waiting` shows what does", 2)
     if json:

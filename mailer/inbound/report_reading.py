@@ -9,7 +9,7 @@ from mailer.inbound.effects import ReportedFailure
 
 @dataclass(frozen=True, slots=True)
 class ReadReport:
-    """What a message is.
+    """The kind of a message, with its contents.
 
     Attributes:
         kind: `bounce`, `complaint`, `automatic_reply`, `dmarc_report`, `tls_report`, `reply` or `unreadable`.

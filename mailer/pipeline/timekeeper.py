@@ -22,6 +22,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.received_mail import CONTENT_DAYS_KEPT
 from mailer.ports.timekeeping import (
     DueBatch,
     MailingWithDeliveriesToEnd,
@@ -97,6 +98,7 @@ class Timekeeper:
                 partial(self._upkeep.delete_old_send_counts, LONGEST_DAYS),
                 self._upkeep.delete_old_rate_windows,
                 partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
+                partial(self._upkeep.delete_old_received_mail, CONTENT_DAYS_KEPT),
                 self._upkeep.delete_expired_wishes,
                 partial(self._upkeep.delete_remaining_data_after_erasures, AT_ONCE),
                 self._upkeep.seal_ledger,

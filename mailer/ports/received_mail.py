@@ -13,6 +13,8 @@ from mailer.ports.suppressions import SuppressionStore
 
 MAX_OCTETS: Final = 10 * 1024 * 1024
 """The most octets of a message that is accepted; SIZE says so to senders (RFC 1870)."""
+CONTENT_DAYS_KEPT: Final = 30
+"""Days for which the content of a message is kept, after it was handled."""
 EXCHANGE: Final = "mailer.inbound"
 """The exchange, and the queue, for the ids of received messages."""
 
@@ -209,9 +211,12 @@ class ReceivedMailReader(Protocol):
         ...
 
     async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
-        """Returns a message with its content, if that is still kept; None if there is no such message."""
+        """Returns a message with its content, if that is still kept; None if there is no such message.
+
+        That it was read stands in the ledger (`received_read`).
+        """
         ...
 
     async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
-        """Notes that a person has looked at a message. Returns False if it did not wait."""
+        """Notes that a person has looked at a message, also in the ledger. Returns False if it did not wait."""
         ...

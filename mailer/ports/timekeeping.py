@@ -156,6 +156,10 @@ class TimekeeperStore(Protocol):
         """Deletes the used tokens of rate windows that have ended, and paces that have recovered."""
         ...
 
+    async def delete_old_received_mail(self, days: int) -> None:
+        """Deletes the contents of received mail that was handled, and is older than so many days."""
+        ...
+
     async def delete_old_dead_letters(self, days: int) -> None:
         """Deletes dead letters that are older than so many days, also those that nobody has judged."""
         ...

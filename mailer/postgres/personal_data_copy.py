@@ -26,6 +26,8 @@ _ALSO = (
         "counted_mails",
         "shared_copies",
         "refusals",
+        "received_mail",
+        "soft_bounces",
         "invitations",
         "reports",
     ),

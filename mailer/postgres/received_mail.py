@@ -12,8 +12,10 @@ import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
+from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.broker import BrokerMessage
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.received_mail import (
     EXCHANGE,
     EffectStores,
@@ -113,12 +115,20 @@ class PostgresReceivedMail:
 
     async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
         """See the port."""
-        row = await self._pool.fetchrow(SQL["one"], mail_id)
-        return (_listed_mail_from_row(row), row["content"]) if row else None
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            row = await work.connection.fetchrow(SQL["one"], mail_id)
+            if row is None:
+                return None
+            await work.append_entries([_build_received_mail_entry(row["brand"], mail_id, "received_read")])
+        return _listed_mail_from_row(row), row["content"]
 
     async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
         """See the port."""
-        return await self._pool.fetchval(SQL["close"], mail_id, by) is not None
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            brand = await work.connection.fetchval(SQL["close"], mail_id, by)
+            if brand is not None:
+                await work.append_entries([_build_received_mail_entry(brand, mail_id, "received_closed")])
+        return brand is not None
 
     async def _finish_or_raise(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> None:
         if not await self._finish(mail, result, connection):
@@ -138,6 +148,11 @@ class PostgresReceivedMail:
 async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:
     """Deletes the contents of messages that were handled, and are older than `age`."""
     await pool.execute(SQL["forget"], age, _DELETED_AT_ONCE)
+
+
+def _build_received_mail_entry(brand: str, mail_id: UUID, what: str) -> LedgerEntry:
+    """Returns the entry that somebody has done something with a received message."""
+    return LedgerEntry(EntryKind.CONTROL, brand, reason=what, rule=f"received:{mail_id}")
 
 
 def _listed_mail_from_row(row: asyncpg.Record) -> ListedReceivedMail:

@@ -76,6 +76,8 @@ TRIED_ELSEWHERE = {
     "public-notices draft": "tests/integration/test_public_notices.py",
     "public-notices release": "tests/integration/test_public_notices.py",
     "public-notices withdraw": "tests/integration/test_public_notices.py",
+    "inbound close": "tests/integration/test_cli_inbound.py",
+    "inbound show": "tests/integration/test_cli_inbound.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
@@ -100,7 +102,7 @@ SHOWS = {
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
-    "requests list", "public-notices list",
+    "requests list", "public-notices list", "inbound list",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

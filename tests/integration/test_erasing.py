@@ -22,9 +22,11 @@ from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.privacy_rights import DataCorrection, ForbiddenByLegalHold, LegalDisclosure
+from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMailEffect, ReceivedMailResult
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox
+from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.web.personal_data_html import personal_data_as_html
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
@@ -107,6 +109,13 @@ async def mark(world: World) -> int:
     await said(world, "rectify", REF, email=EMAIL)
     halts = PostgresHalts(world.pool, world.writers)
     await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
+    store, spelled = PostgresReceivedMail(world.pool, world.writers, world.hasher), f"From: {NAME} <{EMAIL}>"
+    letter = f"{spelled}\r\n\r\nCall {EMAIL}, please.\r\n".encode()
+    new = NewReceivedMail(BRAND, Mailbox.POSTMASTER, EMAIL, f"postmaster@{BRAND}.example", "192.0.2.1", "mx", letter)
+    [mail_id] = await store.store_mail([new])
+    received = await store.get_unhandled_mail(mail_id)
+    assert received is not None
+    await store.finish_mail(received, ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "to be read", her))
     for number, spelled in enumerate(SPELLINGS.values()):
         await world.letters.add_dead_letter(
             BrokerMessage(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
@@ -147,6 +156,7 @@ TOLD = {
     "copies": ("also", "shared_copies"),
     "mailboxes": ("also", "mailbox_forms"),
     "quarantine": ("also", "refusals"),
+    **{name: ("also", name) for name in ("received_mail", "soft_bounces")},
     "mailings": ("also", "invitations"),
     "inviters": ("also", "invitations"),
     "report_cells": ("also", "reports"),

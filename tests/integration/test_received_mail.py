@@ -9,7 +9,7 @@ import pytest
 from mailer.actions.privacy_rights import erase_recipient
 from mailer.inbound.reception.session import MAX_UNKNOWN
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS
-from mailer.ports.received_mail import MAX_OCTETS
+from mailer.ports.received_mail import CONTENT_DAYS_KEPT, MAX_OCTETS
 from tests.factories import BRAND, World, person
 from tests.inbound import DOMAIN, Reception, bounce, dialogue, open_reception, return_path
 
@@ -197,3 +197,20 @@ async def test_an_erasure_empties_what_was_received(reception: Reception) -> Non
     rows = await world.pool.fetch("SELECT sender, recipient, content, named, recipient_id, kind FROM received_mail")
     assert [tuple(row)[:5] for row in rows] == [("", "", None, [], None)] * 2
     assert await world.pool.fetchval("SELECT count(*) FROM soft_bounces") == 0
+
+
+async def test_the_content_of_old_mail_is_deleted(reception: Reception) -> None:
+    """What was handled is emptied after 30 days; what waits for a person, and its result, stays."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
+    await reception.send(f"postmaster@{DOMAIN}", b"Subject: Hello\r\n\r\nWho are you?\r\n", ADA)
+    await reception.handle_stored()
+    await world.pool.execute("UPDATE received_mail SET at = at - interval '29 days'")
+    await world.upkeep.delete_old_received_mail(CONTENT_DAYS_KEPT)
+    assert await world.pool.fetchval("SELECT count(content) FROM received_mail") == 2
+    await world.pool.execute("UPDATE received_mail SET at = at - interval '1 day'")
+    await world.upkeep.delete_old_received_mail(CONTENT_DAYS_KEPT)
+    rows = await world.pool.fetch("SELECT state, content IS NULL AS emptied, sender FROM received_mail ORDER BY at")
+    assert [tuple(row) for row in rows] == [("handled", True, ""), ("waiting", False, ADA)]
+    assert await reception.effects() == [("bounce", "address_dead"), ("reply", "waits")]

@@ -9,6 +9,7 @@ from mailer.broker.topology import (
     DEAD_QUEUE,
     DEAD_QUEUES,
     EVENTS,
+    INBOUND,
     LAST,
     OUTCOMES,
     Binding,
@@ -37,7 +38,7 @@ TWO_BRANDS = build_topology(
 def test_every_lane_has_its_two_queues() -> None:
     """Each lane has its queues, even one that no category uses: its consumers may start before a policy does."""
     names = {queue.name for queue in build_topology({}).queues}
-    assert names == {*DEAD_QUEUES, LAST} | {
+    assert names == {*DEAD_QUEUES, LAST, INBOUND} | {
         make(lane) for lane in Lane for make in (lane_events_queue_name, lane_batches_queue_name)
     }
 
@@ -54,6 +55,7 @@ def test_the_names_are_those_that_the_outside_relies_on() -> None:
         "mailer.dead",
         "mailer.dead.again",
         "mailer.dead.last",
+        "mailer.inbound",
         "mailer.outcomes",
     }
 

@@ -42,7 +42,7 @@ SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id
 FROM received_mail WHERE id = $1
 
 -- name: close
-UPDATE received_mail SET state = 'handled', closed_by = $2 WHERE id = $1 AND state = 'waiting' RETURNING id
+UPDATE received_mail SET state = 'handled', closed_by = $2 WHERE id = $1 AND state = 'waiting' RETURNING brand
 
 -- name: forget
 -- What waits for a person is kept until they have looked at it.

@@ -101,6 +101,15 @@ JOIN copies c ON c.mailing_id = m.id AND c.address_hash = r.address_hash WHERE r
 SELECT q.mailing_id AS mailing, q.processor, q.domain, q.status, q.at, q.verdict, q.judged_at
 FROM quarantine q JOIN recipients r ON r.id = q.recipient_id WHERE r.id = $2 AND r.brand = $1 ORDER BY q.id
 
+-- name: copy_received_mail
+SELECT m.at, m.mailbox, m.kind, m.effect, m.reason, m.mailing_id AS mailing FROM recipients r
+JOIN received_mail m ON m.recipient_id = r.id OR m.brand = r.brand AND m.named && ARRAY[encode(r.address_hash, 'hex')]
+WHERE r.id = $2 AND r.brand = $1 ORDER BY m.at
+
+-- name: copy_soft_bounces
+SELECT b.day, b.status FROM soft_bounces b JOIN recipients r ON r.id = b.recipient_id
+WHERE r.id = $2 AND r.brand = $1 ORDER BY b.day
+
 -- name: copy_invitations
 SELECT m.id AS mailing, m.template, m.created_at, i.paused_at, i.reason FROM recipients r
 LEFT JOIN mailings m ON m.brand = r.brand AND m.inviter = r.ref
