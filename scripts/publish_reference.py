@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from mailer.account_event_types import AccountEvent
 from mailer.cli import app
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
-from mailer.metrics_and_logger import EVERY, TIMEKEEPER, WORKER
+from mailer.metrics_and_logger import EVERY, INBOUND, TIMEKEEPER, WORKER
 from mailer.pipeline import handover, timekeeper
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.delivery_reason_explanations import REASONS
@@ -331,6 +331,7 @@ def metrics() -> str:
         "every process": [build_process_metrics_registry("any", Readiness(), LoopHeartbeat()), EVERY],
         "worker": [WORKER],
         "timekeeper": [TIMEKEEPER],
+        "inbound": [INBOUND],
         "web": [web],
     }
     rows = [

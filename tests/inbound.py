@@ -16,6 +16,7 @@ from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
 from mailer.ports.broker import BrokerMessage
+from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMailEffect, ReceivedMailResult
 from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.rendering.signed_links import SignedLinks
 from tests.doubles import FakeReceived
@@ -113,3 +114,16 @@ def dialogue(port: int, lines: Sequence[bytes]) -> list[bytes]:
             connection.sendall(line)
             replies.append(reply())
     return replies
+
+
+async def receive_letter(world: World, sender: str, content: bytes, recipient_id: int | None = None) -> UUID:
+    """Stores a letter to postmaster, which waits for a person. Returns its id."""
+    store = PostgresReceivedMail(world.pool, world.writers, world.hasher)
+    to = f"postmaster@{world.policies[BRAND].domain}"
+    new = NewReceivedMail(BRAND, Mailbox.POSTMASTER, sender, to, "192.0.2.1", "mx.people.example", content)
+    [mail_id] = await store.store_mail([new])
+    mail = await store.get_unhandled_mail(mail_id)
+    assert mail is not None
+    waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id)
+    await store.finish_mail(mail, waits)
+    return mail_id

@@ -17,6 +17,7 @@ from mailer.metrics_and_logger import (
     CLOCK_OFFSET,
     EVERY,
     IN_HAND,
+    INBOUND,
     LAST_TICK,
     LEFT_TO_OTHERS,
     LINES_DROPPED,
@@ -270,7 +271,7 @@ def test_every_metric_that_is_asked_for_is_documented(file: Path) -> None:
 def test_every_metric_is_documented() -> None:
     """The table has each metric that a process can show, and none besides."""
     readiness = Readiness()
-    registries = [build_process_metrics_registry("x", readiness, LoopHeartbeat()), EVERY, WORKER, TIMEKEEPER]
+    registries = [build_process_metrics_registry("x", readiness, LoopHeartbeat()), EVERY, WORKER, TIMEKEEPER, INBOUND]
     site = web_world.World()
     assert site.app is not None
     registries.append(site.registry)

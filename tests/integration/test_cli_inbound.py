@@ -2,31 +2,17 @@
 
 from pathlib import Path
 
-from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMailEffect, ReceivedMailResult
-from mailer.postgres.received_mail import PostgresReceivedMail
 from tests.campaigns import commands
-from tests.factories import BRAND, World
+from tests.factories import World
+from tests.inbound import receive_letter
 from tests.processes import Stack
 
 LETTER = b"From: ada@people.example\r\nSubject: Hello\r\n\r\nWho are you?\r\n"
 
 
-async def received_letter(world: World) -> str:
-    """A letter that waits for a person. Returns its id."""
-    store = PostgresReceivedMail(world.pool, world.writers, world.hasher)
-    to = f"postmaster@{world.policies[BRAND].domain}"
-    [mail_id] = await store.store_mail(
-        [NewReceivedMail(BRAND, Mailbox.POSTMASTER, "ada@people.example", to, "192.0.2.1", "mx.people.example", LETTER)]
-    )
-    mail = await store.get_unhandled_mail(mail_id)
-    assert mail is not None
-    await store.finish_mail(mail, ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read"))
-    return str(mail_id)
-
-
 async def test_an_operator_reads_and_closes_what_waits(world: World, tmp_path: Path, database_url: str) -> None:
     """A list shows what waits; to read it and to close it stands in the ledger; closed mail waits no longer."""
-    mail_id = await received_letter(world)
+    mail_id = str(await receive_letter(world, "ada@people.example", LETTER))
     operator: Stack = commands(tmp_path, database_url)
     [listed] = (await operator.done("inbound", "list", "--waiting", "--json")).json
     assert (listed["id"], listed["mailbox"], listed["effect"], listed["reason"]) == (

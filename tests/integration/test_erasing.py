@@ -22,14 +22,13 @@ from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.privacy_rights import DataCorrection, ForbiddenByLegalHold, LegalDisclosure
-from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMailEffect, ReceivedMailResult
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.web.personal_data_html import personal_data_as_html
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
+from tests.inbound import receive_letter
 from tests.letters import event_of
 
 REF, NAME, EMAIL = "zqx-4711", "Quillon Xarbash", "q.xarbash.οδος@bücher-zqx.example"
@@ -92,12 +91,10 @@ async def mark(world: World) -> int:
         "promotional", True, f"form of {NAME}", "2024", f"Yes, {NAME}", f"{NAME}", now, f"mail of {EMAIL}"
     )
     await world.consents.record_consent_or_withdrawal(BRAND, her, consent)
-    await suppress_recipient(
-        world.suppressions, policy, her, NewSuppression("newsletter", "opt_out", f"call by {NAME}", NAME)
-    )
-    [stop] = [
-        one for one in await world.suppressions.all_suppressions_of_recipient(BRAND, her) if one.reason == "opt_out"
-    ]
+    left_by_call = NewSuppression("newsletter", "opt_out", f"call by {NAME}", NAME)
+    await suppress_recipient(world.suppressions, policy, her, left_by_call)
+    known = await world.suppressions.all_suppressions_of_recipient(BRAND, her)
+    [stop] = [one for one in known if one.reason == "opt_out"]
     await lift_suppression(world.suppressions, policy, stop.id, stop.at, NAME, f"{EMAIL} said so")
     await set_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana", named=True)
     await lift_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana")
@@ -109,13 +106,7 @@ async def mark(world: World) -> int:
     await said(world, "rectify", REF, email=EMAIL)
     halts = PostgresHalts(world.pool, world.writers)
     await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
-    store, spelled = PostgresReceivedMail(world.pool, world.writers, world.hasher), f"From: {NAME} <{EMAIL}>"
-    letter = f"{spelled}\r\n\r\nCall {EMAIL}, please.\r\n".encode()
-    new = NewReceivedMail(BRAND, Mailbox.POSTMASTER, EMAIL, f"postmaster@{BRAND}.example", "192.0.2.1", "mx", letter)
-    [mail_id] = await store.store_mail([new])
-    received = await store.get_unhandled_mail(mail_id)
-    assert received is not None
-    await store.finish_mail(received, ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "to be read", her))
+    await receive_letter(world, EMAIL, f"From: {NAME} <{EMAIL}>\r\n\r\nCall {EMAIL}.\r\n".encode(), her)
     for number, spelled in enumerate(SPELLINGS.values()):
         await world.letters.add_dead_letter(
             BrokerMessage(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
