@@ -18,6 +18,7 @@ cleanup   unix n - n - 0 cleanup
 defer     unix - - n - 0 bounce
 discard   unix - - n - - discard
 error     unix - - n - - error
+lmtp      unix - - n - - lmtp
 proxymap  unix - - n - - proxymap
 qmgr      unix n - n 300 1 qmgr
 retry     unix - - n - - error
@@ -109,6 +110,7 @@ async def postfix(
     certificate: Certificate,
     helper: int = 1,
     more: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+    changed: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[tuple[Server, Running]]:
     """A Postfix on this port; a second one in the same folder goes on with its queue.
 
@@ -119,8 +121,9 @@ async def postfix(
         certificate: its own.
         helper: a port on which a server of the test answers its questions.
         more: other ports on which it listens too, each with settings of its own.
+        changed: lines of main.cf instead of those of its configuration.
     """
-    words = _prepare(folder, port, settings(manner, folder, certificate, helper), more)
+    words = _prepare(folder, port, {**settings(manner, folder, certificate, helper), **changed}, more)
     async with started(words, folder, port) as running:
         yield Server("postfix", port, folder / "all"), running
 
