@@ -176,7 +176,11 @@ class ReceivedMailStore(Protocol):
     """Stores received messages."""
 
     async def store_mail(self, mails: Sequence[NewReceivedMail]) -> Sequence[UUID]:
-        """Stores messages, and puts their ids into the outbox for the exchange `EXCHANGE`, in one transaction."""
+        """Stores messages, and puts their ids into the outbox for the exchange `EXCHANGE`, in one transaction.
+
+        A message with the same octets for the same recipient is stored once: its sender had no answer.
+        Returns the ids of the new ones.
+        """
         ...
 
     async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:

@@ -1,6 +1,7 @@
 """Received mail in PostgreSQL. A message is stored with an outbox row of its id, and so is handled after a crash."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -61,17 +62,19 @@ class PostgresReceivedMail:
                 storable_text(mail.peer)[:_LONGEST_NAME],
                 storable_text(mail.helo)[:_LONGEST_NAME],
                 mail.content,
+                hashlib.sha256(mail.content).digest(),
             )
             for id_, mail in zip(ids, mails, strict=True)
         ]
-        calls = [
-            BrokerMessage(json.dumps({"received": str(id_)}).encode(), mail.brand, str(id_))
-            for id_, mail in zip(ids, mails, strict=True)
-        ]
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(SQL["store"], *zip(*rows, strict=True))
+            stored = {row["id"] for row in await connection.fetch(SQL["store"], *zip(*rows, strict=True))}
+            calls = [
+                BrokerMessage(json.dumps({"received": str(id_)}).encode(), mail.brand, str(id_))
+                for id_, mail in zip(ids, mails, strict=True)
+                if id_ in stored
+            ]
             await insert_outbox_messages(connection, EXCHANGE, calls)
-        return ids
+        return [id_ for id_ in ids if id_ in stored]
 
     async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
         """See the port."""

@@ -66,7 +66,7 @@ async def test_what_was_accepted_is_handled_once(stack: Stack) -> None:
         await until(lambda: _all_handled(stack), "all received mail to be handled")
     rows = await stack.query("SELECT recipient_id, effect FROM received_mail")
     assert {row["effect"] for row in rows} <= {"address_dead", "quarantined"}
-    assert len({row["recipient_id"] for row in rows}) == PEOPLE
+    assert len({row["recipient_id"] for row in rows}) == len(rows) == PEOPLE
     entries = await stack.query("SELECT recipient_id FROM ledger WHERE kind = 'action' AND reason = 'address_dead'")
     acted = Counter(row["recipient_id"] for row in rows if row["effect"] == "address_dead")
     assert Counter(row["recipient_id"] for row in entries) == acted

@@ -35,7 +35,7 @@ async def test_a_hard_bounce_to_our_return_path_ends_mail_to_the_address(recepti
     world = reception.world
     mailing, [ada] = await handed_over(world)
     reply = await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
-    assert reply.startswith("250 2.0.0 Ok: stored as ")
+    assert reply == "250 2.0.0 Ok: stored"
     await reception.handle_stored()
     assert await reception.effects() == [("bounce", "address_dead")]
     again, _ = await handed_over(world)
@@ -81,8 +81,9 @@ async def test_a_full_mailbox_is_counted_once_a_day(reception: Reception) -> Non
     """Soft bounces make nobody unreachable."""
     world = reception.world
     mailing, [ada] = await handed_over(world)
-    for _ in range(3):
-        await reception.send(return_path(world.links, mailing, ada), bounce(ADA, "5.2.2", reply="552 mailbox full"))
+    for number in range(3):
+        full = bounce(ADA, "5.2.2", reply=f"552 mailbox full, said for the {number}. time")
+        await reception.send(return_path(world.links, mailing, ada), full)
     await reception.handle_stored()
     assert await reception.effects() == [("bounce", "soft_bounce")] * 3
     assert await world.pool.fetchval("SELECT count(*) FROM soft_bounces") == 1
@@ -117,6 +118,16 @@ async def test_a_message_is_handled_once(reception: Reception) -> None:
     assert await reception.store.get_unhandled_mail(mail.id) is None
 
 
+async def test_a_message_that_is_sent_again_is_stored_once(reception: Reception) -> None:
+    """A sender that got no answer sends the same octets again: they are accepted, and nothing is done twice."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    for _ in range(3):
+        assert (await reception.send(return_path(world.links, mailing, ada), bounce(ADA))).startswith("250")
+    await reception.handle_stored()
+    assert await reception.effects() == [("bounce", "address_dead")]
+
+
 async def test_what_a_person_writes_waits_for_a_person(reception: Reception) -> None:
     """A letter to postmaster or to the opt-out mailbox is kept, listed, and closed by somebody."""
     letter = b"From: ada@people.example\r\nSubject: Hello\r\n\r\nWho are you?\r\n"
@@ -145,7 +156,9 @@ async def test_nobody_hides_a_message_in_another_one(reception: Reception) -> No
     inner = b"\r\nMAIL FROM:<>\r\nRCPT TO:<abuse@interpals.example>\r\nDATA\r\nhidden\r\n.\r\n"
     start = [b"EHLO a.example\r\n", b"MAIL FROM:<>\r\n", f"RCPT TO:<postmaster@{DOMAIN}>\r\n".encode(), b"DATA\r\n"]
     for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r\n", b"\r\n.\r"):
-        replies = await asyncio.to_thread(dialogue, reception.smtp, [*start, b"shown" + end + inner])
+        replies = await asyncio.to_thread(
+            dialogue, reception.smtp, [*start, b"shown" + repr(end).encode() + end + inner]
+        )
         assert replies[-1].startswith(b"250 2.0.0")
     mails = await reception.store.list_mail(None, waiting=False, limit=100)
     assert [mail.mailbox for mail in mails] == ["postmaster"] * 5

@@ -158,13 +158,13 @@ class ReceptionHandler:
             if known is not None
         ]
         try:
-            ids = await self._store.store_mail(mails)
+            await self._store.store_mail(mails)
         except Exception as error:
             log.warning("a received message could not be stored", error=error_type_and_place(error))
             return _LATER
         for mail in mails:
             RECEIVED_MAIL.labels(mail.mailbox, "stored").inc()
-        return f"250 2.0.0 Ok: stored as {ids[0]}"
+        return "250 2.0.0 Ok: stored"
 
     async def handle_exception(self, error: Exception) -> str:
         """Answers a bug, which must not end the session or show anything of the message."""

@@ -1,6 +1,8 @@
 -- name: store
-INSERT INTO received_mail (id, brand, mailbox, sender, recipient, peer, helo, content)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])
+-- Returns the ids of those that were not stored before.
+INSERT INTO received_mail (id, brand, mailbox, sender, recipient, peer, helo, content, digest)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[])
+ON CONFLICT (recipient, digest) DO NOTHING RETURNING id
 
 -- name: unhandled
 SELECT id, at, brand, mailbox, sender, recipient, peer, helo, content FROM received_mail
@@ -46,12 +48,12 @@ UPDATE received_mail SET state = 'handled', closed_by = $2 WHERE id = $1 AND sta
 
 -- name: forget
 -- What waits for a person is kept until they have looked at it.
-UPDATE received_mail SET content = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}'
+UPDATE received_mail SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}'
 WHERE id IN (SELECT id FROM received_mail WHERE content IS NOT NULL AND state = 'handled' AND at < now() - $1::interval
              ORDER BY at LIMIT $2)
 
 -- name: erase
-UPDATE received_mail m SET content = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL,
+UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL,
     state = 'handled', handled_at = coalesce(handled_at, now()), recipient_id = NULL
 WHERE (m.recipient_id = $1 OR m.named && $2::text[])
   AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL AND h.named_as && m.named)
