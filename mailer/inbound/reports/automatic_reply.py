@@ -98,7 +98,7 @@ _WORDS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _AWAY: Final = re.compile(
-    r"out of|away|absen|urlaub|abwesen|congé|vacac|vacation|holiday|leave|fuera|ausen|office|büro|bureau|إجازة|المكتب"
+    r"out of|away|absen|urlaub|abwesen|congé|vacac|vacation|holiday|leave|fuera|ausen|in the office|büro|bureau|إجازة|المكتب"
     r"|不在|休暇|ooo\b|fuori|ferie|déplacement|休假|отпуск",
     re.IGNORECASE,
 )

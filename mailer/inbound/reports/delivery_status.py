@@ -8,7 +8,9 @@ from mailer.inbound.reports.header_fields import HeaderFields, read_header_field
 from mailer.inbound.reports.mime_parts import Part, is_attached_message
 from mailer.inbound.reports.received_report import RecipientAction
 
-MAX_RECIPIENTS: Final = 200
+MAX_RECIPIENTS: Final = 100
+MAX_DIAGNOSTIC: Final = 700
+"""Characters of a diagnostic that are read."""
 _MAX_STATUS: Final = 300_000
 """Octets of a delivery-status part."""
 
@@ -100,7 +102,9 @@ def _read_recipient(fields: HeaderFields) -> RecipientStatus | None:
     comment = raw_status[found_status.end() :] if found_status else raw_status
     diagnostics = [value.partition(";")[2] or value for value in fields.all_values("diagnostic-code")]
     comment += " " + raw_action.partition("(")[2]
-    return RecipientStatus(address, action, status, comment.strip(" ()"), " ".join(diagnostics).strip())
+    return RecipientStatus(
+        address, action, status, comment.strip(" ()")[:200], " ".join(diagnostics)[:MAX_DIAGNOSTIC].strip()
+    )
 
 
 def read_typed_address(value: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_ADDRESSES: Final = 100
-MAX_CONTEXT: Final = 1500
+MAX_CONTEXT: Final = 1000
 """Characters of the text about one address."""
 
 ADDRESS: Final = re.compile(

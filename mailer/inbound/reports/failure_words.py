@@ -19,7 +19,8 @@ _SOFT: Final = r"""quota | over\ (?:its|his|her|their|the)?\ ?(?:disk|size|stora
     | (?:mailbox|storage|size|space|message)\b[\w' ]{0,20}\b(?:limit|exceed) | exceed\w*\b[\w' ]{0,30}\b(?:limit
     |size|storage|mailbox|allow)
     | (?:message|mail)\b[\w' ]{0,20}\btoo\ (?:large|big|long) | size\ (?:limit|exceed) | maximum\ (?:message\ )?size
-    | temporar | transient | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again)\b | gr[ae]y-?list | too\ many | rate\ limit
+    | larger\ than | bigger\ than | temporar | transient
+    | unverified\ address | (?:cannot|could\ not|unable\ to|not\ been)\ verif | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again)\b | gr[ae]y-?list | too\ many | rate\ limit
     | mail\ (?:at\ a\ rate|too\ (?:quickly|fast|often)) | hop\ count | mail\ ?loop | \bloop(?:ing)?\b | too\ busy
     | timed?[ -]?out | time-out | connection\ (?:refused|reset|failed|lost|dropped) | could\ not\ connect
     | no\ route\ to
@@ -57,7 +58,8 @@ _SENDER_FAULT: Final = r"""\bspam | \bvirus | malware | phish | black-?\ ?list |
     | (?:content|message|attachment|e-?mail)\b[\w' ]{0,20}\b(?:rejected|refused|filtered|infected|quarantined)
     | \bsender\b[\w' ]{0,20}\b(?:rejected|denied|refused|invalid|unknown|verif\w+|not)\b | restricted\ (?:group
     |list|mailbox|recipient)
-    | reverse\ dns | \bptr\b | \bhelo\b | moderat(?:or|ed) | not\ (?:a\ )?member | unerwünscht | indésirable
+    | reverse\ dns | \bptr\b | \bhelo\b | recipient\ preferences | complaints?\b | throttl
+    | moderat(?:or|ed) | not\ (?:a\ )?member | unerwünscht | indésirable
     | no\ deseado | спам | 垃圾邮件 | 迷惑メール"""
 
 _PERSON: Final = (

@@ -6,7 +6,7 @@ Some of its patterns take quadratic time for long lines. It therefore gets a sma
 from email.message import Message
 from typing import Final
 
-from flufl.bounce import all_failures
+from flufl.bounce import _scan, all_failures
 
 from mailer.inbound.reports.header_fields import HeaderFields
 from mailer.inbound.reports.mime_parts import Part
@@ -14,7 +14,9 @@ from mailer.inbound.reports.notice_text import Notice
 
 _MAX_LINES: Final = 80
 _MAX_LINE: Final = 160
-_FIELDS: Final = ("from", "to", "subject", "x-failed-recipients", "x-mailer", "sender")
+_FIELDS: Final = ("to", "subject", "x-failed-recipients", "x-mailer", "sender")
+
+_scan.log.disabled = True  # it logs tracebacks, and may quote addresses
 
 
 def addresses_by_flufl(message: Part, notice: Notice) -> list[str]:
@@ -29,6 +31,8 @@ def addresses_by_flufl(message: Part, notice: Notice) -> list[str]:
 
 def _small_message(header: HeaderFields, notice: Notice) -> Message:
     small = Message()
+    sender = next((address for _, address in header.addresses("from") if address.isascii()), "")
+    small["from"] = sender[:300] if sender.isprintable() and "@" in sender else "unknown@unknown.invalid"
     for name in _FIELDS:
         if value := header.first(name):
             small[name] = "".join(char if char.isprintable() and char.isascii() else "?" for char in value[:300])
