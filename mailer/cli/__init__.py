@@ -13,6 +13,7 @@ from mailer.cli import (
     dead_letters,
     demo,
     doctor,
+    inbound,
     init_brand,
     inviters,
     ledger,
@@ -74,6 +75,7 @@ for name, group in (
     ("publishers", publishers.app),
     ("staff", staff.app),
     ("schema", schema.app),
+    ("inbound", inbound.app),
 ):
     app.add_typer(group, name=name)
 

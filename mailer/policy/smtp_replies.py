@@ -117,6 +117,15 @@ def outcome_of_reply(stage: SmtpStage, code: int, text: str) -> Outcome:
     return _outcome_of_refusal(stage, code, text)
 
 
+def outcome_kind_by_words(words: str) -> OutcomeKind | None:
+    """Returns the class that the words of a permanent refusal name; None if they name no cause.
+
+    Args:
+        words: the reply's text, without links and addresses, since their words are not the server's.
+    """
+    return next((result for result, pattern in _TEXTS if pattern.search(words)), None)
+
+
 def is_about_mailbox(outcome: Outcome) -> bool:
     """Tells whether a refusal's enhanced status speaks of the recipient's address or mailbox (RFC 3463 3.2, 3.3)."""
     return outcome.status is not None and outcome.status[1:4] in (".1.", ".2.") and outcome.status not in _OF_SENDER
@@ -162,5 +171,4 @@ def _outcome_kind_of_permanent_refusal(code: int, status: str | None, words: str
 
 
 def _outcome_kind_by_words_or_blocked(words: str) -> OutcomeKind:
-    """Returns the class by the words alone. The words have no links and addresses."""
-    return next((result for result, pattern in _TEXTS if pattern.search(words)), OutcomeKind.BLOCKED)
+    return outcome_kind_by_words(words) or OutcomeKind.BLOCKED
