@@ -98,6 +98,20 @@ def bounce(address: str, status: str = "5.1.1", action: str = "failed", reply: s
     )
 
 
+def complaint(link: str, feedback_type: str = "abuse") -> bytes:
+    """A feedback report (RFC 5965) with the header of the mail that somebody complained about."""
+    return (
+        b"From: feedback@people.example\r\nSubject: FW: News\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r\n\r\n'
+        b"--b\r\nContent-Type: text/plain\r\n\r\nThis is an abuse report.\r\n"
+        b"--b\r\nContent-Type: message/feedback-report\r\n\r\n"
+        + f"Feedback-Type: {feedback_type}\r\nUser-Agent: tests/1\r\nVersion: 1\r\n\r\n".encode()
+        + b"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: News\r\n"
+        + f"List-Unsubscribe: <{link}>\r\n\r\n".encode()
+        + b"--b--\r\n"
+    )
+
+
 def dialogue(port: int, lines: Sequence[bytes]) -> list[bytes]:
     """The replies of a server to raw lines, each sent after the reply to the one before; the greeting first."""
     replies = list[bytes]()

@@ -13,7 +13,6 @@ from mailer.cli import (
     dead_letters,
     demo,
     doctor,
-    inbound,
     init_brand,
     inviters,
     ledger,
@@ -75,7 +74,6 @@ for name, group in (
     ("publishers", publishers.app),
     ("staff", staff.app),
     ("schema", schema.app),
-    ("inbound", inbound.app),
 ):
     app.add_typer(group, name=name)
 

@@ -9,6 +9,7 @@ import typer
 
 from mailer.app import App
 from mailer.cli.processes import run_process
+from mailer.cli.received_mail_classify import classify
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -51,6 +52,9 @@ def inbound(context: typer.Context) -> None:
         run_process("inbound", work, INBOUND)
     except ListenerUnusable as error:
         exit_with_error(str(error), 2)
+
+
+app.command()(classify)
 
 
 @app.command("list")

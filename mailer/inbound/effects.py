@@ -3,28 +3,24 @@
 from dataclasses import dataclass
 from typing import Final
 
+from mailer.inbound.reports.received_report import BounceClass, RecipientAction, ReportedRecipient, ReportKind
 from mailer.ports.received_mail import Mailbox, ReceivedMailEffect, ReportedDelivery
 from mailer.rendering.mailbox_spellings import canonical_mailbox
 
 COMPLAINTS: Final = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "virus", "other"})
 """The types of feedback by which a person, or their provider, wants no more optional mail (RFC 5965 3.1, 7.3)."""
 _E: Final = ReceivedMailEffect
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedFailure:
-    """A recipient in a report.
-
-    Attributes:
-        addresses: the addresses that the report gives for them: the original and the final one.
-        status: the enhanced status (RFC 3463), or the reply code; empty if there is none.
-        is_hard: the address does not exist. is_soft: the mailbox takes no mail for now.
-    """
-
-    addresses: tuple[str, ...]
-    status: str
-    is_hard: bool
-    is_soft: bool
+_ORDER: Final = (BounceClass.HARD, BounceClass.SOFT, BounceClass.SENDER_FAULT, BounceClass.NONE)
+_EFFECT_OF_CLASS: Final = {
+    BounceClass.HARD: (_E.ADDRESS_DEAD, "the address does not exist"),
+    BounceClass.SOFT: (_E.SOFT_BOUNCE, "the mailbox takes no mail for now"),
+    BounceClass.SENDER_FAULT: (_E.NONE, "it was refused for a reason of ours"),
+    BounceClass.NONE: (_E.NONE, "it has not failed"),
+}
+_REASON_FOR_NONE_OF_OWN: Final = {
+    True: "it is about another address than the person has now",
+    False: "no delivery has failed for good",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +29,19 @@ class EffectDecision:
 
     effect: ReceivedMailEffect
     reason: str
-    failure: ReportedFailure | None = None
+    failure: ReportedRecipient | None = None
 
 
-def decide_effect_of_bounce(failures: tuple[ReportedFailure, ...], delivery: ReportedDelivery | None) -> EffectDecision:
+def decide_effect_of_bounce(
+    recipients: tuple[ReportedRecipient, ...], delivery: ReportedDelivery | None
+) -> EffectDecision:
     """Returns the effect of a bounce (RFC 3464 4; MAIL.md, "Bounces").
 
     It is believed only if it proves to answer a mail of ours, and is about the address that the person has now: of an
     address to which their mail is forwarded, they may know nothing.
 
     Args:
-        failures: the recipients for whom delivery failed.
+        recipients: the recipients in the report.
         delivery: the delivery whose signed return path the report came to; None: it proves none.
     """
     if delivery is None:
@@ -51,17 +49,18 @@ def decide_effect_of_bounce(failures: tuple[ReportedFailure, ...], delivery: Rep
     if delivery.address is None:
         return EffectDecision(_E.NONE, "the person has no address any more")
     mine = canonical_mailbox(delivery.address)
-    own = [failure for failure in failures if mine in {canonical_mailbox(address) for address in failure.addresses}]
+    failed = [one for one in recipients if one.action in (None, RecipientAction.FAILED)]
+    own = [one for one in failed if canonical_mailbox(one.address) == mine]
     if not own:
-        return EffectDecision(_E.NONE, "it is about another address than the person has now")
-    failure = next((failure for failure in own if failure.is_hard), own[0])
-    if failure.is_hard:
-        return EffectDecision(_E.ADDRESS_DEAD, f"the address does not exist ({failure.status or 'no status'})", failure)
-    if failure.is_soft:
-        return EffectDecision(
-            _E.SOFT_BOUNCE, f"the mailbox takes no mail for now ({failure.status or 'no status'})", failure
-        )
-    return EffectDecision(_E.NONE, f"it was refused for a reason of ours ({failure.status or 'no status'})", failure)
+        return EffectDecision(_E.NONE, _REASON_FOR_NONE_OF_OWN[bool(failed)])
+    worst = min(own, key=lambda one: _ORDER.index(one.bounce_class))
+    effect, words = _EFFECT_OF_CLASS[worst.bounce_class]
+    return EffectDecision(effect, f"{words} ({reported_status(worst)})", worst)
+
+
+def reported_status(one: ReportedRecipient) -> str:
+    """Returns the enhanced status of a reported recipient, else the reply code, else that there is none."""
+    return one.status or (str(one.code) if one.code else "no status")
 
 
 def decide_effect_of_complaint(feedback_type: str | None, delivery: ReportedDelivery | None) -> EffectDecision:
@@ -73,12 +72,12 @@ def decide_effect_of_complaint(feedback_type: str | None, delivery: ReportedDeli
     return EffectDecision(_E.COMPLAINT, f"the receiver reports {feedback_type}")
 
 
-def decide_effect_of_other_mail(mailbox: Mailbox, kind: str) -> EffectDecision:
+def decide_effect_of_other_mail(mailbox: Mailbox, kind: ReportKind) -> EffectDecision:
     """Returns the effect of a message that is neither a bounce nor a complaint."""
     match kind:
-        case "automatic_reply":
+        case ReportKind.AUTOMATIC_REPLY:
             return EffectDecision(_E.NONE, "an automatic reply is neither a bounce nor a request (RFC 3834)")
-        case "dmarc_report" | "tls_report":
+        case ReportKind.DMARC_REPORT | ReportKind.TLS_REPORT:
             return EffectDecision(_E.NONE, "a report about our domain is about nobody")
         case _:
             return EffectDecision(_E.WAITS, f"a message to the {mailbox.replace('_', ' ')} mailbox has to be read")

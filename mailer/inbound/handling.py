@@ -15,8 +15,10 @@ from mailer.inbound.effects import (
     decide_effect_of_bounce,
     decide_effect_of_complaint,
     decide_effect_of_other_mail,
+    reported_status,
 )
-from mailer.inbound.report_reading import ReadReport, read_report
+from mailer.inbound.reports.classification import classify_message
+from mailer.inbound.reports.received_report import CandidateSource, ReceivedReport, ReportKind
 from mailer.metrics_and_logger import RECEIVED_MAIL, log
 from mailer.policy.bounce_suspicion import is_number_of_reported_bounces_suspicious
 from mailer.policy.policy_file import Policy
@@ -37,6 +39,7 @@ from mailer.rendering.signed_links import SignedLinks
 SOURCE: Final = "feedback report"
 """The source of a complaint that a receiver reports."""
 ACTOR: Final = "inbound"
+_PROOFS_OF_BOUNCE: Final = (CandidateSource.ENVELOPE_RECIPIENT, CandidateSource.ENVELOPE_ID)
 _REPORT: Final = "report"
 """The processor in whose name a bounce is kept, if nothing says which one had the message."""
 
@@ -75,20 +78,20 @@ class ReceivedMailHandler:
         Raises:
             ReceivedMailHandledBefore: somebody else has handled it meanwhile.
         """
-        report = await asyncio.to_thread(read_report, mail.mail.content)
+        report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
         delivery = await self._find_delivery(mail, report)
         decision = _decide_effect(mail, report, delivery)
         about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
-        result = ReceivedMailResult(report.kind, decision.effect, decision.reason, *about)
+        result = ReceivedMailResult(report.kind.value, decision.effect, decision.reason, *about)
         if delivery is not None:
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
         log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
         return result
 
-    async def _find_delivery(self, mail: ReceivedMail, report: ReadReport) -> ReportedDelivery | None:
+    async def _find_delivery(self, mail: ReceivedMail, report: ReceivedReport) -> ReportedDelivery | None:
         """Returns the delivery that a message proves to answer, if there is still anything of it and of its brand."""
-        proof = find_delivery_proof([mail.mail.recipient, *report.candidates], self._links)
+        proof = find_delivery_proof(_candidates_of_kind(report), self._links)
         found = await self._store.find_reported_delivery(proof.mailing_id, proof.recipient_id) if proof else None
         return found if found is not None and found.brand in self._policies else None
 
@@ -101,7 +104,7 @@ class ReceivedMailHandler:
                 return await self._commit_dead_address(mail, result, decision, delivery)
             case ReceivedMailEffect.SOFT_BOUNCE:
                 days = await self._store.count_soft_bounce(
-                    delivery, decision.failure.status if decision.failure else ""
+                    delivery, reported_status(decision.failure) if decision.failure else ""
                 )
                 return replace(result, reason=f"{result.reason}; on {days} days of the last 30")
             case ReceivedMailEffect.COMPLAINT:
@@ -118,7 +121,7 @@ class ReceivedMailHandler:
     ) -> ReceivedMailResult:
         """Suppresses a dead address, or quarantines the report if there are suspiciously many of them."""
         processor, address = delivery.processor or _REPORT, delivery.address or ""
-        status = decision.failure.status if decision.failure else ""
+        status = reported_status(decision.failure) if decision.failure else ""
         refusal = HardRefusal(
             delivery.mailing_id, delivery.recipient_id, delivery.attempt, address, address.rpartition("@")[2], status
         )
@@ -136,12 +139,21 @@ class ReceivedMailHandler:
         return result
 
 
-def _decide_effect(mail: ReceivedMail, report: ReadReport, delivery: ReportedDelivery | None) -> EffectDecision:
+def _candidates_of_kind(report: ReceivedReport) -> Sequence[str]:
+    """Returns the values that may prove a message of its kind.
+
+    A bounce makes an address dead, also for mandatory mail: so what it quotes is not enough (MAIL.md, "Bounces").
+    """
+    is_bounce = report.kind is ReportKind.BOUNCE
+    return [one.value for one in report.candidates if not is_bounce or one.source in _PROOFS_OF_BOUNCE]
+
+
+def _decide_effect(mail: ReceivedMail, report: ReceivedReport, delivery: ReportedDelivery | None) -> EffectDecision:
     match report.kind:
-        case "bounce":
-            return decide_effect_of_bounce(report.failures, delivery)
-        case "complaint":
-            return decide_effect_of_complaint(report.feedback_type, delivery)
+        case ReportKind.BOUNCE:
+            return decide_effect_of_bounce(report.recipients, delivery)
+        case ReportKind.COMPLAINT:
+            return decide_effect_of_complaint(report.feedback.feedback_type if report.feedback else None, delivery)
         case _:
             return decide_effect_of_other_mail(mail.mail.mailbox, report.kind)
 

@@ -1,6 +1,7 @@
 """Mail that comes back: stored before it is accepted, handled once, and believed only if it proves to answer ours."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from mailer.inbound.reception.session import MAX_UNKNOWN
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS
 from mailer.ports.received_mail import CONTENT_DAYS_KEPT, MAX_OCTETS
 from tests.factories import BRAND, World, person
-from tests.inbound import DOMAIN, Reception, bounce, dialogue, open_reception, return_path
+from tests.inbound import DOMAIN, Reception, bounce, complaint, dialogue, open_reception, return_path
 
 ADA = "user-1@people.example"
 
@@ -101,6 +102,41 @@ async def test_a_mass_of_hard_bounces_is_quarantined(reception: Reception) -> No
     await reception.handle_stored()
     effects = [effect for _, effect in await reception.effects()]
     assert effects == ["address_dead"] * (LEAST_REFUSALS - 1) + ["quarantined"] * 6
+
+
+async def test_a_complaint_that_quotes_our_link_ends_optional_mail(reception: Reception) -> None:
+    """The link in the quoted header proves it. Without our signature, or as `not-spam`, it acts on nobody."""
+    world = reception.world
+    await handed_over(world)
+    [sent] = world.processor.sent
+    [link] = re.findall(rb"List-Unsubscribe: <([^>]+)>", sent.content.replace(b"\r\n ", b""))
+    reports = [complaint(link.decode()[:-4]), complaint(link.decode(), "not-spam"), complaint(link.decode())]
+    for report in reports:
+        await reception.send(f"abuse@{DOMAIN}", report, "feedback@people.example")
+    await reception.handle_stored()
+    assert await reception.effects() == [("complaint", "none"), ("complaint", "none"), ("complaint", "complaint")]
+    again, _ = await handed_over(world)
+    assert [state for state, _ in (await world.states(again)).values()] == ["suppressed"]
+    must, _ = await handed_over(world, category="breach")
+    await world.release_newest()
+    await world.run_published()
+    assert await world.states(must) == {"user-1": ("handed_over", "")}
+    [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "complaint"]
+    assert (entry["category"], entry["rule"]) == ("*", "action:feedback report")
+
+
+async def test_an_automatic_reply_is_no_request(reception: Reception) -> None:
+    """An out-of-office to the return path or to the opt-out mailbox is neither a bounce nor an opt-out."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    away = (
+        b"From: Ada <user-1@people.example>\r\nSubject: Out of office\r\nAuto-Submitted: auto-replied\r\n\r\n"
+        b"I am away. To stop these mails, unsubscribe me. 550 5.1.1 user unknown\r\n"
+    )
+    for mailbox in (return_path(world.links, mailing, ada), f"opt-out@{DOMAIN}"):
+        await reception.send(mailbox, away, ADA)
+    await reception.handle_stored()
+    assert await reception.effects() == [("automatic_reply", "none")] * 2
 
 
 async def test_a_message_is_handled_once(reception: Reception) -> None:

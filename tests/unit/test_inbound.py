@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mailer.inbound.delivery_proof import DeliveryProof, find_delivery_proof
 from mailer.inbound.effects import (
-    ReportedFailure,
     decide_effect_of_bounce,
     decide_effect_of_complaint,
     decide_effect_of_other_mail,
@@ -17,6 +16,7 @@ from mailer.inbound.effects import (
 from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.inbound.reception.limits import MAX_SESSIONS, MAX_SESSIONS_OF_PEER, ReceptionLimits
 from mailer.inbound.reception.listener_url import parse_listener_url
+from mailer.inbound.reports.received_report import BounceClass, RecipientAction, ReportedRecipient, ReportKind
 from mailer.policy.bounce_suspicion import is_number_of_reported_bounces_suspicious
 from mailer.ports.received_mail import MAX_OCTETS, Mailbox, ReceivedMailEffect, ReportedDelivery
 from mailer.rendering.link_tokens import UnsubscribeToken
@@ -26,7 +26,8 @@ from tests.factories import policies
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 LINKS = SignedLinks("https://mail.example", ["newest key of the tests", "older key of the tests"])
 DELIVERY = ReportedDelivery("interpals", "newsletter", MAILING, 7, 1, "relay", "Ada@People.Example")
-HARD = ReportedFailure(("ada@people.example",), "5.1.1", is_hard=True, is_soft=False)
+HARD = ReportedRecipient("ada@people.example", RecipientAction.FAILED, "5.1.1", 550, BounceClass.HARD)
+SOFT, OURS = replace(HARD, bounce_class=BounceClass.SOFT), replace(HARD, bounce_class=BounceClass.SENDER_FAULT)
 DIRECTORY = MailboxDirectory(policies(), LINKS)
 
 
@@ -34,18 +35,19 @@ DIRECTORY = MailboxDirectory(policies(), LINKS)
     ("delivery", "failures", "effect"),
     [
         (DELIVERY, (HARD,), ReceivedMailEffect.ADDRESS_DEAD),
-        (DELIVERY, (replace(HARD, is_hard=False, is_soft=True), HARD), ReceivedMailEffect.ADDRESS_DEAD),
-        (DELIVERY, (replace(HARD, is_hard=False, is_soft=True),), ReceivedMailEffect.SOFT_BOUNCE),
-        (DELIVERY, (replace(HARD, is_hard=False),), ReceivedMailEffect.NONE),
-        (DELIVERY, (replace(HARD, addresses=("else@people.example",)),), ReceivedMailEffect.NONE),
-        (DELIVERY, (replace(HARD, addresses=()),), ReceivedMailEffect.NONE),
+        (DELIVERY, (SOFT, HARD), ReceivedMailEffect.ADDRESS_DEAD),
+        (DELIVERY, (OURS, SOFT), ReceivedMailEffect.SOFT_BOUNCE),
+        (DELIVERY, (OURS,), ReceivedMailEffect.NONE),
+        (DELIVERY, (replace(HARD, action=RecipientAction.DELAYED),), ReceivedMailEffect.NONE),
+        (DELIVERY, (replace(HARD, address="else@people.example"), SOFT), ReceivedMailEffect.SOFT_BOUNCE),
+        (DELIVERY, (replace(HARD, address=""),), ReceivedMailEffect.NONE),
         (DELIVERY, (), ReceivedMailEffect.NONE),
         (replace(DELIVERY, address=None), (HARD,), ReceivedMailEffect.NONE),
         (None, (HARD,), ReceivedMailEffect.NONE),
     ],
 )
 def test_a_bounce_acts_only_on_the_address_that_it_is_about(
-    delivery: ReportedDelivery | None, failures: tuple[ReportedFailure, ...], effect: ReceivedMailEffect
+    delivery: ReportedDelivery | None, failures: tuple[ReportedRecipient, ...], effect: ReceivedMailEffect
 ) -> None:
     """Hard before soft, of the person's present address alone, and with a proof."""
     decision = decide_effect_of_bounce(failures, delivery)
@@ -70,9 +72,9 @@ def test_feedback_that_is_no_complaint_acts_on_nobody(kind: str | None) -> None:
 @pytest.mark.parametrize("mailbox", Mailbox)
 def test_what_nobody_understands_waits_for_a_person(mailbox: Mailbox) -> None:
     """Only machines' messages end without one."""
-    for kind in ("reply", "unreadable", "of a later version"):
+    for kind in (ReportKind.REPLY, ReportKind.UNREADABLE):
         assert decide_effect_of_other_mail(mailbox, kind).effect is ReceivedMailEffect.WAITS
-    for kind in ("automatic_reply", "dmarc_report", "tls_report"):
+    for kind in (ReportKind.AUTOMATIC_REPLY, ReportKind.DMARC_REPORT, ReportKind.TLS_REPORT):
         assert decide_effect_of_other_mail(mailbox, kind).effect is ReceivedMailEffect.NONE
 
 

@@ -1,4 +1,4 @@
-"""`mailer inbound`: reads what comes back."""
+"""`mailer inbound classify`: reads a received message without acting on it."""
 
 import sys
 from pathlib import Path
@@ -12,15 +12,7 @@ from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.mime_parts import MAX_MESSAGE
 from mailer.inbound.reports.received_report import ReceivedReport, ReportedRecipient, report_as_json
 
-app = typer.Typer(help="What comes back: bounces, complaints, automatic replies.", no_args_is_help=True)
 
-
-@app.callback()
-def _group() -> None:
-    """What comes back: bounces, complaints, automatic replies."""
-
-
-@app.command()
 def classify(
     file: Annotated[str, typer.Argument(help="A received message; - reads standard input.")],
     to: Annotated[
