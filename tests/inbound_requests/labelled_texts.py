@@ -46,6 +46,11 @@ class LabelledText:
     text: str
 
     @property
+    def is_later(self) -> bool:
+        """Tells whether the text was written when the reader was nearly done, to try it on something new."""
+        return "later" in self.name
+
+    @property
     def is_held_back(self) -> bool:
         """Tells whether the text is in the half that the reader was not written against."""
         content = f"{self.mailbox}\n{self.subject}\n{self.text}"
@@ -69,4 +74,4 @@ def _read_file(path: Path) -> Iterator[LabelledText]:
             subject = first.removeprefix("Subject:").strip()
         words = rest.strip("\n").replace("\\u200b", "\u200b")
         name = f"{path.stem}-{number:02}"
-        yield LabelledText(name, path.stem, mailbox, kind, scope, certainty == "plain", subject, words)
+        yield LabelledText(name, path.stem[:2], mailbox, kind, scope, certainty == "plain", subject, words)

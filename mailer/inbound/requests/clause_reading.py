@@ -118,7 +118,7 @@ def _recognise_data_request(core: Marks, marks: Marks, negation_first: bool) -> 
 
 
 def _recognise_written_notice(core: Marks, marks: Marks, negation_first: bool) -> Recognised | None:
-    is_withdrawal = core >= {Mark.WITHDRAW, Mark.CONSENT, Mark.ELECTRONIC}
+    is_withdrawal = _is_withdrawal(core) and Mark.ELECTRONIC in core
     if not is_withdrawal and Mark.PAPER not in core:
         return None
     allowed = _NOTICE_WORDS if is_withdrawal or core & {Mark.NOTICE, Mark.WANT, Mark.SEND} else frozenset[Mark]()
@@ -131,10 +131,14 @@ def _recognise_objection(core: Marks, marks: Marks, negation_first: bool) -> Rec
         about_advertising = bool(core & {Mark.ADVERTISING, Mark.MAIL, Mark.NEWSLETTER})
         reach = OptOutReach.COMPANY if core & {Mark.PROCESSING, Mark.ADVERTISING} else _reach_of(core)
         return RequestKind.OPT_OUT, reach, None if negated else _OPT_OUT_WORDS if about_advertising else frozenset()
-    if core >= {Mark.WITHDRAW, Mark.CONSENT}:
+    if _is_withdrawal(core):
         about_mail = bool(core & {Mark.ADVERTISING, Mark.MAIL, Mark.NEWSLETTER, Mark.LIST})
         return RequestKind.OPT_OUT, _reach_of(core), None if negated else _OPT_OUT_WORDS if about_mail else frozenset()
     return None
+
+
+def _is_withdrawal(core: Marks) -> bool:
+    return Mark.CONSENT in core and bool(core & {Mark.WITHDRAW, Mark.REMOVE})
 
 
 def _recognise_stop(core: Marks, marks: Marks, negation_first: bool) -> Recognised | None:

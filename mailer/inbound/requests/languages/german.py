@@ -14,15 +14,15 @@ GERMAN = compile_phrase_table(
             abmeldung | abbestellung | austragung | newsletterabmeldung | abgemeldet werden | ausgetragen werden | nimm ~ raus
             (nehmen/nehmt/nimm) mich aus | (nehmen/nehmt/nimm) (sie/ihr) mich aus | (nehmen/nehmt/nimm) ~ (verteiler/liste/mailingliste)
             aus (dem/ihrem/eurem/deinem/diesem) verteiler | aus (der/ihrer/eurer/deiner/dieser) (liste/mailingliste/verteilerliste) nehmen
-            newsletter abbestellen | newsletter abmelden | lasst mich in ruhe | lassen sie mich in ruhe | lass mich in ruhe
+            lasst mich in ruhe | lassen sie mich in ruhe | lass mich in ruhe
             unsubscribe | mich auszutragen | raus aus (dem/eurem) verteiler | mochte raus | will raus | nicht mehr angeschrieben werden
-            abo kundigen | newsletter kundigen | (kundige/kundigen) ~ newsletter | kundigung newsletter | abbestelle | newsletterabo kundigen
+            abbestelle
             deabonnieren | abonnement beenden | abo beenden | keine weitere zusendung | abmelde | abmelden mich | abbestell
-            newsletter storniere | newsletter stornieren | streichen ~ verteiler | streicht ~ verteiler | streiche ~ verteiler | werbewiderspruch
+            streichen ~ verteiler | streicht ~ verteiler | streiche ~ verteiler | werbewiderspruch
             abmeldewunsch | newsletter abo beenden | von der liste nehmen | von der liste nehmt | ausm verteiler
             nicht mehr (kontaktiert/angeschrieben/beliefert) werden | mich abzumelden | unsub
         """,
-        Mark.BARE: "kundigung | kundigen | raus | ende | weg | loschung | austritt | opt out | optout | stornieren | widerspruch | widerruf",
+        Mark.BARE: "kundigung | kundigen | kundige | raus | ende | weg | loschung | austritt | opt out | optout | stornieren | widerspruch | widerruf",
         Mark.CEASE: """
             stop | stopp | stoppen | einstellen | einzustellen | stellen ~ ein | stellt ~ ein | stelle ~ ein | stell ~ ein | hort ~ auf | horen ~ auf
             hor ~ auf | aufhoren | aufzuhoren | unterlassen | zu unterlassen | unterlassen sie | unterlasst | beenden | beenden sie | beendet | schluss mit

@@ -33,7 +33,7 @@ SPANISH = compile_phrase_table(
             no ~ mas | ya no | no ~ nunca mas | nunca mas | ni un ~ mas | ningun ~ mas | ninguna ~ mas | no ~ nada mas | nada mas de | no vuelvan a | no vuelva a | no ~ ningun | no ~ ninguna | no ~ en el futuro | ni uno mas | no sigan | no me ~ mas
         """,
         Mark.SEND: """
-            enviarme | enviar | envien | envieis | envie | envies | enviando | mandarme | mandar | manden | mande | mandes | mandeis | mandando | escribirme | escriban | escriba | contactarme | contacten | contactar | molestarme | molesten | molestar
+            envienme | enviadme | mandenme | escribanme | mandadme | mandame | enviame | contactenme | enviarnos | envienos | enviarmelos | mandarmelos | enviarme | enviar | envien | envieis | envie | envies | enviando | mandarme | mandar | manden | mande | mandes | mandeis | mandando | escribirme | escriban | escriba | contactarme | contacten | contactar | molestarme | molesten | molestar
             enviandome | mandandome | me envien | me manden | spamearme | envio de | envio | el envio | los envios de | bombardearme | bombardeen | remitir | remitan | remitirme | acosarme | contactandome | spam eandome | llenarme | molestando | enviaran
         """,
         Mark.GET: "recibir | recibirlos | recibirlas | recibir sus | la recepcion de | recibiendo | ver | leer | recepcion de | a recibir | la recepcion | saber",
