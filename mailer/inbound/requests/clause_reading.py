@@ -28,7 +28,15 @@ _DATA_WORDS = frozenset({
     Mark.ERASURE, Mark.REMOVE, Mark.DATA, Mark.ACCOUNT, Mark.EVERYTHING, Mark.WANT, Mark.ACCESS, Mark.COPY, Mark.SEND,
     Mark.GET, Mark.PROCESSING, Mark.COMPANY,
 })  # fmt: skip
-_NOTICE_WORDS = _MAIL_WORDS | {Mark.PAPER, Mark.NOTICE, Mark.ELECTRONIC, Mark.WITHDRAW, Mark.CONSENT, Mark.WANT}
+_NOTICE_WORDS = _MAIL_WORDS | {
+    Mark.PAPER,
+    Mark.NOTICE,
+    Mark.ELECTRONIC,
+    Mark.WITHDRAW,
+    Mark.REMOVE,
+    Mark.CONSENT,
+    Mark.WANT,
+}
 _REFUSED = frozenset({Mark.WANT, Mark.SEND, Mark.NO_MORE})
 _REFUSABLE = frozenset({Mark.MAIL, Mark.NEWSLETTER, Mark.ADVERTISING, Mark.SEND, Mark.GET, Mark.EVERYTHING, Mark.LIST})
 _REFUSAL_WORDS = _MAIL_WORDS | {Mark.NOT, Mark.NO_MORE, Mark.WANT}
@@ -150,12 +158,20 @@ def _recognise_stop(core: Marks, marks: Marks, negation_first: bool) -> Recognis
         return RequestKind.OPT_OUT, None, None
     only_address = asks_to_remove and not marks & {Mark.LIST, Mark.NEWSLETTER, Mark.STOP} and Mark.ADDRESS in marks
     allowed = _OPT_OUT_WORDS | {Mark.NO_MORE} if not only_address and Mark.PROCESSING not in core else frozenset[Mark]()
-    return RequestKind.OPT_OUT, _reach_of(core), allowed - ({Mark.ACCOUNT, Mark.DATA} if Mark.STOP not in core else set())
+    return (
+        RequestKind.OPT_OUT,
+        _reach_of(core),
+        allowed - ({Mark.ACCOUNT, Mark.DATA} if Mark.STOP not in core else set()),
+    )
 
 
 def _recognise_refusal(core: Marks, marks: Marks, negation_first: bool) -> Recognised | None:
-    if not core & {Mark.NOT, Mark.NO_MORE} or not core & _REFUSED or not core & _REFUSABLE:
+    if not core & {Mark.NOT, Mark.NO_MORE} or not core & _REFUSABLE:
         return None
+    if not core & _REFUSED:
+        is_asked_politely = Mark.POLITE in marks and not core & {Mark.GET, Mark.LIST}
+        allowed = NOUNS | {Mark.NOT} if is_asked_politely else frozenset[Mark]()
+        return (RequestKind.OPT_OUT, _reach_of(core), allowed) if core <= {Mark.NOT} | NOUNS else None
     if core & {Mark.STOP, Mark.CEASE, Mark.REMOVE}:
         return None
     if Mark.GET in core and not core & {Mark.WANT, Mark.SEND}:
@@ -168,7 +184,9 @@ def _recognise_bare(core: Marks, marks: Marks, negation_first: bool) -> Recognis
         return None
     if core & {Mark.NOT, Mark.NO_MORE}:
         return RequestKind.OPT_OUT, None, None
-    is_single = core <= {Mark.BARE, Mark.NEWSLETTER, Mark.LIST, Mark.MAIL} or core == {Mark.CEASE} or core == {Mark.REMOVE}
+    is_single = (
+        core <= {Mark.BARE, Mark.NEWSLETTER, Mark.LIST, Mark.MAIL} or core == {Mark.CEASE} or core == {Mark.REMOVE}
+    )
     return RequestKind.OPT_OUT, _reach_of(core), core if is_single else frozenset()
 
 

@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass
 
 _WRAPPED_FROM = 45
-_SENTENCE_END = re.compile(r"[.!?\u3002\u061f\u2026]+(?=[\s\"')\u300d\u00bb\u201d]|$)|[!?\u3002\u061f\u2026]+|\n+")
+_SENTENCE_END = re.compile(
+    r"(?<![.!?\u3002\u061f\u2026])[.!?\u3002\u061f\u2026]++(?=[\s\"')\u300d\u00bb\u201d]|$)|[!?\u3002\u061f\u2026]+|\n+"
+)
+_THANKFUL = re.compile(
+    r"(dankbar|verbunden|nett|freundlich|sch\u00f6n|toll|super|lieb|klasse|reconnaissante?|gr\u00e9|grateful"
+    r"|appreciate it|agradecid[oa]s?|agradecer\u00eda),\s{1,3}(wenn|si|if|dass)(?!\w)",
+    re.IGNORECASE,
+)
+"""A comma within a polite request."""
 _CLAUSE_END = re.compile(r"[,;:()\[\]\u060c\u061b\u3001\u00bf\u00a1\u30fb/\u2014\u2013]+|\s-+\s|\.{2,}")
 
 
@@ -41,6 +49,7 @@ def _is_wrapped(line: str, following: str) -> bool:
 
 def split_clauses(text: str) -> list[Clause]:
     """Returns the clauses of a text in order, without empty ones."""
+    text = _THANKFUL.sub(r"\1 \2", text)
     clauses = []
     start = 0
     for number, end in enumerate([*_SENTENCE_END.finditer(text), None]):

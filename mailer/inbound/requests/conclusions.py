@@ -67,7 +67,13 @@ def conclude(found: Findings) -> ReadRequest:
     if len(asked) == 1 and not doubts and {request.kind for request in seen} == {asked[0].kind}:
         if asked[0].kind not in _STAFF_DO:
             return ReadRequest(
-                asked[0].kind, asked[0].reach, Certainty.PLAIN, asked, _plain_reasons(asked[0]), found.language, found.user_name
+                asked[0].kind,
+                asked[0].reach,
+                Certainty.PLAIN,
+                asked,
+                _plain_reasons(asked[0]),
+                found.language,
+                found.user_name,
             )
         doubts = ["staff must do it"]
     return _conclude_doubtful(found, seen, doubts)
@@ -86,14 +92,14 @@ def _conclude_automatic(found: Findings) -> ReadRequest:
 def _conclude_empty(found: Findings) -> ReadRequest:
     """Returns the reading of a mail without own words: to the opt-out mailbox, it is an opt-out."""
     if found.is_forwarded or found.has_link or found.has_other_address or found.is_too_long:
-        reasons = ("has no words of the writer", "something else stands in it")
-        return ReadRequest(RequestKind.NOTHING, None, Certainty.DOUBTFUL, (), reasons)
+        other = "has no words of the writer, but something else"
+        return ReadRequest(RequestKind.NOTHING, None, Certainty.DOUBTFUL, (), (other,))
     if found.mailbox is RequestMailbox.OPT_OUT:
         request = SuggestedRequest(RequestKind.OPT_OUT, OptOutReach.ALL)
         reasons = ("an empty mail to the opt-out mailbox",)
         return ReadRequest(request.kind, request.reach, Certainty.PLAIN, (request,), reasons)
-    reason = "only a quote" if found.has_quote else "has no words"
-    return ReadRequest(RequestKind.NOTHING, None, Certainty.PLAIN, (), (reason,))
+    nothing = "only a quote" if found.has_quote else "has no words"
+    return ReadRequest(RequestKind.NOTHING, None, Certainty.PLAIN, (), (nothing,))
 
 
 def _requests_of(found: Findings, whole: bool) -> tuple[SuggestedRequest, ...]:
@@ -110,7 +116,8 @@ def _requests_of(found: Findings, whole: bool) -> tuple[SuggestedRequest, ...]:
     if whole and not kinds and found.user_name is None:
         return ()
     return tuple(
-        SuggestedRequest(kind, _reach(found, reach) if kind is RequestKind.OPT_OUT else None) for kind, reach in kinds.items()
+        SuggestedRequest(kind, _reach(found, reach) if kind is RequestKind.OPT_OUT else None)
+        for kind, reach in kinds.items()
     )
 
 
@@ -172,9 +179,7 @@ def _conclude_doubtful(found: Findings, seen: tuple[SuggestedRequest, ...], doub
     return ReadRequest(kind, reach, Certainty.DOUBTFUL, suggestions, reasons, found.language, found.user_name)
 
 
-def _likeliest_kind(
-    found: Findings, marks: set[Mark], suggestions: tuple[SuggestedRequest, ...]
-) -> RequestKind:
+def _likeliest_kind(found: Findings, marks: set[Mark], suggestions: tuple[SuggestedRequest, ...]) -> RequestKind:
     unknown = sum(clause.unknown for clause in found.clauses)
     if found.has_link and (unknown > MAX_UNKNOWN_WORDS or Mark.OTHER in marks):
         return RequestKind.NOTHING

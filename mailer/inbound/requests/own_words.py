@@ -1,8 +1,10 @@
-"""The words that the writer of a mail wrote: without quotes, forwarded mails, signatures and the brand's own footers. Pure.
+"""The words of a mail's writer: without quotes, forwarded mails, signatures and the brand's own footers. Pure.
 
-Each line is looked at once. mail-parser-reply knows no Arabic, and takes a second for a hostile line of 4,000 characters,
-so it is only the second opinion of the tests.
+Each line is looked at once. mail-parser-reply knows no Arabic, and takes a second for a hostile line of 4,000
+characters, so it is only the second opinion of the tests.
 """
+
+# ruff: noqa: RUF001 - quotation marks and letters of many languages
 
 import re
 from dataclasses import dataclass
@@ -13,10 +15,12 @@ MAX_LINES = 600
 """The most lines that are read. A longer mail goes to a person."""
 _QUOTED = re.compile(r"[ \t]*(?:>|\|[ \t]|＞)")
 _ATTRIBUTION_START = re.compile(
-    r"(?:on|am|le|el|den|il y a|em|op|from|von|de|في|بتاريخ|يوم|\d{4}[年/.-])(?![^\W\d_])|.{0,80}<[^<> ]{1,80}@", re.IGNORECASE
+    r"(?:on|am|le|el|den|il y a|em|op|from|von|de|في|بتاريخ|يوم|\d{4}[年/.-])(?![^\W\d_])|.{0,80}<[^<> ]{1,80}@",
+    re.IGNORECASE,
 )
 _ATTRIBUTION_END = re.compile(
-    r"(?:wrote|writes|schrieb|geschrieben|a ecrit|ecrit|escribio|escribe|كتب|كتبت|書きました|のメッセージ|>|\))[^:]{0,160}:$"
+    r"(?:wrote|writes|schrieb|geschrieben|a ecrit|ecrit|escribio|escribe|كتب|كتبت"
+    r"|書きました|のメッセージ|>|\))[^:]{0,160}:$"
 )
 _DIGIT = re.compile(r"\d")
 _SEPARATOR = re.compile(
@@ -25,17 +29,20 @@ _SEPARATOR = re.compile(
 )
 _FORWARDED = re.compile(
     r"[-_=* \t]{0,40}(?:begin forwarded message|forwarded message|weitergeleitete nachricht"
-    r"|anfang der weitergeleiteten nachricht|mensaje reenviado|message transfere|debut du message (?:transfere|reexpedie)"
+    r"|anfang der weitergeleiteten nachricht|mensaje reenviado|message transfere"
+    r"|debut du message (?:transfere|reexpedie)"
     r"|الرساله المعاد توجيهها|رساله محوله|رساله معاد توجيهها|転送(?:された)?メッセージ)"
 )
 _HEADER_LINE = re.compile(
-    r"[* \t]{0,8}(?:from|sent|to|subject|date|cc|von|gesendet|an|betreff|datum|de|enviado(?: el)?|para|asunto|fecha|envoye"
-    r"|a|objet|من|الي|ارسلت|تاريخ|الموضوع|差出人|送信日時|宛先|件名|日時)[* \t]{0,4}:[* \t]"
+    r"[* \t]{0,8}(?:from|sent|to|subject|date|cc|von|gesendet|an|betreff|datum|de|enviado(?: el)?|para|asunto"
+    r"|fecha|envoye|a|objet|من|الي|ارسلت|تاريخ|الموضوع|差出人|送信日時|宛先|件名|日時)[* \t]{0,4}:[* \t]"
 )
 _SIGNATURE = re.compile(r"(?:--|__|—)[ \t]*$")
 _DEVICE = re.compile(
-    r"(?:sent from (?:my|yahoo|outlook|mail|the|samsung|proton)|get outlook for|gesendet (?:von|mit)|von meinem \w+ gesendet"
-    r"|diese nachricht wurde von meinem|enviado desde|obtener outlook|envoye (?:de|depuis|a partir)|telecharge[rz] outlook"
+    r"(?:sent from (?:my|yahoo|outlook|mail|the|samsung|proton)|get outlook for|gesendet (?:von|mit)"
+    r"|von meinem \w{1,20} gesendet"
+    r"|diese nachricht wurde von meinem|enviado desde|obtener outlook"
+    r"|envoye (?:de|depuis|a partir)|telecharge[rz] outlook"
     r"|ارسل(?:ت)? من|مرسل من|تم الارسال من|.{0,20}から送信|sent via)"
 )
 _DEVICE_WORDS = 9
@@ -71,7 +78,7 @@ def separate_own_words(text: str, footers: tuple[str, ...]) -> OwnWords:
     end, has_forwarded, has_foreign_end = _end_of_own_part(folded)
     attributions = _attribution_lines(folded[:end])
     ours = [_words_of(fold_letters(line)) for footer in footers for line in footer.split("\n")]
-    kept = []
+    kept: list[str] = []
     has_quote = has_foreign_end
     for place in range(end):
         if place in attributions or _QUOTED.match(lines[place]):
@@ -112,7 +119,11 @@ def _is_attribution(line: str, folded: list[str], place: int) -> bool:
     if not _ATTRIBUTION_START.match(line) or len(line) > 300:
         return False
     joined = line if line.endswith(":") else f"{line} {' '.join(folded[place + 1 : place + 2])}".strip()
-    return len(joined) < 400 and bool(_DIGIT.search(joined) or "@" in joined) and bool(_ATTRIBUTION_END.search(joined[-260:]))
+    return (
+        len(joined) < 400
+        and bool(_DIGIT.search(joined) or "@" in joined)
+        and bool(_ATTRIBUTION_END.search(joined[-260:]))
+    )
 
 
 def _has_quoted_line(lines: list[str]) -> bool:

@@ -62,11 +62,20 @@ class PhraseTable:
                 continue
             mark, length, gap = self._longest_at(known, place)
             marked.append(MarkedPhrase(mark, " ".join(known[place : place + length])))
+            if mark is Mark.STOP and self._names_newsletter(known[place : place + length] + [known[i] for i in gap]):
+                marked.append(MarkedPhrase(Mark.NEWSLETTER, ""))
             for second in gap:
                 taken.add(second)
                 known[second] = ""
             place += length
         return marked
+
+    def _names_newsletter(self, words: list[str]) -> bool:
+        return any(
+            entry.mark is Mark.NEWSLETTER and tuple(words[place : place + len(entry.first)]) == entry.first
+            for place, word in enumerate(words)
+            for entry in self.entries.get(word, ())
+        )
 
     def _longest_at(self, words: list[str], place: int) -> tuple[Mark, int, range]:
         for entry in self.entries.get(words[place], ()):

@@ -1,5 +1,7 @@
 """The reading of a mail to an opt-out, support or privacy mailbox. Pure, in linear time; no input makes it raise."""
 
+# ruff: noqa: RUF001 - quotation marks and letters of many languages
+
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +25,10 @@ MAX_CLAUSES = 40
 _ANSWERED = re.compile(r"(?:\s*(?:re|aw|antw|sv|rv|ref|fwd?|wg|tr|i|رد|返信|転送)(?:\[\d{1,3}\])?\s?:)+", re.IGNORECASE)
 _ANSWERED_TWICE = re.compile(r"\s*(?:fwd?|wg|tr|rv|i|転送)\s?:", re.IGNORECASE)
 _QUOTATION = re.compile(r"[\"“”„«»「」『』]|(?<!\w)['‘‚][^'’\n]{2,60}['’](?!\w)")
-_JOKING = re.compile("[\U0001f602\U0001f923\U0001f609\U0001f643\U0001f61c-\U0001f61d\U0001f92a\U0001f606]|;-?\\)|/s(?!\\w)|:-?p(?!\\w)", re.IGNORECASE)
+_JOKING = re.compile(
+    "[\U0001f602\U0001f923\U0001f609\U0001f643\U0001f61c-\U0001f61d\U0001f92a\U0001f606]|;-?\\)|/s(?!\\w)|:-?p(?!\\w)",
+    re.IGNORECASE,
+)
 _KOREAN = re.compile("[\u1100-\u11ff\uac00-\ud7af]")
 _LOOK_ALIKE = re.compile(r"(?=[^\W\d_]*[a-z])(?=[^\W\d_]*[\u0370-\u058f\u0251\u0261\u0131\u13a0-\u13ff])[^\W\d_]+")
 _FOREIGN_LETTERS = re.compile("[\u0370-\u058f\u13a0-\u13ff]")
@@ -47,10 +52,12 @@ def read_request(mail: MailToRead) -> ReadRequest:
     Args:
         mail: from a stranger. Longer texts than `MAX_TEXT` are cut, and then doubtful.
     """
+    text, headline_text = _with_one_width(mail.text, MAX_TEXT), _with_one_width(mail.subject, MAX_SUBJECT)
     is_cut = len(mail.text) > MAX_TEXT or len(mail.subject) > MAX_SUBJECT
-    own = separate_own_words(_with_one_width(mail.text[:MAX_TEXT]), mail.footers)
-    subject, is_answer = _subject_of_writer(_with_one_width(mail.subject[:MAX_SUBJECT]))
-    body = take_stated_names(join_wrapped_lines(_without_signature(own.lines)))
+    own = separate_own_words(text, mail.footers)
+    subject, is_answer = _subject_of_writer(headline_text)
+    own_text = join_wrapped_lines(_without_signature(own.lines))
+    body = take_stated_names(own_text[: 2 * MAX_OWN_CHARACTERS])
     headline = take_stated_names(subject)
     brand = fold_words(mail.brand_name, TABLES[0].rules) if mail.brand_name else ()
     clauses = [(clause, True) for clause in split_clauses(headline.text)]
@@ -71,15 +78,16 @@ def read_request(mail: MailToRead) -> ReadRequest:
         has_joke=_JOKING.search(written) is not None,
         has_look_alikes=_has_look_alikes(written),
         has_other_address=bool((body.addresses | headline.addresses) - {mail.sender.strip().casefold()}),
-        is_too_long=is_cut or len(body.text) > MAX_OWN_CHARACTERS,
+        is_too_long=is_cut or len(own_text) > MAX_OWN_CHARACTERS,
         user_name=body.user_name or headline.user_name,
         language=language,
     )
     return conclude(findings)
 
 
-def _with_one_width(text: str) -> str:
-    return normalized("NFKC", UNSEEN.sub("", text))
+def _with_one_width(text: str, most: int) -> str:
+    """Returns a text in one width. A character can become 18; so it is cut before and after."""
+    return normalized("NFKC", UNSEEN.sub("", text[:most]))[:most]
 
 
 def _subject_of_writer(subject: str) -> tuple[str, bool]:
@@ -123,7 +131,7 @@ def _says_something(line: str) -> bool:
         marks = [phrase.mark for phrase in table.mark_words(fold_words(line[:200], table.rules))]
         silent = {Mark.UNKNOWN, Mark.FILL, Mark.ME, Mark.SPLIT}
         telling = [mark for mark in marks if mark not in silent]
-        if len(telling) * 2 >= len(marks) > 0 or len(set(telling) & DOUBTS) >= 1 and len(marks) >= 3:
+        if len(telling) * 2 >= len(marks) > 0 or (len(set(telling) & DOUBTS) >= 1 and len(marks) >= 3):
             return True
     return False
 
@@ -133,12 +141,12 @@ def _mark_clauses(
 ) -> tuple[str | None, list[_MarkedClause]]:
     """Returns the language of a mail, and its clauses with their marks."""
     readings = {table.language: [_mark(clause.text, table, brand) for clause, _ in clauses] for table in TABLES}
-    known = {
-        language: sum(_weight(phrases) for phrases in marked) for language, marked in readings.items()
-    }
+    known = {language: sum(_weight(phrases) for phrases in marked) for language, marked in readings.items()}
     language = max(known, key=lambda code: known[code]) if known else None
     if language is None or known[language] <= 0:
-        language = None if not any(_has_known(phrases) for marked in readings.values() for phrases in marked) else language
+        language = (
+            None if not any(_has_known(phrases) for marked in readings.values() for phrases in marked) else language
+        )
     main = language or "en"
     result = []
     for place, (clause, is_subject) in enumerate(clauses):
@@ -146,7 +154,8 @@ def _mark_clauses(
         chosen = main if _unknown(readings[best][place]) else best
         phrases, splits = readings[chosen][place], _SPLITS[chosen]
         result += [
-            _MarkedClause(tuple(piece), clause.sentence, clause.is_asked, is_subject) for piece in _split_at_phrases(phrases, splits)
+            _MarkedClause(tuple(piece), clause.sentence, clause.is_asked, is_subject)
+            for piece in _split_at_phrases(phrases, splits)
         ]
     return language, _join_cut_requests(result)
 
@@ -212,9 +221,7 @@ def _join_cut_requests(clauses: Iterable[_MarkedClause]) -> list[_MarkedClause]:
 def _read_clauses(clauses: Iterable[_MarkedClause]) -> list[ClauseReading]:
     listed = list(clauses)
     polite = {clause.sentence for clause in listed if any(phrase.mark is Mark.POLITE for phrase in clause.phrases)}
-    return [
-        read_clause(list(clause.phrases), clause.is_asked and clause.sentence not in polite) for clause in listed
-    ]
+    return [read_clause(list(clause.phrases), clause.is_asked and clause.sentence not in polite) for clause in listed]
 
 
 def _without_quoted_names(text: str) -> str:

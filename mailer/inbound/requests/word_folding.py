@@ -1,4 +1,4 @@
-"""Words of a text in one spelling: without accents, widths, invisible characters and decorations. Pure, in linear time."""
+"""Words of a text in one spelling: without accents, widths and invisible characters. Pure, in linear time."""
 
 import re
 from dataclasses import dataclass
@@ -22,12 +22,14 @@ class FoldingRules:
         folds_umlauts: ae, oe, ue are ä, ö, ü.
         splits_characters: each character is a word, as in Japanese.
         prefixes: letters that can stand before a word and belong to it, as in Arabic.
+        article: is taken off a word of which three letters remain.
     """
 
     joins_apostrophes: bool = False
     folds_umlauts: bool = False
     splits_characters: bool = False
     prefixes: tuple[str, ...] = ()
+    article: str = ""
 
 
 def fold_letters(text: str) -> str:
@@ -53,4 +55,6 @@ def fold_words(text: str, rules: FoldingRules) -> tuple[str, ...]:
         words = [piece for word in words for piece in _APOSTROPHE.split(word)]
     if rules.folds_umlauts:
         words = [word.replace("ae", "a").replace("oe", "o").replace("ue", "u") for word in words]
+    if rules.article:
+        words = [word.removeprefix(rules.article) if len(word) >= len(rules.article) + 3 else word for word in words]
     return tuple(words)
