@@ -5,7 +5,15 @@
 import re
 from dataclasses import dataclass
 
-MAX_OPENING, _CLOSING = r"[\"'“«「]?", r"[\"'”»」]?"
+_ADDRESS = re.compile(r"<?(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}>?")
+_LINK = re.compile(r"(?:https?://|(?<!\w)www\.)[^\s<>\"]{1,2000}", re.IGNORECASE)
+_TOKEN = re.compile(r"(?<![\w-])(?=[\w.-]{0,400}\d)[A-Za-z0-9_.-]{20,400}(?![\w-])")
+_NAME_LABEL = (
+    r"user ?name|user[ -]?id|nick(?:name)?|screen ?name|benutzer(?:name)?|nutzername|nombre de usuario|usuario"
+    r"|nom d[’']utilisateur|identifiant|pseudo(?:nyme)?|اسم المستخدم|اسم المستعمل"
+    r"|ユーザー ?(?:名|ID)|ユーザ名|アカウント名"
+)
+_OPENING, _CLOSING = r"[\"'“«「]?", r"[\"'”»」]?"
 _NAME = r"[\w.@+-]{2,64}(?![\w@+-])"
 _USER_NAME = re.compile(
     rf"(?<!\w)(?:(?:my|mein|mi|mon|and|und|with)[ ]{{1,3}})?(?:{_NAME_LABEL})(?!\w)[ ]{{0,3}}"
