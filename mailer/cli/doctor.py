@@ -22,7 +22,6 @@ from mailer.doctor import domains, relays
 from mailer.doctor.broker import judge_exchange_existence, judge_rabbitmq_version
 from mailer.doctor.database import judge_clock_difference, judge_database_at_process_start, judge_partitions_and_seals
 from mailer.doctor.disk_space import examine_disk
-from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed, SystemResolver
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding, worst_level
 from mailer.embedded import PrivateServiceUnavailable
 from mailer.policy.policy_file import Policy, PolicyError
@@ -30,11 +29,13 @@ from mailer.policy.text_formats import split_sender
 from mailer.policy_loading import load_policies
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.postgres import migrations
 from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
 from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
 from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.rendering.template_library import TemplateError
+from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings, SettingsError
 
 _REFUSED = (SettingsError, PolicyError, TemplateError)

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mailer.doctor.dmarc import fetch_effective_dmarc_policy, parse_dkim_or_dmarc_tags
-from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
-from mailer.doctor.spf import SpfResult, evaluate_spf
+from mailer.policy.dmarc_records import parse_dkim_or_dmarc_tags
+from mailer.policy.spf_record import SpfResult
+from mailer.ports.dns_lookup import Address, DnsLookup, LookupFailed
+from mailer.runtime.dmarc_tree_walk import fetch_effective_dmarc_policy
+from mailer.runtime.spf_evaluation import SpfIdentity, evaluate_spf
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,15 @@ async def _check_spf(lookup: DnsLookup, domain: str, relays: Mapping[str, Sequen
     missing = []
     for name, addresses in relays.items():
         for address in addresses:
-            result, wrong = await evaluate_spf(lookup, domain, address)
-            if result is SpfResult.NONE:
+            spf = await evaluate_spf(lookup, SpfIdentity(address, domain))
+            if spf.result is SpfResult.TEMPERROR:
+                raise LookupFailed(spf.fault)
+            if spf.result is SpfResult.NONE:
                 return problem_finding(check, f"{domain} has no SPF record: publish one that names {address} ({name})")
-            if result is SpfResult.PERMERROR:
-                return problem_finding(check, f"the record of {domain} is broken: {wrong}")
-            if result not in (SpfResult.PASS, SpfResult.UNKNOWN):
-                missing.append(f"{name} at {address}: {result}")
+            if spf.result is SpfResult.PERMERROR:
+                return problem_finding(check, f"the record of {domain} is broken: {spf.fault}")
+            if spf.result is not SpfResult.PASS and not spf.depends_on_message:
+                missing.append(f"{name} at {address}: {spf.result}")
     if missing:
         text = (
             f"the record of {domain} does not name {', '.join(missing)}; add it, unless it sends from other addresses"

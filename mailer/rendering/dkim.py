@@ -59,7 +59,7 @@ fields of providers and mail services (RFC 6376 5.4.1).
 """
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*?)\r\n(?![ \t])", re.DOTALL)
-_SPACE = re.compile(rb"[ \t]{2,}|\t")
+_TAB_TO_SPACE = bytes.maketrans(b"\t", b" ")
 _BLANK = re.compile(rb"[ \t\r\n]+")
 
 
@@ -126,7 +126,7 @@ class DkimSigner:
         field = (
             f" v=1; a={algorithm}-sha256; c=relaxed/relaxed;\r\n d={self._domain}; s={selector}; t={now};\r\n h="
         ).encode() + b"%b;\r\n bh=%b;\r\n b=" % (names, body_hash)
-        data = covered + b"dkim-signature:" + _canonical_value(field)
+        data = covered + b"dkim-signature:" + canonical_value(field)
         if isinstance(key, RSAPrivateKey):
             raw = key.sign(data, PKCS1v15(), SHA256())
         else:
@@ -137,14 +137,21 @@ class DkimSigner:
 
 
 def canonical_body(body: bytes) -> bytes:
-    """Returns a body in the relaxed canonical form (RFC 6376 3.4.4); `body` has CRLF line ends."""
-    if body and not body.endswith(b"\r\n"):
+    """Returns a body in the relaxed canonical form (RFC 6376 3.4.4), in linear time; `body` has CRLF line ends."""
+    body = body.translate(_TAB_TO_SPACE)
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
+    body = canonical_simple_body(body.replace(b" \r\n", b"\r\n").removesuffix(b" "))
+    return b"" if body == b"\r\n" else body
+
+
+def canonical_simple_body(body: bytes) -> bytes:
+    """Returns a body in the simple canonical form (RFC 6376 3.4.3): with one line end after its last line."""
+    if not body.endswith(b"\r\n"):
         body += b"\r\n"
-    body = _SPACE.sub(b" ", body).replace(b" \r\n", b"\r\n")
-    end = len(body)
-    while body.endswith(b"\r\n\r\n", 0, end):
-        end -= 2
-    return b"" if body[:end] == b"\r\n" else body[:end]
+    text = body.rstrip(b"\r\n")
+    bare = body.rfind(b"\r\r", len(text)) + 1  # a CR without LF is a part of the last line
+    return body[: max(len(text), bare)] + b"\r\n"
 
 
 @lru_cache(maxsize=1000)
@@ -162,10 +169,10 @@ def _signed_header_names_and_positions(present: tuple[bytes, ...]) -> tuple[byte
 
 
 def _canonical_fields(fields: Sequence[tuple[bytes, bytes]], places: Sequence[int]) -> bytes:
-    return b"".join([b"%b:%b\r\n" % (fields[at][0], _canonical_value(fields[at][1])) for at in places])
+    return b"".join([b"%b:%b\r\n" % (fields[at][0], canonical_value(fields[at][1])) for at in places])
 
 
-def _canonical_value(value: bytes) -> bytes:
+def canonical_value(value: bytes) -> bytes:
     """Returns a field's value in the relaxed canonical form (RFC 6376 3.4.2)."""
     return _BLANK.sub(b" ", value).strip(b" ")
 

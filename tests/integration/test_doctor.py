@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mailer import bundled_files
 from mailer.doctor.disk_space import judge_disk
-from mailer.doctor.dns_lookup import LookupFailed, SystemResolver
 from mailer.doctor.finding import FindingLevel
 from mailer.doctor.relays import RelayTarget, examine_relay
 from mailer.policy.policy_library import parse_policies_in_force
+from mailer.ports.dns_lookup import LookupFailed
 from mailer.rendering.dkim import DkimKey, DkimSigner
+from mailer.runtime.system_resolver import SystemResolver
 from tests.integration.smtp_world import Keep, real
 from tests.integration.test_condition import age_collation
 from tests.integration.test_smtp_tls import certificate  # noqa: F401 - a fixture

@@ -1,35 +1,14 @@
-"""DNS look-ups. Only `SystemResolver` imports dnspython, which takes 0.15 s; every process imports this module."""
+"""DNS look-ups with dnspython. Only `SystemResolver` imports it, since that takes 0.15 s."""
 
 import asyncio
 import ipaddress
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Literal
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from mailer.ports.dns_lookup import Address, LookupFailed
 
-
-class LookupFailed(Exception):
-    """The DNS did not answer; the message names the query."""
-
-
-class DnsLookup(Protocol):
-    """The DNS look-ups of the checks. The answer is empty if there is no such record.
-
-    Each look-up raises `LookupFailed` if the DNS does not answer.
-    """
-
-    async def txt_records(self, name: str) -> Sequence[str]:
-        """Returns the TXT records of a name, each with its strings joined."""
-
-    async def host_addresses(self, name: str) -> Sequence[Address]:
-        """Returns the addresses of a host, IPv4 first."""
-
-    async def mx_hosts(self, name: str) -> Sequence[str]:
-        """Returns the hosts of the MX records of a domain."""
-
-    async def ptr_names(self, address: Address) -> Sequence[str]:
-        """Returns the names in the PTR records of an address."""
+_KINDS = {4: ("A",), 6: ("AAAA",), None: ("A", "AAAA")}
 
 
 def _split_server(server: str) -> tuple[str, int]:
@@ -62,12 +41,12 @@ class SystemResolver:
         """See the protocol."""
         return [b"".join(record.strings).decode("utf-8", "replace") for record in await self._query_dns(name, "TXT")]
 
-    async def host_addresses(self, name: str) -> Sequence[Address]:
+    async def host_addresses(self, name: str, version: Literal[4, 6] | None = None) -> Sequence[Address]:
         """See the protocol."""
         try:
             return [ipaddress.ip_address(name)]
         except ValueError:
-            found = await asyncio.gather(self._query_dns(name, "A"), self._query_dns(name, "AAAA"))
+            found = await asyncio.gather(*[self._query_dns(name, kind) for kind in _KINDS[version]])
             return [ipaddress.ip_address(record.address) for records in found for record in records]
 
     async def mx_hosts(self, name: str) -> Sequence[str]:
@@ -81,13 +60,23 @@ class SystemResolver:
         name = dns.reversename.from_address(str(address)).to_text()
         return [record.target.to_text(omit_final_dot=True).lower() for record in await self._query_dns(name, "PTR")]
 
+    async def is_nonexistent(self, name: str) -> bool:
+        """See the protocol."""
+        return await self._query_dns_unless_denied(name, "A") is None
+
     async def _query_dns(self, name: str, kind: str) -> list[Any]:
+        return await self._query_dns_unless_denied(name, kind) or []
+
+    async def _query_dns_unless_denied(self, name: str, kind: str) -> list[Any] | None:
+        """Returns the records, or None if the name itself does not exist."""
         import dns.exception
         import dns.resolver
 
         try:
             return list(await self._resolver.resolve(name, kind, search=False))
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        except dns.resolver.NXDOMAIN:
+            return None
+        except dns.resolver.NoAnswer:
             return []
         except (dns.exception.DNSException, OSError) as error:
             raise LookupFailed(f"the DNS did not answer for {kind} {name} ({type(error).__name__})") from error
