@@ -152,7 +152,7 @@ class App:
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
-        self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher)
+        self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)

@@ -2,38 +2,54 @@
 
 import asyncio
 import json
+import re
 import smtplib
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from mailer.inbound.handling import ReceivedMailHandler
+from mailer.inbound.letter_handling import LetterHandler
+from mailer.inbound.letters import ProvenSender
 from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.inbound.reception.limits import ReceptionLimits
 from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMailEffect, ReceivedMailResult
+from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMail, ReceivedMailEffect, ReceivedMailResult
 from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.rendering.signed_links import SignedLinks
 from tests.doubles import FakeReceived
-from tests.factories import BRAND, World
+from tests.factories import BRAND, World, controllers
 
 DOMAIN = "interpals.example"
 
 
 @dataclass(frozen=True)
 class Reception:
-    """Reception over a world. smtp, lmtp: the ports."""
+    """Reception over a world. smtp, lmtp: the ports. proven: the senders whose domains authorize their mail."""
 
     world: World
     store: PostgresReceivedMail
     limits: ReceptionLimits
     smtp: int
     lmtp: int
+    proven: set[str] = field(default_factory=set)
+
+    @property
+    def handler(self) -> ReceivedMailHandler:
+        """The handler, which believes the senders in `proven`."""
+        store, policies = self.store, self.world.policies
+        letters = LetterHandler(store, self.world.requests.by_address, policies, self._authenticate)
+        return ReceivedMailHandler(store, policies, self.world.links, letters)
+
+    async def _authenticate(self, mail: ReceivedMail) -> ProvenSender:
+        found = re.search(rb"^From:.*?([^\s<>]+@[^\s<>]+)", mail.mail.content, re.MULTILINE | re.IGNORECASE)
+        address = found[1].decode() if found else None
+        return ProvenSender(address, address in self.proven)
 
     async def send(self, recipient: str, content: bytes, sender: str = "") -> str:
         """Sends a message by SMTP. Returns the last reply."""
@@ -43,14 +59,14 @@ class Reception:
         """Handles all messages that were stored, as the consumer does."""
         rows = await self.world.outbox.lease_rows("inbound", 100, 30)
         arrived = [FakeReceived(row.message) for row in rows]
-        await ReceivedMailHandler(self.store, self.world.policies, self.world.links).handle_messages(arrived)
+        await self.handler.handle_messages(arrived)
         await self.world.outbox.remove_rows([row.id for row in rows])
 
     async def handle_ids(self, *ids: UUID) -> None:
         """Handles messages by their ids, as if the broker had delivered these."""
         bodies = [json.dumps({"received": str(mail_id)}).encode() for mail_id in ids]
         arrived = [FakeReceived(BrokerMessage(body, BRAND)) for body in bodies]
-        await ReceivedMailHandler(self.store, self.world.policies, self.world.links).handle_messages(arrived)
+        await self.handler.handle_messages(arrived)
         assert all(received.settled == "ack" for received in arrived)
 
     async def effects(self) -> list[tuple[str | None, str | None]]:
@@ -72,7 +88,7 @@ def _send(port: int, sender: str, recipient: str, content: bytes) -> str:
 @asynccontextmanager
 async def open_reception(world: World) -> AsyncIterator[Reception]:
     """Receives mail by SMTP and LMTP on free ports."""
-    store, limits = PostgresReceivedMail(world.pool, world.writers, world.hasher), ReceptionLimits()
+    store, limits = PostgresReceivedMail(world.pool, world.writers, world.hasher, controllers()), ReceptionLimits()
     handler = ReceptionHandler(store, MailboxDirectory(world.policies, world.links), limits)
     urls = [parse_listener_url(text) for text in ("smtp://127.0.0.1:0", "lmtp://127.0.0.1:0")]
     async with receiving_mail(urls, handler, "mx.mailer.example") as (smtp, lmtp):
@@ -132,7 +148,7 @@ def dialogue(port: int, lines: Sequence[bytes]) -> list[bytes]:
 
 async def receive_letter(world: World, sender: str, content: bytes, recipient_id: int | None = None) -> UUID:
     """Stores a letter to postmaster, which waits for a person. Returns its id."""
-    store = PostgresReceivedMail(world.pool, world.writers, world.hasher)
+    store = PostgresReceivedMail(world.pool, world.writers, world.hasher, controllers())
     to = f"postmaster@{world.policies[BRAND].domain}"
     new = NewReceivedMail(BRAND, Mailbox.POSTMASTER, sender, to, "192.0.2.1", "mx.people.example", content)
     [mail_id] = await store.store_mail([new])

@@ -17,6 +17,7 @@ from mailer.inbound.effects import (
     decide_effect_of_other_mail,
     reported_status,
 )
+from mailer.inbound.letter_handling import LetterHandler
 from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.received_report import CandidateSource, ReceivedReport, ReportKind
 from mailer.metrics_and_logger import RECEIVED_MAIL, log
@@ -51,10 +52,14 @@ class ReceivedMailHandler:
         store: the stored messages.
         policies: the policies by brand.
         links: reads signed return paths and links.
+        letters: handles what people write.
     """
 
-    def __init__(self, store: ReceivedMailStore, policies: Mapping[str, Policy], links: SignedLinks) -> None:
+    def __init__(
+        self, store: ReceivedMailStore, policies: Mapping[str, Policy], links: SignedLinks, letters: LetterHandler
+    ) -> None:
         self._store = store
+        self._letters = letters
         self._policies = policies
         self._links = links
 
@@ -69,6 +74,7 @@ class ReceivedMailHandler:
             if mail is not None:
                 with suppress(ReceivedMailHandledBefore):
                     result = await self._handle_mail(mail)
+                    log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
                     RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
             await received.acknowledge()
 
@@ -79,17 +85,18 @@ class ReceivedMailHandler:
             ReceivedMailHandledBefore: somebody else has handled it meanwhile.
         """
         report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
-        delivery = await self._find_delivery(mail, report)
+        delivery = await self._find_delivery(report)
+        if report.kind is ReportKind.REPLY:
+            return await self._letters.handle_letter(mail, delivery)
         decision = _decide_effect(mail, report, delivery)
         about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
         result = ReceivedMailResult(report.kind.value, decision.effect, decision.reason, *about)
         if delivery is not None:
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
-        log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
         return result
 
-    async def _find_delivery(self, mail: ReceivedMail, report: ReceivedReport) -> ReportedDelivery | None:
+    async def _find_delivery(self, report: ReceivedReport) -> ReportedDelivery | None:
         """Returns the delivery that a message proves to answer, if there is still anything of it and of its brand."""
         proof = find_delivery_proof(_candidates_of_kind(report), self._links)
         found = await self._store.find_reported_delivery(proof.mailing_id, proof.recipient_id) if proof else None

@@ -47,6 +47,8 @@ class ReceivedMailEffect(StrEnum):
     """The person called the mail spam: no optional mail any more."""
     OPT_OUT = "opt_out"
     """The person left something."""
+    LINK_SENT = "link_sent"
+    """A link was asked for, which goes to the address on record, if it is somebody's: the sender is not proven."""
     WAITS = "waits"
     """A person has to look at it."""
 
@@ -189,6 +191,10 @@ class ReceivedMailStore(Protocol):
 
     async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
         """Returns the delivery of a verified return path; None if mailer keeps nothing of it any more."""
+        ...
+
+    async def find_recipient_with_address(self, brand: str, address: str) -> int | None:
+        """Returns a recipient of the brand with this address; None if nobody has it. All of them share opt-outs."""
         ...
 
     async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:

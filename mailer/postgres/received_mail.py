@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -44,8 +44,12 @@ _LONGEST_NAME: Final = 255
 class PostgresReceivedMail:
     """Implements `ports.received_mail.ReceivedMailStore` and `ReceivedMailReader`."""
 
-    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
+    def __init__(
+        self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher, controllers: Mapping[str, str]
+    ) -> None:
+        """Takes the connections, the writers of the ledger, the hasher of addresses, and the controllers by brand."""
         self._pool = pool
+        self._controllers = controllers
         self._writers = writers
         self._hasher = hasher
 
@@ -91,6 +95,12 @@ class PostgresReceivedMail:
         """See the port."""
         row = await self._pool.fetchrow(SQL["delivery"], mailing_id, recipient_id)
         return ReportedDelivery(**row) if row else None
+
+    async def find_recipient_with_address(self, brand: str, address: str) -> int | None:
+        """See the port."""
+        hashed, controller = self._hasher.hash_address(address), self._controllers[brand]
+        found = await self._pool.fetchval(SQL["with_address"], controller, self._hasher.key_id, hashed, brand)
+        return None if found is None else int(found)
 
     async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
         """See the port."""

@@ -22,6 +22,11 @@ SELECT m.brand, coalesce(d.sent_as, m.category) AS category, d.mailing_id, d.rec
 FROM deliveries d JOIN mailings m ON m.id = d.mailing_id JOIN recipients r ON r.id = d.recipient_id
 WHERE d.mailing_id = $1 AND d.recipient_id = $2 AND d.attempt > 0
 
+-- name: with_address
+SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
+WHERE r.controller = $1 AND r.address_key = $2 AND r.address_hash = $3 AND r.brand = $4 AND s.erased_at IS NULL
+ORDER BY r.id LIMIT 1
+
 -- name: soft_bounce
 WITH added AS (
     INSERT INTO soft_bounces AS b (recipient_id, address_hash, day, status) VALUES ($1, $2, current_date, $3)

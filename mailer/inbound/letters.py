@@ -1,0 +1,112 @@
+"""Letters of people: what one asks for, and the effect of it. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mailer.inbound.effects import EffectDecision
+from mailer.inbound.reports.header_fields import decode_octets, decode_words
+from mailer.inbound.reports.mime_parts import Part, parse_message
+from mailer.inbound.requests.html_plain_text import plain_text_of_html
+from mailer.inbound.requests.reading import read_request
+from mailer.inbound.requests.request_types import (
+    MAX_TEXT,
+    Certainty,
+    MailToRead,
+    OptOutReach,
+    ReadRequest,
+    RequestKind,
+    RequestMailbox,
+)
+from mailer.policy.data_requests import DataRequestKind
+from mailer.policy.policy_file import Policy
+from mailer.ports.received_mail import Mailbox, ReceivedMailEffect
+
+DATA_REQUESTS: Final = {
+    RequestKind.COPY: DataRequestKind.COPY,
+    RequestKind.CORRECTION: DataRequestKind.CORRECTION,
+    RequestKind.ERASURE: DataRequestKind.ERASURE,
+    RequestKind.RESTRICTION: DataRequestKind.RESTRICTION,
+}
+"""Requests that a person confirms by a link to the address on record (GDPR Art. 12(6))."""
+_MAILBOXES: Final = {Mailbox.OPT_OUT: RequestMailbox.OPT_OUT, Mailbox.RETURN_PATH: RequestMailbox.REPLY}
+_OCTETS: Final = 4 * MAX_TEXT
+_E: Final = ReceivedMailEffect
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenSender:
+    """The sender of a letter.
+
+    Attributes:
+        address: the one address of the From field; None if it is not exactly one plain address.
+        is_proven: the domain of the address authorized the message (DMARC).
+    """
+
+    address: str | None
+    is_proven: bool
+
+
+def read_letter(content: bytes, mailbox: Mailbox, policy: Policy) -> ReadRequest:
+    """Returns what a letter to a mailbox of a brand asks for. Raises nothing, whatever it is."""
+    message = parse_message(content)
+    subject, sender = "", ""
+    if message is not None:
+        subject = decode_words(message.header.first("subject"))
+        sender = next((address for _, address in message.header.addresses("from")), "")
+    mail = MailToRead(
+        subject,
+        _own_text(message) if message else "",
+        _MAILBOXES.get(mailbox, RequestMailbox.SUPPORT),
+        policy.name,
+        sender,
+    )
+    return read_request(mail)
+
+
+def decide_effect_of_letter(
+    reading: ReadRequest, mailbox: Mailbox, sender: ProvenSender, *, has_token: bool
+) -> EffectDecision:
+    """Returns the effect of a letter. In doubt a person reads it.
+
+    Args:
+        reading: what it asks for.
+        mailbox: the mailbox that it came to. Letters to postmaster and abuse are always read by a person.
+        sender: its sender.
+        has_token: it proves to answer a mail of ours. Then an opt-out is obeyed, whoever sent it.
+    """
+    if mailbox not in _MAILBOXES or reading.certainty is not Certainty.PLAIN:
+        return EffectDecision(_E.WAITS, _reason_to_wait(reading))
+    if reading.request is RequestKind.NOTHING:
+        return EffectDecision(_E.NONE, "it asks for nothing")
+    if reading.request is RequestKind.OPT_OUT and (has_token or sender.is_proven):
+        return EffectDecision(_E.OPT_OUT, f"the person opts out of {_REACHES[reading.reach or OptOutReach.ALL]}")
+    if sender.address is not None and reading.request in (RequestKind.OPT_OUT, *DATA_REQUESTS):
+        return EffectDecision(_E.LINK_SENT, f"it asks for this: {reading.request.value}; the address has to confirm it")
+    return EffectDecision(_E.WAITS, _reason_to_wait(reading))
+
+
+_REACHES: Final = {
+    OptOutReach.LIST: "the mail that it answers",
+    OptOutReach.ALL: "all optional mail",
+    OptOutReach.COMPANY: "all marketing of the company",
+}
+
+
+def _reason_to_wait(reading: ReadRequest) -> str:
+    """Returns why a person has to read a letter, with the request that it may be."""
+    suggested = ", ".join(dict.fromkeys(one.kind.value for one in reading.suggestions)) or "nothing"
+    reasons = "; ".join(reading.reasons[:5]) or "it is no plain request"
+    return f"suggested: {suggested}; {reasons}"
+
+
+def _own_text(message: Part) -> str:
+    """Returns the text of the first plain part, else of the first part in HTML."""
+    parts = [*message.walk()]
+    for kind in ("text/plain", "text/html"):
+        for part in parts:
+            if part.content_type == kind and not part.children:
+                if kind == "text/plain":
+                    return part.read_text(_OCTETS)
+                octets = part.read_octets(_OCTETS)
+                return plain_text_of_html(decode_octets(octets, part.parameters.get("charset", "")))
+    return ""
