@@ -1,19 +1,26 @@
 """Composes the process `mailer inbound`: the listeners, and the consumers that handle what was stored."""
 
 import asyncio
+from datetime import UTC, datetime
+from ipaddress import ip_address
 
 from mailer.app import App
 from mailer.inbound.handling import ReceivedMailHandler
+from mailer.inbound.letter_handling import LetterHandler
+from mailer.inbound.letters import ProvenSender
 from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.inbound.reception.limits import ReceptionLimits
 from mailer.inbound.reception.listener_url import ListenerUrl, parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
+from mailer.inbound.sender_authentication.authentication import SmtpEnvelope, authenticate_sender
 from mailer.metrics_and_logger import log
 from mailer.pipeline import consumers
 from mailer.ports.broker import Broker
-from mailer.ports.received_mail import EXCHANGE
+from mailer.ports.dns_lookup import Address, DnsLookup
+from mailer.ports.received_mail import EXCHANGE, ReceivedMail
 from mailer.processors.smtp.ehlo_name import EhloNameProvider
+from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings, SettingsError
 
 HANDLERS = 2
@@ -36,6 +43,33 @@ def listener_urls_of_settings(settings: Settings) -> list[ListenerUrl]:
         raise SettingsError(f"MAILER_INBOUND: {error}") from None
 
 
+class SenderProver:
+    """Proves the senders of letters by the DNS.
+
+    Args:
+        lookup: queries the DNS.
+    """
+
+    def __init__(self, lookup: DnsLookup) -> None:
+        self._lookup = lookup
+
+    async def prove(self, mail: ReceivedMail) -> ProvenSender:
+        """Returns the sender of a letter. A client of our own network is a mail server in front: only DKIM counts then."""
+        received = mail.mail
+        envelope = SmtpEnvelope(_outside_address_or_none(received.peer), received.helo, received.sender)
+        now = int(datetime.now(UTC).timestamp())
+        found = await authenticate_sender(envelope, received.content, self._lookup, now)
+        return ProvenSender(found.from_address, found.is_from_proven)
+
+
+def _outside_address_or_none(peer: str) -> Address | None:
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return None
+    return address if address.is_global else None
+
+
 async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Event) -> None:
     """Receives and handles mail until `stop` is set, then finishes the messages in hand.
 
@@ -45,7 +79,8 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     urls = listener_urls_of_settings(app.settings)
     mailboxes = MailboxDirectory(app.policies, app.links)
     answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
-    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links)
+    letters = LetterHandler(app.received_mail, app.requests.by_address, app.policies, SenderProver(SystemResolver()).prove)
+    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):
             tasks.create_task(consumers.consume_queue(broker, EXCHANGE, _HELD, handler.handle_messages, stop))

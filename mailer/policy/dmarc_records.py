@@ -32,12 +32,13 @@ class DmarcPolicy:
     def applied_policy(self) -> str | None:
         """The treatment that a receiver applies, or None if the record asks for no DMARC (RFC 9989 4.7, 4.10.1).
 
-        A record with a wrong policy counts as `none` if it asks for reports, else as no record. `t=y` makes a policy
-        one step less strict.
+        A record without `p`, or with a wrong policy, counts as `none` if it asks for reports, else as no record. `t=y`
+        makes a policy one step less strict.
         """
         if not self.domain:
             return None
-        if any(self.tags.get(tag, "none").lower() not in _LESS_STRICT for tag in ("p", "sp", "np")):
+        stated = [self.tags.get("p", ""), self.tags.get("sp", "none"), self.tags.get("np", "none")]
+        if any(policy.lower() not in _LESS_STRICT for policy in stated):
             return "none" if ":" in self.tags.get("rua", "") else None
         return _LESS_STRICT[self.policy] if self.tags.get("t", "n").lower() == "y" else self.policy
 

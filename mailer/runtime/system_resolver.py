@@ -68,13 +68,22 @@ class SystemResolver:
         return await self._query_dns_unless_denied(name, kind) or []
 
     async def _query_dns_unless_denied(self, name: str, kind: str) -> list[Any] | None:
-        """Returns the records, or None if the name itself does not exist."""
+        """Returns the records, or None if the name itself does not exist, or cannot: it is too long or out of form."""
         import dns.exception
+        import dns.name
         import dns.resolver
+
+        no_names = (
+            dns.name.BadEscape,
+            dns.name.EmptyLabel,
+            dns.name.IDNAException,
+            dns.name.LabelTooLong,
+            dns.name.NameTooLong,
+        )
 
         try:
             return list(await self._resolver.resolve(name, kind, search=False))
-        except dns.resolver.NXDOMAIN:
+        except (dns.resolver.NXDOMAIN, *no_names):
             return None
         except dns.resolver.NoAnswer:
             return []

@@ -135,6 +135,17 @@ async def test_the_resolver() -> None:
         assert (here, six) == (ipaddress.ip_address("192.0.2.7"), ipaddress.ip_address("2001:db8::7"))
         assert await resolver.ptr_names(here) == ["mx.mail.example"]
         assert await resolver.txt_records("nothing.example") == []
+        assert [
+            await resolver.host_addresses("mx.mail.example", 4),
+            await resolver.host_addresses("mx.mail.example", 6),
+        ] == [
+            [here],
+            [six],
+        ]
+        assert await resolver.is_nonexistent("nothing.example")
+        for name in ("a..example", f"{'x' * 64}.example", ".".join(["x" * 60] * 5), "a\\9.example", "\udcff.example"):
+            assert (await resolver.txt_records(name), await resolver.is_nonexistent(name)) == ([], True)
+        assert not await resolver.is_nonexistent("mail.example")
         assert await resolver.host_addresses("192.0.2.9") == [ipaddress.ip_address("192.0.2.9")]
     with pytest.raises(LookupFailed, match=r"TXT mail\.example"):
         await SystemResolver(f"127.0.0.1:{free_port()}", seconds=0.5).txt_records("mail.example")

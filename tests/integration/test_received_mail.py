@@ -164,11 +164,107 @@ async def test_a_message_that_is_sent_again_is_stored_once(reception: Reception)
     assert await reception.effects() == [("bounce", "address_dead")]
 
 
+def letter(text: str, subject: str = "", sender: str = ADA) -> bytes:
+    """What a person writes."""
+    head = f"From: Ada <{sender}>\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    return f"{head}{text}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "suppressed"),
+    [("Please unsubscribe me from all your mails.", {"newsletter", "promotional"}), ("STOP", {"newsletter", "promotional"})],
+)
+async def test_a_letter_opts_its_writer_out(reception: Reception, text: str, suppressed: set[str]) -> None:
+    """A plain letter to the opt-out mailbox, from an address whose domain vouches for it, is done at once."""
+    world = reception.world
+    [ada, bob] = await world.known(1, 2)
+    reception.proven.add(ADA)
+    await reception.send(f"opt-out@{DOMAIN}", letter(text), ADA)
+    await reception.handle_stored()
+    assert await reception.effects() == [("reply", "opt_out")]
+    for category in suppressed:
+        mailing, _ = await handed_over(world, 2, category)
+        states = await world.states(mailing)
+        assert states["user-1"] == ("suppressed", "opted_out")
+    [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "opt_out"]
+    assert (entry["category"], entry["rule"]) == ("*", "action:mail")
+    rows = await world.pool.fetch("SELECT recipient_id FROM received_mail")
+    assert [row["recipient_id"] for row in rows] == [ada]
+    assert bob != ada
+
+
+@pytest.mark.parametrize("forged", [True, False])
+async def test_a_letter_from_elsewhere_asks_the_address_on_record(reception: Reception, forged: bool) -> None:
+    """Anybody can write any From: nothing changes, and a link goes to the address on record, if it is somebody's."""
+    world = reception.world
+    await world.known(1)
+    sender = ADA if forged else "stranger@elsewhere.example"
+    await reception.send(f"opt-out@{DOMAIN}", letter("Please unsubscribe me.", sender=sender), sender)
+    await reception.send(f"opt-out@{DOMAIN}", letter("Please delete my account and all my data.", sender=sender), sender)
+    await reception.handle_stored()
+    assert [effect for _, effect in await reception.effects()] == ["link_sent", "link_sent"]
+    assert await world.entries(kind="action") == []
+    asked = await world.pool.fetch("SELECT wanted FROM leave_requests ORDER BY id")
+    assert [row["wanted"] for row in asked] == ["leave", "erasure"]
+    await publish_requested_links(world)
+    mails = await world.pool.fetch("SELECT body FROM outbox WHERE exchange = 'mailer.events'")
+    assert len(mails) == (2 if forged else 0)
+
+
+async def test_an_answer_with_our_signature_is_obeyed_whoever_sends_it(reception: Reception) -> None:
+    """A reply to the return path leaves the list that it answers, and nothing else."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    path = return_path(world.links, mailing, ada)
+    await reception.send(path, letter("Please take me off this list.", "Re: News", "ada@work.example"), "ada@work.example")
+    await reception.handle_stored()
+    assert await reception.effects() == [("reply", "opt_out")]
+    again, _ = await handed_over(world)
+    assert await world.states(again) == {"user-1": ("suppressed", "opted_out")}
+    [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "opt_out"]
+    assert entry["category"] == "newsletter"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I unsubscribe my neighbour from your competitor?",
+        "I do not want to unsubscribe, I love it.",
+        "Please do not unsubscribe me!",
+        "I unsubscribed last week, and you still write to me. I will complain to the authority.",
+        "Unsubscribe my husband, please.",
+    ],
+)
+async def test_in_doubt_a_person_reads_it(reception: Reception, text: str) -> None:
+    """A question, a negation, a complaint, somebody else: nothing changes, and the letter waits with a suggestion."""
+    world = reception.world
+    await world.known(1)
+    reception.proven.add(ADA)
+    await reception.send(f"opt-out@{DOMAIN}", letter(text), ADA)
+    await reception.handle_stored()
+    [mail] = await reception.store.list_mail(None, waiting=False, limit=10)
+    assert mail.effect in ("waits", "none"), mail
+    assert await world.entries(kind="action") == []
+    assert await world.pool.fetchval("SELECT count(*) FROM leave_requests") == 0
+
+
+async def test_an_objection_holds_for_all_brands(reception: Reception) -> None:
+    """Whoever wants no marketing from the company at all has objected (GDPR Art. 21(2))."""
+    world = reception.world
+    await world.known(1)
+    reception.proven.add(ADA)
+    text = "I object to all direct marketing by your company."
+    await reception.send(f"opt-out@{DOMAIN}", letter(text), ADA)
+    await reception.handle_stored()
+    assert await reception.effects() == [("reply", "opt_out")]
+    assert [entry["reason"] for entry in await world.entries(kind="action")] == ["objection"]
+
+
 async def test_what_a_person_writes_waits_for_a_person(reception: Reception) -> None:
     """A letter to postmaster or to the opt-out mailbox is kept, listed, and closed by somebody."""
-    letter = b"From: ada@people.example\r\nSubject: Hello\r\n\r\nWho are you?\r\n"
+    question = letter("Who are you?", "Hello")
     for mailbox in (f"POSTMASTER@{DOMAIN}", f"abuse@{DOMAIN.upper()}", f"opt-out@{DOMAIN}"):
-        assert (await reception.send(mailbox, letter, "ada@people.example")).startswith("250")
+        assert (await reception.send(mailbox, question, "ada@people.example")).startswith("250")
     await reception.handle_stored()
     waiting = await reception.store.list_mail(BRAND, waiting=True, limit=10)
     assert [mail.mailbox for mail in waiting] == ["postmaster", "abuse", "opt_out"]

@@ -163,7 +163,9 @@ async def test_a_silent_dns_is_no_missing_record() -> None:
         ("v=DMARC1; p=none; t=y", "none"),
         ("v=DMARC1; p=quarantine; t=n", "quarantine"),
         ("v=DMARC1; p=reject; pct=0", "reject"),
-        ("v=DMARC1", "none"),
+        ("v=DMARC1", None),
+        ("v=DMARC1; sp=reject", None),
+        ("v=DMARC1; rua=mailto:a@example.com", "none"),
         ("v=DMARC1; p=rejekt", None),
         ("v=DMARC1; p=rejekt; rua=mailto:a@example.com", "none"),
         ("v=DMARC1; p=reject; sp=never", None),
@@ -188,6 +190,6 @@ def test_any_text_is_read(text: str) -> None:
 @pytest.mark.parametrize("text", ["p=" + " " * 65_000 + "x", ";" * 65_000, "a=b;" * 16_000, "=" * 65_000])
 def test_a_long_text_is_read_in_linear_time(text: str) -> None:
     """A TXT record of 64 KiB takes no time that somebody would notice."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     parse_dkim_or_dmarc_tags(text)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
