@@ -54,7 +54,7 @@ class SenderProver:
         self._lookup = lookup
 
     async def prove(self, mail: ReceivedMail) -> ProvenSender:
-        """Returns the sender of a letter. A client of our own network is a mail server in front: only DKIM counts then."""
+        """Returns the sender of a letter. From a mail server of ours in front, only DKIM proves."""
         received = mail.mail
         envelope = SmtpEnvelope(_outside_address_or_none(received.peer), received.helo, received.sender)
         now = int(datetime.now(UTC).timestamp())
@@ -79,7 +79,9 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     urls = listener_urls_of_settings(app.settings)
     mailboxes = MailboxDirectory(app.policies, app.links)
     answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
-    letters = LetterHandler(app.received_mail, app.requests.by_address, app.policies, SenderProver(SystemResolver()).prove)
+    letters = LetterHandler(
+        app.received_mail, app.requests.by_address, app.policies, SenderProver(SystemResolver()).prove
+    )
     handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):
