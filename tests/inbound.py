@@ -24,6 +24,7 @@ from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.rendering.signed_links import SignedLinks
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, controllers
+from tests.processes import Process, until
 
 DOMAIN = "interpals.example"
 
@@ -157,3 +158,15 @@ async def receive_letter(world: World, sender: str, content: bytes, recipient_id
     waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id)
     await store.finish_mail(mail, waits)
     return mail_id
+
+
+async def listening_port(process: Process) -> int:
+    """The port on which `mailer inbound` receives mail, once it does."""
+    found = list[str]()
+
+    async def said() -> bool:
+        found[:] = re.findall(r"mail is received.*?port=(\d+)", process.log)
+        return bool(found)
+
+    await until(said, "reception to start")
+    return int(found[0])

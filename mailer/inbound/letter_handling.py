@@ -74,7 +74,7 @@ class LetterHandler:
             case ReceivedMailEffect.OPT_OUT:
                 result = await self._commit_opt_out(mail, decision, reading, delivery, sender)
             case ReceivedMailEffect.LINK_SENT:
-                await self._store_request_for_link(mail, policy, reading, sender.address or "")
+                await self._store_request_for_link(mail, policy, reading, sender)
             case _:
                 pass
         await self._store.finish_mail(mail, result)
@@ -107,12 +107,18 @@ class LetterHandler:
         return result
 
     async def _store_request_for_link(
-        self, mail: ReceivedMail, policy: Policy, reading: ReadRequest, address: str
+        self, mail: ReceivedMail, policy: Policy, reading: ReadRequest, sender: ProvenSender
     ) -> None:
         """Stores a request by an address, as the pages `/leave` and `/data` do: the link goes to the address on record.
 
-        Over a limit, nothing is stored: the address has had its links of the day.
+        A letter from an address that nobody has may name the account instead. Over a limit, nothing is stored: the
+        address has had its links of the day.
         """
+        address, named = sender.address or "", reading.user_name
+        if named and await self._store.find_recipient_with_address(policy.brand, address) is None:
+            address = await self._store.find_address_of_ref(policy.brand, named) or address
+        if not address:
+            return
         network, wanted = network_of_client(mail.mail.peer), DATA_REQUESTS.get(reading.request)
         if wanted is None:
             await store_request_for_leave_link(self._requests, policy, address, network)

@@ -19,6 +19,7 @@ from mailer.inbound.requests.request_types import (
 )
 from mailer.policy.data_requests import DataRequestKind
 from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
 from mailer.ports.received_mail import Mailbox, ReceivedMailEffect
 
 DATA_REQUESTS: Final = {
@@ -72,17 +73,36 @@ def decide_effect_of_letter(
         reading: what it asks for.
         mailbox: the mailbox that it came to. Letters to postmaster and abuse are always read by a person.
         sender: its sender.
-        has_token: it proves to answer a mail of ours. Then an opt-out is obeyed, whoever sent it.
+        has_token: it proves to answer a mail of ours.
     """
-    if mailbox not in _MAILBOXES or reading.certainty is not Certainty.PLAIN:
-        return EffectDecision(_E.WAITS, _reason_to_wait(reading))
-    if reading.request is RequestKind.NOTHING:
-        return EffectDecision(_E.NONE, "it asks for nothing")
-    if reading.request is RequestKind.OPT_OUT and (has_token or sender.is_proven):
-        return EffectDecision(_E.OPT_OUT, f"the person opts out of {_REACHES[reading.reach or OptOutReach.ALL]}")
-    if sender.address is not None and reading.request in (RequestKind.OPT_OUT, *DATA_REQUESTS):
-        return EffectDecision(_E.LINK_SENT, f"it asks for this: {reading.request.value}; the address has to confirm it")
+    if mailbox in _MAILBOXES and reading.certainty is Certainty.PLAIN:
+        if reading.request is RequestKind.NOTHING:
+            return EffectDecision(_E.NONE, "it asks for nothing")
+        if reading.request is RequestKind.OPT_OUT and is_opt_out_by_mail_obeyed(sender, has_token=has_token):
+            return EffectDecision(_E.OPT_OUT, f"the person opts out of {_REACHES[reading.reach or OptOutReach.ALL]}")
+        if is_confirmation_asked_at_address_on_record(reading, sender):
+            what = f"it asks for this: {reading.request.value}"
+            return EffectDecision(_E.LINK_SENT, f"{what}; the address on record has to confirm it")
     return EffectDecision(_E.WAITS, _reason_to_wait(reading))
+
+
+@rule("opt-out-by-mail", "paltalk06-16, paltalk06-31; CAN-SPAM 5(a)(3)", idle=False)
+def is_opt_out_by_mail_obeyed(sender: ProvenSender, *, has_token: bool) -> bool:
+    """A plain opt-out by mail is obeyed at once if its domain vouches for the sender, or it answers a mail of ours.
+
+    A token of ours is enough, whoever sent it: the worst that a stranger with it can do is to stop mail.
+    """
+    return has_token or sender.is_proven
+
+
+@rule("request-by-mail", "interpals-21, interpals-22; GDPR Art. 12(6)", idle=False)
+def is_confirmation_asked_at_address_on_record(reading: ReadRequest, sender: ProvenSender) -> bool:
+    """A request by mail changes nothing before the address on record has confirmed it by a link.
+
+    That holds for an opt-out that nobody vouches for, and for each request for data, also a proven one.
+    """
+    is_about_somebody = sender.address is not None or reading.user_name is not None
+    return is_about_somebody and reading.request in (RequestKind.OPT_OUT, *DATA_REQUESTS)
 
 
 _REACHES: Final = {

@@ -197,6 +197,10 @@ class ReceivedMailStore(Protocol):
         """Returns a recipient of the brand with this address; None if nobody has it. All of them share opt-outs."""
         ...
 
+    async def find_address_of_ref(self, brand: str, ref: str) -> str | None:
+        """Returns the address of the recipient whom the application calls so; None if there is none."""
+        ...
+
     async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
         """Counts a day on which a mailbox took no mail. Returns the number of such days of the last 30."""
         ...

@@ -102,6 +102,11 @@ class PostgresReceivedMail:
         found = await self._pool.fetchval(SQL["with_address"], controller, self._hasher.key_id, hashed, brand)
         return None if found is None else int(found)
 
+    async def find_address_of_ref(self, brand: str, ref: str) -> str | None:
+        """See the port."""
+        found: str | None = await self._pool.fetchval(SQL["address_of_ref"], brand, storable_text(ref))
+        return found
+
     async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
         """See the port."""
         hashed = self._hasher.hash_address(delivery.address or "")

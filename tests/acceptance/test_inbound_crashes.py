@@ -2,29 +2,17 @@
 
 import asyncio
 import random
-import re
 import smtplib
 from collections import Counter
 from contextlib import closing
 
 from tests.acceptance.samples import event, people
-from tests.inbound import bounce
-from tests.processes import Process, Stack, until
+from tests.inbound import bounce, listening_port
+from tests.processes import Stack, until
 
 PEOPLE = 15
 """Fewer than the number of bounces at which the quarantine begins."""
 KILLS = 6
-_PORT = re.compile(r"mail is received.*?port=(\d+)")
-
-
-async def _listening_port(process: Process) -> int:
-    async def said() -> bool:
-        return _PORT.search(process.log) is not None
-
-    await until(said, "the port of reception")
-    found = _PORT.search(process.log)
-    assert found is not None
-    return int(found[1])
 
 
 def _send_until_killed(port: int, waiting: list[tuple[str, str]]) -> None:
@@ -55,13 +43,13 @@ async def test_what_was_accepted_is_handled_once(stack: Stack) -> None:
     chance, waiting = random.Random(17), [(mail.sender, mail.recipients[0]) for mail in mails]
     for _ in range(KILLS):
         async with stack.starting("inbound") as [process]:
-            port = await _listening_port(process)
+            port = await listening_port(process)
             sending = asyncio.create_task(asyncio.to_thread(_send_until_killed, port, waiting))
             await asyncio.sleep(chance.uniform(0.05, 0.6))
             await process.kill()
             await sending
     async with stack.starting("inbound") as [process]:
-        await asyncio.to_thread(_send_until_killed, await _listening_port(process), waiting)
+        await asyncio.to_thread(_send_until_killed, await listening_port(process), waiting)
         assert waiting == []
         await until(lambda: _all_handled(stack), "all received mail to be handled")
     rows = await stack.query("SELECT recipient_id, effect FROM received_mail")

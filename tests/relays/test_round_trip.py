@@ -1,6 +1,5 @@
 """The whole round: mailer sends by a real Postfix, whose destinations refuse, and its bounces come back to mailer."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,7 +9,8 @@ import pytest
 from mailer.processors.capture.folder import CaptureFolder
 from mailer.processors.capture.server import CaptureServer
 from tests.acceptance.samples import event, people
-from tests.processes import Process, Stack, free_port, until
+from tests.inbound import listening_port
+from tests.processes import Stack, free_port, until
 from tests.relays.postfix import postfix
 from tests.relays.world import Certificate, Manner
 
@@ -51,13 +51,6 @@ async def sink(tmp_path: Path) -> AsyncIterator[int]:
         yield server.port
 
 
-async def _started(process: Process) -> None:
-    async def said() -> bool:
-        return re.search(r"mail is received.*protocol=lmtp", process.log) is not None
-
-    await until(said, "reception to start")
-
-
 async def test_bounces_of_a_real_server_come_back(
     small_stack: Stack, sink: int, place: Path, vouched: Certificate, tmp_path: Path
 ) -> None:
@@ -70,7 +63,7 @@ async def test_bounces_of_a_real_server_come_back(
         url = f"smtp://127.0.0.1:{relay.port}?name=relay&country=DE&contract=DPA-9&tls=none"
         stack = small_stack.having(PROCESSORS=url, INBOUND=f"lmtp://127.0.0.1:{lmtp}")
         _, inbound = await running.enter_async_context(stack.running("worker", "inbound"))
-        await _started(inbound)
+        assert await listening_port(inbound) == lmtp
         await stack.application("transaction", event("news", "interpals", "newsletter", people(*names)))
         await stack.finished("news")
         assert {state for state, _ in (await stack.states("news")).values()} == {"handed_over"}

@@ -27,6 +27,9 @@ SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
 WHERE r.controller = $1 AND r.address_key = $2 AND r.address_hash = $3 AND r.brand = $4 AND s.erased_at IS NULL
 ORDER BY r.id LIMIT 1
 
+-- name: address_of_ref
+SELECT email FROM recipients WHERE brand = $1 AND ref = $2
+
 -- name: soft_bounce
 WITH added AS (
     INSERT INTO soft_bounces AS b (recipient_id, address_hash, day, status) VALUES ($1, $2, current_date, $3)
