@@ -74,7 +74,8 @@ async def _subscribe(stack: Stack, names: Sequence[str]) -> None:
     """People who have asked for the newsletter of paltalk-2006."""
     lines = [f"{name},{name}@example.org,US,sign-up\n" for name in names]
     (stack.folder / "people.csv").write_text("ref,email,country,source\n" + "".join(lines))
-    said = {"scope": "newsletter", "given": True, "source": "form", "version": "1", "words": "Yes, write to me."}
+    said = {"scope": "newsletter", "given": True, "source": "confirmed", "version": "1", "words": "Yes, write to me."}
+    said |= {"proof": "message-id:<confirm-1@mail.example>"}
     asked = [json.dumps({"ref": name, "at": "2026-10-01T00:00:00Z", **said}) + "\n" for name in names]
     (stack.folder / "consents.jsonl").write_text("".join(asked))
     await stack.done("recipients", "import", "people.csv", "--brand", "paltalk-2006")
