@@ -175,7 +175,7 @@ RECORDS: list[tuple[Callable[[], Sequence[str]], DkimOutcome, str]] = [
     (lambda: [""], PERMERROR, "no key"),
     (lambda: ["v=spf1 -all"], PERMERROR, "no key"),
     (lambda: [record(v="DKIM2")], PERMERROR, "no key"),
-    (lambda: ["k=rsa; " + record()], PERMERROR, "no key"),
+    (lambda: [record(v="") + "; v=DKIM1"], PERMERROR, "no key"),
     (lambda: [record() + "; p="], PERMERROR, "no key"),
     (lambda: [record(n="x" * 9000)], PERMERROR, "no key"),
     (lambda: [record(), record()], PERMERROR, "several"),
@@ -269,6 +269,18 @@ async def test_a_signature_without_subject_proves_nothing() -> None:
     assert (await outcome(sign(names=("from", "to"))))[0] is POLICY
     bare = b"From: zoe@mail.example\r\n\r\nx\r\n"
     assert (await outcome(sign(bare, names=("from", "to"))))[0] is PASS
+
+
+async def test_of_fields_with_one_name_the_lowest_is_signed_first() -> None:
+    """RFC 6376 5.4.2: a field can be added above those that were signed, and not among them."""
+    message = MESSAGE.replace(b"To:", b"Comments: one\r\nComments: two\r\nTo:")
+    one, two = (
+        sign(message, names=("from", "subject", "comments")),
+        sign(message, names=("from", "subject", *["comments"] * 2)),
+    )
+    assert [(await outcome(one))[0], (await outcome(two))[0]] == [PASS, PASS]
+    changed = [whole.replace(b"Comments: one", b"Comments: new") for whole in (one, two)]
+    assert [(await outcome(changed[0]))[0], (await outcome(changed[1]))[0]] == [PASS, FAIL]
 
 
 async def test_signatures_are_limited_and_keys_are_asked_for_once() -> None:
