@@ -158,6 +158,7 @@ TERMS = [
     ("v=spf1 ptr -all", PASS),
     ("v=spf1 ptr:mail.example -all", PASS),
     ("v=spf1 ptr:host.mail.example -all", PASS),
+    ("v=spf1 ptr:HOST.Mail.example -all", PASS),
     ("v=spf1 ptr:ail.example -all", FAIL),
     ("v=spf1 ptr:liar.mail.example -all", FAIL),
     ("v=spf1 ptr/24 -all", PERMERROR),

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import time
-import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
@@ -175,7 +174,7 @@ RECORDS: list[tuple[Callable[[], Sequence[str]], DkimOutcome, str]] = [
     (lambda: [""], PERMERROR, "no key"),
     (lambda: ["v=spf1 -all"], PERMERROR, "no key"),
     (lambda: [record(v="DKIM2")], PERMERROR, "no key"),
-    (lambda: ["k=rsa; " + record()], PERMERROR, "no key"),
+    (lambda: [record(v="") + "; v=DKIM1"], PERMERROR, "no key"),
     (lambda: [record() + "; p="], PERMERROR, "no key"),
     (lambda: [record(n="x" * 9000)], PERMERROR, "no key"),
     (lambda: [record(), record()], PERMERROR, "several"),
@@ -271,6 +270,18 @@ async def test_a_signature_without_subject_proves_nothing() -> None:
     assert (await outcome(sign(bare, names=("from", "to"))))[0] is PASS
 
 
+async def test_of_fields_with_one_name_the_lowest_is_signed_first() -> None:
+    """RFC 6376 5.4.2: a field can be added above those that were signed, and not among them."""
+    message = MESSAGE.replace(b"To:", b"Comments: one\r\nComments: two\r\nTo:")
+    one, two = (
+        sign(message, names=("from", "subject", "comments")),
+        sign(message, names=("from", "subject", *["comments"] * 2)),
+    )
+    assert [(await outcome(one))[0], (await outcome(two))[0]] == [PASS, PASS]
+    changed = [whole.replace(b"Comments: one", b"Comments: new") for whole in (one, two)]
+    assert [(await outcome(changed[0]))[0], (await outcome(changed[1]))[0]] == [PASS, FAIL]
+
+
 async def test_signatures_are_limited_and_keys_are_asked_for_once() -> None:
     """A stranger's hundred signatures cost eight; those of one key cost one query."""
     zone = WrittenZone(txt={NAME: [record()]})
@@ -346,47 +357,3 @@ def test_any_signature_is_read(value: bytes) -> None:
 def test_any_key_record_is_read(text: str) -> None:
     """No TXT record raises or passes."""
     assert asyncio.run(outcome(signed(), text))[0] is not PASS
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b" " * 10_000_000,
-        b"aa\t" * 3_300_000,
-        b"\r\n" * 5_000_000,
-        b"\n" * 10_000_000,
-        b"a " * 5_000_000,
-        b"\r" * 10_000_000,
-    ],
-)
-async def test_a_hostile_body_is_hashed_in_bounded_time_and_space(body: bytes) -> None:
-    """10 MB of white space or line ends take less than a second and 100 MB for all signatures together."""
-    field = sign()[: -len(MESSAGE)]
-    fields = field * 4 + field.replace(b"c=relaxed/relaxed", b"c=simple/simple") * 4
-    message = fields + MESSAGE.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + body
-    tracemalloc.start()
-    try:
-        begun = time.process_time()
-        found = await verified(message)
-        took, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    is_too_long = body.startswith(b"\n")  # each line end becomes two bytes
-    assert [one.outcome for one in found] == [POLICY if is_too_long else FAIL] * MOST_SIGNATURES
-    assert (took < 1, peak < 100_000_000) == (True, True), (took, peak)
-
-
-async def test_a_body_over_the_limit_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason is told."""
-    monkeypatch.setattr(verification, "MOST_BODY_BYTES", 10)
-    assert await outcome(sign()) == (POLICY, "the body is too long to be hashed")
-
-
-@pytest.mark.parametrize(
-    "value", [b" v=1;" + b"\r\n " * 5000, b" " + b";" * 16_000, b" h=" + b":" * 16_000, b" b" + b" =" * 8000]
-)
-def test_a_hostile_signature_is_read_at_once(value: bytes) -> None:
-    """No white space or separator keeps the process busy."""
-    begun = time.process_time()
-    parse_signature(value, NOW)
-    assert time.process_time() - begun < 0.1

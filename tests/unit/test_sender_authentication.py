@@ -51,7 +51,7 @@ async def test_dmarc(
 async def test_only_domains_within_the_organization_are_walked() -> None:
     """A stranger's signatures cost no queries: eight of them of other domains ask nothing."""
     zone = WrittenZone(txt={"_dmarc.example.com": ["v=DMARC1; p=none"]})
-    strangers = [f"dkim={name}.a.b.c.d.e.f.example.net" for name in "ghijklmn"]
+    strangers = [f"dkim={name}.a.b.c.d.e.f.example.net" for name in "ghijklm"] + ["dkim=badexample.com"]
     assert (await evaluate_dmarc(zone, "example.com", *proofs(strangers))).result is FAIL
     assert zone.asked == ["_dmarc.example.com", "_dmarc.com"]
 
@@ -126,6 +126,7 @@ async def test_our_own_mail_is_proven() -> None:
         ("mail.example", "192.0.2.7", "mx.evil.example", True),
         ("zoe@mail.example@evil.example", "198.51.100.7", "x", False),
         ("zoe", "192.0.2.7", "mail.example", False),
+        ("zoe@", "192.0.2.9", "mx.mail.example", False),
     ],
 )
 async def test_spf_proves_an_unsigned_message(mail_from: str, peer: str | None, helo: str, is_proven: bool) -> None:

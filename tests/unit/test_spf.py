@@ -16,7 +16,7 @@ from mailer.ports.dns_lookup import Address
 from mailer.runtime import spf_evaluation
 from mailer.runtime.spf_evaluation import SpfIdentity, SpfVerdict, evaluate_spf
 from tests.dns_zone import WrittenZone
-from tests.spf_cases import FAIL, HERE, LONG, NEUTRAL, NONE, PASS, PERMERROR, SIX, TEMPERROR, TERMS, spf_zone
+from tests.spf_cases import FAIL, HERE, HOSTS, LONG, NEUTRAL, NONE, PASS, PERMERROR, SIX, TEMPERROR, TERMS, spf_zone
 
 
 async def checked(
@@ -60,6 +60,30 @@ async def test_ipv6_macros_have_a_dot_after_each_digit() -> None:
     assert asked.asked[-1] == f"{nibbles}.ip6.example"
 
 
+@pytest.mark.parametrize(
+    ("names", "best"),
+    [
+        (["host.other.example", "host.mail.example", "mail.example"], "mail.example"),
+        (["host.other.example", "host.mail.example"], "host.mail.example"),
+        (["host.other.example"], "host.other.example"),
+        (["liar.mail.example"], "unknown"),
+    ],
+)
+async def test_the_best_name_of_a_client(names: Sequence[str], best: str) -> None:
+    """RFC 7208 7.3: `%{p}` is the domain itself, else a name below it, else any that leads back."""
+    asked = spf_zone("v=spf1 exists:%{p}.list.example -all")
+    asked.ptr, asked.hosts = {HERE: names}, {**HOSTS, "host.other.example": ["192.0.2.7"]}
+    await evaluate_spf(asked, SpfIdentity(HERE, "mail.example"))
+    assert asked.asked[-1] == f"{best}.list.example"
+
+
+async def test_a_capital_macro_is_escaped() -> None:
+    """RFC 7208 7.3: characters that a URL does not allow are escaped."""
+    asked = spf_zone("v=spf1 exists:%{L}.example exists:%{l}.example -all")
+    await evaluate_spf(asked, SpfIdentity(HERE, "mail.example", "a b/c~d"))
+    assert asked.asked[-2:] == ["a%20b%2fc~d.example", "a b/c~d.example"]
+
+
 async def test_a_mapped_address_is_an_ipv4_address() -> None:
     """A socket of both families shows IPv4 clients as `::ffff:192.0.2.7`."""
     assert (await checked("v=spf1 ip4:192.0.2.7 -all", ipaddress.ip_address("::ffff:192.0.2.7"))).result is PASS
@@ -71,6 +95,7 @@ async def test_a_mapped_address_is_an_ipv4_address() -> None:
         "",
         "localhost",
         "[192.0.2.7]",
+        "192.0.2.7",
         "a..example",
         f"{LONG}x.example",
         ".".join([LONG] * 5),

@@ -77,7 +77,7 @@ async def evaluate_dmarc(
 
 
 def _identifiers(spf: SpfVerdict, dkim: Sequence[DkimResult]) -> list[_Identifier]:
-    """Returns the domains that were proven or may be at another time, the proven ones first."""
+    """Returns the domains that were proven, or may be at another time."""
     found = [
         _Identifier(one.domain, "adkim", one.outcome is DkimOutcome.PASS)
         for one in dkim
@@ -85,7 +85,7 @@ def _identifiers(spf: SpfVerdict, dkim: Sequence[DkimResult]) -> list[_Identifie
     ]
     if spf.result in (SpfResult.PASS, SpfResult.TEMPERROR):
         found.append(_Identifier(spf.domain, "aspf", spf.result is SpfResult.PASS))
-    return sorted(found, key=lambda one: not one.is_proven)
+    return found
 
 
 async def _align(
