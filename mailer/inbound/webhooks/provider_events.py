@@ -80,11 +80,14 @@ class ReceivedEvents:
         events: the events to act on, in the order of the request.
         ignored: the number of other events by their names. At most 32 names are told apart; the others are `others`.
         malformed: the number of events that lack something or have the wrong types. Somebody must look at the body.
+        request_key: the key of a request whose signature does not cover its events; None for others. The caller stores
+            it even if no event is to act. If it is stored already, nothing of the request acts.
     """
 
     events: tuple[ProviderEvent, ...] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)
     malformed: int = 0
+    request_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

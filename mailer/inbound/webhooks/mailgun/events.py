@@ -10,7 +10,7 @@ from typing import Final
 from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, MalformedEventError, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
-from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent, make_event_key
+from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent
 
 _KINDS: Final[Mapping[str, EventKind]] = {
     "delivered": EventKind.DELIVERED,
@@ -30,13 +30,13 @@ _CLASSES: Final[Mapping[str, BounceClass]] = {
 """The `reason` of a failure. Mailgun does not even try addresses that its own lists suppress."""
 
 
-def read_mailgun_event(fields: EventFields, now: datetime, token: str) -> Sequence[ProviderEvent | IgnoredEvent]:
+def read_mailgun_event(fields: EventFields, now: datetime, event_key: str) -> Sequence[ProviderEvent | IgnoredEvent]:
     """Returns what one event tells.
 
     Args:
         fields: the `event-data`.
         now: the time of the request.
-        token: the signed token of the request, which is used once.
+        event_key: the key made of the request's token, which is used once.
 
     Raises:
         MalformedEventError: it has no name or no address, or a failure has no known severity.
@@ -50,7 +50,7 @@ def read_mailgun_event(fields: EventFields, now: datetime, token: str) -> Sequen
     return [
         ProviderEvent(
             kind=kind,
-            event_key=make_event_key("mailgun", token),
+            event_key=event_key,
             at=fields.time("timestamp", now),
             recipient=_read_recipient(name, fields, headers),
             candidates=find_delivery_token_candidates(

@@ -2,12 +2,12 @@
 
 Source: Mailgun, "Securing Webhooks". The signature stands in the body, so that its JSON is parsed, within limits, to
 find it. It does not cover the event: whoever saw one request could send another event with its signature. So the token
-is the key of the event. A token that was stored already is a repetition, and nothing is done for it.
+is the key of the request, and of its event. A token that was stored already is a repetition: nothing is done for it.
 """
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from mailer.inbound.webhooks.endpoint_urls import EndpointUrl
 from mailer.inbound.webhooks.event_json import EventFields, parse_json_within_limits
 from mailer.inbound.webhooks.event_reading import read_each_event
 from mailer.inbound.webhooks.mailgun.events import read_mailgun_event
-from mailer.inbound.webhooks.provider_events import ReceivedEvents
+from mailer.inbound.webhooks.provider_events import ReceivedEvents, make_event_key
 from mailer.inbound.webhooks.request_authentication import read_signed_seconds, refuse_unless_recent
 from mailer.inbound.webhooks.webhook_provider import CertificateFetcher
 from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused, WebhookRequest
@@ -46,7 +46,9 @@ class MailgunWebhooks:
         timestamp, token = _text_or_digits(signature.get("timestamp")), _text_or_digits(signature.get("token"))
         self._refuse_unless_signed(signature, timestamp, token)
         refuse_unless_recent(read_signed_seconds(timestamp), request.now)
-        return read_each_event([body.get("event-data")], partial(read_mailgun_event, now=request.now, token=token))
+        key = make_event_key("mailgun", token)
+        read = read_each_event([body.get("event-data")], partial(read_mailgun_event, now=request.now, event_key=key))
+        return replace(read, request_key=key)
 
     def _refuse_unless_signed(self, signature: Mapping[str, Any], timestamp: str, token: str) -> None:
         expected = hmac.digest(self.key, f"{timestamp}{token}".encode("utf-8", "replace"), "sha256").hex().encode()

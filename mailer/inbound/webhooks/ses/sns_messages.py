@@ -24,6 +24,8 @@ _SIGNED_IN_NOTIFICATION: Final = ("Message", "MessageId", "Subject", "Timestamp"
 _SIGNED_IN_CONFIRMATION: Final = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _ALWAYS: Final = ("Signature", "SignatureVersion", "SigningCertURL")
 _OPTIONAL: Final = "Subject"
+_OF_MANY_LINES: Final = "Message"
+"""The only field that may have line breaks. Otherwise other fields could have the same signed text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def parse_sns_message(body: bytes) -> SnsMessage:
 def _read_texts(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, str]:
     given = {name: values.get(name) for name in names if name != _OPTIONAL or values.get(name) is not None}
     texts = {name: value for name, value in given.items() if isinstance(value, str)}
-    if len(texts) < len(given):
+    if len(texts) < len(given) or any("\n" in value for name, value in texts.items() if name != _OF_MANY_LINES):
         raise _no_message()
     return texts
 
