@@ -11,6 +11,8 @@ from mailer.text_checks import check_one_line
 
 MAX_DEPTH: Final = 16
 """The deepest nesting of arrays and objects. The events of SES have five levels."""
+MAX_BRACKETS: Final = 50_000
+"""The most arrays and objects. Half a million, which would fit into a body, would take a second to parse."""
 MAX_EVENTS: Final = 5_000
 """The most events in a request. 768 KiB of SendGrid's hold about 2,000."""
 MAX_RECIPIENTS: Final = 100
@@ -28,11 +30,14 @@ class MalformedEventError(Exception):
 
 
 def parse_json_within_limits(body: bytes | str) -> Any:
-    """Returns the values of a JSON text with unique keys, nested at most `MAX_DEPTH` deep.
+    """Returns the values of a JSON text with unique keys, of at most `MAX_BRACKETS` objects, `MAX_DEPTH` deep.
 
     Raises:
         WebhookRefused: it is none.
     """
+    octets = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
+    if octets.count(b"{") + octets.count(b"[") > MAX_BRACKETS:
+        raise WebhookRefused(RefusalReason.MALFORMED, f"the JSON has more than {MAX_BRACKETS:,} arrays and objects")
     try:
         value = parse_json_with_unique_keys(body)
     except ValueError:
@@ -152,7 +157,7 @@ def read_time(value: Any) -> datetime | None:
 def read_recipient(text: str) -> str | None:
     """Returns an address in its normal form, also one after a name in angle brackets; None if it is none."""
     bare = text[:MAX_IDENTIFIER].strip()
-    if bare.endswith(">"):
+    if bare.endswith(">") and "<" in bare:
         bare = bare[bare.rfind("<") + 1 : -1]
     try:
         return parse_address(bare)
