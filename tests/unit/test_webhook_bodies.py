@@ -52,7 +52,9 @@ async def test_batches_keep_their_order_and_each_event_stands_alone() -> None:
 
 async def test_a_batch_has_an_end() -> None:
     """More events than any provider sends are refused whole, and names are told apart up to a number."""
-    assert len((await brevo_request([brevo("delivered")] * 100).read_events()).events) == 100
+    many = [brevo("delivered", **{"message-id": f"{number}@relay.example"}) for number in range(500)]
+    assert len((await brevo_request(many).read_events()).events) == 500
+    assert len((await brevo_request(many + many).read_events()).events) == 500  # each once
     with pytest.raises(WebhookRefused) as caught:
         await brevo_request([0] * (MAX_EVENTS + 1)).read()
     assert (caught.value.reason, caught.value.status) == (RefusalReason.TOO_LARGE, 413)

@@ -27,7 +27,7 @@ def ignored_event(name: str) -> list[ProviderEvent | IgnoredEvent]:
 def read_each_event(
     items: Iterable[Any], read_event: Callable[[EventFields], Sequence[ProviderEvent | IgnoredEvent]]
 ) -> ReceivedEvents:
-    """Reads each event of a request. One that is malformed is counted, and holds up no other.
+    """Reads each event of a request, once. One that is malformed is counted, and holds up no other.
 
     Args:
         items: the events as JSON has them.
@@ -41,8 +41,11 @@ def read_each_event(
         except MalformedEventError:
             malformed += 1
     ignored = Counter(event.name for event in read if isinstance(event, IgnoredEvent))
-    events = tuple(event for event in read if isinstance(event, ProviderEvent))
-    return ReceivedEvents(events, _limit_names(ignored), malformed)
+    events: dict[str, ProviderEvent] = {}
+    for event in read:
+        if isinstance(event, ProviderEvent):
+            events.setdefault(event.event_key, event)
+    return ReceivedEvents(tuple(events.values()), _limit_names(ignored), malformed)
 
 
 def _limit_names(counted: Counter[str]) -> dict[str, int]:
