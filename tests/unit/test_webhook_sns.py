@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mailer.inbound.webhooks.provider_events import ReceivedEvents, SubscriptionToConfirm
 from mailer.inbound.webhooks.registry import parse_webhook_endpoint, verify_and_read_webhook
-from mailer.inbound.webhooks.request_authentication import MAX_AGE
 from mailer.inbound.webhooks.ses.signing_certificates import (
     FETCH_PERIOD,
     KEPT,
@@ -20,6 +19,7 @@ from mailer.inbound.webhooks.ses.signing_certificates import (
     MAX_FETCHES,
     RememberedCertificates,
 )
+from mailer.inbound.webhooks.signature_reading import MAX_AGE
 from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused
 from tests.webhook_requests import (
     ADDRESS,

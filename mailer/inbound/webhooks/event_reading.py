@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from mailer.inbound.webhooks.event_json import EventFields, MalformedEventError
@@ -24,20 +25,23 @@ def ignored_event(name: str) -> list[ProviderEvent | IgnoredEvent]:
     return [IgnoredEvent(name if _NAME.fullmatch(name) else "unknown")]
 
 
-def read_each_event(
-    items: Iterable[Any], read_event: Callable[[EventFields], Sequence[ProviderEvent | IgnoredEvent]]
-) -> ReceivedEvents:
+EventReader = Callable[[EventFields, datetime], Sequence[ProviderEvent | IgnoredEvent]]
+"""Returns what one event tells, by its fields and the time of the request; or raises `MalformedEventError`."""
+
+
+def read_each_event(items: Iterable[Any], read_event: EventReader, now: datetime) -> ReceivedEvents:
     """Reads each event of a request, once. One that is malformed is counted, and holds up no other.
 
     Args:
         items: the events as JSON has them.
-        read_event: returns what one event tells, for each of its recipients; raises `MalformedEventError`.
+        read_event: see `EventReader`.
+        now: the time of the request, aware.
     """
     read: list[ProviderEvent | IgnoredEvent] = []
     malformed = 0
     for item in items:
         try:
-            read += read_event(EventFields.from_json(item))
+            read += read_event(EventFields.from_json(item), now)
         except MalformedEventError:
             malformed += 1
     ignored = Counter(event.name for event in read if isinstance(event, IgnoredEvent))

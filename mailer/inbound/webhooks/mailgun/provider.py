@@ -16,7 +16,7 @@ from mailer.inbound.webhooks.event_json import EventFields, parse_json_within_li
 from mailer.inbound.webhooks.event_reading import read_each_event
 from mailer.inbound.webhooks.mailgun.events import read_mailgun_event
 from mailer.inbound.webhooks.provider_events import ReceivedEvents, make_event_key
-from mailer.inbound.webhooks.request_authentication import read_signed_seconds, refuse_unless_recent
+from mailer.inbound.webhooks.signature_reading import read_signed_seconds, refuse_unless_recent
 from mailer.inbound.webhooks.webhook_provider import CertificateFetcher
 from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused, WebhookRequest
 
@@ -47,7 +47,7 @@ class MailgunWebhooks:
         self._refuse_unless_signed(signature, timestamp, token)
         refuse_unless_recent(read_signed_seconds(timestamp), request.now)
         key = make_event_key("mailgun", token)
-        read = read_each_event([body.get("event-data")], partial(read_mailgun_event, now=request.now, event_key=key))
+        read = read_each_event([body.get("event-data")], partial(read_mailgun_event, event_key=key), request.now)
         return replace(read, request_key=key)
 
     def _refuse_unless_signed(self, signature: Mapping[str, Any], timestamp: str, token: str) -> None:

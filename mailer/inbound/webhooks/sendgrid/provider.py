@@ -4,7 +4,6 @@ Source: Twilio SendGrid, "Getting Started with the Event Webhook Security Featur
 """
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -16,12 +15,12 @@ from mailer.inbound.webhooks.endpoint_urls import EndpointUrl
 from mailer.inbound.webhooks.event_json import parse_json_within_limits, read_event_list
 from mailer.inbound.webhooks.event_reading import read_each_event
 from mailer.inbound.webhooks.provider_events import ReceivedEvents
-from mailer.inbound.webhooks.request_authentication import (
+from mailer.inbound.webhooks.sendgrid.events import read_sendgrid_event
+from mailer.inbound.webhooks.signature_reading import (
     decode_base64_strictly,
     read_signed_seconds,
     refuse_unless_recent,
 )
-from mailer.inbound.webhooks.sendgrid.events import read_sendgrid_event
 from mailer.inbound.webhooks.webhook_provider import CertificateFetcher
 from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused, WebhookRequest
 
@@ -45,7 +44,7 @@ class SendgridWebhooks:
         self._refuse_unless_signed(request, timestamp)
         refuse_unless_recent(read_signed_seconds(timestamp), request.now)
         items = read_event_list(parse_json_within_limits(request.body))
-        return read_each_event(items, partial(read_sendgrid_event, now=request.now))
+        return read_each_event(items, read_sendgrid_event, request.now)
 
     def _refuse_unless_signed(self, request: WebhookRequest, timestamp: str) -> None:
         signature = decode_base64_strictly(request.header(SIGNATURE_HEADER))

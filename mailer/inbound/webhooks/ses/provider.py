@@ -5,17 +5,16 @@ stranger who does not know the topic makes us fetch nothing. The certificate com
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from mailer.inbound.webhooks.endpoint_urls import EndpointUrl
 from mailer.inbound.webhooks.event_json import parse_json_within_limits, read_time
 from mailer.inbound.webhooks.event_reading import read_each_event
 from mailer.inbound.webhooks.provider_events import ReceivedEvents, SubscriptionToConfirm, WebhookReading
-from mailer.inbound.webhooks.request_authentication import decode_base64_strictly, refuse_unless_recent
 from mailer.inbound.webhooks.ses.events import read_ses_event
 from mailer.inbound.webhooks.ses.signing_certificates import MAX_CERTIFICATE, has_signed, read_signing_key
 from mailer.inbound.webhooks.ses.sns_messages import SnsMessage, SnsType, parse_sns_message
 from mailer.inbound.webhooks.ses.sns_topic import SnsTopic, parse_sns_topic
+from mailer.inbound.webhooks.signature_reading import decode_base64_strictly, refuse_unless_recent
 from mailer.inbound.webhooks.webhook_provider import CertificateFetcher
 from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused, WebhookRequest
 
@@ -82,7 +81,7 @@ def _read_notification(text: str, request: WebhookRequest) -> ReceivedEvents:
     """Reads the message of a notification. SES also publishes plain sentences, as when a topic is set up."""
     if not text.lstrip().startswith("{"):
         return ReceivedEvents(ignored={"unknown": 1})
-    return read_each_event([parse_json_within_limits(text)], partial(read_ses_event, now=request.now))
+    return read_each_event([parse_json_within_limits(text)], read_ses_event, request.now)
 
 
 def open_ses_webhooks(url: EndpointUrl) -> SesWebhooks:

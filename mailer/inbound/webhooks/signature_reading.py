@@ -1,13 +1,11 @@
-"""The checks that several providers share: shared secrets, and the window of a signed time. All are pure."""
+"""The reading of signatures and signed times, which several providers share. All is pure."""
 
 import base64
 import binascii
-import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from mailer.inbound.webhooks.endpoint_urls import EndpointUrl
-from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused, WebhookRequest
+from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused
 from mailer.input_types import AHEAD
 
 MAX_AGE: Final = timedelta(hours=26)
@@ -17,36 +15,6 @@ Whoever stores event keys keeps them for longer than this.
 """
 _MAX_SECONDS: Final = 12
 """Digits of a time in seconds."""
-
-
-def parse_basic_authorization(url: EndpointUrl) -> str:
-    """Returns the Authorization field (RFC 7617) of an endpoint's `user` and `password`.
-
-    Raises:
-        ValueError: one of them is missing or wrong.
-    """
-    user = url.required("user", "the user name in the webhook's URL at the provider")
-    if not (user.isascii() and user.isalnum()):
-        raise ValueError(f"user of the webhook {url.scheme}://{url.name} has other characters than letters and digits")
-    password = url.required_secret("password", "the password in the webhook's URL at the provider")
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def refuse_unless_authorized(request: WebhookRequest, expected: str) -> None:
-    """Compares the Authorization field with the expected value, in constant time.
-
-    The scheme may have any case (RFC 9110 11.1).
-
-    Raises:
-        WebhookRefused: it is another one.
-    """
-    scheme, _, secret = request.header("authorization").partition(" ")
-    given = f"{scheme.capitalize()} {secret.strip()}".encode("utf-8", "replace")
-    if not hmac.compare_digest(given, expected.encode()):
-        raise WebhookRefused(
-            RefusalReason.NOT_AUTHENTIC,
-            "the Authorization field is not that of MAILER_WEBHOOKS; set it at the provider",
-        )
 
 
 def refuse_unless_recent(sent: datetime | None, now: datetime) -> None:
