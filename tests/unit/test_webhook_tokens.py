@@ -156,7 +156,7 @@ def test_the_name_of_the_custom_field_fits_everywhere() -> None:
     ],
 )
 def test_searching_takes_no_time(text: str) -> None:
-    """The patterns are linear, the text is cut, and the candidates are few."""
+    """The patterns are linear, and the candidates are few."""
     began = time.process_time()
     found = find_delivery_token_candidates([text] * 5)
     assert time.process_time() - began < 1

@@ -19,8 +19,6 @@ Postmark takes names of 20 characters and values of 80 at most.
 """
 MAX_CANDIDATES: Final = 8
 """The most candidates of one kind in an event. An honest event has one or two."""
-MAX_CANDIDATE_TEXT: Final = 8_000
-"""Characters of one text that are searched. A List-Unsubscribe field of ours has about 400."""
 
 _RETURN_PATH: Final = re.compile(rf"(?<![\w.+-]){re.escape(BOUNCE_PREFIX)}[a-z2-7]{{58}}(?![\w.+-])", re.I | re.A)
 _UNSUBSCRIBE: Final = re.compile(r"/u/([\w-]{1,3900}\.[\w-]{43})(?![\w.-])", re.A)
@@ -43,8 +41,8 @@ class DeliveryTokenCandidates:
 
 
 def find_delivery_token_candidates(texts: Iterable[str]) -> DeliveryTokenCandidates:
-    """Finds all texts that have the form of our tokens, each once, in the order of the texts."""
-    searched = [text[:MAX_CANDIDATE_TEXT] for text in texts]
+    """Finds all texts that have the form of our tokens, each once, in the order of the texts. It takes linear time."""
+    searched = list(texts)
     return DeliveryTokenCandidates(
         *(_find_each_once(pattern, searched) for pattern in (_RETURN_PATH, _UNSUBSCRIBE, _MESSAGE_ID))
     )
