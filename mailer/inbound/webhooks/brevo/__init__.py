@@ -1,0 +1,1 @@
+"""Brevo's transactional webhooks: not signed; a token or a password is all that protects them."""

@@ -1,0 +1,1 @@
+"""SendGrid's Event Webhook: signed with ECDSA over a time and the raw body."""
