@@ -27,6 +27,7 @@ from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import (
     MailChoice,
     acts_person_may_request,
+    group_scopes_and_acts,
     optional_mail_scopes_offered,
     title_and_description_of_scope_or_act,
     topic_scopes_with_recorded_choice,
@@ -68,16 +69,17 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         if current:
             stopped |= await _record_marketing_and_tracking_refusals(site, policy, standing, form)
             mailed = await _ask_to_confirm_ticked_requests(site, policy, standing, language, form)
-    offered = acts_person_may_request(policy) if current else []
+    offered, now = acts_person_may_request(policy) if current else [], datetime.now(UTC)
     return brand_page(
         request,
         policy,
         "preferences.html.j2",
         standing.address if current else None,
-        kinds=_mail_choices_of_scopes_or_acts(
-            policy, optional_mail_scopes_offered(policy, datetime.now(UTC)), language
-        ),
-        others=_mail_choices_of_scopes_or_acts(policy, offered, language),
+        kinds=_mail_choices_of_scopes_or_acts(policy, optional_mail_scopes_offered(policy, now), language),
+        wanted=[
+            (name, _mail_choices_of_scopes_or_acts(policy, group, language))
+            for name, group in group_scopes_and_acts([*optional_mail_scopes_offered(policy, now), *offered])
+        ],
         offered=offered,
         has_optional_mail=has_brand_optional_mail(policy),
         limited=limited,

@@ -105,6 +105,11 @@ def test_an_archive_without_anything_is_a_page(code: str) -> None:
         "exported_at": NOW.isoformat(),
         "controller": controller,
     }
-    page = personal_data_as_html(archive, LANGUAGES[code])
-    assert page.count("<h2>") == 19
+    page = personal_data_as_html(archive, "Harbor", LANGUAGES[code])
+    assert page.count("<h2>") == 4
+    assert page.count("<li>") == 16
     assert COPY_TEXTS[code]["sections"]["data"] in page
+    assert page.count(COPY_TEXTS[code]["nothing"]) == 1
+    assert "Harbor" in page.split("<h1>")[0]
+    assert "harbor" not in page
+    assert not re.search(r"\d:\d\d:\d\d", page)
