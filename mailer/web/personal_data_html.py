@@ -121,6 +121,8 @@ class _PersonalDataCopyWording:
             return value
 
     def _word_for_value(self, name: str, value: str) -> Markup:
+        if name == "retention_days":
+            return Markup.escape(self.language.format_number(int(value)))
         if name == "country":
             return Markup("<bdi>{}</bdi>").format(Locale.parse(self.language.locale).territories.get(value, value))
         told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.format_moment_if_time(value)
