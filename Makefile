@@ -56,9 +56,11 @@ comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same p
 	@$(bin)/python -m bench.comparison docs/comparison.md
 
 screenshots: .venv/dev  ## makes pictures of all pages in build/screenshots, where Chromium is
+	@scripts/setup-pictures
 	@$(bin)/python -m scripts.screenshots
 
 pictures: .venv/dev  ## makes the pictures of the documentation, in docs/pictures, where Chromium is
+	@scripts/setup-pictures
 	@$(bin)/python -m scripts.screenshots docs
 
 bench: .venv/dev  ## measures, beside peers; BENCH="latency" chooses, BENCH_OUT=docs/bench.md keeps the table

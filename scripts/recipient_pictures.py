@@ -213,7 +213,9 @@ def _shots(links: SignedLinks, language: str) -> Iterator[Shot]:
     correction = links.data_request_link(DataRequestToken("interpals", 1, UUID(int=2), 1))
     yield Shot("data-correction-fault", correction, pressed="button.main")
     yield Shot(
-        "data-copy", SAVED_DATA, page=personal_data_as_html(SAMPLE_COPY, choose_language_by_accept_language(language))
+        "data-copy",
+        SAVED_DATA,
+        page=personal_data_as_html(SAMPLE_COPY, "InterPals", choose_language_by_accept_language(language)),
     )
     yield Shot("notices", f"{SITE}/notices/interpals")
     yield Shot("notices-none", f"{SITE}/notices/peerstream")

@@ -105,15 +105,17 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Everything that is stored about a person, as JSON or as a page (GDPR Art. 15, 20)."""
-    archive = _run_for_recipient(
-        brand, ref, lambda app, policy, id_: copy_of(app.rights, policy, id_, datetime.now(UTC))
-    )
+
+    async def read(app: App, policy: Policy, id_: int) -> tuple[dict[str, Any], str]:
+        return await copy_of(app.rights, policy, id_, datetime.now(UTC)), policy.name
+
+    archive, name = _run_for_recipient(brand, ref, read)
     if html is None:
         print_json(archive)
         return
     try:
         with open(html, "w", encoding="utf-8", opener=open_private_file_descriptor) as opened:
-            opened.write(personal_data_as_html(archive))
+            opened.write(personal_data_as_html(archive, name))
     except OSError as error:
         exit_with_error(f"{html}: {error}", 1)
     out.print(f"Wrote {html}.")

@@ -17,9 +17,9 @@ from mailer.rendering.link_tokens import ConfirmToken
 from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of_scope_or_act
-from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.pause_and_cap_buttons import own_pause_and_cap_in_words
+from mailer.web.person_of_link import person_of_link_or_problem
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
@@ -29,15 +29,10 @@ router = APIRouter(include_in_schema=False)
 @router.api_route("/confirm/{token}", methods=METHODS)
 async def confirmation_page(request: Request, token: str, site: TheSite) -> Response:
     """Shows the person's requests, and the mail that they get; carries out the buttons."""
-    link = site.links.read_confirm_token(token)
-    policy = site.policies.get(link.brand) if link else None
-    if link is None or policy is None:
-        return problem_page(request, ProblemName.BAD_LINK, 400)
-    set_page_brand(request, policy)
-    standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    if standing is None or standing.erased:
-        return problem_page(request, ProblemName.GONE, 410)
-    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
+    found = await person_of_link_or_problem(request, site, site.links.read_confirm_token(token))
+    if isinstance(found, Response):
+        return found
+    link, policy, standing = found
     wishes = await _requests_of_confirmation_link(site, policy, link)
     if not is_link_for_address_on_record(link.generation, standing) or not wishes:
         return problem_page(request, ProblemName.STALE, 410)

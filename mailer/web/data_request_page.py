@@ -98,7 +98,7 @@ async def _answer_with_copy(
     if is_for_programs:
         text = json.dumps(archive, ensure_ascii=False, indent=1)
         return Response(text, media_type="application/json", headers=_save_as_file_header(f"{name}.json"))
-    page = personal_data_as_html(archive, reader_or_brand_language(request, policy))
+    page = personal_data_as_html(archive, policy.name, reader_or_brand_language(request, policy))
     return HTMLResponse(page, headers=_save_as_file_header(f"{name}.html"))
 
 
@@ -134,7 +134,7 @@ def _page_of_data_request(
         typed=typed or TypedCorrection(),
         countries=country_choices(language) if found.wanted is DataRequestKind.CORRECTION else [],
         locales=locale_choices(),
-        days=policy.retention_days,
+        days=language.format_number(policy.retention_days),
         law=BASIS.partition(":")[0],
         authority=policy.controller.authority,
         seal=policy.seal,

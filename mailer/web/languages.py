@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.lists import format_list
+from babel.numbers import format_decimal
 
 from mailer.policy.text_formats import LOCALE
 
@@ -40,6 +41,17 @@ class PageLanguage:
     def format_day(self, day: date) -> str:
         """Returns a day as the reader writes it, such as 1 November 2026."""
         return format_date(day, "long", locale=self.locale)
+
+    def format_moment(self, moment: datetime) -> str:
+        """Returns day and minute in UTC as the reader writes them, such as 1 November 2026, 14:05 UTC."""
+        at = moment.astimezone(UTC)
+        day, time = self.format_day(at.date()), format_time(at, "short", locale=self.locale)
+        pattern = str(get_datetime_format("medium", locale=self.locale))
+        return f"{pattern.replace('{1}', day).replace('{0}', time)} UTC"
+
+    def format_number(self, number: int) -> str:
+        """Returns a whole number as the reader writes it, such as 1,095."""
+        return format_decimal(number, locale=self.locale)
 
     def join_words(self, words: Sequence[str]) -> str:
         """Returns words as a list in a sentence, such as "news, offers and invitations"."""

@@ -1,6 +1,6 @@
 """The kinds of mail that a brand sends, as pages name them, and those that a person gets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -29,6 +29,13 @@ _OWN_WILL = (
     rules.suppress_without_confirmed_subscription,
 )
 """The rules whose answer depends on a person's own choice."""
+
+_GROUPS_OF_ACTS: Mapping[str, tuple[str, ...]] = {
+    "frequency": OWN_LIMITS_ENDED,
+    "offers": (RequestedAct.MARKETING, RequestedAct.PERSONALISED, RequestedAct.COUNTED, TRACKING),
+    "breach_notices": (RequestedAct.IN_WRITING, RequestedAct.BY_EMAIL),
+}
+"""The groups of acts on the page of preferences. What is in none of them is in the first group, `mail`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,14 @@ def acts_person_may_request(policy: Policy) -> list[str]:
     ]
 
 
+def group_scopes_and_acts(names: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Returns the groups in which a page shows scopes and acts: the name of each, and what is in it. None is empty."""
+    asked, grouped = list(names), {act for acts in _GROUPS_OF_ACTS.values() for act in acts}
+    groups = {"mail": [name for name in asked if name not in grouped]}
+    groups |= {group: [name for name in asked if name in acts] for group, acts in _GROUPS_OF_ACTS.items()}
+    return [(group, found) for group, found in groups.items() if found]
+
+
 def mail_choices_of_person(
     policy: Policy, standing: Standing, language: PageLanguage, now: datetime
 ) -> Iterator[MailChoice]:
@@ -120,6 +135,8 @@ def title_and_description_of_scope_or_act(policy: Policy, what: str, language: P
         controller = language.isolate_name_in_rtl_text(policy.controller.name)
         title, description = texts["wishes"][what]
         return title.format(brand=brand), description.format(brand=brand, controller=controller)
+    if what == TRACKING:
+        return texts["tracking_title"], texts["tracking_individual"].format(brand=brand)
     for partner in policy.partners:
         if what == partner_scope(partner.id):
             return partner.name, texts["partner_kind"].format(

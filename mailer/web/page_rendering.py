@@ -239,8 +239,8 @@ def _links_to_pages_for_everybody(
     site: WebContext = request.app.state.site
     base, brand = site.public_url.rstrip("/"), language.isolate_name_in_rtl_text(policy.name)
     return [
-        ("leave", f"{base}/leave/{policy.brand}", language.texts["by_address_link"].format(brand=brand)),
-        ("data", f"{base}/data/{policy.brand}", language.texts["data_link"].format(brand=brand)),
+        ("leave", f"{base}/leave/{policy.brand}", language.texts["by_address_title"].format(brand=brand)),
+        ("data", f"{base}/data/{policy.brand}", language.texts["data_title"].format(brand=brand)),
     ]
 
 

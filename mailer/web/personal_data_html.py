@@ -6,13 +6,12 @@ It says in headings and sentences what is kept. Words that have no translation s
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -37,16 +36,22 @@ _AS_THEY_ARE = frozenset(
 )
 """Fields with a person's own words: no value of theirs is taken for one of ours, or for a time."""
 
+_ALWAYS_SHOWN = frozenset({"data", "standing", "basis"})
+"""The sections that stand on the page also when there is nothing in them."""
 
-def personal_data_as_html(archive: Mapping[str, Any], language: PageLanguage | None = None) -> str:
+
+def personal_data_as_html(archive: Mapping[str, Any], brand_name: str, language: PageLanguage | None = None) -> str:
     """Returns the HTML page of a person's data.
 
     Args:
         archive: the data, as `actions.privacy_rights.read_personal_data` returns them.
+        brand_name: the name of the brand, as people know it.
         language: the language of the reader; None: that of the person.
     """
     told = language or choose_language_by_accept_language("", archive["data"].get("locale") or "")
-    return _PAGES.get_template("archive.html.j2").render(archive=archive, copy=_PersonalDataCopyWording(told))
+    return _PAGES.get_template("archive.html.j2").render(
+        archive=archive, brand_name=brand_name, copy=_PersonalDataCopyWording(told)
+    )
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,11 @@ class _PersonalDataCopyWording:
     def heading(self, name: str) -> str:
         """Returns the heading of a section."""
         return str(self.texts["sections"].get(name, name.replace("_", " ")))
+
+    def headings_without_entries(self, archive: Mapping[str, Any]) -> list[str]:
+        """Returns the headings of the sections that have nothing in them, in the order of the page."""
+        empty = [name for name in self.texts["sections"] if name in archive and not archive[name]]
+        return [self.heading(name) for name in empty if name not in _ALWAYS_SHOWN]
 
     def labelled_nonempty_values(
         self, values: Mapping[str, Any], leave_out: Sequence[str] = ()
@@ -105,13 +115,14 @@ class _PersonalDataCopyWording:
         """Returns a time as the reader writes it, in UTC; a day without its hour. Every other text stays."""
         try:
             if len(value) == len("2026-01-01"):
-                return format_date(datetime.fromisoformat(value).date(), "long", locale=self.language.locale)
-            at = parse_moment(value).astimezone(UTC)
-            return f"{format_date(at.date(), 'long', locale=self.language.locale)} {at:%H:%M:%S} UTC"
+                return self.language.format_day(datetime.fromisoformat(value).date())
+            return self.language.format_moment(parse_moment(value))
         except (ValueError, OverflowError):  # a text of the person may look like a time
             return value
 
     def _word_for_value(self, name: str, value: str) -> Markup:
+        if name == "retention_days":
+            return Markup.escape(self.language.format_number(int(value)))
         if name == "country":
             return Markup("<bdi>{}</bdi>").format(Locale.parse(self.language.locale).territories.get(value, value))
         told = value if name in _AS_THEY_ARE else self.texts["values"].get(value) or self.format_moment_if_time(value)

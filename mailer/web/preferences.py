@@ -27,17 +27,18 @@ from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import (
     MailChoice,
     acts_person_may_request,
+    group_scopes_and_acts,
     optional_mail_scopes_offered,
     title_and_description_of_scope_or_act,
     topic_scopes_with_recorded_choice,
 )
-from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
-from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.page_rendering import brand_page, reader_or_brand_language
 from mailer.web.pause_and_cap_buttons import (
     end_of_pause,
     pause_or_cap_of_pressed_button,
     title_and_text_of_pause_or_cap,
 )
+from mailer.web.person_of_link import person_of_link_or_problem
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
@@ -50,15 +51,10 @@ _REFUSALS = {"personalisation": StandingFlag.PERSONALISATION_REFUSED, "tracking"
 @router.api_route("/preferences/{token}", methods=METHODS)
 async def preferences_page(request: Request, token: str, site: TheSite) -> Response:
     """Shows the mail that can be stopped or asked for. Stops take effect at once; the rest waits for a confirmation."""
-    link = site.links.read_preferences_token(token)
-    policy = site.policies.get(link.brand) if link else None
-    if link is None or policy is None:
-        return problem_page(request, ProblemName.BAD_LINK, 400)
-    set_page_brand(request, policy)
-    standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    if standing is None or standing.erased:
-        return problem_page(request, ProblemName.GONE, 410)
-    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
+    found = await person_of_link_or_problem(request, site, site.links.read_preferences_token(token))
+    if isinstance(found, Response):
+        return found
+    link, policy, standing = found
     language, current = (
         reader_or_brand_language(request, policy),
         is_link_for_address_on_record(link.generation, standing),
@@ -73,16 +69,17 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         if current:
             stopped |= await _record_marketing_and_tracking_refusals(site, policy, standing, form)
             mailed = await _ask_to_confirm_ticked_requests(site, policy, standing, language, form)
-    offered = acts_person_may_request(policy) if current else []
+    offered, now = acts_person_may_request(policy) if current else [], datetime.now(UTC)
     return brand_page(
         request,
         policy,
         "preferences.html.j2",
         standing.address if current else None,
-        kinds=_mail_choices_of_scopes_or_acts(
-            policy, optional_mail_scopes_offered(policy, datetime.now(UTC)), language
-        ),
-        others=_mail_choices_of_scopes_or_acts(policy, offered, language),
+        kinds=_mail_choices_of_scopes_or_acts(policy, optional_mail_scopes_offered(policy, now), language),
+        wanted=[
+            (name, _mail_choices_of_scopes_or_acts(policy, group, language))
+            for name, group in group_scopes_and_acts([*optional_mail_scopes_offered(policy, now), *offered])
+        ],
         offered=offered,
         has_optional_mail=has_brand_optional_mail(policy),
         limited=limited,

@@ -1,15 +1,24 @@
 """`/notices/{brand}`: the public notices of a brand, for everybody, with a feed. Nothing about a reader is kept."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.public_notices import PARTS, PublicNotice, is_notice_visible
-from mailer.web.languages import DEFAULT, primary_subtag
+from mailer.web.brand_look import BrandLook
+from mailer.web.languages import DEFAULT, PageLanguage, primary_subtag
 from mailer.web.page_brand_and_locale import set_page_brand
-from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language, render_feed
+from mailer.web.page_rendering import (
+    ProblemName,
+    brand_page,
+    look_of_brand,
+    problem_page,
+    reader_or_brand_language,
+    render_feed,
+)
 from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)
@@ -23,15 +32,9 @@ async def public_notices_page(request: Request, brand: str, site: TheSite) -> Re
         return problem_page(request, ProblemName.NOT_FOUND, 404)
     set_page_brand(request, policy)
     language = reader_or_brand_language(request, policy)
+    look = look_of_brand(request, policy)
     shown = [
-        {
-            "id": str(notice.id),
-            "digest": notice.digest,
-            "language": _language_of_notice(notice, language.code, policy),
-            "text": notice.texts[_language_of_notice(notice, language.code, policy)],
-            "first": language.isolate_name_in_rtl_text(language.format_day(notice.first_day)),
-            "last": language.isolate_name_in_rtl_text(language.format_day(notice.last_day)),
-        }
+        _notice_for_template(notice, _language_of_notice(notice, language.code, policy), language, look)
         for notice in await _notices_of_today(site, policy)
     ]
     feed = f"{site.public_url.rstrip('/')}/notices/{brand}/feed.atom"
@@ -50,6 +53,20 @@ async def public_notices_feed(request: Request, brand: str, site: TheSite) -> Re
     updated = max((one.visible_from for one, _ in notices), default=datetime(2026, 1, 1, tzinfo=UTC))
     values = {"notices": notices, "page": page, "name": policy.name, "parts": PARTS, "updated": updated, "code": code}
     return render_feed("notices.atom.j2", values)
+
+
+def _notice_for_template(notice: PublicNotice, code: str, reader: PageLanguage, look: BrandLook) -> dict[str, Any]:
+    """Returns the values of a notice. Its headings and days are in its own language, if the pages have that one."""
+    own = reader if code == reader.code else look.languages.get(code, reader)
+    return {
+        "id": str(notice.id),
+        "digest": notice.digest,
+        "language": code,
+        "page_language": own,
+        "text": notice.texts[code],
+        "first": own.isolate_name_in_rtl_text(own.format_day(notice.first_day)),
+        "last": own.isolate_name_in_rtl_text(own.format_day(notice.last_day)),
+    }
 
 
 async def _notices_of_today(site: WebContext, policy: Policy) -> list[PublicNotice]:

@@ -12,8 +12,8 @@ from mailer.actions.web_copies import NoWebCopyReason, ShownMail
 from mailer.policy.policy_file import Policy
 from mailer.rendering.link_tokens import WebCopyToken
 from mailer.web.form_posts import is_link_for_address_on_record
-from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.page_rendering import ProblemName, brand_page, problem_page, reader_or_brand_language
+from mailer.web.person_of_link import person_of_link_or_problem
 from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)
@@ -65,17 +65,12 @@ async def _shown_mail_or_problem(
 
     The mail is shown as long as its link is for the person's current address.
     """
-    link = site.links.read_web_copy_token(token)
-    policy = site.policies.get(link.brand) if link else None
-    if link is None or policy is None:
-        return problem_page(request, ProblemName.BAD_LINK, 400)
-    set_page_brand(request, policy)
-    standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    if standing is None or standing.erased:
-        return problem_page(request, ProblemName.GONE, 410)
+    found = await person_of_link_or_problem(request, site, site.links.read_web_copy_token(token))
+    if isinstance(found, Response):
+        return found
+    link, policy, standing = found
     if not is_link_for_address_on_record(link.generation, standing):
         return problem_page(request, ProblemName.STALE, 410)
-    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
     shown = await site.web_copies.render_copy(policy, link.recipient_id, link.mailing_id)
     if isinstance(shown, NoWebCopyReason):
         return problem_page(request, ProblemName(shown.value), 410)

@@ -23,7 +23,6 @@ from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.rendering.link_tokens import MailReportToken
 from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.page_rendering import (
     ProblemName,
     brand_page,
@@ -31,6 +30,7 @@ from mailer.web.page_rendering import (
     problem_page,
     reader_or_brand_language,
 )
+from mailer.web.person_of_link import person_of_link_or_problem
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
@@ -56,16 +56,13 @@ class MailReason:
 @router.api_route("/report/{token}", methods=METHODS)
 async def mail_origin_page(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
     """Explains the mail. Its buttons dispute the account, or stop the member who invited."""
-    link = site.links.read_mail_report_token(token)
-    policy = site.policies.get(link.brand) if link else None
-    if link is None or policy is None:
-        return problem_page(request, ProblemName.BAD_LINK, 400)
-    set_page_brand(request, policy)
+    found = await person_of_link_or_problem(request, site, site.links.read_mail_report_token(token))
+    if isinstance(found, Response):
+        return found
+    link, policy, standing = found
     origin = await site.origins.read_mail_and_address_origin(link.brand, link.recipient_id, link.mailing_id)
-    standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    if origin is None or standing is None or standing.erased:
+    if origin is None:
         return problem_page(request, ProblemName.GONE, 410)
-    set_page_brand_and_reader_locale(request, policy, standing, link.generation)
     done, current = None, is_link_for_address_on_record(link.generation, standing)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_post_method(request.method):

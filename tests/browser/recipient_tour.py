@@ -143,7 +143,11 @@ async def _choose(tour: Tour, world: World, reader: Reader) -> None:
     await tour.open(reader.choosing, heading)
     await tour.press("button.main", heading, {}, "[name=stop][value=promotional]")
     assert reader.says("saved_title") in await tour.page.inner_text(".note")
-    await tour.press("form:has([name=want]) button", heading, {}, "[name=want][value=newsletter]")
+    for _ in range(await tour.page.locator("details:not([open])").count()):
+        await tour.page.locator("details:not([open]) > summary").first.click()
+    await tour.look_at(heading)
+    wanted = "[name=want][value=newsletter]", "[name=want][value=notices-in-writing]"
+    await tour.press("form:has([name=want]) button", heading, {}, *wanted)
     assert reader.says("mailed_title") in await tour.page.inner_text(".note")
     await tour.press("[value=monthly]", heading)
     assert reader.says("own_cap_monthly_title") in await tour.page.inner_text(".note")
@@ -153,9 +157,11 @@ async def _confirm(tour: Tour, world: World, reader: Reader) -> None:
     body = await world.pool.fetchval("DELETE FROM outbox RETURNING body")
     [link] = re.findall(r"https://mail\.example/confirm/[\w.-]+", str(body))
     await tour.open(_path(link), reader.says("confirm_title"))
+    await tour.press("button.main", reader.says("confirm_title"))
     await tour.press("button.main", reader.says("confirmed_title"))
     standing = await world.standings.get_standing(BRAND, reader.id)
     assert standing is not None
+    assert standing.electronic_refused
     assert standing.opted_out == {"promotional"}, "the press ended one opt-out"
 
 

@@ -288,6 +288,27 @@ async def test_the_pages_and_the_copy_speak_the_language_of_the_person(world: Wo
     assert copy.text.count("<h1>") == 1
 
 
+async def test_a_refusal_says_what_was_asked_for(world: World) -> None:
+    """The page has the kind, the days in the reader's language, and the answer below a heading without a colon."""
+    await known(world, BRAND, ADA)
+    async with browse(world) as client:
+        link = await asked(world, client, "restriction")
+        token = LINKS.read_data_request_token(link.rpartition("/")[2])
+        assert token is not None
+        found = await world.requests.data.find_data_request(token.request)
+        assert found is not None
+        assert await world.requests.data.record_confirmation(found, None)
+        assert await world.requests.data.record_answer(found, "refused", "We need proof of this.", "Dana")
+        pages = {code: await client.get(link, params={"lang": code}) for code in LANGUAGES}
+    for code, page in pages.items():
+        language = LANGUAGES[code]
+        assert f"<dd>{language.texts['data_kinds']['restriction'][0]}</dd>" in page.text
+        assert page.text.count(f"<dd>{language.format_day_of_moment(found.asked_at)}</dd>") >= 2
+        assert '<p dir="auto">We need proof of this.</p>' in page.text
+        shown = re.sub(r"<[^>]+>|\w…[^<]*", "", page.text.partition("<main>")[2])
+        assert re.findall(r"\.\u2069?[.:\uff1a\u3001]", shown) == []
+
+
 async def test_a_person_who_cannot_get_mail_stores_a_request_that_ends(world: World) -> None:
     """Nothing comes of a request whose mail is suppressed; the timekeeper deletes it after a week."""
     await known(world, BRAND, ADA)

@@ -187,7 +187,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
     assert standing is not None
     assert set(standing.keys()) - {"recipient_id", "address_hash", "legal_hold_at", "paid"} == set(copy["standing"])
     assert len(copy["also"]["dead_letters"]) == len(SPELLINGS) - 1  # that of kin is somebody else's mailbox
-    assert personal_data_as_html(copy)
+    assert personal_data_as_html(copy, "InterPals")
 
 
 @pytest.mark.promise("interpals-20", "peerstream-09", "paltalk06-21")

@@ -311,6 +311,10 @@ async def test_a_broken_link_leads_to_this_page(world: World, cut: int) -> None:
         nonsense = await client.get("/u/nonsense")
         page = await client.get(link)
     assert (broken.status_code, nonsense.status_code) == (400, 400)
-    assert f'href="{PUBLIC_URL}{LEAVE}"' in broken.text
+    assert re.findall(r'<a class="button( main)?" href="([^"]+)">', broken.text) == [
+        (" main", f"{PUBLIC_URL}{LEAVE}"),
+        ("", f"{PUBLIC_URL}/data/{BRAND}"),
+    ]
+    assert broken.text.count(f"{PUBLIC_URL}{LEAVE}") == 1
     assert "/leave/" not in nonsense.text
     assert f'href="{PUBLIC_URL}{LEAVE}"' in page.text

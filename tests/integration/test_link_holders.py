@@ -265,7 +265,7 @@ async def test_pages_say_masked_which_address_they_are_about(world: World) -> No
     [holder] = await holders(world, 1)
     async with browse(world) as client:
         for name, link in holder.links(1).items():
-            is_told = "This page is about u…@p….example." in (await client.get(link)).text
+            is_told = "This page is about <span>u…@p….example</span>." in (await client.get(link)).text
             assert is_told == ("/report/" not in link), name
         await move(world, holder)
         for name, link in [*holder.links(1).items(), *holder.links(None).items()]:

@@ -109,8 +109,19 @@ async def test_a_notice_speaks_the_language_of_its_reader(world: World, code: st
         page, feed = [await client.get(path, params={"lang": code}) for path in (PAGE, f"{PAGE}/feed.atom")]
     spoken = "de" if code == "de" else "en"
     assert f'<entry xml:lang="{spoken}">' in feed.text
-    assert LANGUAGES[code].texts["notice_parts"]["what_we_do"] in page.text
-    assert f'<h2 lang="{spoken}" dir="auto">' in page.text
+    assert LANGUAGES[spoken].texts["notice_parts"]["what_we_do"] in page.text
+    assert f' lang="{spoken}" dir="ltr">\n<h2 lang="{spoken}" dir="auto">' in page.text
+    day = LANGUAGES[spoken].format_day(today())
+    assert LANGUAGES[spoken].texts["notice_days"].partition("{last}")[0].format(first=day) in page.text
+
+
+async def test_a_notice_in_a_language_without_texts_is_shown(world: World) -> None:
+    """Its own words say in which language they are; the headings and days are in the reader's."""
+    await released(world, notice(it=text("Avviso di violazione")))
+    async with browse(world) as client:
+        page = await client.get(PAGE, params={"lang": "ar"})
+    assert ' lang="ar" dir="rtl">\n<h2 lang="it" dir="auto">' in page.text
+    assert LANGUAGES["ar"].texts["notice_parts"]["what_we_do"] in page.text
 
 
 async def test_nothing_follows_a_reader(world: World) -> None:

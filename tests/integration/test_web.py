@@ -203,9 +203,9 @@ async def test_pages_are_self_contained_and_locked_down() -> None:
     outside.feed(page.text)
     [logo] = outside.found
     assert logo.startswith("data:image/svg+xml;base64,")
-    brand = ["https://www.interpals.example/privacy", "mailto:privacy@interpals.example"]
+    brand = ["mailto:privacy@interpals.example", "https://www.interpals.example/privacy"]
     ours = ["https://mail.example/leave/interpals", "https://mail.example/data/interpals"]
-    assert outside.links == [*ours, *brand, *(f"?lang={code}" for code in LANGUAGES)]
+    assert outside.links == [*brand, *ours, *(f"?lang={code}" for code in LANGUAGES)]
     policy = page.headers["content-security-policy"]
     assert re.fullmatch(
         r"default-src 'none'; style-src 'sha256-[\w+/]{43}='; img-src data:; form-action 'self'; frame-src 'self'; "

@@ -100,11 +100,18 @@ def test_an_archive_without_anything_is_a_page(code: str) -> None:
     controller = {"name": "Harbor Ltd.", "postal_address": "1 Pier", "authority": None, "seal": None}
     archive = {
         **{name: [] for name in (*lists, *more)},
-        **{name: {} for name in ("data", "standing", "basis", "also", "links")},
+        **{name: {} for name in ("data", "standing", "also", "links")},
+        "basis": {"retention_days": 1095},
         "brand": "harbor",
         "exported_at": NOW.isoformat(),
         "controller": controller,
     }
-    page = personal_data_as_html(archive, LANGUAGES[code])
-    assert page.count("<h2>") == 19
+    page = personal_data_as_html(archive, "Harbor", LANGUAGES[code])
+    assert page.count("<h2>") == 4
+    assert page.count("<li>") == 16
     assert COPY_TEXTS[code]["sections"]["data"] in page
+    assert page.count(COPY_TEXTS[code]["nothing"]) == 1
+    assert f"<dd>{LANGUAGES[code].format_number(1095)}</dd>" in page
+    assert "Harbor" in page.split("<h1>")[0]
+    assert "harbor" not in page
+    assert not re.search(r"\d:\d\d:\d\d", page)

@@ -1,4 +1,5 @@
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from mailer.ports.pending_requests import RequestedAct
 from mailer.web.address_masking import mask_address
 from mailer.web.languages import LANGUAGES, choose_language_by_accept_language
 from mailer.web.machine_detection import is_machine
+from mailer.web.mail_choices import group_scopes_and_acts
 from mailer.web.personal_data_html import _nonempty_values
 
 
@@ -54,6 +56,35 @@ def test_a_copy_of_personal_data_shows_a_number_that_is_0() -> None:
 def test_an_address_is_shown_masked(address: str, shown: str) -> None:
     """One character of each part and the top-level domain: enough to tell one's own addresses apart."""
     assert mask_address(address) == shown
+
+
+def test_acts_stand_in_groups() -> None:
+    """Kinds of mail come first, then each act in one group only; no group is empty, and each has a title everywhere."""
+    acts = [act.value for act in RequestedAct if act is not RequestedAct.CLOSED]
+    groups = group_scopes_and_acts(["newsletter", *acts, "tracking"])
+    assert [name for name, _ in groups] == ["mail", "frequency", "offers", "breach_notices"]
+    assert dict(groups)["mail"] == ["newsletter", "shown"]
+    assert sorted(name for _, found in groups for name in found) == sorted(["newsletter", *acts, "tracking"])
+    assert group_scopes_and_acts(["newsletter"]) == [("mail", ["newsletter"])]
+    assert all(language.texts["want_groups"].keys() == dict(groups).keys() for language in LANGUAGES.values())
+
+
+@pytest.mark.parametrize(
+    ("tag", "written"),
+    [
+        ("en", "November 1, 2026, 2:05\u202fPM UTC"),
+        ("en-GB", "1 November 2026, 14:05 UTC"),
+        ("de", "1. November 2026, 14:05 UTC"),
+        ("es", "1 de noviembre de 2026, 14:05 UTC"),
+        ("fr", "1 novembre 2026, 14:05 UTC"),
+        ("ar", "1 نوفمبر 2026، 2:05 م UTC"),
+        ("ja", "2026年11月1日 14:05 UTC"),
+    ],
+)
+def test_a_moment_is_written_by_the_readers_locale(tag: str, written: str) -> None:
+    """Day and minute in UTC, whatever the zone of the moment; neither seconds nor ISO 8601."""
+    moment = datetime(2026, 11, 1, 16, 5, 59, tzinfo=timezone(timedelta(hours=2)))
+    assert choose_language_by_accept_language(tag).format_moment(moment) == written
 
 
 @given(st.emails())
