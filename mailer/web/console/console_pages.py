@@ -1,5 +1,6 @@
 """The pages of the console as HTML, and their texts."""
 
+import re
 import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,14 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from mailer.policy.moment_wording import (
+    MOMENT_IN_WORDS,
+    datetime_attribute_of_words,
+    day_in_words,
+    moment_in_words,
+)
 from mailer.policy.staff_rights import StaffRight, needs_second_factor
 from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import HOME, ConsoleContext
@@ -22,6 +30,22 @@ _FOLDER = Path(__file__).parent
 def passkey_id_as_text(passkey_id: bytes) -> str:
     """Returns the id of a passkey for a form."""
     return urlsafe_b64encode(passkey_id).decode()
+
+
+def mark_moments(sentence: str) -> Markup:
+    """Returns a sentence as HTML in which each moment in words says to machines which it is."""
+    return Markup(
+        MOMENT_IN_WORDS.sub(
+            lambda found: f'<time datetime="{datetime_attribute_of_words(*found.groups())}">{found[0]}</time>',
+            escape(sentence),
+        )
+    )
+
+
+def refusal_as_sentence(refusal: str) -> str:
+    """Returns a refusal such as `reason: is missing` as a sentence for people: `Reason is missing.`"""
+    said = re.sub(r"^(\w+): (is|has) ", r"\1 \2 ", refusal).replace(".;", ";").replace(".:", ":").rstrip(".")
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _read_texts() -> dict[str, Any]:
@@ -43,7 +67,12 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters["passkey_id"] = passkey_id_as_text
+_TEMPLATES.filters |= {
+    "passkey_id": passkey_id_as_text,
+    "moment_in_words": moment_in_words,
+    "day_in_words": day_in_words,
+    "mark_moments": mark_moments,
+}
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -141,7 +170,7 @@ def console_page(
         base=request.console.base_path,
         navigation=_navigation_open_to_person(request),
         brands=_brands_with_a_role(request),
-        error=TEXTS["errors"][error] if error else problem,
+        error=TEXTS["errors"][error] if error else problem and refusal_as_sentence(problem),
     )
     page = HTMLResponse(html, status, _HEADERS)
     if request.new_form_cookie is not None:
