@@ -34,7 +34,7 @@ def passkey_id_as_text(passkey_id: bytes) -> str:
 
 def mark_moments(sentence: str) -> Markup:
     """Returns a sentence as HTML in which each moment in words says to machines which it is."""
-    return Markup(
+    return Markup(  # noqa: S704 - the sentence is escaped
         MOMENT_IN_WORDS.sub(
             lambda found: f'<time datetime="{datetime_attribute_of_words(*found.groups())}">{found[0]}</time>',
             escape(sentence),
@@ -43,7 +43,7 @@ def mark_moments(sentence: str) -> Markup:
 
 
 def refusal_as_sentence(refusal: str) -> str:
-    """Returns a refusal such as `reason: is missing` as a sentence for people: `Reason is missing.`"""
+    """Returns a refusal such as `reason: is missing` as a sentence for people, such as `Reason is missing.`."""
     said = re.sub(r"^(\w+): (is|has) ", r"\1 \2 ", refusal).replace(".;", ";").replace(".:", ":").rstrip(".")
     return f"{said[:1].upper()}{said[1:]}."
 
