@@ -46,7 +46,7 @@ async def take_tour_of_operations(tours: Mapping[StaffRole, Tour], world: World)
     shots = [*await add_scenery(world), *await add_stops(world)]
     pages = {name: (role, path) for name, role, path in shots}
     letter = pages["dead-letter"][1]
-    heading = f"Dead letters: {letter.rpartition('/')[2]}"
+    heading = f"Dead letter {letter.rpartition('/')[2]}"
     for name, (role, path) in pages.items():
         await tours[StaffRole(role)].open(path, heading if name == "dead-letter" else HEADINGS[name])
     await ops.open("/console/mailings?state=cancelled", "Mailings")

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from mailer.policy.moment_wording import (
@@ -48,6 +49,12 @@ def refusal_as_sentence(refusal: str) -> str:
     return f"{said[:1].upper()}{said[1:]}."
 
 
+@pass_context
+def _brand_in_words(page: Context, brand: str) -> str:
+    request: ConsoleRequest = page["request"]
+    return request.console.brand_in_words(brand)
+
+
 def _read_texts() -> dict[str, Any]:
     """Returns the texts of all files, with the sections of one name put together."""
     texts: dict[str, Any] = {}
@@ -72,6 +79,7 @@ _TEMPLATES.filters |= {
     "moment_in_words": moment_in_words,
     "day_in_words": day_in_words,
     "mark_moments": mark_moments,
+    "brand_name": _brand_in_words,
 }
 _HEADERS = {
     "content-security-policy": (
@@ -185,12 +193,31 @@ def console_fragment(request: ConsoleRequest, template: str, **values: Any) -> H
 
 
 def console_problem_page(
-    console: ConsoleContext, status: int, problem: str, values: Mapping[str, str | int] = MappingProxyType({})
+    console: ConsoleContext,
+    status: int,
+    problem: str,
+    values: Mapping[str, str | int] = MappingProxyType({}),
+    request: ConsoleRequest | None = None,
 ) -> HTMLResponse:
-    """Returns a page that names a problem, for anybody. The values fill the text in."""
+    """Returns a page that names a problem. The values fill the text in.
+
+    Args:
+        console: the console.
+        status: of the answer.
+        problem: the key of a text in `[errors]`; for another one, the text of the status is shown.
+        values: fill the text in.
+        request: of somebody who is signed in, who keeps the menu; None: nobody is known to be.
+    """
     known = problem if problem in TEXTS["errors"] else f"status_{status}"
     says = TEXTS["errors"].get(known, TEXTS["errors"]["failed"]).format_map(values)
-    html = _TEMPLATES.get_template("problem.html.j2").render(t=TEXTS, base=console.base_path, problem=says)
+    html = _TEMPLATES.get_template("problem.html.j2").render(
+        t=TEXTS,
+        request=request,
+        base=console.base_path,
+        navigation=_navigation_open_to_person(request) if request else [],
+        brands=_brands_with_a_role(request) if request else [],
+        problem=says,
+    )
     return HTMLResponse(html, status, _HEADERS)
 
 

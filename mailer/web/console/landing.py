@@ -45,6 +45,7 @@ class AttentionItem:
 
 _COUNTED = {
     "halts": StaffRight.MAILINGS_READ,
+    "paused_mailings": StaffRight.MAILINGS_READ,
     "dead_letters": StaffRight.MAILINGS_READ,
     "quarantined": StaffRight.MAILINGS_READ,
     "notices": StaffRight.NOTICES_WORK,
@@ -53,6 +54,8 @@ _COUNTED = {
 """Figures that need attention if they are above 0, and who sees them."""
 _AGED = {"oldest_due": StaffRight.MAILINGS_READ, "oldest_parked": StaffRight.MAILINGS_READ}
 """Ages that need attention from `LATE_SECONDS` on."""
+_STOPS = (("halts", False), ("paused_mailings", True))
+"""The items that the stops are shown as, and whether an item is of single mailings."""
 _CONCERNS_ALL = ("halts", "everything")
 """The figure of no brand that everybody sees who may see figures of one: the stop of all mail."""
 
@@ -61,7 +64,7 @@ _CONCERNS_ALL = ("halts", "everything")
 async def show_landing_page(request: SignedIn) -> Response:
     """Shows what needs attention at the brands of the person's roles, or at the chosen one of them."""
     sees = not request.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
-    figures = await request.console.attention.get_value() if sees else {}
+    figures = split_off_paused_mailings(await request.console.attention.get_value()) if sees else {}
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
     items = attention_items(figures, request.member, request.console.brands, request.brand)
     return console_page(
@@ -79,6 +82,15 @@ async def _recent_access_resets_of_member(request: ConsoleRequest) -> list[Issue
     since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
     links = await request.console.staff.directory.list_issued_one_time_links(request.member.id)
     return [link for link in links if link.what == "reset" and link.at > since]
+
+
+def split_off_paused_mailings(figures: AttentionFigures) -> AttentionFigures:
+    """Returns the figures with the stops of single mailings apart: the line on each page names all stops but these."""
+    if "halts" not in figures:
+        return figures
+    stops = figures["halts"]
+    apart = {name: [one for one in stops if (one.label == "mailing") is is_one] for name, is_one in _STOPS}
+    return {**figures, **apart}
 
 
 def attention_items(
