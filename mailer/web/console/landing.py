@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
@@ -54,8 +54,6 @@ _COUNTED = {
 """Figures that need attention if they are above 0, and who sees them."""
 _AGED = {"oldest_due": StaffRight.MAILINGS_READ, "oldest_parked": StaffRight.MAILINGS_READ}
 """Ages that need attention from `LATE_SECONDS` on."""
-_STOPS = (("halts", False), ("paused_mailings", True))
-"""The items that the stops are shown as, and whether an item is of single mailings."""
 _CONCERNS_ALL = ("halts", "everything")
 """The figure of no brand that everybody sees who may see figures of one: the stop of all mail."""
 
@@ -89,8 +87,8 @@ def split_off_paused_mailings(figures: AttentionFigures) -> AttentionFigures:
     if "halts" not in figures:
         return figures
     stops = figures["halts"]
-    apart = {name: [one for one in stops if (one.label == "mailing") is is_one] for name, is_one in _STOPS}
-    return {**figures, **apart}
+    paused = [replace(one, label="") for one in stops if one.label == "mailing"]
+    return {**figures, "halts": [one for one in stops if one.label != "mailing"], "paused_mailings": paused}
 
 
 def attention_items(
