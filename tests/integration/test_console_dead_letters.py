@@ -79,7 +79,7 @@ async def test_a_replay_is_asked_first_and_done_once(world: World) -> None:
         assert not await is_replayed(world, late)
         assert not await is_replayed(world, other_kind)
         one = await browser.open(f"{DEAD}/replay?from={first}&to={first}&again=yes")
-        assert f"Number {first} would be published again" in one.text
+        assert f"Dead letter {first}</p>" in one.text
     done = [entry for entry in await world.entries(kind="control") if entry["reason"] == "dead_replayed"]
     assert [(entry["actor"], entry["rule"], entry["brand"]) for entry in done] == [
         ("person:Dana Duty", f"dead:{first}", BRAND),
