@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from mailer.policy.decision_explanations import missing_fields_behind_decision
 from mailer.policy.decision_types import Decision, Divert, FactsForRules, Hold, Send, Suppress
 from mailer.policy.ledger_reason_wording import reason_in_words, sentence_as_clause, without_addresses
 from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE, OwnCap
+from mailer.policy.moment_wording import day_in_words, moment_in_words
 from mailer.policy.past_standing import SuppressionOrConsentSpan
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -305,14 +306,9 @@ def _other_obstacles_or_record_gaps_sentence(found: ExplanationFacts) -> str | N
 
 
 def _template_and_day_in_words(found: ExplanationFacts) -> str:
-    created = f" of {found.delivered.created_at:%Y-%m-%d}" if found.delivered else ""
+    created = f" of {day_in_words(found.delivered.created_at)}" if found.delivered else ""
     return f"{found.template}{created}"
 
 
 def _consent_effective_from(record: StoredConsent) -> datetime:
     return max(record.consent.at, record.recorded_at)
-
-
-def moment_in_words(at: datetime | None) -> str:
-    """Returns a moment in UTC, to the second."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if at else "an unknown day"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailer.policy.moment_wording import moment_in_words
 from mailer.policy.policy_file import Policy
 from mailer.policy.processor_rules import REFUSALS
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
@@ -131,7 +132,7 @@ def list_wait_reasons_ordered_by_people(
         or (one.halt.scope is HaltScope.MAILING and one.halt.key == str(status.id))
     ]
     if status.state == "scheduled" and status.began_at is not None and status.began_at > now:
-        waits.append(WaitReason(f"it is to begin at {status.began_at:%Y-%m-%d %H:%M} UTC"))
+        waits.append(WaitReason(f"it is to begin at {moment_in_words(status.began_at)}"))
     return waits
 
 
@@ -143,7 +144,7 @@ def list_wait_reasons_of_processor_troubles(
         return []
     return [
         WaitReason(
-            f"{one.relay} {STATE_WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
+            f"{one.relay} {STATE_WORDS.get(one.state, one.state)} since {moment_in_words(one.since)}: {one.error}"
         )
         for one in states
         if one.has_trouble
@@ -166,7 +167,7 @@ def _halt_in_words(one: HaltInForce) -> str:
         HaltScope.MAILING: "it is paused",
         HaltScope.PROCESSOR: f"the processor {one.halt.key} is paused",
     }[one.halt.scope]
-    since = f" since {one.halt.at:%Y-%m-%d %H:%M} UTC" if one.halt.at else ""
+    since = f" since {moment_in_words(one.halt.at)}" if one.halt.at else ""
     why = f" ({one.halt.reason})" if one.halt.reason else ""
     return f"{what}{since}, by {one.halt.by}{why}"
 

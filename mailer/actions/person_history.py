@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
 
-from mailer.actions.explanations import WAITING_STATES, consent_in_words, moment_in_words, suppression_in_words
+from mailer.actions.explanations import WAITING_STATES, consent_in_words, suppression_in_words
 from mailer.actions.privacy_rights import link_kinds_of_mail
 from mailer.policy.ledger_reason_wording import reason_in_words
+from mailer.policy.moment_wording import moment_in_words
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.pending_requests import LASTS, RequestedAct

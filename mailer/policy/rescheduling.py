@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailer.policy.moment_wording import moment_in_words
+
 _OVER = ("cancelled", "ended")
 
 
@@ -45,8 +47,8 @@ def refusal_to_reschedule(mailing: ScheduledMailing, at: datetime, now: datetime
     if mailing.has_begun:
         return "some of the mailing has begun already; pause it, or cancel what is left and publish that as a new event"
     if at <= now:
-        return f"the time {at:%Y-%m-%d %H:%M} UTC is over; give a time to come"
+        return f"the time {moment_in_words(at)} is over; give a time to come"
     if mailing.expires_at is not None and at >= mailing.expires_at:
-        good_until = f"{mailing.expires_at:%Y-%m-%d %H:%M} UTC"
+        good_until = moment_in_words(mailing.expires_at)
         return f"the mailing is good until {good_until}; give an earlier time, or publish it as a new event"
     return None

@@ -38,7 +38,12 @@ from mailer.web import (
     web_copy_page,
     why_this_mail_page,
 )
-from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
+from mailer.web.console.console_app import (
+    add_console,
+    answer_console_problem,
+    answer_refused_console_request,
+    is_console_path,
+)
 from mailer.web.middleware import AccessLogAndTimeLimit, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.one_click_shortcut import OneClickShortcut
 from mailer.web.openapi_common_answers import RETRY_SECONDS, add_common_answers_to_openapi
@@ -139,7 +144,7 @@ async def _http_error_answer(request: Request, error: HTTPException) -> Response
     if _is_api_path(request.scope["path"]):
         return event_api.problems_answer([error.detail], error.status_code, headers)
     if is_console_path(request.scope["path"]):
-        return answer_console_problem(request, error.status_code, str(error.detail))
+        return await answer_refused_console_request(request, error.status_code, str(error.detail))
     problem = ProblemName.NOT_FOUND if error.status_code == 404 else ProblemName.REFUSED
     page = problem_page(request, problem, error.status_code)
     page.headers.update(headers)
@@ -149,7 +154,7 @@ async def _http_error_answer(request: Request, error: HTTPException) -> Response
 async def _invalid_request_answer(request: Request, error: RequestValidationError) -> Response:
     """Answers 422 to a request of the API that does not match its description, with a line for each fault."""
     if is_console_path(request.scope["path"]):
-        return answer_console_problem(request, 404)
+        return await answer_refused_console_request(request, 404)
     faults = [(".".join(str(part) for part in fault["loc"][1:]), fault["msg"]) for fault in error.errors()]
     return event_api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 

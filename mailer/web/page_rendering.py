@@ -14,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mailer.policy.moment_wording import moment_in_words
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.web.address_masking import mask_address
@@ -220,6 +221,7 @@ def category_titles_and_descriptions(language: PageLanguage, names: Sequence[str
     return [(texts[name][0], texts[name][1].format(brand=brand)) for name in names]
 
 
+_TEMPLATES.filters["moment_in_words"] = moment_in_words
 _TEMPLATES.filters["kinds"] = lambda names, language, brand: category_titles_and_descriptions(language, names, brand)
 
 

@@ -46,7 +46,7 @@ async def take_tour_of_operations(tours: Mapping[StaffRole, Tour], world: World)
     shots = [*await add_scenery(world), *await add_stops(world)]
     pages = {name: (role, path) for name, role, path in shots}
     letter = pages["dead-letter"][1]
-    heading = f"Dead letters: {letter.rpartition('/')[2]}"
+    heading = f"Dead letter {letter.rpartition('/')[2]}"
     for name, (role, path) in pages.items():
         await tours[StaffRole(role)].open(path, heading if name == "dead-letter" else HEADINGS[name])
     await ops.open("/console/mailings?state=cancelled", "Mailings")
@@ -67,7 +67,7 @@ async def take_tour_of_operations(tours: Mapping[StaffRole, Tour], world: World)
     await ops.press("form[action$='/resume'] button", "spring-offers")
     await admin.open("/console/publishers", "Publishers")
     await admin.press("button.main", "Publishers", {"#name": "  "})
-    await admin.press("button.main", "A key for till", {"#name": "till"}, "[value=newsletter]", f"[value={BRAND}]")
+    await admin.press("button.main", "A key for till", {"#name": "till"}, "[value=newsletter]", f"input[value={BRAND}]")
     await admin.open(f"/console/publishers/revoke?who={quote('key:till')}", "Revoke this publisher?")
     await admin.press("button.main", "Publishers")
     await admin.open(f"/console/publishers/one?who={quote('key:till')}", "till")
@@ -91,7 +91,7 @@ async def take_tour_of_people(tour: Tour, world: World) -> None:
         await tour.open(path, f"{title}: user-1")
     await tour.press("button.main", "Recorded: Erase", {}, "[name=sure]")
     await tour.open("/console/suppressions", "Suppressions")
-    await tour.open(stops, f"Suppressions of {BRAND}")
+    await tour.open(stops, "Suppressions of InterPals")
     await tour.press("main form button", "Suppressions of this address", {"#who": "user-1@people.example", **REASON})
     [stop] = (await world.suppressions.all_suppressions_of_recipient(BRAND, await world.id_of("ada-2")))[:1]
     await tour.open(f"{stops}/{stop.id}", f"Suppression {stop.id}")

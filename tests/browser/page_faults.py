@@ -41,6 +41,9 @@ _CUT_OFF = """() => {
   const wide = document.documentElement.scrollWidth;
   const faults = wide > innerWidth ? [`the page is ${wide} px wide`] : [];
   const scrolls = (one) => one && (/auto|scroll/.test(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
+  for (const one of document.querySelectorAll(".wide")) {
+    if (one.scrollWidth > one.clientWidth + 1) faults.push(`${one.ariaLabel || one.className} scrolls sideways`);
+  }
   for (const one of document.body.querySelectorAll("*")) {
     const style = getComputedStyle(one), box = one.getBoundingClientRect();
     const isAway = !one.checkVisibility() || one.closest(".away, .skip");

@@ -1,12 +1,14 @@
 """The landing page: the waiting work of the brands of a person's roles, and nothing of other brands."""
 
+import re
+
 import pytest
 
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.staff_rights import StaffMember, StaffRole, parse_role_at_brand
 from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
 from mailer.postgres.attention_figures import PostgresAttentionFigures
-from mailer.web.console.landing import LATE_SECONDS, AttentionItem, attention_items
+from mailer.web.console.landing import LATE_SECONDS, AttentionItem, attention_items, split_off_paused_mailings
 from tests.factories import World, person
 from tests.integration.console_browser import open_browser
 
@@ -71,6 +73,13 @@ def test_who_works_for_all_brands_sees_all_or_the_chosen_one() -> None:
     assert seen(("ops", "*"), chosen="nobodys").keys() == {"halts"}
 
 
+def test_the_count_of_stops_is_that_of_the_line_on_each_page() -> None:
+    """The line leaves paused mailings out: they are an item of their own. Without figures, nothing is made up."""
+    apart = split_off_paused_mailings({"halts": [*FIGURES_NOW["halts"], AttentionFigure(MINE, "mailing", 2, None)]})
+    assert apart == {"halts": FIGURES_NOW["halts"], "paused_mailings": [AttentionFigure(MINE, "", 2, None)]}
+    assert split_off_paused_mailings({"notices": []}) == {"notices": []}
+
+
 async def test_the_database_tells_the_brand_of_each_figure(world: World) -> None:
     """Each kind of trouble at one brand is of that brand, or of none."""
     execute = world.pool.execute
@@ -127,5 +136,27 @@ async def test_the_page_shows_the_brands_of_the_roles(world: World, brand: str, 
         await browser.enter(role=StaffRole.OPS, brand=brand)
         for path in ("/console", f"/console?brand={OTHER}"):
             page = (await browser.open(path)).text
-            assert ("Stops" in page.partition("<main")[2], "Nothing waits for you." in page) == (shown, not shown)
+            assert ('</span> <a href="/console/halts">' in page, "Nothing waits for you." in page) == (shown, not shown)
         assert (await browser.open("/console/static/console.css")).headers["content-type"].startswith("text/css")
+
+
+async def test_a_refusal_keeps_the_menu_of_somebody_signed_in(world: World) -> None:
+    """A page that is forbidden, unknown or refused has menu, name and a button; a stranger gets the button alone."""
+    async with open_browser(world) as browser, open_browser(world) as stranger:
+        await browser.enter("Sam", StaffRole.SUPPORT)
+        answers = [
+            await browser.open("/console/staff"),
+            await browser.open("/console/nothing-here"),
+            await browser.open("/console/mailings/no-id"),
+            await browser.send("/console/people", {"who": "x" * 2000}, "/console/people"),
+            await browser.send("/console/halts/stop", {}, "/console/people"),
+        ]
+        assert [one.status_code for one in answers] == [403, 404, 403, 422, 403]
+        for answer in answers:
+            main = answer.text.partition("<main")[2]
+            assert re.search(r'>Sam<.*<nav class="groups"', answer.text, re.DOTALL)
+            assert '<a class="button main" href="/console">To the first page</a>' in main
+            assert "/console/staff" not in answer.text, "the menu has only what the roles allow"
+        outside = (await stranger.open("/console/static/nothing.css")).text
+        assert '<a class="button main" href="/console">' in outside
+        assert "<nav" not in outside

@@ -50,7 +50,9 @@ async def test_a_person_pauses_and_resumes_a_mailing(world: World) -> None:
         assert await press(browser, mailing_id, "pause") == 303
         page = (await browser.open(f"{LIST}/{mailing_id}")).text
         assert "0 of 3 are done, 3 are open." in page
-        assert re.search(r"it is paused since [\d-]+ [\d:]+ UTC, by Dana Duty \(a typing error\)", page)
+        assert re.search(
+            r"it is paused since <time [^>]+>\d+ \w+ \d+, [\d:]+ UTC</time>, by Dana Duty \(a typing", page
+        )
         assert f"<code>mailer mailing resume {mailing_id}</code>" in page
         assert await press(browser, mailing_id, "resume") == 303
         assert await press(browser, mailing_id, "resume") == 303
@@ -68,12 +70,14 @@ async def test_a_mailing_is_cancelled_for_good(world: World) -> None:
         await browser.enter(role=StaffRole.OPS)
         asked = await browser.open(f"{LIST}/{mailing_id}/cancel")
         assert "0 are done already. 3 will not go out." in asked.text
+        assert re.search(r'<p class="final">This cannot be undone\.</p>.*<button class="main grave">', asked.text, re.S)
         assert await press(browser, mailing_id, "cancel", reason="wrong list") == 303
         assert await press(browser, mailing_id, "cancel") == 303
         assert await press(browser, mailing_id, "resume") == 409
         assert await press(browser, mailing_id, "pause") == 409
         page = (await browser.open(f"{LIST}/{mailing_id}")).text
-        assert '<span class="state cancelled">' in page
+        assert '<strong class="state of-page cancelled" data-says>cancelled</strong>' in page
+        assert '<span class="state cancelled">cancelled</span>' in (await browser.open(LIST)).text
         assert "/pause" not in page
     assert [what for what, *_ in await actions_of(world, mailing_id)] == ["cancelled"]
 

@@ -29,6 +29,13 @@ async def test_a_policy_is_shown_with_its_promises_and_rules(world: World) -> No
         pair = f"before={BRAND}@{policy.version}&after={OTHER}@{other.version}"
         compared = (await browser.open(f"/console/policies/compare?{pair}")).text
         assert "<code>controller.id</code>" in compared
+        groups = re.findall(
+            r"<details class=.section.( open)?>\n<summary><strong>([^<]+)</strong> <small>(\d+)", compared
+        )
+        assert all(bool(is_open) == (int(number) <= 8) for is_open, _, number in groups), "a long group is folded"
+        assert {"general", "controller", "promises"} <= {name for _, name, _ in groups}
+        assert sum(int(number) for *_, number in groups) == compared.count('<td class="lead"')
+        assert compared.index("/console/policies/effects?") < compared.index('<details class="section"')
         same = f"before={BRAND}@{policy.version}&after={BRAND}@{policy.version}"
         assert "They say the same." in (await browser.open(f"/console/policies/compare?{same}")).text
 
@@ -115,9 +122,9 @@ async def test_seals_have_pages(world: World, monkeypatch: pytest.MonkeyPatch) -
         await browser.enter(role=StaffRole.OPS)
         first = (await browser.open("/console/ledger")).text
         [older] = re.findall(r'href="\?before=(\d+)"', first)
-        assert re.findall(r"<tr><td>(\d+)</td>", first)[-1] == older
+        assert re.findall(r'data-label="Seal">(\d+)</td>', first)[-1] == older
         second = (await browser.open(f"/console/ledger?before={older}")).text
-        assert len(re.findall(r"<tr><td>(\d+)</td>", second)) == 1
+        assert len(re.findall(r'data-label="Seal">(\d+)</td>', second)) == 1
         for odd in ("0", "x", "9" * 30):
             assert (await browser.open(f"/console/ledger?before={odd}")).status_code == 404
 
@@ -161,7 +168,7 @@ async def test_effects_of_another_policy_are_counted(world: World) -> None:
         await browser.enter(role=StaffRole.MARKETER)
         same = (await browser.open(f"{path}{BRAND}@{policy.version}")).text
         assert "Everybody was looked at: 4 people." in same
-        assert "<code>" not in same[same.index("<table>") : same.index("</table>")]
+        assert "<code>" not in same[same.index("<table") : same.index("</table>")]
         page = (await browser.open(f"{path}{OTHER}@{other.version}")).text
         assert re.search(r"People: 4\. Stopped by:.*?<code>[a-z-]+</code>", page, re.DOTALL)
         assert (await browser.open(f"{path}{OTHER}@nothing")).status_code == 404

@@ -39,7 +39,7 @@ async def test_a_processor_is_shown_paused_and_resumed(world: World) -> None:
             "Does not answer",
             "421 go away",
             "look at the relay",
-            "0 of 600 a minute used",
+            "0 of 600 used in this minute",
             "gmail.com",
             "capture",
         ):

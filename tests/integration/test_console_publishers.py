@@ -9,6 +9,7 @@ from mailer.account_event_types import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import DESK_ACTIONS, OPERATION_ACTIONS, ReadableData, RightsOfOnePublisher
+from mailer.web.console.publisher_pages import ACCOUNT_KINDS, groups_of_rights
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 
@@ -49,6 +50,13 @@ async def form_of(browser: ConsoleBrowser) -> Fields:
         if name != "form_token":
             fields.setdefault(name, []).append(value)
     return {**fields}
+
+
+def test_each_right_stands_once_in_the_groups_of_the_form() -> None:
+    """The groups of actions hold all actions, each once, and the kinds that are called those of accounts exist."""
+    actions = [name for field, _, names in groups_of_rights([BRAND]) for name in names if field == "action"]
+    assert sorted(actions) == sorted([*KINDS, *DESK_ACTIONS, *OPERATION_ACTIONS])
+    assert set(KINDS) >= ACCOUNT_KINDS
 
 
 def every_right() -> RightsOfOnePublisher:

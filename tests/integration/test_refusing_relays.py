@@ -21,6 +21,7 @@ from mailer.pipeline.transitions import UNUSABLE, plan_end_if_unroutable_too_lon
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.moment_wording import moment_in_words
 from mailer.ports.processor_states import ReportedProcessorState
 from mailer.processors.smtp.processor import SmtpProcessor
 from mailer.rendering.mailing_renderer import MailingRenderer
@@ -329,7 +330,7 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
     assert [(one["processor"], one["state"]) for one in listed["relays"]] == [("relay-us", "auth_refused")]
     assert "auth_refused" in (await operator.done("processors", "list")).out
     shown = json.loads((await operator.done("mailing", "show", str(accepted.mailing_id), "--json")).out)
-    since = f"{state.since:%Y-%m-%d %H:%M} UTC"
+    since = moment_in_words(state.since)
     assert shown["waiting"] == [f"relay-us refuses our password since {since}: relay-us: AUTH refused"]
     assert (
         "waiting: relay-us refuses our password"

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from mailer.policy.moment_wording import moment_in_words
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.policy.staff_rights import StaffRole
@@ -185,7 +186,7 @@ async def test_the_page_asks_for_time_and_reason(world: World) -> None:
     async with open_browser(world) as browser, open_browser(world) as other:
         await browser.enter(role=StaffRole.OPS)
         asked = (await browser.open(f"{path}/reschedule")).text
-        assert f"{SOON:%Y-%m-%d %H:%M UTC}" in asked
+        assert moment_in_words(SOON) in asked
         assert "a second person has to release it" in asked
         refusals: list[tuple[dict[str, str | list[str]], int, str]] = [
             ({"at": at}, 422, "Please say why"),

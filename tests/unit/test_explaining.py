@@ -38,13 +38,13 @@ def stop(source: str, actor: str, reason: str = "opt_out", mailing: UUID | None 
 def test_ways_of_leaving_are_told_apart(given: Suppression, says: str) -> None:
     """A link, a page, an import, an operator, a partner's list and an application each have words of their own."""
     titles = {MAILING: "weekly"}
-    assert suppression_in_words(given, titles) == f"left all optional mail on 2026-11-01 12:00:00Z {says}"
+    assert suppression_in_words(given, titles) == f"left all optional mail on 1 Nov 2026, 12:00 UTC {says}"
 
 
 def test_a_complaint_is_no_opt_out() -> None:
     """A report of spam is told as one, without the address that the operator typed."""
     words = suppression_in_words(stop("ada@people.example called", "Grace", "complaint"), {})
-    assert words.startswith("reported all optional mail as spam on 2026-11-01")
+    assert words.startswith("reported all optional mail as spam on 1 Nov 2026")
     assert "people.example" not in words
 
 

@@ -26,9 +26,9 @@ def test_what_has_not_begun_gets_another_time() -> None:
         (replace(WAITS, state="ended"), LATER, "is ended"),
         (replace(WAITS, is_finished=True), LATER, "finished: nothing of it is left"),
         (replace(WAITS, has_begun=True), LATER, "has begun already; pause it"),
-        (WAITS, NOW, "2026-11-21 12:00 UTC is over; give a time to come"),
+        (WAITS, NOW, "21 Nov 2026, 12:00 UTC is over; give a time to come"),
         (WAITS, NOW - timedelta(days=1), "is over"),
-        (replace(WAITS, expires_at=LATER), LATER, "good until 2026-11-21 13:00 UTC; give an earlier time"),
+        (replace(WAITS, expires_at=LATER), LATER, "good until 21 Nov 2026, 13:00 UTC; give an earlier time"),
         (replace(WAITS, expires_at=NOW), LATER, "good until"),
     ],
 )

@@ -281,18 +281,29 @@ def _gates_among_dependencies(dependant: Dependant) -> Iterator[StaffGate]:
         yield from _gates_among_dependencies(inner)
 
 
+async def read_request_of_signed_in_person(http_request: Request, console: ConsoleContext) -> ConsoleRequest | None:
+    """Returns the request without its form; None if it has no session of somebody signed in."""
+    request, _ = await _read_request_and_held_cookie(http_request, console)
+    return request if request.session else None
+
+
 async def _read_console_request(http_request: Request, console: ConsoleContext) -> ConsoleRequest:
+    request, held = await _read_request_and_held_cookie(http_request, console)
+    if http_request.method == "POST":
+        return replace(request, form=await _read_csrf_checked_form(http_request, console, held))
+    return request
+
+
+async def _read_request_and_held_cookie(http_request: Request, console: ConsoleContext) -> tuple[ConsoleRequest, str]:
+    """Returns the request without its form, and the cookie that its form is checked by."""
     token = http_request.cookies.get(console.cookie_name(), "")[:_COOKIE_LENGTH]
     session = await console.staff.sign_in.find_session(token) if token else None
     held = token if session else http_request.cookies.get(console.cookie_name("-form"), "")[:_COOKIE_LENGTH]
     cookie = held or secrets.token_urlsafe(16)
-    form: Form = {}
-    if http_request.method == "POST":
-        form = await _read_csrf_checked_form(http_request, console, held)
     host = http_request.client.host if http_request.client else ""
-    return ConsoleRequest(
+    request = ConsoleRequest(
         console,
-        form,
+        {},
         console.secrets.form_token(cookie),
         masked_network(host),
         network_of_client(host),
@@ -302,6 +313,7 @@ async def _read_console_request(http_request: Request, console: ConsoleContext) 
         None if held else cookie,
         http_request.query_params.get("brand", ""),
     )
+    return request, held
 
 
 async def _read_csrf_checked_form(http_request: Request, console: ConsoleContext, cookie: str) -> Form:

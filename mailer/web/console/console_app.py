@@ -1,11 +1,14 @@
 """The routes of the console, put together, with the answers to what they raise."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, Response
 
 from mailer.metrics_and_logger import log
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
     dead_letter_pages,
@@ -32,6 +35,7 @@ from mailer.web.console.access_gates import (
     FieldRefused,
     NeedsSameSiteForwarding,
     RedirectWithinConsole,
+    read_request_of_signed_in_person,
     require_gate_of_each_route,
 )
 from mailer.web.console.console_context import HOME, console_path_or_home
@@ -98,8 +102,20 @@ def is_console_path(path: str) -> bool:
 
 
 def answer_console_problem(http_request: Request, status: int, problem: str = "") -> Response:
-    """Returns the page for a request that was refused or failed."""
+    """Returns the page for a request that failed."""
     return console_problem_page(http_request.app.state.site.console, status, problem)
+
+
+async def answer_refused_console_request(
+    http_request: Request, status: int, problem: str = "", values: Mapping[str, str | int] = MappingProxyType({})
+) -> Response:
+    """Returns the page for a request that was refused; somebody who is signed in keeps the menu."""
+    console = http_request.app.state.site.console
+    try:
+        request = await read_request_of_signed_in_person(http_request, console)
+    except DatabaseUnavailable:
+        request = None
+    return console_problem_page(console, status, problem, values, request)
 
 
 async def _answer_with_redirect(http_request: Request, error: Exception) -> Response:
@@ -116,7 +132,7 @@ async def _answer_full_password_hash_queue(http_request: Request, _: Exception) 
 
 async def _answer_refused_field(http_request: Request, error: Exception) -> Response:
     key, values = (error.key, error.values) if isinstance(error, FieldRefused) else ("status_422", {})
-    return console_problem_page(http_request.app.state.site.console, 422, key, values)
+    return await answer_refused_console_request(http_request, 422, key, values)
 
 
 async def _answer_with_same_site_forwarding(http_request: Request, _: Exception) -> Response:

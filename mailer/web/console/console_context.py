@@ -68,6 +68,13 @@ class ConsoleContext:
         """The path of the public address, without a slash at its end; every path of a page begins with it."""
         return urlsplit(self.public_url).path.rstrip("/")
 
+    def brand_in_words(self, brand: str) -> str:
+        """Returns a brand by its name, and by its id where that says more: `Paltalk (paltalk-2006)`."""
+        policy = self.people.policies.get(brand)
+        if policy is None or policy.name.casefold() == brand.casefold():
+            return brand if policy is None else policy.name
+        return f"{policy.name} ({brand})"
+
     def cookie_name(self, purpose: str = "") -> str:
         """Returns the name of a cookie. `__Host-` binds it to this host and HTTPS (RFC 6265bis 4.1.3)."""
         return f"{'__Host-' if self.is_https else ''}mailer{purpose}"

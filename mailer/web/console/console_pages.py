@@ -1,5 +1,6 @@
 """The pages of the console as HTML, and their texts."""
 
+import re
 import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,16 @@ from types import MappingProxyType
 from typing import Any
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
+from mailer.policy.moment_wording import (
+    MOMENT_IN_WORDS,
+    datetime_attribute_of_words,
+    day_in_words,
+    moment_in_words,
+)
 from mailer.policy.staff_rights import StaffRight, needs_second_factor
 from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import HOME, ConsoleContext
@@ -22,6 +31,28 @@ _FOLDER = Path(__file__).parent
 def passkey_id_as_text(passkey_id: bytes) -> str:
     """Returns the id of a passkey for a form."""
     return urlsafe_b64encode(passkey_id).decode()
+
+
+def mark_moments(sentence: str) -> Markup:
+    """Returns a sentence as HTML in which each moment in words says to machines which it is."""
+    return Markup(  # noqa: S704 - the sentence is escaped
+        MOMENT_IN_WORDS.sub(
+            lambda found: f'<time datetime="{datetime_attribute_of_words(*found.groups())}">{found[0]}</time>',
+            escape(sentence),
+        )
+    )
+
+
+def refusal_as_sentence(refusal: str) -> str:
+    """Returns a refusal such as `reason: is missing` as a sentence for people, such as `Reason is missing.`."""
+    said = re.sub(r"^(\w+): (is|has) ", r"\1 \2 ", refusal).replace(".;", ";").replace(".:", ":").rstrip(".")
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+@pass_context
+def _brand_in_words(page: Context, brand: str) -> str:
+    request: ConsoleRequest = page["request"]
+    return request.console.brand_in_words(brand)
 
 
 def _read_texts() -> dict[str, Any]:
@@ -43,7 +74,13 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters["passkey_id"] = passkey_id_as_text
+_TEMPLATES.filters |= {
+    "passkey_id": passkey_id_as_text,
+    "moment_in_words": moment_in_words,
+    "day_in_words": day_in_words,
+    "mark_moments": mark_moments,
+    "brand_name": _brand_in_words,
+}
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -141,7 +178,7 @@ def console_page(
         base=request.console.base_path,
         navigation=_navigation_open_to_person(request),
         brands=_brands_with_a_role(request),
-        error=TEXTS["errors"][error] if error else problem,
+        error=TEXTS["errors"][error] if error else problem and refusal_as_sentence(problem),
     )
     page = HTMLResponse(html, status, _HEADERS)
     if request.new_form_cookie is not None:
@@ -156,12 +193,31 @@ def console_fragment(request: ConsoleRequest, template: str, **values: Any) -> H
 
 
 def console_problem_page(
-    console: ConsoleContext, status: int, problem: str, values: Mapping[str, str | int] = MappingProxyType({})
+    console: ConsoleContext,
+    status: int,
+    problem: str,
+    values: Mapping[str, str | int] = MappingProxyType({}),
+    request: ConsoleRequest | None = None,
 ) -> HTMLResponse:
-    """Returns a page that names a problem, for anybody. The values fill the text in."""
+    """Returns a page that names a problem. The values fill the text in.
+
+    Args:
+        console: the console.
+        status: of the answer.
+        problem: the key of a text in `[errors]`; for another one, the text of the status is shown.
+        values: fill the text in.
+        request: of somebody who is signed in, who keeps the menu; None: nobody is known to be.
+    """
     known = problem if problem in TEXTS["errors"] else f"status_{status}"
     says = TEXTS["errors"].get(known, TEXTS["errors"]["failed"]).format_map(values)
-    html = _TEMPLATES.get_template("problem.html.j2").render(t=TEXTS, base=console.base_path, problem=says)
+    html = _TEMPLATES.get_template("problem.html.j2").render(
+        t=TEXTS,
+        request=request,
+        base=console.base_path,
+        navigation=_navigation_open_to_person(request) if request else [],
+        brands=_brands_with_a_role(request) if request else [],
+        problem=says,
+    )
     return HTMLResponse(html, status, _HEADERS)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
@@ -45,6 +45,7 @@ class AttentionItem:
 
 _COUNTED = {
     "halts": StaffRight.MAILINGS_READ,
+    "paused_mailings": StaffRight.MAILINGS_READ,
     "dead_letters": StaffRight.MAILINGS_READ,
     "quarantined": StaffRight.MAILINGS_READ,
     "notices": StaffRight.NOTICES_WORK,
@@ -61,7 +62,7 @@ _CONCERNS_ALL = ("halts", "everything")
 async def show_landing_page(request: SignedIn) -> Response:
     """Shows what needs attention at the brands of the person's roles, or at the chosen one of them."""
     sees = not request.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
-    figures = await request.console.attention.get_value() if sees else {}
+    figures = split_off_paused_mailings(await request.console.attention.get_value()) if sees else {}
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
     items = attention_items(figures, request.member, request.console.brands, request.brand)
     return console_page(
@@ -79,6 +80,15 @@ async def _recent_access_resets_of_member(request: ConsoleRequest) -> list[Issue
     since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
     links = await request.console.staff.directory.list_issued_one_time_links(request.member.id)
     return [link for link in links if link.what == "reset" and link.at > since]
+
+
+def split_off_paused_mailings(figures: AttentionFigures) -> AttentionFigures:
+    """Returns the figures with the stops of single mailings apart: the line on each page names all stops but these."""
+    if "halts" not in figures:
+        return figures
+    stops = figures["halts"]
+    paused = [replace(one, label="") for one in stops if one.label == "mailing"]
+    return {**figures, "halts": [one for one in stops if one.label != "mailing"], "paused_mailings": paused}
 
 
 def attention_items(

@@ -1,6 +1,6 @@
 """The pages of policies: promises with rules and proofs, differences, and what would change if another policy held."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.policy.ledger_reason_wording import reason_in_words
-from mailer.policy.policy_differences import differences_between_policies
+from mailer.policy.policy_differences import PolicyDifference, differences_between_policies
 from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRight
 from mailer.policy.version_changes import version_changes
@@ -40,7 +40,7 @@ async def compare_policies(
         "policy_differences.html.j2",
         before=one,
         after=other,
-        differences=differences_between_policies(one, other),
+        sections=sections_of_differences(differences_between_policies(one, other)),
         names=(before, after),
     )
 
@@ -65,6 +65,15 @@ async def show_policy(brand: str, request: PolicyReader) -> Response:
         raise HTTPException(404, "policy_unknown")
     proofs = await request.console.operations.proofs.get_value()
     return console_page(request, "policy.html.j2", policy=policy, changes=list(version_changes(policy)), proofs=proofs)
+
+
+def sections_of_differences(differences: Sequence[PolicyDifference]) -> list[tuple[str, list[PolicyDifference]]]:
+    """Returns the differences by the first part of their keys; those with one part come first, under no name."""
+    sections: dict[str, list[PolicyDifference]] = {"": []}
+    for one in differences:
+        name, dot, _ = one.key.partition(".")
+        sections.setdefault(name if dot else "", []).append(one)
+    return [(name, inner) for name, inner in sections.items() if inner]
 
 
 def policy_name(policy: Policy) -> str:

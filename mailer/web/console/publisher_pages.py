@@ -1,6 +1,6 @@
 """The pages of publishers and their keys. They need `publishers:manage`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,7 +12,10 @@ from mailer.account_event_types import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import (
+    BRAND_ACTIONS,
     DESK_ACTIONS,
+    EVERYWHERE_ACTIONS,
+    MAILING_ACTIONS,
     OPERATION_ACTIONS,
     ReadableData,
     RightsOfOnePublisher,
@@ -29,6 +32,10 @@ from mailer.web.console.console_pages import console_page, redirect_within_conso
 router = APIRouter(include_in_schema=False)
 PUBLISHERS = f"{HOME}/publishers"
 PublisherManager = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.PUBLISHERS_MANAGE))]
+ACCOUNT_KINDS = frozenset(
+    {"deactivate", "reactivate", "erase", "restrict", "unrestrict", "under_13", "paid", "unpaid", "rectify"}
+)
+"""The kinds of account events that tell of an account and its data. The others tell of a choice of the person."""
 Who = Annotated[str, Query(max_length=300)]
 
 
@@ -99,6 +106,20 @@ def _tickable_rights_by_form_field(request: ConsoleRequest) -> dict[str, Sequenc
     }
 
 
+def groups_of_rights(brands: Collection[str]) -> list[tuple[str, str, Sequence[str]]]:
+    """Returns the groups of the form: the field, the name of the text of the heading, and what can be ticked."""
+    return [
+        ("brand", "brand", sorted(brands)),
+        ("category", "category", list(CATEGORIES)),
+        ("action", "action_account", [kind for kind in KINDS if kind in ACCOUNT_KINDS]),
+        ("action", "action_choice", [kind for kind in KINDS if kind not in ACCOUNT_KINDS]),
+        ("action", "action_desk", DESK_ACTIONS),
+        ("action", "action_mailing", MAILING_ACTIONS),
+        ("action", "action_flow", (*BRAND_ACTIONS, *EVERYWHERE_ACTIONS)),
+        ("read", "read", [one.value for one in ReadableData]),
+    ]
+
+
 def _offered_rights(request: ConsoleRequest) -> RightsOfOnePublisher:
     """Returns the rights that a form offers. A publisher's other rights, such as for a former brand, stay."""
     return RightsOfOnePublisher(
@@ -157,6 +178,7 @@ async def _list_page(request: ConsoleRequest, error: str | None = None) -> Respo
         error,
         publishers=publishers,
         choices=_tickable_rights_by_form_field(request),
+        groups=groups_of_rights(request.console.brands),
         kinds=[kind.value for kind in WRITTEN],
     )
 
@@ -170,7 +192,7 @@ async def _publisher_page(request: ConsoleRequest, known: PublisherRecord, error
         error,
         known=known,
         changes=await _open_publisher_store(request).read_rights_changes(known.publisher.identity),
-        choices=_tickable_rights_by_form_field(request),
+        groups=groups_of_rights(request.console.brands),
         shown=names_of_rights(rights),
         held={"brand": rights.brands, "category": rights.categories, "action": rights.actions, "read": rights.reads},
     )

@@ -1,12 +1,39 @@
 // Replaces parts of a page by newer ones while it is looked at. All of it works without this script, by reloading.
 
 const SECONDS = 3;
+const shown = new WeakMap();
 
+// The place of an element in a part: the numbers of the children that lead to it. An id finds it even if others came.
+const placeOf = (part, element) => {
+  const steps = [];
+  for (let one = element; one !== part; one = one.parentElement) steps.unshift([...one.parentElement.children].indexOf(one));
+  return { id: element.id, name: element.localName, steps };
+};
+
+const elementAt = (part, place) => {
+  const named = place.id && document.getElementById(place.id);
+  const found = named || place.steps.reduce((one, step) => one?.children[step], part);
+  return found?.localName === place.name ? found : undefined;
+};
+
+const scrolledIn = (part) =>
+  [...part.querySelectorAll("*")]
+    .filter((one) => one.scrollLeft || one.scrollTop)
+    .map((one) => ({ place: placeOf(part, one), left: one.scrollLeft, top: one.scrollTop }));
+
+// Focus and scroll positions stay; nothing is touched if nothing has changed, so that a selection stays, too.
 const replacePart = (part, html) => {
+  if (shown.get(part) === html) return;
   const fresh = new DOMParser().parseFromString(html, "text/html").body;
-  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+  const focused = part.contains(document.activeElement) && document.activeElement !== part;
+  const focus = focused ? placeOf(part, document.activeElement) : undefined;
+  const scrolled = scrolledIn(part);
+  const before = { left: window.scrollX, top: window.scrollY };
   part.replaceChildren(...fresh.childNodes);
-  if (focused) document.getElementById(focused)?.focus();
+  shown.set(part, html);
+  scrolled.forEach(({ place, left, top }) => elementAt(part, place)?.scrollTo({ left, top, behavior: "instant" }));
+  if (focus) elementAt(part, focus)?.focus({ preventScroll: true });
+  window.scrollTo({ ...before, behavior: "instant" });
 };
 
 const announce = (part, before) => {
