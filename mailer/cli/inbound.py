@@ -12,12 +12,12 @@ from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.mime_parts import MAX_MESSAGE
 from mailer.inbound.reports.received_report import ReceivedReport, ReportedRecipient, report_as_json
 
-app = typer.Typer(help="What comes back: bounces, complaints, automatic replies.", no_args_is_help=True)
+app = typer.Typer(help="Mail that comes back: bounces, complaints, automatic replies.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """What comes back: bounces, complaints, automatic replies."""
+    """Bounces, complaints and automatic replies that came back."""
 
 
 @app.command()

@@ -98,8 +98,8 @@ _WORDS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _AWAY: Final = re.compile(
-    r"out of|away|absen|urlaub|abwesen|congé|vacac|vacation|holiday|leave|fuera|ausen|in the office|büro|bureau|إجازة|المكتب"
-    r"|不在|休暇|ooo\b|fuori|ferie|déplacement|休假|отпуск",
+    r"out of|away|absen|urlaub|abwesen|congé|vacac|vacation|holiday|leave|fuera|ausen|in the office|büro|bureau"
+    r"|إجازة|المكتب|不在|休暇|ooo\b|fuori|ferie|déplacement|休假|отпуск",
     re.IGNORECASE,
 )
 

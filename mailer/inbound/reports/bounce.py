@@ -15,6 +15,7 @@ from mailer.inbound.reports.delivery_status import (
 )
 from mailer.inbound.reports.failed_addresses import (
     ADDRESS,
+    MAX_ADDRESSES,
     FailedAddress,
     context_of_address,
     find_listed_addresses,
@@ -103,7 +104,7 @@ def _failed_addresses(message: Part, notice: Notice) -> list[FailedAddress]:
     found = find_listed_addresses(notice.lines, ours)
     if named := header.by_name.get("x-failed-recipients"):
         contexts = {one.address.lower(): one for one in found}
-        listed = [address for _, address in read_addresses(", ".join(named)[:4000]) if "@" in address]
+        listed = [address for _, address in read_addresses(", ".join(named)[:4000]) if "@" in address][:MAX_ADDRESSES]
         if listed:
             return [contexts.get(address.lower()) or _named(address, notice) for address in listed]
     return (

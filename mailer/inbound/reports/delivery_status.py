@@ -8,8 +8,8 @@ from mailer.inbound.reports.header_fields import HeaderFields, read_header_field
 from mailer.inbound.reports.mime_parts import Part, is_attached_message
 from mailer.inbound.reports.received_report import RecipientAction
 
-MAX_RECIPIENTS: Final = 100
-MAX_DIAGNOSTIC: Final = 700
+MAX_RECIPIENTS: Final = 50
+MAX_DIAGNOSTIC: Final = 600
 """Characters of a diagnostic that are read."""
 _MAX_STATUS: Final = 300_000
 """Octets of a delivery-status part."""

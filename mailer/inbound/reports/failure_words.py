@@ -20,7 +20,8 @@ _SOFT: Final = r"""quota | over\ (?:its|his|her|their|the)?\ ?(?:disk|size|stora
     |size|storage|mailbox|allow)
     | (?:message|mail)\b[\w' ]{0,20}\btoo\ (?:large|big|long) | size\ (?:limit|exceed) | maximum\ (?:message\ )?size
     | larger\ than | bigger\ than | temporar | transient
-    | unverified\ address | (?:cannot|could\ not|unable\ to|not\ been)\ verif | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again)\b | gr[ae]y-?list | too\ many | rate\ limit
+    | unverified\ address | (?:cannot|could\ not|unable\ to|not\ been)\ verif
+    | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again)\b | gr[ae]y-?list | too\ many | rate\ limit
     | mail\ (?:at\ a\ rate|too\ (?:quickly|fast|often)) | hop\ count | mail\ ?loop | \bloop(?:ing)?\b | too\ busy
     | timed?[ -]?out | time-out | connection\ (?:refused|reset|failed|lost|dropped) | could\ not\ connect
     | no\ route\ to
