@@ -1,5 +1,6 @@
 """Received messages of those who want the parsers to fail: bombs, random octets, mutated reports."""
 
+import gzip
 import json
 import random
 import time
@@ -79,6 +80,16 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "elements": lambda: XML + fill(b"<a/>", 4_900_000),
     "depth of XML": lambda: XML + fill(b"<a>", 4_900_000),
     "records": lambda: XML + b"<policy_published><domain>x</domain></policy_published>" + fill(b"<record/>", 4_900_000),
+    "many packed reports": lambda: (
+        b'Content-Type: multipart/mixed; boundary="a"\n'
+        + b"".join(
+            b"\n--a\nContent-Type: application/gzip\n\n"
+            + gzip.compress(
+                b"<feedback><policy_published><domain>x</domain></policy_published>" + fill(b"<record/>", 4_000_000), 1
+            )
+            for _ in range(5)
+        )
+    ),
     "lists": lambda: JSON + fill(b"[],", 900_000) + b"1]}",
     "depth of JSON": lambda: JSON + fill(b"["),
     "zeros": lambda: fill(b"\0"),

@@ -35,6 +35,67 @@ X-Spam-Status: No
 """
 
 
+REPLIES = [
+    ("550 5.1.1 sorry, the recipient's account is over its storage limit", "5.1.1", "soft"),
+    ("550 Account disabled for exceeding quota", "5.0.0", "soft"),
+    ("550 5.2.1 mailbox disabled for this recipient; over quota", "5.2.1", "soft"),
+    ("554 5.2.1 Mailbox temporarily unavailable", "5.2.1", "soft"),
+    ("550 5.1.1 Sender denied by recipient", "5.1.1", "sender_fault"),
+    ("550 5.1.1 Mailbox unavailable because of sender reputation", "5.1.1", "sender_fault"),
+    ("550 5.1.0 Address rejected", "5.1.0", "sender_fault"),
+    ("550 5.1.0 Address rejected.", "5.1.0", "sender_fault"),
+    ("550 5.2.0 Mailbox inactive", "5.2.0", "hard"),
+    ("550 Requested action not taken: mailbox unavailable", "5.0.0", "hard"),
+    ("550 Mail content denied", "5.0.0", "sender_fault"),
+    ("550 Denied by policy", "5.0.0", "sender_fault"),
+    ("550 #5.1.0 Address rejected.", "5.1.0", "sender_fault"),
+    ("553 sorry, your mail was administratively denied. (#5.7.1)", "5.7.1", "sender_fault"),
+    ("550 Rejected: user not allowed to receive external mail", "5.0.0", "sender_fault"),
+    ("550 Recipient rejected: not in whitelist", "5.0.0", "sender_fault"),
+    ("550 user has no mailbox rights; too many connections", "5.0.0", "soft"),
+    ("550 User suspended", "5.0.0", "hard"),
+    ("550 5.1.1 recipient overquota", "5.1.1", "soft"),
+    ("550 5.1.1 overquota", "5.1.1", "soft"),
+    ("550 5.1.1 RP-001 Mail rejected by Outlook.com for policy reasons", "5.1.1", "sender_fault"),
+    ("550 5.1.1 Inbox is full", "5.1.1", "soft"),
+    ("550 5.1.1 Invalid recipient: greylisted", "5.1.1", "soft"),
+    ("550 5.1.1 The mailbox is not accepting mail at this time", "5.1.1", "soft"),
+    ("550 5.1.2 Host lookup failed temporarily", "5.1.2", "soft"),
+    ("550 5.1.2 Bad destination system: no such domain", "5.1.2", "hard"),
+    ("554 rejected due to spam URL", "5.0.0", "sender_fault"),
+    ("550 5.4.4 Invalid domain", "5.4.4", "soft"),
+    ("550 5.7.23 The message was rejected because of Sender Policy Framework violation", "5.7.23", "sender_fault"),
+    ("550 No such user; mail rejected as spam", "5.0.0", "sender_fault"),
+    ("501 5.1.3 Invalid address", "5.1.3", "hard"),
+    ("550 5.1.3 Invalid sender address", "5.1.3", "sender_fault"),
+    ("550 5.1.1 Unknown sender", "5.1.1", "sender_fault"),
+    ("550 5.1.1 user unknown (sender address verification failed)", "5.1.1", "sender_fault"),
+    ("550 5.7.13 user disabled", "5.7.13", "hard"),
+    ("550 5.7.17 mailbox owner has changed", "5.7.17", "hard"),
+    (
+        "550 verification failed for <bounces@mail.example.com> The mail server does not recognize you",
+        "5.0.0",
+        "sender_fault",
+    ),
+    ("550 Invalid Mail From: domain does not exist", "5.0.0", "sender_fault"),
+    ("550 Your domain does not exist", "5.0.0", "sender_fault"),
+    ("550 Sender's domain not found", "5.0.0", "sender_fault"),
+    ("550 Unknown host mail.example.com in HELO", "5.0.0", "sender_fault"),
+    ("550 Invalid host name", "5.0.0", "sender_fault"),
+    ("550 Client host rejected: cannot find your hostname", "5.0.0", "sender_fault"),
+    ("550 inactive user", "5.0.0", "hard"),
+    ("550 no mailbox here by that name", "5.0.0", "hard"),
+    ("550 5.1.1 no PTR record for user unknown", "5.1.1", "sender_fault"),
+    ("571 message refused", "5.0.0", "sender_fault"),
+    ("550 account not verified", "5.0.0", "soft"),
+    ("552 5.2.3 message too big", "5.2.3", "sender_fault"),
+    ("550 mail from unknown user refused", "5.0.0", "sender_fault"),
+    ("550 5.1.1 is not accepting any mail", "5.1.1", "soft"),
+    ("550 5.1.1 The user does not accept mail from you", "5.1.1", "sender_fault"),
+]
+"""Replies as servers write them, with the Status field beside them, and the class."""
+
+
 def dsn(fields: str, text: str = "It failed.", returned: str = OURS, head: str = "") -> bytes:
     """Returns a delivery status notification with the fields of its recipients."""
     return (
@@ -93,6 +154,13 @@ def test_a_dead_address_in_words_is_not_hard_if_another_cause_is_named(text: str
             f"Final-Recipient: rfc822; a@example.org\nAction: failed\nStatus: {status}\nDiagnostic-Code: smtp; {text}"
         )
         assert only_class(classify_message(dsn(fields))) in (BounceClass.SOFT, BounceClass.SENDER_FAULT)
+
+
+@pytest.mark.parametrize(("text", "status", "wanted"), REPLIES)
+def test_replies_with_several_words_have_the_mildest_class(text: str, status: str, wanted: str) -> None:
+    """A reply that names a dead address and something else is not hard; one that names nothing else is."""
+    fields = f"Final-Recipient: rfc822; a@example.org\nAction: failed\nStatus: {status}\nDiagnostic-Code: smtp; {text}"
+    assert only_class(classify_message(dsn(fields))) == BounceClass(wanted)
 
 
 @pytest.mark.parametrize("action", ["delayed", "relayed", "expanded", "delivered"])

@@ -35,6 +35,8 @@ _SUBJECT: Final = re.compile(
     |antwort\w*|antwoord|svar|réponse)
     |(?:automatische|réponse|respuesta|risposta|resposta|odpowiedź)\ (?:antwort|rückmeldung|auto\w+)|autorespuesta
     |out[ -]of[ -](?:the[ -])?office
+    |automati[ck]\w{1,6}\ (?:odpov\w+|válasz|odgovor)|otomatik\ yan\u0131t|automaattinen\ vastaus|răspuns\ automat
+    |αυτόματη\ απάντηση
     |abwesenheits|автоответ|автоматический\ ответ|رد\ تلقائي|رد\ آلي|自動(?:応答|返信|回答)|【自動|自动(?:回复
     |答复)|자동\ ?(?:응답|회신))
     |(?:\[[^\]]{0,30}\]\s*)?

@@ -64,13 +64,12 @@ class _MessageClassifier:
         )
 
     def _as_counts(self) -> ReceivedReport | None:
-        kind = _announced_kind(self._message)
-        if kind is None:
-            return None
         counts, found = _read_counts(self._message)
-        if counts is None:
+        if counts is not None:
+            return ReceivedReport(found, counts=counts)
+        if _announces_counts(self._message):
             return ReceivedReport(ReportKind.UNREADABLE, reason="report_without_readable_data")
-        return ReceivedReport(found, counts=counts)
+        return None
 
     def _as_bounce(self) -> ReceivedReport | None:
         header = self._message.header
@@ -81,7 +80,9 @@ class _MessageClassifier:
         if _is_rejection_receipt(self._message):
             return self._bounce(self._recipients_of_text(), None)
         is_report = self._message.parameters.get("report-type", "").lower() == "delivery-status" or status is not None
-        if (is_report or is_bounce_text(header, self._notice)) and (is_report or not has_automatic_subject(header)):
+        if (is_report or is_bounce_text(self._message, self._notice)) and (
+            is_report or not has_automatic_subject(header)
+        ):
             return self._bounce(self._recipients_of_text(), status)
         return None
 
@@ -108,24 +109,21 @@ class _MessageClassifier:
         )
 
 
-def _announced_kind(message: Part) -> ReportKind | None:
-    """Returns the kind of counted report that a message says it is, by its type, attachments or subject."""
+def _announces_counts(message: Part) -> bool:
+    """Tells whether a message says that it is a DMARC or TLS report, by its type, attachments or subject."""
     report_type = message.parameters.get("report-type", "").lower()
     if report_type == "tlsrpt" or message.header.by_name.get("tls-report-domain"):
-        return ReportKind.TLS_REPORT
+        return True
     subject = message.header.first("subject").lower()
     if "report domain:" in subject and ("submitter:" in subject or "report-id:" in subject):
-        return ReportKind.DMARC_REPORT
+        return True
     for part in message.walk():
-        if part.content_type.startswith("application/tlsrpt"):
-            return ReportKind.TLS_REPORT
         name = (part.parameters.get("name", "") + " " + part.header.first("content-disposition")).lower()
-        if (name.count("!") >= 3 and ".xml" in name) or (name.count("!") >= 3 and ".zip" in name):
-            return ReportKind.DMARC_REPORT
-    kind = message.content_type
-    if kind in ("application/zip", "application/gzip", "application/x-gzip", "application/x-zip-compressed"):
-        return ReportKind.DMARC_REPORT
-    return ReportKind.DMARC_REPORT if kind in ("text/xml", "application/xml") else None
+        if part.content_type.startswith("application/tlsrpt") or (
+            name.count("!") >= 3 and (".xml" in name or ".zip" in name)
+        ):
+            return True
+    return False
 
 
 def _read_counts(message: Part) -> tuple[ReportCounts | None, ReportKind]:

@@ -26,6 +26,7 @@ _ACTIONS: Final = (
 )
 _BY_STATUS: Final = {"5": RecipientAction.FAILED, "4": RecipientAction.DELAYED, "2": RecipientAction.DELIVERED}
 _ADDRESS_IN_X400: Final = re.compile(r"RFC-?822=([^/;\s]{1,200}\(a\)[^/;\s]{1,200})", re.IGNORECASE)
+_QUOTED_LOCAL_PART: Final = re.compile(r'"[^"\\\r\n]{1,64}"@[\w.-]{1,255}')
 _ESCAPED: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 
 
@@ -115,7 +116,10 @@ def read_typed_address(value: str) -> str:
     if kind not in ("rfc822", "utf-8", "smtp", "unknown", "local", "system"):
         in_x400 = _ADDRESS_IN_X400.search(address)
         return in_x400[1].replace("(a)", "@") if in_x400 else ""
-    address = address.partition(" (")[0].strip().strip("<>\"'").strip()
+    address = address.partition(" (")[0].strip().strip("<>").strip()
+    if quoted := _QUOTED_LOCAL_PART.fullmatch(address):
+        return quoted[0]
+    address = address.strip("\"'")
     if "<" in address and ">" in address:
         address = address.partition("<")[2].partition(">")[0]
     if kind == "utf-8":
