@@ -217,6 +217,24 @@ def test_candidates_verify_with_the_keys_that_signed_the_mail() -> None:
     assert [one.value for one in report.candidates if one.source is CandidateSource.X_HEADER] == ["x-harbour-ring: 4"]
 
 
+def test_a_redacted_complaint_still_leads_to_the_mail() -> None:
+    """A complaint that hides the recipient, and returns three fields, has values that our signer reads."""
+    path = LINKS.bounce_address(MAILING, 7, "bounces.example.com")
+    mail = (
+        'From: fbl@isp.example\nContent-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
+        "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nOriginal-Rcpt-To: <redacted>\n"
+        f"Original-Mail-From: <{path}>\n\n--b\nContent-Type: text/rfc822-headers\n\nTo: redacted@isp.example\n"
+        f"Message-ID: {LINKS.stable_message_id(MAILING, 7, 'mail.example.com')}\nCFBL-Feedback-ID: 1:2:3\n--b--\n"
+    )
+    report = classify_message(mail.encode())
+    assert (report.kind, report.recipients) == (ReportKind.COMPLAINT, ())
+    assert [(one.source, one.value) for one in report.candidates] == [
+        (CandidateSource.RETURN_PATH, path),
+        (CandidateSource.MESSAGE_ID, LINKS.stable_message_id(MAILING, 7, "mail.example.com")),
+        (CandidateSource.CFBL_FEEDBACK_ID, "1:2:3"),
+    ]
+
+
 def test_fields_that_a_stranger_writes_are_no_candidates() -> None:
     """Delivered-To and X-Original-To of the report itself prove nothing, and are not collected."""
     forged = LINKS.bounce_address(MAILING, 8, "bounces.example.com")

@@ -56,11 +56,12 @@ class _MessageClassifier:
         if found is None:
             return None
         feedback, recipients = found
+        fields = _feedback_fields(self._message)
         return ReceivedReport(
             ReportKind.COMPLAINT,
             recipients=recipients,
             feedback=feedback,
-            candidates=self._candidates(_feedback_envelope_id(self._message)),
+            candidates=self._candidates(fields.first("original-envelope-id"), fields.first("original-mail-from")),
         )
 
     def _as_counts(self) -> ReceivedReport | None:
@@ -87,7 +88,7 @@ class _MessageClassifier:
         return None
 
     def _bounce(self, recipients: tuple[ReportedRecipient, ...], status: DeliveryStatus | None) -> ReceivedReport:
-        candidates = self._candidates(status.envelope_id if status else "")
+        candidates = self._candidates(status.envelope_id, status.return_path) if status else self._candidates()
         return ReceivedReport(ReportKind.BOUNCE, recipients=recipients, candidates=candidates)
 
     def _recipients_of_text(self) -> tuple[ReportedRecipient, ...]:
@@ -97,14 +98,15 @@ class _MessageClassifier:
         is_receipt = _receipt_part(self._message) is not None
         reason = "read_receipt" if is_receipt else automatic_reply_reason(self._message.header, self._notice.text)
         kind = ReportKind.AUTOMATIC_REPLY if reason else ReportKind.REPLY
-        return ReceivedReport(kind, reason=reason, candidates=self._candidates(""))
+        return ReceivedReport(kind, reason=reason, candidates=self._candidates())
 
-    def _candidates(self, envelope_id: str) -> tuple[Candidate, ...]:
+    def _candidates(self, envelope_id: str = "", return_path: str = "") -> tuple[Candidate, ...]:
         return collect_candidates(
             self._message.header,
             self._returned,
             envelope_recipient=self._to,
             envelope_id=envelope_id,
+            return_path=return_path,
             more_ids=_ids_in_receipt(self._message),
         )
 
@@ -157,8 +159,8 @@ def _ids_in_receipt(message: Part) -> tuple[str, ...]:
     return tuple(_receipt_fields(message).all_values("original-message-id")[:2])
 
 
-def _feedback_envelope_id(message: Part) -> str:
+def _feedback_fields(message: Part) -> HeaderFields:
     for part in message.walk():
         if part.content_type == "message/feedback-report":
-            return read_header_fields(part.read_text().strip("\n")).first("original-envelope-id")
-    return ""
+            return read_header_fields(part.read_text().strip("\n"))
+    return HeaderFields()

@@ -48,9 +48,14 @@ class RecipientStatus:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """A delivery-status part: the fields of the message, and those of each recipient."""
+    """A delivery-status part: the fields of the message, and those of each recipient.
+
+    Attributes:
+        envelope_id: Original-Envelope-Id. return_path: X-Postfix-Sender. Both are empty if they are missing.
+    """
 
     envelope_id: str
+    return_path: str
     recipients: tuple[RecipientStatus, ...]
 
 
@@ -69,14 +74,15 @@ def find_delivery_status(message: Part, *, inside_messages: bool) -> Part | None
 
 def parse_delivery_status(text: str) -> DeliveryStatus:
     """Returns the fields of a delivery-status part. A block without a recipient is the message's."""
-    envelope_id = ""
+    envelope_id = return_path = ""
     recipients: list[RecipientStatus] = []
     for block in re.split(r"\n[ \t]*\n", text[:_MAX_STATUS].replace("\r\n", "\n"), maxsplit=1000)[:1000]:
         fields = read_header_fields(block.strip("\n"))
         envelope_id = envelope_id or fields.first("original-envelope-id")
+        return_path = return_path or read_typed_address(fields.first("x-postfix-sender"))
         if len(recipients) < MAX_RECIPIENTS and (found := _read_recipient(fields)):
             recipients.append(found)
-    return DeliveryStatus(envelope_id, tuple(recipients))
+    return DeliveryStatus(envelope_id, return_path, tuple(recipients))
 
 
 def read_delivery_status(part: Part) -> DeliveryStatus:
