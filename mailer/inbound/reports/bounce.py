@@ -163,7 +163,7 @@ def _recipient_of_context(
         whole = unquoted_text(notice.text)[:4000]
         reply = find_reply(whole, one.address)
         evidence = whole
-    status = reply.status if reply else status_of_text(evidence)
+    status = (reply.status if reply else None) or status_of_text(evidence)
     if alone and reply is None and status is None:
         status = status_of_text(unquoted_text(notice.text))
     return ReportedRecipient(
