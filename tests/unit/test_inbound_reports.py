@@ -21,6 +21,7 @@ from mailer.rendering.signed_links import SignedLinks
 from scripts.inbound_mistakes import LABELS, WANTED_SHARE, judge_labelled_set
 
 LINKS = SignedLinks("https://mail.example.com", ["a secret"])
+PAGE = LABELS.parents[2] / "docs" / "inbound.md"
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 OURS = f"""Return-Path: <{LINKS.bounce_address(MAILING, 7, "bounces.example.com")}>
 From: Harbour <news@mail.example.com>
@@ -120,6 +121,7 @@ def test_the_labelled_set_is_judged_right_and_nobody_is_falsely_hard() -> None:
     assert result.messages >= 250
     assert not result.false_hard
     assert result.share >= WANTED_SHARE, result.mistakes
+    assert result.summary in PAGE.read_text()  # docs/inbound.md shows the last result
 
 
 def test_every_message_of_the_set_has_a_label() -> None:
@@ -282,7 +284,6 @@ def test_the_json_form_has_fixed_names(tmp_path: Path) -> None:
 
 def test_documented_form_is_the_real_one() -> None:
     """The example in docs/inbound.md is what the command prints for its message."""
-    page = (LABELS.parents[2] / "docs" / "inbound.md").read_text()
-    shown = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    shown = json.loads(PAGE.read_text().partition("```json\n")[2].partition("```")[0])
     found = report_as_json(classify_message((LABELS.parent / "written/dsn/postfix_relay_table.eml").read_bytes()))
     assert shown == found
