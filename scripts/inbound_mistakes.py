@@ -40,6 +40,11 @@ class Judgement:
     classes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
+    def summary(self) -> str:
+        """The result in one line."""
+        return f"{self.messages} messages, {self.share:.1%} right, {len(self.false_hard)} falsely hard"
+
+    @property
     def share(self) -> float:
         """The share of messages that are right."""
         return 1 - len(self.mistakes) / max(self.messages, 1)
@@ -94,7 +99,7 @@ def main() -> int:
     print(f"\nmistakes: {len(result.mistakes)}")
     for name, differences in result.mistakes.items():
         print(f"  {name}: " + "; ".join(differences))
-    print(f"\n{result.messages} messages, {result.share:.1%} right, {len(result.false_hard)} falsely hard")
+    print(f"\n{result.summary}")
     return 0 if not result.false_hard and result.share >= WANTED_SHARE else 1
 
 

@@ -8,7 +8,6 @@ import typer
 
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json
 from mailer.cli.terminal_layout import lay_out_facts
-from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.mime_parts import MAX_MESSAGE
 from mailer.inbound.reports.received_report import ReceivedReport, ReportedRecipient, report_as_json
 
@@ -21,6 +20,10 @@ def classify(
     json: AsJson = False,
 ) -> None:
     """Prints what a received message says: kind, recipients, status, class. Believes nothing, and acts on nobody."""
+    from mailer.inbound.reports.classification import (
+        classify_message,  # its patterns take a tenth of a second to compile; only this command needs them
+    )
+
     report = classify_message(_read_message_or_exit(file), to)
     if json:
         print_json(report_as_json(report))

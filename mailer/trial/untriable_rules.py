@@ -27,6 +27,8 @@ UNTRIED = {
         "no-traces": "it is about what stands in logs",
         "opens-counted": "it is about the figures that are shown of a mailing",
         "leave-by-address": "it is about a page for everybody",
+        "opt-out-by-mail": "it is about letters of people",
+        "request-by-mail": "it is about letters of people",
         "plain-opt-out": "it is about the pages of recipients",
         "policy-basis": f"{_STORED} as a basis",
         "press-to-leave": "it is about the pages of recipients",

@@ -11,14 +11,14 @@ from mailer.inbound.reports.mime_parts import Part, is_attached_message
 MAX_PACKED: Final = 5_000_000
 """Octets of one attachment."""
 MAX_UNPACKED: Final = 5_000_000
-"""Octets of its contents. Real reports have some kilobytes."""
+"""Octets of the contents of all attachments of a message. Real reports have some kilobytes."""
 MAX_ATTACHMENTS: Final = 5
 _TYPES: Final = ("application/", "text/xml", "text/json")
 
 
 def unpacked_attachments(message: Part) -> Iterator[bytes]:
     """Yields the contents of the attachments of a message that can be read: gzip, zip with one file, or plain."""
-    seen = 0
+    seen, left = 0, MAX_UNPACKED
     for part in message.walk():
         name = (part.parameters.get("name") or "") + part.header.first("content-disposition")
         named = any(ending in name.lower() for ending in (".xml", ".zip", ".gz", ".json"))
@@ -27,31 +27,37 @@ def unpacked_attachments(message: Part) -> Iterator[bytes]:
         seen += 1
         if seen > MAX_ATTACHMENTS:
             return
-        if data := unpack(part.read_octets(MAX_PACKED + 1)):
+        if data := unpack(part.read_octets(MAX_PACKED + 1), left):
+            left -= len(data)
             yield data
 
 
-def unpack(data: bytes) -> bytes:
-    """Returns the contents of an attachment; nothing if it is too large, broken, or an archive of several files."""
-    if len(data) > MAX_PACKED:
+def unpack(data: bytes, limit: int = MAX_UNPACKED) -> bytes:
+    """Returns the contents of an attachment; nothing if it is too large, broken, or an archive of several files.
+
+    Args:
+        data: the attachment, at most `MAX_PACKED` octets.
+        limit: the most octets of its contents.
+    """
+    if len(data) > MAX_PACKED or limit <= 0:
         return b""
     if data[:2] == b"\x1f\x8b":
-        return _unpack_gzip(data)
+        return _unpack_gzip(data, limit)
     if data[:4] == b"PK\x03\x04":
-        return _unpack_zip(data)
-    return data if len(data) <= MAX_UNPACKED else b""
+        return _unpack_zip(data, limit)
+    return data if len(data) <= limit else b""
 
 
-def _unpack_gzip(data: bytes) -> bytes:
+def _unpack_gzip(data: bytes, limit: int) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
     try:
-        found = unpacker.decompress(data, MAX_UNPACKED)
+        found = unpacker.decompress(data, limit)
     except zlib.error:
         return b""
     return found if unpacker.eof else b""
 
 
-def _unpack_zip(data: bytes) -> bytes:
+def _unpack_zip(data: bytes, limit: int) -> bytes:
     """Returns the only file of an archive. Its stated size is not believed."""
     if data.count(b"PK\x01\x02") > 10:
         return b""
@@ -63,7 +69,7 @@ def _unpack_zip(data: bytes) -> bytes:
             if entries[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 return b""
             with archive.open(entries[0]) as opened:
-                found = opened.read(MAX_UNPACKED + 1)
+                found = opened.read(limit + 1)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError, EOFError):
         return b""
-    return found if len(found) <= MAX_UNPACKED else b""
+    return found if len(found) <= limit else b""

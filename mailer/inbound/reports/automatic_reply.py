@@ -29,28 +29,33 @@ _PRECEDENCE: Final = frozenset(("auto_reply", "auto-reply", "autoreply", "auto")
 _BULK: Final = frozenset(("bulk", "junk"))
 _LIST_FIELDS: Final = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-beenthere")
 
+_END: Final = r"(?=\s*(?:$|until|till|from|reply|response|notice|message|bis|vom|ab|[:;,.!(-]))"
+"""The end of a word that also begins subjects of people, such as "Vacation rentals"."""
 _SUBJECT: Final = re.compile(
-    r"""(?:(?:re|aw|sv|antw|rv)\s?:\s?)?(?:\[[^\]]{0,30}\]\s*)?
+    rf"""(?:(?:re|aw|sv|antw|rv)\s?:\s?)?(?:\[[^\]]{{0,30}}\]\s*)?
     (?:auto(?:matic|mated|matisch\w*|mat[ií]c[ao]|matique|matica|matiskt?)?[ -]*(?:reply|response|respond\w*|answer
     |antwort\w*|antwoord|svar|réponse)
     |(?:automatische|réponse|respuesta|risposta|resposta|odpowiedź)\ (?:antwort|rückmeldung|auto\w+)|autorespuesta
     |out[ -]of[ -](?:the[ -])?office
+    |automati[ck]\w{{1,6}}\ (?:odpov\w+|válasz|odgovor)|otomatik\ yan\u0131t|automaattinen\ vastaus|răspuns\ automat
+    |αυτόματη\ απάντηση
     |abwesenheits|автоответ|автоматический\ ответ|رد\ تلقائي|رد\ آلي|自動(?:応答|返信|回答)|【自動|自动(?:回复
     |答复)|자동\ ?(?:응답|회신))
-    |(?:\[[^\]]{0,30}\]\s*)?
+    |(?:\[[^\]]{{0,30}}\]\s*)?
     (?:auto\s?:|(?:auto|automat)\w*[ -]generated|automatische?\ (?:nachricht|empfangsbestätigung)
-    |automat\w+\ (?:message|acknowledg\w+)|out\ of\ town|ooo\b|(?:on\ )?vacation\b|on\ (?:holiday|leave|maternity)
+    |automat\w+\ (?:message|acknowledg\w+)|out\ of\ town|ooo\b|(?:on\ )?vacation\b{_END}|on\ (?:holiday|leave|maternity)
     |i(?:'m|\ am)\ (?:away|out\ of|on\ (?:vacation|leave|holiday)|currently\ (?:away|out|on\ leave))
-    |away\ from\ (?:my|the|email)|away\b.{0,10}until|absence\b|absent\b|annual\ leave
+    |away\ from\ (?:my|the|email)|away\b.{{0,10}}until|absence\b{_END}|absent\b{_END}|annual\ leave
     |thank\ you\ for\ (?:your\ (?:e-?mail|message|enquiry|inquiry)|contacting)|abwesen|nicht\ im\ (?:büro|hause)
-    |urlaub|bin\ (?:nicht|im\ urlaub)|(?:eingangs|empfangs)bestätigung|ihre\ (?:anfrage|nachricht)\ ist\ eingegangen
-    |absence\ du\ bureau|absen(?:t|ce)|message\ d'absence|en\ congés?|accusé\ de\ réception|indisponible
+    |urlaub\b{_END}|bin\ (?:nicht|im\ urlaub)|(?:eingangs|empfangs)bestätigung|ihre\ (?:anfrage
+    |nachricht)\ ist\ eingegangen
+    |absence\ du\ bureau|absente?\b{_END}|message\ d'absence|en\ congés?|accusé\ de\ réception|indisponible
     |fuera\ de\ (?:la\ )?oficina|ausente|ausencia|de\ vacaciones|acuse\ de\ recibo
     |fuori\ (?:ufficio|sede)|fora\ do\ escritório|ausência|afwezig|niet\ aanwezig|frånvarande|fraværende
     |nieobecność|خارج\ المكتب|في\ إجازة|إجازة
-    |自動(?:送信|配信)|不在|休暇|お問い合わせ(?:を受け付け|ありがとう)|受付完了|休假|외출|부재|(?:read|gelesen
+    |自動(?:送信|配信)|不在|休暇(?:中|の(?:お知らせ|ため)|$)|お問い合わせ(?:を受け付け|ありがとう)|受付完了|休假|외출|부재|(?:read|gelesen
     |lu|leído|letto)\s?:\s
-    |\[?(?:ticket|case|request|support)\ ?(?:id|\#|no)?[:\ \#]{0,2}[\w-]{0,20}\]?.{0,40}\b(?:received|created
+    |\[?(?:ticket|case|request|support)\ ?(?:id|\#|no)?[:\ \#]{{0,2}}[\w-]{{0,20}}\]?.{{0,40}}\b(?:received|created
     |opened)|we(?:'ve|\ have)\ received\ your)""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -98,8 +103,8 @@ _WORDS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _AWAY: Final = re.compile(
-    r"out of|away|absen|urlaub|abwesen|congé|vacac|vacation|holiday|leave|fuera|ausen|in the office|büro|bureau|إجازة|المكتب"
-    r"|不在|休暇|ooo\b|fuori|ferie|déplacement|休假|отпуск",
+    r"out of|away|absen|urlaub|abwesen|congé|vacac|vacation|holiday|leave|fuera|ausen|in the office|büro|bureau"
+    r"|إجازة|المكتب|不在|休暇|ooo\b|fuori|ferie|déplacement|休假|отпуск",
     re.IGNORECASE,
 )
 

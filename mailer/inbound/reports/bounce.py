@@ -1,9 +1,11 @@
 """Bounces: the fate of each recipient, from the fields of a report, or from the text of a notice."""
 
+from mailer.inbound.reports.automatic_reply import automatic_reply_reason
 from mailer.inbound.reports.bounce_signs import (
     action_of_notice,
     has_bounce_subject,
     has_bounce_words,
+    has_null_sender,
     is_from_mail_system,
 )
 from mailer.inbound.reports.delivery_status import (
@@ -15,6 +17,7 @@ from mailer.inbound.reports.delivery_status import (
 )
 from mailer.inbound.reports.failed_addresses import (
     ADDRESS,
+    MAX_ADDRESSES,
     FailedAddress,
     context_of_address,
     find_listed_addresses,
@@ -30,7 +33,7 @@ from mailer.inbound.reports.failure_class import (
 from mailer.inbound.reports.failure_words import class_by_words
 from mailer.inbound.reports.flufl_detectors import addresses_by_flufl
 from mailer.inbound.reports.header_fields import HeaderFields, read_addresses
-from mailer.inbound.reports.mime_parts import Part
+from mailer.inbound.reports.mime_parts import Part, is_attached_message
 from mailer.inbound.reports.notice_text import Notice, unquoted_text
 from mailer.inbound.reports.received_report import RecipientAction, ReportedRecipient
 
@@ -40,26 +43,36 @@ def delivery_status_of(message: Part, notice: Notice) -> DeliveryStatus | None:
     if part := find_delivery_status(message, inside_messages=is_from_mail_system(message.header)):
         return read_delivery_status(part)
     text = notice.text
-    if "final-recipient:" in text.lower() and is_bounce_text(message.header, notice):
+    if "final-recipient:" in text.lower() and is_bounce_text(message, notice):
         found = parse_delivery_status(text)  # a gateway made plain text of the fields
         return found if found.recipients else None
     return None
 
 
-def is_bounce_text(header: HeaderFields, notice: Notice) -> bool:
+def is_bounce_text(message: Part, notice: Notice) -> bool:
     """Tells whether a message without fields is a notice about a delivery: two of three signs must agree.
 
-    The signs are the sender, the subject, and words that are no quote. An answer ("Re:") to a notice has at most two
-    of them, so there the words must begin the text, and an address must stand by itself.
+    The signs are the sender, the subject, and words that are no quote. A subject and words of somebody who is no mail
+    system count only with an address or a returned message, since people write of deliveries too. A null sender counts
+    less, since automatic replies have it too. An answer ("Re:") to a notice has at most two of them, so there the words
+    must begin the text, and an address must stand by itself.
     """
-    words = unquoted_text(notice.text)
+    header, words = message.header, unquoted_text(notice.text)
     of_system, of_subject = is_from_mail_system(header), has_bounce_subject(header.first("subject"))
     if not has_bounce_words(words):
-        return of_system and of_subject
-    if of_system or of_subject:
+        return of_subject and (of_system or has_null_sender(header))
+    if of_system or (of_subject and (ADDRESS.search(words) or _returns_message(message))):
         return True
+    if has_null_sender(header) and automatic_reply_reason(header, notice.text) is None:
+        return True
+    if not has_bounce_subject(header.first("subject"), answered=True):
+        return False
     begin = "\n".join([line for line in words.split("\n") if line.strip(" *-=\t")][:2])
     return has_bounce_words(begin) and any(ADDRESS.fullmatch(line.strip(" <>*:\t")) for line in words.split("\n")[:40])
+
+
+def _returns_message(message: Part) -> bool:
+    return any(is_attached_message(part) for part in message.walk() if part is not message)
 
 
 def recipients_of_status(found: DeliveryStatus, notice: Notice) -> tuple[ReportedRecipient, ...]:
@@ -103,7 +116,7 @@ def _failed_addresses(message: Part, notice: Notice) -> list[FailedAddress]:
     found = find_listed_addresses(notice.lines, ours)
     if named := header.by_name.get("x-failed-recipients"):
         contexts = {one.address.lower(): one for one in found}
-        listed = [address for _, address in read_addresses(", ".join(named)[:4000]) if "@" in address]
+        listed = [address for _, address in read_addresses(", ".join(named)[:4000]) if "@" in address][:MAX_ADDRESSES]
         if listed:
             return [contexts.get(address.lower()) or _named(address, notice) for address in listed]
     return (
@@ -150,7 +163,7 @@ def _recipient_of_context(
         whole = unquoted_text(notice.text)[:4000]
         reply = find_reply(whole, one.address)
         evidence = whole
-    status = reply.status if reply else status_of_text(evidence)
+    status = (reply.status if reply else None) or status_of_text(evidence)
     if alone and reply is None and status is None:
         status = status_of_text(unquoted_text(notice.text))
     return ReportedRecipient(

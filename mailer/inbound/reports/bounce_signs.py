@@ -101,13 +101,11 @@ _ANSWER: Final = re.compile(r"\s*(?:re|aw|sv|antw|fwd?|wg|tr|rv|i|res|vs)\s?(?:\
 
 
 def is_from_mail_system(header: HeaderFields) -> bool:
-    """Tells whether a message says that a mail system sent it: by its name, null sender or failed recipients."""
-    senders = header.addresses("from")
+    """Tells whether a message says that a mail system sent it: by its name, or its failed recipients."""
     raw = header.first("from")
-    if header.by_name.get("x-failed-recipients") or header.first("return-path").strip() == "<>":
+    if header.by_name.get("x-failed-recipients") or not raw.strip() or "<>" in raw:
         return True
-    if not raw.strip() or "<>" in raw:
-        return True
+    senders = header.addresses("from")
     return bool(
         _DAEMON.match(next((address for _, address in senders), raw).strip() + "@")
         or any(_DAEMON_NAME.search(name) for name, _ in senders)
@@ -115,9 +113,14 @@ def is_from_mail_system(header: HeaderFields) -> bool:
     )
 
 
-def has_bounce_subject(subject: str) -> bool:
-    """Tells whether a subject is that of a notice, and not an answer to one or a forwarded one."""
-    return not _ANSWER.match(subject[:20]) and bool(_SUBJECT.search(subject[:300]))
+def has_null_sender(header: HeaderFields) -> bool:
+    """Tells whether a message has the null sender, as bounces have, and automatic replies too (RFC 3834 3.3)."""
+    return header.first("return-path").strip() == "<>"
+
+
+def has_bounce_subject(subject: str, *, answered: bool = False) -> bool:
+    """Tells whether a subject is that of a notice; `answered`: also that of an answer to one, or a forwarded one."""
+    return (answered or not _ANSWER.match(subject[:20])) and bool(_SUBJECT.search(subject[:300]))
 
 
 def has_bounce_words(text: str) -> bool:

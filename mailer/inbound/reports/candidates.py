@@ -23,6 +23,7 @@ def collect_candidates(
     *,
     envelope_recipient: str | None,
     envelope_id: str,
+    return_path: str = "",
     more_ids: tuple[str, ...] = (),
 ) -> tuple[Candidate, ...]:
     """Returns the values that may prove something, the strongest source first, each once.
@@ -32,10 +33,16 @@ def collect_candidates(
         returned: the header of the message that the report returns.
         envelope_recipient: the address in RCPT TO; None if it is not known.
         envelope_id: Original-Envelope-Id, or nothing.
+        return_path: the return path that the report names in a field of its own, or nothing.
         more_ids: Message-IDs that the report names in fields of its own.
     """
     found: dict[Candidate, None] = {}
-    for source, value in _values(header, returned, envelope_recipient or "", envelope_id, more_ids):
+    for source, value in (
+        (CandidateSource.ENVELOPE_RECIPIENT, envelope_recipient or ""),
+        (CandidateSource.ENVELOPE_ID, envelope_id),
+        (CandidateSource.RETURN_PATH, return_path.strip().strip("<>")),
+        *_values(header, returned, more_ids),
+    ):
         line = " ".join("".join(char if char.isprintable() else " " for char in value[:_MAX_VALUE]).split())
         if line and len(found) < MAX_CANDIDATES:
             found[Candidate(source, line)] = None
@@ -43,10 +50,8 @@ def collect_candidates(
 
 
 def _values(
-    header: HeaderFields, returned: HeaderFields, recipient: str, envelope_id: str, more_ids: tuple[str, ...]
+    header: HeaderFields, returned: HeaderFields, more_ids: tuple[str, ...]
 ) -> Iterator[tuple[CandidateSource, str]]:
-    yield CandidateSource.ENVELOPE_RECIPIENT, recipient
-    yield CandidateSource.ENVELOPE_ID, envelope_id
     for value in returned.all_values("return-path")[:2]:
         yield CandidateSource.RETURN_PATH, value.strip().strip("<>")
     for value in (*returned.all_values("message-id")[:3], *more_ids):

@@ -56,21 +56,21 @@ class _MessageClassifier:
         if found is None:
             return None
         feedback, recipients = found
+        fields = _feedback_fields(self._message)
         return ReceivedReport(
             ReportKind.COMPLAINT,
             recipients=recipients,
             feedback=feedback,
-            candidates=self._candidates(_feedback_envelope_id(self._message)),
+            candidates=self._candidates(fields.first("original-envelope-id"), fields.first("original-mail-from")),
         )
 
     def _as_counts(self) -> ReceivedReport | None:
-        kind = _announced_kind(self._message)
-        if kind is None:
-            return None
         counts, found = _read_counts(self._message)
-        if counts is None:
+        if counts is not None:
+            return ReceivedReport(found, counts=counts)
+        if _announces_counts(self._message):
             return ReceivedReport(ReportKind.UNREADABLE, reason="report_without_readable_data")
-        return ReceivedReport(found, counts=counts)
+        return None
 
     def _as_bounce(self) -> ReceivedReport | None:
         header = self._message.header
@@ -81,12 +81,14 @@ class _MessageClassifier:
         if _is_rejection_receipt(self._message):
             return self._bounce(self._recipients_of_text(), None)
         is_report = self._message.parameters.get("report-type", "").lower() == "delivery-status" or status is not None
-        if (is_report or is_bounce_text(header, self._notice)) and (is_report or not has_automatic_subject(header)):
+        if (is_report or is_bounce_text(self._message, self._notice)) and (
+            is_report or not has_automatic_subject(header)
+        ):
             return self._bounce(self._recipients_of_text(), status)
         return None
 
     def _bounce(self, recipients: tuple[ReportedRecipient, ...], status: DeliveryStatus | None) -> ReceivedReport:
-        candidates = self._candidates(status.envelope_id if status else "")
+        candidates = self._candidates(status.envelope_id, status.return_path) if status else self._candidates()
         return ReceivedReport(ReportKind.BOUNCE, recipients=recipients, candidates=candidates)
 
     def _recipients_of_text(self) -> tuple[ReportedRecipient, ...]:
@@ -96,36 +98,34 @@ class _MessageClassifier:
         is_receipt = _receipt_part(self._message) is not None
         reason = "read_receipt" if is_receipt else automatic_reply_reason(self._message.header, self._notice.text)
         kind = ReportKind.AUTOMATIC_REPLY if reason else ReportKind.REPLY
-        return ReceivedReport(kind, reason=reason, candidates=self._candidates(""))
+        return ReceivedReport(kind, reason=reason, candidates=self._candidates())
 
-    def _candidates(self, envelope_id: str) -> tuple[Candidate, ...]:
+    def _candidates(self, envelope_id: str = "", return_path: str = "") -> tuple[Candidate, ...]:
         return collect_candidates(
             self._message.header,
             self._returned,
             envelope_recipient=self._to,
             envelope_id=envelope_id,
+            return_path=return_path,
             more_ids=_ids_in_receipt(self._message),
         )
 
 
-def _announced_kind(message: Part) -> ReportKind | None:
-    """Returns the kind of counted report that a message says it is, by its type, attachments or subject."""
+def _announces_counts(message: Part) -> bool:
+    """Tells whether a message says that it is a DMARC or TLS report, by its type, attachments or subject."""
     report_type = message.parameters.get("report-type", "").lower()
     if report_type == "tlsrpt" or message.header.by_name.get("tls-report-domain"):
-        return ReportKind.TLS_REPORT
+        return True
     subject = message.header.first("subject").lower()
     if "report domain:" in subject and ("submitter:" in subject or "report-id:" in subject):
-        return ReportKind.DMARC_REPORT
+        return True
     for part in message.walk():
-        if part.content_type.startswith("application/tlsrpt"):
-            return ReportKind.TLS_REPORT
         name = (part.parameters.get("name", "") + " " + part.header.first("content-disposition")).lower()
-        if (name.count("!") >= 3 and ".xml" in name) or (name.count("!") >= 3 and ".zip" in name):
-            return ReportKind.DMARC_REPORT
-    kind = message.content_type
-    if kind in ("application/zip", "application/gzip", "application/x-gzip", "application/x-zip-compressed"):
-        return ReportKind.DMARC_REPORT
-    return ReportKind.DMARC_REPORT if kind in ("text/xml", "application/xml") else None
+        if part.content_type.startswith("application/tlsrpt") or (
+            name.count("!") >= 3 and (".xml" in name or ".zip" in name)
+        ):
+            return True
+    return False
 
 
 def _read_counts(message: Part) -> tuple[ReportCounts | None, ReportKind]:
@@ -159,8 +159,8 @@ def _ids_in_receipt(message: Part) -> tuple[str, ...]:
     return tuple(_receipt_fields(message).all_values("original-message-id")[:2])
 
 
-def _feedback_envelope_id(message: Part) -> str:
+def _feedback_fields(message: Part) -> HeaderFields:
     for part in message.walk():
         if part.content_type == "message/feedback-report":
-            return read_header_fields(part.read_text().strip("\n")).first("original-envelope-id")
-    return ""
+            return read_header_fields(part.read_text().strip("\n"))
+    return HeaderFields()

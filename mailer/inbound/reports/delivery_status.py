@@ -8,8 +8,8 @@ from mailer.inbound.reports.header_fields import HeaderFields, read_header_field
 from mailer.inbound.reports.mime_parts import Part, is_attached_message
 from mailer.inbound.reports.received_report import RecipientAction
 
-MAX_RECIPIENTS: Final = 100
-MAX_DIAGNOSTIC: Final = 700
+MAX_RECIPIENTS: Final = 50
+MAX_DIAGNOSTIC: Final = 600
 """Characters of a diagnostic that are read."""
 _MAX_STATUS: Final = 300_000
 """Octets of a delivery-status part."""
@@ -26,6 +26,7 @@ _ACTIONS: Final = (
 )
 _BY_STATUS: Final = {"5": RecipientAction.FAILED, "4": RecipientAction.DELAYED, "2": RecipientAction.DELIVERED}
 _ADDRESS_IN_X400: Final = re.compile(r"RFC-?822=([^/;\s]{1,200}\(a\)[^/;\s]{1,200})", re.IGNORECASE)
+_QUOTED_LOCAL_PART: Final = re.compile(r'"[^"\\\r\n]{1,64}"@[\w.-]{1,255}')
 _ESCAPED: Final = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 
 
@@ -47,9 +48,14 @@ class RecipientStatus:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """A delivery-status part: the fields of the message, and those of each recipient."""
+    """A delivery-status part: the fields of the message, and those of each recipient.
+
+    Attributes:
+        envelope_id: Original-Envelope-Id. return_path: X-Postfix-Sender. Both are empty if they are missing.
+    """
 
     envelope_id: str
+    return_path: str
     recipients: tuple[RecipientStatus, ...]
 
 
@@ -68,14 +74,15 @@ def find_delivery_status(message: Part, *, inside_messages: bool) -> Part | None
 
 def parse_delivery_status(text: str) -> DeliveryStatus:
     """Returns the fields of a delivery-status part. A block without a recipient is the message's."""
-    envelope_id = ""
+    envelope_id = return_path = ""
     recipients: list[RecipientStatus] = []
     for block in re.split(r"\n[ \t]*\n", text[:_MAX_STATUS].replace("\r\n", "\n"), maxsplit=1000)[:1000]:
         fields = read_header_fields(block.strip("\n"))
         envelope_id = envelope_id or fields.first("original-envelope-id")
+        return_path = return_path or read_typed_address(fields.first("x-postfix-sender"))
         if len(recipients) < MAX_RECIPIENTS and (found := _read_recipient(fields)):
             recipients.append(found)
-    return DeliveryStatus(envelope_id, tuple(recipients))
+    return DeliveryStatus(envelope_id, return_path, tuple(recipients))
 
 
 def read_delivery_status(part: Part) -> DeliveryStatus:
@@ -115,7 +122,10 @@ def read_typed_address(value: str) -> str:
     if kind not in ("rfc822", "utf-8", "smtp", "unknown", "local", "system"):
         in_x400 = _ADDRESS_IN_X400.search(address)
         return in_x400[1].replace("(a)", "@") if in_x400 else ""
-    address = address.partition(" (")[0].strip().strip("<>\"'").strip()
+    address = address.partition(" (")[0].strip().strip("<>").strip()
+    if quoted := _QUOTED_LOCAL_PART.fullmatch(address):
+        return quoted[0]
+    address = address.strip("\"'")
     if "<" in address and ">" in address:
         address = address.partition("<")[2].partition(">")[0]
     if kind == "utf-8":

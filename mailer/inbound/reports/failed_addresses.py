@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-MAX_ADDRESSES: Final = 100
+MAX_ADDRESSES: Final = 50
 MAX_CONTEXT: Final = 1000
 """Characters of the text about one address."""
 
@@ -90,7 +90,7 @@ def _with_contexts(lines: Sequence[str], places: Sequence[tuple[int, str]]) -> l
     for number, address in places:
         key = address.lower()
         spelled.setdefault(key, address)
-        if len(kept) > MAX_ADDRESSES:
+        if len(kept) >= MAX_ADDRESSES:
             break
         end = next((other for other in begins if other > number), len(lines))
         context = _lines_about(lines, number, min(end, number + 15))

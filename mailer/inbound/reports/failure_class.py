@@ -46,6 +46,8 @@ _CODES: Final = frozenset(
     )
 )
 """The codes of SMTP, and those that single systems use. Other numbers in a text are no replies."""
+_OVER_QUOTA: Final = 552
+"""RFC 5321 4.2.3: exceeded storage allocation. A status that says something else contradicts it."""
 _OWN_SPACE: Final = frozenset((510, 511, 512, 513, 517, 521, 523, 530, 531, 533, 534, 535, 538))
 _NOISE: Final = re.compile(
     r"https?://\S{1,500}|[^\s@]{0,100}@[^\s@]{0,200}|(?<![\w.])(?:[a-z0-9_-]{1,63}\.){2,8}[a-z]{2,12}(?![\w.])"
@@ -117,7 +119,9 @@ def class_of_failure(
     found = _class_of_final_failure(status, reply, evidence)
     if found is BounceClass.HARD:
         found = cause_against_hard(words_of(f"{evidence}\n{more}")) or found
-    if found is BounceClass.HARD and (action is RecipientAction.DELAYED or (status or "5")[0] != "5"):
+    if found is BounceClass.HARD and (
+        action is RecipientAction.DELAYED or (status or "5")[0] != "5" or (reply and reply.code == _OVER_QUOTA)
+    ):
         return BounceClass.SOFT
     return found
 

@@ -20,7 +20,10 @@ _SOFT: Final = r"""quota | over\ (?:its|his|her|their|the)?\ ?(?:disk|size|stora
     |size|storage|mailbox|allow)
     | (?:message|mail)\b[\w' ]{0,20}\btoo\ (?:large|big|long) | size\ (?:limit|exceed) | maximum\ (?:message\ )?size
     | larger\ than | bigger\ than | temporar | transient
-    | unverified\ address | (?:cannot|could\ not|unable\ to|not\ been)\ verif | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again)\b | gr[ae]y-?list | too\ many | rate\ limit
+    | not\ (?:currently\ |presently\ )?accepting\ (?:any\ )?(?:e?-?mail|messages)\b(?!\ from) | at\ this\ time
+    | (?:account|address|mailbox)\ (?:is\ )?not\ verified | unverified\ address
+    | (?:cannot|could\ not|unable\ to|not\ been)\ verif
+    | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again)\b | gr[ae]y-?list | too\ many | rate\ limit
     | mail\ (?:at\ a\ rate|too\ (?:quickly|fast|often)) | hop\ count | mail\ ?loop | \bloop(?:ing)?\b | too\ busy
     | timed?[ -]?out | time-out | connection\ (?:refused|reset|failed|lost|dropped) | could\ not\ connect
     | no\ route\ to
@@ -58,7 +61,9 @@ _SENDER_FAULT: Final = r"""\bspam | \bvirus | malware | phish | black-?\ ?list |
     | (?:content|message|attachment|e-?mail)\b[\w' ]{0,20}\b(?:rejected|refused|filtered|infected|quarantined)
     | \bsender\b[\w' ]{0,20}\b(?:rejected|denied|refused|invalid|unknown|verif\w+|not)\b | restricted\ (?:group
     |list|mailbox|recipient)
-    | reverse\ dns | \bptr\b | \bhelo\b | recipient\ preferences | complaints?\b | throttl
+    | reverse\ dns | \bptr\b | \bhelo\b | recipient\ preferences
+    | \b(?:invalid|unknown|bad|forged)\ (?:sender|host\ ?name) | \byour\ (?:domain|host|(?:mail\ ?)?server|ip|network)\b
+    | complaints?\b | throttl
     | moderat(?:or|ed) | not\ (?:a\ )?member | unerwünscht | indésirable
     | no\ deseado | спам | 垃圾邮件 | 迷惑メール"""
 
@@ -76,6 +81,7 @@ _HARD: Final = rf"""\b{_PERSON}\b(?:\ name)?[\w'(): -]{{0,40}}\b{_GONE}\b
     | \b(?:unknown|invalid|no|no\ such|such|non-?existent|bad|illegal|unroute?able|wrong
     |deactivated)\ (?:or\ illegal\ )?(?:local\ |virtual\ |destination\ |e-?mail[ ]
     |final\ )?{_PERSON}\b(?!\s*(?:issue|error\ code|details))
+    | \b(?:inactive|disabled|suspended|closed|deleted|expired)\ (?:e-?mail\ )?(?:user|account|mail\ ?box|address)\b
     | \bunknown\ (?:or\ \w+\ )?(?:user|recipient|to\ address) | invalid\ final\ delivery\ userid | no\ mailbox\ here
     | does(?:\ not|n'?t)\ have\ an?\ (?:\S{{1,80}}\ )?account | \bnot\ (?:a|an|our)\ (?:known\ |valid\ |local[ ]
     |active\ |current\ )?{_PERSON}\b

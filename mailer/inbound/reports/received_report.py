@@ -55,7 +55,7 @@ class CandidateSource(StrEnum):
     ENVELOPE_ID = "envelope_id"
     """Original-Envelope-Id (RFC 3464 2.2.1)."""
     RETURN_PATH = "return_path"
-    """The return path of the returned message."""
+    """The return path of the returned message; also Original-Mail-From and X-Postfix-Sender of the report."""
     MESSAGE_ID = "message_id"
     """The Message-ID of the returned message."""
     LIST_UNSUBSCRIBE = "list_unsubscribe"
