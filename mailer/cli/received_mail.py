@@ -22,8 +22,6 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By, person_or_system_user, require_person_name
-from mailer.inbound.reception.server import ListenerUnusable
-from mailer.mail_receiving import listener_urls_of_settings, receive_mail_until_stopped
 from mailer.metrics_and_logger import INBOUND, log
 from mailer.pipeline.consumers import result_unless_stopped
 from mailer.ports.received_mail import ListedReceivedMail
@@ -40,6 +38,10 @@ def inbound(context: typer.Context) -> None:
     """Receives bounces, complaints and requests by mail, until SIGTERM."""
     if context.invoked_subcommand is not None:
         return
+    # The patterns of the parsers take a third of a second to compile, and no other command needs them.
+    from mailer.inbound.reception.server import ListenerUnusable
+    from mailer.mail_receiving import listener_urls_of_settings, receive_mail_until_stopped
+
     listener_urls_of_settings(read_command_settings())
 
     async def work(app: App, stop: asyncio.Event, _: OperatorHttpServer) -> None:
@@ -104,7 +106,8 @@ def show_received_mail(
     if raw:
         if content is None:
             exit_with_error("the content of this message is deleted by now", 1)
-        out.print(content.decode("utf-8", "replace"), markup=False, highlight=False)
+        for line in content.decode("utf-8", "replace").splitlines():
+            out.print(line)
     elif json:
         print_json(_listed_mail_as_json(mail))
     else:

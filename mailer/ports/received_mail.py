@@ -60,7 +60,8 @@ class NewReceivedMail:
     Attributes:
         sender: the address of MAIL FROM; empty for the null sender.
         recipient: the address of RCPT TO.
-        peer: the network address of the client. helo: the name that it gave.
+        peer: the network address of the client; empty if a mail server of ours is between (LMTP).
+        helo: the name that the client gave.
         content: the message with its header, at most `MAX_OCTETS`.
     """
 

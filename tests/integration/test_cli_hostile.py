@@ -24,6 +24,7 @@ SEEN = "[/b][red]x[/] :smile: "
 HOSTILE = f"{SEEN}\x1b]0;owned\x07\x9b31m\u202egnp\u2028state  finished\nstate  finished"
 REF, EVENT = "[/b]:smile:user-1", "[/b]:smile:one"
 REQUEST = "01a22881-3838-723d-b2ac-a6014c1659bb"
+LETTER = "01a22881-3838-723d-b2ac-a6014c1659bc"
 ABOUT = ("--brand", BRAND, "--ref", REF)
 
 SHOWS: dict[str, tuple[str, ...]] = {
@@ -52,6 +53,8 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "requests list": (),
     "requests show": (REQUEST,),
     "public-notices list": (),
+    "inbound list": (),
+    "inbound show": (LETTER,),
     "rate list": (),
     "halts": (),
     "flow": (),
@@ -73,6 +76,7 @@ OWN = {
     "recipients pause", "recipients cap", "recipients postal",
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
+    "inbound close", "inbound classify",
     "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list",
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
@@ -121,6 +125,13 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
     await world.pool.execute(
         "INSERT INTO public_notices (id, brand, texts, digest, first_day, last_day, drafted_by)"
         " VALUES (gen_random_uuid(), 'interpals', '{}', '', '2026-01-01', '2026-02-01', $1)",
+        HOSTILE,
+    )
+    await world.pool.execute(
+        "INSERT INTO received_mail"
+        " (id, brand, mailbox, sender, recipient, peer, helo, state, kind, effect, reason, handled_at)"
+        " VALUES ($1, 'interpals', 'abuse', $2, $2, $2, $2, 'waiting', $2, $2, $2, now())",
+        UUID(LETTER),
         HOSTILE,
     )
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)

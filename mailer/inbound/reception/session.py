@@ -150,7 +150,8 @@ class ReceptionHandler:
                 known.mailbox,
                 "" if sender == "<>" else sender,
                 address,
-                peer_host(session),
+                # Behind a mail server of ours, the client outside is not known.
+                "" if server.is_lmtp else peer_host(session),
                 session.host_name or "",
                 content,
             )
