@@ -78,6 +78,7 @@ OWN = {
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
     "schema queues", "schema api", "ledger seals", "policy diff",
     "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
+    "inbound classify",  # tried in tests/unit/test_inbound_command.py
 }  # fmt: skip
 """Commands that print our own words, counts and what was typed. Some of them may not be there any more, or yet."""
 

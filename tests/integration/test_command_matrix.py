@@ -100,7 +100,7 @@ SHOWS = {
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
-    "requests list", "public-notices list",
+    "requests list", "public-notices list", "inbound classify",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}
