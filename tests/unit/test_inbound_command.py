@@ -51,11 +51,20 @@ def test_input_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_octets_that_are_no_message_are_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Octets without a header are a result and no error; the terminal gets no control character."""
+    """Octets without a header are a result and no error."""
     file = tmp_path / "octets"
     file.write_bytes(bytes(range(256)))
     assert run(str(file), "--json") == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "unreadable"
-    hostile = LABELS.parent / "written/hostile/terminal_codes.eml"
-    assert run(str(hostile)) == 0
-    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_terminal_obeys_no_stranger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Escapes and lines in a diagnostic, an address or a returned field are printed as codes, or not at all."""
+    hostile = tmp_path / "hostile.eml"
+    text = SAMPLE.read_text().replace("User unknown", "User \x1b]0;owned\x07 \x9b31m\u202eunknown\u2028kind  reply")
+    hostile.write_text(text.replace("Feedback-ID: ", "Feedback-ID: \x1b[31m\u202e"))
+    for words in ((str(hostile),), (str(hostile), "--json"), (str(hostile), "--to", "b+\x1b[31m@example.com")):
+        assert run(*words) == 0
+        said = capsys.readouterr().out
+        assert "hard" in said
+        assert not {"\x1b", "\x07", "\x9b", "\u202e", "\u2028"} & set(said)
