@@ -1,7 +1,7 @@
 """Tables of phrases, one for each language, and the search for the longest phrase at each word. Pure, in linear time.
 
 A table gives each mark its phrases, separated by `|` or a new line. `(a/b)` stands for either word, `(a/)` for a word
-that may be missing, and `~` for up to six words between the two parts of a phrase: `take ~ off`.
+that may be missing, and `~` for up to eight words between the two parts of a phrase: `take ~ off`.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mailer.inbound.requests.marks import Mark
 from mailer.inbound.requests.word_folding import FoldingRules, fold_words
 
-_GAP = 6
+_GAP = 8
 _MISSPELT_FROM = 8
 _MISSPELT_TO = 24
 

@@ -43,10 +43,10 @@ ENGLISH = compile_phrase_table(
             donot | aint | wasnt | havent | hasnt | couldnt | hardly | unable | nope | nah | stop not
         """,
         Mark.NO_MORE: """
-            no more | no longer | not ~ any more | not ~ anymore | dont ~ anymore | dont ~ any more
-            do not ~ any more | do not ~ anymore | no further | not ~ again | dont ~ again | do not ~ again
-            never again | never ~ again | dont ever | do not ever | dont ~ any further | do not ~ any further
-            any more | anymore
+            not interested in receiving | no longer interested in receiving | not interested in getting | no more
+            no longer | not ~ any more | not ~ anymore | dont ~ anymore | dont ~ any more | do not ~ any more
+            do not ~ anymore | no further | not ~ again | dont ~ again | do not ~ again | never again | never ~ again
+            dont ever | do not ever | dont ~ any further | do not ~ any further | any more | anymore
         """,
         Mark.SEND: """
             send | sending | send out | email me | emailing | mailing me | mail me | contact me | contacting
@@ -57,8 +57,9 @@ ENGLISH = compile_phrase_table(
             sending out
         """,
         Mark.GET: """
-            receive | receiving | get | getting | to receive | be getting | be receiving | see | hear from | see any
-            hearing from | have to see | read | have in my inbox | come to | coming | arriving
+            i get | i receive | we get | am getting | am receiving | im getting | im receiving | receive | receiving
+            get | getting | to receive | be getting | be receiving | see | hear from | see any | hearing from
+            have to see | read | have in my inbox | come to | coming | arriving
         """,
         Mark.WANT: """
             want | wish | want to | wish to | would like | id like | i would like to | need | like to | wanna | prefer
@@ -175,53 +176,54 @@ ENGLISH = compile_phrase_table(
             the address above | above address | email addy
         """,
         Mark.POLITE: """
-            please | pls | plz | kindly | could you | can you | would you | will you | can u | could u
-            would you mind | do you mind | i ask you to | i request | i am requesting | i am asking you
-            may i ask you to | requesting | request | request to | i ask that you | i demand | demand | can someone
-            could someone | would someone | pleas | pleae | plese | please can | i request that you | i kindly ask you
-            could i ask you to | please could | be so kind as to | be kind enough to | i urge you | if you please
-            if you would | if you could | if at all possible | if possible | if you dont mind | asking | asking you
-            i insist | i am asking | can anyone | can somebody | i would appreciate it if you
-            i would be grateful if you could | id appreciate it if you | i would appreciate | would appreciate
-            appreciate it if you would | be grateful if you | appreciate it if you could | can you guys
-            could you guys | can we please | much appreciated | i would be grateful if you
-            would be grateful if you could | i want to ask you to | why dont you just | make sure | ensure
-            see to it that | confirm | please confirm | confirm that | that this has been done | when this is done
-            once done | that i have been removed | confirm when | when done | once this is done
+            (can/could/may) i (please/) be | can you have me | please have me | please | pls | plz | kindly
+            could you | can you | would you | will you | can u | could u | would you mind | do you mind | i ask you to
+            i request | i am requesting | i am asking you | may i ask you to | requesting | request | request to
+            i ask that you | i demand | demand | can someone | could someone | would someone | pleas | pleae | plese
+            please can | i request that you | i kindly ask you | could i ask you to | please could | be so kind as to
+            be kind enough to | i urge you | if you please | if you would | if you could | if at all possible
+            if possible | if you dont mind | asking | asking you | i insist | i am asking | can anyone | can somebody
+            i would appreciate it if you | i would be grateful if you could | id appreciate it if you
+            i would appreciate | would appreciate | appreciate it if you would | be grateful if you
+            appreciate it if you could | can you guys | could you guys | can we please | much appreciated
+            i would be grateful if you | would be grateful if you could | i want to ask you to | why dont you just
+            make sure | ensure | see to it that | confirm | please confirm | confirm that | that this has been done
+            when this is done | once done | that i have been removed | confirm when | when done | once this is done
             once this has been done | when you have done so | confirm once | confirm removal
         """,
         Mark.REASON: """
-            no longer interested | not interested | not interested anymore | no longer use | no longer using
-            dont use | (dont/do not) (have/got) time | no time | never open them | never open | never read them
-            never read | dont read them | dont read | dont open | i never open them | not interested in | no interest
-            no longer relevant | not relevant | not for me | no use for | dont need them | dont need it | not useful
-            no longer need | no longer a member | no longer a customer | too many | far too many | way too many
-            too much | far too much | way too much | too often | too frequent | inbox is full | sick of | tired of
-            fed up with | fed up | sick and tired of | had enough | had enough of | keep getting | keep receiving
-            you keep sending | keeps coming | keep coming | enough is enough | enough | i get | i receive | we get
-            am getting | am receiving | im getting | im receiving | i keep getting | not what i expected | do not use
-            not using | dont use it | never signed up | never signed up for this | did not sign up | didnt sign up
-            never subscribed | never asked for this | didnt subscribe | did not subscribe | never asked for these
-            dont know how i got on | dont remember signing up | i never signed up for | never requested
-            i do not recall signing up | i dont recall signing up | didnt ask for | no hard feelings
-            nothing personal | no offense | no offence | not my thing | dont play | do not play | havent used
-            havent used it in years | havent logged in | no longer play | no longer works for me | not active
-            no longer active | no longer want them | i dont want them | do not want them | dont want them anymore
-            dont want it | dont want it anymore | cluttering my inbox | clutter my inbox | cluttering up my inbox
-            filling up | stop already | really dont need the emails | not needed | no longer needed
-            no longer required | not wanted | no longer wanted | unwanted | unsolicited | getting too many
-            receive too many | dont have the time | not interested in your products | no need for | dont care
-            dont have time | not enjoying | never use it | never use | dont find ~ useful | dont find ~ interesting
-            cleaning up my inbox | decluttering my inbox | trying to reduce | my inbox is overflowing | every day
-            every single day | daily | several times a day | i was signed up | signed up by mistake
-            subscribed by mistake | subscribed by accident | signed up by accident | i dont need
-            i dont need any of this | no reply needed | no need to reply | no reply necessary | no thanks
-            no thank you | without delay | no questions asked | no matter | no problem | no worries | really annoying
-            annoying | not again | must have signed up | must have subscribed | i signed up | i joined | i subscribed
-            i moved on | i have moved on | i am no longer | im no longer | im not | quite enough | that is enough
-            thats enough | not interested in this | not interested in these | not interested in your emails
-            not interested in this newsletter | not interested in your offers | not interested in your newsletter
-            not interested in receiving | no longer interested in receiving | no longer interested in
+            never even used | never used | even used
+            (you are/youre/you keep/you) (sending/send) (me/us/) (way/far/) too many | enough already
+            created an account | i created an account | years ago | no longer interested | not interested
+            not interested anymore | no longer use | no longer using | dont use | (dont/do not) (have/got) time
+            no time | never open them | never open | never read them | never read | dont read them | dont read
+            dont open | i never open them | not interested in | no interest | no longer relevant | not relevant
+            not for me | no use for | dont need them | dont need it | not useful | no longer need | no longer a member
+            no longer a customer | too many | far too many | way too many | too much | far too much | way too much
+            too often | too frequent | inbox is full | sick of | tired of | fed up with | fed up | sick and tired of
+            had enough | had enough of | keep getting | keep receiving | you keep sending | keeps coming | keep coming
+            enough is enough | enough | i keep getting | not what i expected | do not use | not using | dont use it
+            never signed up | never signed up for this | did not sign up | didnt sign up | never subscribed
+            never asked for this | didnt subscribe | did not subscribe | never asked for these
+            dont know how i got on | dont remember signing up | i never signed up for | i do not recall signing up
+            i dont recall signing up | no hard feelings | nothing personal | no offense | no offence | not my thing
+            dont play | do not play | havent used | havent used it in years | havent logged in | no longer play
+            no longer works for me | not active | no longer active | no longer want them | i dont want them
+            do not want them | dont want them anymore | dont want it | dont want it anymore | cluttering my inbox
+            clutter my inbox | cluttering up my inbox | filling up | stop already | really dont need the emails
+            not needed | no longer needed | no longer required | not wanted | no longer wanted | unwanted
+            unsolicited | getting too many | receive too many | dont have the time | not interested in your products
+            no need for | dont care | dont have time | not enjoying | never use it | never use | dont find ~ useful
+            dont find ~ interesting | cleaning up my inbox | decluttering my inbox | trying to reduce
+            my inbox is overflowing | every day | every single day | daily | several times a day | i was signed up
+            signed up by mistake | subscribed by mistake | subscribed by accident | signed up by accident
+            i dont need | i dont need any of this | no reply needed | no need to reply | no reply necessary
+            no thanks | no thank you | without delay | no questions asked | no matter | no problem | no worries
+            really annoying | annoying | not again | must have signed up | must have subscribed | i signed up
+            i joined | i subscribed | i moved on | i have moved on | i am no longer | im no longer | im not
+            quite enough | that is enough | thats enough | not interested in this | not interested in these
+            not interested in your emails | not interested in this newsletter | not interested in your offers
+            not interested in your newsletter | no longer interested in
         """,
         Mark.GREETING: """
             hi | hello | hey | dear | good morning | good afternoon | good evening | good day | greetings

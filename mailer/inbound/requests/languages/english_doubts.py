@@ -65,22 +65,22 @@ ENGLISH_DOUBTS = {
         hehe | ironic | irony | s | winking | wink | nt | said no one ever | nobody ever | teasing
     """,
     Mark.KEEP: """
-        keep | keep me | keep sending | keep the | stay | remain | leave me on | leave me in | leave me subscribed
-        dont remove | dont unsubscribe | do not remove | do not unsubscribe | do not delete | dont delete
-        dont stop | do not stop | never stop | except | except for | only | apart from | instead | other than
-        rather than | but not | not all | not everything | fewer | less | less often | less frequently | reduce
-        once a month | once a week | once a day | one email | one mail | weekly instead | change the frequency
-        frequency | pause | snooze | hold off | for a while | some of | part of | just the | just one | specific
-        all but | everything but | still want | still like | would still | i love getting | i enjoy getting
-        look forward to | looking forward to | enjoy reading | dont want to miss | do not want to miss
-        afraid to miss | miss out | like to keep | as usual | nonetheless | however | other emails | transactional
-        order updates | security alerts | receipts | password emails | account notifications | important ones
-        important emails | not the | continue sending | continue to send | please continue | want more | send more
-        send me more | more often | mute | daily to weekly | from daily to | switch to | switch me | change to
-        at least | not from | from partners | partners only | dont take me off | do not take me off
-        dont opt me out | do not opt me out | don t you dare | dont you dare | must not | may not | sms only
-        not by email | texts only | by phone | phone calls | text messages | sms | push notifications | push
-        calls
+        as it is | as is | as they are | keep | keep me | keep sending | keep the | stay | remain | leave me on
+        leave me in | leave me subscribed | dont remove | dont unsubscribe | do not remove | do not unsubscribe
+        do not delete | dont delete | dont stop | do not stop | never stop | except | except for | only
+        apart from | instead | other than | rather than | but not | not all | not everything | fewer | less
+        less often | less frequently | reduce | once a month | once a week | once a day | one email | one mail
+        weekly instead | change the frequency | frequency | pause | snooze | hold off | for a while | some of
+        part of | just the | just one | specific | all but | everything but | still want | still like
+        would still | i love getting | i enjoy getting | look forward to | looking forward to | enjoy reading
+        dont want to miss | do not want to miss | afraid to miss | miss out | like to keep | as usual
+        nonetheless | however | other emails | transactional | order updates | security alerts | receipts
+        password emails | account notifications | important ones | important emails | not the | continue sending
+        continue to send | please continue | want more | send more | send me more | more often | mute
+        daily to weekly | from daily to | switch to | switch me | change to | at least | not from | from partners
+        partners only | dont take me off | do not take me off | dont opt me out | do not opt me out
+        don t you dare | dont you dare | must not | may not | sms only | not by email | texts only | by phone
+        phone calls | text messages | sms | push notifications | push | calls
     """,
     Mark.BACK: """
         resubscribe | re subscribe | subscribe | subscribe me | sign me up | sign up | signing up | back on

@@ -60,8 +60,8 @@ FRENCH = compile_phrase_table(
             inonder | d envoyer | importuner | embeter | me deranger | deranger
         """,
         Mark.GET: """
-            recevoir | reception | de recevoir | la reception | recevoir de | voir | lire | etre destinataire
-            recevoir d
+            je recois | recois | recevons | recevoir | reception | de recevoir | la reception | recevoir de | voir
+            lire | etre destinataire | recevoir d
         """,
         Mark.WANT: """
             veux | souhaite | voudrais | desire | souhaiterais | aimerais | je veux | ai besoin | besoin | veut
@@ -172,20 +172,19 @@ FRENCH = compile_phrase_table(
         Mark.REASON: """
             ne m interesse pas | ne m interesse plus | ne m interessent pas | ne m interessent plus | n utilise plus
             plus interesse | plus interessee | pas interesse | pas interessee | beaucoup trop | trop de | trop
-            n ai pas le temps | ras le bol | marre | n ai plus besoin | n en ai plus besoin | je recois | recois
-            recevons | ne les lis pas | ne les lis jamais | ne lis pas | pas besoin | plus besoin | n ai pas besoin
-            n en veux plus | en veux plus | n en veux pas | n en ai pas besoin | aucun interet | pas d interet
-            plus d interet | jamais demande | n ai jamais demande | jamais inscrit | jamais abonne | jamais souscrit
-            ne lis jamais | ne me concerne pas | ne me concernent pas | ne me concerne plus | ne me concernent plus
-            n ouvre jamais | ne joue plus | n utilise pas | non sollicites | non desires | indesirables
-            tous les jours | sans arret | chaque jour | j en ai marre | en ai marre | en ai assez | ca suffit | suffit
-            non merci | m ennuie | m ennuient | me derangent | ne suis plus interesse | ne suis plus interessee
-            ne suis pas interesse | ne suis pas interessee | ne suis plus client | ne suis plus cliente
-            ne suis plus membre | n ai pas sollicite | ne me sert plus | ne me servent a rien | ne sert a rien
-            pas pour moi | plus utile | plus le temps | envahissent | envahit | saturee | encombre | encombrent
-            sature | plein | agacant | fatigue | fatiguant | recois sans cesse | sans cesse | constamment
-            quotidiennement | je n en veux plus | je ne m en sers plus | ne m en sers plus | ne l utilise plus
-            ne les ouvre jamais | n ai pas demande | n ai rien demande | ne lis plus | ne les lis plus | me gonfle
+            n ai pas le temps | ras le bol | marre | n ai plus besoin | n en ai plus besoin | ne les lis pas
+            ne les lis jamais | ne lis pas | pas besoin | plus besoin | n ai pas besoin | n en veux plus
+            en veux plus | n en veux pas | n en ai pas besoin | aucun interet | pas d interet | plus d interet
+            jamais inscrit | jamais abonne | jamais souscrit | ne lis jamais | ne me concerne pas
+            ne me concernent pas | ne me concerne plus | ne me concernent plus | n ouvre jamais | ne joue plus
+            n utilise pas | non sollicites | non desires | indesirables | tous les jours | sans arret | chaque jour
+            j en ai marre | en ai marre | en ai assez | ca suffit | suffit | non merci | m ennuie | m ennuient
+            me derangent | ne suis plus interesse | ne suis plus interessee | ne suis pas interesse
+            ne suis pas interessee | ne suis plus client | ne suis plus cliente | ne suis plus membre
+            ne me sert plus | ne me servent a rien | ne sert a rien | pas pour moi | plus utile | plus le temps
+            envahissent | envahit | saturee | encombre | encombrent | sature | plein | agacant | fatigue | fatiguant
+            recois sans cesse | sans cesse | constamment | quotidiennement | je n en veux plus | je ne m en sers plus
+            ne m en sers plus | ne l utilise plus | ne les ouvre jamais | ne lis plus | ne les lis plus | me gonfle
             me gonflent | sans rancune | plus d utilite | pas de reponse necessaire
         """,
         Mark.GREETING: """
@@ -262,16 +261,17 @@ FRENCH = compile_phrase_table(
             xd
         """,
         Mark.KEEP: """
-            veux plus de | voudrais plus de | souhaite plus de | desire plus de | aimerais plus de | recevoir plus de
-            envoyez plus de | garder | rester | continuez comme | continuez | laissez moi sur la liste
-            laissez moi sur | laissez moi | gardez moi | seulement | uniquement | sauf | excepte | au lieu de | plutot
-            moins de | moins souvent | moins | par mois | par semaine | j adore | reduire | frequence
-            ne me desabonnez pas | ne me desinscrivez pas | conserver | continuer | hormis | a l exception
-            en revanche | toutefois | cependant | reste | mais pas | pas la newsletter | surtout ne | mais je souhaite
-            ne recevoir que | ne recevoir qu | espacer | suspendre temporairement | rater | manquer | une fois
-            au moins | que les | que la | que le | telephone | par telephone | sms | par sms | appels | maintenez
-            maintenir | ne m enlevez pas | ne me retirez pas | ne me supprimez pas | gardez | tout sauf | je tiens a
-            aime bien | pas de toutes | pas tous | pas tout | changer de
+            envoyez ~ plus de | envoyez moi plus | envoie moi plus | envoyer plus de | veux plus de | voudrais plus de
+            souhaite plus de | desire plus de | aimerais plus de | recevoir plus de | envoyez plus de | garder
+            rester | continuez comme | continuez | laissez moi sur la liste | laissez moi sur | laissez moi
+            gardez moi | seulement | uniquement | sauf | excepte | au lieu de | plutot | moins de | moins souvent
+            moins | par mois | par semaine | j adore | reduire | frequence | ne me desabonnez pas
+            ne me desinscrivez pas | conserver | continuer | hormis | a l exception | en revanche | toutefois
+            cependant | reste | mais pas | pas la newsletter | surtout ne | mais je souhaite | ne recevoir que
+            ne recevoir qu | espacer | suspendre temporairement | rater | manquer | une fois | au moins | que les
+            que la | que le | telephone | par telephone | sms | par sms | appels | maintenez | maintenir
+            ne m enlevez pas | ne me retirez pas | ne me supprimez pas | gardez | tout sauf | je tiens a | aime bien
+            pas de toutes | pas tous | pas tout | changer de
         """,
         Mark.BACK: """
             par erreur | erreur | reinscrire | reinscrivez | reabonner | remettez | remettre | m inscrire | inscrire

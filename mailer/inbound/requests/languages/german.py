@@ -13,15 +13,14 @@ GERMAN = compile_phrase_table(
             meld ~ ab | meldet ~ ab | bestelle ~ ab | bestellen ~ ab | bestell ~ ab | trage ~ aus | tragen ~ aus
             trag ~ aus | tragt ~ aus | nehmt ~ raus | abmeldung | abbestellung | austragung | newsletterabmeldung
             abgemeldet werden | ausgetragen werden | nimm ~ raus | (nehmen/nehmt/nimm) mich aus
-            (nehmen/nehmt/nimm) (sie/ihr) mich aus | (nehmen/nehmt/nimm) ~ (verteiler/liste/mailingliste)
-            aus (dem/ihrem/eurem/deinem/diesem) verteiler
+            (nehmen/nehmt/nimm) (sie/ihr) mich aus
             aus (der/ihrer/eurer/deiner/dieser) (liste/mailingliste/verteilerliste) nehmen | lasst mich in ruhe
             lassen sie mich in ruhe | lass mich in ruhe | unsubscribe | mich auszutragen
             raus aus (dem/eurem) verteiler | mochte raus | will raus | nicht mehr angeschrieben werden | abbestelle
             deabonnieren | abonnement beenden | abo beenden | keine weitere zusendung | abmelde | abmelden mich
             abbestell | streichen ~ verteiler | streicht ~ verteiler | streiche ~ verteiler | werbewiderspruch
-            abmeldewunsch | newsletter abo beenden | von der liste nehmen | von der liste nehmt | ausm verteiler
-            nicht mehr (kontaktiert/angeschrieben/beliefert) werden | mich abzumelden | unsub
+            abmeldewunsch | newsletter abo beenden | nicht mehr (kontaktiert/angeschrieben/beliefert) werden
+            mich abzumelden | unsub
         """,
         Mark.BARE: """
             kundigung | kundigen | kundige | raus | ende | weg | loschung | austritt | opt out | optout | stornieren
@@ -35,10 +34,10 @@ GERMAN = compile_phrase_table(
             abzustellen | schluss | es reicht mit | verzichten ~ auf
         """,
         Mark.REMOVE: """
-            loschen | losche | loscht | losch | zu loschen | entfernen | entferne | entfernt | entfern | zu entfernen
-            streichen | streiche | streicht | gestrichen werden | geloscht werden | entfernt werden | herausnehmen
-            rausnehmen | nehmen ~ heraus | rausloschen | rauszunehmen | zu streichen | herauszunehmen | schmeisst
-            werft | schmeiss | tilgen | rausschmeissen | nehmt ~ heraus
+            nehmen | nehmt | nimm | loschen | losche | loscht | losch | zu loschen | entfernen | entferne | entfernt
+            entfern | zu entfernen | streichen | streiche | streicht | gestrichen werden | geloscht werden
+            entfernt werden | herausnehmen | rausnehmen | nehmen ~ heraus | rausloschen | rauszunehmen | zu streichen
+            herauszunehmen | schmeisst | werft | schmeiss | tilgen | rausschmeissen | nehmt ~ heraus
         """,
         Mark.NOT: """
             nicht | nie | niemals | nichts | nix | kein | keine | keinen | keinerlei | keiner | ohne | weder
@@ -60,8 +59,8 @@ GERMAN = compile_phrase_table(
             zugeschickt bekommen | zugesendet | spammen | spammt | zuzuschicken | belieferung | ubersenden
         """,
         Mark.GET: """
-            erhalten | bekommen | kriegen | empfangen | zu erhalten | zu bekommen | lesen | sehen | bekommen zu
-            erhalt | empfang | beziehen | haben | zugestellt
+            ich bekomme | bekomme | ich erhalte | erhalte | kriege | erhalten | bekommen | kriegen | empfangen
+            zu erhalten | zu bekommen | lesen | sehen | bekommen zu | erhalt | empfang | beziehen | haben | zugestellt
         """,
         Mark.WANT: """
             mochte | will | wunsche | mocht | wollen | mochten | wurde gerne | wurde gern | brauche | wunschen
@@ -178,19 +177,19 @@ GERMAN = compile_phrase_table(
             nicht mehr interessiert | nutze ~ nicht mehr | brauche ~ nicht mehr | brauche ich nicht | lese ~ nicht
             lese sie nie | keine zeit | viel zu viele | zu viele | zu viel | viel zu viel | es reicht | reicht | genug
             habe genug | genug davon | nervt | nerven nur | nervig | standig | andauernd | taglich | jeden tag
-            ich bekomme | bekomme | ich erhalte | erhalte | kriege | interessiert mich nicht | nicht mehr relevant
-            nicht relevant | passt nicht | nie bestellt | habe ich nie bestellt | nie angefordert | nicht angefordert
-            nicht mehr aktiv | bin ~ nicht mehr | will das nicht mehr | will das nicht | mochte das nicht mehr
-            mochte das nicht | will ich nicht mehr | will ich nicht | brauche das nicht mehr | brauche das nicht
-            keinen bedarf | kein bedarf | kein bedarf mehr | lese das nicht | lese das nie | nicht mehr benotigt
-            uninteressant | keine verwendung | ich habe genug | interessiert ~ nicht | interessieren ~ nicht
-            kein kunde mehr | keine lust mehr | keine lust | uberflussig | unerwunscht | unerwunschte | unaufgefordert
-            nicht gewunscht | nicht mehr gewunscht | nein danke | nichts fur ungut | die nase voll | nase voll
-            nie angemeldet | nie dafur angemeldet | hab ~ nie bestellt | nicht bestellt | lese ich nie
-            lese ich nicht | lese ich eh nicht | lese eh nicht | ungelesen | landet ~ papierkorb | quillt uber
-            nutze ich nicht | nutze ich nicht mehr | spiele nicht mehr | lastig | lastige | lastigen | nervigen
-            nervige | immer | hat sich ~ verandert | keine antwort notig | brauche keine | brauche ich nicht mehr
-            langweilig | langsam | zumullt | flut
+            interessiert mich nicht | nicht mehr relevant | nicht relevant | passt nicht | nie bestellt
+            habe ich nie bestellt | nie angefordert | nicht angefordert | nicht mehr aktiv | bin ~ nicht mehr
+            will das nicht mehr | will das nicht | mochte das nicht mehr | mochte das nicht | will ich nicht mehr
+            will ich nicht | brauche das nicht mehr | brauche das nicht | keinen bedarf | kein bedarf
+            kein bedarf mehr | lese das nicht | lese das nie | nicht mehr benotigt | uninteressant | keine verwendung
+            ich habe genug | interessiert ~ nicht | interessieren ~ nicht | kein kunde mehr | keine lust mehr
+            keine lust | uberflussig | unerwunscht | unerwunschte | unaufgefordert | nicht gewunscht
+            nicht mehr gewunscht | nein danke | nichts fur ungut | die nase voll | nase voll | nie angemeldet
+            nie dafur angemeldet | hab ~ nie bestellt | nicht bestellt | lese ich nie | lese ich nicht
+            lese ich eh nicht | lese eh nicht | ungelesen | landet ~ papierkorb | quillt uber | nutze ich nicht
+            nutze ich nicht mehr | spiele nicht mehr | lastig | lastige | lastigen | nervigen | nervige | immer
+            hat sich ~ verandert | keine antwort notig | brauche keine | brauche ich nicht mehr | langweilig | langsam
+            zumullt | flut
         """,
         Mark.GREETING: """
             hallo | guten tag | hi | liebes team | sehr geehrte damen und herren | sehr geehrte | damen und herren
@@ -209,11 +208,11 @@ GERMAN = compile_phrase_table(
         """,
         Mark.SPLIT: "und | denn | weil | da | aber | danke | vielen dank | oder",
         Mark.FILL: """
-            nehmen | nehmt | kein betreff | ohne betreff | einmal | der | die | dem | den | des | ein | eine | einen
-            einer | von | vom | aus | fur | an | am | im | in | zu | zum | zur | mit | bei | nach | ab | auf | sie
-            ihr | ihre | ihren | ihrem | ihrer | ihres | euer | eure | eurem | eurer | euren | dein | deine | deiner
-            deinem | deinen | du | euch | ihnen | dir | mein | meine | meinen | meiner | meinem | meines | dies
-            diese | diesen | dieser | dieses | diesem | jetzt | sofort | ab sofort | umgehend | schnellstmoglich
+            kein betreff | ohne betreff | einmal | der | die | dem | den | des | ein | eine | einen | einer | von
+            vom | aus | fur | an | am | im | in | zu | zum | zur | mit | bei | nach | ab | auf | sie | ihr | ihre
+            ihren | ihrem | ihrer | ihres | euer | eure | eurem | eurer | euren | dein | deine | deiner | deinem
+            deinen | du | euch | ihnen | dir | mein | meine | meinen | meiner | meinem | meines | dies | diese
+            diesen | dieser | dieses | diesem | jetzt | sofort | ab sofort | umgehend | schnellstmoglich
             bitte sofort | endgultig | dauerhaft | hiermit | hierdurch | kunftig | zukunftig | in zukunft | mehr
             weitere | weiteren | weiter | bitte auch | auch | nur | einfach | wirklich | so | schon | also | mal
             halt | echt | doch bitte | wegen | uber | bzgl | betreff | gemass | nach art | art | artikel | abs
@@ -286,11 +285,13 @@ GERMAN = compile_phrase_table(
             weiterhin schicken | weiterhin senden | schickt ~ weiter
         """,
         Mark.BACK: """
-            anmelden | anzumelden | wieder anmelden | versehen | aus versehen | versehentlich | irrtum | irrtumlich
-            eintragen | einzutragen | tragen ~ ein | trage ~ ein | wieder ein | ruckgangig | wieder aufnehmen
-            abonnieren | fehler | falschlicherweise | verklickt | zuruck auf | wieder bekommen | wieder erhalten
-            anmeldung | melde ~ an | melden ~ an | aufnehmen | reaktivieren | wieder freischalten | freischalten
-            registrieren | angemeldet | wiederanmeldung | ungewollt | wieder zu | verlangern | erneuern | wieder rein
+            nehmen ~ auf | nehmt ~ auf | nimm ~ auf | in den verteiler | in ihren verteiler | in euren verteiler
+            auf die liste | in die liste | auf ihre liste | auf eure liste | anmelden | anzumelden | wieder anmelden
+            versehen | aus versehen | versehentlich | irrtum | irrtumlich | eintragen | einzutragen | tragen ~ ein
+            trage ~ ein | wieder ein | ruckgangig | wieder aufnehmen | abonnieren | fehler | falschlicherweise
+            verklickt | zuruck auf | wieder bekommen | wieder erhalten | anmeldung | melde ~ an | melden ~ an
+            aufnehmen | reaktivieren | wieder freischalten | freischalten | registrieren | angemeldet
+            wiederanmeldung | ungewollt | wieder zu | verlangern | erneuern | wieder rein
         """,
         Mark.LINK: """
             link | abmeldelink | knopf | button | seite geht | funktioniert nicht | geht nicht | klappt nicht

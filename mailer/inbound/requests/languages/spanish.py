@@ -9,11 +9,12 @@ SPANISH = compile_phrase_table(
     FoldingRules(),
     {
         Mark.STOP: """
-            darme de baja | dar de baja | darse de baja | denme de baja | dame de baja | deme de baja | dadme de baja
-            den de baja | den ~ de baja | darme de vaja | dar de vaja | denme de vaja | dame de vaja | darnos de baja
-            me den de baja | me de de baja | me des de baja | me deis de baja | solicito la baja | solicito mi baja
-            pido la baja | solicitud de baja | solicitar la baja | solicitar mi baja | quiero la baja | quiero mi baja
-            desuscribir | desuscribirme | desuscribanme | desuscribeme | desuscribirse | desuscribame | desuscripcion
+            me dieran de baja | dieran de baja | me diera de baja | me diesen de baja | darme de baja | dar de baja
+            darse de baja | denme de baja | dame de baja | deme de baja | dadme de baja | den de baja | den ~ de baja
+            darme de vaja | dar de vaja | denme de vaja | dame de vaja | darnos de baja | me den de baja
+            me de de baja | me des de baja | me deis de baja | solicito la baja | solicito mi baja | pido la baja
+            solicitud de baja | solicitar la baja | solicitar mi baja | quiero la baja | quiero mi baja | desuscribir
+            desuscribirme | desuscribanme | desuscribeme | desuscribirse | desuscribame | desuscripcion
             desinscribirme | desinscribir | desapuntarme | borrarme | cancelar mi suscripcion
             cancelar la suscripcion | cancelar suscripcion | anular mi suscripcion | anular suscripcion
             anular la suscripcion | cancelen mi suscripcion | cancele mi suscripcion | cancela mi suscripcion
@@ -39,12 +40,13 @@ SPANISH = compile_phrase_table(
             que deje de | dejen ya de | parad de | parad
         """,
         Mark.REMOVE: """
-            eliminenme | eliminame | eliminarme | eliminen | elimine | elimina | quitenme | quitame | quitarme
-            quiteme | quiten | saquenme | sacame | sacarme | saqueme | saquen | borrenme | borrame | borreme | borren
-            borre | borra | retirenme | retirarme | retiren | retirame | suprimanme | suprimirme | supriman | suprima
-            remuevanme | removerme | remueveme | remuevan | me eliminen | me quiten | me saquen | me borren
-            me retiren | eliminacion de | sacadme | quitadme | borradme | eliminadme | me elimine | me quite
-            me saque | me borre | excluyanme | excluirme | me excluyan | me supriman | den de baja mi
+            elimineme | retireme | suprimame | suprimeme | remuevame | eliminarme | quitenos | saquenos | eliminenos
+            eliminenme | eliminame | eliminen | elimine | elimina | quitenme | quitame | quitarme | quiteme | quiten
+            saquenme | sacame | sacarme | saqueme | saquen | borrenme | borrame | borreme | borren | borre | borra
+            retirenme | retirarme | retiren | retirame | suprimanme | suprimirme | supriman | suprima | remuevanme
+            removerme | remueveme | remuevan | me eliminen | me quiten | me saquen | me borren | me retiren
+            eliminacion de | sacadme | quitadme | borradme | eliminadme | me elimine | me quite | me saque | me borre
+            excluyanme | excluirme | me excluyan | me supriman | den de baja mi
         """,
         Mark.NOT: "no | nunca | jamas | ni | sin | nada | ningun | ninguna | tampoco | ninguno | nadie",
         Mark.NO_MORE: """
@@ -63,8 +65,8 @@ SPANISH = compile_phrase_table(
             molestando | enviaran
         """,
         Mark.GET: """
-            recibir | recibirlos | recibirlas | recibir sus | la recepcion de | recibiendo | ver | leer | recepcion de
-            a recibir | la recepcion | saber
+            recibo | me llegan | llegan | llega | estoy recibiendo | recibir | recibirlos | recibirlas | recibir sus
+            la recepcion de | recibiendo | ver | leer | recepcion de | a recibir | la recepcion | saber
         """,
         Mark.WANT: """
             quiero | deseo | quisiera | me gustaria | necesito | kiero | queremos | deseamos | quisieramos | prefiero
@@ -171,19 +173,19 @@ SPANISH = compile_phrase_table(
             por fa | proceda a | procedan a | haga el favor de
         """,
         Mark.REASON: """
-            no me interesa | no me interesan | ya no me interesa | ya no me interesan | no estoy interesado
-            no estoy interesada | ya no uso | no uso | ya no utilizo | no tengo tiempo | demasiados | demasiado
-            muchos | muchisimos | recibo | recibo muchos | estoy harto | estoy harta | harto de | harta de
-            ya no quiero esto | no quiero esto | no los leo | nunca los leo | no lo leo | nunca los abro | no necesito
-            ya no necesito | no lo necesito | no me sirve | no me sirven | no gracias | ya no me sirve | no las leo
-            ya no estoy interesado | ya no estoy interesada | no tengo interes | sin interes | nunca me suscribi
-            nunca me inscribi | no me he suscrito | no los quiero | no lo quiero | ya no los quiero | ya no lo quiero
-            cada dia | todos los dias | a diario | constantemente | no solicite | no solicitado | no solicitados
-            no deseados | no deseado | me llegan | me molesta | me molestan | me cansan | molestos | no pedi
-            nunca pedi | no me gusta | no me gustan | no solicitada | saturado | saturada | me satura | ya no juego
-            ya no soy cliente | ya no soy miembro | ya no participo | siempre | llegan | llega | no son de mi interes
-            no es de mi interes | estoy recibiendo | ya no es util | ya no me es util | no utilizo
-            sin nada que reprochar | nada personal | no hace falta que respondan | que pesados | pesados
+            ya no (la/lo/las/los) leo | ya no leo | no me interesa | no me interesan | ya no me interesa
+            ya no me interesan | no estoy interesado | no estoy interesada | ya no uso | no uso | ya no utilizo
+            no tengo tiempo | demasiados | demasiado | muchos | muchisimos | estoy harto | estoy harta | harto de
+            harta de | ya no quiero esto | no quiero esto | no los leo | nunca los leo | no lo leo | nunca los abro
+            no necesito | ya no necesito | no lo necesito | no me sirve | no me sirven | no gracias | ya no me sirve
+            no las leo | ya no estoy interesado | ya no estoy interesada | no tengo interes | sin interes
+            nunca me suscribi | nunca me inscribi | no me he suscrito | no los quiero | no lo quiero
+            ya no los quiero | ya no lo quiero | cada dia | todos los dias | a diario | constantemente | no solicitado
+            no solicitados | no deseados | no deseado | me molesta | me molestan | me cansan | molestos | no me gusta
+            no me gustan | no solicitada | saturado | saturada | me satura | ya no juego | ya no soy cliente
+            ya no soy miembro | ya no participo | siempre | no son de mi interes | no es de mi interes | ya no es util
+            ya no me es util | no utilizo | sin nada que reprochar | nada personal | no hace falta que respondan
+            que pesados | pesados
         """,
         Mark.GREETING: """
             hola | buenos dias | buenas tardes | buenas noches | estimados | estimados senores | estimado | estimada
