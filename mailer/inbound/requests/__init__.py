@@ -24,8 +24,7 @@ The rules of a plain mail:
 - An empty mail to the opt-out mailbox is a plain opt-out. It may quote a mailing, but not forward one. To another
   mailbox it is `nothing`.
 - A single word such as "stop" is a plain opt-out if nothing else stands in the mail. A word that also means something
-  else, such as "cancel", is one in the opt-out mailbox and in an answer to a mailing, or if nothing else stands in the
-  mail and the subject.
+  else, such as "cancel", is one in the opt-out mailbox and in an answer to a mailing only.
 - "I unsubscribed, but still get mail" is a complaint, with an opt-out as its suggestion.
 - Corrections, restrictions, complaints and questions are always doubtful, since staff must work on them.
 - A plain erasure or copy begins the confirmation by mail. It is never done on the strength of a mail alone.

@@ -10,14 +10,14 @@ ENGLISH = compile_phrase_table(
     FoldingRules(joins_apostrophes=True),
     {
         Mark.STOP: """
-            unsubscribe | unsub | unsubscribing | unsubscription | unsubscribe request | un subscribe
-            to be unsubscribed | be unsubscribed | get unsubscribed | unsubscribe me | optout | opt out | opt me out
-            opting out | to opt out | be opted out | opt ~ out | i want out | want out | let me out | count me out
-            unlist me | delist me | leave (the/your/this) (mailing/email/) list | leave (the/this/your) newsletter
+            withdraw ~ from (your/the/this) | unsubscribe | unsub | unsubscribing | unsubscription
+            unsubscribe request | un subscribe | to be unsubscribed | be unsubscribed | get unsubscribed
+            unsubscribe me | optout | opt out | opt me out | opting out | to opt out | be opted out | opt ~ out
+            i want out | want out | let me out | count me out | unlist me | delist me
+            leave (the/your/this) (mailing/email/) list | leave (the/this/your) newsletter
             (take/get/strike/cross/scratch/drop/pull/sign) (me/us) off | (take/get/strike/cross/pull/sign) ~ off
-            (take/get/leave/cut/keep) ~ out of | (be/get) taken out of | (be/get) taken off | (be/get) removed from
-            (be/get) deleted from (the/your/this) (mailing/email/) list | discontinue my subscription
-            end my subscription to | leave me alone | leave me in peace
+            (take/get/leave/cut/keep) ~ out of | (be/get) taken out of | (be/get) taken off
+            discontinue my subscription | end my subscription to | leave me alone | leave me in peace
             cancel my (email/newsletter/mail/mailing) subscription | cancel my subscription to
             cancel this subscription | cancel ~ subscription to | terminate my subscription to
             end my (newsletter/email) subscription | remove my subscription | cancel (the/this/your/my) newsletter
@@ -34,19 +34,22 @@ ENGLISH = compile_phrase_table(
             put an end to | switch off | turn off | end all | stop it | stop this | stop that | enough with
         """,
         Mark.REMOVE: """
-            remove | removed | removing | delete | deleting | erase | erasing | wipe | purge | scrub | removal of
+            deletion of | erasure of | removed | be removed from | get removed from | be removed | get removed
+            be deleted | remove | removing | delete | deleting | erase | erasing | wipe | purge | scrub | removal of
             take out
         """,
         Mark.NOT: """
-            not | dont | do not | never | no | nor | neither | cant | cannot | wont | doesnt | didnt | isnt | arent
-            wouldnt | shouldnt | without | none | nothing | nobody | dun | does not | did not | is not | are not
-            donot | aint | wasnt | havent | hasnt | couldnt | hardly | unable | nope | nah | stop not
+            im not | i am not | not | dont | do not | never | no | nor | neither | cant | cannot | wont | doesnt
+            didnt | isnt | arent | wouldnt | shouldnt | without | none | nothing | nobody | dun | does not | did not
+            is not | are not | donot | aint | wasnt | havent | hasnt | couldnt | hardly | unable | nope | nah
+            stop not
         """,
         Mark.NO_MORE: """
-            not interested in receiving | no longer interested in receiving | not interested in getting | no more
-            no longer | not ~ any more | not ~ anymore | dont ~ anymore | dont ~ any more | do not ~ any more
-            do not ~ anymore | no further | not ~ again | dont ~ again | do not ~ again | never again | never ~ again
-            dont ever | do not ever | dont ~ any further | do not ~ any further | any more | anymore
+            im no longer | i am no longer | not interested in receiving | no longer interested in receiving
+            not interested in getting | no more | no longer | not ~ any more | not ~ anymore | dont ~ anymore
+            dont ~ any more | do not ~ any more | do not ~ anymore | no further | not ~ again | dont ~ again
+            do not ~ again | never again | never ~ again | dont ever | do not ever | dont ~ any further
+            do not ~ any further | any more | anymore
         """,
         Mark.SEND: """
             send | sending | send out | email me | emailing | mailing me | mail me | contact me | contacting
@@ -90,10 +93,10 @@ ENGLISH = compile_phrase_table(
             marketing list | marketing lists | records | system | systems
         """,
         Mark.ADVERTISING: """
-            marketing | promotional | promotions | promotion | advertising | ads emails | advertisements | commercial
-            promo | promos | direct marketing | marketing emails | marketing purposes | offers | special offers
-            deals | solicitations | adverts | marketing mail | promotional emails | promotional mail | advertisement
-            sales emails | advertising mail | ads by email | partner offers | third party offers
+            ads | marketing | promotional | promotions | promotion | advertising | ads emails | advertisements
+            commercial | promo | promos | direct marketing | marketing emails | marketing purposes | offers
+            special offers | deals | solicitations | adverts | marketing mail | promotional emails | promotional mail
+            advertisement | sales emails | advertising mail | ads by email | partner offers | third party offers
             profiling for marketing | solicitation | marketing material | marketing materials | marketing messages
             marketing communications | promo emails | promo mail | sales pitches
         """,
@@ -124,10 +127,10 @@ ENGLISH = compile_phrase_table(
         Mark.ERASURE: """
             permanent data deletion | permanently delete | data deletion | data deletion request | erasure request
             erasure | right to be forgotten | right to erasure | be forgotten | account deletion | data erasure
-            deletion of | delete all | deletion | forget me | close my account | delete my account | delete account
-            delete profile | delete my profile | closing my account | deactivate my account | deletion request
-            erasure of | account deleted | data deleted | account removed | close account | terminate my account
-            cancel my account | remove my account | delete everything | erase everything | wipe everything
+            delete all | deletion | forget me | close my account | delete my account | delete account | delete profile
+            delete my profile | closing my account | deactivate my account | deletion request | account deleted
+            data deleted | account removed | close account | terminate my account | cancel my account
+            remove my account | delete everything | erase everything | wipe everything
         """,
         Mark.DATA: """
             data | personal data | information | personal information | my data | details | personal details
@@ -176,23 +179,33 @@ ENGLISH = compile_phrase_table(
             the address above | above address | email addy
         """,
         Mark.POLITE: """
-            (can/could/may) i (please/) be | can you have me | please have me | please | pls | plz | kindly
-            could you | can you | would you | will you | can u | could u | would you mind | do you mind | i ask you to
-            i request | i am requesting | i am asking you | may i ask you to | requesting | request | request to
-            i ask that you | i demand | demand | can someone | could someone | would someone | pleas | pleae | plese
-            please can | i request that you | i kindly ask you | could i ask you to | please could | be so kind as to
-            be kind enough to | i urge you | if you please | if you would | if you could | if at all possible
-            if possible | if you dont mind | asking | asking you | i insist | i am asking | can anyone | can somebody
-            i would appreciate it if you | i would be grateful if you could | id appreciate it if you
-            i would appreciate | would appreciate | appreciate it if you would | be grateful if you
-            appreciate it if you could | can you guys | could you guys | can we please | much appreciated
-            i would be grateful if you | would be grateful if you could | i want to ask you to | why dont you just
-            make sure | ensure | see to it that | confirm | please confirm | confirm that | that this has been done
-            when this is done | once done | that i have been removed | confirm when | when done | once this is done
-            once this has been done | when you have done so | confirm once | confirm removal
+            can i (please/) be | could i (please/) be | may i be | can you have me | please have me | please | pls
+            plz | kindly | could you | can you | would you | will you | can u | could u | would you mind | do you mind
+            i ask you to | i request | i am requesting | i am asking you | may i ask you to | requesting | request
+            request to | i ask that you | i demand | demand | can someone | could someone | would someone | pleas
+            pleae | plese | please can | i request that you | i kindly ask you | could i ask you to | please could
+            be so kind as to | be kind enough to | i urge you | if you please | if you would | if you could
+            if at all possible | if possible | if you dont mind | asking | asking you | i insist | i am asking
+            can anyone | can somebody | i would appreciate it if you | i would be grateful if you could
+            id appreciate it if you | i would appreciate | would appreciate | appreciate it if you would
+            be grateful if you | appreciate it if you could | can you guys | could you guys | can we please
+            much appreciated | i would be grateful if you | would be grateful if you could | i want to ask you to
+            why dont you just | make sure | ensure | see to it that | confirm | please confirm | confirm that
+            that this has been done | when this is done | once done | that i have been removed | confirm when
+            when done | once this is done | once this has been done | when you have done so | confirm once
+            confirm removal
         """,
         Mark.REASON: """
-            never even used | never used | even used
+            (dont/do not) understand (them/it/these/these emails/the emails/your emails)
+            (thanks/thank you) for (the/your/all the/all your) (nice/great/interesting/many/lovely/) (emails/newsletters/newsletter/mails/updates)
+            it has been fun | its been fun | (im/i am/am) no longer interested | receiving these by mistake
+            these by mistake
+            (im/i am/am) (really/) not (at all/really/) (interested/interested anymore/interested any more)
+            not interested any more | too (much/many) (email/emails/mail/mails/spam/newsletters) already
+            (dont/do not) know why | no idea why | not sure why | (dont/do not) know how i | no idea how i
+            (receiving/getting) (this/these/them/it) by mistake | (dont/do not) remember
+            (didnt/did not) sign up for (this/these/it/any of this) | (dont/do not) know who you are
+            no idea who you are | never even used | never used | even used
             (you are/youre/you keep/you) (sending/send) (me/us/) (way/far/) too many | enough already
             created an account | i created an account | years ago | no longer interested | not interested
             not interested anymore | no longer use | no longer using | dont use | (dont/do not) (have/got) time
@@ -220,10 +233,10 @@ ENGLISH = compile_phrase_table(
             i dont need | i dont need any of this | no reply needed | no need to reply | no reply necessary
             no thanks | no thank you | without delay | no questions asked | no matter | no problem | no worries
             really annoying | annoying | not again | must have signed up | must have subscribed | i signed up
-            i joined | i subscribed | i moved on | i have moved on | i am no longer | im no longer | im not
-            quite enough | that is enough | thats enough | not interested in this | not interested in these
-            not interested in your emails | not interested in this newsletter | not interested in your offers
-            not interested in your newsletter | no longer interested in
+            i joined | i subscribed | i moved on | i have moved on | quite enough | that is enough | thats enough
+            not interested in this | not interested in these | not interested in your emails
+            not interested in this newsletter | not interested in your offers | not interested in your newsletter
+            no longer interested in
         """,
         Mark.GREETING: """
             hi | hello | hey | dear | good morning | good afternoon | good evening | good day | greetings
@@ -249,27 +262,28 @@ ENGLISH = compile_phrase_table(
             thank you
         """,
         Mark.FILL: """
-            no subject | a | an | the | to | from | of | on | off | for | in | at | by | with | my | your | ur | u
-            you | our | this | that | is | be | been | now | right now | immediately | asap | as soon as possible
-            at once | with immediate effect | effective immediately | today | just | simply | really | very | ever
-            forever | for good | permanently | right away | straight away | already enough | here | hereby | also
-            too | such | more | further | other | future | in future | in the future | from now on | going forward
-            paltalk guys | service | the service | site | website | app | platform | company | ok | okay | oh | well
-            so | then | up | out of | some | way | do | does | can | will | would | should | have | has | had | am
-            are | was | were | their | we | about | regarding | re | concerning | related | under | pursuant to | gdpr
-            article 17 | art | article | 21 | 15 | 17 | 7 | 2 | 3 | paragraph | section | time | any time
-            at any time | years | months | weeks | days | user | member | happy | enough of | purposes | purpose
-            promptly | urgently | urgent | hundred | times | or | both | mr | mrs | ms | dr | as well | subscribed
-            subscribe to get | per | via | honestly | frankly | seriously | literally | anyway | people | inbox | sent
-            great | nice | good | new | weekly | monthly | continue | product | products | services | nonsense
-            always | currently | previously | registered | associated | following | personal | right | rights | law
-            accordance | whatever | come | came | go | going | done | fully | full | hold | stored | store
-            process my | how many | so many | many | lots of | a lot of | tons of | loads of | that you | you hold
-            you have | have about | about me | kind | kinds | sort | ads | direct | third party | parties | day | week
-            month | year | every week | every month | as of now | as of today | action | proceed | start | appropriate
-            best to | subject | message subject | marketing team | mailing address | soon | possible | quickly | quick
-            fast | once and for all | lol please | the heck | the hell | damn | dang | bloody | freaking | fucking
-            fuck | hell | god | god sake | for gods sake | for the love of god | jesus | ffs | wtf | stupid
+            any further | further | no subject | a | an | the | to | from | of | on | off | for | in | at | by | with
+            my | your | ur | u | you | our | this | that | is | be | been | now | right now | immediately | asap
+            as soon as possible | at once | with immediate effect | effective immediately | today | just | simply
+            really | very | ever | forever | for good | permanently | right away | straight away | already enough
+            here | hereby | also | too | such | more | other | future | in future | in the future | from now on
+            going forward | paltalk guys | service | the service | site | website | app | platform | company | ok
+            okay | oh | well | so | then | up | out of | some | way | do | does | can | will | would | should | have
+            has | had | am | are | was | were | their | we | about | regarding | re | concerning | related | under
+            pursuant to | gdpr | article 17 | art | article | 21 | 15 | 17 | 7 | 2 | 3 | paragraph | section | time
+            any time | at any time | years | months | weeks | days | user | member | happy | enough of | purposes
+            purpose | promptly | urgently | urgent | hundred | times | or | both | mr | mrs | ms | dr | as well
+            subscribed | subscribe to get | per | via | honestly | frankly | seriously | literally | anyway | people
+            inbox | sent | great | nice | good | new | weekly | monthly | continue | product | products | services
+            nonsense | always | currently | previously | registered | associated | following | personal | right
+            rights | law | accordance | whatever | come | came | go | going | done | fully | full | hold | stored
+            store | process my | how many | so many | many | lots of | a lot of | tons of | loads of | that you
+            you hold | you have | have about | about me | kind | kinds | sort | direct | third party | parties | day
+            week | month | year | every week | every month | as of now | as of today | action | proceed | start
+            appropriate | best to | subject | message subject | marketing team | mailing address | soon | possible
+            quickly | quick | fast | once and for all | lol please | the heck | the hell | damn | dang | bloody
+            freaking | fucking | fuck | hell | god | god sake | for gods sake | for the love of god | jesus | ffs
+            wtf | stupid
         """,
         **ENGLISH_DOUBTS,
     },

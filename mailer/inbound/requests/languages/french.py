@@ -48,10 +48,11 @@ FRENCH = compile_phrase_table(
             surtout pas | guere
         """,
         Mark.NO_MORE: """
-            ne ~ plus | n ~ plus | plus de | plus aucun | plus aucune | plus jamais | plus jamais de
-            ne ~ plus jamais | pas d autres | ne ~ pas continuer a recevoir | ne ~ plus continuer a recevoir
-            aucun autre | ne ~ aucun | ne ~ aucune | n ~ aucun | n ~ aucune | plus rien | envoyez plus | plus recevoir
-            ne ~ plus de | ne ~ plus aucun | ne ~ plus rien | pas envoyer | ne ~ pas envoyer
+            (ne suis/suis) (pas/plus) (interesse/interessee) (par/a recevoir/de recevoir) | ne ~ plus | n ~ plus
+            plus de | plus aucun | plus aucune | plus jamais | plus jamais de | ne ~ plus jamais | pas d autres
+            ne ~ pas continuer a recevoir | ne ~ plus continuer a recevoir | aucun autre | ne ~ aucun | ne ~ aucune
+            n ~ aucun | n ~ aucune | plus rien | envoyez plus | plus recevoir | ne ~ plus de | ne ~ plus aucun
+            ne ~ plus rien | pas envoyer | ne ~ pas envoyer
         """,
         Mark.SEND: """
             envoyer | envoyez | envoyer de | envoie | envoyiez | envoi | m envoyer | m envoyez | l envoi | contacter
@@ -156,14 +157,15 @@ FRENCH = compile_phrase_table(
             messagerie
         """,
         Mark.POLITE: """
-            merci de | merci de bien vouloir | svp | s il vous plait | en tenir compte | d en tenir compte
-            d en prendre note | de prendre note | en prendre note | s il te plait | stp | veuillez | pourriez vous
-            pouvez vous | vous prie | prie de | bien vouloir | je vous prie | je vous prie de bien vouloir
-            je vous demande | demande | merci d | voudriez vous | je vous demande de | prie | pouvez | pourriez
-            peux tu | pourrais tu | veuillez s il vous plait | s il vous plais | je vous saurais gre | saurais gre
-            auriez vous l obligeance | auriez vous l amabilite | ayez l obligeance | serait il possible de me
-            demander | priere de | priere | vous remercie de bien vouloir | je vous remercie de | vous remercie de
-            remercie de | vous remercie par avance de | confirmer | confirmez | confirmation | urgent | je sollicite
+            proceder | procedez | proceder a | procedez a | vouloir proceder a | merci de | merci de bien vouloir
+            svp | s il vous plait | en tenir compte | d en tenir compte | d en prendre note | de prendre note
+            en prendre note | s il te plait | stp | veuillez | pourriez vous | pouvez vous | vous prie | prie de
+            bien vouloir | je vous prie | je vous prie de bien vouloir | je vous demande | demande | merci d
+            voudriez vous | je vous demande de | prie | pouvez | pourriez | peux tu | pourrais tu
+            veuillez s il vous plait | s il vous plais | je vous saurais gre | saurais gre | auriez vous l obligeance
+            auriez vous l amabilite | ayez l obligeance | serait il possible de me | demander | priere de | priere
+            vous remercie de bien vouloir | je vous remercie de | vous remercie de | remercie de
+            vous remercie par avance de | confirmer | confirmez | confirmation | urgent | je sollicite
             je vous serais reconnaissant | je vous serais reconnaissante | vous serais reconnaissant | exige | somme
             merci par avance de | auriez vous la gentillesse | gentillesse | soyez gentils | veillez | s v p
             sil vous plait | sil vous plais | silvouplait | silvousplait | tenez | faites le necessaire
@@ -294,14 +296,17 @@ FRENCH = compile_phrase_table(
             en septembre | en octobre | en novembre | en decembre | en fevrier | fin de l annee | pendant | des que
         """,
         Mark.OTHER: """
-            argent | remboursement | rembourser | remboursez | rembourse | remboursez moi | facture | paiement | payer
-            carte | premium | mot de passe | commande | livraison | salon | salons | salle | chat | credits | credit
-            prix | photo | video | bloquer | moderateur | contrat | abonnement premium | mon abonnement premium
-            preleve | prelevement | prelevements | telephone portable | emploi | rendez vous | euros | pieces | cadeau
-            gagner | gagnez | gagne | sondage | dans l application | dans l appli | colis | assurance maladie
-            mutuelle | abonnement | forfait | essai | jeton | jetons | logiciel | bannir | banni | stage | candidature
-            cours | internet | electricite | gaz | train | hotel | salle de sport | box | operateur | impots
-            cotisation | adhesion
+            liste noire | liste d attente | liste d amis | groupe | ancienne adresse | autre adresse | ancien mail
+            ancien email | autre compte | en anglais | en francais | le dimanche | la nuit | le week end | doublon
+            doublons | en double | facile | difficile | simple | complique | compliquee | argent | remboursement
+            rembourser | remboursez | rembourse | remboursez moi | facture | paiement | payer | carte | premium
+            mot de passe | commande | livraison | salon | salons | salle | chat | credits | credit | prix | photo
+            video | bloquer | moderateur | contrat | abonnement premium | mon abonnement premium | preleve
+            prelevement | prelevements | telephone portable | emploi | rendez vous | euros | pieces | cadeau | gagner
+            gagnez | gagne | sondage | dans l application | dans l appli | colis | assurance maladie | mutuelle
+            abonnement | forfait | essai | jeton | jetons | logiciel | bannir | banni | stage | candidature | cours
+            internet | electricite | gaz | train | hotel | salle de sport | box | operateur | impots | cotisation
+            adhesion
         """,
         Mark.ANGER: """
             plainte | cnil | avocat | tribunal | illegal | harcelement | porter plainte | reclamation | honteux

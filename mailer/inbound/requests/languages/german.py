@@ -9,11 +9,11 @@ GERMAN = compile_phrase_table(
     FoldingRules(joins_apostrophes=True, folds_umlauts=True),
     {
         Mark.STOP: """
-            abmelden | abzumelden | abbestellen | abzubestellen | austragen | auszutragen | melde ~ ab | melden ~ ab
-            meld ~ ab | meldet ~ ab | bestelle ~ ab | bestellen ~ ab | bestell ~ ab | trage ~ aus | tragen ~ aus
-            trag ~ aus | tragt ~ aus | nehmt ~ raus | abmeldung | abbestellung | austragung | newsletterabmeldung
-            abgemeldet werden | ausgetragen werden | nimm ~ raus | (nehmen/nehmt/nimm) mich aus
-            (nehmen/nehmt/nimm) (sie/ihr) mich aus
+            (lasst/lass/lassen) ~ in ruhe | abmelden | abzumelden | abbestellen | abzubestellen | austragen
+            auszutragen | melde ~ ab | melden ~ ab | meld ~ ab | meldet ~ ab | bestelle ~ ab | bestellen ~ ab
+            bestell ~ ab | trage ~ aus | tragen ~ aus | trag ~ aus | tragt ~ aus | nehmt ~ raus | abmeldung
+            abbestellung | austragung | newsletterabmeldung | abgemeldet werden | ausgetragen werden | nimm ~ raus
+            (nehmen/nehmt/nimm) mich aus | (nehmen/nehmt/nimm) (sie/ihr) mich aus
             aus (der/ihrer/eurer/deiner/dieser) (liste/mailingliste/verteilerliste) nehmen | lasst mich in ruhe
             lassen sie mich in ruhe | lass mich in ruhe | unsubscribe | mich auszutragen
             raus aus (dem/eurem) verteiler | mochte raus | will raus | nicht mehr angeschrieben werden | abbestelle
@@ -23,21 +23,22 @@ GERMAN = compile_phrase_table(
             mich abzumelden | unsub
         """,
         Mark.BARE: """
-            kundigung | kundigen | kundige | raus | ende | weg | loschung | austritt | opt out | optout | stornieren
+            kundigung | kundigen | kundige | raus | ende | weg | austritt | opt out | optout | stornieren
             widerspruch | widerruf
         """,
         Mark.CEASE: """
-            stop | stopp | stoppen | einstellen | einzustellen | stellen ~ ein | stellt ~ ein | stelle ~ ein
-            stell ~ ein | hort ~ auf | horen ~ auf | hor ~ auf | aufhoren | aufzuhoren | unterlassen | zu unterlassen
-            unterlassen sie | unterlasst | beenden | beenden sie | beendet | schluss mit | stoppt | stoppen sie
-            aufhoren mit | unterlass | unterbinden | zu stoppen | zu beenden | abstellen | stellen ~ ab | stellt ~ ab
-            abzustellen | schluss | es reicht mit | verzichten ~ auf
+            verschont ~ mit | verschonen ~ mit | stop | stopp | stoppen | einstellen | einzustellen | stellen ~ ein
+            stellt ~ ein | stelle ~ ein | stell ~ ein | hort ~ auf | horen ~ auf | hor ~ auf | aufhoren | aufzuhoren
+            unterlassen | zu unterlassen | unterlassen sie | unterlasst | beenden | beenden sie | beendet
+            schluss mit | stoppt | stoppen sie | aufhoren mit | unterlass | unterbinden | zu stoppen | zu beenden
+            abstellen | stellen ~ ab | stellt ~ ab | abzustellen | schluss | es reicht mit | verzichten ~ auf
         """,
         Mark.REMOVE: """
-            nehmen | nehmt | nimm | loschen | losche | loscht | losch | zu loschen | entfernen | entferne | entfernt
-            entfern | zu entfernen | streichen | streiche | streicht | gestrichen werden | geloscht werden
-            entfernt werden | herausnehmen | rausnehmen | nehmen ~ heraus | rausloschen | rauszunehmen | zu streichen
-            herauszunehmen | schmeisst | werft | schmeiss | tilgen | rausschmeissen | nehmt ~ heraus
+            loschung meiner | loschung der | loschung aller | loschung | nehmen | nehmt | nimm | loschen | losche
+            loscht | losch | zu loschen | entfernen | entferne | entfernt | entfern | zu entfernen | streichen
+            streiche | streicht | gestrichen werden | geloscht werden | entfernt werden | herausnehmen | rausnehmen
+            nehmen ~ heraus | rausloschen | rauszunehmen | zu streichen | herauszunehmen | schmeisst | werft
+            schmeiss | tilgen | rausschmeissen | nehmt ~ heraus
         """,
         Mark.NOT: """
             nicht | nie | niemals | nichts | nix | kein | keine | keinen | keinerlei | keiner | ohne | weder
@@ -51,12 +52,13 @@ GERMAN = compile_phrase_table(
             nicht langer | keine neuen
         """,
         Mark.SEND: """
-            schicken | schickt | schick | schicke | senden | sendet | sende | zusenden | zuschicken | zuzusenden
-            zu schicken | zu senden | zusendung | zusendungen | schicken sie | senden sie | anschreiben
-            schreiben sie mir | schreibt mir | kontaktieren | kontaktiert mich | belastigen | belastigt | zuspammen
-            zumullen | vollspammen | zu kontaktieren | bombardieren | zuschickt | zusendet | versand | zustellung
-            mailen | zu mailen | nerven | anzuschreiben | zu belastigen | zugesandt | zugeschickt
-            zugeschickt bekommen | zugesendet | spammen | spammt | zuzuschicken | belieferung | ubersenden
+            vollzuspammen | zuzuspammen | zu spammen | vollzumullen | zuzumullen | schicken | schickt | schick
+            schicke | senden | sendet | sende | zusenden | zuschicken | zuzusenden | zu schicken | zu senden
+            zusendung | zusendungen | schicken sie | senden sie | anschreiben | schreiben sie mir | schreibt mir
+            kontaktieren | kontaktiert mich | belastigen | belastigt | zuspammen | zumullen | vollspammen
+            zu kontaktieren | bombardieren | zuschickt | zusendet | versand | zustellung | mailen | zu mailen | nerven
+            anzuschreiben | zu belastigen | zugesandt | zugeschickt | zugeschickt bekommen | zugesendet | spammen
+            spammt | zuzuschicken | belieferung | ubersenden
         """,
         Mark.GET: """
             ich bekomme | bekomme | ich erhalte | erhalte | kriege | erhalten | bekommen | kriegen | empfangen
@@ -123,9 +125,8 @@ GERMAN = compile_phrase_table(
         """,
         Mark.ERASURE: """
             datenloschung | kontoloschung | permanent data deletion | recht auf loschung | recht auf vergessenwerden
-            loschung meiner | loschung meines | konto loschen | account loschen | profil loschen | daten loschen
-            loschung aller | loschung der | endgultige datenloschung | loschungsantrag | konto auflosen
-            konto schliessen | loschbegehren
+            loschung meines | konto loschen | account loschen | profil loschen | daten loschen
+            endgultige datenloschung | loschungsantrag | konto auflosen | konto schliessen | loschbegehren
         """,
         Mark.DATA: """
             daten | personenbezogenen daten | personenbezogene daten | personlichen daten | meine daten
@@ -273,16 +274,16 @@ GERMAN = compile_phrase_table(
             verarscht
         """,
         Mark.KEEP: """
-            behalten | weiter so | bleiben | drin lassen | nur noch | stattdessen | statt | ausser | bis auf
-            seltener | weniger | reduzieren | einmal pro | einmal im monat | eine mail pro | eine email pro
-            pro woche | pro monat | pausieren | pause | trotzdem gerne | gerne weiterhin | weiter erhalten
-            weiterhin erhalten | weiterhin bekommen | gern lese | lese ~ gern | freue mich | auf keinen fall abmelden
-            ausgenommen | ausschliesslich | mit ausnahme | jedoch | lasst mich drauf | lassen sie mich drauf
-            allerdings | nicht aber | nicht den | nicht die | nicht das | nicht alle | nicht alles | sondern | lieber
-            bleibe | dabei bleiben | dabei | drauf lassen | nur den | nur die | nur das | nicht verpassen | verpassen
-            ruhen | nicht von der | nicht vom | nicht aus | stelle um | umstellen | wechseln | per sms | anrufe
-            telefonisch | telefon | pushnachrichten | push | wichtige mails | rechnungen weiterhin
-            weiterhin schicken | weiterhin senden | schickt ~ weiter
+            melde ~ ab und zu | melden ~ ab und zu | ab und zu | anrufen | anruf | behalten | weiter so | bleiben
+            drin lassen | nur noch | stattdessen | statt | ausser | bis auf | seltener | weniger | reduzieren
+            einmal pro | einmal im monat | eine mail pro | eine email pro | pro woche | pro monat | pausieren | pause
+            trotzdem gerne | gerne weiterhin | weiter erhalten | weiterhin erhalten | weiterhin bekommen | gern lese
+            lese ~ gern | freue mich | auf keinen fall abmelden | ausgenommen | ausschliesslich | mit ausnahme
+            jedoch | lasst mich drauf | lassen sie mich drauf | allerdings | nicht aber | nicht den | nicht die
+            nicht das | nicht alle | nicht alles | sondern | lieber | bleibe | dabei bleiben | dabei | drauf lassen
+            nur den | nur die | nur das | nicht verpassen | verpassen | ruhen | nicht von der | nicht vom | nicht aus
+            stelle um | umstellen | wechseln | per sms | anrufe | telefonisch | telefon | pushnachrichten | push
+            wichtige mails | rechnungen weiterhin | weiterhin schicken | weiterhin senden | schickt ~ weiter
         """,
         Mark.BACK: """
             nehmen ~ auf | nehmt ~ auf | nimm ~ auf | in den verteiler | in ihren verteiler | in euren verteiler
@@ -309,14 +310,17 @@ GERMAN = compile_phrase_table(
             zunachst | fristgerecht | zum nachstmoglichen
         """,
         Mark.OTHER: """
-            geld | ruckerstattung | erstattung | rechnung | zahlung | bezahlt | abgebucht | guthaben | premium | abo
-            passwort | bestellung | lieferung | paket | chat | raum | raume | nutzer melden | gesperrt | sperren
-            moderator | foto | bild | video | telefonnummer | preis | preise | vertrag | premium abo
-            mitgliedsbeitrag | beitrag | karte | kreditkarte | konto gesperrt | termin | bewerbung | stelle
-            handyvertrag | chatfenster | ticket | software | update | version | handy | computer | gewinn | gewonnen
-            kredit | euro | gewinnspiel | umfrage | cookies | mitgliedschaft kundigen | abonnement | arbeit | krank
-            lastschrift | tarif | probeabo | veranstaltung | kurs | wetter | zug | hotel | flug | schule | hund
-            katze | gas | strom | beim arbeitsamt | auto | kfz | wohnsitz
+            warteliste | schwarze liste | schwarzen liste | freundesliste | blacklist | chatraum | gruppe
+            moderatorenliste | alte adresse | alte mailadresse | alte emailadresse | neue adresse an | andere adresse
+            anderen account | zweite adresse | alte email adresse | alten account | auf englisch | auf deutsch
+            am wochenende | nachts | sonntags | doppelt | doppelte | geld | ruckerstattung | erstattung | rechnung
+            zahlung | bezahlt | abgebucht | guthaben | premium | abo | passwort | bestellung | lieferung | paket
+            chat | raum | raume | nutzer melden | gesperrt | sperren | moderator | foto | bild | video | telefonnummer
+            preis | preise | vertrag | premium abo | mitgliedsbeitrag | beitrag | karte | kreditkarte | konto gesperrt
+            termin | bewerbung | stelle | handyvertrag | chatfenster | ticket | software | update | version | handy
+            computer | gewinn | gewonnen | kredit | euro | gewinnspiel | umfrage | cookies | mitgliedschaft kundigen
+            abonnement | arbeit | krank | lastschrift | tarif | probeabo | veranstaltung | kurs | wetter | zug | hotel
+            flug | schule | hund | katze | gas | strom | beim arbeitsamt | auto | kfz | wohnsitz
         """,
         Mark.ANGER: """
             beschwerde | beschweren | anwalt | klage | datenschutzbehorde | anzeige | verbraucherzentrale | abmahnung
@@ -334,6 +338,7 @@ GERMAN = compile_phrase_table(
             hinfallig | doch | abmeldung widerrufen
         """,
         Mark.STATEMENT: """
+            leicht | schwer | kompliziert | ist einfach | so einfach | unkompliziert | schwierig | umstandlich
             sie schicken | ihr schickt | sie senden | ihr sendet | bekomme keine | erhalte keine | bekomme ich keine
             erhalte ich keine | kommen keine | bekomme nichts | bekomme ~ nicht | erhalte ~ nicht | kommt nicht an
             kommen nicht an | spamordner | kriege keine | keine ~ bekommen | keine ~ erhalten habe | sie wollen

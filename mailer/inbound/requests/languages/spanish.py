@@ -9,6 +9,7 @@ SPANISH = compile_phrase_table(
     FoldingRules(),
     {
         Mark.STOP: """
+            no (quiero/deseo) seguir (suscrito/suscrita) | no (quiero/deseo) estar (suscrito/suscrita)
             me dieran de baja | dieran de baja | me diera de baja | me diesen de baja | darme de baja | dar de baja
             darse de baja | denme de baja | dame de baja | deme de baja | dadme de baja | den de baja | den ~ de baja
             darme de vaja | dar de vaja | denme de vaja | dame de vaja | darnos de baja | me den de baja
@@ -30,8 +31,7 @@ SPANISH = compile_phrase_table(
             baja porfa | optar por no recibir
         """,
         Mark.BARE: """
-            baja | vaja | bajas | cancelar | salir | eliminar | anular | cancelacion | opt out | optout | fuera
-            borrar | quitar | suprimir
+            baja | vaja | bajas | cancelar | salir | anular | cancelacion | opt out | optout | fuera
         """,
         Mark.CEASE: """
             stop | basta | basta de | basta ya | dejen de | deja de | deje de | dejad de | paren | pare | para de
@@ -40,20 +40,22 @@ SPANISH = compile_phrase_table(
             que deje de | dejen ya de | parad de | parad
         """,
         Mark.REMOVE: """
-            elimineme | retireme | suprimame | suprimeme | remuevame | eliminarme | quitenos | saquenos | eliminenos
-            eliminenme | eliminame | eliminen | elimine | elimina | quitenme | quitame | quitarme | quiteme | quiten
-            saquenme | sacame | sacarme | saqueme | saquen | borrenme | borrame | borreme | borren | borre | borra
-            retirenme | retirarme | retiren | retirame | suprimanme | suprimirme | supriman | suprima | remuevanme
-            removerme | remueveme | remuevan | me eliminen | me quiten | me saquen | me borren | me retiren
-            eliminacion de | sacadme | quitadme | borradme | eliminadme | me elimine | me quite | me saque | me borre
-            excluyanme | excluirme | me excluyan | me supriman | den de baja mi
+            eliminar | borrar | quitar | suprimir | sacar | retirar | elimineme | retireme | suprimame | suprimeme
+            remuevame | eliminarme | quitenos | saquenos | eliminenos | eliminenme | eliminame | eliminen | elimine
+            elimina | quitenme | quitame | quitarme | quiteme | quiten | saquenme | sacame | sacarme | saqueme
+            saquen | borrenme | borrame | borreme | borren | borre | borra | retirenme | retirarme | retiren
+            retirame | suprimanme | suprimirme | supriman | suprima | remuevanme | removerme | remueveme | remuevan
+            me eliminen | me quiten | me saquen | me borren | me retiren | eliminacion de | sacadme | quitadme
+            borradme | eliminadme | me elimine | me quite | me saque | me borre | excluyanme | excluirme | me excluyan
+            me supriman | den de baja mi
         """,
         Mark.NOT: "no | nunca | jamas | ni | sin | nada | ningun | ninguna | tampoco | ninguno | nadie",
         Mark.NO_MORE: """
-            no ~ seguir recibiendo | no ~ continuar recibiendo | ya no ~ seguir recibiendo | no ~ mas | ya no
-            no ~ nunca mas | nunca mas | ni un ~ mas | ningun ~ mas | ninguna ~ mas | no ~ nada mas | nada mas de
-            no vuelvan a | no vuelva a | no ~ ningun | no ~ ninguna | no ~ en el futuro | ni uno mas | no sigan
-            no me ~ mas
+            (ya/) no me interesa recibir | (ya/) no me interesa seguir recibiendo
+            no estoy (interesado/interesada) en recibir | no tengo interes en recibir | no ~ seguir recibiendo
+            no ~ continuar recibiendo | ya no ~ seguir recibiendo | no ~ mas | ya no | no ~ nunca mas | nunca mas
+            ni un ~ mas | ningun ~ mas | ninguna ~ mas | no ~ nada mas | nada mas de | no vuelvan a | no vuelva a
+            no ~ ningun | no ~ ninguna | no ~ en el futuro | ni uno mas | no sigan | no me ~ mas
         """,
         Mark.SEND: """
             envienme | enviadme | mandenme | escribanme | mandadme | mandame | enviame | contactenme | enviarnos
@@ -87,10 +89,11 @@ SPANISH = compile_phrase_table(
             las newsletters | la newsletter
         """,
         Mark.LIST: """
-            lista | listas | lista de correo | lista de correos | lista de distribucion | lista de envio
-            base de correos | lista de suscriptores | listas de correo | listado | lista de difusion
-            listas de distribucion | listado de correo | lista de contactos | lista de envios | listas de envio
-            lista de mails | lista de emails | base de datos de correo | mailing list
+            base de datos | base de datos de envios | bases de datos | base de datos de correos | lista | listas
+            lista de correo | lista de correos | lista de distribucion | lista de envio | base de correos
+            lista de suscriptores | listas de correo | listado | lista de difusion | listas de distribucion
+            listado de correo | lista de contactos | lista de envios | listas de envio | lista de mails
+            lista de emails | base de datos de correo | mailing list
         """,
         Mark.ADVERTISING: """
             publicidad | promociones | ofertas | promocionales | comerciales | comercial | marketing | mercadotecnia
@@ -108,7 +111,7 @@ SPANISH = compile_phrase_table(
             todas las marcas | grupo de empresas | empresas del grupo | filiales
         """,
         Mark.WITHDRAW: """
-            retiro | revoco | revocar | retirar mi | retirar el | retirar | revocacion de | anulo | revoque
+            retiro | revoco | revocar | retirar mi | retirar el | revocacion de | anulo | revoque
         """,
         Mark.CONSENT: "consentimiento | autorizacion | permiso | mi consentimiento | mi autorizacion",
         Mark.OBJECT: """
@@ -203,19 +206,20 @@ SPANISH = compile_phrase_table(
         """,
         Mark.SPLIT: "pues | porque | y | ya que | pero | estoy | recibo | gracias | hola | o",
         Mark.FILL: """
-            sin asunto | a | al | de | del | la | el | los | las | lo | un | una | unos | en | para | por | con | su
-            sus | tu | tus | vuestra | vuestro | vuestros | vuestras | mis | que | se | es | soy | este | esta | estos
-            estas | ese | esa | esos | esas | aqui | ya | ahora | inmediatamente | de inmediato | cuanto antes
-            lo antes posible | hoy | mas | mas que nada | presente | por la presente | por medio de la presente
-            servicio | el servicio | ustedes | usted | vosotros | ti | te | os | les | le | fines
-            electronicos electronica | ok | bueno | entonces | solamente gracias | articulo | rgpd | 21 | 15 | 17 | 7
-            2 | 3 | art | parte | medio | pagina | aplicacion | sitio | web | urgencia | futuro | en el futuro
-            en adelante | a partir de ahora | desde ahora | desde hoy | personales | semanal | mensual | semanales
-            efecto inmediato | con efecto inmediato | mediante | directa | directo | manera | forma | inmediata
-            registrado | registrada | tipo | siempre jamas | tan | muy | tanto | tantos | tanta | tantas | puñeteros
-            malditos | maldita | jodidos | joder | pinche | pinches | carajo | mierda | puta | de una vez
-            de una vez por todas | del todo | derecho | conforme | segun | vez | ha | han | ser | sea | algo | cosa
-            cosas | almacenados | almacenada | tienen | tengan | sobre | hacer | demas | otros | otro | otra | otras
+            informativo | informativa | informativos | sin asunto | a | al | de | del | la | el | los | las | lo | un
+            una | unos | en | para | por | con | su | sus | tu | tus | vuestra | vuestro | vuestros | vuestras | mis
+            que | se | es | soy | este | esta | estos | estas | ese | esa | esos | esas | aqui | ya | ahora
+            inmediatamente | de inmediato | cuanto antes | lo antes posible | hoy | mas | mas que nada | presente
+            por la presente | por medio de la presente | servicio | el servicio | ustedes | usted | vosotros | ti | te
+            os | les | le | fines | electronicos electronica | ok | bueno | entonces | solamente gracias | articulo
+            rgpd | 21 | 15 | 17 | 7 | 2 | 3 | art | parte | medio | pagina | aplicacion | sitio | web | urgencia
+            futuro | en el futuro | en adelante | a partir de ahora | desde ahora | desde hoy | personales | semanal
+            mensual | semanales | efecto inmediato | con efecto inmediato | mediante | directa | directo | manera
+            forma | inmediata | registrado | registrada | tipo | siempre jamas | tan | muy | tanto | tantos | tanta
+            tantas | puñeteros | malditos | maldita | jodidos | joder | pinche | pinches | carajo | mierda | puta
+            de una vez | de una vez por todas | del todo | derecho | conforme | segun | vez | ha | han | ser | sea
+            algo | cosa | cosas | almacenados | almacenada | tienen | tengan | sobre | hacer | demas | otros | otro
+            otra | otras
         """,
         Mark.QUESTION: """
             como puedo | como me | como se | donde | cuando se | por que | porque no me | cual | quien | puedo
@@ -287,15 +291,18 @@ SPANISH = compile_phrase_table(
             proximo ano | despues
         """,
         Mark.OTHER: """
-            dinero | reembolso | pago | pagar | cobro | factura | premium | contrasena | pedido | sala | salas | chat
-            moderador | bloquear | foto | video | tarjeta | saldo | cuota | medica | laboral | baja medica
-            baja laboral | baja por maternidad | de baja medica | maternidad | baja maternal | estoy de baja
-            suscripcion premium | membresia premium | entrega | envio de mi pedido | precio | precios | contrato
-            devuelvan | devolver | telefono movil | trabajo | curso | euros | creditos | calidad | premio | gane
-            gano | prestamo | encuesta | cita | empleo | aplicacion no | app no | banear | baneado | monedas | plan
-            la baja calidad | temporada baja | planta baja | velocidad | mas baja | muy baja | bateria | medico
-            voluntaria | baja voluntaria | incapacidad | seguro | seguridad social | internet | linea | luz | gas
-            gimnasio | clases
+            lista negra | lista de espera | lista de amigos | direccion antigua | antigua direccion | otra direccion
+            mi otro correo | correo antiguo | viejo correo | correo viejo | en ingles | en espanol | los domingos
+            de noche | otra cuenta | duplicados | facil | dificil | complicado | sencillo | dinero | reembolso | pago
+            pagar | cobro | factura | premium | contrasena | pedido | sala | salas | chat | moderador | bloquear
+            foto | video | tarjeta | saldo | cuota | medica | laboral | baja medica | baja laboral
+            baja por maternidad | de baja medica | maternidad | baja maternal | estoy de baja | suscripcion premium
+            membresia premium | entrega | envio de mi pedido | precio | precios | contrato | devuelvan | devolver
+            telefono movil | trabajo | curso | euros | creditos | calidad | premio | gane | gano | prestamo | encuesta
+            cita | empleo | aplicacion no | app no | banear | baneado | monedas | plan | la baja calidad
+            temporada baja | planta baja | velocidad | mas baja | muy baja | bateria | medico | voluntaria
+            baja voluntaria | incapacidad | seguro | seguridad social | internet | linea | luz | gas | gimnasio
+            clases
         """,
         Mark.ANGER: """
             queja | denunciar | denunciarlos | denuncia | abogado | aepd | reclamacion | ilegal | acoso
