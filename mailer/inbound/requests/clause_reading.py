@@ -40,6 +40,7 @@ _NOTICE_WORDS = _MAIL_WORDS | {
 _ASKING = frozenset(
     {Mark.STOP, Mark.CEASE, Mark.REMOVE, Mark.BARE, Mark.ERASURE, Mark.OBJECT, Mark.WITHDRAW, Mark.NO_MORE, Mark.NOT}
 )
+_MAIL_NAMES = frozenset({Mark.MAIL, Mark.NEWSLETTER, Mark.ADVERTISING})
 _COURTESY = frozenset({Mark.GREETING, Mark.CLOSING, Mark.POLITE, Mark.REASON})
 _REFUSED = frozenset({Mark.WANT, Mark.SEND, Mark.NO_MORE})
 _REFUSABLE = frozenset({Mark.MAIL, Mark.NEWSLETTER, Mark.ADVERTISING, Mark.SEND, Mark.GET, Mark.EVERYTHING, Mark.LIST})
@@ -58,6 +59,7 @@ class ClauseReading:
         doubts: marks that make the whole mail doubtful.
         is_negated: it refuses an opt-out, or a negation is left that belongs to nothing known.
         is_courtesy: it only greets, thanks, asks politely or gives a reason.
+        names_mail: it only speaks of mail, and each word is known.
         wants: it names a wish.
         unknown: the number of unknown words.
     """
@@ -70,6 +72,7 @@ class ClauseReading:
     doubts: frozenset[Mark] = frozenset()
     is_negated: bool = False
     is_courtesy: bool = False
+    names_mail: bool = False
     wants: bool = False
     unknown: int = 0
 
@@ -87,6 +90,7 @@ def read_clause(phrases: list[MarkedPhrase], is_asked: bool) -> ClauseReading:
     unknown = sum(phrase.mark is Mark.UNKNOWN for phrase in phrases)
     wants = Mark.WANT in core
     is_courtesy = bool(marks & _COURTESY) and marks <= _COURTESY | {Mark.FILL, Mark.ME}
+    names_mail = not doubts and not unknown and core <= NOUNS | {Mark.GET} and bool(core & _MAIL_NAMES)
     negation_first = _is_negation_first(phrases)
     for recognise in _RECOGNISERS:
         found = recognise(core, marks, negation_first)
@@ -96,10 +100,10 @@ def read_clause(phrases: list[MarkedPhrase], is_asked: bool) -> ClauseReading:
             is_whole = not doubts and not unknown and allowed is not None and core <= allowed
             is_whole = is_whole and not _has_reason_first(phrases)
             is_bare = recognise is _recognise_bare and (core <= {Mark.BARE} or core in ({Mark.CEASE}, {Mark.REMOVE}))
-            return ClauseReading(kind, reach, is_whole, is_bare, core == {Mark.CEASE}, frozenset(doubts), is_negated, is_courtesy, wants, unknown)
+            return ClauseReading(kind, reach, is_whole, is_bare, core == {Mark.CEASE}, frozenset(doubts), is_negated, is_courtesy, names_mail, wants, unknown)
     is_negated = bool(core & {Mark.NOT, Mark.NO_MORE})
     is_whole = not doubts and core <= _HARMLESS
-    return ClauseReading(None, None, is_whole, False, False, frozenset(doubts), is_negated, is_courtesy, wants, unknown)
+    return ClauseReading(None, None, is_whole, False, False, frozenset(doubts), is_negated, is_courtesy, names_mail, wants, unknown)
 
 
 def _has_reason_first(phrases: list[MarkedPhrase]) -> bool:

@@ -125,10 +125,10 @@ def _stands_alone(found: Findings) -> bool:
     """Tells whether nothing but a single word of request stands in the mail."""
     is_place = found.mailbox in (RequestMailbox.OPT_OUT, RequestMailbox.REPLY)
     others = [clause for clause in found.body if not (clause.is_bare and clause.is_whole)]
-    is_silent = all(clause.is_courtesy for clause in others)
+    is_silent = all(clause.is_courtesy or clause.names_mail for clause in others)
     is_silent = is_silent and all(clause.is_whole and not clause.unknown for clause in found.subject)
     bare = [clause for clause in found.clauses if clause.is_bare]
-    return is_silent and (is_place or (len(bare) == len(found.clauses) and all(clause.is_stop for clause in bare)))
+    return is_silent and (is_place or (bool(bare) and all(clause.is_stop for clause in bare)))
 
 
 def _wider(one: OptOutReach | None, other: OptOutReach | None) -> OptOutReach | None:

@@ -10,10 +10,13 @@ ENGLISH = compile_phrase_table(
     FoldingRules(joins_apostrophes=True),
     {
         Mark.STOP: """
-            withdraw ~ from (your/the/this) | unsubscribe | unsub | unsubscribing | unsubscription
-            unsubscribe request | un subscribe | to be unsubscribed | be unsubscribed | get unsubscribed
-            unsubscribe me | optout | opt out | opt me out | opting out | to opt out | be opted out | opt ~ out
-            i want out | want out | let me out | count me out | unlist me | delist me
+            cancel (emails/mails/mail/email) | no longer wish to be on | (dont/do not) wish to be on | no longer be on
+            not be on | (dont/do not) (want/wish) to be a part of | cancel (all/any) (emails/mailings)
+            (put/place) me on your do not (contact/mail/email) list | add me to your do not (contact/mail/email) list
+            do not contact list | suppression list | withdraw ~ from (your/the/this) | unsubscribe | unsub
+            unsubscribing | unsubscription | unsubscribe request | un subscribe | to be unsubscribed | be unsubscribed
+            get unsubscribed | unsubscribe me | optout | opt out | opt me out | opting out | to opt out | be opted out
+            opt ~ out | i want out | want out | let me out | count me out | unlist me | delist me
             leave (the/your/this) (mailing/email/) list | leave (the/this/your) newsletter
             (take/get/strike/cross/scratch/drop/pull/sign) (me/us) off | (take/get/strike/cross/pull/sign) ~ off
             (take/get/leave/cut/keep) ~ out of | (be/get) taken out of | (be/get) taken off
@@ -45,11 +48,12 @@ ENGLISH = compile_phrase_table(
             stop not
         """,
         Mark.NO_MORE: """
-            im no longer | i am no longer | not interested in receiving | no longer interested in receiving
-            not interested in getting | no more | no longer | not ~ any more | not ~ anymore | dont ~ anymore
-            dont ~ any more | do not ~ any more | do not ~ anymore | no further | not ~ again | dont ~ again
-            do not ~ again | never again | never ~ again | dont ever | do not ever | dont ~ any further
-            do not ~ any further | any more | anymore
+            any longer | dont ~ any longer | do not ~ any longer | not ~ any longer | no interest in receiving
+            no interest in getting | im no longer | i am no longer | not interested in receiving
+            no longer interested in receiving | not interested in getting | no more | no longer | not ~ any more
+            not ~ anymore | dont ~ anymore | dont ~ any more | do not ~ any more | do not ~ anymore | no further
+            not ~ again | dont ~ again | do not ~ again | never again | never ~ again | dont ever | do not ever
+            dont ~ any further | do not ~ any further | any more | anymore
         """,
         Mark.SEND: """
             send | sending | send out | email me | emailing | mailing me | mail me | contact me | contacting
@@ -196,6 +200,8 @@ ENGLISH = compile_phrase_table(
             confirm removal
         """,
         Mark.REASON: """
+            (it is/its/is/are) not relevant (any more/anymore/to me/for me) | no longer relevant (to me/for me)
+            no longer useful | moved on | changed jobs | have moved on | not needed any more | not needed anymore
             (dont/do not) understand (them/it/these/these emails/the emails/your emails)
             (thanks/thank you) for (the/your/all the/all your) (nice/great/interesting/many/lovely/) (emails/newsletters/newsletter/mails/updates)
             it has been fun | its been fun | (im/i am/am) no longer interested | receiving these by mistake
@@ -262,28 +268,30 @@ ENGLISH = compile_phrase_table(
             thank you
         """,
         Mark.FILL: """
-            any further | further | no subject | a | an | the | to | from | of | on | off | for | in | at | by | with
-            my | your | ur | u | you | our | this | that | is | be | been | now | right now | immediately | asap
-            as soon as possible | at once | with immediate effect | effective immediately | today | just | simply
-            really | very | ever | forever | for good | permanently | right away | straight away | already enough
-            here | hereby | also | too | such | more | other | future | in future | in the future | from now on
-            going forward | paltalk guys | service | the service | site | website | app | platform | company | ok
-            okay | oh | well | so | then | up | out of | some | way | do | does | can | will | would | should | have
-            has | had | am | are | was | were | their | we | about | regarding | re | concerning | related | under
-            pursuant to | gdpr | article 17 | art | article | 21 | 15 | 17 | 7 | 2 | 3 | paragraph | section | time
-            any time | at any time | years | months | weeks | days | user | member | happy | enough of | purposes
-            purpose | promptly | urgently | urgent | hundred | times | or | both | mr | mrs | ms | dr | as well
-            subscribed | subscribe to get | per | via | honestly | frankly | seriously | literally | anyway | people
-            inbox | sent | great | nice | good | new | weekly | monthly | continue | product | products | services
-            nonsense | always | currently | previously | registered | associated | following | personal | right
-            rights | law | accordance | whatever | come | came | go | going | done | fully | full | hold | stored
-            store | process my | how many | so many | many | lots of | a lot of | tons of | loads of | that you
-            you hold | you have | have about | about me | kind | kinds | sort | direct | third party | parties | day
-            week | month | year | every week | every month | as of now | as of today | action | proceed | start
-            appropriate | best to | subject | message subject | marketing team | mailing address | soon | possible
-            quickly | quick | fast | once and for all | lol please | the heck | the hell | damn | dang | bloody
-            freaking | fucking | fuck | hell | god | god sake | for gods sake | for the love of god | jesus | ffs
-            wtf | stupid
+            longer | thing | things | own | whole | henceforth | henceforward | anyone else | ask you | ask that
+            that you | whatever list | on it | whichever | jobs | old | actually just | kind enough | effective | like
+            my own | lately | around | even | ever again | any further | further | no subject | a | an | the | to
+            from | of | on | off | for | in | at | by | with | my | your | ur | u | you | our | this | that | is | be
+            been | now | right now | immediately | asap | as soon as possible | at once | with immediate effect
+            effective immediately | today | just | simply | really | very | ever | forever | for good | permanently
+            right away | straight away | already enough | here | hereby | also | too | such | more | other | future
+            in future | in the future | from now on | going forward | paltalk guys | service | the service | site
+            website | app | platform | company | ok | okay | oh | well | so | then | up | out of | some | way | do
+            does | can | will | would | have | has | had | am | are | was | were | their | we | about | regarding | re
+            concerning | related | under | pursuant to | gdpr | article 17 | art | article | 21 | 15 | 17 | 7 | 2 | 3
+            paragraph | section | time | any time | at any time | years | months | weeks | days | user | member
+            happy | enough of | purposes | purpose | promptly | urgently | urgent | hundred | times | or | both | mr
+            mrs | ms | dr | as well | subscribed | subscribe to get | per | via | honestly | frankly | seriously
+            literally | anyway | people | inbox | sent | great | nice | good | new | weekly | monthly | continue
+            product | products | services | nonsense | always | currently | previously | registered | associated
+            following | personal | right | rights | law | accordance | whatever | come | came | go | going | done
+            fully | full | hold | stored | store | process my | how many | so many | many | lots of | a lot of
+            tons of | loads of | you hold | you have | have about | about me | kind | kinds | sort | direct
+            third party | parties | day | week | month | year | every week | every month | as of now | as of today
+            action | proceed | start | appropriate | best to | subject | message subject | marketing team
+            mailing address | soon | possible | quickly | quick | fast | once and for all | lol please | the heck
+            the hell | damn | dang | bloody | freaking | fucking | fuck | hell | god | god sake | for gods sake
+            for the love of god | jesus | ffs | wtf | stupid
         """,
         **ENGLISH_DOUBTS,
     },

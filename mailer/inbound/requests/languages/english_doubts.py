@@ -12,12 +12,12 @@ ENGLISH_DOUBTS = {
         a way to | help | can we | can a | can users | do we | trying to find | cant find | cannot find | curious
     """,
     Mark.IF: """
-        if | unless | in case | otherwise | provided | as long as | assuming | suppose | supposing | or else
-        should you | had i | until | till | depending | would have | before i | might | maybe | perhaps
-        thinking about | thinking of | considering | consider | tempted | about to | almost | nearly | depends
-        wouldve | could have | should have | may want | would unsubscribe | will unsubscribe
-        going to unsubscribe | ill unsubscribe | gonna unsubscribe | used to want | possibly | probably | afraid
-        planning to | plan to | hope | i hope
+        should | i should | thinking | was thinking | were thinking | if | unless | in case | otherwise | provided
+        as long as | assuming | suppose | supposing | or else | should you | had i | until | till | depending
+        would have | before i | might | maybe | perhaps | thinking about | thinking of | considering | consider
+        tempted | about to | almost | nearly | depends | wouldve | could have | should have | may want
+        would unsubscribe | will unsubscribe | going to unsubscribe | ill unsubscribe | gonna unsubscribe
+        used to want | possibly | probably | afraid | planning to | plan to | hope | i hope
     """,
     Mark.THIRD: """
         all users | all members | all your members | everyone but | everyone except | husband | wife | friend

@@ -172,16 +172,18 @@ FRENCH = compile_phrase_table(
             le necessaire | faire le necessaire | de faire | de votre confirmation
         """,
         Mark.REASON: """
-            ne m interesse pas | ne m interesse plus | ne m interessent pas | ne m interessent plus | n utilise plus
-            plus interesse | plus interessee | pas interesse | pas interessee | beaucoup trop | trop de | trop
-            n ai pas le temps | ras le bol | marre | n ai plus besoin | n en ai plus besoin | ne les lis pas
-            ne les lis jamais | ne lis pas | pas besoin | plus besoin | n ai pas besoin | n en veux plus
-            en veux plus | n en veux pas | n en ai pas besoin | aucun interet | pas d interet | plus d interet
-            jamais inscrit | jamais abonne | jamais souscrit | ne lis jamais | ne me concerne pas
-            ne me concernent pas | ne me concerne plus | ne me concernent plus | n ouvre jamais | ne joue plus
-            n utilise pas | non sollicites | non desires | indesirables | tous les jours | sans arret | chaque jour
-            j en ai marre | en ai marre | en ai assez | ca suffit | suffit | non merci | m ennuie | m ennuient
-            me derangent | ne suis plus interesse | ne suis plus interessee | ne suis pas interesse
+            plus du tout | ne m interesse plus du tout | m en sers plus | sans interet | aucun interet pour moi
+            pas interesse par | plus interesse par | pas interessee par | plus interessee par | pas interesse par vos
+            ne les regarde | ne regarde jamais | ne m interesse pas | ne m interesse plus | ne m interessent pas
+            ne m interessent plus | n utilise plus | plus interesse | plus interessee | pas interesse | pas interessee
+            beaucoup trop | trop de | trop | n ai pas le temps | ras le bol | marre | n ai plus besoin
+            n en ai plus besoin | ne les lis pas | ne les lis jamais | ne lis pas | pas besoin | plus besoin
+            n ai pas besoin | n en veux plus | en veux plus | n en veux pas | n en ai pas besoin | aucun interet
+            pas d interet | plus d interet | jamais inscrit | jamais abonne | jamais souscrit | ne lis jamais
+            ne me concerne pas | ne me concernent pas | ne me concerne plus | ne me concernent plus | n ouvre jamais
+            ne joue plus | n utilise pas | non sollicites | non desires | indesirables | tous les jours | sans arret
+            chaque jour | j en ai marre | en ai marre | en ai assez | ca suffit | suffit | non merci | m ennuie
+            m ennuient | me derangent | ne suis plus interesse | ne suis plus interessee | ne suis pas interesse
             ne suis pas interessee | ne suis plus client | ne suis plus cliente | ne suis plus membre
             ne me sert plus | ne me servent a rien | ne sert a rien | pas pour moi | plus utile | plus le temps
             envahissent | envahit | saturee | encombre | encombrent | sature | plein | agacant | fatigue | fatiguant
@@ -206,11 +208,12 @@ FRENCH = compile_phrase_table(
         """,
         Mark.SPLIT: "je | j | car | et | parce que | puisque | mais | merci | ou",
         Mark.FILL: """
-            sans objet aucun | aucun objet | de | du | des | d | la | le | l | les | un | une | a | au | aux | en
-            pour | par | sur | avec | vos | votre | vous | ta | tes | ton | te | t | toi | cette | ce | cet | ces | c
-            s | se | y | mes | mon | ma | notre | nos | est | etre | suis | ete soit | soit | qui | que | qu | dans
-            tres | vraiment | maintenant | immediatement | des maintenant | tout de suite | plus vite | au plus vite
-            rapidement | dans les meilleurs delais | desormais | a l avenir | dorenavant | la presente
+            on | leur | celui ci | celle ci | propre | dessus | numero | presentes | vers | tous vos | toutes vos
+            partout | sans objet aucun | aucun objet | de | du | des | d | la | le | l | les | un | une | a | au | aux
+            en | pour | par | sur | avec | vos | votre | vous | ta | tes | ton | te | t | toi | cette | ce | cet | ces
+            c | s | se | y | mes | mon | ma | notre | nos | est | etre | suis | ete soit | soit | qui | que | qu
+            dans | tres | vraiment | maintenant | immediatement | des maintenant | tout de suite | plus vite
+            au plus vite | rapidement | dans les meilleurs delais | desormais | a l avenir | dorenavant | la presente
             par la presente | presente | service | site | application | appli | il | elle meme | fins | aussi
             egalement | ok | bon | ici | aujourd hui | conformement | conformement a | article | rgpd | 21 | 15 | 17
             7 | 2 | 3 | art | vouloir | caractere | personnel | personnelles | donc | alors | savoir gre | effet
@@ -322,10 +325,11 @@ FRENCH = compile_phrase_table(
             retire ma demande | inutile | sans objet | reflexion faite | oublie | tenir compte
         """,
         Mark.STATEMENT: """
-            ne recois plus | ne recois pas | ne recois aucun | vous n envoyez | vous ne m envoyez | vous ne
-            n ai pas recu | n arrivent pas | ne recois rien | je ne recois | recois plus | recois pas | recois rien
-            n ai plus recu | n ai rien recu | dossier spam | vous n | vous voulez | notre liste | notre newsletter
-            ne recevons | avez arrete | vous avez cesse | a arrete | recois aucun | gens se
+            il n y a | n y a | y a plus | il y a plus | ne recois plus | ne recois pas | ne recois aucun
+            vous n envoyez | vous ne m envoyez | vous ne | n ai pas recu | n arrivent pas | ne recois rien
+            je ne recois | recois plus | recois pas | recois rien | n ai plus recu | n ai rien recu | dossier spam
+            vous n | vous voulez | notre liste | notre newsletter | ne recevons | avez arrete | vous avez cesse
+            a arrete | recois aucun | gens se
         """,
         Mark.AUTOMATIC: """
             reponse automatique | absent du bureau | absente du bureau | en conges | en conge | absence du bureau

@@ -45,11 +45,11 @@ GERMAN = compile_phrase_table(
             noch nie | keineswegs | nein | nich | net | auf keinen fall | ned | keinesfalls | niemand | nimmer
         """,
         Mark.NO_MORE: """
-            keine ~ mehr | kein ~ mehr | keinen ~ mehr | nicht ~ mehr | nichts ~ mehr | nix ~ mehr | nie ~ wieder
-            keinerlei ~ mehr | keine ~ weitere | keine weiteren | keine weitere | nicht weiter | nie mehr
-            keine zukunftigen | nicht mehr | nichts mehr | nix mehr | ab sofort keine | ab sofort nichts
-            kunftig keine | in zukunft keine | zukunftig keine | bitte keine | bitte kein | von ~ absehen
-            nicht langer | keine neuen
+            verzichte auf | verzichten auf | verzichte kunftig auf | keine ~ mehr | kein ~ mehr | keinen ~ mehr
+            nicht ~ mehr | nichts ~ mehr | nix ~ mehr | nie ~ wieder | keinerlei ~ mehr | keine ~ weitere
+            keine weiteren | keine weitere | nicht weiter | nie mehr | keine zukunftigen | nicht mehr | nichts mehr
+            nix mehr | ab sofort keine | ab sofort nichts | kunftig keine | in zukunft keine | zukunftig keine
+            bitte keine | bitte kein | von ~ absehen | nicht langer | keine neuen
         """,
         Mark.SEND: """
             vollzuspammen | zuzuspammen | zu spammen | vollzumullen | zuzumullen | schicken | schickt | schick
@@ -67,7 +67,7 @@ GERMAN = compile_phrase_table(
         Mark.WANT: """
             mochte | will | wunsche | mocht | wollen | mochten | wurde gerne | wurde gern | brauche | wunschen
             brauch | hatte gerne | hatte gern | mochte gerne | mochte gern | wurd gern | benotige | legen ~ wert
-            lege ~ wert auf | verzichte auf
+            lege ~ wert auf
         """,
         Mark.MAIL: """
             email | emails | mail | mails | nachrichten | nachricht | mailings | post | benachrichtigungen | rundmails
@@ -84,10 +84,10 @@ GERMAN = compile_phrase_table(
             diese werbung
         """,
         Mark.LIST: """
-            verteiler | liste | mailingliste | verteilerliste | mailverteiler | emailverteiler | emailliste
-            newsletterverteiler | adressliste | verteilern | listen | adressverteiler | mailinglisten | mailliste
-            email verteiler | newsletterliste | mail verteiler | email liste | newsletter verteiler | adressdatenbank
-            kartei
+            datenbank | kundendatenbank | adressbestand | newsletterdatenbank | verteiler | liste | mailingliste
+            verteilerliste | mailverteiler | emailverteiler | emailliste | newsletterverteiler | adressliste
+            verteilern | listen | adressverteiler | mailinglisten | mailliste | email verteiler | newsletterliste
+            mail verteiler | email liste | newsletter verteiler | adressdatenbank | kartei
         """,
         Mark.ADVERTISING: """
             werbung | werbemails | werbemail | werbe email | werbeemails | werbe emails | werbe | direktwerbung
@@ -163,6 +163,8 @@ GERMAN = compile_phrase_table(
             meine mail | emailkonto | postfach | meine daten aus
         """,
         Mark.POLITE: """
+            kann mich (bitte/) jemand | konnte mich (bitte/) jemand | kann mich (bitte/) wer | veranlassen
+            veranlassen sie | bitte veranlassen sie
             (ware/bin/waren) (ihnen/euch) (sehr/) (dankbar/verbunden) wenn (sie/ihr)
             ware (schon/toll/nett/lieb/super/klasse) wenn (sie/ihr) | bitte | konnten sie | konnt ihr | konnen sie
             kannst du | wurden sie | wurdet ihr | wurdest du | konntet ihr | konntest du | ich bitte sie | ich bitte
@@ -174,6 +176,8 @@ GERMAN = compile_phrase_table(
             konnte mich bitte jemand | darum bitten | ersuche | wird gebeten
         """,
         Mark.REASON: """
+            nicht mehr auf ~ angewiesen | interessiert mich nicht mehr | nicht mehr von interesse | von interesse
+            lese sie nicht | lese ihn nicht | lese ich sowieso nicht | nie darum gebeten | kein bedarf mehr an
             kein interesse | kein interesse mehr | kein interesse ~ mehr | nicht interessiert
             nicht mehr interessiert | nutze ~ nicht mehr | brauche ~ nicht mehr | brauche ich nicht | lese ~ nicht
             lese sie nie | keine zeit | viel zu viele | zu viele | zu viel | viel zu viel | es reicht | reicht | genug
@@ -209,11 +213,13 @@ GERMAN = compile_phrase_table(
         """,
         Mark.SPLIT: "und | denn | weil | da | aber | danke | vielen dank | oder",
         Mark.FILL: """
-            kein betreff | ohne betreff | einmal | der | die | dem | den | des | ein | eine | einen | einer | von
-            vom | aus | fur | an | am | im | in | zu | zum | zur | mit | bei | nach | ab | auf | sie | ihr | ihre
-            ihren | ihrem | ihrer | ihres | euer | eure | eurem | eurer | euren | dein | deine | deiner | deinem
-            deinen | du | euch | ihnen | dir | mein | meine | meinen | meiner | meinem | meines | dies | diese
-            diesen | dieser | dieses | diesem | jetzt | sofort | ab sofort | umgehend | schnellstmoglich
+            wir | stehen | selbst | eh | sowieso | eigentlich | ja | eben | bitte schon | gewunscht | nun | ihrerseits
+            eurerseits | jeweils | folgende | folgenden | dieser stelle | auf diesem wege | wege | weitere zusendungen
+            an mich | kein betreff | ohne betreff | einmal | der | die | dem | den | des | ein | eine | einen | einer
+            von | vom | aus | fur | an | am | im | in | zu | zum | zur | mit | bei | nach | ab | auf | sie | ihr
+            ihre | ihren | ihrem | ihrer | ihres | euer | eure | eurem | eurer | euren | dein | deine | deiner
+            deinem | deinen | du | euch | ihnen | dir | mein | meine | meinen | meiner | meinem | meines | dies
+            diese | diesen | dieser | dieses | diesem | jetzt | sofort | ab sofort | umgehend | schnellstmoglich
             bitte sofort | endgultig | dauerhaft | hiermit | hierdurch | kunftig | zukunftig | in zukunft | mehr
             weitere | weiteren | weiter | bitte auch | auch | nur | einfach | wirklich | so | schon | also | mal
             halt | echt | doch bitte | wegen | uber | bzgl | betreff | gemass | nach art | art | artikel | abs
@@ -233,10 +239,10 @@ GERMAN = compile_phrase_table(
             funktioniert das | finde | finde nicht | moglichkeit | hilf | helfen | sagen sie mir | was ist | bin ich
         """,
         Mark.IF: """
-            wenn | falls | sofern | sollte | sollten | es sei denn | ansonsten | sonst | bevor | solange | bis
-            uberlege | vielleicht | eventuell | evtl | fast | beinahe | ware | wurde ich | hatte ich
-            spiele mit dem gedanken | demnachst | uberlegt | kurz davor | andernfalls | gegebenenfalls | ggf | hoffe
-            vorausgesetzt | je nachdem
+            mit dem gedanken | gedanken | wenn | falls | sofern | sollte | sollten | es sei denn | ansonsten | sonst
+            bevor | solange | bis | uberlege | vielleicht | eventuell | evtl | fast | beinahe | ware | wurde ich
+            hatte ich | spiele mit dem gedanken | demnachst | uberlegt | kurz davor | andernfalls | gegebenenfalls
+            ggf | hoffe | vorausgesetzt | je nachdem
         """,
         Mark.THIRD: """
             mann | meinen mann | meine frau | mutter | vater | freund | freundin | sohn | tochter | bruder | schwester

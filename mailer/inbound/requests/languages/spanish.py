@@ -9,45 +9,46 @@ SPANISH = compile_phrase_table(
     FoldingRules(),
     {
         Mark.STOP: """
-            no (quiero/deseo) seguir (suscrito/suscrita) | no (quiero/deseo) estar (suscrito/suscrita)
-            me dieran de baja | dieran de baja | me diera de baja | me diesen de baja | darme de baja | dar de baja
-            darse de baja | denme de baja | dame de baja | deme de baja | dadme de baja | den de baja | den ~ de baja
-            darme de vaja | dar de vaja | denme de vaja | dame de vaja | darnos de baja | me den de baja
-            me de de baja | me des de baja | me deis de baja | solicito la baja | solicito mi baja | pido la baja
-            solicitud de baja | solicitar la baja | solicitar mi baja | quiero la baja | quiero mi baja | desuscribir
-            desuscribirme | desuscribanme | desuscribeme | desuscribirse | desuscribame | desuscripcion
-            desinscribirme | desinscribir | desapuntarme | borrarme | cancelar mi suscripcion
-            cancelar la suscripcion | cancelar suscripcion | anular mi suscripcion | anular suscripcion
-            anular la suscripcion | cancelen mi suscripcion | cancele mi suscripcion | cancela mi suscripcion
-            cancelad mi suscripcion | cancelacion de suscripcion | cancelacion de mi suscripcion
-            cancelacion de la suscripcion | darme de alta baja | dejar de recibir | unsubscribe | unsub
-            salir de la lista | salirme de la lista | salir de esta lista | salirme de esta lista | salirme de
-            anulen mi suscripcion | anule mi suscripcion | terminar mi suscripcion | dejar de estar suscrito
-            dejenme en paz | dejame en paz | dejadme en paz | ser eliminado de | ser dado de baja | ser dada de baja
-            ser removido de | ser borrado de | sea dado de baja | baja de | baja del | baja en | mi baja | la baja
-            quiero salir de | baja inmediata | desvincularme | me doy de baja | desubscribir | desubscribirme
-            desubscribanme | cancelo mi suscripcion | cancelo la suscripcion | quiero baja | dar baja | darme baja
-            tramiten mi baja | tramitar mi baja | procedan a mi baja | procedan a darme de baja | gestionen mi baja
-            baja porfa | optar por no recibir
+            ya no (quiero/deseo) (estar/seguir) (suscrito/suscrita) | no (quiero/deseo) seguir (suscrito/suscrita)
+            no (quiero/deseo) estar (suscrito/suscrita) | me dieran de baja | dieran de baja | me diera de baja
+            me diesen de baja | darme de baja | dar de baja | darse de baja | denme de baja | dame de baja
+            deme de baja | dadme de baja | den de baja | den ~ de baja | darme de vaja | dar de vaja | denme de vaja
+            dame de vaja | darnos de baja | me den de baja | me de de baja | me des de baja | me deis de baja
+            solicito la baja | solicito mi baja | pido la baja | solicitud de baja | solicitar la baja
+            solicitar mi baja | quiero la baja | quiero mi baja | desuscribir | desuscribirme | desuscribanme
+            desuscribeme | desuscribirse | desuscribame | desuscripcion | desinscribirme | desinscribir | desapuntarme
+            borrarme | cancelar mi suscripcion | cancelar la suscripcion | cancelar suscripcion
+            anular mi suscripcion | anular suscripcion | anular la suscripcion | cancelen mi suscripcion
+            cancele mi suscripcion | cancela mi suscripcion | cancelad mi suscripcion | cancelacion de suscripcion
+            cancelacion de mi suscripcion | cancelacion de la suscripcion | darme de alta baja | dejar de recibir
+            unsubscribe | unsub | salir de la lista | salirme de la lista | salir de esta lista
+            salirme de esta lista | salirme de | anulen mi suscripcion | anule mi suscripcion
+            terminar mi suscripcion | dejar de estar suscrito | dejenme en paz | dejame en paz | dejadme en paz
+            ser eliminado de | ser dado de baja | ser dada de baja | ser removido de | ser borrado de
+            sea dado de baja | baja de | baja del | baja en | mi baja | la baja | quiero salir de | baja inmediata
+            desvincularme | me doy de baja | desubscribir | desubscribirme | desubscribanme | cancelo mi suscripcion
+            cancelo la suscripcion | quiero baja | dar baja | darme baja | tramiten mi baja | tramitar mi baja
+            procedan a mi baja | procedan a darme de baja | gestionen mi baja | baja porfa | optar por no recibir
         """,
         Mark.BARE: """
             baja | vaja | bajas | cancelar | salir | anular | cancelacion | opt out | optout | fuera
         """,
         Mark.CEASE: """
-            stop | basta | basta de | basta ya | dejen de | deja de | deje de | dejad de | paren | pare | para de
-            paren de | pare de | cesen | cese | cesen de | parar | cesar | alto | no mas | detengan | detener
-            suspendan | suspender | ya basta | ya basta de | dejar de | detenga | interrumpan | que dejen de
-            que deje de | dejen ya de | parad de | parad
+            cancelen | cancelad | anulen | stop | basta | basta de | basta ya | dejen de | deja de | deje de
+            dejad de | paren | pare | para de | paren de | pare de | cesen | cese | cesen de | parar | cesar | alto
+            no mas | detengan | detener | suspendan | suspender | ya basta | ya basta de | dejar de | detenga
+            interrumpan | que dejen de | que deje de | dejen ya de | parad de | parad
         """,
         Mark.REMOVE: """
-            eliminar | borrar | quitar | suprimir | sacar | retirar | elimineme | retireme | suprimame | suprimeme
-            remuevame | eliminarme | quitenos | saquenos | eliminenos | eliminenme | eliminame | eliminen | elimine
-            elimina | quitenme | quitame | quitarme | quiteme | quiten | saquenme | sacame | sacarme | saqueme
-            saquen | borrenme | borrame | borreme | borren | borre | borra | retirenme | retirarme | retiren
-            retirame | suprimanme | suprimirme | supriman | suprima | remuevanme | removerme | remueveme | remuevan
-            me eliminen | me quiten | me saquen | me borren | me retiren | eliminacion de | sacadme | quitadme
-            borradme | eliminadme | me elimine | me quite | me saque | me borre | excluyanme | excluirme | me excluyan
-            me supriman | den de baja mi
+            me quitaran | me eliminaran | me sacaran | me borraran | me retiraran | quitaran | eliminaran | sacaran
+            borraran | eliminasen | me quiten ya | retiraran | eliminar | borrar | quitar | suprimir | sacar | retirar
+            elimineme | retireme | suprimame | suprimeme | remuevame | eliminarme | quitenos | saquenos | eliminenos
+            eliminenme | eliminame | eliminen | elimine | elimina | quitenme | quitame | quitarme | quiteme | quiten
+            saquenme | sacame | sacarme | saqueme | saquen | borrenme | borrame | borreme | borren | borre | borra
+            retirenme | retirarme | retiren | retirame | suprimanme | suprimirme | supriman | suprima | remuevanme
+            removerme | remueveme | remuevan | me eliminen | me quiten | me saquen | me borren | me retiren
+            eliminacion de | sacadme | quitadme | borradme | eliminadme | me elimine | me quite | me saque | me borre
+            excluyanme | excluirme | me excluyan | me supriman | den de baja mi
         """,
         Mark.NOT: "no | nunca | jamas | ni | sin | nada | ningun | ninguna | tampoco | ninguno | nadie",
         Mark.NO_MORE: """
@@ -58,13 +59,13 @@ SPANISH = compile_phrase_table(
             no ~ ningun | no ~ ninguna | no ~ en el futuro | ni uno mas | no sigan | no me ~ mas
         """,
         Mark.SEND: """
+            enviarla | enviarlos | enviarlas | enviarlo | mandarlos | mandarlas | mandarla | enviarmelas | mandarmelos
             envienme | enviadme | mandenme | escribanme | mandadme | mandame | enviame | contactenme | enviarnos
-            envienos | enviarmelos | mandarmelos | enviarme | enviar | envien | envieis | envie | envies | enviando
-            mandarme | mandar | manden | mande | mandes | mandeis | mandando | escribirme | escriban | escriba
-            contactarme | contacten | contactar | molestarme | molesten | molestar | enviandome | mandandome
-            me envien | me manden | spamearme | envio de | envio | el envio | los envios de | bombardearme
-            bombardeen | remitir | remitan | remitirme | acosarme | contactandome | spam eandome | llenarme
-            molestando | enviaran
+            envienos | enviarmelos | enviarme | enviar | envien | envieis | envie | envies | enviando | mandarme
+            mandar | manden | mande | mandes | mandeis | mandando | escribirme | escriban | escriba | contactarme
+            contacten | contactar | molestarme | molesten | molestar | enviandome | mandandome | me envien | me manden
+            spamearme | envio de | envio | el envio | los envios de | bombardearme | bombardeen | remitir | remitan
+            remitirme | acosarme | contactandome | spam eandome | llenarme | molestando | enviaran
         """,
         Mark.GET: """
             recibo | me llegan | llegan | llega | estoy recibiendo | recibir | recibirlos | recibirlas | recibir sus
@@ -165,6 +166,7 @@ SPANISH = compile_phrase_table(
             mi direccion de email | direccion de email
         """,
         Mark.POLITE: """
+            procedan | procedan a | procedan a la | procedan con | tramiten | gestionen | efectuen | realicen
             por favor | porfavor | porfa | pueden | podrian | podria | puede | ruego | les ruego | agradecido si me
             les agradeceria si me | solicito | les pido | pido | le pido | agradeceria | se lo ruego | xfa | xfavor
             pf | podeis | podriais | puedes | podrias | favor de | favor | tengan la bondad | sirvanse | solicito que
@@ -173,7 +175,7 @@ SPANISH = compile_phrase_table(
             les solicito | porfis | agradezco | se sirvan | tendrian la amabilidad de | serian tan amables de
             serian tan amable de | urgente | urgentemente | amablemente | solicitarles | pedirles | agradeceria que
             quisiera pedirles que | quisiera pedir que | quiero pedirles que | quiero pedir | quiero solicitar
-            por fa | proceda a | procedan a | haga el favor de
+            por fa | proceda a | haga el favor de
         """,
         Mark.REASON: """
             ya no (la/lo/las/los) leo | ya no leo | no me interesa | no me interesan | ya no me interesa
@@ -206,20 +208,21 @@ SPANISH = compile_phrase_table(
         """,
         Mark.SPLIT: "pues | porque | y | ya que | pero | estoy | recibo | gracias | hola | o",
         Mark.FILL: """
-            informativo | informativa | informativos | sin asunto | a | al | de | del | la | el | los | las | lo | un
-            una | unos | en | para | por | con | su | sus | tu | tus | vuestra | vuestro | vuestros | vuestras | mis
-            que | se | es | soy | este | esta | estos | estas | ese | esa | esos | esas | aqui | ya | ahora
-            inmediatamente | de inmediato | cuanto antes | lo antes posible | hoy | mas | mas que nada | presente
-            por la presente | por medio de la presente | servicio | el servicio | ustedes | usted | vosotros | ti | te
-            os | les | le | fines | electronicos electronica | ok | bueno | entonces | solamente gracias | articulo
-            rgpd | 21 | 15 | 17 | 7 | 2 | 3 | art | parte | medio | pagina | aplicacion | sitio | web | urgencia
-            futuro | en el futuro | en adelante | a partir de ahora | desde ahora | desde hoy | personales | semanal
-            mensual | semanales | efecto inmediato | con efecto inmediato | mediante | directa | directo | manera
-            forma | inmediata | registrado | registrada | tipo | siempre jamas | tan | muy | tanto | tantos | tanta
-            tantas | puñeteros | malditos | maldita | jodidos | joder | pinche | pinches | carajo | mierda | puta
-            de una vez | de una vez por todas | del todo | derecho | conforme | segun | vez | ha | han | ser | sea
-            algo | cosa | cosas | almacenados | almacenada | tienen | tengan | sobre | hacer | demas | otros | otro
-            otra | otras
+            estar | nosotros | somos | mismo | misma | correspondiente | siguiente | presentes | vuestros correos
+            quedo | constar | conste | haber | propia | propio | favorablemente | informativo | informativa
+            informativos | sin asunto | a | al | de | del | la | el | los | las | lo | un | una | unos | en | para
+            por | con | su | sus | tu | tus | vuestra | vuestro | vuestros | vuestras | mis | que | se | es | soy
+            este | esta | estos | estas | ese | esa | esos | esas | aqui | ya | ahora | inmediatamente | de inmediato
+            cuanto antes | lo antes posible | hoy | mas | mas que nada | presente | por la presente
+            por medio de la presente | servicio | el servicio | ustedes | usted | vosotros | ti | te | os | les | le
+            fines | electronicos electronica | ok | bueno | entonces | solamente gracias | articulo | rgpd | 21 | 15
+            17 | 7 | 2 | 3 | art | parte | medio | pagina | aplicacion | sitio | web | urgencia | futuro
+            en el futuro | en adelante | a partir de ahora | desde ahora | desde hoy | personales | semanal | mensual
+            semanales | efecto inmediato | con efecto inmediato | mediante | directa | directo | manera | forma
+            inmediata | registrado | registrada | tipo | siempre jamas | tan | muy | tanto | tantos | tanta | tantas
+            puñeteros | malditos | maldita | jodidos | joder | pinche | pinches | carajo | mierda | puta | de una vez
+            de una vez por todas | del todo | derecho | conforme | segun | vez | ha | han | ser | sea | algo | cosa
+            cosas | almacenados | almacenada | tienen | tengan | sobre | hacer | demas | otros | otro | otra | otras
         """,
         Mark.QUESTION: """
             como puedo | como me | como se | donde | cuando se | por que | porque no me | cual | quien | puedo
