@@ -9,7 +9,14 @@ from mailparser_reply import EmailReplyParser  # type: ignore[import-untyped]
 from mailer.inbound.requests.own_words import separate_own_words
 from mailer.inbound.requests.reading import read_request
 from mailer.inbound.requests.request_types import Certainty, MailToRead, ReadRequest, RequestKind, RequestMailbox
-from tests.inbound_requests.labelled_texts import BRAND_NAME, FOOTERS, SENDER, LabelledText, read_labelled_texts
+from tests.inbound_requests.labelled_texts import (
+    BRAND_NAME,
+    FOOTERS,
+    SENDER,
+    LabelledText,
+    read_labelled_texts,
+    read_one_line_texts,
+)
 
 TEXTS = read_labelled_texts()
 HALVES = {
@@ -54,13 +61,37 @@ def test_no_action_is_wrong(half: str) -> None:
 def test_plain_opt_outs_need_nobody(half: str) -> None:
     """At least 90 of 100 plain opt-outs are handled without a person.
 
-    Measured at the first run: 65 of 69 of the half that was held back, 37 of 47 of the later texts. The faults were
-    then corrected, so these numbers say nothing of today; the texts of others do.
+    Measured at the first run: 65 of 69 of the half that was held back, 37 of 47 of the later texts, with one wrong
+    action and one wrong reach among these. The faults were then corrected. The last of four more rounds of sentences,
+    before correction: 56 of 62 handled, 3 of 78 others wrongly. Only the texts of others say more.
     """
     plain = [text for text in HALVES[half] if text.is_plain and text.request == "opt_out"]
     handled = [text for text in plain if read(text).certainty is Certainty.PLAIN]
 
     assert len(handled) / len(plain) >= 0.9, sorted({text.name for text in plain} - {text.name for text in handled})
+
+
+def read_line(text: str) -> ReadRequest:
+    """Reads a mail of one line to the support mailbox."""
+    return read_request(MailToRead("", text, RequestMailbox.SUPPORT, BRAND_NAME, SENDER, FOOTERS))
+
+
+def test_other_mails_of_one_line_are_never_acted_on() -> None:
+    """Some hundred sentences that look like an opt-out and are none, or are about somebody else, change nothing."""
+    lines = read_one_line_texts("others")
+    acting = [line for line in lines if (found := read_line(line)).suggestions and found.certainty is Certainty.PLAIN]
+
+    assert len(lines) > 250
+    assert acting == []
+
+
+def test_opt_outs_of_one_line_need_nobody() -> None:
+    """At least 95 of 100 sentences are handled; the rest has a joke, the past or a single ambiguous word."""
+    lines = read_one_line_texts("opt_outs")
+    handled = [line for line in lines if (found := read_line(line)).certainty is Certainty.PLAIN and found.reach]
+
+    assert len(lines) > 250
+    assert len(handled) / len(lines) >= 0.95
 
 
 def test_no_request_is_taken_for_nothing() -> None:

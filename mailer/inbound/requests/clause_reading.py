@@ -100,10 +100,24 @@ def read_clause(phrases: list[MarkedPhrase], is_asked: bool) -> ClauseReading:
             is_whole = not doubts and not unknown and allowed is not None and core <= allowed
             is_whole = is_whole and not _has_reason_first(phrases)
             is_bare = recognise is _recognise_bare and (core <= {Mark.BARE} or core in ({Mark.CEASE}, {Mark.REMOVE}))
-            return ClauseReading(kind, reach, is_whole, is_bare, core == {Mark.CEASE}, frozenset(doubts), is_negated, is_courtesy, names_mail, wants, unknown)
+            return ClauseReading(
+                kind,
+                reach,
+                is_whole,
+                is_bare,
+                core == {Mark.CEASE},
+                frozenset(doubts),
+                is_negated,
+                is_courtesy,
+                names_mail,
+                wants,
+                unknown,
+            )
     is_negated = bool(core & {Mark.NOT, Mark.NO_MORE})
     is_whole = not doubts and core <= _HARMLESS
-    return ClauseReading(None, None, is_whole, False, False, frozenset(doubts), is_negated, is_courtesy, names_mail, wants, unknown)
+    return ClauseReading(
+        None, None, is_whole, False, False, frozenset(doubts), is_negated, is_courtesy, names_mail, wants, unknown
+    )
 
 
 def _has_reason_first(phrases: list[MarkedPhrase]) -> bool:

@@ -183,27 +183,31 @@ ENGLISH = compile_phrase_table(
             the address above | above address | email addy
         """,
         Mark.POLITE: """
-            can i (please/) be | could i (please/) be | may i be | can you have me | please have me | please | pls
-            plz | kindly | could you | can you | would you | will you | can u | could u | would you mind | do you mind
-            i ask you to | i request | i am requesting | i am asking you | may i ask you to | requesting | request
-            request to | i ask that you | i demand | demand | can someone | could someone | would someone | pleas
-            pleae | plese | please can | i request that you | i kindly ask you | could i ask you to | please could
-            be so kind as to | be kind enough to | i urge you | if you please | if you would | if you could
-            if at all possible | if possible | if you dont mind | asking | asking you | i insist | i am asking
-            can anyone | can somebody | i would appreciate it if you | i would be grateful if you could
-            id appreciate it if you | i would appreciate | would appreciate | appreciate it if you would
-            be grateful if you | appreciate it if you could | can you guys | could you guys | can we please
-            much appreciated | i would be grateful if you | would be grateful if you could | i want to ask you to
-            why dont you just | make sure | ensure | see to it that | confirm | please confirm | confirm that
-            that this has been done | when this is done | once done | that i have been removed | confirm when
-            when done | once this is done | once this has been done | when you have done so | confirm once
-            confirm removal
+            (id/i would/would) appreciate it if you (could/would/can)
+            (id/i would/would) be (grateful/thankful/obliged) if you (could/would/can)
+            it would be great if you (could/would) | can i (please/) be | could i (please/) be | may i be
+            can you have me | please have me | please | pls | plz | kindly | could you | can you | would you
+            will you | can u | could u | would you mind | do you mind | i ask you to | i request | i am requesting
+            i am asking you | may i ask you to | requesting | request | request to | i ask that you | i demand
+            demand | can someone | could someone | would someone | pleas | pleae | plese | please can
+            i request that you | i kindly ask you | could i ask you to | please could | be so kind as to
+            be kind enough to | i urge you | if you please | if you would | if you could | if at all possible
+            if possible | if you dont mind | asking | asking you | i insist | i am asking | can anyone | can somebody
+            i would appreciate it if you | i would be grateful if you could | id appreciate it if you
+            i would appreciate | would appreciate | appreciate it if you would | be grateful if you
+            appreciate it if you could | can you guys | could you guys | can we please | much appreciated
+            i would be grateful if you | would be grateful if you could | i want to ask you to | why dont you just
+            make sure | ensure | see to it that | confirm | please confirm | confirm that | that this has been done
+            when this is done | once done | that i have been removed | confirm when | when done | once this is done
+            once this has been done | when you have done so | confirm once | confirm removal
         """,
         Mark.REASON: """
-            (it is/its/is/are) not relevant (any more/anymore/to me/for me) | no longer relevant (to me/for me)
-            no longer useful | moved on | changed jobs | have moved on | not needed any more | not needed anymore
+            enough (email/mail/emails) as it is | do not find ~ (useful/interesting/relevant/helpful)
+            dont find ~ (relevant/helpful) | (it is/its/is/are) not relevant (any more/anymore/to me/for me)
+            no longer relevant (to me/for me) | no longer useful | moved on | changed jobs | have moved on
+            not needed any more | not needed anymore
             (dont/do not) understand (them/it/these/these emails/the emails/your emails)
-            (thanks/thank you) for (the/your/all the/all your) (nice/great/interesting/many/lovely/) (emails/newsletters/newsletter/mails/updates)
+            (thanks/thank you) for (the/your/all the/all your) (nice/great/) (emails/newsletters/newsletter/mails/updates)
             it has been fun | its been fun | (im/i am/am) no longer interested | receiving these by mistake
             these by mistake
             (im/i am/am) (really/) not (at all/really/) (interested/interested anymore/interested any more)

@@ -20,17 +20,18 @@ ENGLISH_DOUBTS = {
         used to want | possibly | probably | afraid | planning to | plan to | hope | i hope
     """,
     Mark.THIRD: """
-        all users | all members | all your members | everyone but | everyone except | husband | wife | friend
-        friends | mother | father | mom | mum | dad | son | daughter | brother | sister | him | her | he | she
-        his | hers | boss | colleague | coworker | partner | client | customer | grandmother | grandfather
-        grandma | grandpa | them all | kids | child | children | girlfriend | boyfriend | neighbour | neighbor
-        aunt | uncle | cousin | someone | somebody | anyone | deceased | passed away | died | people who | users
-        employee | employees | former | ex | on behalf of | parents | wifes | husbands | mothers | fathers
-        friends email | family | roommate | everyone else | late husband | late wife | others | anybody | a user
-        the user | staff | mr smith | this person | this user | that user | the person | student | students
-        patient | nephew | niece | for my | grandson | granddaughter | in law | recipients | everybody
-        company account | the following users | following addresses | assistant | nobody here | our team
-        our employee | another person | other person | my team | moms | dads | sons | daughters
+        clients | customers | our clients | subscribers of ours | all users | all members | all your members
+        everyone but | everyone except | husband | wife | friend | friends | mother | father | mom | mum | dad
+        son | daughter | brother | sister | him | her | he | she | his | hers | boss | colleague | coworker
+        partner | client | customer | grandmother | grandfather | grandma | grandpa | them all | kids | child
+        children | girlfriend | boyfriend | neighbour | neighbor | aunt | uncle | cousin | someone | somebody
+        anyone | deceased | passed away | died | people who | users | employee | employees | former | ex
+        on behalf of | parents | wifes | husbands | mothers | fathers | friends email | family | roommate
+        everyone else | late husband | late wife | others | anybody | a user | the user | staff | mr smith
+        this person | this user | that user | the person | student | students | patient | nephew | niece | for my
+        grandson | granddaughter | in law | recipients | everybody | company account | the following users
+        following addresses | assistant | nobody here | our team | our employee | another person | other person
+        my team | moms | dads | sons | daughters
     """,
     Mark.PAST: """
         i removed | we removed | i deleted | we deleted | have removed | has removed | had removed | i left
@@ -111,24 +112,24 @@ ENGLISH_DOUBTS = {
         weekend | monday | friday | when | after | before | once i | soon as i
     """,
     Mark.OTHER: """
-        off hold | leave me a | leave a | remove (the/these/all/your/) ads | remove (the/these/all/your/) adverts
-        waiting list | wait list | blacklist | black list | friends list | friend list | guest list | contact us
-        group chat | group | search results | moderator | old address | other address | work address
-        home address | previous address | my old email | old email | new address | other email | second address
-        other account | second account | old account | duplicates | duplicate | two copies | copies of each
-        at night | on sundays | on sunday | in german | in english | in french | in spanish | sundays | weekends
-        wrong language | refund | money | charge | charged | charges | billing | bill | invoice | payment | pay
-        paid | card | credit | credits | premium | order | password | username | log out | premium subscription
-        paid subscription | plan | trial | purchase | bought | price | prices | cost | delivery | shipping
-        package | chat | chat room | room | rooms | block | blocked | ban | banned | ad in the app | photo
-        picture | video | phone number | my phone | phone | cancel my premium | gold | plus membership | vip
-        coins | tokens | tickets | ticket | booking | appointment | job | application | interview | meeting
-        call me | install | uninstall | download | software | version | theme | device | computer | windows
-        android | comment | comments | post | posts | review | survey | gift | winner | won | prize | contract
-        remove the ads | ads in | showing me ads | showing ads | cookies | tracking | recurring | auto renew
-        auto renewal | automatic renewal | cancel my subscription | membership fee | cancel my membership
-        cancel my plan | license | licence | donation | donate | event | webinar | dog | cat | weather | train
-        bus | flight | hotel
+        take me off hold | put me on hold | off hold | leave me a | leave a | remove (the/these/all/your/) ads
+        remove (the/these/all/your/) adverts | waiting list | wait list | blacklist | black list | friends list
+        friend list | guest list | contact us | group chat | group | search results | moderator | old address
+        other address | work address | home address | previous address | my old email | old email | new address
+        other email | second address | other account | second account | old account | duplicates | duplicate
+        two copies | copies of each | at night | on sundays | on sunday | in german | in english | in french
+        in spanish | sundays | weekends | wrong language | refund | money | charge | charged | charges | billing
+        bill | invoice | payment | pay | paid | card | credit | credits | premium | order | password | username
+        log out | premium subscription | paid subscription | plan | trial | purchase | bought | price | prices
+        cost | delivery | shipping | package | chat | chat room | room | rooms | block | blocked | ban | banned
+        ad in the app | photo | picture | video | phone number | my phone | phone | cancel my premium | gold
+        plus membership | vip | coins | tokens | tickets | ticket | booking | appointment | job | application
+        interview | meeting | call me | install | uninstall | download | software | version | theme | device
+        computer | windows | android | comment | comments | post | posts | review | survey | gift | winner | won
+        prize | contract | remove the ads | ads in | showing me ads | showing ads | cookies | tracking | recurring
+        auto renew | auto renewal | automatic renewal | cancel my subscription | membership fee
+        cancel my membership | cancel my plan | license | licence | donation | donate | event | webinar | dog
+        cat | weather | train | bus | flight | hotel
     """,
     Mark.ANGER: """
         complaint | complain | harassment | lawyer | attorney | legal action | sue | ico | ftc | authority
@@ -150,9 +151,11 @@ ENGLISH_DOUBTS = {
         revoke my objection | cancel my opt out | revoke my request
     """,
     Mark.STATEMENT: """
-        i can | we can | one can | easy | simple | simplicity | hard | difficult | complicated | love that
-        love how | great that | great how | glad | happy that | nice that | good that | good how | like that
-        like how | like the | awesome | it works | works great | works fine | impressed | thanks for
+        (you/you have) received this | you are receiving this | you receive this | because you are
+        because you signed up | because you subscribed | you get this | are subscribed | you are subscribed
+        your address was | i can | we can | one can | easy | simple | simplicity | hard | difficult | complicated
+        love that | love how | great that | great how | glad | happy that | nice that | good that | good how
+        like that | like how | like the | awesome | it works | works great | works fine | impressed | thanks for
         thank you for | thanks for removing | thank you for removing | thanks for unsubscribing
         thank you for unsubscribing | you dont | you do not | you never | you no longer | you want
         you would like me | you need | you send | you sent | you are sending | you were | you havent

@@ -9,9 +9,9 @@ FRENCH = compile_phrase_table(
     FoldingRules(),
     {
         Mark.STOP: """
-            desinscrire | desinscription | desinscrivez | desinscrivez moi | desinscris moi | desinscris
-            desinscrives | desinscriviez | me desinscris | me desinscrire | desabonner | desabonne | desabonnez
-            desabonnez moi | desabonne moi | desabonnement | desabonniez | desabonnes | me desabonne
+            ne plus recevoir | desinscrire | desinscription | desinscrivez | desinscrivez moi | desinscris moi
+            desinscris | desinscrives | desinscriviez | me desinscris | me desinscrire | desabonner | desabonne
+            desabonnez | desabonnez moi | desabonne moi | desabonnement | desabonniez | desabonnes | me desabonne
             resilier mon abonnement | resiliez mon abonnement | annuler mon abonnement | annulez mon abonnement
             resiliation de mon abonnement | resiliation newsletter | fin de mon abonnement | desinscrir | desincrire
             me retirer de | etre desinscrit | etre desinscrite | etre desabonne | etre desabonnee | etre retire
@@ -325,11 +325,12 @@ FRENCH = compile_phrase_table(
             retire ma demande | inutile | sans objet | reflexion faite | oublie | tenir compte
         """,
         Mark.STATEMENT: """
-            il n y a | n y a | y a plus | il y a plus | ne recois plus | ne recois pas | ne recois aucun
-            vous n envoyez | vous ne m envoyez | vous ne | n ai pas recu | n arrivent pas | ne recois rien
-            je ne recois | recois plus | recois pas | recois rien | n ai plus recu | n ai rien recu | dossier spam
-            vous n | vous voulez | notre liste | notre newsletter | ne recevons | avez arrete | vous avez cesse
-            a arrete | recois aucun | gens se
+            vous recevez (ce/cet/cette) | vous avez recu | parce que vous | car vous etes | pour vous desabonner
+            pour vous desinscrire | pour ne plus recevoir nos | nos mails | nos emails | il n y a | n y a | y a plus
+            il y a plus | ne recois plus | ne recois pas | ne recois aucun | vous n envoyez | vous ne m envoyez
+            vous ne | n ai pas recu | n arrivent pas | ne recois rien | je ne recois | recois plus | recois pas
+            recois rien | n ai plus recu | n ai rien recu | dossier spam | vous n | vous voulez | notre liste
+            notre newsletter | ne recevons | avez arrete | vous avez cesse | a arrete | recois aucun | gens se
         """,
         Mark.AUTOMATIC: """
             reponse automatique | absent du bureau | absente du bureau | en conges | en conge | absence du bureau

@@ -52,13 +52,14 @@ GERMAN = compile_phrase_table(
             bitte keine | bitte kein | von ~ absehen | nicht langer | keine neuen
         """,
         Mark.SEND: """
-            vollzuspammen | zuzuspammen | zu spammen | vollzumullen | zuzumullen | schicken | schickt | schick
-            schicke | senden | sendet | sende | zusenden | zuschicken | zuzusenden | zu schicken | zu senden
-            zusendung | zusendungen | schicken sie | senden sie | anschreiben | schreiben sie mir | schreibt mir
-            kontaktieren | kontaktiert mich | belastigen | belastigt | zuspammen | zumullen | vollspammen
-            zu kontaktieren | bombardieren | zuschickt | zusendet | versand | zustellung | mailen | zu mailen | nerven
-            anzuschreiben | zu belastigen | zugesandt | zugeschickt | zugeschickt bekommen | zugesendet | spammen
-            spammt | zuzuschicken | belieferung | ubersenden
+            angeschrieben | kontaktiert | angeschrieben werden | kontaktiert werden | vollzuspammen | zuzuspammen
+            zu spammen | vollzumullen | zuzumullen | schicken | schickt | schick | schicke | senden | sendet | sende
+            zusenden | zuschicken | zuzusenden | zu schicken | zu senden | zusendung | zusendungen | schicken sie
+            senden sie | anschreiben | schreiben sie mir | schreibt mir | kontaktieren | kontaktiert mich | belastigen
+            belastigt | zuspammen | zumullen | vollspammen | zu kontaktieren | bombardieren | zuschickt | zusendet
+            versand | zustellung | mailen | zu mailen | nerven | anzuschreiben | zu belastigen | zugesandt
+            zugeschickt | zugeschickt bekommen | zugesendet | spammen | spammt | zuzuschicken | belieferung
+            ubersenden
         """,
         Mark.GET: """
             ich bekomme | bekomme | ich erhalte | erhalte | kriege | erhalten | bekommen | kriegen | empfangen
@@ -344,6 +345,8 @@ GERMAN = compile_phrase_table(
             hinfallig | doch | abmeldung widerrufen
         """,
         Mark.STATEMENT: """
+            sie erhalten diese | sie erhalten dieses | sie bekommen diese | du erhaltst diese | sie haben diese
+            weil sie sich | weil du dich | falls sie keine | um sich abzumelden | um sich vom | um dich abzumelden
             leicht | schwer | kompliziert | ist einfach | so einfach | unkompliziert | schwierig | umstandlich
             sie schicken | ihr schickt | sie senden | ihr sendet | bekomme keine | erhalte keine | bekomme ich keine
             erhalte ich keine | kommen keine | bekomme nichts | bekomme ~ nicht | erhalte ~ nicht | kommt nicht an

@@ -323,10 +323,12 @@ SPANISH = compile_phrase_table(
             cancelen la baja
         """,
         Mark.STATEMENT: """
-            no recibo | ya no recibo | no me llegan | no me llega | ustedes no | ya no me llegan | no he recibido
-            dejaron de | deje de recibir | han dejado de | nunca recibo | no estoy recibiendo | carpeta de spam
-            ustedes envian | no me envian | ya no me envian | no llegan | quieren que | nuestra lista
-            nuestro boletin | nuestros correos | nuestra base | he dejado de | dejo de recibir
+            (recibe/recibes/has recibido/ha recibido/esta recibiendo/estas recibiendo) este | porque se suscribio
+            porque esta suscrito | para darse de baja | para darte de baja | para cancelar su suscripcion | no recibo
+            ya no recibo | no me llegan | no me llega | ustedes no | ya no me llegan | no he recibido | dejaron de
+            deje de recibir | han dejado de | nunca recibo | no estoy recibiendo | carpeta de spam | ustedes envian
+            no me envian | ya no me envian | no llegan | quieren que | nuestra lista | nuestro boletin
+            nuestros correos | nuestra base | he dejado de | dejo de recibir
         """,
         Mark.AUTOMATIC: """
             respuesta automatica | fuera de la oficina | fuera de oficina | estoy de vacaciones | de vacaciones hasta
