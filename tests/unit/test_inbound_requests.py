@@ -165,6 +165,9 @@ def test_the_wrong_words_of_a_quote_are_not_the_writers() -> None:
     assert is_plain_opt_out(read(f"{quote}\nPlease unsubscribe me"))
     assert is_plain_opt_out(read(f"Please unsubscribe me\n\n{outlook}"))
     assert is_plain_opt_out(read("Please unsubscribe me\n\nSent from my iPhone"))
+    assert is_plain_opt_out(
+        read("unsubscribe me\n\nThis e-mail is confidential. If you are not the\nrecipient, delete it")
+    )
 
 
 def test_an_answer_keeps_its_subject_and_its_writer_does_not_own_it() -> None:

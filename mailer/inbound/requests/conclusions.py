@@ -37,7 +37,6 @@ class Findings:
     body: tuple[ClauseReading, ...]
     subject: tuple[ClauseReading, ...]
     is_automatic: bool
-    is_answer: bool
     is_forwarded: bool
     has_quote: bool
     has_link: bool

@@ -207,7 +207,7 @@ ENGLISH = compile_phrase_table(
             no longer relevant (to me/for me) | no longer useful | moved on | changed jobs | have moved on
             not needed any more | not needed anymore
             (dont/do not) understand (them/it/these/these emails/the emails/your emails)
-            (thanks/thank you) for (the/your/all the/all your) (nice/great/) (emails/newsletters/newsletter/mails/updates)
+            (thanks/thank you) for (the/your/all the/all your) (nice/great/) (emails/newsletters/newsletter/mails)
             it has been fun | its been fun | (im/i am/am) no longer interested | receiving these by mistake
             these by mistake
             (im/i am/am) (really/) not (at all/really/) (interested/interested anymore/interested any more)
