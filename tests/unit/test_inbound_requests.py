@@ -170,6 +170,16 @@ def test_the_wrong_words_of_a_quote_are_not_the_writers() -> None:
     )
 
 
+def test_an_automatic_reply_is_nothing() -> None:
+    """An automatic reply is put aside; a person who happens to be on holiday is not."""
+    away = read("I am out of the office until 7 December.", "Re: Weekly digest", "reply")
+    person = read("I am out of the office. Please unsubscribe me!", "hello")
+
+    assert (away.request, away.certainty) == (RequestKind.NOTHING, Certainty.PLAIN)
+    assert read("Remove me from your list", "Automatic reply: Weekly digest").request is RequestKind.NOTHING
+    assert (person.request, person.certainty) == (RequestKind.OPT_OUT, Certainty.DOUBTFUL)
+
+
 def test_an_answer_keeps_its_subject_and_its_writer_does_not_own_it() -> None:
     """The subject of an answer is not the writer's: neither a request nor a doubt."""
     assert read("", "Re: How to unsubscribe", "support").request is RequestKind.NOTHING

@@ -219,7 +219,9 @@ def _recognise_bare(core: Marks, marks: Marks, negation_first: bool) -> Recognis
     if core & {Mark.NOT, Mark.NO_MORE}:
         return RequestKind.OPT_OUT, None, None
     is_single = (
-        core <= {Mark.BARE, Mark.NEWSLETTER, Mark.LIST, Mark.MAIL} or core == {Mark.CEASE} or core == {Mark.REMOVE}
+        core <= {Mark.BARE, Mark.NEWSLETTER, Mark.LIST, Mark.MAIL, Mark.SEND, Mark.ADVERTISING}
+        or core == {Mark.CEASE}
+        or core == {Mark.REMOVE}
     )
     return RequestKind.OPT_OUT, _reach_of(core), core if is_single else frozenset()
 

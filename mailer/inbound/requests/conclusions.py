@@ -26,7 +26,7 @@ class Findings:
 
     Attributes:
         body, subject: readings of the clauses that the writer wrote. A subject that is an answer's has none.
-        is_automatic: an automatic reply, by its words. has_link: names a link that is no address of a mailbox.
+        has_link: names a link that is no address of a mailbox.
         has_quotation: some words stand in quotation marks. has_joke: a smiley that can turn the meaning.
         has_look_alikes: letters of another script that look like Latin ones.
         has_other_address: names an address that is not the sender's.
@@ -36,7 +36,6 @@ class Findings:
     mailbox: RequestMailbox
     body: tuple[ClauseReading, ...]
     subject: tuple[ClauseReading, ...]
-    is_automatic: bool
     is_forwarded: bool
     has_quote: bool
     has_link: bool
@@ -56,7 +55,7 @@ class Findings:
 
 def conclude(found: Findings) -> ReadRequest:
     """Returns the reading of a mail: plain if it asks for one thing, and nothing raises a doubt."""
-    if found.is_automatic:
+    if _is_automatic(found):
         return _conclude_automatic(found)
     if not found.clauses and not found.user_name:
         return _conclude_empty(found)
@@ -81,6 +80,16 @@ def conclude(found: Findings) -> ReadRequest:
 def _plain_reasons(request: SuggestedRequest) -> tuple[str, ...]:
     reach = f" from {request.reach.value}" if request.reach else ""
     return (f"asks for {request.kind.value}{reach}", "each word is understood")
+
+
+def _is_automatic(found: Findings) -> bool:
+    """Tells whether the mail is an automatic reply: by its subject, or if its text says only that."""
+    if any(Mark.AUTOMATIC in clause.doubts for clause in found.subject):
+        return True
+    says_so = any(Mark.AUTOMATIC in clause.doubts for clause in found.body)
+    return says_so and not any(
+        clause.kind or clause.wants or clause.doubts - {Mark.AUTOMATIC, Mark.LATER} for clause in found.clauses
+    )
 
 
 def _conclude_automatic(found: Findings) -> ReadRequest:

@@ -147,7 +147,12 @@ def compile_phrase_table(language: str, rules: FoldingRules, phrases: Mapping[Ma
     by_start: dict[str, list[_Entry]] = {}
     if not rules.splits_characters:
         for entry in ordered:
-            if entry.mark in (Mark.STOP, Mark.BARE) and len(entry.first) == 1 and len(entry.first[0]) >= _MISSPELT_FROM:
+            if (
+                entry.mark in (Mark.STOP, Mark.BARE)
+                and len(entry.first) == 1
+                and not entry.second
+                and len(entry.first[0]) >= _MISSPELT_FROM
+            ):
                 by_start.setdefault(entry.first[0][:2], []).append(entry)
     return PhraseTable(
         language,

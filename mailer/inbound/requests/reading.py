@@ -67,7 +67,6 @@ def read_request(mail: MailToRead) -> ReadRequest:
         mailbox=mail.mailbox,
         body=tuple(_read_clauses(clause for clause in marked if not clause.is_subject)),
         subject=tuple(_read_clauses(clause for clause in marked if clause.is_subject)),
-        is_automatic=any(phrase.mark is Mark.AUTOMATIC for clause in marked for phrase in clause.phrases),
         is_forwarded=own.has_forwarded or _FORWARDED_SUBJECT.match(mail.subject) is not None,
         has_quote=own.has_quote,
         has_link=body.has_link or headline.has_link,

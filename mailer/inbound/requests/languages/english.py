@@ -10,17 +10,17 @@ ENGLISH = compile_phrase_table(
     FoldingRules(joins_apostrophes=True),
     {
         Mark.STOP: """
-            cancel (emails/mails/mail/email) | no longer wish to be on | (dont/do not) wish to be on | no longer be on
-            not be on | (dont/do not) (want/wish) to be a part of | cancel (all/any) (emails/mailings)
+            (take/get/strike/cross/pull/sign) ~ off | (take/get) ~ out of | cancel (emails/mails/mail/email)
+            no longer wish to be on | (dont/do not) wish to be on | no longer be on | not be on
+            (dont/do not) (want/wish) to be a part of | cancel (all/any) (emails/mailings)
             (put/place) me on your do not (contact/mail/email) list | add me to your do not (contact/mail/email) list
             do not contact list | suppression list | withdraw ~ from (your/the/this) | unsubscribe | unsub
             unsubscribing | unsubscription | unsubscribe request | un subscribe | to be unsubscribed | be unsubscribed
             get unsubscribed | unsubscribe me | optout | opt out | opt me out | opting out | to opt out | be opted out
             opt ~ out | i want out | want out | let me out | count me out | unlist me | delist me
             leave (the/your/this) (mailing/email/) list | leave (the/this/your) newsletter
-            (take/get/strike/cross/scratch/drop/pull/sign) (me/us) off | (take/get/strike/cross/pull/sign) ~ off
-            (take/get/leave/cut/keep) ~ out of | (be/get) taken out of | (be/get) taken off
-            discontinue my subscription | end my subscription to | leave me alone | leave me in peace
+            (take/get/strike/cross/scratch/drop/pull/sign) (me/us) off | discontinue my subscription
+            end my subscription to | leave me alone | leave me in peace
             cancel my (email/newsletter/mail/mailing) subscription | cancel my subscription to
             cancel this subscription | cancel ~ subscription to | terminate my subscription to
             end my (newsletter/email) subscription | remove my subscription | cancel (the/this/your/my) newsletter
@@ -37,9 +37,10 @@ ENGLISH = compile_phrase_table(
             put an end to | switch off | turn off | end all | stop it | stop this | stop that | enough with
         """,
         Mark.REMOVE: """
-            deletion of | erasure of | removed | be removed from | get removed from | be removed | get removed
-            be deleted | remove | removing | delete | deleting | erase | erasing | wipe | purge | scrub | removal of
-            take out
+            taken off | be taken off | get taken off | taken out of | be taken out of | struck from | crossed off
+            dropped from | deletion of | erasure of | removed | be removed from | get removed from | be removed
+            get removed | be deleted | remove | removing | delete | deleting | erase | erasing | wipe | purge | scrub
+            removal of | take out
         """,
         Mark.NOT: """
             im not | i am not | not | dont | do not | never | no | nor | neither | cant | cannot | wont | doesnt

@@ -34,20 +34,22 @@ ENGLISH_DOUBTS = {
         my team | moms | dads | sons | daughters
     """,
     Mark.PAST: """
-        i removed | we removed | i deleted | we deleted | have removed | has removed | had removed | i left
-        i quit | you took | unsubscribed | unsubscribed yesterday | already | already asked | already unsubscribed
-        have asked | asked you | asked before | i asked | previously asked | last week | last month | last year
-        yesterday | days ago | weeks ago | months ago | ago | still | yet again | again | opted out
-        have requested | i requested | requested before | earlier | this morning | despite | even though | i did
-        keep ignoring | ignored | ignoring | repeated | repeatedly | several times | multiple times | many times
-        second time | third time | once more | another time | tried | have tried | i tried | removed me
-        deleted me | you removed | you deleted | took me off | i stopped | you stopped | has stopped
-        have stopped | stopped | stopped receiving | was removed | was deleted | got removed | got unsubscribed
-        been removed | been unsubscribed | been trying | was unsubscribed | thought i | supposed to | you said
-        you promised | promised | used to | continues | continue to | twice | three times | four times
-        five times | x times | fourth time | fifth time | how many times | nth time | umpteenth | numerous times
-        countless times | keep asking | resumed | started again | came back | reminder | once again
-        after unsubscribing | after i unsubscribed | last time | another one | honoured | honored | finally
+        was taken off | been taken off | got taken off | were taken off | taken off without | am removed
+        is removed | are removed | removed without | were removed | i removed | we removed | i deleted
+        we deleted | have removed | has removed | had removed | i left | i quit | you took | unsubscribed
+        unsubscribed yesterday | already | already asked | already unsubscribed | have asked | asked you
+        asked before | i asked | previously asked | last week | last month | last year | yesterday | days ago
+        weeks ago | months ago | ago | still | yet again | again | opted out | have requested | i requested
+        requested before | earlier | this morning | despite | even though | i did | keep ignoring | ignored
+        ignoring | repeated | repeatedly | several times | multiple times | many times | second time | third time
+        once more | another time | tried | have tried | i tried | removed me | deleted me | you removed
+        you deleted | took me off | i stopped | you stopped | has stopped | have stopped | stopped
+        stopped receiving | was removed | was deleted | got removed | got unsubscribed | been removed
+        been unsubscribed | been trying | was unsubscribed | thought i | supposed to | you said | you promised
+        promised | used to | continues | continue to | twice | three times | four times | five times | x times
+        fourth time | fifth time | how many times | nth time | umpteenth | numerous times | countless times
+        keep asking | resumed | started again | came back | reminder | once again | after unsubscribing
+        after i unsubscribed | last time | another one | honoured | honored | finally
     """,
     Mark.REPORT: """
         said | says | say | saying | told | tell | wrote | write the word | the word | word | typed | type

@@ -55,10 +55,12 @@ FRENCH = compile_phrase_table(
             ne ~ plus rien | pas envoyer | ne ~ pas envoyer
         """,
         Mark.SEND: """
-            envoyer | envoyez | envoyer de | envoie | envoyiez | envoi | m envoyer | m envoyez | l envoi | contacter
-            contactez | ecrire | ecrivez | solliciter | sollicitez | spammer | spammez | harceler | harcelez
-            adresser | adressez | me contacter | transmettre | relancer | relancez | m ecrire | demarcher | polluer
-            inonder | d envoyer | importuner | embeter | me deranger | deranger
+            contacte | contactee | contactes | sollicite | sollicitee | etre contacte | etre contactee | derange
+            derangee | etre sollicite | etre demarche | demarche | envoyer | envoyez | envoyer de | envoie | envoyiez
+            envoi | m envoyer | m envoyez | l envoi | contacter | contactez | ecrire | ecrivez | solliciter
+            sollicitez | spammer | spammez | harceler | harcelez | adresser | adressez | me contacter | transmettre
+            relancer | relancez | m ecrire | demarcher | polluer | inonder | d envoyer | importuner | embeter
+            me deranger | deranger
         """,
         Mark.GET: """
             je recois | recois | recevons | recevoir | reception | de recevoir | la reception | recevoir de | voir

@@ -9,10 +9,11 @@ GERMAN = compile_phrase_table(
     FoldingRules(joins_apostrophes=True, folds_umlauts=True),
     {
         Mark.STOP: """
+            ausgetragen werden | vom verteiler genommen werden | (herausgenommen/rausgenommen) werden
             (lasst/lass/lassen) ~ in ruhe | abmelden | abzumelden | abbestellen | abzubestellen | austragen
             auszutragen | melde ~ ab | melden ~ ab | meld ~ ab | meldet ~ ab | bestelle ~ ab | bestellen ~ ab
             bestell ~ ab | trage ~ aus | tragen ~ aus | trag ~ aus | tragt ~ aus | nehmt ~ raus | abmeldung
-            abbestellung | austragung | newsletterabmeldung | abgemeldet werden | ausgetragen werden | nimm ~ raus
+            abbestellung | austragung | newsletterabmeldung | abgemeldet werden | nimm ~ raus
             (nehmen/nehmt/nimm) mich aus | (nehmen/nehmt/nimm) (sie/ihr) mich aus
             aus (der/ihrer/eurer/deiner/dieser) (liste/mailingliste/verteilerliste) nehmen | lasst mich in ruhe
             lassen sie mich in ruhe | lass mich in ruhe | unsubscribe | mich auszutragen
@@ -177,25 +178,26 @@ GERMAN = compile_phrase_table(
             konnte mich bitte jemand | darum bitten | ersuche | wird gebeten
         """,
         Mark.REASON: """
-            nicht mehr auf ~ angewiesen | interessiert mich nicht mehr | nicht mehr von interesse | von interesse
-            lese sie nicht | lese ihn nicht | lese ich sowieso nicht | nie darum gebeten | kein bedarf mehr an
-            kein interesse | kein interesse mehr | kein interesse ~ mehr | nicht interessiert
-            nicht mehr interessiert | nutze ~ nicht mehr | brauche ~ nicht mehr | brauche ich nicht | lese ~ nicht
-            lese sie nie | keine zeit | viel zu viele | zu viele | zu viel | viel zu viel | es reicht | reicht | genug
-            habe genug | genug davon | nervt | nerven nur | nervig | standig | andauernd | taglich | jeden tag
-            interessiert mich nicht | nicht mehr relevant | nicht relevant | passt nicht | nie bestellt
-            habe ich nie bestellt | nie angefordert | nicht angefordert | nicht mehr aktiv | bin ~ nicht mehr
-            will das nicht mehr | will das nicht | mochte das nicht mehr | mochte das nicht | will ich nicht mehr
-            will ich nicht | brauche das nicht mehr | brauche das nicht | keinen bedarf | kein bedarf
-            kein bedarf mehr | lese das nicht | lese das nie | nicht mehr benotigt | uninteressant | keine verwendung
-            ich habe genug | interessiert ~ nicht | interessieren ~ nicht | kein kunde mehr | keine lust mehr
-            keine lust | uberflussig | unerwunscht | unerwunschte | unaufgefordert | nicht gewunscht
-            nicht mehr gewunscht | nein danke | nichts fur ungut | die nase voll | nase voll | nie angemeldet
-            nie dafur angemeldet | hab ~ nie bestellt | nicht bestellt | lese ich nie | lese ich nicht
-            lese ich eh nicht | lese eh nicht | ungelesen | landet ~ papierkorb | quillt uber | nutze ich nicht
-            nutze ich nicht mehr | spiele nicht mehr | lastig | lastige | lastigen | nervigen | nervige | immer
-            hat sich ~ verandert | keine antwort notig | brauche keine | brauche ich nicht mehr | langweilig | langsam
-            zumullt | flut
+            fuhle mich ~ belastigt | fuhle mich ~ gestort | kein kunde | bin kein kunde | bin keine kundin
+            keine verwendung mehr | nicht mehr auf ~ angewiesen | interessiert mich nicht mehr
+            nicht mehr von interesse | von interesse | lese sie nicht | lese ihn nicht | lese ich sowieso nicht
+            nie darum gebeten | kein bedarf mehr an | kein interesse | kein interesse mehr | kein interesse ~ mehr
+            nicht interessiert | nicht mehr interessiert | nutze ~ nicht mehr | brauche ~ nicht mehr
+            brauche ich nicht | lese ~ nicht | lese sie nie | keine zeit | viel zu viele | zu viele | zu viel
+            viel zu viel | es reicht | reicht | genug | habe genug | genug davon | nervt | nerven nur | nervig
+            standig | andauernd | taglich | jeden tag | interessiert mich nicht | nicht mehr relevant | nicht relevant
+            passt nicht | nie bestellt | habe ich nie bestellt | nie angefordert | nicht angefordert
+            nicht mehr aktiv | bin ~ nicht mehr | will das nicht mehr | will das nicht | mochte das nicht mehr
+            mochte das nicht | will ich nicht mehr | will ich nicht | brauche das nicht mehr | brauche das nicht
+            keinen bedarf | kein bedarf | kein bedarf mehr | lese das nicht | lese das nie | nicht mehr benotigt
+            uninteressant | keine verwendung | ich habe genug | interessiert ~ nicht | interessieren ~ nicht
+            kein kunde mehr | keine lust mehr | keine lust | uberflussig | unerwunscht | unerwunschte | unaufgefordert
+            nicht gewunscht | nicht mehr gewunscht | nein danke | nichts fur ungut | die nase voll | nase voll
+            nie angemeldet | nie dafur angemeldet | hab ~ nie bestellt | nicht bestellt | lese ich nie
+            lese ich nicht | lese ich eh nicht | lese eh nicht | ungelesen | landet ~ papierkorb | quillt uber
+            nutze ich nicht | nutze ich nicht mehr | spiele nicht mehr | lastig | lastige | lastigen | nervigen
+            nervige | immer | hat sich ~ verandert | keine antwort notig | brauche keine | brauche ich nicht mehr
+            langweilig | langsam | zumullt | flut
         """,
         Mark.GREETING: """
             hallo | guten tag | hi | liebes team | sehr geehrte damen und herren | sehr geehrte | damen und herren
@@ -214,7 +216,8 @@ GERMAN = compile_phrase_table(
         """,
         Mark.SPLIT: "und | denn | weil | da | aber | danke | vielen dank | oder",
         Mark.FILL: """
-            wir | stehen | selbst | eh | sowieso | eigentlich | ja | eben | bitte schon | gewunscht | nun | ihrerseits
+            weiterer | jeder | jedem | jegliche weitere | irgendwelcher | beim | durchgehend | uns gegenuber | wir
+            stehen | selbst | eh | sowieso | eigentlich | ja | eben | bitte schon | gewunscht | nun | ihrerseits
             eurerseits | jeweils | folgende | folgenden | dieser stelle | auf diesem wege | wege | weitere zusendungen
             an mich | kein betreff | ohne betreff | einmal | der | die | dem | den | des | ein | eine | einen | einer
             von | vom | aus | fur | an | am | im | in | zu | zum | zur | mit | bei | nach | ab | auf | sie | ihr
@@ -256,16 +259,16 @@ GERMAN = compile_phrase_table(
             nutzerin
         """,
         Mark.PAST: """
-            abgemeldet | abbestellt | ausgetragen | gekundigt | bereits | schon abgemeldet | schon einmal
-            schon mehrfach | letzte woche | letzten monat | gestern | trotzdem | immer noch | noch immer
-            vor ~ wochen | vor ~ tagen | vor ~ monaten | dennoch | mehrfach | mehrmals | nochmals | nochmal
-            noch einmal | erneut | wiederholt | zum dritten mal | dritte mal | zweite mal | zum zweiten mal
-            zum wiederholten mal | trotz | wieder | widersprochen | widerrufen habe | gebeten | aufgefordert
-            gestoppt | geloscht | entfernt worden | eingestellt | angekundigt | zugesagt | versprochen | neulich
-            damals | schon ~ gebeten | ignoriert | ignorieren | weiterhin mails | weiterhin emails | weiterhin werbung
-            nach wie vor | erinnerung | letztes jahr | vergangene woche | ging nicht | versucht | zugesichert
-            schon wieder | noch mails | noch emails | noch werbung | noch newsletter | heute morgen | vorhin
-            habt ihr | haben sie mich
+            wurde ~ abgemeldet | wurde ~ ausgetragen | wurde ~ geloscht | wurde ~ entfernt | abgemeldet | abbestellt
+            ausgetragen | gekundigt | bereits | schon abgemeldet | schon einmal | schon mehrfach | letzte woche
+            letzten monat | gestern | trotzdem | immer noch | noch immer | vor ~ wochen | vor ~ tagen | vor ~ monaten
+            dennoch | mehrfach | mehrmals | nochmals | nochmal | noch einmal | erneut | wiederholt | zum dritten mal
+            dritte mal | zweite mal | zum zweiten mal | zum wiederholten mal | trotz | wieder | widersprochen
+            widerrufen habe | gebeten | aufgefordert | gestoppt | geloscht | entfernt worden | eingestellt
+            angekundigt | zugesagt | versprochen | neulich | damals | schon ~ gebeten | ignoriert | ignorieren
+            weiterhin mails | weiterhin emails | weiterhin werbung | nach wie vor | erinnerung | letztes jahr
+            vergangene woche | ging nicht | versucht | zugesichert | schon wieder | noch mails | noch emails
+            noch werbung | noch newsletter | heute morgen | vorhin | habt ihr | haben sie mich
         """,
         Mark.REPORT: """
             sagt | sagte | gesagt | meinte | meint | schreibt | schrieb | geschrieben | heisst | das wort | wort

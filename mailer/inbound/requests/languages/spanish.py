@@ -40,15 +40,17 @@ SPANISH = compile_phrase_table(
             interrumpan | que dejen de | que deje de | dejen ya de | parad de | parad
         """,
         Mark.REMOVE: """
-            me quitaran | me eliminaran | me sacaran | me borraran | me retiraran | quitaran | eliminaran | sacaran
-            borraran | eliminasen | me quiten ya | retiraran | eliminar | borrar | quitar | suprimir | sacar | retirar
+            ser (eliminado/eliminada/borrado/borrada/removido/removida/retirado/retirada/excluido/excluida)
+            (sea/sean) (eliminado/eliminada/retirado/retirada) | dar de baja mi | den de baja mi | me quitaran
+            me eliminaran | me sacaran | me borraran | me retiraran | quitaran | eliminaran | sacaran | borraran
+            eliminasen | me quiten ya | retiraran | eliminar | borrar | quitar | suprimir | sacar | retirar
             elimineme | retireme | suprimame | suprimeme | remuevame | eliminarme | quitenos | saquenos | eliminenos
             eliminenme | eliminame | eliminen | elimine | elimina | quitenme | quitame | quitarme | quiteme | quiten
             saquenme | sacame | sacarme | saqueme | saquen | borrenme | borrame | borreme | borren | borre | borra
             retirenme | retirarme | retiren | retirame | suprimanme | suprimirme | supriman | suprima | remuevanme
             removerme | remueveme | remuevan | me eliminen | me quiten | me saquen | me borren | me retiren
             eliminacion de | sacadme | quitadme | borradme | eliminadme | me elimine | me quite | me saque | me borre
-            excluyanme | excluirme | me excluyan | me supriman | den de baja mi
+            excluyanme | excluirme | me excluyan | me supriman
         """,
         Mark.NOT: "no | nunca | jamas | ni | sin | nada | ningun | ninguna | tampoco | ninguno | nadie",
         Mark.NO_MORE: """
@@ -245,14 +247,16 @@ SPANISH = compile_phrase_table(
             otra persona | familia | esposo mio | difunto | difunta | senor perez
         """,
         Mark.PAST: """
-            me di de baja | di de baja | ya me di de baja | ya pedi | he pedido | pedi | solicite | ya solicite
-            la semana pasada | el mes pasado | ayer | hace | sigo recibiendo | siguen enviando | siguen llegando
-            todavia | aun | otra vez | de nuevo | nuevamente | tercera vez | segunda vez | varias veces | repetidas
-            sigo | siguen | me dieron de baja | cancele | anule | desuscribi | me desuscribi | cuantas veces | pese a
-            a pesar | ya les | ya habia | veces | sigan enviando | sigue llegando | me habia | ya cancele
-            he solicitado | he intentado | intente | he dado de baja | estoy dado de baja | se dio de baja
-            dado de baja | dada de baja | dieron de baja | reiteradas | prometieron | siguen mandando | continuan
-            continua | recordatorio | el ano pasado | ultima vez | ya lo pedi | ya me | les pedi
+            (fui/he sido) (eliminado/eliminada/borrado/borrada) | me eliminaron | me quitaron | me borraron
+            me sacaron | me di de baja | di de baja | ya me di de baja | ya pedi | he pedido | pedi | solicite
+            ya solicite | la semana pasada | el mes pasado | ayer | hace | sigo recibiendo | siguen enviando
+            siguen llegando | todavia | aun | otra vez | de nuevo | nuevamente | tercera vez | segunda vez
+            varias veces | repetidas | sigo | siguen | me dieron de baja | cancele | anule | desuscribi
+            me desuscribi | cuantas veces | pese a | a pesar | ya les | ya habia | veces | sigan enviando
+            sigue llegando | me habia | ya cancele | he solicitado | he intentado | intente | he dado de baja
+            estoy dado de baja | se dio de baja | dado de baja | dada de baja | dieron de baja | reiteradas
+            prometieron | siguen mandando | continuan | continua | recordatorio | el ano pasado | ultima vez
+            ya lo pedi | ya me | les pedi
         """,
         Mark.REPORT: """
             dijo | dice | dicen | decir | escribio | escribir | escriba la palabra | palabra | la palabra | llamado
