@@ -262,6 +262,12 @@ def test_a_phrase_means_one_thing() -> None:
         compile_phrase_table("en", FoldingRules(), {Mark.STOP: "leave (me/us)", Mark.NOT: "leave us"})
 
 
+def test_half_of_a_phrase_is_not_taken_for_a_misspelling() -> None:
+    """`bestelle … ab` leaves a newsletter, `bestelle` orders it."""
+    assert is_plain_opt_out(read("Ich bestelle den Newsletter ab"))
+    assert not is_plain_opt_out(read("Ich bestelle den Newsletter"))
+
+
 def test_edits_are_counted() -> None:
     """An inserted, removed, replaced or swapped letter is one edit."""
     for word in ("unsubcribe", "unsubscribbe", "unsubscrobe", "unsubscirbe"):

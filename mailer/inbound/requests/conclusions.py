@@ -88,7 +88,7 @@ def _is_automatic(found: Findings) -> bool:
         return True
     says_so = any(Mark.AUTOMATIC in clause.doubts for clause in found.body)
     return says_so and not any(
-        clause.kind or clause.wants or clause.doubts - {Mark.AUTOMATIC, Mark.LATER} for clause in found.clauses
+        clause.kind or clause.wants or clause.doubts - {Mark.AUTOMATIC, Mark.LATER, Mark.IF} for clause in found.clauses
     )
 
 

@@ -98,13 +98,32 @@ def _subject_of_writer(subject: str) -> str:
 
 
 def _without_signature(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the lines without names and titles below a closing phrase that stands in a line of its own."""
+    """Returns the lines without names and titles below a closing phrase, or in a last paragraph of their own."""
     for place, line in enumerate(lines):
         below = [other for other in lines[place + 1 :] if other]
-        is_end = len(below) <= _SIGNATURE_LINES and all(len(other.split()) <= _SIGNATURE_WORDS for other in below)
-        if is_end and line and _has_only(line, {Mark.CLOSING, Mark.FILL, Mark.SPLIT}) and _has_mark(line, Mark.CLOSING):
+        if _may_be_signature(below) and (_is_closing(line) or (not line and any(lines[:place]) and _is_name(below))):
             return (*lines[: place + 1], *(other for other in below if _says_something(other)))
-    return lines
+    written = [line for line in lines if line]
+    return () if len(written) == 1 and _is_name(written) else lines
+
+
+def _may_be_signature(below: list[str]) -> bool:
+    return len(below) <= _SIGNATURE_LINES and all(len(line.split()) <= _SIGNATURE_WORDS for line in below)
+
+
+def _is_closing(line: str) -> bool:
+    closing = {Mark.CLOSING, Mark.FILL}
+    return bool(line) and _has_only(line, closing) and _has_mark(line, Mark.CLOSING)
+
+
+def _is_name(below: list[str]) -> bool:
+    """Tells whether lines begin with a name: two or three capitalised words that no table has, and then say nothing."""
+    words = below[0].split() if below else []
+    is_capitalised = 1 < len(words) <= 3 and all(word[0].isupper() and word[1:].islower() for word in words)
+    if not is_capitalised or any(_says_something(line) for line in below):
+        return False
+    marks = [phrase.mark for table in TABLES for phrase in table.mark_words(fold_words(below[0], table.rules))]
+    return set(marks) == {Mark.UNKNOWN}
 
 
 def _has_only(line: str, allowed: set[Mark]) -> bool:

@@ -184,7 +184,8 @@ ENGLISH = compile_phrase_table(
             the address above | above address | email addy
         """,
         Mark.POLITE: """
-            (id/i would/would) appreciate it if you (could/would/can)
+            (i am/im/am) writing to (request/ask you to/ask that you/ask to be) | writing to request
+            writing to ask you to | (id/i would/would) appreciate it if you (could/would/can)
             (id/i would/would) be (grateful/thankful/obliged) if you (could/would/can)
             it would be great if you (could/would) | can i (please/) be | could i (please/) be | may i be
             can you have me | please have me | please | pls | plz | kindly | could you | can you | would you

@@ -159,11 +159,12 @@ FRENCH = compile_phrase_table(
             messagerie
         """,
         Mark.POLITE: """
-            proceder | procedez | proceder a | procedez a | vouloir proceder a | merci de | merci de bien vouloir
-            svp | s il vous plait | en tenir compte | d en tenir compte | d en prendre note | de prendre note
-            en prendre note | s il te plait | stp | veuillez | pourriez vous | pouvez vous | vous prie | prie de
-            bien vouloir | je vous prie | je vous prie de bien vouloir | je vous demande | demande | merci d
-            voudriez vous | je vous demande de | prie | pouvez | pourriez | peux tu | pourrais tu
+            je vous ecris pour | me permets de vous ecrire pour | je vous contacte pour | vous contacte pour
+            vous ecris pour | proceder | procedez | proceder a | procedez a | vouloir proceder a | merci de
+            merci de bien vouloir | svp | s il vous plait | en tenir compte | d en tenir compte | d en prendre note
+            de prendre note | en prendre note | s il te plait | stp | veuillez | pourriez vous | pouvez vous
+            vous prie | prie de | bien vouloir | je vous prie | je vous prie de bien vouloir | je vous demande
+            demande | merci d | voudriez vous | je vous demande de | prie | pouvez | pourriez | peux tu | pourrais tu
             veuillez s il vous plait | s il vous plais | je vous saurais gre | saurais gre | auriez vous l obligeance
             auriez vous l amabilite | ayez l obligeance | serait il possible de me | demander | priere de | priere
             vous remercie de bien vouloir | je vous remercie de | vous remercie de | remercie de

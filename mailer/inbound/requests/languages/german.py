@@ -165,6 +165,8 @@ GERMAN = compile_phrase_table(
             meine mail | emailkonto | postfach | meine daten aus
         """,
         Mark.POLITE: """
+            (bestatigen/bestatigt) ~ abmeldung | bestatigung der abmeldung | bestatigung meiner abmeldung
+            abmeldung zu bestatigen | abmeldung bestatigen | schreibe ihnen um | ich schreibe ihnen um
             kann mich (bitte/) jemand | konnte mich (bitte/) jemand | kann mich (bitte/) wer | veranlassen
             veranlassen sie | bitte veranlassen sie
             (ware/bin/waren) (ihnen/euch) (sehr/) (dankbar/verbunden) wenn (sie/ihr)
@@ -216,25 +218,25 @@ GERMAN = compile_phrase_table(
         """,
         Mark.SPLIT: "und | denn | weil | da | aber | danke | vielen dank | oder",
         Mark.FILL: """
-            weiterer | jeder | jedem | jegliche weitere | irgendwelcher | beim | durchgehend | uns gegenuber | wir
-            stehen | selbst | eh | sowieso | eigentlich | ja | eben | bitte schon | gewunscht | nun | ihrerseits
-            eurerseits | jeweils | folgende | folgenden | dieser stelle | auf diesem wege | wege | weitere zusendungen
-            an mich | kein betreff | ohne betreff | einmal | der | die | dem | den | des | ein | eine | einen | einer
-            von | vom | aus | fur | an | am | im | in | zu | zum | zur | mit | bei | nach | ab | auf | sie | ihr
-            ihre | ihren | ihrem | ihrer | ihres | euer | eure | eurem | eurer | euren | dein | deine | deiner
-            deinem | deinen | du | euch | ihnen | dir | mein | meine | meinen | meiner | meinem | meines | dies
-            diese | diesen | dieser | dieses | diesem | jetzt | sofort | ab sofort | umgehend | schnellstmoglich
-            bitte sofort | endgultig | dauerhaft | hiermit | hierdurch | kunftig | zukunftig | in zukunft | mehr
-            weitere | weiteren | weiter | bitte auch | auch | nur | einfach | wirklich | so | schon | also | mal
-            halt | echt | doch bitte | wegen | uber | bzgl | betreff | gemass | nach art | art | artikel | abs
-            absatz | dsgvo | 21 | 15 | 17 | 7 | 2 | 3 | i | s | v | m | werden | wird | werde | ist | sind | bin
-            habe | hab | hatte | dienst | service | app | seite | webseite | website | unverzuglich | heute | ok
-            okay | per | durch | sich | es | dann | zwecken | zwecke | zweck | recht | gern | herr | es tut | zwei
-            jahren | monaten | bereits genug | wie gesagt | hier | dort | was auch immer | gespeichert | gespeicherte
-            personlichen | wochentlich | monatlich | werter | damit | davon | als | schnell | bald | moglichst
-            so schnell wie moglich | verdammt | verdammten | verdammte | scheiss | blod | bloden | blode | ewig | sehr
-            alten | alte | ganze | ganzen | vermehrt | massig | auf mein | registriert | registrierte | adressiert
-            moglich | wohl | sonst nichts | weiterhin | wieso auch immer
+            kurz | kurze | kurzer | weiterer | jeder | jedem | jegliche weitere | irgendwelcher | beim | durchgehend
+            uns gegenuber | wir | stehen | selbst | eh | sowieso | eigentlich | ja | eben | bitte schon | gewunscht
+            nun | ihrerseits | eurerseits | jeweils | folgende | folgenden | dieser stelle | auf diesem wege | wege
+            weitere zusendungen | an mich | kein betreff | ohne betreff | einmal | der | die | dem | den | des | ein
+            eine | einen | einer | von | vom | aus | fur | an | am | im | in | zu | zum | zur | mit | bei | nach | ab
+            auf | sie | ihr | ihre | ihren | ihrem | ihrer | ihres | euer | eure | eurem | eurer | euren | dein
+            deine | deiner | deinem | deinen | du | euch | ihnen | dir | mein | meine | meinen | meiner | meinem
+            meines | dies | diese | diesen | dieser | dieses | diesem | jetzt | sofort | ab sofort | umgehend
+            schnellstmoglich | bitte sofort | endgultig | dauerhaft | hiermit | hierdurch | kunftig | zukunftig
+            in zukunft | mehr | weitere | weiteren | weiter | bitte auch | auch | nur | einfach | wirklich | so
+            schon | also | mal | halt | echt | doch bitte | wegen | uber | bzgl | betreff | gemass | nach art | art
+            artikel | abs | absatz | dsgvo | 21 | 15 | 17 | 7 | 2 | 3 | i | s | v | m | werden | wird | werde | ist
+            sind | bin | habe | hab | hatte | dienst | service | app | seite | webseite | website | unverzuglich
+            heute | ok | okay | per | durch | sich | es | dann | zwecken | zwecke | zweck | recht | gern | herr
+            es tut | zwei | jahren | monaten | bereits genug | wie gesagt | hier | dort | was auch immer | gespeichert
+            gespeicherte | personlichen | wochentlich | monatlich | werter | damit | davon | als | schnell | bald
+            moglichst | so schnell wie moglich | verdammt | verdammten | verdammte | scheiss | blod | bloden | blode
+            ewig | sehr | alten | alte | ganze | ganzen | vermehrt | massig | auf mein | registriert | registrierte
+            adressiert | moglich | wohl | sonst nichts | weiterhin | wieso auch immer
         """,
         Mark.QUESTION: """
             wie | wo | warum | wieso | weshalb | wann | was | wer | ob | kann ich | kann man | konnte ich | darf ich

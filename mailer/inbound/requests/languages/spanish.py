@@ -168,8 +168,9 @@ SPANISH = compile_phrase_table(
             mi direccion de email | direccion de email
         """,
         Mark.POLITE: """
-            procedan | procedan a | procedan a la | procedan con | tramiten | gestionen | efectuen | realicen
-            por favor | porfavor | porfa | pueden | podrian | podria | puede | ruego | les ruego | agradecido si me
+            (les/le/os) escribo para | escribo para | me dirijo a ustedes para | les contacto para | procedan
+            procedan a | procedan a la | procedan con | tramiten | gestionen | efectuen | realicen | por favor
+            porfavor | porfa | pueden | podrian | podria | puede | ruego | les ruego | agradecido si me
             les agradeceria si me | solicito | les pido | pido | le pido | agradeceria | se lo ruego | xfa | xfavor
             pf | podeis | podriais | puedes | podrias | favor de | favor | tengan la bondad | sirvanse | solicito que
             ruego que | les ruego que | les agradeceria | les agradeceria que | le agradeceria que | rogaria
