@@ -207,7 +207,7 @@ def test_several_requests_are_all_suggested() -> None:
 
 
 def test_a_complaint_suggests_the_opt_out() -> None:
-    """Who still gets mail complains; the queue offers the opt-out."""
+    """A person who still gets mail complains; the queue offers the opt-out."""
     found = read("I unsubscribed last week. Please unsubscribe me!")
 
     assert found.request is RequestKind.COMPLAINT
