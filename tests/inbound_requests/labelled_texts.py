@@ -57,6 +57,14 @@ class LabelledText:
         return hashlib.sha256(content.encode()).digest()[0] % 2 == 1
 
 
+def read_one_line_texts(name: str) -> list[str]:
+    """Returns the mails of `opt_outs`, which are plain, or of `others`, at which the support mailbox does nothing.
+
+    They were written in four rounds to find faults, which were then corrected.
+    """
+    return (FOLDER.parent / f"one_line_{name}.txt").read_text(encoding="utf-8").splitlines()
+
+
 def read_labelled_texts() -> list[LabelledText]:
     """Returns all mails of all languages."""
     return [text for path in sorted(FOLDER.glob("*.txt")) for text in _read_file(path)]

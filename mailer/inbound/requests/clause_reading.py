@@ -37,6 +37,11 @@ _NOTICE_WORDS = _MAIL_WORDS | {
     Mark.CONSENT,
     Mark.WANT,
 }
+_ASKING = frozenset(
+    {Mark.STOP, Mark.CEASE, Mark.REMOVE, Mark.BARE, Mark.ERASURE, Mark.OBJECT, Mark.WITHDRAW, Mark.NO_MORE, Mark.NOT}
+)
+_MAIL_NAMES = frozenset({Mark.MAIL, Mark.NEWSLETTER, Mark.ADVERTISING})
+_COURTESY = frozenset({Mark.GREETING, Mark.CLOSING, Mark.POLITE, Mark.REASON})
 _REFUSED = frozenset({Mark.WANT, Mark.SEND, Mark.NO_MORE})
 _REFUSABLE = frozenset({Mark.MAIL, Mark.NEWSLETTER, Mark.ADVERTISING, Mark.SEND, Mark.GET, Mark.EVERYTHING, Mark.LIST})
 _REFUSAL_WORDS = _MAIL_WORDS | {Mark.NOT, Mark.NO_MORE, Mark.WANT}
@@ -50,10 +55,12 @@ class ClauseReading:
         kind: the request that it makes, or seems to make; None: it makes none.
         reach: of an opt-out, if the clause says it.
         is_whole: each word is known, and nothing raises a doubt.
-        is_bare: a single word that asks only if it stands alone.
+        is_bare: a single word that asks only if it stands alone. is_stop: that word is `stop`.
         doubts: marks that make the whole mail doubtful.
         is_negated: it refuses an opt-out, or a negation is left that belongs to nothing known.
-        wants: it names a wish, or sending.
+        is_courtesy: it only greets, thanks, asks politely or gives a reason.
+        names_mail: it only speaks of mail, and each word is known.
+        wants: it names a wish.
         unknown: the number of unknown words.
     """
 
@@ -61,8 +68,11 @@ class ClauseReading:
     reach: OptOutReach | None = None
     is_whole: bool = False
     is_bare: bool = False
+    is_stop: bool = False
     doubts: frozenset[Mark] = frozenset()
     is_negated: bool = False
+    is_courtesy: bool = False
+    names_mail: bool = False
     wants: bool = False
     unknown: int = 0
 
@@ -78,7 +88,9 @@ def read_clause(phrases: list[MarkedPhrase], is_asked: bool) -> ClauseReading:
     core = marks - _NEUTRAL - DOUBTS
     doubts = marks & DOUBTS | ({Mark.QUESTION} if is_asked else set())
     unknown = sum(phrase.mark is Mark.UNKNOWN for phrase in phrases)
-    wants = bool(core & {Mark.WANT, Mark.SEND})
+    wants = Mark.WANT in core
+    is_courtesy = bool(marks & _COURTESY) and marks <= _COURTESY | {Mark.FILL, Mark.ME}
+    names_mail = not doubts and not unknown and core <= NOUNS | {Mark.GET} and bool(core & _MAIL_NAMES)
     negation_first = _is_negation_first(phrases)
     for recognise in _RECOGNISERS:
         found = recognise(core, marks, negation_first)
@@ -86,20 +98,42 @@ def read_clause(phrases: list[MarkedPhrase], is_asked: bool) -> ClauseReading:
             kind, reach, allowed = found
             is_negated = allowed is None
             is_whole = not doubts and not unknown and allowed is not None and core <= allowed
-            is_bare = core <= {Mark.BARE} or core in ({Mark.CEASE}, {Mark.REMOVE})
-            return ClauseReading(kind, reach, is_whole, is_bare, frozenset(doubts), is_negated, wants, unknown)
+            is_whole = is_whole and not _has_reason_first(phrases)
+            is_bare = recognise is _recognise_bare and (core <= {Mark.BARE} or core in ({Mark.CEASE}, {Mark.REMOVE}))
+            return ClauseReading(
+                kind,
+                reach,
+                is_whole,
+                is_bare,
+                core == {Mark.CEASE},
+                frozenset(doubts),
+                is_negated,
+                is_courtesy,
+                names_mail,
+                wants,
+                unknown,
+            )
     is_negated = bool(core & {Mark.NOT, Mark.NO_MORE})
     is_whole = not doubts and core <= _HARMLESS
-    return ClauseReading(None, None, is_whole, False, frozenset(doubts), is_negated, wants, unknown)
+    return ClauseReading(
+        None, None, is_whole, False, False, frozenset(doubts), is_negated, is_courtesy, names_mail, wants, unknown
+    )
+
+
+def _has_reason_first(phrases: list[MarkedPhrase]) -> bool:
+    """Tells whether a reason leads to the request in one clause: `I never asked to unsubscribe`."""
+    for phrase in phrases:
+        if phrase.mark in _ASKING:
+            return False
+        if phrase.mark is Mark.REASON:
+            return True
+    return False
 
 
 def _is_negation_first(phrases: list[MarkedPhrase]) -> bool:
-    asks = {Mark.STOP, Mark.CEASE, Mark.REMOVE, Mark.BARE, Mark.ERASURE, Mark.OBJECT, Mark.WITHDRAW}
     for phrase in phrases:
-        if phrase.mark in asks:
-            return False
-        if phrase.mark in (Mark.NOT, Mark.NO_MORE):
-            return True
+        if phrase.mark in _ASKING:
+            return phrase.mark in (Mark.NOT, Mark.NO_MORE)
     return False
 
 
@@ -135,7 +169,8 @@ def _recognise_written_notice(core: Marks, marks: Marks, negation_first: bool) -
 
 def _recognise_objection(core: Marks, marks: Marks, negation_first: bool) -> Recognised | None:
     negated = bool(core & {Mark.NOT, Mark.NO_MORE})
-    if Mark.OBJECT in core and core & {Mark.ADVERTISING, Mark.PROCESSING, Mark.MAIL, Mark.NEWSLETTER}:
+    objects = Mark.OBJECT in core or (core >= {Mark.CEASE, Mark.PROCESSING} and Mark.ADVERTISING in core)
+    if objects and core & {Mark.ADVERTISING, Mark.PROCESSING, Mark.MAIL, Mark.NEWSLETTER}:
         about_advertising = bool(core & {Mark.ADVERTISING, Mark.MAIL, Mark.NEWSLETTER})
         reach = OptOutReach.COMPANY if core & {Mark.PROCESSING, Mark.ADVERTISING} else _reach_of(core)
         return RequestKind.OPT_OUT, reach, None if negated else _OPT_OUT_WORDS if about_advertising else frozenset()
@@ -156,13 +191,12 @@ def _recognise_stop(core: Marks, marks: Marks, negation_first: bool) -> Recognis
         return None
     if negation_first or Mark.NOT in core:
         return RequestKind.OPT_OUT, None, None
-    only_address = asks_to_remove and not marks & {Mark.LIST, Mark.NEWSLETTER, Mark.STOP} and Mark.ADDRESS in marks
-    allowed = _OPT_OUT_WORDS | {Mark.NO_MORE} if not only_address and Mark.PROCESSING not in core else frozenset[Mark]()
-    return (
-        RequestKind.OPT_OUT,
-        _reach_of(core),
-        allowed - ({Mark.ACCOUNT, Mark.DATA} if Mark.STOP not in core else set()),
-    )
+    allowed = frozenset[Mark]() if Mark.PROCESSING in core else _OPT_OUT_WORDS
+    if asks_to_remove or Mark.STOP in core:
+        allowed -= {Mark.CEASE, Mark.BARE, Mark.WITHDRAW, Mark.OBJECT}  # to stop or cancel an opt-out is none
+    if Mark.STOP not in core:
+        allowed -= {Mark.ACCOUNT, Mark.DATA}
+    return RequestKind.OPT_OUT, _reach_of(core), allowed
 
 
 def _recognise_refusal(core: Marks, marks: Marks, negation_first: bool) -> Recognised | None:
@@ -185,7 +219,9 @@ def _recognise_bare(core: Marks, marks: Marks, negation_first: bool) -> Recognis
     if core & {Mark.NOT, Mark.NO_MORE}:
         return RequestKind.OPT_OUT, None, None
     is_single = (
-        core <= {Mark.BARE, Mark.NEWSLETTER, Mark.LIST, Mark.MAIL} or core == {Mark.CEASE} or core == {Mark.REMOVE}
+        core <= {Mark.BARE, Mark.NEWSLETTER, Mark.LIST, Mark.MAIL, Mark.SEND, Mark.ADVERTISING}
+        or core == {Mark.CEASE}
+        or core == {Mark.REMOVE}
     )
     return RequestKind.OPT_OUT, _reach_of(core), core if is_single else frozenset()
 

@@ -13,6 +13,7 @@ _THANKFUL = re.compile(
     re.IGNORECASE,
 )
 """A comma within a polite request."""
+_TITLE = re.compile(r"(?<!\w)(mrs?|ms|dr|prof|hr|fr|sra?|mme|mlle|st)\.(?=\s)", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[,;:()\[\]\u060c\u061b\u3001\u00bf\u00a1\u30fb/\u2014\u2013]+|\s-+\s|\.{2,}")
 
 
@@ -50,6 +51,7 @@ def _is_wrapped(line: str, following: str) -> bool:
 def split_clauses(text: str) -> list[Clause]:
     """Returns the clauses of a text in order, without empty ones."""
     text = _THANKFUL.sub(r"\1 \2", text)
+    text = _TITLE.sub(r"\1", text)
     clauses = []
     start = 0
     for number, end in enumerate([*_SENTENCE_END.finditer(text), None]):

@@ -26,7 +26,7 @@ class Findings:
 
     Attributes:
         body, subject: readings of the clauses that the writer wrote. A subject that is an answer's has none.
-        is_automatic: an automatic reply, by its words. has_link: names a link that is no address of a mailbox.
+        has_link: names a link that is no address of a mailbox.
         has_quotation: some words stand in quotation marks. has_joke: a smiley that can turn the meaning.
         has_look_alikes: letters of another script that look like Latin ones.
         has_other_address: names an address that is not the sender's.
@@ -36,8 +36,6 @@ class Findings:
     mailbox: RequestMailbox
     body: tuple[ClauseReading, ...]
     subject: tuple[ClauseReading, ...]
-    is_automatic: bool
-    is_answer: bool
     is_forwarded: bool
     has_quote: bool
     has_link: bool
@@ -57,7 +55,7 @@ class Findings:
 
 def conclude(found: Findings) -> ReadRequest:
     """Returns the reading of a mail: plain if it asks for one thing, and nothing raises a doubt."""
-    if found.is_automatic:
+    if _is_automatic(found):
         return _conclude_automatic(found)
     if not found.clauses and not found.user_name:
         return _conclude_empty(found)
@@ -82,6 +80,16 @@ def conclude(found: Findings) -> ReadRequest:
 def _plain_reasons(request: SuggestedRequest) -> tuple[str, ...]:
     reach = f" from {request.reach.value}" if request.reach else ""
     return (f"asks for {request.kind.value}{reach}", "each word is understood")
+
+
+def _is_automatic(found: Findings) -> bool:
+    """Tells whether the mail is an automatic reply: by its subject, or if its text says only that."""
+    if any(Mark.AUTOMATIC in clause.doubts for clause in found.subject):
+        return True
+    says_so = any(Mark.AUTOMATIC in clause.doubts for clause in found.body)
+    return says_so and not any(
+        clause.kind or clause.wants or clause.doubts - {Mark.AUTOMATIC, Mark.LATER, Mark.IF} for clause in found.clauses
+    )
 
 
 def _conclude_automatic(found: Findings) -> ReadRequest:
@@ -125,9 +133,10 @@ def _stands_alone(found: Findings) -> bool:
     """Tells whether nothing but a single word of request stands in the mail."""
     is_place = found.mailbox in (RequestMailbox.OPT_OUT, RequestMailbox.REPLY)
     others = [clause for clause in found.body if not (clause.is_bare and clause.is_whole)]
-    is_silent = all(clause.is_whole and not clause.unknown for clause in others)
+    is_silent = all(clause.is_courtesy or clause.names_mail for clause in others)
+    is_silent = is_silent and all(clause.is_whole and not clause.unknown for clause in found.subject)
     bare = [clause for clause in found.clauses if clause.is_bare]
-    return is_silent and (is_place or len(bare) == len(found.clauses))
+    return is_silent and (is_place or (bool(bare) and all(clause.is_stop for clause in bare)))
 
 
 def _wider(one: OptOutReach | None, other: OptOutReach | None) -> OptOutReach | None:

@@ -93,5 +93,5 @@ def _write_tag(writer: _Writer, name: str, is_end: bool, more: str) -> None:
     is_block = name in _PARAGRAPHS or name == "blockquote" or (name in _BREAKS and not (is_end and name == "br"))
     if is_block or was_quoted != writer.quoted:
         writer.add_break("\n")
-    elif name in ("td", "th"):
+    elif name in ("td", "th") and not is_end:
         writer.add_words(" ")

@@ -43,9 +43,15 @@ _DEVICE = re.compile(
     r"|von meinem \w{1,20} gesendet"
     r"|diese nachricht wurde von meinem|enviado desde|obtener outlook"
     r"|envoye (?:de|depuis|a partir)|telecharge[rz] outlook"
-    r"|ارسل(?:ت)? من|مرسل من|تم الارسال من|.{0,20}から送信|sent via)"
+    r"|ارسل(?:ت)? من|مرسل من|تم الارسال من|.{0,20}から送信|sent via|virus-?free)"
 )
 _DEVICE_WORDS = 9
+_DISCLAIMER = re.compile(
+    r"(?:this (?:e-?mail|message|communication)|the (?:information|contents?)|confidentiality|disclaimer|notice:"
+    r"|diese (?:e-?mail|nachricht)|der inhalt|este (?:correo|mensaje)|la informacion|ce (?:message|courriel|mail)"
+    r"|هذه الرساله|هذا البريد|このメール|本メール).{0,300}"
+    r"(?:confidential|privileged|intended|vertraulich|confidencial|confidentiel|سري|機密)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def separate_own_words(text: str, footers: tuple[str, ...]) -> OwnWords:
     for place in range(end):
         if place in attributions or _QUOTED.match(lines[place]):
             has_quote = True
-        elif _SIGNATURE.match(folded[place]) and any(kept):
+        elif any(kept) and (_SIGNATURE.match(folded[place]) or _is_disclaimer(folded, place)):
             break
         elif not _is_of_device(folded[place]) and not _is_ours(folded[place], ours):
             kept.append(lines[place])
@@ -128,6 +134,11 @@ def _is_attribution(line: str, folded: list[str], place: int) -> bool:
 
 def _has_quoted_line(lines: list[str]) -> bool:
     return any(_QUOTED.match(line) for line in lines)
+
+
+def _is_disclaimer(folded: list[str], place: int) -> bool:
+    """Tells whether a company's notice of confidentiality begins here. It ends the mail."""
+    return _DISCLAIMER.match(" ".join(folded[place : place + 3])[:400]) is not None
 
 
 def _is_of_device(line: str) -> bool:

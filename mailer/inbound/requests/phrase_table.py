@@ -1,7 +1,7 @@
 """Tables of phrases, one for each language, and the search for the longest phrase at each word. Pure, in linear time.
 
 A table gives each mark its phrases, separated by `|` or a new line. `(a/b)` stands for either word, `(a/)` for a word
-that may be missing, and `~` for up to six words between the two parts of a phrase: `take ~ off`.
+that may be missing, and `~` for up to eight words between the two parts of a phrase: `take ~ off`.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mailer.inbound.requests.marks import Mark
 from mailer.inbound.requests.word_folding import FoldingRules, fold_words
 
-_GAP = 6
+_GAP = 8
 _MISSPELT_FROM = 8
 _MISSPELT_TO = 24
 
@@ -147,7 +147,12 @@ def compile_phrase_table(language: str, rules: FoldingRules, phrases: Mapping[Ma
     by_start: dict[str, list[_Entry]] = {}
     if not rules.splits_characters:
         for entry in ordered:
-            if entry.mark in (Mark.STOP, Mark.BARE) and len(entry.first) == 1 and len(entry.first[0]) >= _MISSPELT_FROM:
+            if (
+                entry.mark in (Mark.STOP, Mark.BARE)
+                and len(entry.first) == 1
+                and not entry.second
+                and len(entry.first[0]) >= _MISSPELT_FROM
+            ):
                 by_start.setdefault(entry.first[0][:2], []).append(entry)
     return PhraseTable(
         language,

@@ -23,15 +23,13 @@ MAX_OWN_CHARACTERS = 1500
 MAX_CLAUSES = 40
 """The most clauses that can be plain. Later ones are not read."""
 _ANSWERED = re.compile(r"(?:\s*(?:re|aw|antw|sv|rv|ref|fwd?|wg|tr|i|رد|返信|転送)(?:\[\d{1,3}\])?\s?:)+", re.IGNORECASE)
-_ANSWERED_TWICE = re.compile(r"\s*(?:fwd?|wg|tr|rv|i|転送)\s?:", re.IGNORECASE)
+_FORWARDED_SUBJECT = re.compile(r"\s*(?:fwd?|wg|tr|rv|i|転送)\s?:", re.IGNORECASE)
 _QUOTATION = re.compile(r"[\"“”„«»「」『』]|(?<!\w)['‘‚][^'’\n]{2,60}['’](?!\w)")
 _JOKING = re.compile(
     "[\U0001f602\U0001f923\U0001f609\U0001f643\U0001f61c-\U0001f61d\U0001f92a\U0001f606]|;-?\\)|/s(?!\\w)|:-?p(?!\\w)",
     re.IGNORECASE,
 )
-_KOREAN = re.compile("[\u1100-\u11ff\uac00-\ud7af]")
-_LOOK_ALIKE = re.compile(r"(?=[^\W\d_]*[a-z])(?=[^\W\d_]*[\u0370-\u058f\u0251\u0261\u0131\u13a0-\u13ff])[^\W\d_]+")
-_FOREIGN_LETTERS = re.compile("[\u0370-\u058f\u13a0-\u13ff]")
+_FOREIGN_LETTERS = re.compile("[\u0251\u0261\u0131\u0370-\u058f\u13a0-\u13ff]")
 _SPLITS = {table.language: table.splits for table in TABLES}
 _WORDLESS = {Mark.FILL, Mark.ME, Mark.POLITE, Mark.GREETING}
 _SIGNATURE_LINES = 6
@@ -55,7 +53,7 @@ def read_request(mail: MailToRead) -> ReadRequest:
     text, headline_text = _with_one_width(mail.text, MAX_TEXT), _with_one_width(mail.subject, MAX_SUBJECT)
     is_cut = len(mail.text) > MAX_TEXT or len(mail.subject) > MAX_SUBJECT
     own = separate_own_words(text, mail.footers)
-    subject, is_answer = _subject_of_writer(headline_text)
+    subject = _subject_of_writer(headline_text)
     own_text = join_wrapped_lines(_without_signature(own.lines))
     body = take_stated_names(own_text[: 2 * MAX_OWN_CHARACTERS])
     headline = take_stated_names(subject)
@@ -69,12 +67,10 @@ def read_request(mail: MailToRead) -> ReadRequest:
         mailbox=mail.mailbox,
         body=tuple(_read_clauses(clause for clause in marked if not clause.is_subject)),
         subject=tuple(_read_clauses(clause for clause in marked if clause.is_subject)),
-        is_automatic=any(phrase.mark is Mark.AUTOMATIC for clause in marked for phrase in clause.phrases),
-        is_answer=is_answer or own.has_quote,
-        is_forwarded=own.has_forwarded or _ANSWERED_TWICE.match(mail.subject) is not None,
+        is_forwarded=own.has_forwarded or _FORWARDED_SUBJECT.match(mail.subject) is not None,
         has_quote=own.has_quote,
         has_link=body.has_link or headline.has_link,
-        has_quotation=_QUOTATION.search(_without_quoted_names(written)) is not None,
+        has_quotation=_QUOTATION.search(written) is not None,
         has_joke=_JOKING.search(written) is not None,
         has_look_alikes=_has_look_alikes(written),
         has_other_address=bool((body.addresses | headline.addresses) - {mail.sender.strip().casefold()}),
@@ -90,25 +86,44 @@ def _with_one_width(text: str, most: int) -> str:
     return normalized("NFKC", UNSEEN.sub("", text[:most]))[:most]
 
 
-def _subject_of_writer(subject: str) -> tuple[str, bool]:
-    """Returns the subject if the writer wrote it, else empty; and whether it is an answer's."""
+def _subject_of_writer(subject: str) -> str:
+    """Returns the subject if the writer wrote it; that of an answer is empty, if it is not an automatic reply's."""
     answered = _ANSWERED.match(subject)
     if answered is None:
-        return subject, False
+        return subject
     rest = subject[answered.end() :]
-    folded = fold_words(rest, TABLES[0].rules)
-    is_automatic = any(phrase.mark is Mark.AUTOMATIC for table in TABLES for phrase in table.mark_words(folded[:40]))
-    return (rest if is_automatic else ""), True
+    folded = fold_words(rest, TABLES[0].rules)[:40]
+    is_automatic = any(phrase.mark is Mark.AUTOMATIC for table in TABLES for phrase in table.mark_words(folded))
+    return rest if is_automatic else ""
 
 
 def _without_signature(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the lines without names and titles below a closing phrase that stands in a line of its own."""
+    """Returns the lines without names and titles below a closing phrase, or in a last paragraph of their own."""
     for place, line in enumerate(lines):
         below = [other for other in lines[place + 1 :] if other]
-        is_end = len(below) <= _SIGNATURE_LINES and all(len(other.split()) <= _SIGNATURE_WORDS for other in below)
-        if is_end and line and _has_only(line, {Mark.CLOSING, Mark.FILL, Mark.SPLIT}) and _has_mark(line, Mark.CLOSING):
+        if _may_be_signature(below) and (_is_closing(line) or (not line and any(lines[:place]) and _is_name(below))):
             return (*lines[: place + 1], *(other for other in below if _says_something(other)))
-    return lines
+    written = [line for line in lines if line]
+    return () if len(written) == 1 and _is_name(written) else lines
+
+
+def _may_be_signature(below: list[str]) -> bool:
+    return len(below) <= _SIGNATURE_LINES and all(len(line.split()) <= _SIGNATURE_WORDS for line in below)
+
+
+def _is_closing(line: str) -> bool:
+    closing = {Mark.CLOSING, Mark.FILL}
+    return bool(line) and _has_only(line, closing) and _has_mark(line, Mark.CLOSING)
+
+
+def _is_name(below: list[str]) -> bool:
+    """Tells whether lines begin with a name: two or three capitalised words that no table has, and then say nothing."""
+    words = below[0].split() if below else []
+    is_capitalised = 1 < len(words) <= 3 and all(word[0].isupper() and word[1:].islower() for word in words)
+    if not is_capitalised or any(_says_something(line) for line in below):
+        return False
+    marks = [phrase.mark for table in TABLES for phrase in table.mark_words(fold_words(below[0], table.rules))]
+    return set(marks) == {Mark.UNKNOWN}
 
 
 def _has_only(line: str, allowed: set[Mark]) -> bool:
@@ -224,15 +239,6 @@ def _read_clauses(clauses: Iterable[_MarkedClause]) -> list[ClauseReading]:
     return [read_clause(list(clause.phrases), clause.is_asked and clause.sentence not in polite) for clause in listed]
 
 
-def _without_quoted_names(text: str) -> str:
-    return text
-
-
 def _has_look_alikes(text: str) -> bool:
-    """Tells whether a word mixes Latin letters with letters of other scripts that look like them."""
-    folded = fold_letters(text)
-    if not _FOREIGN_LETTERS.search(folded):
-        return False
-    return any(_LOOK_ALIKE.fullmatch(word[:200]) for word in re.findall(r"[^\W\d_]+", folded)) or bool(
-        _FOREIGN_LETTERS.search(folded)
-    )
+    """Tells whether a letter is of a script that looks like Latin letters, and in which nobody writes to us."""
+    return _FOREIGN_LETTERS.search(fold_letters(text)) is not None

@@ -10,6 +10,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019\u02bc`\u00b4][^\W_]+)*")
 _APOSTROPHE = re.compile("['\u2019\u02bc`\u00b4]")
 _EMAIL = re.compile(r"(?<![^\W_])e[-\u2010\u2011 ]?mail", re.IGNORECASE)
 _ALEFS = str.maketrans("أإآٱىةؤئ", "اااايهوي")
+_CONTRACTED = re.compile(r"(?<!\w)(do|does|did) not(?!\w)")
 _LATIN_OR_DIGITS = re.compile(r"[0-9a-z]+|.", re.DOTALL)
 
 
@@ -18,7 +19,7 @@ class FoldingRules:
     """The rules by which a language's words are folded.
 
     Attributes:
-        joins_apostrophes: don't is one word. Else d'accord is two.
+        joins_apostrophes: don't is one word, and do not too. Else d'accord is two.
         folds_umlauts: ae, oe, ue are ä, ö, ü.
         splits_characters: each character is a word, as in Japanese.
         prefixes: letters that can stand before a word and belong to it, as in Arabic.
@@ -50,7 +51,8 @@ def fold_words(text: str, rules: FoldingRules) -> tuple[str, ...]:
     if rules.splits_characters:
         return tuple(piece for word in words for piece in _LATIN_OR_DIGITS.findall(_APOSTROPHE.sub("", word)))
     if rules.joins_apostrophes:
-        words = [_APOSTROPHE.sub("", word) for word in words]
+        joined = _CONTRACTED.sub(r"\1nt", " ".join(_APOSTROPHE.sub("", word) for word in words))
+        words = joined.split()
     else:
         words = [piece for word in words for piece in _APOSTROPHE.split(word)]
     if rules.folds_umlauts:

@@ -4,50 +4,52 @@ from mailer.inbound.requests.marks import Mark
 
 ENGLISH_DOUBTS = {
     Mark.QUESTION: """
-        how | how do i | how can i | how to | why | where | when will | what | which one | who | whose
-        is it possible | is there | can i | could i | may i | should i | do i | am i | did you | did i | does it
-        will i | would i | tell me | explain | what happens | wondering | wonder | question | i have a question
-        let me know | advise | do you | are you | have you | is this | what is | was i | have i | possible to
-        instructions | whether | not sure | unsure | any way to | a way to | help | can we | can a | can users
-        do we | trying to find | cant find | cannot find | curious
+        (dont/do not) know how to | no idea how to | how | how do i | how can i | how to | why | where | when will
+        what | which one | who | whose | is it possible | is there | can i | could i | may i | should i | do i
+        am i | did you | did i | does it | will i | would i | tell me | explain | what happens | wondering
+        wonder | question | i have a question | let me know | advise | do you | are you | have you | is this
+        what is | was i | have i | possible to | instructions | whether | not sure | unsure | any way to
+        a way to | help | can we | can a | can users | do we | trying to find | cant find | cannot find | curious
     """,
     Mark.IF: """
-        if | unless | in case | otherwise | provided | as long as | assuming | suppose | supposing | or else
-        should you | had i | until | till | depending | would have | before i | might | maybe | perhaps
-        thinking about | thinking of | considering | consider | tempted | about to | almost | nearly | depends
-        wouldve | could have | should have | may want | would unsubscribe | will unsubscribe
-        going to unsubscribe | ill unsubscribe | gonna unsubscribe | used to want | possibly | probably | afraid
-        planning to | plan to | hope | i hope
+        should | i should | thinking | was thinking | were thinking | if | unless | in case | otherwise | provided
+        as long as | assuming | suppose | supposing | or else | should you | had i | until | till | depending
+        would have | before i | might | maybe | perhaps | thinking about | thinking of | considering | consider
+        tempted | about to | almost | nearly | depends | wouldve | could have | should have | may want
+        would unsubscribe | will unsubscribe | going to unsubscribe | ill unsubscribe | gonna unsubscribe
+        used to want | possibly | probably | afraid | planning to | plan to | hope | i hope
     """,
     Mark.THIRD: """
-        husband | wife | friend | friends | mother | father | mom | mum | dad | son | daughter | brother | sister
-        him | her | he | she | his | hers | boss | colleague | coworker | partner | client | customer
-        grandmother | grandfather | grandma | grandpa | them all | kids | child | children | girlfriend
-        boyfriend | neighbour | neighbor | aunt | uncle | cousin | someone | somebody | anyone | deceased
-        passed away | died | people who | users | employee | employees | former | ex | on behalf of | parents
-        wifes | husbands | mothers | fathers | friends email | family | roommate | everyone else | late husband
-        late wife | others | anybody | a user | the user | staff | mr smith | this person | this user | that user
-        the person | student | students | patient | nephew | niece | for my | grandson | granddaughter | in law
-        recipients | everybody | company account | the following users | following addresses | assistant
-        nobody here | our team | our employee | another person | other person | my team | moms | dads | sons
-        daughters
+        clients | customers | our clients | subscribers of ours | all users | all members | all your members
+        everyone but | everyone except | husband | wife | friend | friends | mother | father | mom | mum | dad
+        son | daughter | brother | sister | him | her | he | she | his | hers | boss | colleague | coworker
+        partner | client | customer | grandmother | grandfather | grandma | grandpa | them all | kids | child
+        children | girlfriend | boyfriend | neighbour | neighbor | aunt | uncle | cousin | someone | somebody
+        anyone | deceased | passed away | died | people who | users | employee | employees | former | ex
+        on behalf of | parents | wifes | husbands | mothers | fathers | friends email | family | roommate
+        everyone else | late husband | late wife | others | anybody | a user | the user | staff | mr smith
+        this person | this user | that user | the person | student | students | patient | nephew | niece | for my
+        grandson | granddaughter | in law | recipients | everybody | company account | the following users
+        following addresses | assistant | nobody here | our team | our employee | another person | other person
+        my team | moms | dads | sons | daughters
     """,
     Mark.PAST: """
-        i removed | we removed | i deleted | we deleted | have removed | has removed | had removed | i left
-        i quit | you took | unsubscribed | unsubscribed yesterday | already | already asked | already unsubscribed
-        have asked | asked you | asked before | i asked | previously asked | last week | last month | last year
-        yesterday | days ago | weeks ago | months ago | ago | still | yet again | again | opted out
-        have requested | i requested | requested before | earlier | this morning | despite | even though | i did
-        keep ignoring | ignored | ignoring | repeated | repeatedly | several times | multiple times | many times
-        second time | third time | once more | another time | tried | have tried | i tried | removed me
-        deleted me | you removed | you deleted | took me off | i stopped | you stopped | has stopped
-        have stopped | stopped | stopped receiving | was removed | was deleted | got removed | got unsubscribed
-        been removed | been unsubscribed | been trying | was unsubscribed | thought i | supposed to | you said
-        you promised | promised | used to | continues | continue to | twice | three times | four times
-        five times | x times | fourth time | fifth time | how many times | nth time | umpteenth | numerous times
-        countless times | keep asking | resumed | started again | came back | reminder | once again
-        after unsubscribing | after i unsubscribed | last time | another one | removed from | honoured | honored
-        finally
+        was taken off | been taken off | got taken off | were taken off | taken off without | am removed
+        is removed | are removed | removed without | were removed | i removed | we removed | i deleted
+        we deleted | have removed | has removed | had removed | i left | i quit | you took | unsubscribed
+        unsubscribed yesterday | already | already asked | already unsubscribed | have asked | asked you
+        asked before | i asked | previously asked | last week | last month | last year | yesterday | days ago
+        weeks ago | months ago | ago | still | yet again | again | opted out | have requested | i requested
+        requested before | earlier | this morning | despite | even though | i did | keep ignoring | ignored
+        ignoring | repeated | repeatedly | several times | multiple times | many times | second time | third time
+        once more | another time | tried | have tried | i tried | removed me | deleted me | you removed
+        you deleted | took me off | i stopped | you stopped | has stopped | have stopped | stopped
+        stopped receiving | was removed | was deleted | got removed | got unsubscribed | been removed
+        been unsubscribed | been trying | was unsubscribed | thought i | supposed to | you said | you promised
+        promised | used to | continues | continue to | twice | three times | four times | five times | x times
+        fourth time | fifth time | how many times | nth time | umpteenth | numerous times | countless times
+        keep asking | resumed | started again | came back | reminder | once again | after unsubscribing
+        after i unsubscribed | last time | another one | honoured | honored | finally
     """,
     Mark.REPORT: """
         said | says | say | saying | told | tell | wrote | write the word | the word | word | typed | type
@@ -65,13 +67,14 @@ ENGLISH_DOUBTS = {
         hehe | ironic | irony | s | winking | wink | nt | said no one ever | nobody ever | teasing
     """,
     Mark.KEEP: """
-        keep | keep me | keep sending | keep the | stay | remain | leave me on | leave me in | leave me subscribed
-        dont remove | dont unsubscribe | do not remove | do not unsubscribe | do not delete | dont delete
-        dont stop | do not stop | never stop | except | except for | only | apart from | instead | other than
-        rather than | but not | not all | not everything | fewer | less | less often | less frequently | reduce
-        once a month | once a week | once a day | one email | one mail | weekly instead | change the frequency
-        frequency | pause | snooze | hold off | for a while | some of | part of | just the | just one | specific
-        all but | everything but | still want | still like | would still | i love getting | i enjoy getting
+        do not remove me | dont remove me | as it is | as is | as they are | keep | keep me | keep sending
+        keep the | stay | remain | leave me on | leave me in | leave me subscribed | dont remove
+        dont unsubscribe | do not remove | do not unsubscribe | do not delete | dont delete | dont stop
+        do not stop | never stop | except | except for | only | apart from | instead | other than | rather than
+        but not | not all | not everything | fewer | less | less often | less frequently | reduce | once a month
+        once a week | once a day | one email | one mail | weekly instead | change the frequency | frequency
+        pause | snooze | hold off | for a while | some of | part of | just the | just one | specific | all but
+        everything but | still want | still like | would still | i love getting | i enjoy getting
         look forward to | looking forward to | enjoy reading | dont want to miss | do not want to miss
         afraid to miss | miss out | like to keep | as usual | nonetheless | however | other emails | transactional
         order updates | security alerts | receipts | password emails | account notifications | important ones
@@ -111,18 +114,24 @@ ENGLISH_DOUBTS = {
         weekend | monday | friday | when | after | before | once i | soon as i
     """,
     Mark.OTHER: """
-        refund | money | charge | charged | charges | billing | bill | invoice | payment | pay | paid | card
-        credit | credits | premium | order | password | username | log out | premium subscription
-        paid subscription | plan | trial | purchase | bought | price | prices | cost | delivery | shipping
-        package | chat | chat room | room | rooms | block | blocked | ban | banned | ad in the app | moderator
-        photo | picture | video | phone number | my phone | phone | cancel my premium | gold | plus membership
-        vip | coins | tokens | tickets | ticket | booking | appointment | job | application | interview | meeting
-        call me | install | uninstall | download | software | version | theme | device | computer | windows
-        android | comment | comments | post | posts | review | survey | gift | winner | won | prize | contract
-        remove the ads | ads in | showing me ads | showing ads | cookies | tracking | recurring | auto renew
-        auto renewal | automatic renewal | cancel my subscription | membership fee | cancel my membership
-        cancel my plan | license | licence | donation | donate | event | webinar | dog | cat | weather | train
-        bus | flight | hotel
+        take me off hold | put me on hold | off hold | leave me a | leave a | remove (the/these/all/your/) ads
+        remove (the/these/all/your/) adverts | waiting list | wait list | blacklist | black list | friends list
+        friend list | guest list | contact us | group chat | group | search results | moderator | old address
+        other address | work address | home address | previous address | my old email | old email | new address
+        other email | second address | other account | second account | old account | duplicates | duplicate
+        two copies | copies of each | at night | on sundays | on sunday | in german | in english | in french
+        in spanish | sundays | weekends | wrong language | refund | money | charge | charged | charges | billing
+        bill | invoice | payment | pay | paid | card | credit | credits | premium | order | password | username
+        log out | premium subscription | paid subscription | plan | trial | purchase | bought | price | prices
+        cost | delivery | shipping | package | chat | chat room | room | rooms | block | blocked | ban | banned
+        ad in the app | photo | picture | video | phone number | my phone | phone | cancel my premium | gold
+        plus membership | vip | coins | tokens | tickets | ticket | booking | appointment | job | application
+        interview | meeting | call me | install | uninstall | download | software | version | theme | device
+        computer | windows | android | comment | comments | post | posts | review | survey | gift | winner | won
+        prize | contract | remove the ads | ads in | showing me ads | showing ads | cookies | tracking | recurring
+        auto renew | auto renewal | automatic renewal | cancel my subscription | membership fee
+        cancel my membership | cancel my plan | license | licence | donation | donate | event | webinar | dog
+        cat | weather | train | bus | flight | hotel
     """,
     Mark.ANGER: """
         complaint | complain | harassment | lawyer | attorney | legal action | sue | ico | ftc | authority
@@ -144,7 +153,12 @@ ENGLISH_DOUBTS = {
         revoke my objection | cancel my opt out | revoke my request
     """,
     Mark.STATEMENT: """
-        thanks for | thank you for | thanks for removing | thank you for removing | thanks for unsubscribing
+        (you/you have) received this | you are receiving this | you receive this | because you are
+        because you signed up | because you subscribed | you get this | are subscribed | you are subscribed
+        your address was | i can | we can | one can | easy | simple | simplicity | hard | difficult | complicated
+        love that | love how | great that | great how | glad | happy that | nice that | good that | good how
+        like that | like how | like the | awesome | it works | works great | works fine | impressed | thanks for
+        thank you for | thanks for removing | thank you for removing | thanks for unsubscribing
         thank you for unsubscribing | you dont | you do not | you never | you no longer | you want
         you would like me | you need | you send | you sent | you are sending | you were | you havent
         you have not | you didnt | you did not | you cant | you cannot | you wont | i get no | i dont get

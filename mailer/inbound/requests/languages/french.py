@@ -9,9 +9,9 @@ FRENCH = compile_phrase_table(
     FoldingRules(),
     {
         Mark.STOP: """
-            desinscrire | desinscription | desinscrivez | desinscrivez moi | desinscris moi | desinscris
-            desinscrives | desinscriviez | me desinscris | me desinscrire | desabonner | desabonne | desabonnez
-            desabonnez moi | desabonne moi | desabonnement | desabonniez | desabonnes | me desabonne
+            ne plus recevoir | desinscrire | desinscription | desinscrivez | desinscrivez moi | desinscris moi
+            desinscris | desinscrives | desinscriviez | me desinscris | me desinscrire | desabonner | desabonne
+            desabonnez | desabonnez moi | desabonne moi | desabonnement | desabonniez | desabonnes | me desabonne
             resilier mon abonnement | resiliez mon abonnement | annuler mon abonnement | annulez mon abonnement
             resiliation de mon abonnement | resiliation newsletter | fin de mon abonnement | desinscrir | desincrire
             me retirer de | etre desinscrit | etre desinscrite | etre desabonne | etre desabonnee | etre retire
@@ -48,20 +48,23 @@ FRENCH = compile_phrase_table(
             surtout pas | guere
         """,
         Mark.NO_MORE: """
-            ne ~ plus | n ~ plus | plus de | plus aucun | plus aucune | plus jamais | plus jamais de
-            ne ~ plus jamais | pas d autres | ne ~ pas continuer a recevoir | ne ~ plus continuer a recevoir
-            aucun autre | ne ~ aucun | ne ~ aucune | n ~ aucun | n ~ aucune | plus rien | envoyez plus | plus recevoir
-            ne ~ plus de | ne ~ plus aucun | ne ~ plus rien | pas envoyer | ne ~ pas envoyer
+            (ne suis/suis) (pas/plus) (interesse/interessee) (par/a recevoir/de recevoir) | ne ~ plus | n ~ plus
+            plus de | plus aucun | plus aucune | plus jamais | plus jamais de | ne ~ plus jamais | pas d autres
+            ne ~ pas continuer a recevoir | ne ~ plus continuer a recevoir | aucun autre | ne ~ aucun | ne ~ aucune
+            n ~ aucun | n ~ aucune | plus rien | envoyez plus | plus recevoir | ne ~ plus de | ne ~ plus aucun
+            ne ~ plus rien | pas envoyer | ne ~ pas envoyer
         """,
         Mark.SEND: """
-            envoyer | envoyez | envoyer de | envoie | envoyiez | envoi | m envoyer | m envoyez | l envoi | contacter
-            contactez | ecrire | ecrivez | solliciter | sollicitez | spammer | spammez | harceler | harcelez
-            adresser | adressez | me contacter | transmettre | relancer | relancez | m ecrire | demarcher | polluer
-            inonder | d envoyer | importuner | embeter | me deranger | deranger
+            contacte | contactee | contactes | sollicite | sollicitee | etre contacte | etre contactee | derange
+            derangee | etre sollicite | etre demarche | demarche | envoyer | envoyez | envoyer de | envoie | envoyiez
+            envoi | m envoyer | m envoyez | l envoi | contacter | contactez | ecrire | ecrivez | solliciter
+            sollicitez | spammer | spammez | harceler | harcelez | adresser | adressez | me contacter | transmettre
+            relancer | relancez | m ecrire | demarcher | polluer | inonder | d envoyer | importuner | embeter
+            me deranger | deranger
         """,
         Mark.GET: """
-            recevoir | reception | de recevoir | la reception | recevoir de | voir | lire | etre destinataire
-            recevoir d
+            je recois | recois | recevons | recevoir | reception | de recevoir | la reception | recevoir de | voir
+            lire | etre destinataire | recevoir d
         """,
         Mark.WANT: """
             veux | souhaite | voudrais | desire | souhaiterais | aimerais | je veux | ai besoin | besoin | veut
@@ -156,36 +159,39 @@ FRENCH = compile_phrase_table(
             messagerie
         """,
         Mark.POLITE: """
-            merci de | merci de bien vouloir | svp | s il vous plait | en tenir compte | d en tenir compte
-            d en prendre note | de prendre note | en prendre note | s il te plait | stp | veuillez | pourriez vous
-            pouvez vous | vous prie | prie de | bien vouloir | je vous prie | je vous prie de bien vouloir
-            je vous demande | demande | merci d | voudriez vous | je vous demande de | prie | pouvez | pourriez
-            peux tu | pourrais tu | veuillez s il vous plait | s il vous plais | je vous saurais gre | saurais gre
-            auriez vous l obligeance | auriez vous l amabilite | ayez l obligeance | serait il possible de me
-            demander | priere de | priere | vous remercie de bien vouloir | je vous remercie de | vous remercie de
-            remercie de | vous remercie par avance de | confirmer | confirmez | confirmation | urgent | je sollicite
+            je vous ecris pour | me permets de vous ecrire pour | je vous contacte pour | vous contacte pour
+            vous ecris pour | proceder | procedez | proceder a | procedez a | vouloir proceder a | merci de
+            merci de bien vouloir | svp | s il vous plait | en tenir compte | d en tenir compte | d en prendre note
+            de prendre note | en prendre note | s il te plait | stp | veuillez | pourriez vous | pouvez vous
+            vous prie | prie de | bien vouloir | je vous prie | je vous prie de bien vouloir | je vous demande
+            demande | merci d | voudriez vous | je vous demande de | prie | pouvez | pourriez | peux tu | pourrais tu
+            veuillez s il vous plait | s il vous plais | je vous saurais gre | saurais gre | auriez vous l obligeance
+            auriez vous l amabilite | ayez l obligeance | serait il possible de me | demander | priere de | priere
+            vous remercie de bien vouloir | je vous remercie de | vous remercie de | remercie de
+            vous remercie par avance de | confirmer | confirmez | confirmation | urgent | je sollicite
             je vous serais reconnaissant | je vous serais reconnaissante | vous serais reconnaissant | exige | somme
             merci par avance de | auriez vous la gentillesse | gentillesse | soyez gentils | veillez | s v p
             sil vous plait | sil vous plais | silvouplait | silvousplait | tenez | faites le necessaire
             le necessaire | faire le necessaire | de faire | de votre confirmation
         """,
         Mark.REASON: """
-            ne m interesse pas | ne m interesse plus | ne m interessent pas | ne m interessent plus | n utilise plus
-            plus interesse | plus interessee | pas interesse | pas interessee | beaucoup trop | trop de | trop
-            n ai pas le temps | ras le bol | marre | n ai plus besoin | n en ai plus besoin | je recois | recois
-            recevons | ne les lis pas | ne les lis jamais | ne lis pas | pas besoin | plus besoin | n ai pas besoin
-            n en veux plus | en veux plus | n en veux pas | n en ai pas besoin | aucun interet | pas d interet
-            plus d interet | jamais demande | n ai jamais demande | jamais inscrit | jamais abonne | jamais souscrit
-            ne lis jamais | ne me concerne pas | ne me concernent pas | ne me concerne plus | ne me concernent plus
-            n ouvre jamais | ne joue plus | n utilise pas | non sollicites | non desires | indesirables
-            tous les jours | sans arret | chaque jour | j en ai marre | en ai marre | en ai assez | ca suffit | suffit
-            non merci | m ennuie | m ennuient | me derangent | ne suis plus interesse | ne suis plus interessee
-            ne suis pas interesse | ne suis pas interessee | ne suis plus client | ne suis plus cliente
-            ne suis plus membre | n ai pas sollicite | ne me sert plus | ne me servent a rien | ne sert a rien
-            pas pour moi | plus utile | plus le temps | envahissent | envahit | saturee | encombre | encombrent
-            sature | plein | agacant | fatigue | fatiguant | recois sans cesse | sans cesse | constamment
-            quotidiennement | je n en veux plus | je ne m en sers plus | ne m en sers plus | ne l utilise plus
-            ne les ouvre jamais | n ai pas demande | n ai rien demande | ne lis plus | ne les lis plus | me gonfle
+            plus du tout | ne m interesse plus du tout | m en sers plus | sans interet | aucun interet pour moi
+            pas interesse par | plus interesse par | pas interessee par | plus interessee par | pas interesse par vos
+            ne les regarde | ne regarde jamais | ne m interesse pas | ne m interesse plus | ne m interessent pas
+            ne m interessent plus | n utilise plus | plus interesse | plus interessee | pas interesse | pas interessee
+            beaucoup trop | trop de | trop | n ai pas le temps | ras le bol | marre | n ai plus besoin
+            n en ai plus besoin | ne les lis pas | ne les lis jamais | ne lis pas | pas besoin | plus besoin
+            n ai pas besoin | n en veux plus | en veux plus | n en veux pas | n en ai pas besoin | aucun interet
+            pas d interet | plus d interet | jamais inscrit | jamais abonne | jamais souscrit | ne lis jamais
+            ne me concerne pas | ne me concernent pas | ne me concerne plus | ne me concernent plus | n ouvre jamais
+            ne joue plus | n utilise pas | non sollicites | non desires | indesirables | tous les jours | sans arret
+            chaque jour | j en ai marre | en ai marre | en ai assez | ca suffit | suffit | non merci | m ennuie
+            m ennuient | me derangent | ne suis plus interesse | ne suis plus interessee | ne suis pas interesse
+            ne suis pas interessee | ne suis plus client | ne suis plus cliente | ne suis plus membre
+            ne me sert plus | ne me servent a rien | ne sert a rien | pas pour moi | plus utile | plus le temps
+            envahissent | envahit | saturee | encombre | encombrent | sature | plein | agacant | fatigue | fatiguant
+            recois sans cesse | sans cesse | constamment | quotidiennement | je n en veux plus | je ne m en sers plus
+            ne m en sers plus | ne l utilise plus | ne les ouvre jamais | ne lis plus | ne les lis plus | me gonfle
             me gonflent | sans rancune | plus d utilite | pas de reponse necessaire
         """,
         Mark.GREETING: """
@@ -205,11 +211,12 @@ FRENCH = compile_phrase_table(
         """,
         Mark.SPLIT: "je | j | car | et | parce que | puisque | mais | merci | ou",
         Mark.FILL: """
-            sans objet aucun | aucun objet | de | du | des | d | la | le | l | les | un | une | a | au | aux | en
-            pour | par | sur | avec | vos | votre | vous | ta | tes | ton | te | t | toi | cette | ce | cet | ces | c
-            s | se | y | mes | mon | ma | notre | nos | est | etre | suis | ete soit | soit | qui | que | qu | dans
-            tres | vraiment | maintenant | immediatement | des maintenant | tout de suite | plus vite | au plus vite
-            rapidement | dans les meilleurs delais | desormais | a l avenir | dorenavant | la presente
+            on | leur | celui ci | celle ci | propre | dessus | numero | presentes | vers | tous vos | toutes vos
+            partout | sans objet aucun | aucun objet | de | du | des | d | la | le | l | les | un | une | a | au | aux
+            en | pour | par | sur | avec | vos | votre | vous | ta | tes | ton | te | t | toi | cette | ce | cet | ces
+            c | s | se | y | mes | mon | ma | notre | nos | est | etre | suis | ete soit | soit | qui | que | qu
+            dans | tres | vraiment | maintenant | immediatement | des maintenant | tout de suite | plus vite
+            au plus vite | rapidement | dans les meilleurs delais | desormais | a l avenir | dorenavant | la presente
             par la presente | presente | service | site | application | appli | il | elle meme | fins | aussi
             egalement | ok | bon | ici | aujourd hui | conformement | conformement a | article | rgpd | 21 | 15 | 17
             7 | 2 | 3 | art | vouloir | caractere | personnel | personnelles | donc | alors | savoir gre | effet
@@ -262,16 +269,17 @@ FRENCH = compile_phrase_table(
             xd
         """,
         Mark.KEEP: """
-            veux plus de | voudrais plus de | souhaite plus de | desire plus de | aimerais plus de | recevoir plus de
-            envoyez plus de | garder | rester | continuez comme | continuez | laissez moi sur la liste
-            laissez moi sur | laissez moi | gardez moi | seulement | uniquement | sauf | excepte | au lieu de | plutot
-            moins de | moins souvent | moins | par mois | par semaine | j adore | reduire | frequence
-            ne me desabonnez pas | ne me desinscrivez pas | conserver | continuer | hormis | a l exception
-            en revanche | toutefois | cependant | reste | mais pas | pas la newsletter | surtout ne | mais je souhaite
-            ne recevoir que | ne recevoir qu | espacer | suspendre temporairement | rater | manquer | une fois
-            au moins | que les | que la | que le | telephone | par telephone | sms | par sms | appels | maintenez
-            maintenir | ne m enlevez pas | ne me retirez pas | ne me supprimez pas | gardez | tout sauf | je tiens a
-            aime bien | pas de toutes | pas tous | pas tout | changer de
+            envoyez ~ plus de | envoyez moi plus | envoie moi plus | envoyer plus de | veux plus de | voudrais plus de
+            souhaite plus de | desire plus de | aimerais plus de | recevoir plus de | envoyez plus de | garder
+            rester | continuez comme | continuez | laissez moi sur la liste | laissez moi sur | laissez moi
+            gardez moi | seulement | uniquement | sauf | excepte | au lieu de | plutot | moins de | moins souvent
+            moins | par mois | par semaine | j adore | reduire | frequence | ne me desabonnez pas
+            ne me desinscrivez pas | conserver | continuer | hormis | a l exception | en revanche | toutefois
+            cependant | reste | mais pas | pas la newsletter | surtout ne | mais je souhaite | ne recevoir que
+            ne recevoir qu | espacer | suspendre temporairement | rater | manquer | une fois | au moins | que les
+            que la | que le | telephone | par telephone | sms | par sms | appels | maintenez | maintenir
+            ne m enlevez pas | ne me retirez pas | ne me supprimez pas | gardez | tout sauf | je tiens a | aime bien
+            pas de toutes | pas tous | pas tout | changer de
         """,
         Mark.BACK: """
             par erreur | erreur | reinscrire | reinscrivez | reabonner | remettez | remettre | m inscrire | inscrire
@@ -294,14 +302,17 @@ FRENCH = compile_phrase_table(
             en septembre | en octobre | en novembre | en decembre | en fevrier | fin de l annee | pendant | des que
         """,
         Mark.OTHER: """
-            argent | remboursement | rembourser | remboursez | rembourse | remboursez moi | facture | paiement | payer
-            carte | premium | mot de passe | commande | livraison | salon | salons | salle | chat | credits | credit
-            prix | photo | video | bloquer | moderateur | contrat | abonnement premium | mon abonnement premium
-            preleve | prelevement | prelevements | telephone portable | emploi | rendez vous | euros | pieces | cadeau
-            gagner | gagnez | gagne | sondage | dans l application | dans l appli | colis | assurance maladie
-            mutuelle | abonnement | forfait | essai | jeton | jetons | logiciel | bannir | banni | stage | candidature
-            cours | internet | electricite | gaz | train | hotel | salle de sport | box | operateur | impots
-            cotisation | adhesion
+            liste noire | liste d attente | liste d amis | groupe | ancienne adresse | autre adresse | ancien mail
+            ancien email | autre compte | en anglais | en francais | le dimanche | la nuit | le week end | doublon
+            doublons | en double | facile | difficile | simple | complique | compliquee | argent | remboursement
+            rembourser | remboursez | rembourse | remboursez moi | facture | paiement | payer | carte | premium
+            mot de passe | commande | livraison | salon | salons | salle | chat | credits | credit | prix | photo
+            video | bloquer | moderateur | contrat | abonnement premium | mon abonnement premium | preleve
+            prelevement | prelevements | telephone portable | emploi | rendez vous | euros | pieces | cadeau | gagner
+            gagnez | gagne | sondage | dans l application | dans l appli | colis | assurance maladie | mutuelle
+            abonnement | forfait | essai | jeton | jetons | logiciel | bannir | banni | stage | candidature | cours
+            internet | electricite | gaz | train | hotel | salle de sport | box | operateur | impots | cotisation
+            adhesion
         """,
         Mark.ANGER: """
             plainte | cnil | avocat | tribunal | illegal | harcelement | porter plainte | reclamation | honteux
@@ -317,10 +328,12 @@ FRENCH = compile_phrase_table(
             retire ma demande | inutile | sans objet | reflexion faite | oublie | tenir compte
         """,
         Mark.STATEMENT: """
-            ne recois plus | ne recois pas | ne recois aucun | vous n envoyez | vous ne m envoyez | vous ne
-            n ai pas recu | n arrivent pas | ne recois rien | je ne recois | recois plus | recois pas | recois rien
-            n ai plus recu | n ai rien recu | dossier spam | vous n | vous voulez | notre liste | notre newsletter
-            ne recevons | avez arrete | vous avez cesse | a arrete | recois aucun | gens se
+            vous recevez (ce/cet/cette) | vous avez recu | parce que vous | car vous etes | pour vous desabonner
+            pour vous desinscrire | pour ne plus recevoir nos | nos mails | nos emails | il n y a | n y a | y a plus
+            il y a plus | ne recois plus | ne recois pas | ne recois aucun | vous n envoyez | vous ne m envoyez
+            vous ne | n ai pas recu | n arrivent pas | ne recois rien | je ne recois | recois plus | recois pas
+            recois rien | n ai plus recu | n ai rien recu | dossier spam | vous n | vous voulez | notre liste
+            notre newsletter | ne recevons | avez arrete | vous avez cesse | a arrete | recois aucun | gens se
         """,
         Mark.AUTOMATIC: """
             reponse automatique | absent du bureau | absente du bureau | en conges | en conge | absence du bureau
