@@ -67,6 +67,14 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
         "Seconds until the earliest deadline of a request for data that waits for staff; below 0: it is over.",
         ("brand",),
     ),
+    "received_mail": FlowGaugeDefinition(
+        "mailer_received_mail_open",
+        "Received mail that is not handled yet (received), or waits for a person (waiting); at most 10,000.",
+        ("brand", "state"),
+    ),
+    "oldest_received": FlowGaugeDefinition(
+        "mailer_oldest_received_mail_seconds", "Age of the oldest of them, in seconds.", ("brand", "state")
+    ),
     "missed_notices": FlowGaugeDefinition(
         "mailer_public_notices_missed", "Public notices that are not at their public address now.", ("brand",)
     ),

@@ -43,6 +43,18 @@ from tests.prometheus import RULES, Prometheus, alerts, check_rules, prometheus
 
 DASHBOARD = ROOT / "docs" / "monitoring" / "dashboard.json"
 NOBODY = "MailerNoTimekeeper"
+_OLD_MAIL = """
+INSERT INTO received_mail (id, at, brand, mailbox, sender, recipient, peer, helo, state, handled_at)
+SELECT gen_random_uuid(), now() - interval '3 days', 'interpals', 'abuse', '', '', '', '', state, done
+FROM (VALUES ('received', NULL), ('waiting', now())) AS v (state, done)
+"""
+"""A message that was not handled, and one that waits for a person."""
+_MISSED_NOTICE = """
+INSERT INTO public_notices
+    (id, brand, texts, digest, first_day, last_day, drafted_by, released_by, released_at, missed_at)
+VALUES (gen_random_uuid(), 'interpals', '{}', '', now(), now() + '30 days', 'Ada', 'Dana', now(), now())
+"""
+"""A public notice that is not at its address."""
 
 
 class Scene:
@@ -120,13 +132,10 @@ class Scene:
             "INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at)"
             " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + '6 days', now() FROM recipients LIMIT 1"
         )
-        await execute(
-            "INSERT INTO public_notices (id, brand, texts, digest, first_day, last_day, drafted_by, released_by,"
-            " released_at, missed_at) VALUES"
-            " (gen_random_uuid(), 'interpals', '{}', '', now(), now() + '30 days', 'Ada', 'Dana', now(), now())"
-        )
-        await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
+        await execute(_OLD_MAIL)
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
+        await execute(_MISSED_NOTICE)
+        await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute(
             "INSERT INTO dead_letters (reason, exchange, routing_key, publisher, body)"
             " SELECT 'no JSON', 'mailer.events', 'x', 'shop', '' FROM generate_series(1, 20)"

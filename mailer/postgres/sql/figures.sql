@@ -86,6 +86,16 @@ SELECT brand, extract(epoch FROM min(due_at) - now()) FROM (
     SELECT brand, due_at FROM data_requests WHERE confirmed_at IS NOT NULL AND answer IS NULL ORDER BY due_at LIMIT 10000) AS few
 GROUP BY brand
 
+-- name: received_mail
+SELECT brand, state, count(*) FROM (
+    SELECT brand, state FROM received_mail WHERE state <> 'handled' ORDER BY at LIMIT 10000) AS few
+GROUP BY brand, state
+
+-- name: oldest_received
+SELECT brand, state, extract(epoch FROM now() - min(at)) FROM (
+    SELECT brand, state, at FROM received_mail WHERE state <> 'handled' ORDER BY at LIMIT 10000) AS few
+GROUP BY brand, state
+
 -- name: missed_notices
 SELECT brand, count(*) FROM public_notices
 WHERE missed_at IS NOT NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date
