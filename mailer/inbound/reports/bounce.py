@@ -170,7 +170,7 @@ def _recipient_of_context(
     if not _names_cause(evidence):
         whole = unquoted_text(notice.text)[:4000]
         reply = find_reply(whole, one.address)
-        evidence = whole
+        evidence = reply.text if reply and one.address.lower() in reply.text.lower() else whole
     status = (reply.status if reply else None) or status_of_text(evidence)
     if not shared and reply is None and status is None:
         status = status_of_text(unquoted_text(notice.text))

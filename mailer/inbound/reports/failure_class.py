@@ -68,7 +68,7 @@ _CLASSES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class QuotedReply:
-    """An SMTP reply inside a text. `text` begins with the code."""
+    """An SMTP reply inside a text. `text` is what follows its code, on one line."""
 
     code: int
     status: str | None
