@@ -190,6 +190,32 @@ def test_a_failure_without_any_cause_is_soft() -> None:
     assert class_of_failure(RecipientAction.FAILED, None, None, "Sorry about that.") is BounceClass.SOFT
 
 
+def notice(body: str) -> ReceivedReport:
+    """Returns the result for a notice in plain text."""
+    return classify_message(f"From: MAILER-DAEMON@mx.example.org\nSubject: Undeliverable mail\n\n{body}\n".encode())
+
+
+def test_a_cause_that_names_nobody_of_several_is_not_hard() -> None:
+    """A text that lists two addresses and one cause does not say whose it is; one that names both does."""
+    both = "The following addresses failed:\n\nada@example.org\nbob@example.org\n\n"
+    assert {one.bounce_class for one in notice(f"{both}550 User unknown").recipients} == {BounceClass.SOFT}
+    named = notice(f"{both}550 <ada@example.org>: User unknown\n552 <bob@example.org>: Mailbox full")
+    assert {one.address: one.bounce_class for one in named.recipients} == {
+        "ada@example.org": BounceClass.HARD,
+        "bob@example.org": BounceClass.SOFT,
+    }
+
+
+def test_general_advice_is_no_cause() -> None:
+    """A paragraph of advice below a clear reply changes nothing."""
+    advice = "\n\nCommon causes: the mailbox is full, the message is too large, or it looks like spam."
+    assert only_class(notice(f"<ada@example.org>: 550 5.1.1 User unknown{advice}")) is BounceClass.HARD
+    fields = (
+        "Final-Recipient: rfc822; a@b.example\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 No such user"
+    )
+    assert only_class(classify_message(dsn(fields, f"It failed.{advice}"))) is BounceClass.HARD
+
+
 def test_words_of_links_and_addresses_are_no_cause() -> None:
     """A host name, link or address with a telling word says nothing."""
     text = "550 5.1.1 <spam@full-mailbox.example.org>: No such user, see https://quota.example.com/blocked"

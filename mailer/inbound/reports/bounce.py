@@ -35,7 +35,7 @@ from mailer.inbound.reports.flufl_detectors import addresses_by_flufl
 from mailer.inbound.reports.header_fields import HeaderFields, read_addresses
 from mailer.inbound.reports.mime_parts import Part, is_attached_message
 from mailer.inbound.reports.notice_text import Notice, unquoted_text
-from mailer.inbound.reports.received_report import RecipientAction, ReportedRecipient
+from mailer.inbound.reports.received_report import BounceClass, RecipientAction, ReportedRecipient
 
 
 def delivery_status_of(message: Part, notice: Notice) -> DeliveryStatus | None:
@@ -105,7 +105,8 @@ def recipients_of_text(message: Part, notice: Notice, returned: HeaderFields) ->
     found = _failed_addresses(message, notice) or [
         FailedAddress(address, "") for address in _only_recipient_of(returned)
     ]
-    return tuple(_recipient_of_context(one, action, notice, alone=len(found) == 1) for one in found)
+    shared = len(found) > 1 and any(not _names_cause(one.context) for one in found)
+    return tuple(_recipient_of_context(one, action, notice, shared=shared) for one in found)
 
 
 def _failed_addresses(message: Part, notice: Notice) -> list[FailedAddress]:
@@ -144,33 +145,53 @@ def _recipient_of_fields(one: RecipientStatus, context: str) -> ReportedRecipien
         reply = find_reply(context, one.address) if (one.status or "5.0.0").endswith(".0.0") else None
         evidence = f"{evidence}\n{context}"
     status = (reply.status if reply else None) or status_of_text(one.diagnostic) or one.status
+    # Advice such as "common causes: the mailbox is full" is no cause if the server has named one.
+    more = "" if class_by_words(words_of(one.diagnostic)) is BounceClass.HARD else context
     return ReportedRecipient(
         address=one.address,
         action=one.action,
         status=status,
         code=reply.code if reply else None,
-        bounce_class=class_of_failure(one.action, one.status, reply, evidence, context),
-        diagnostic=" ".join((one.diagnostic or (reply.text if reply else "") or one.comment).split())[:MAX_DIAGNOSTIC],
+        bounce_class=class_of_failure(one.action, one.status, reply, evidence, more),
+        diagnostic=_one_line(one.diagnostic or (reply.text if reply else "") or one.comment),
     )
 
 
 def _recipient_of_context(
-    one: FailedAddress, action: RecipientAction, notice: Notice, *, alone: bool
+    one: FailedAddress, action: RecipientAction, notice: Notice, *, shared: bool
 ) -> ReportedRecipient:
+    """Returns the fate of an address that a text names.
+
+    `shared`: the text names a cause for some of several addresses only, so a cause that does not name this address may
+    be another one's, and makes it soft at most.
+    """
     evidence = one.context
     reply = find_reply(evidence, one.address)
-    if reply is None and class_by_words(words_of(evidence)) is None:
+    if not _names_cause(evidence):
         whole = unquoted_text(notice.text)[:4000]
         reply = find_reply(whole, one.address)
-        evidence = whole
+        evidence = reply.text if reply and one.address.lower() in reply.text.lower() else whole
     status = (reply.status if reply else None) or status_of_text(evidence)
-    if alone and reply is None and status is None:
+    if not shared and reply is None and status is None:
         status = status_of_text(unquoted_text(notice.text))
+    found = class_of_failure(action, status, reply, evidence)
+    if shared and found is BounceClass.HARD and not (reply and one.address.lower() in reply.text.lower()):
+        found = BounceClass.SOFT
     return ReportedRecipient(
         address=one.address,
         action=action,
         status=status,
         code=reply.code if reply else None,
-        bounce_class=class_of_failure(action, status, reply, evidence),
-        diagnostic=" ".join((reply.text if reply else evidence).split())[:MAX_DIAGNOSTIC],
+        bounce_class=found,
+        diagnostic=_one_line(reply.text if reply else evidence),
     )
+
+
+def _names_cause(text: str) -> bool:
+    return find_reply(text) is not None or class_by_words(words_of(text)) is not None
+
+
+def _one_line(text: str) -> str:
+    """Returns a text on one line, without characters that a terminal or a page would obey."""
+    shown = "".join(char if char.isprintable() else " " for char in text[: 2 * MAX_DIAGNOSTIC])
+    return " ".join(shown.split())[:MAX_DIAGNOSTIC]

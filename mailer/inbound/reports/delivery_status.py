@@ -131,7 +131,8 @@ def read_typed_address(value: str) -> str:
     if kind == "utf-8":
         address = _ESCAPED.sub(_unescape, address)
     address = address.split(";")[0].removeprefix("mailto:").strip()
-    return address[:320] if "@" in address and not any(char.isspace() for char in address) else ""
+    is_one = "@" in address and address.isprintable() and not any(char.isspace() for char in address)
+    return address[:320] if is_one else ""
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -133,12 +133,16 @@ def _tidied(address: str) -> str:
     return address.strip("'`*=").rstrip(".")
 
 
+def _has_words_beside_address(line: str) -> bool:
+    return any(char.isalpha() for char in ADDRESS.sub("", line))
+
+
 def _lines_about(lines: Sequence[str], begin: int, end: int) -> str:
     """Returns the lines from `begin` on, up to a blank line that is followed by an unindented one."""
     kept: list[str] = []
     for number in range(begin, end):
         line = lines[number]
-        if not line.strip() and kept and len(kept) > 1:
+        if not line.strip() and kept and (len(kept) > 1 or _has_words_beside_address(kept[0])):
             after = lines[number + 1] if number + 1 < end else ""
             if not after[:1].isspace():
                 break

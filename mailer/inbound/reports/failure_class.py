@@ -56,6 +56,7 @@ _NOISE: Final = re.compile(
 )
 """Links, addresses and host names. A word of a host name such as spam.example.com is no cause."""
 _CONTINUED: Final = re.compile(r"\n[ \t]*[45]\d\d-(?:#?[45]\.\d{1,3}\.\d{1,3})?|\s+")
+_OTHER_LINE: Final = re.compile(r"[ \t]{0,8}(?:([245]\d\d)[ \t-]|<<<|>>>)")
 _TELLS_NOTHING: Final = frozenset(("5.0.0", "5.1.0", "5.2.0", "4.0.0", "2.0.0"))
 _CLASSES: Final = {
     OutcomeKind.REFUSED: BounceClass.HARD,
@@ -67,7 +68,7 @@ _CLASSES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class QuotedReply:
-    """An SMTP reply inside a text. `text` begins with the code."""
+    """An SMTP reply inside a text. `text` is what follows its code, on one line."""
 
     code: int
     status: str | None
@@ -87,13 +88,20 @@ def find_reply(text: str, address: str = "") -> QuotedReply | None:
         code = int(found[1])
         if code not in _CODES or number > 200:
             continue
-        rest = text[found.end(1) : found.end(1) + 600].split("\n\n")[0]
+        rest = _own_lines(text[found.end(1) : found.end(1) + 600].split("\n\n")[0], found[1])
         status = found[2] or next(iter(STATUS.findall(rest)), None)
         reply = QuotedReply(code, status, " ".join(_CONTINUED.sub(" ", rest).split())[:MAX_DIAGNOSTIC])
         if not address or address.lower() in rest.lower():
             return reply
         first = first or reply
     return first
+
+
+def _own_lines(text: str, code: str) -> str:
+    """Returns the lines up to another reply: one with another code, or a line of a session."""
+    lines = text.split("\n")
+    other = (n for n, line in enumerate(lines) if n and (found := _OTHER_LINE.match(line[:20])) and found[1] != code)
+    return "\n".join(lines[: next(other, len(lines))])
 
 
 def status_of_text(text: str) -> str | None:

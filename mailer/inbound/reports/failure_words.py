@@ -58,7 +58,8 @@ _SENDER_FAULT: Final = r"""\bspam | \bvirus | malware | phish | black-?\ ?list |
     |prohibited)
     | not\ accept(?:ing|ed)?\ (?:mail|messages|e-?mail)\b[\w' ]{0,10}\bfrom | \bunsolicited | junk | suspicious
     | (?:only\ accepts?|not\ allowed|refus\w+|not\ permitted|rejects?)\b[\w' ]{0,25}\b(?:mail|messages|senders?)\b
-    | (?:content|message|attachment|e-?mail)\b[\w' ]{0,20}\b(?:rejected|refused|filtered|infected|quarantined)
+    | (?:content|attachment)\b[\w' ]{0,20}\b(?:rejected|refused)
+    | (?:content|message|attachment|e-?mail)\b[\w' ]{0,20}\b(?:filtered|infected|quarantined)
     | \bsender\b[\w' ]{0,20}\b(?:rejected|denied|refused|invalid|unknown|verif\w+|not)\b | restricted\ (?:group
     |list|mailbox|recipient)
     | reverse\ dns | \bptr\b | \bhelo\b | recipient\ preferences

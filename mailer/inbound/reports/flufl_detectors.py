@@ -25,7 +25,7 @@ def addresses_by_flufl(message: Part, notice: Notice) -> list[str]:
         temporary, permanent = all_failures(_small_message(message.header, notice))
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, LookupError, RecursionError):
         return []
-    found = {octets.decode("ascii", "replace").strip() for octets in temporary | permanent}
+    found = {octets.decode("ascii", "replace").strip(" .,;:") for octets in temporary | permanent}
     return sorted(address for address in found if "@" in address and len(address) <= 320)
 
 
