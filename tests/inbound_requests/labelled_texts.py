@@ -60,7 +60,7 @@ class LabelledText:
 def read_one_line_texts(name: str) -> list[str]:
     """Returns the mails of `opt_outs`, which are plain, or of `others`, at which the support mailbox does nothing.
 
-    They were written in four rounds to find faults, which were then corrected.
+    They were written in six rounds to find faults, which were then corrected.
     """
     return (FOLDER.parent / f"one_line_{name}.txt").read_text(encoding="utf-8").splitlines()
 

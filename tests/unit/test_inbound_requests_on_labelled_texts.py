@@ -62,8 +62,8 @@ def test_plain_opt_outs_need_nobody(half: str) -> None:
     """At least 90 of 100 plain opt-outs are handled without a person.
 
     Measured at the first run: 65 of 69 of the half that was held back, 37 of 47 of the later texts, with one wrong
-    action and one wrong reach among these. The faults were then corrected. The last of four more rounds of sentences,
-    before correction: 56 of 62 handled, 3 of 78 others wrongly. Only the texts of others say more.
+    action and one wrong reach among these. The faults were then corrected. The last of six more rounds of sentences,
+    before correction: 32 of 40 handled, and 3 of 45 hard others acted on wrongly. Only the texts of others say more.
     """
     plain = [text for text in HALVES[half] if text.is_plain and text.request == "opt_out"]
     handled = [text for text in plain if read(text).certainty is Certainty.PLAIN]

@@ -100,6 +100,7 @@ def read_clause(phrases: list[MarkedPhrase], is_asked: bool) -> ClauseReading:
             is_whole = not doubts and not unknown and allowed is not None and core <= allowed
             is_whole = is_whole and not _has_reason_first(phrases)
             is_bare = recognise is _recognise_bare and (core <= {Mark.BARE} or core in ({Mark.CEASE}, {Mark.REMOVE}))
+            is_whole = is_whole and not (core == {Mark.CEASE} and _says_more_than_stop(phrases))
             return ClauseReading(
                 kind,
                 reach,
@@ -117,6 +118,13 @@ def read_clause(phrases: list[MarkedPhrase], is_asked: bool) -> ClauseReading:
     is_whole = not doubts and core <= _HARMLESS
     return ClauseReading(
         None, None, is_whole, False, False, frozenset(doubts), is_negated, is_courtesy, names_mail, wants, unknown
+    )
+
+
+def _says_more_than_stop(phrases: list[MarkedPhrase]) -> bool:
+    """Tells whether `stop` has an object that may be something else: `stop following me`."""
+    return any(phrase.mark in (Mark.ME, Mark.ADDRESS) for phrase in phrases) or (
+        sum(phrase.mark is Mark.FILL for phrase in phrases) > 1
     )
 
 

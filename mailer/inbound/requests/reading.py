@@ -32,6 +32,8 @@ _JOKING = re.compile(
 _FOREIGN_LETTERS = re.compile("[\u0251\u0261\u0131\u0370-\u058f\u13a0-\u13ff]")
 _SPLITS = {table.language: table.splits for table in TABLES}
 _WORDLESS = {Mark.FILL, Mark.ME, Mark.POLITE, Mark.GREETING}
+_DEPENDENT = re.compile(r"(?<!\w)(?:(?:ab|aus|ein|heraus|raus|zu|voll|an)zu\w{2,20}en|zu \w{2,20}en)(?!\w)")
+"""A German infinitive that depends on the clause before its comma."""
 _SIGNATURE_LINES = 6
 _SIGNATURE_WORDS = 7
 
@@ -214,19 +216,22 @@ def _split_at_phrases(phrases: list[MarkedPhrase], splits: frozenset[str]) -> li
     return joined
 
 
+def _belong_together(before: _MarkedClause, clause: _MarkedClause, marks: set[Mark]) -> bool:
+    if (before.sentence, before.is_subject) != (clause.sentence, clause.is_subject):
+        return False
+    if any(_DEPENDENT.search(phrase.text) and phrase.mark is not Mark.UNKNOWN for phrase in clause.phrases):
+        return True
+    is_stop = {phrase.mark for phrase in before.phrases} - _WORDLESS == {Mark.CEASE}
+    return is_stop and Mark.SEND in marks and not marks & {Mark.WANT, Mark.NOT, Mark.NO_MORE, Mark.STOP}
+
+
 def _join_cut_requests(clauses: Iterable[_MarkedClause]) -> list[_MarkedClause]:
-    """Joins `stop,` with what is to stop, since some languages put a comma between them."""
+    """Joins `stop,` and what is to stop, `I ask you,` and what is asked: some languages put a comma between them."""
     joined: list[_MarkedClause] = []
     for clause in clauses:
         marks = {phrase.mark for phrase in clause.phrases}
         before = joined[-1] if joined else None
-        if (
-            before is not None
-            and (before.sentence, before.is_subject) == (clause.sentence, clause.is_subject)
-            and {phrase.mark for phrase in before.phrases} - _WORDLESS == {Mark.CEASE}
-            and Mark.SEND in marks
-            and not marks & {Mark.WANT, Mark.NOT, Mark.NO_MORE, Mark.STOP}
-        ):
+        if before is not None and _belong_together(before, clause, marks):
             joined[-1] = replace(before, phrases=before.phrases + clause.phrases)
         else:
             joined.append(clause)

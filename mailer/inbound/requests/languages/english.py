@@ -49,7 +49,8 @@ ENGLISH = compile_phrase_table(
             stop not
         """,
         Mark.NO_MORE: """
-            any longer | dont ~ any longer | do not ~ any longer | not ~ any longer | no interest in receiving
+            dont consent to receiving | dont consent to getting | never consented to receiving | any longer
+            dont ~ any longer | do not ~ any longer | not ~ any longer | no interest in receiving
             no interest in getting | im no longer | i am no longer | not interested in receiving
             no longer interested in receiving | not interested in getting | no more | no longer | not ~ any more
             not ~ anymore | dont ~ anymore | dont ~ any more | do not ~ any more | do not ~ anymore | no further
@@ -204,10 +205,13 @@ ENGLISH = compile_phrase_table(
             once this has been done | when you have done so | confirm once | confirm removal
         """,
         Mark.REASON: """
-            enough (email/mail/emails) as it is | do not find ~ (useful/interesting/relevant/helpful)
-            dont find ~ (relevant/helpful) | (it is/its/is/are) not relevant (any more/anymore/to me/for me)
-            no longer relevant (to me/for me) | no longer useful | moved on | changed jobs | have moved on
-            not needed any more | not needed anymore
+            (im/i am) no longer a (customer/member/user/client/subscriber)
+            (im/i am) not a (customer/member/user/client/subscriber) | no longer a (user/client/subscriber)
+            not a (customer/member/user/client) | you keep (emailing/sending/mailing/spamming/writing) (me/us/)
+            (of/) no use (to me/to us/) | enough (email/mail/emails) as it is
+            do not find ~ (useful/interesting/relevant/helpful) | dont find ~ (relevant/helpful)
+            (it is/its/is/are) not relevant (any more/anymore/to me/for me) | no longer relevant (to me/for me)
+            no longer useful | moved on | changed jobs | have moved on | not needed any more | not needed anymore
             (dont/do not) understand (them/it/these/these emails/the emails/your emails)
             (thanks/thank you) for (the/your/all the/all your) (nice/great/) (emails/newsletters/newsletter/mails)
             it has been fun | its been fun | (im/i am/am) no longer interested | receiving these by mistake

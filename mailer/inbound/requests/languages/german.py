@@ -9,14 +9,13 @@ GERMAN = compile_phrase_table(
     FoldingRules(joins_apostrophes=True, folds_umlauts=True),
     {
         Mark.STOP: """
-            ausgetragen werden | vom verteiler genommen werden | (herausgenommen/rausgenommen) werden
-            (lasst/lass/lassen) ~ in ruhe | abmelden | abzumelden | abbestellen | abzubestellen | austragen
-            auszutragen | melde ~ ab | melden ~ ab | meld ~ ab | meldet ~ ab | bestelle ~ ab | bestellen ~ ab
-            bestell ~ ab | trage ~ aus | tragen ~ aus | trag ~ aus | tragt ~ aus | nehmt ~ raus | abmeldung
-            abbestellung | austragung | newsletterabmeldung | abgemeldet werden | nimm ~ raus
-            (nehmen/nehmt/nimm) mich aus | (nehmen/nehmt/nimm) (sie/ihr) mich aus
-            aus (der/ihrer/eurer/deiner/dieser) (liste/mailingliste/verteilerliste) nehmen | lasst mich in ruhe
-            lassen sie mich in ruhe | lass mich in ruhe | unsubscribe | mich auszutragen
+            ausgetragen zu werden | abgemeldet zu werden | ausgetragen werden | vom verteiler genommen werden
+            (herausgenommen/rausgenommen) werden | (lasst/lass/lassen) ~ in ruhe | abmelden | abzumelden | abbestellen
+            abzubestellen | austragen | auszutragen | melde ~ ab | melden ~ ab | meld ~ ab | meldet ~ ab
+            bestelle ~ ab | bestellen ~ ab | bestell ~ ab | trage ~ aus | tragen ~ aus | trag ~ aus | tragt ~ aus
+            nehmt ~ raus | abmeldung | abbestellung | austragung | newsletterabmeldung | abgemeldet werden
+            nimm ~ raus | aus (der/ihrer/eurer/deiner/dieser) (liste/mailingliste/verteilerliste) nehmen
+            lasst mich in ruhe | lassen sie mich in ruhe | lass mich in ruhe | unsubscribe | mich auszutragen
             raus aus (dem/eurem) verteiler | mochte raus | will raus | nicht mehr angeschrieben werden | abbestelle
             deabonnieren | abonnement beenden | abo beenden | keine weitere zusendung | abmelde | abmelden mich
             abbestell | streichen ~ verteiler | streicht ~ verteiler | streiche ~ verteiler | werbewiderspruch
@@ -35,6 +34,7 @@ GERMAN = compile_phrase_table(
             abstellen | stellen ~ ab | stellt ~ ab | abzustellen | schluss | es reicht mit | verzichten ~ auf
         """,
         Mark.REMOVE: """
+            genommen zu werden | genommen werden | gestrichen zu werden | geloscht zu werden | entfernt zu werden
             loschung meiner | loschung der | loschung aller | loschung | nehmen | nehmt | nimm | loschen | losche
             loscht | losch | zu loschen | entfernen | entferne | entfernt | entfern | zu entfernen | streichen
             streiche | streicht | gestrichen werden | geloscht werden | entfernt werden | herausnehmen | rausnehmen

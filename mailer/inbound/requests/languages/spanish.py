@@ -34,10 +34,11 @@ SPANISH = compile_phrase_table(
             baja | vaja | bajas | cancelar | salir | anular | cancelacion | opt out | optout | fuera
         """,
         Mark.CEASE: """
-            cancelen | cancelad | anulen | stop | basta | basta de | basta ya | dejen de | deja de | deje de
-            dejad de | paren | pare | para de | paren de | pare de | cesen | cese | cesen de | parar | cesar | alto
-            no mas | detengan | detener | suspendan | suspender | ya basta | ya basta de | dejar de | detenga
-            interrumpan | que dejen de | que deje de | dejen ya de | parad de | parad
+            dejaran de | dejasen de | que dejaran de | cancelen | cancelad | anulen | stop | basta | basta de
+            basta ya | dejen de | deja de | deje de | dejad de | paren | pare | para de | paren de | pare de | cesen
+            cese | cesen de | parar | cesar | alto | no mas | detengan | detener | suspendan | suspender | ya basta
+            ya basta de | dejar de | detenga | interrumpan | que dejen de | que deje de | dejen ya de | parad de
+            parad
         """,
         Mark.REMOVE: """
             ser (eliminado/eliminada/borrado/borrada/removido/removida/retirado/retirada/excluido/excluida)
