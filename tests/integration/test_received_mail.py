@@ -166,7 +166,7 @@ async def test_a_message_that_is_sent_again_is_stored_once(reception: Reception)
 
 
 def letter(text: str, subject: str = "", sender: str = ADA) -> bytes:
-    """What a person writes."""
+    """A letter of a person."""
     head = f"From: Ada <{sender}>\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
     return f"{head}{text}\r\n".encode()
 
@@ -325,7 +325,7 @@ async def test_whoever_looks_for_addresses_is_sent_away(reception: Reception) ->
 
 
 async def test_a_message_that_cannot_be_stored_is_not_accepted(reception: Reception) -> None:
-    """While the database is away, the sender is told to come back, and nothing is lost."""
+    """The sender, while the database is away, is told to come back, and nothing is lost."""
     await reception.world.pool.execute("ALTER TABLE received_mail RENAME TO elsewhere")
     assert (await reception.send(f"postmaster@{DOMAIN}", b"x")).startswith("451 4.3.0")
     await reception.world.pool.execute("ALTER TABLE elsewhere RENAME TO received_mail")
@@ -353,7 +353,7 @@ async def test_an_erasure_empties_what_was_received(reception: Reception) -> Non
 
 
 async def test_the_content_of_old_mail_is_deleted(reception: Reception) -> None:
-    """What was handled is emptied after 30 days; what waits for a person, and its result, stays."""
+    """Handled mail is emptied after 30 days; letters that wait, and all results, stay."""
     world = reception.world
     mailing, [ada] = await handed_over(world)
     await reception.send(return_path(world.links, mailing, ada), bounce(ADA))

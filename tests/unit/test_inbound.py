@@ -161,7 +161,7 @@ def test_a_wrong_address_to_listen_on_says_what_is_wrong(text: str, complaint: s
 
 
 def test_the_limits_count_connections_and_octets() -> None:
-    """Of one client, of all, and of all texts together; what was given back is free again."""
+    """One client, all of them, and all texts together have limits; octets that were given back are free again."""
     limits = ReceptionLimits(octets=100)
     assert [limits.add_session("192.0.2.1") for _ in range(MAX_SESSIONS_OF_PEER + 1)].count(False) == 1
     others = [limits.add_session(f"192.0.2.{2 + number // 20}") for number in range(MAX_SESSIONS)]

@@ -86,7 +86,7 @@ def zone() -> WrittenZone:
 async def authenticated(
     message: bytes, mail_from: str = "", peer: str | None = None, helo: str = "mx.evil.example"
 ) -> SenderAuthentication:
-    """What a message proves that came from this client."""
+    """The proofs of a message that came from this client."""
     envelope = SmtpEnvelope(ipaddress.ip_address(peer) if peer else None, helo, mail_from)
     return await authenticate_sender(envelope, message, zone(), NOW)
 

@@ -75,7 +75,7 @@ SENDERS = ("zoe@mail.example", "x@evil.example", "")
 
 @cache
 def told() -> dict[str, list[Any]]:
-    """What mailauth says of all cases, from one process."""
+    """The answers of mailauth to all cases, from one process."""
     spf = [
         {"ip": str(HERE), "helo": "helo.example", "sender": "bo-lp@mail.example", **written(spf_zone(record))}
         for record, _ in TERMS

@@ -30,7 +30,7 @@ class SmtpEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class SenderAuthentication:
-    """What a message proves of its sender.
+    """The proofs of a message about its sender.
 
     A proof covers the From, the subject and the body. It says nothing of the time or the recipient: anybody can send a
     signed message again, to others too (RFC 6376 8.6). An act that harms needs a confirmation all the same.
