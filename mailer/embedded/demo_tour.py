@@ -74,7 +74,7 @@ TOUR = (
         PETRA,
         "/console/suppressions/paltalk-2006",
         "Find Ada's opt-out, and lift it with a reason.",
-        ("Suppressions of paltalk-2006", "Left newsletter mail on "),
+        ("Suppressions of Paltalk (paltalk-2006)", "Left newsletter mail on "),
     ),
     TourStep(
         OTTO,
