@@ -4,9 +4,11 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
 
+import pytest
 import uvloop
 
 from mailer.inbound.mailboxes import MailboxDirectory
@@ -14,9 +16,12 @@ from mailer.inbound.reception.limits import MAX_SESSIONS_OF_PEER, ReceptionLimit
 from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
-from mailer.ports.received_mail import NewReceivedMail, ReceivedMailStore
+from mailer.mail_receiving import SenderProver
+from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMail, ReceivedMailStore
 from mailer.rendering.signed_links import SignedLinks
-from tests.factories import policies
+from tests.dkim_signatures import MESSAGE, key_record, private_key, sign
+from tests.dns_zone import WrittenZone
+from tests.factories import BRAND, policies
 
 
 class _Store:
@@ -45,3 +50,24 @@ def test_connections_of_one_client_are_limited_under_uvloop() -> None:
             return await asyncio.to_thread(_first_replies, port, MAX_SESSIONS_OF_PEER + 2)
 
     assert uvloop.run(attack()) == [b"220"] * MAX_SESSIONS_OF_PEER + [b"421"] * 2
+
+
+_TO_OTHERS = MESSAGE.replace(b"out@brand.example", b"out@another.example")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_proven"),
+    [
+        (sign(), True),
+        (sign(_TO_OTHERS), False),
+        (sign(_TO_OTHERS).replace(b"Subject:", b"Cc: out@brand.example\r\nSubject:"), False),
+        (sign(names=["from", "subject"]), False),
+    ],
+)
+async def test_an_opt_out_that_was_written_to_others_proves_nothing(content: bytes, is_proven: bool) -> None:
+    """Whoever got a signed opt-out sends it again, to us: as it is, with a recipient added, or never covered."""
+    record = key_record(private_key())
+    zone = WrittenZone(txt={"k1._domainkey.mail.example": [record], "_dmarc.mail.example": ["v=DMARC1; p=reject"]})
+    received = NewReceivedMail(BRAND, Mailbox.OPT_OUT, "", "out@brand.example", "", "mx.example", content)
+    proven = await SenderProver(zone).prove(ReceivedMail(UUID(int=1), datetime.now(UTC), received))
+    assert (proven.address, proven.is_proven) == ("zoe@mail.example", is_proven)
