@@ -13,13 +13,15 @@ from mailer.inbound.reception.limits import ReceptionLimits
 from mailer.inbound.reception.listener_url import ListenerUrl, parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
+from mailer.inbound.reports.mime_parts import parse_message
 from mailer.inbound.sender_authentication.authentication import SmtpEnvelope, authenticate_sender
 from mailer.metrics_and_logger import log
 from mailer.pipeline import consumers
 from mailer.ports.broker import Broker
 from mailer.ports.dns_lookup import Address, DnsLookup
-from mailer.ports.received_mail import EXCHANGE, ReceivedMail
+from mailer.ports.received_mail import EXCHANGE, NewReceivedMail, ReceivedMail
 from mailer.processors.smtp.ehlo_name import EhloNameProvider
+from mailer.rendering.mailbox_spellings import canonical_mailbox
 from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings, SettingsError
 
@@ -54,12 +56,23 @@ class SenderProver:
         self._lookup = lookup
 
     async def prove(self, mail: ReceivedMail) -> ProvenSender:
-        """Returns the sender of a letter. From a mail server of ours in front, only DKIM proves."""
+        """Returns the sender of a letter. From a mail server of ours in front, only DKIM proves.
+
+        Anybody can send a signed message again (RFC 6376 8.6). So a letter proves nothing if it was written to others:
+        whoever gets an opt-out could otherwise use it against each brand.
+        """
         received = mail.mail
         envelope = SmtpEnvelope(_outside_address_or_none(received.peer), received.helo, received.sender)
         now = int(datetime.now(UTC).timestamp())
         found = await authenticate_sender(envelope, received.content, self._lookup, now)
-        return ProvenSender(found.from_address, found.is_from_proven)
+        return ProvenSender(found.from_address, found.is_from_proven and _is_written_to(received))
+
+
+def _is_written_to(received: NewReceivedMail) -> bool:
+    """Tells whether the letter names the mailbox that it came to as its recipient."""
+    message = parse_message(received.content)
+    named = [address for name in ("to", "cc") for _, address in message.header.addresses(name)] if message else []
+    return canonical_mailbox(received.recipient) in map(canonical_mailbox, named)
 
 
 def _outside_address_or_none(peer: str) -> Address | None:

@@ -37,8 +37,8 @@ def decide_effect_of_bounce(
 ) -> EffectDecision:
     """Returns the effect of a bounce (RFC 3464 4; MAIL.md, "Bounces").
 
-    It is believed only if it proves to answer a mail of ours, and is about the address that the person has now: of an
-    address to which their mail is forwarded, they may know nothing.
+    It is believed only if it proves to answer a mail of ours, and is about the address that the person has now, and had
+    then: of an address to which their mail is forwarded, they may know nothing, and a new address may be a stranger's.
 
     Args:
         recipients: the recipients in the report.
@@ -48,6 +48,8 @@ def decide_effect_of_bounce(
         return EffectDecision(_E.NONE, "it does not prove to answer a mail of ours")
     if delivery.address is None:
         return EffectDecision(_E.NONE, "the person has no address any more")
+    if delivery.has_moved:
+        return EffectDecision(_E.NONE, "the person has had another address since the mail")
     mine = canonical_mailbox(delivery.address)
     failed = [one for one in recipients if one.action in (None, RecipientAction.FAILED)]
     own = [one for one in failed if canonical_mailbox(one.address) == mine]

@@ -80,13 +80,11 @@ class ReceivedMail:
 
     Attributes:
         id: a UUIDv7. at: the time at which it was accepted. mail: as it was received.
-        named: keyed hashes of the addresses in it.
     """
 
     id: UUID
     at: datetime
     mail: NewReceivedMail
-    named: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +113,7 @@ class ReportedDelivery:
         brand: the brand of the mailing. category: of the mail for this person.
         attempt: the last attempt. processor: the processor that accepted it; None if none has.
         address: the person's present address; None if they have none any more.
+        has_moved: they may have had another address when it was handed over.
     """
 
     brand: str
@@ -124,6 +123,7 @@ class ReportedDelivery:
     attempt: int
     processor: str | None
     address: str | None
+    has_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

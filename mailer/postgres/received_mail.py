@@ -39,6 +39,8 @@ from mailer.postgres.suppressions import PostgresSuppressions
 SQL: Final = load_statements("received_mail")
 _DELETED_AT_ONCE: Final = 1000
 _LONGEST_NAME: Final = 255
+_SEARCHED: Final = 256 * 1024
+"""The octets of a message in which addresses are searched. Ten MiB of `a@` would keep a process busy for minutes."""
 
 
 class PostgresReceivedMail:
@@ -56,6 +58,8 @@ class PostgresReceivedMail:
     async def store_mail(self, mails: Sequence[NewReceivedMail]) -> Sequence[UUID]:
         """See the port."""
         ids = [uuid7() for _ in mails]
+        # A message may name thousands of people.
+        named = await asyncio.to_thread(lambda: [" ".join(self._person_keys_of_mail(mail)) for mail in mails])
         rows = [
             (
                 id_,
@@ -67,8 +71,9 @@ class PostgresReceivedMail:
                 storable_text(mail.helo)[:_LONGEST_NAME],
                 mail.content,
                 hashlib.sha256(mail.content).digest(),
+                keys,
             )
-            for id_, mail in zip(ids, mails, strict=True)
+            for id_, mail, keys in zip(ids, mails, named, strict=True)
         ]
         async with self._pool.acquire() as connection, connection.transaction():
             stored = {row["id"] for row in await connection.fetch(SQL["store"], *zip(*rows, strict=True))}
@@ -87,9 +92,7 @@ class PostgresReceivedMail:
             return None
         mailbox, sent = Mailbox(row["mailbox"]), (row["sender"], row["recipient"])
         new = NewReceivedMail(row["brand"], mailbox, *sent, row["peer"], row["helo"], row["content"])
-        # A message may name thousands of people.
-        named = await asyncio.to_thread(self._person_keys_of_mail, new)
-        return ReceivedMail(row["id"], row["at"], new, named)
+        return ReceivedMail(row["id"], row["at"], new)
 
     async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
         """See the port."""
@@ -155,11 +158,11 @@ class PostgresReceivedMail:
     async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
         """Stores the result in the caller's transaction. Returns False if there is one already."""
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
-        return await connection.fetchval(SQL["finish"], mail.id, *facts, mail.named) is not None
+        return await connection.fetchval(SQL["finish"], mail.id, *facts) is not None
 
     def _person_keys_of_mail(self, mail: NewReceivedMail) -> list[str]:
-        """Returns the keyed hashes of all addresses in a message and its envelope."""
-        text = b"%b\n%b" % (mail.sender.encode("utf-8", "replace"), mail.content)
+        """Returns the keyed hashes of the addresses in an envelope and the first `_SEARCHED` octets of its message."""
+        text = b"%b\n%b" % (mail.sender.encode("utf-8", "replace"), mail.content[:_SEARCHED])
         return find_person_keys_in_body(text, mail.brand, self._hasher)
 
 

@@ -274,8 +274,8 @@ async def test_of_fields_with_one_name_the_lowest_is_signed_first() -> None:
     """RFC 6376 5.4.2: a field can be added above those that were signed, and not among them."""
     message = MESSAGE.replace(b"To:", b"Comments: one\r\nComments: two\r\nTo:")
     one, two = (
-        sign(message, names=("from", "subject", "comments")),
-        sign(message, names=("from", "subject", *["comments"] * 2)),
+        sign(message, names=("from", "to", "subject", "comments")),
+        sign(message, names=("from", "to", "subject", *["comments"] * 2)),
     )
     assert [(await outcome(one))[0], (await outcome(two))[0]] == [PASS, PASS]
     changed = [whole.replace(b"Comments: one", b"Comments: new") for whole in (one, two)]

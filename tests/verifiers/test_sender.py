@@ -23,7 +23,7 @@ NOW = 1_700_000_100
 
 @cache
 def messages() -> dict[str, bytes]:
-    """Messages that both judge in one way. `l=`, keys on trial and uncovered subjects prove nothing to us alone."""
+    """Messages that both judge in one way. `l=`, keys on trial and uncovered fields prove nothing to us alone."""
     return {
         "signed": sign(),
         "simple": sign(form="simple/simple"),

@@ -1,7 +1,7 @@
 """The SMTP and LMTP sessions of reception, on aiosmtpd."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -51,9 +51,11 @@ class ReceptionSession(SMTP):
         if self._is_counted or self.session is None:
             return
         self._is_counted = self._limits.add_session(peer_host(self.session))
-        if not self._is_counted and isinstance(transport, asyncio.WriteTransport):
-            transport.write(b"421 4.7.0 Too many connections; please try again later\r\n")
-            transport.close()
+        if not self._is_counted:
+            # uvloop's transports are no subclasses of asyncio's.
+            client = cast(asyncio.WriteTransport, transport)
+            client.write(b"421 4.7.0 Too many connections; please try again later\r\n")
+            client.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forgets the connection."""

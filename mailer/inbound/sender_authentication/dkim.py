@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -26,6 +26,7 @@ from mailer.rendering.dkim import canonical_body, canonical_simple_body, canonic
 MOST_SIGNATURES = 8
 """The signatures that are looked at, from the top. A message of good faith has one to four."""
 MOST_BODY_BYTES = 16 * 1024 * 1024
+_TO_BE_COVERED = (b"subject", b"to", b"cc")
 SECONDS = 20.0
 """The longest wait for all keys together."""
 
@@ -94,8 +95,8 @@ class _SignedMessage:
             return signature.as_result(DkimOutcome.POLICY, "the body is too long to be hashed")
         if records is None:
             return signature.as_result(DkimOutcome.TEMPERROR, "the DNS did not answer for the key")
-        if self._has_uncovered_subject(signature):
-            return signature.as_result(DkimOutcome.POLICY, "it does not cover the subject")
+        if uncovered := self._uncovered_names(signature):
+            return signature.as_result(DkimOutcome.POLICY, f"it does not cover the {uncovered[0].decode()}")
         key = choose_key(records, signature)
         if isinstance(key, DkimResult):
             return key
@@ -106,10 +107,13 @@ class _SignedMessage:
             return signature.as_result(DkimOutcome.FAIL, "the header was changed, or another key signed")
         return signature.as_result(DkimOutcome.PASS)
 
-    def _has_uncovered_subject(self, signature: DkimSignature) -> bool:
-        """Tells whether others could have written a subject: a request can stand there alone."""
-        present = sum(field.name == b"subject" for field in self._message.fields)
-        return present > signature.signed_names.count(b"subject")
+    def _uncovered_names(self, signature: DkimSignature) -> list[bytes]:
+        """Returns the names of fields that others could have written.
+
+        A request can stand in a subject alone, and whoever sends a signed message again could add us as its recipient.
+        """
+        present = Counter(field.name for field in self._message.fields)
+        return [name for name in _TO_BE_COVERED if present[name] > signature.signed_names.count(name)]
 
     @cached_property
     def _relaxed_body_hash(self) -> bytes:

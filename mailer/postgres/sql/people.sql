@@ -181,8 +181,8 @@ WITH moved AS (
     FROM moved m WHERE m.earlier IS NULL AND m.own_cap IS NOT NULL
 ), former AS (
     INSERT INTO former_addresses (recipient_id, address_hash)
-    SELECT m.id, m.earlier FROM moved m WHERE m.earlier IS NOT NULL
-    ON CONFLICT DO NOTHING
+    SELECT DISTINCT m.id, m.earlier FROM moved m WHERE m.earlier IS NOT NULL
+    ON CONFLICT (recipient_id, address_hash) DO UPDATE SET at = now()
 ), left_behind AS (
     INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
     SELECT m.controller, m.address_key, m.earlier, m.brand, k.scope, 'collected', 'former address', m.exact

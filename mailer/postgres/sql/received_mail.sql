@@ -1,7 +1,9 @@
 -- name: store
 -- Returns the ids of those that were not stored before.
-INSERT INTO received_mail (id, brand, mailbox, sender, recipient, peer, helo, content, digest)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[])
+INSERT INTO received_mail (id, brand, mailbox, sender, recipient, peer, helo, content, digest, named)
+SELECT id, brand, mailbox, sender, recipient, peer, helo, content, digest, string_to_array(named, ' ')
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[], $10::text[])
+    AS m (id, brand, mailbox, sender, recipient, peer, helo, content, digest, named)
 ON CONFLICT (recipient, digest) DO NOTHING RETURNING id
 
 -- name: unhandled
@@ -12,14 +14,18 @@ WHERE id = $1 AND state = 'received' AND content IS NOT NULL
 -- Returns nothing if it was finished before.
 UPDATE received_mail
 SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
-    mailing_id = $6, named = $7, handled_at = now()
+    mailing_id = $6, handled_at = now()
 WHERE id = $1 AND state = 'received' RETURNING id
 
 -- name: delivery
+-- Whoever changes their address may give a stranger's: an hour is left for a mail that was under way.
 SELECT m.brand, coalesce(d.sent_as, m.category) AS category, d.mailing_id, d.recipient_id, d.attempt, r.email AS address,
-       (SELECT l.processor FROM ledger l WHERE l.mailing_id = $1 AND l.recipient_id = $2 AND l.kind = 'hand_over'
-        ORDER BY l.at DESC LIMIT 1) AS processor
+       h.processor, EXISTS (SELECT FROM former_addresses f WHERE f.recipient_id = d.recipient_id
+                            AND f.at > coalesce(h.at, m.created_at) - interval '1 hour') AS has_moved
 FROM deliveries d JOIN mailings m ON m.id = d.mailing_id JOIN recipients r ON r.id = d.recipient_id
+LEFT JOIN LATERAL (SELECT l.processor, l.at FROM ledger l
+                   WHERE l.mailing_id = d.mailing_id AND l.recipient_id = d.recipient_id AND l.kind = 'hand_over'
+                   ORDER BY l.at DESC LIMIT 1) h ON true
 WHERE d.mailing_id = $1 AND d.recipient_id = $2 AND d.attempt > 0
 
 -- name: with_address
