@@ -98,7 +98,9 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):
-            tasks.create_task(consumers.consume_queue(broker, EXCHANGE, _HELD, handler.handle_messages, stop))
+            tasks.create_task(
+                consumers.consume_queue(broker, EXCHANGE, _HELD, handler.handle_messages, stop, give_up=handler.give_up)
+            )
         if not app.settings.is_broker_in_process:
             tasks.create_task(consumers.relay_outbox_until_stopped(app.outbox, broker, app.letters, app.owner, stop))
         name = await EhloNameProvider(None).ehlo_name_for_local_address("127.0.0.1")

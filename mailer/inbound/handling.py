@@ -78,6 +78,17 @@ class ReceivedMailHandler:
                     RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
             await received.acknowledge()
 
+    async def give_up(self, received: ReceivedMessage, place: str, tries: int) -> None:
+        """Leaves a message that meets a bug at each try to a person, and settles it."""
+        mail_id = _mail_id_or_none(received.message)
+        mail = await self._store.get_unhandled_mail(mail_id) if mail_id else None
+        if mail is not None:
+            log.error("received mail met a bug; a person has to read it", id=str(mail.id), error=place, tries=tries)
+            reason = f"a bug kept it from being handled: {place}"
+            result = ReceivedMailResult(ReportKind.UNREADABLE.value, ReceivedMailEffect.WAITS, reason)
+            await self._store.finish_mail(mail, result)
+        await received.acknowledge()
+
     async def _handle_mail(self, mail: ReceivedMail) -> ReceivedMailResult:
         """Reads a message, and commits its effect.
 

@@ -8,7 +8,9 @@ from uuid import UUID
 import pytest
 
 from mailer.actions.privacy_rights import erase_recipient
+from mailer.inbound import handling
 from mailer.ports.received_mail import MAX_OCTETS
+from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, person
 from tests.inbound import DOMAIN, Reception, bounce, open_reception, return_path
 
@@ -34,7 +36,7 @@ async def handed_over(world: World, category: str = "newsletter", **fields: obje
 
 
 def letter(text: str) -> bytes:
-    """What a person writes."""
+    """A letter of a person."""
     head = f"From: Ada <{ADA}>\r\nSubject: Re: News\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
     return f"{head}{text}\r\n".encode()
 
@@ -94,3 +96,24 @@ async def test_a_message_full_of_addresses_is_stored_soon(reception: Reception) 
     await asyncio.wait_for(reception.handle_stored(), 60)
     assert time.process_time() - begin < 20
     assert await reception.effects() == [("reply", "waits")]
+
+
+async def test_a_message_that_meets_a_bug_waits_for_a_person(
+    reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again and again, then a person has to read it: nothing is lost, and the rest goes on."""
+
+    def broken(content: bytes, recipient: str) -> None:
+        raise KeyError(content[:10])
+
+    monkeypatch.setattr(handling, "classify_message", broken)
+    await reception.send(f"postmaster@{DOMAIN}", b"Subject: Hello\r\n\r\nWho are you?\r\n")
+    [row] = await reception.world.outbox.lease_rows("inbound", 10, 30)
+    received = FakeReceived(row.message)
+    with pytest.raises(KeyError):
+        await reception.handler.handle_messages([received])
+    await reception.handler.give_up(received, "KeyError at mailer/inbound/handling.py:1 in x", 3)
+    [mail] = await reception.store.list_mail(None, waiting=True, limit=10)
+    assert (mail.kind, mail.effect, received.settled) == ("unreadable", "waits", "ack")
+    assert mail.reason is not None
+    assert "KeyError at" in mail.reason

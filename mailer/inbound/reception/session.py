@@ -18,6 +18,8 @@ MAX_UNKNOWN: Final = 10
 """The most unknown recipients in a session, before it is closed: whoever has more is looking for addresses."""
 COMMAND_SECONDS: Final = 300.0
 """Seconds for a command, and for the text of a message (RFC 5321 4.5.3.2.7)."""
+SESSION_SECONDS: Final = 1800.0
+"""Seconds for a whole session. A client that only keeps its connection would take the place of others."""
 _LATER: Final = "451 4.3.0 The message could not be stored; please try again later"
 _UNKNOWN: Final = "550 5.1.1 There is no such mailbox here"
 
@@ -44,6 +46,7 @@ class ReceptionSession(SMTP):
         self.unknown = 0
         self._limits = handler.limits
         self._is_counted = False
+        self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Counts the connection, except the second call for one that began TLS, and closes one too many."""
@@ -56,9 +59,16 @@ class ReceptionSession(SMTP):
             client = cast(asyncio.WriteTransport, transport)
             client.write(b"421 4.7.0 Too many connections; please try again later\r\n")
             client.close()
+        self._end = asyncio.get_running_loop().call_later(SESSION_SECONDS, self._close_connection)
+
+    def _close_connection(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forgets the connection."""
+        if self._end is not None:
+            self._end.cancel()
         if self._is_counted and self.session is not None:
             self._is_counted = False
             self._limits.remove_session(peer_host(self.session))
