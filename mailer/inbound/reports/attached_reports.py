@@ -70,6 +70,7 @@ def _unpack_zip(data: bytes, limit: int) -> bytes:
                 return b""
             with archive.open(entries[0]) as opened:
                 found = opened.read(limit + 1)
+    # A stranger's archive: zipfile raises all of these for broken, encrypted or unsupported ones. Then it is no report.
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError, EOFError):
         return b""
     return found if len(found) <= limit else b""
