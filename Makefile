@@ -1,8 +1,14 @@
 # Everything that is done with a clone. `make help` lists it.
 
-.PHONY: help setup demo test check docs reference proofs promises mutants comparison screenshots pictures bench chaos up test-relays test-rabbitmq4 lock clean
+.PHONY: help setup demo test test-all check docs reference proofs promises mutants comparison screenshots pictures bench chaos up test-relays test-rabbitmq4 lock clean
 .DEFAULT_GOAL := help
 bin := .venv/bin
+
+# Six processes share one collection, since many tests wait.
+run_tests := PYTHONDONTWRITEBYTECODE= $(bin)/pytest --forks 6
+# Folders whose tests start whole processes, browsers or foreign servers: test-all runs them (docs/adr/0076).
+long_tests := acceptance browser oidc relays verifiers
+without_servers = $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/integration/test_broker_kept.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py)
 
 help:  ## lists what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,13 +23,17 @@ setup: .venv/dev  ## makes the virtual environment .venv, with all that developm
 demo: .venv/run  ## runs the whole pipeline once on this machine; STAY=1 leaves it up
 	@$(bin)/mailer demo $(if $(STAY),--stay)
 
-test: .venv/dev  ## runs all tests, in six processes that share one collection, since many wait; PYTEST="-k word" chooses
+test: .venv/dev  ## runs the tests that a change needs, in a few minutes: all but browsers, whole processes and foreign servers; PYTEST="-k word" chooses
+	@scripts/setup-services
+	@$(run_tests) $(foreach folder,$(long_tests),--ignore=tests/$(folder)) $(without_servers) $(PYTEST)
+
+test-all: .venv/dev  ## runs every test, as CI does; PYTEST="-k word" chooses
 	@scripts/setup-services
 	@scripts/setup-relays --if-possible postfix
 	@scripts/setup-verifiers --if-possible
 	@scripts/setup-axe --if-possible
 	@scripts/setup-oidc --if-possible
-	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) $$([ -e .cache/oidc/usable ] || echo --ignore=tests/oidc) --forks 6 $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $$(ls .cache/axe/usable-* >/dev/null 2>&1 || echo --ignore=tests/browser/test_every_page.py) $(PYTEST)
+	@$(run_tests) --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) $$([ -e .cache/oidc/usable ] || echo --ignore=tests/oidc) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $$(ls .cache/axe/usable-* >/dev/null 2>&1 || echo --ignore=tests/browser/test_every_page.py) $(without_servers) $(PYTEST)
 
 check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/ruff format --check .
@@ -83,7 +93,7 @@ test-relays: .venv/dev  ## mails by real Postfix, Exim, OpenSMTPD and Haraka in 
 test-rabbitmq4: .venv/dev  ## runs the broker and acceptance suites on RabbitMQ 4, in a Debian of its own (root only)
 	@scripts/rabbitmq4.sh .cache/trixie
 	@rm -rf .cache/trixie/tmp/*
-	@MAILER_TEST_RABBITMQ_CHROOT=$(CURDIR)/.cache/trixie $(bin)/pytest tests/contract tests/acceptance $(PYTEST)
+	@MAILER_TEST_RABBITMQ_CHROOT=$(CURDIR)/.cache/trixie $(bin)/pytest tests/contract tests/acceptance tests/integration/test_broker_kept.py $(PYTEST)
 
 lock: .venv/dev  ## brings requirements/*.txt up to date with pyproject.toml
 	@scripts/lock

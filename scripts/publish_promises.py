@@ -1,6 +1,6 @@
 """Writes docs/promises.md: every promise with its rules and its proofs. With `-` it is printed instead.
 
-The proofs are those that pytest collects; that they pass is for `make test` to show, and for `mailer policy check`.
+The proofs are those that pytest collects; that they pass is for `make test-all` to show, and for `mailer policy check`.
 """
 
 import re

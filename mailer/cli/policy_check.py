@@ -136,7 +136,7 @@ def _faults_in_trial_results(trials: Mapping[str, TrialResult | TemplateError]) 
 
 _HOW = (
     "your tests write it under the pytest plugin mailer.testing.proofs (docs/policies.md, Proving promises),"
-    " mailer's own by `make test` in its checkout"
+    " mailer's own by `make test-all` in its checkout"
 )
 
 

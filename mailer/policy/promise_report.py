@@ -210,7 +210,7 @@ def _promise_faults(
         yield f'has no proof; mark a test that looks at the outside with promise("{promise.id}")'
     for proof in found:
         if proof.outcome != PASSED:
-            yield f"its proof {proof.test} has not passed ({proof.outcome}); mend what it shows, and run `make test`"
+            yield f"its proof {proof.test} has not passed ({proof.outcome}); mend it, and run `make test-all`"
 
 
 def _test_run_record_faults(record: RecordedTestRun | None, differs: Sequence[str]) -> Iterator[str]:

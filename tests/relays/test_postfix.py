@@ -1,4 +1,4 @@
-"""The SMTP processor in front of a real Postfix. `make test` runs this part of the relay tests, since it is quick."""
+"""The SMTP processor in front of a real Postfix. `make test-all` runs this part of the relay tests: it is quick."""
 
 import stat
 from collections import Counter

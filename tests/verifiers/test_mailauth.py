@@ -1,4 +1,4 @@
-"""DKIM as mailauth verifies it, which shares no code with dkimpy: run by `make test`, where npm has it."""
+"""DKIM as mailauth verifies it, which shares no code with dkimpy: run by `make test-all`, where npm has it."""
 
 import base64
 import json
