@@ -112,7 +112,7 @@ async def next_of(arrivals: AsyncIterator[list[ReceivedMessage]]) -> ReceivedMes
 
 
 async def test_every_property_is_passed_on(broker: RabbitBroker, rabbit_url: str) -> None:
-    """Each message that RabbitMQ accepts arrives, in order, on one connection that never ends."""
+    """Each message that RabbitMQ accepts arrives, in order, on one connection that never ends (case S1)."""
     taken = set()
     async with broker.messages_while_consuming(QUEUE, 1, 1) as arrivals:
         connection = broker._consuming["service"]._connection

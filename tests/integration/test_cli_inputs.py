@@ -23,7 +23,7 @@ def last_line(err: str) -> str:
 
 
 async def test_a_quote_that_is_never_closed_ends_the_import(small_stack: Stack) -> None:
-    """An open quote ends the import with status 1, and one line that names the place and the rows before it."""
+    """An open quote ends the import with status 1 and a line that names the place and the rows before it (case S9)."""
     lines = [f"u{number},u{number}@example.org,Ann\n" for number in range(3_000)]
     lines[1_000] = 'u1000,u1000@example.org,"Ann\n'
     (small_stack.folder / "people.csv").write_text("ref,email,name\n" + "".join(lines), "utf-8")
@@ -36,7 +36,7 @@ async def test_a_quote_that_is_never_closed_ends_the_import(small_stack: Stack) 
 
 
 async def test_files_are_utf_8_in_every_locale(small_stack: Stack) -> None:
-    """The locale changes neither the events that are published from a file nor the printed text."""
+    """The locale changes neither the events that are published from a file nor the printed text (case S15)."""
     value = event("one-ü", "interpals", "newsletter", people("ann", name=NAME))
     (small_stack.folder / "event.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(value, ensure_ascii=False).encode())
     (small_stack.folder / "broken.json").write_bytes(json.dumps(value, ensure_ascii=False).encode("latin-1", "replace"))

@@ -45,7 +45,7 @@ async def test_a_process_does_not_start_on_older_tables(small_stack: Stack, name
 
 
 async def test_another_collation_version_is_logged_and_said_by_migrate(small_stack: Stack) -> None:
-    """The process works, and its log says what to do."""
+    """The process works, and its log says what to do (case S19)."""
     await age_collation(small_stack.database_url)
     migrated = await small_stack.done("migrate")
     assert "REFRESH COLLATION VERSION" in migrated.err

@@ -74,7 +74,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 async def test_each_connection_asks_for_what_it_relies_on(hostile_url: str) -> None:
-    """No default of the database is left that the statements would be wrong under."""
+    """No default of the database is left that the statements would be wrong under (case S13)."""
     assert set(SETTINGS) - {"jit_above_cost"} <= set(EXPECTED)
     pool = await open_pool(hostile_url, size=1)
     async with pool.acquire() as connection:
@@ -154,7 +154,7 @@ async def backends(url: str) -> set[int]:
 
 
 async def test_no_connection_outlives_a_server_that_only_reads(own_server: str) -> None:
-    """The error that says so ends every connection of the pool; a new one is had once the server can be written to."""
+    """The error ends every connection of the pool; a new one is had once the server can be written to (case S3)."""
     pool = await open_pool(own_server, size=3)
     async with pool.acquire(), pool.acquire():
         before = await backends(own_server)
@@ -184,7 +184,7 @@ async def test_no_connection_outlives_a_server_that_only_reads(own_server: str) 
 
 
 async def test_readiness_notices_a_server_that_only_reads(own_server: str) -> None:
-    """Nothing has to be written for it: a process that is idle is not ready either."""
+    """Nothing has to be written for it: a process that is idle is not ready either (case S3)."""
     pool = await open_pool(own_server, size=1)
     assert await problem(pool) == ""
     await flip(own_server, read_only=True)

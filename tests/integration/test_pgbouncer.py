@@ -40,7 +40,7 @@ async def test_each_session_has_our_settings(session_url: str) -> None:
 
 
 async def test_mail_flows_through_session_pooling(session_url: str) -> None:
-    """An event is taken in, handed over and recorded, and the ledger is intact."""
+    """An event is taken in, handed over and recorded, and the ledger is intact (case S12)."""
     async with open_world(session_url) as world:
         accepted = await world.accept([person(n) for n in range(5)])
         await world.handover().hand_over_batches(accepted.batches)

@@ -83,7 +83,7 @@ async def run_all(world: World, handover: HandOver) -> None:
 
 @pytest.mark.parametrize("kind", REFUSALS)
 async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncExitStack, kind: str) -> None:
-    """A breach notice to 70 people waits, whatever the relay refuses. Each arrives once when that is repaired."""
+    """A breach notice to 70 people waits, whatever the relay refuses. Each arrives once after repair (case S8)."""
     script, state = REFUSALS[kind]
     server, processor = await served(stack, {k: list(v) for k, v in script.items()}, login=kind == "no-password")
     mailing_id = await breach(world, 70)

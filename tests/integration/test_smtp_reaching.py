@@ -67,7 +67,7 @@ def named(monkeypatch: pytest.MonkeyPatch, addresses: Sequence[str], port: int) 
 
 
 async def test_the_first_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second one takes the mail, within the time for a connection."""
+    """The second one takes the mail, within the time for a connection (case S7)."""
     async with scripted() as server:
         with black_hole(server.port) as hole:
             named(monkeypatch, [hole, "127.0.0.1"], server.port)

@@ -87,7 +87,7 @@ async def test_a_bad_quote_costs_its_own_line() -> None:
     ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-14:00", "2020", "20261224", "1735032600", "2026-02-30T00:00Z"],
 )
 async def test_a_time_that_is_none_costs_its_own_line(at: str) -> None:
-    """Line 12,001 is rejected, and all others are taken."""
+    """Line 12,001 is rejected, and all others are taken (case S10)."""
     lines = [line(number, collected_at=at if number == 11_999 else "2026-01-01T00:00:00Z") for number in range(12_500)]
     done, refs, [rejected] = await imported(lines)
     assert (len(refs), done.taken, done.rejected) == (12_499, 12_499, 1)

@@ -64,7 +64,7 @@ def test_limits_of_a_url() -> None:
 
 
 def test_a_source_of_tokens() -> None:
-    """A command is split into words, a file is a path, and no word of the command shows."""
+    """A command is split into words, a file is a path, and no word of the command shows (case S18)."""
     url = f"smtp://u%40example.org@mx.example.com?country=DE&contract=x&auth=oauthbearer&token_command=/bin/t%20-k%20{SECRET}"
     parsed = parse_relay_url(url)
     assert parsed.bearer == TokenFileOrCommand(None, ("/bin/t", "-k", SECRET), "oauthbearer")

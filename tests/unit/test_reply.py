@@ -153,7 +153,7 @@ SET_UP = [
     ],
 )
 def test_samples(result: OutcomeKind, code: int, text: str, status: str | None) -> None:
-    """A real reply has its class, its status code and its text."""
+    """A real reply has its class, its status code and its text (case S17)."""
     outcome = outcome_of_reply(SmtpStage.RCPT, code, text)
     assert (outcome.result, outcome.status) == (result, status)
     assert (outcome.code, outcome.text, outcome.trouble) == (code, text, None)

@@ -207,7 +207,7 @@ def test_links_are_https_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url
     ],
 )
 def test_what_is_wrong_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """The message begins with the setting's name and does not hold what in it may be a secret."""
+    """The message begins with the setting's name and does not hold what in it may be a secret (case S5)."""
     with pytest.raises(SettingsError, match=f"^MAILER_{name}: ") as refused:
         given(monkeypatch, **{name: value})
     assert not re.search("s3.?cret", str(refused.value))
