@@ -56,6 +56,8 @@ _NUMBER = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     """Starts what the processes of `--forks` share, while the tests are collected: the zygote and the servers."""
     if config.option.forks and not config.option.collectonly:
+        # SIGTERM ends the processes and servers of a run as Ctrl-C does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         config.add_cleanup(_entered(temporary_files_in_memory()))
         config.stash[_ZYGOTES] = start_zygote(config.option.forks)
         config.stash[_SHARED] = SharedServices(config.option.forks)

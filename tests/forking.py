@@ -8,6 +8,7 @@ A process takes a file when it has run the one before; the tests of a file run i
 
 import gc
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -138,6 +139,7 @@ def _work(
 ) -> None:
     """Runs tests in a forked process for as long as there are files."""
     gc.set_threshold(_GARBAGE)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     config = session.config
     _take_own_output_and_folder(config, number)
     config.pluginmanager.unregister(name="terminalreporter")
