@@ -9,6 +9,7 @@ from mailer.policy.staff_rights import StaffRole
 from mailer.ports.mailings import MailingFilter, MailingListState, ReleaseRefused
 from mailer.ports.staff import StaffActor
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
+from tests.console_operations import console_operations_over
 from tests.factories import BRAND, World, person
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 
@@ -276,3 +277,13 @@ async def test_what_needs_attention_leads_to_its_page(world: World) -> None:
         pages = {link: (await browser.open(link)).text for link in links}
     assert "ink" in pages["/console/halts"]
     assert str(mailing_id) in pages["/console/mailings?state=awaiting_release"]
+
+
+@pytest.mark.parametrize(("most", "is_complete"), [(2, False), (3, True), (4, True)])
+async def test_a_preview_of_exactly_everybody_is_complete(world: World, most: int, is_complete: bool) -> None:
+    """An audience that is as large as a preview may be is not called "the first of them"."""
+    mailing_id = await add_mailing(world, "breach")
+    status = await PostgresMailingDirectory(world.pool, world.policies).find_mailing(mailing_id)
+    assert status is not None
+    foreseen = await console_operations_over(world).previews.preview_release(status, most)
+    assert (foreseen.audience_size, foreseen.is_complete) == (min(most, 3), is_complete)
