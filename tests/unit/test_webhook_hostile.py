@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_verified_delivery
+from mailer.inbound.delivery_proof import find_only_delivery_proof
 from mailer.inbound.webhooks.provider_events import EventKind, ReceivedEvents, SubscriptionToConfirm, WebhookReading
 from mailer.inbound.webhooks.registry import PROVIDERS, parse_webhook_endpoint
 from mailer.inbound.webhooks.webhook_requests import MAX_BODY, WebhookRefused
 from mailer.input_types import AHEAD, EARLIEST, parse_address
+from mailer.rendering.signed_links import RETURN_PATH_METADATA
 from tests.webhook_requests import (
     ADDRESS,
     CERTIFICATE_URL,
@@ -59,7 +60,7 @@ HONEST: dict[str, Any] = {
             "email": ADDRESS,
             "timestamp": SECONDS,
             "sg_event_id": "b",
-            METADATA_NAME: RETURN_LOCAL,
+            RETURN_PATH_METADATA: RETURN_LOCAL,
         },
     ],
     "postmark": {
@@ -69,7 +70,7 @@ HONEST: dict[str, Any] = {
         "Email": ADDRESS,
         "BouncedAt": "2026-11-30T06:59:10-05:00",
         "Details": "smtp;550 5.1.1 x",
-        "Metadata": {METADATA_NAME: RETURN_LOCAL},
+        "Metadata": {RETURN_PATH_METADATA: RETURN_LOCAL},
     },
     "brevo": [{"event": "hard_bounce", "email": ADDRESS, "ts_epoch": SECONDS, "message-id": MESSAGE_ID, "reason": "x"}],
     "mailgun": {
@@ -80,7 +81,7 @@ HONEST: dict[str, Any] = {
         "timestamp": SECONDS,
         "message": {"headers": {"message-id": MESSAGE_ID}},
         "delivery-status": {"code": 550, "message": "5.1.1 x"},
-        "user-variables": {METADATA_NAME: RETURN_LOCAL},
+        "user-variables": {RETURN_PATH_METADATA: RETURN_LOCAL},
     },
     "ses": {
         "eventType": "Bounce",
@@ -140,7 +141,7 @@ def check(result: WebhookReading | WebhookRefused) -> None:
             assert len(event.event_key) < 80
             assert event.event_key.isascii()
             assert len(event.diagnostic.encode()) <= 8_000
-            find_verified_delivery(event.candidates, LINKS)
+            find_only_delivery_proof(event.candidates, LINKS)
     else:
         assert result == SubscriptionToConfirm(SUBSCRIBE_URL)
 
