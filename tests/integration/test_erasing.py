@@ -147,7 +147,7 @@ TOLD = {
     "copies": ("also", "shared_copies"),
     "mailboxes": ("also", "mailbox_forms"),
     "quarantine": ("also", "refusals"),
-    **{name: ("also", name) for name in ("received_mail", "soft_bounces")},
+    **{name: ("also", name) for name in ("received_mail", "webhook_requests", "soft_bounces")},
     "mailings": ("also", "invitations"),
     "inviters": ("also", "invitations"),
     "report_cells": ("also", "reports"),

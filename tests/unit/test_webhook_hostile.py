@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from mailer.inbound.delivery_proof import find_only_delivery_proof
 from mailer.inbound.webhooks.provider_events import EventKind, ReceivedEvents, SubscriptionToConfirm, WebhookReading
 from mailer.inbound.webhooks.registry import PROVIDERS, parse_webhook_endpoint
-from mailer.inbound.webhooks.webhook_requests import MAX_BODY, WebhookRefused
+from mailer.inbound.webhooks.webhook_requests import WebhookRefused
 from mailer.input_types import AHEAD, EARLIEST, parse_address
+from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from mailer.rendering.signed_links import RETURN_PATH_METADATA
 from tests.webhook_requests import (
     ADDRESS,
@@ -214,14 +215,14 @@ def test_any_text_as_a_url(url: str) -> None:
 
 
 LARGEST = {
-    "open lists": b"[" * MAX_BODY,
-    "numbers": b"[" + b"1," * (MAX_BODY // 2 - 2) + b"1]",
-    "empty objects": b"[" + b"{}," * (MAX_BODY // 3 - 2) + b"{}]",
-    "one text": b'{"event": "' + b"a" * (MAX_BODY - 20) + b'"}',
-    "escapes": b'"' + b"\\u0000" * (MAX_BODY // 6 - 2) + b'"',
+    "open lists": b"[" * MAX_WEBHOOK_OCTETS,
+    "numbers": b"[" + b"1," * (MAX_WEBHOOK_OCTETS // 2 - 2) + b"1]",
+    "empty objects": b"[" + b"{}," * (MAX_WEBHOOK_OCTETS // 3 - 2) + b"{}]",
+    "one text": b'{"event": "' + b"a" * (MAX_WEBHOOK_OCTETS - 20) + b'"}',
+    "escapes": b'"' + b"\\u0000" * (MAX_WEBHOOK_OCTETS // 6 - 2) + b'"',
     "keys": b"{" + b",".join(b'"%d":1' % number for number in range(90_000)) + b"}",
-    "digits": b"9" * MAX_BODY,
-    "octets": b"\xff" * MAX_BODY,
+    "digits": b"9" * MAX_WEBHOOK_OCTETS,
+    "octets": b"\xff" * MAX_WEBHOOK_OCTETS,
 }
 
 
@@ -230,7 +231,7 @@ LARGEST = {
 def test_the_largest_bodies_take_less_than_a_second(provider: str, name: str) -> None:
     """Time grows with the size of a body, and the size has a limit."""
     body = LARGEST[name]
-    assert len(body) <= MAX_BODY
+    assert len(body) <= MAX_WEBHOOK_OCTETS
     in_body = provider in ("mailgun", "ses")
     request = replace(sns_request({}), provider=provider, body=body) if in_body else SIGNED[provider](body)
     began = time.process_time()
