@@ -130,7 +130,8 @@ class WebhookReception:
         mailings = sorted({delivery.mailing_id for _, delivery in known})
         key = reading.request_key or make_event_key(provider, hashlib.sha256(body).hexdigest())
         counts = len(reading.events), reading.malformed
-        request = NewWebhookRequest(provider, endpoint.name, key, body, *counts, mailings)
+        recipients = [event.recipient for event in reading.events if event.recipient]
+        request = NewWebhookRequest(provider, endpoint.name, key, body, *counts, mailings, recipients)
         new = await self._store.store_request(request, proven)
         if new is None:
             WEBHOOK_REQUESTS.labels(provider, "repeated").inc()

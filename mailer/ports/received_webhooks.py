@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from http import HTTPStatus
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -25,6 +24,7 @@ class NewWebhookRequest:
         body: as it arrived, at most `MAX_WEBHOOK_OCTETS`.
         events: the number of events that were read. malformed: of those that could not be.
         mailing_ids: the mailings that our tokens in the events name.
+        recipients: the addresses that the events name.
     """
 
     provider: str
@@ -34,6 +34,7 @@ class NewWebhookRequest:
     events: int
     malformed: int
     mailing_ids: Sequence[UUID]
+    recipients: Sequence[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class ReceivedWebhookReader(Protocol):
 class WebhookAnswer:
     """The answer to a request: a status, and whether the service is told how to sign in or when to come again."""
 
-    status: HTTPStatus
+    status: int
     headers: tuple[tuple[str, str], ...] = ()
 
 

@@ -19,6 +19,8 @@ from mailer.postgres.person_keys_in_bodies import find_person_keys_in_body, key_
 
 SQL: Final = load_statements("received_webhooks")
 _DELETED_AT_ONCE: Final = 1000
+_SEARCHED: Final = 64 * 1024
+"""The octets of a body in which addresses are searched, beside those of the events. A megabyte would take a second."""
 
 
 class PostgresReceivedWebhooks:
@@ -32,13 +34,19 @@ class PostgresReceivedWebhooks:
     async def store_request(self, request: NewWebhookRequest, events: Sequence[ProvenWebhookEvent]) -> int | None:
         """See the port."""
         # A request may name thousands of people.
-        named = await asyncio.to_thread(find_person_keys_in_body, request.body, "", self._hasher)
+        named = await asyncio.to_thread(self._person_keys_of_request, request)
         facts = request.provider, request.endpoint, request.request_key, request.body
         counts = request.events, len(events), request.malformed, request.mailing_ids, named
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval(SQL["store_request"], uuid7(), *facts, *counts) is None:
                 return None
             return await self._store_events(connection, request, events) if events else 0
+
+    def _person_keys_of_request(self, request: NewWebhookRequest) -> list[str]:
+        """Returns the keys of the addresses in the events that were read, and in the beginning of the body."""
+        hashes = map(self._hasher.hash_address, request.recipients)
+        found = find_person_keys_in_body(request.body[:_SEARCHED], "", self._hasher)
+        return sorted({*map(key_of_address_hash, hashes), *found})
 
     async def _store_events(
         self, connection: Connection, request: NewWebhookRequest, events: Sequence[ProvenWebhookEvent]

@@ -31,4 +31,4 @@ def answer_failed_webhook(request: Request, status: int) -> Response:
 
 
 def _as_response(answer: WebhookAnswer) -> Response:
-    return Response(status_code=answer.status.value, headers=dict(answer.headers))
+    return Response(status_code=answer.status, headers=dict(answer.headers))
