@@ -154,7 +154,7 @@ class App:
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers)
-        self.received_webhooks = PostgresReceivedWebhooks(pool, self.hasher)
+        self.received_webhooks = PostgresReceivedWebhooks(pool, self.writers, self.hasher)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)

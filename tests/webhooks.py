@@ -35,7 +35,7 @@ _FULL = "552 5.2.2 mailbox full"
 def webhook_reception_over(world: World, amazon: Amazon | None = None) -> WebhookReception:
     """The reception of webhooks over a world, at the time of the requests. Amazon is a stand-in."""
     endpoints = {(provider, "main"): endpoint(provider) for provider in PROVIDERS}
-    fetch, store = amazon or Amazon(), PostgresReceivedWebhooks(world.pool, world.hasher)
+    fetch, store = amazon or Amazon(), PostgresReceivedWebhooks(world.pool, world.writers, world.hasher)
     remembered = RememberedCertificates(fetch, lambda: NOW)
     return WebhookReception(endpoints, store, world.links, remembered, fetch, lambda: NOW)
 

@@ -91,7 +91,10 @@ class ReceivedWebhookReader(Protocol):
         ...
 
     async def read_request_body(self, request_id: UUID) -> bytes | None:
-        """Returns the body of a request; None if there is no such request, or its body is deleted."""
+        """Returns the body of a request; None if there is no such request, or its body is deleted.
+
+        That it was read stands in the ledger of each brand whose mail it is about (`received_read`).
+        """
         ...
 
 

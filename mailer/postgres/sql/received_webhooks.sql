@@ -21,7 +21,7 @@ SELECT id, at, provider, endpoint, events, proven, malformed, octet_length(body)
 WHERE NOT $1::boolean OR malformed > 0 ORDER BY at DESC LIMIT $2
 
 -- name: request_body
-SELECT body FROM webhook_requests WHERE id = $1
+SELECT body, brands FROM webhook_requests WHERE id = $1 AND body IS NOT NULL
 
 -- name: forget
 DELETE FROM webhook_requests
