@@ -68,6 +68,15 @@ class Told:
         return _REQUESTS[provider](self, kind, number)
 
 
+async def receive_soft_bounce(world: World, recipient_id: int, address: str) -> None:
+    """Stores a webhook about a mail that somebody was sent."""
+    tried = "SELECT mailing_id FROM deliveries WHERE recipient_id = $1 AND attempt > 0"
+    told = Told.of(world, await world.pool.fetchval(tried, recipient_id), recipient_id, address)
+    request = told.request("postmark", "soft")
+    answer = await webhook_reception_over(world).receive_request("postmark", "main", request.headers, request.body)
+    assert answer.status == 200
+
+
 def _sendgrid(told: Told, kind: str, number: int) -> Request:
     named: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         "hard": ("bounce", {"type": "bounce", "reason": REPLY, "status": "5.1.1"}),

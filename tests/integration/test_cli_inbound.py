@@ -58,5 +58,9 @@ async def test_what_is_wrong_is_said_in_one_line(world: World, tmp_path: Path, d
     nobody = await operator.run("inbound", "show", "01a22a6f-6ed4-73fd-8298-80491352e562")
     assert (nobody.status, "no message has the id" in nobody.err) == (2, True)
     assert (await operator.run("inbound", "show", "one")).status == 2
+    secretive = operator.having(WEBHOOKS="postmark://main?user=mailer&password=hunter2")
+    short = await secretive.run("web")
+    assert (short.status, "MAILER_WEBHOOKS: password of the webhook postmark://main" in short.err) == (1, True)
+    assert "hunter2" not in short.err
     nowhere = await operator.run("inbound")
     assert (nowhere.status, "MAILER_INBOUND is empty" in nowhere.err) == (1, True)

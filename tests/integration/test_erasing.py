@@ -30,7 +30,7 @@ from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
 from tests.inbound import receive_letter
 from tests.letters import event_of
-from tests.webhooks import Told, webhook_reception_over
+from tests.webhooks import receive_soft_bounce
 
 REF, NAME, EMAIL = "zqx-4711", "Quillon Xarbash", "q.xarbash.οδος@bücher-zqx.example"
 MARKS = ("zqx-4711", "xarbash", "quillon", "bücher-zqx", "xn--bcher", "555017")
@@ -108,12 +108,7 @@ async def mark(world: World) -> int:
     halts = PostgresHalts(world.pool, world.writers)
     await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
     await receive_letter(world, EMAIL, f"From: {NAME} <{EMAIL}>\r\n\r\nCall {EMAIL}.\r\n".encode(), her)
-    delivery = await world.pool.fetchrow(
-        "SELECT mailing_id FROM deliveries WHERE recipient_id = $1 AND attempt > 0", her
-    )
-    assert delivery is not None
-    told = Told.of(world, delivery["mailing_id"], her, EMAIL).request("postmark", "soft")
-    await webhook_reception_over(world).receive_request("postmark", "main", told.headers, told.body)
+    await receive_soft_bounce(world, her, EMAIL)
     for number, spelled in enumerate(SPELLINGS.values()):
         await world.letters.add_dead_letter(
             BrokerMessage(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),

@@ -98,7 +98,7 @@ async def test_other_answers_are_none(
 
 
 async def test_a_server_without_a_trusted_certificate_is_asked_nothing(
-    certificate: Contexts,  # noqa: F811
+    certificate: Contexts,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither one that nobody vouches for, nor one without TLS; other URLs are none."""
