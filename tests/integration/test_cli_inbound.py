@@ -60,7 +60,7 @@ async def test_what_is_wrong_is_said_in_one_line(world: World, tmp_path: Path, d
     assert (await operator.run("inbound", "show", "one")).status == 2
     secretive = operator.having(WEBHOOKS="postmark://main?user=mailer&password=hunter2")
     short = await secretive.run("web")
-    assert (short.status, "MAILER_WEBHOOKS: password of the webhook postmark://main" in short.err) == (1, True)
+    assert (short.status, "MAILER_WEBHOOKS: password of the webhook postmark://main" in short.err) == (2, True)
     assert "hunter2" not in short.err
     nowhere = await operator.run("inbound")
     assert (nowhere.status, "MAILER_INBOUND is empty" in nowhere.err) == (1, True)
