@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from mailer.inbound.delivery_proof import find_only_delivery_proof
 from mailer.inbound.webhook_events import ACTED_ON, store_proven_event
 from mailer.inbound.webhooks.provider_events import (
+    ProviderEvent,
     ReceivedEvents,
     SubscriptionToConfirm,
     WebhookReading,
@@ -20,6 +21,7 @@ from mailer.inbound.webhooks.webhook_provider import CertificateFetcher
 from mailer.inbound.webhooks.webhook_requests import WebhookRefused
 from mailer.metrics_and_logger import WEBHOOK_EVENTS, WEBHOOK_REQUESTS, describe_error_without_message, log
 from mailer.ports.received_webhooks import NewWebhookRequest, ReceivedWebhookStore, WebhookAnswer
+from mailer.rendering.link_tokens import BounceToken
 from mailer.rendering.signed_links import SignedLinks
 
 MAX_AT_ONCE: Final = 16
@@ -124,8 +126,7 @@ class WebhookReception:
     async def _store_events(self, endpoint: WebhookEndpoint, reading: ReceivedEvents, body: bytes) -> WebhookAnswer:
         """Stores a request with its proven events. The status 200 says that all of it is committed."""
         provider = endpoint.provider
-        proofs = [(event, find_only_delivery_proof(event.candidates, self._links)) for event in reading.events]
-        known = [(event, delivery) for event, delivery in proofs if delivery is not None]
+        known = await asyncio.to_thread(self._find_known_deliveries, reading.events)
         proven = [store_proven_event(*one) for one in known if one[0].kind in ACTED_ON]
         mailings = sorted({delivery.mailing_id for _, delivery in known})
         key = reading.request_key or make_event_key(provider, hashlib.sha256(body).hexdigest())
@@ -140,6 +141,11 @@ class WebhookReception:
         _count_events(provider, reading, len(proven), new)
         _log_what_needs_somebody(endpoint, reading)
         return WebhookAnswer(HTTPStatus.OK)
+
+    def _find_known_deliveries(self, events: Sequence[ProviderEvent]) -> list[tuple[ProviderEvent, BounceToken]]:
+        """Returns the events with a token that we signed, each with the delivery that it names."""
+        proofs = [(event, find_only_delivery_proof(event.candidates, self._links)) for event in events]
+        return [(event, delivery) for event, delivery in proofs if delivery is not None]
 
 
 def _answer_refusal(endpoint: WebhookEndpoint, refused: WebhookRefused) -> WebhookAnswer:

@@ -101,7 +101,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def page_routes() -> list[APIRoute]:
-    """Returns the routes that the OpenAPI document leaves out: the pages behind links, and `/healthz`."""
+    """Returns the routes that the OpenAPI document leaves out: pages, endpoints of services, `/healthz`."""
     return [route for page in _PAGES for route in page.router.routes if isinstance(route, APIRoute)]
 
 

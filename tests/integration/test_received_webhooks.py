@@ -18,6 +18,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS, REQUEST_DAYS_KEPT
 from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.rendering.signed_links import SignedLinks
+from mailer.web import middleware
 from mailer.web.app import create_app
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, person
@@ -344,6 +345,10 @@ async def test_what_cannot_be_stored_is_not_accepted(site: Site, monkeypatch: py
         assert {answer.headers["retry-after"] for answer in answers} == {"30"}
     with monkeypatch.context() as patched:
         patched.setattr(webhook_reception, "MAX_AT_ONCE", 0)
+        assert [await site.send(request) for request in requests] == expected
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresReceivedWebhooks, "store_request", lambda *_: asyncio.sleep(60))
+        patched.setattr(middleware, "REQUEST_SECONDS", 0.2)
         assert [await site.send(request) for request in requests] == expected
     assert await site.count("webhook_requests") == 0
     assert {await site.send(request) for request in requests} == {HTTPStatus.OK}
