@@ -74,6 +74,7 @@ from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
@@ -153,6 +154,7 @@ class App:
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers)
+        self.received_webhooks = PostgresReceivedWebhooks(pool, self.writers, self.hasher)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)

@@ -32,12 +32,12 @@ _HELD = 8
 
 
 def listener_urls_of_settings(settings: Settings) -> list[ListenerUrl]:
-    """Returns the addresses at which mail is received.
+    """Returns the addresses at which mail is received. Whoever only receives webhooks needs none.
 
     Raises:
-        SettingsError: there is none, or one cannot be read.
+        SettingsError: there is none and no webhook, or one cannot be read.
     """
-    if not settings.inbound:
+    if not settings.inbound and not settings.webhooks:
         raise SettingsError("MAILER_INBOUND is empty; set it to lmtp://127.0.0.1:2424, for example")
     try:
         return [parse_listener_url(text) for text in settings.inbound]

@@ -48,6 +48,18 @@ RECEIVED_MAIL = Counter(
     ["mailbox", "result"],
     registry=INBOUND,
 )
+WEBHOOK_REQUESTS = Counter(
+    "mailer_webhook_requests",
+    "Requests of e-mail services: stored, repeated, confirmed (a subscription), unavailable, or why they were refused.",
+    ["provider", "result"],
+    registry=WEB,
+)
+WEBHOOK_EVENTS = Counter(
+    "mailer_webhook_events",
+    "Events of e-mail services: stored, to act on; repeated; unproven: no token of ours; counted; ignored; malformed.",
+    ["provider", "result"],
+    registry=WEB,
+)
 LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When all steps of a tick last succeeded (Unix time).", registry=TIMEKEEPER
 )

@@ -174,6 +174,10 @@ class Settings(BaseSettings):
     """List: where `mailer inbound` receives mail: `lmtp://127.0.0.1:2424`, or `smtp://0.0.0.0:25?name=mx.example.org`.
 
     `&certificate=FILE&key=FILE` lets senders encrypt (STARTTLS)."""
+    webhooks: Listed = Field(default=(), repr=False)
+    """List: endpoints for webhooks of e-mail services, `provider://name?key=value`, such as `ses://main?topic=arn:…`.
+
+    The provider is `ses`, `sendgrid`, `postmark`, `mailgun` or `brevo`; the endpoint is `/webhooks/provider/name`."""
     host: str = "127.0.0.1"
     """The address where the web app listens."""
     port: int = 8025

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.app import App, names_of_configured_processors
 from mailer.metrics_and_logger import WEB
+from mailer.ports.received_webhooks import WebhookReceiver
 from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
@@ -16,6 +18,7 @@ from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.people_sample import PostgresPeopleSampler
 from mailer.postgres.running_process_query import PostgresRunningProcesses
 from mailer.processors.capture.folder import CaptureFolder
+from mailer.processors.public_page_fetching import PublicFileFetcher
 from mailer.promise_proof_loading import load_promise_proofs_of_last_test_run
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.runtime.operator_http_server import OperatorHttpServer
@@ -92,7 +95,28 @@ def build_web_context(app: App) -> "WebContext":
             _build_identity_provider_if_configured(app.settings),
         ),
         web_copies=app.web_copies,
+        webhooks=_build_webhook_reception(app),
     )
+
+
+def _build_webhook_reception(app: App) -> WebhookReceiver:
+    """Returns what receives webhooks of e-mail services.
+
+    Raises:
+        SettingsError: MAILER_WEBHOOKS cannot be read.
+    """
+    from mailer.inbound.webhook_reception import WebhookReception
+    from mailer.inbound.webhooks.registry import parse_webhook_endpoints
+    from mailer.inbound.webhooks.ses.signing_certificates import RememberedCertificates
+
+    try:
+        endpoints = parse_webhook_endpoints(app.settings.webhooks)
+    except ValueError as error:
+        raise SettingsError(f"MAILER_WEBHOOKS: {error}") from None
+    clock = partial(datetime.now, UTC)
+    fetch = PublicFileFetcher().fetch_file
+    certificates = RememberedCertificates(fetch, clock)
+    return WebhookReception(endpoints, app.received_webhooks, app.links, certificates, fetch, clock)
 
 
 def _build_identity_provider_if_configured(settings: Settings) -> "IdentityProvider | None":

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from mailer.account_event_types import AccountEvent
 from mailer.cli import app
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
-from mailer.metrics_and_logger import EVERY, INBOUND, TIMEKEEPER, WORKER
+from mailer.metrics_and_logger import EVERY, INBOUND, TIMEKEEPER, WEB, WORKER
 from mailer.pipeline import handover, timekeeper
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.delivery_reason_explanations import REASONS
@@ -332,7 +332,7 @@ def metrics() -> str:
         "worker": [WORKER],
         "timekeeper": [TIMEKEEPER],
         "inbound": [INBOUND],
-        "web": [web],
+        "web": [web, WEB],
     }
     rows = [
         [f"`{name}`", ", ".join(f"`{label}`" for label in labels), process, f"{kind}{words}"]

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME
 from mailer.inbound.webhooks.provider_events import ProviderEvent
+from mailer.rendering.signed_links import RETURN_PATH_METADATA
 from tests.webhook_requests import ADDRESS, MESSAGE_ID, RETURN_LOCAL, RETURN_PATH, Request, sendgrid_request
 
 REPLY = "550 5.1.1 The email account that you tried to reach does not exist"
@@ -22,7 +22,7 @@ def sendgrid(event: str, **fields: Any) -> dict[str, Any]:
         "category": ["newsletter"],
         "sg_event_id": "ZGVsaXZlcmVkLTAtMTIzNDU2Nzg5",
         "sg_message_id": "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0",
-        METADATA_NAME: RETURN_LOCAL,
+        RETURN_PATH_METADATA: RETURN_LOCAL,
         **fields,
     }
 
@@ -35,7 +35,7 @@ def postmark(record: str, **fields: Any) -> dict[str, Any]:
         "ServerID": 23,
         "MessageStream": "outbound",
         "Tag": "newsletter",
-        "Metadata": {METADATA_NAME: RETURN_LOCAL, "user_id": "12345"},
+        "Metadata": {RETURN_PATH_METADATA: RETURN_LOCAL, "user_id": "12345"},
     }
     if record in ("Bounce", "SpamComplaint"):
         told = {"ID": 901542550, "Email": ADDRESS, "BouncedAt": "2026-11-30T06:59:10.0000001-05:00"}
@@ -53,7 +53,7 @@ def mailgun(event: str, **fields: Any) -> dict[str, Any]:
         "log-level": "error",
         "recipient": ADDRESS,
         "recipient-domain": "people.example",
-        "user-variables": {METADATA_NAME: RETURN_LOCAL},
+        "user-variables": {RETURN_PATH_METADATA: RETURN_LOCAL},
         "envelope": {"sender": RETURN_PATH, "transport": "smtp", "targets": ADDRESS},
         "message": {"headers": {"to": ADDRESS, "message-id": MESSAGE_ID, "subject": "News"}, "size": 809},
         "delivery-status": {"code": 550, "message": REPLY.removeprefix("550 "), "description": "", "attempt-no": 1},
@@ -74,7 +74,7 @@ def brevo(event: str, **fields: Any) -> dict[str, Any]:
         "ts_event": int(AT.timestamp()),
         "ts_epoch": int(AT.timestamp()) * 1000,
         "message-id": f"<{MESSAGE_ID}>",
-        "X-Mailin-custom": json.dumps({METADATA_NAME: RETURN_LOCAL}),
+        "X-Mailin-custom": json.dumps({RETURN_PATH_METADATA: RETURN_LOCAL}),
         "reason": f" RecipientError: {REPLY}",
         "tags": ["newsletter"],
         **fields,

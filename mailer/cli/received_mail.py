@@ -10,6 +10,7 @@ import typer
 from mailer.app import App
 from mailer.cli.processes import run_process
 from mailer.cli.received_mail_classify import classify
+from mailer.cli.received_webhooks import list_webhook_requests, show_webhook_request
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -27,7 +28,7 @@ from mailer.pipeline.consumers import result_unless_stopped
 from mailer.ports.received_mail import ListedReceivedMail
 from mailer.runtime.operator_http_server import OperatorHttpServer
 
-app = typer.Typer(help="Received mail: receive it, list, show, close.", invoke_without_command=True)
+app = typer.Typer(help="Received mail and webhooks: receive them, list, show, close.", invoke_without_command=True)
 
 MailId = Annotated[UUID, typer.Argument(metavar="ID", help="The id of the message, as `mailer inbound list` shows it.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="The most messages.")]
@@ -57,6 +58,8 @@ def inbound(context: typer.Context) -> None:
 
 
 app.command()(classify)
+app.command("webhooks")(list_webhook_requests)
+app.command("webhook")(show_webhook_request)
 
 
 @app.command("list")

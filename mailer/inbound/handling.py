@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import suppress_recipient
 from mailer.inbound.delivery_proof import find_delivery_proof
 from mailer.inbound.effects import (
@@ -20,12 +21,14 @@ from mailer.inbound.effects import (
 from mailer.inbound.letter_handling import LetterHandler
 from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.received_report import CandidateSource, ReceivedReport, ReportKind
+from mailer.inbound.webhook_events import decide_effect_of_event, read_stored_event
 from mailer.metrics_and_logger import RECEIVED_MAIL, log
 from mailer.policy.bounce_suspicion import is_number_of_reported_bounces_suspicious
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage, ReceivedMessage
 from mailer.ports.received_mail import (
+    Mailbox,
     ReceivedMail,
     ReceivedMailEffect,
     ReceivedMailHandledBefore,
@@ -35,10 +38,13 @@ from mailer.ports.received_mail import (
 )
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.suppressions import NewSuppression
+from mailer.rendering.link_tokens import BounceToken
 from mailer.rendering.signed_links import SignedLinks
 
 SOURCE: Final = "feedback report"
 """The source of a complaint that a receiver reports."""
+WEBHOOK_SOURCE: Final = "webhook"
+"""The source of an opt-out by a link of an e-mail service, which its webhook tells."""
 ACTOR: Final = "inbound"
 _PROOFS_OF_BOUNCE: Final = (CandidateSource.ENVELOPE_RECIPIENT, CandidateSource.ENVELOPE_ID)
 _REPORT: Final = "report"
@@ -95,13 +101,28 @@ class ReceivedMailHandler:
         Raises:
             ReceivedMailHandledBefore: somebody else has handled it meanwhile.
         """
+        if mail.mail.mailbox is Mailbox.WEBHOOK:
+            return await self._handle_event(mail)
         report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
         delivery = await self._find_delivery(report)
         if report.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)
         decision = _decide_effect(mail, report, delivery)
+        return await self._finish_with_effect(mail, report.kind.value, decision, delivery)
+
+    async def _handle_event(self, mail: ReceivedMail) -> ReceivedMailResult:
+        """Commits the effect of a webhook's event. Its token was verified before it was stored."""
+        event = read_stored_event(mail.mail.content)
+        delivery = await self._find_known_delivery(event.delivery)
+        decision = decide_effect_of_event(event, delivery)
+        return await self._finish_with_effect(mail, event.result_kind, decision, delivery)
+
+    async def _finish_with_effect(
+        self, mail: ReceivedMail, kind: str, decision: EffectDecision, delivery: ReportedDelivery | None
+    ) -> ReceivedMailResult:
+        """Commits an effect, and the result. Returns the result."""
         about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
-        result = ReceivedMailResult(report.kind.value, decision.effect, decision.reason, *about)
+        result = ReceivedMailResult(kind, decision.effect, decision.reason, *about)
         if delivery is not None:
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
@@ -110,7 +131,10 @@ class ReceivedMailHandler:
     async def _find_delivery(self, report: ReceivedReport) -> ReportedDelivery | None:
         """Returns the delivery that a message proves to answer, if there is still anything of it and of its brand."""
         proof = find_delivery_proof(_candidates_of_kind(report), self._links)
-        found = await self._store.find_reported_delivery(proof.mailing_id, proof.recipient_id) if proof else None
+        return await self._find_known_delivery(proof) if proof else None
+
+    async def _find_known_delivery(self, proof: BounceToken) -> ReportedDelivery | None:
+        found = await self._store.find_reported_delivery(proof.mailing_id, proof.recipient_id)
         return found if found is not None and found.brand in self._policies else None
 
     async def _commit_effect(
@@ -130,6 +154,10 @@ class ReceivedMailHandler:
                 new = NewSuppression(EVERYTHING_OPTIONAL, "complaint", SOURCE, ACTOR, mailing_id=delivery.mailing_id)
                 policy = self._policies[delivery.brand]
                 await suppress_recipient(stores.suppressions, policy, delivery.recipient_id, new)
+            case ReceivedMailEffect.OPT_OUT:
+                stores, policy = self._store.stores_committing_result(mail, result), self._policies[delivery.brand]
+                who, mailing = delivery.recipient_id, delivery.mailing_id
+                await record_opt_out(stores.standings, policy, who, EVERYTHING_OPTIONAL, WEBHOOK_SOURCE, mailing)
             case _:
                 pass
         return result

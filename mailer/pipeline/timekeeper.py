@@ -23,6 +23,7 @@ from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.received_mail import CONTENT_DAYS_KEPT
+from mailer.ports.received_webhooks import REQUEST_DAYS_KEPT
 from mailer.ports.timekeeping import (
     DueBatch,
     MailingWithDeliveriesToEnd,
@@ -99,6 +100,7 @@ class Timekeeper:
                 self._upkeep.delete_old_rate_windows,
                 partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
                 partial(self._upkeep.delete_old_received_mail, CONTENT_DAYS_KEPT),
+                partial(self._upkeep.delete_old_webhook_requests, REQUEST_DAYS_KEPT),
                 self._upkeep.delete_expired_wishes,
                 partial(self._upkeep.delete_remaining_data_after_erasures, AT_ONCE),
                 self._upkeep.seal_ledger,

@@ -1,4 +1,4 @@
-"""Mail that was received for a brand: bounces, complaints, automatic replies, and what people write."""
+"""Mail that was received for a brand: bounces, complaints, automatic replies, letters; and the events of webhooks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +30,8 @@ class Mailbox(StrEnum):
     """`postmaster@`, which always exists (RFC 5321 4.5.1)."""
     ABUSE = "abuse"
     """`abuse@`, for complaints about the brand's mail (RFC 2142 4)."""
+    WEBHOOK = "webhook"
+    """No mailbox: an event that an e-mail service told by webhook."""
 
 
 class ReceivedMailEffect(StrEnum):

@@ -14,7 +14,7 @@ OWN_WORDS = (
     *("one-click", "page", "not-mine", "confirmed", "application", "import", "recipient", "operator", "report"),
     *("timekeeper", "expired", "processor", "restored", "instead of all optional mail", "new address of who left"),
     *("a consent given since", "undone on the same page", "taken back, and confirmed by mail", "privacy-signal"),
-    *("the country was corrected", "feedback report", "mail", "inbound"),
+    *("the country was corrected", "feedback report", "mail", "inbound", "webhook"),
 )
 """Sources of changes, and actors, in mailer's own words: they name nobody. Texts of staff, imports and applications may
 name people, so they are stored where erasure deletes them."""

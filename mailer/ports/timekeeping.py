@@ -160,6 +160,10 @@ class TimekeeperStore(Protocol):
         """Deletes the contents of received mail that was handled, and is older than so many days."""
         ...
 
+    async def delete_old_webhook_requests(self, days: int) -> None:
+        """Deletes requests of e-mail services that are older than so many days, with their keys."""
+        ...
+
     async def delete_old_dead_letters(self, days: int) -> None:
         """Deletes dead letters that are older than so many days, also those that nobody has judged."""
         ...

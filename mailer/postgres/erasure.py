@@ -29,6 +29,7 @@ from mailer.postgres.person_keys_in_bodies import (
 )
 from mailer.postgres.person_mention_removal import SQL as MENTIONS
 from mailer.postgres.person_mention_removal import WORDS, PersonMentionRemover
+from mailer.postgres.received_webhooks import empty_webhook_requests_naming_person
 from mailer.postgres.suppressions import open_suppression_transaction
 from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
 
@@ -119,6 +120,7 @@ class PersonEraser:
             await connection.execute(SQL[name], recipient_id, OWN_WORDS)
         await connection.execute(NOTICES["close_erased"], recipient_id)
         await connection.execute(_RECEIVED_MAIL["erase"], recipient_id, sorted(marks.keys))
+        await empty_webhook_requests_naming_person(connection, sorted(marks.keys))
         await self._erase_staff_texts_naming_person(connection, marks)
         await self._erase_from_dead_letters(connection, marks)
         await self._build_mention_remover(marks).erase_mentions(connection, recipient_id)

@@ -27,6 +27,7 @@ _ALSO = (
         "shared_copies",
         "refusals",
         "received_mail",
+        "webhook_requests",
         "soft_bounces",
         "invitations",
         "reports",

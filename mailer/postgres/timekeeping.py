@@ -28,6 +28,7 @@ from mailer.postgres.non_email_notices import insert_notices_missed_by_old_worke
 from mailer.postgres.processor_duties_and_states import insert_purge_duties_of_finished_mailings
 from mailer.postgres.rates import delete_finished_rate_windows
 from mailer.postgres.received_mail import delete_old_received_mail
+from mailer.postgres.received_webhooks import delete_old_webhook_requests
 from mailer.postgres.refusal_quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.suppressions import end_expired_suppressions
 
@@ -142,6 +143,10 @@ class PostgresTimekeeping:
     async def delete_old_received_mail(self, days: int) -> None:
         """See the port."""
         await delete_old_received_mail(self._pool, timedelta(days=days))
+
+    async def delete_old_webhook_requests(self, days: int) -> None:
+        """See the port."""
+        await delete_old_webhook_requests(self._pool, timedelta(days=days))
 
     async def delete_old_dead_letters(self, days: int) -> None:
         """See the port."""

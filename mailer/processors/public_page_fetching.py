@@ -1,13 +1,24 @@
-"""Fetches a public page over HTTP, as any reader does: without cookies, and without following redirects."""
+"""Fetches public pages and files over HTTP, without cookies, and without following redirects."""
 
 import asyncio
-from http.client import HTTPException
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPSConnection
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 from urllib.request import Request
 
 from mailer.processors.partner_webhook_posting import OPENER, TIMEOUT
 
 MAX_PAGE = 4 * 1024 * 1024
 """The most octets of a page that are read."""
+MAX_FILE = 64 * 1024
+"""The most octets of a file at a pinned URL."""
+FILE_SECONDS = 10.0
+"""Seconds in which a file at a pinned URL has to be read."""
 
 
 async def fetch_public_page(url: str) -> str:
@@ -25,3 +36,74 @@ def _fetch_page_blocking(url: str) -> str:
             return bytes(answer.read(MAX_PAGE)).decode("utf-8", "replace")
     except HTTPException as error:
         raise OSError(type(error).__name__) from None
+
+
+def is_public_address(address: str) -> bool:
+    """Tells whether an IP address is a public one: not of this machine, of a private network, or of none."""
+    return ip_address(address).is_global
+
+
+@dataclass(frozen=True, slots=True)
+class PublicFileFetcher:
+    """Fetches a small file at an https URL that the caller has pinned, from a public address only.
+
+    The server's certificate is checked. No redirect and no proxy is used.
+
+    Attributes:
+        context: the certificates that are trusted.
+        is_allowed: tells whether a network address may be connected to.
+    """
+
+    context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    is_allowed: Callable[[str], bool] = is_public_address
+
+    async def fetch_file(self, url: str) -> bytes:
+        """Returns the file at a URL.
+
+        Raises:
+            OSError: the status is not 200, it has more than `MAX_FILE` octets, takes longer than `FILE_SECONDS`, or
+                cannot be had.
+        """
+        async with asyncio.timeout(FILE_SECONDS):
+            return await asyncio.to_thread(self._fetch_file_blocking, url)
+
+    def _fetch_file_blocking(self, url: str) -> bytes:
+        parts, ends = urlsplit(url), time.monotonic() + FILE_SECONDS
+        if parts.scheme != "https" or parts.hostname is None:
+            raise OSError("not an https URL")
+        connection = _CheckedHttpsConnection(parts.hostname, parts.port, self.context, self.is_allowed)
+        try:
+            connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}")
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise OSError(f"status {answer.status}")
+            read = b""
+            while chunk := answer.read1(MAX_FILE + 1 - len(read)):
+                read += chunk
+                if len(read) > MAX_FILE or time.monotonic() > ends:
+                    raise OSError("the file is too long, or takes too long")
+            return read
+        except HTTPException as error:
+            raise OSError(type(error).__name__) from None
+        finally:
+            connection.close()
+
+
+class _CheckedHttpsConnection(HTTPSConnection):
+    """A connection that sends nothing to an address that is not allowed, whatever the name resolves to."""
+
+    def __init__(self, host: str, port: int | None, context: ssl.SSLContext, is_allowed: Callable[[str], bool]) -> None:
+        super().__init__(host, port, timeout=FILE_SECONDS, context=context)
+        self._tls = context
+        self._is_allowed = is_allowed
+
+    def connect(self) -> None:
+        """Connects, and looks at the address before TLS begins."""
+        plain = socket.create_connection((self.host, self.port), FILE_SECONDS)
+        try:
+            if not self._is_allowed(plain.getpeername()[0]):
+                raise OSError("the name leads to an address that is not public")
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise

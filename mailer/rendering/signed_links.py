@@ -44,6 +44,11 @@ SERVICE = "service"
 """The category in an unsubscribe token that leaves the service itself: the account is closed."""
 
 BOUNCE_PREFIX = "b+"
+RETURN_PATH_METADATA = "mailer_return_path"
+"""The custom field in which an e-mail service that drops our headers carries the local part of the return path.
+
+Postmark takes names of 20 characters and values of 80 at most.
+"""
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _json = lru_cache(maxsize=1000)(_compact)
 """Returns a brand or a category as JSON."""

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from mailer.events import MAX_EVENT_BYTES, EventRefused
 from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from mailer.web import (
     account_api,
     confirmation,
@@ -28,6 +29,7 @@ from mailer.web import (
     policy_api,
     preferences,
     processor_and_waiting_work_api,
+    provider_webhooks,
     public_notices_page,
     publisher_api,
     report_api,
@@ -48,6 +50,7 @@ from mailer.web.middleware import AccessLogAndTimeLimit, BodyLimit, SecurityHead
 from mailer.web.one_click_shortcut import OneClickShortcut
 from mailer.web.openapi_common_answers import RETRY_SECONDS, add_common_answers_to_openapi
 from mailer.web.page_rendering import ProblemName, problem_page
+from mailer.web.provider_webhooks import answer_failed_webhook, is_webhook_path
 from mailer.web.request_parsing import PathCheckMiddleware
 from mailer.web.web_context import WebContext, WebCounters
 
@@ -62,6 +65,7 @@ _API = (
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
     *(unsubscribe_link_request_form, data_request_form, data_request_page, public_notices_page, tracking, health),
+    provider_webhooks,
 )
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
@@ -97,7 +101,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def page_routes() -> list[APIRoute]:
-    """Returns the routes that the OpenAPI document leaves out: the pages behind links, and `/healthz`."""
+    """Returns the routes that the OpenAPI document leaves out: pages, endpoints of services, `/healthz`."""
     return [route for page in _PAGES for route in page.router.routes if isinstance(route, APIRoute)]
 
 
@@ -136,6 +140,8 @@ def _is_api_path(path: str) -> bool:
 
 
 def _body_limit_of_path(path: str) -> int:
+    if is_webhook_path(path):
+        return MAX_WEBHOOK_OCTETS
     return MAX_EVENT_BYTES if _is_api_path(path) else MAX_PAGE_BYTES
 
 
@@ -145,6 +151,8 @@ async def _http_error_answer(request: Request, error: HTTPException) -> Response
         return event_api.problems_answer([error.detail], error.status_code, headers)
     if is_console_path(request.scope["path"]):
         return await answer_refused_console_request(request, error.status_code, str(error.detail))
+    if is_webhook_path(request.scope["path"]):
+        return answer_failed_webhook(request, error.status_code)
     problem = ProblemName.NOT_FOUND if error.status_code == 404 else ProblemName.REFUSED
     page = problem_page(request, problem, error.status_code)
     page.headers.update(headers)
@@ -188,6 +196,8 @@ def _answer_for_failure_status(request: Request, status: int) -> Response:
         return event_api.problems_answer([_FAILURES[status]], status, headers)
     if is_console_path(request.scope["path"]):
         return answer_console_problem(request, status)
+    if is_webhook_path(request.scope["path"]):
+        return answer_failed_webhook(request, status)
     page = problem_page(request, ProblemName.REFUSED if status < 500 else ProblemName.FAILED, status)
     page.headers.update(headers)
     return page

@@ -26,6 +26,7 @@ from mailer.ports.pending_requests import PendingRequestStore
 from mailer.ports.privacy_rights import PrivacyRightsStore
 from mailer.ports.public_notices import PublicNoticeStore
 from mailer.ports.publishers import PublisherStore
+from mailer.ports.received_webhooks import WebhookReceiver
 from mailer.ports.reports import ReportStore
 from mailer.ports.request_stores import RequestStores
 from mailer.ports.requests_identified_by_address import RequestLimitKind
@@ -72,6 +73,7 @@ class WebContext:
     registry: CollectorRegistry
     console: ConsoleContext
     web_copies: WebCopyRenderer
+    webhooks: WebhookReceiver
     reader: NonblockingEventParser = field(default_factory=NonblockingEventParser)
     looks: Mapping[str, BrandLook] = field(default_factory=dict)
 

@@ -55,6 +55,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "public-notices list": (),
     "inbound list": (),
     "inbound show": (LETTER,),
+    "inbound webhook": (LETTER,),
     "rate list": (),
     "halts": (),
     "flow": (),
@@ -76,7 +77,7 @@ OWN = {
     "recipients pause", "recipients cap", "recipients postal",
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
-    "inbound close",
+    "inbound close", "inbound webhooks",
     "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list",
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
@@ -134,6 +135,13 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         " VALUES ($1, 'interpals', 'abuse', $2, $2, $2, $2, 'waiting', $2, $2, $2, now())",
         UUID(LETTER),
         HOSTILE,
+    )
+    await world.pool.execute(
+        "INSERT INTO webhook_requests"
+        " (id, provider, endpoint, request_key, body, events, proven, malformed, brands, named)"
+        " VALUES ($1, 'ses', 'main', 'key', $2, 1, 1, 1, '{interpals}', '{}')",
+        UUID(LETTER),
+        HOSTILE.encode(),
     )
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
     await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)

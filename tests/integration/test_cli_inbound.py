@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from tests.campaigns import commands
-from tests.factories import World
+from tests.factories import World, person
 from tests.inbound import receive_letter
 from tests.processes import Stack
+from tests.webhook_requests import sendgrid_request
+from tests.webhooks import Told, webhook_reception_over
 
 LETTER = b"From: ada@people.example\r\nSubject: Hello\r\n\r\nWho are you?\r\n"
 
@@ -31,11 +33,34 @@ async def test_an_operator_reads_and_closes_what_waits(world: World, tmp_path: P
     assert (again.status, "does not wait" in again.err) == (2, True)
 
 
+async def test_an_operator_reads_a_webhook(world: World, tmp_path: Path, database_url: str) -> None:
+    """A list shows what could not be read; that somebody read the body stands in the ledger."""
+    accepted = await world.accept([person(1)])
+    await world.handover().hand_over_batches(accepted.batches)
+    told = Told.of(world, accepted.mailing_id, await world.id_of("user-1"), "user-1@people.example")
+    event = told.request("sendgrid", "complaint").body[1:-1]
+    for request in (sendgrid_request([]), sendgrid_request(b'[{"event": "bounce"},' + event + b"]")):
+        await webhook_reception_over(world).receive_request("sendgrid", "main", request.headers, request.body)
+    operator: Stack = commands(tmp_path, database_url)
+    assert len((await operator.done("inbound", "webhooks", "--json")).json) == 2
+    [listed] = (await operator.done("inbound", "webhooks", "--malformed", "--json")).json
+    assert (listed["endpoint"], listed["events"], listed["proven"], listed["malformed"]) == ("main", 1, 1, 1)
+    assert "user-1@people.example" in (await operator.done("inbound", "webhook", listed["id"], "--by", "Dana")).out
+    entries = [(entry["reason"], entry["rule"], entry["actor"]) for entry in await world.entries(kind="control")]
+    assert entries == [("received_read", f"webhook:{listed['id']}", "person:Dana")]
+    nobody = await operator.run("inbound", "webhook", "01a22a6f-6ed4-73fd-8298-80491352e562")
+    assert (nobody.status, "no body is kept" in nobody.err) == (2, True)
+
+
 async def test_what_is_wrong_is_said_in_one_line(world: World, tmp_path: Path, database_url: str) -> None:
     """An id that nobody has, no id at all, and no address to listen on."""
     operator: Stack = commands(tmp_path, database_url)
     nobody = await operator.run("inbound", "show", "01a22a6f-6ed4-73fd-8298-80491352e562")
     assert (nobody.status, "no message has the id" in nobody.err) == (2, True)
     assert (await operator.run("inbound", "show", "one")).status == 2
+    secretive = operator.having(WEBHOOKS="postmark://main?user=mailer&password=hunter2")
+    short = await secretive.run("web")
+    assert (short.status, "MAILER_WEBHOOKS: password of the webhook postmark://main" in short.err) == (2, True)
+    assert "hunter2" not in short.err
     nowhere = await operator.run("inbound")
     assert (nowhere.status, "MAILER_INBOUND is empty" in nowhere.err) == (1, True)

@@ -78,6 +78,7 @@ TRIED_ELSEWHERE = {
     "public-notices withdraw": "tests/integration/test_public_notices.py",
     "inbound close": "tests/integration/test_cli_inbound.py",
     "inbound show": "tests/integration/test_cli_inbound.py",
+    "inbound webhook": "tests/integration/test_cli_inbound.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
@@ -102,7 +103,7 @@ SHOWS = {
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
-    "requests list", "public-notices list", "inbound list", "inbound classify",
+    "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

@@ -30,6 +30,7 @@ from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
 from tests.inbound import receive_letter
 from tests.letters import event_of
+from tests.webhooks import receive_soft_bounce
 
 REF, NAME, EMAIL = "zqx-4711", "Quillon Xarbash", "q.xarbash.οδος@bücher-zqx.example"
 MARKS = ("zqx-4711", "xarbash", "quillon", "bücher-zqx", "xn--bcher", "555017")
@@ -107,6 +108,7 @@ async def mark(world: World) -> int:
     halts = PostgresHalts(world.pool, world.writers)
     await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
     await receive_letter(world, EMAIL, f"From: {NAME} <{EMAIL}>\r\n\r\nCall {EMAIL}.\r\n".encode(), her)
+    await receive_soft_bounce(world, her, EMAIL)
     for number, spelled in enumerate(SPELLINGS.values()):
         await world.letters.add_dead_letter(
             BrokerMessage(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
@@ -139,17 +141,15 @@ TOLD = {
     "recipients": ("data",),
     "standings": ("standing",),
     "audience_members": ("audiences",),
-    "ledger": ("deliveries",),
-    "ledger_notes": ("deliveries",),
+    **dict.fromkeys(("ledger", "ledger_notes"), ("deliveries",)),
     "individual_opens": ("opens",),
     "individual_clicks": ("clicks",),
     "sends": ("also", "counted_mails"),
     "copies": ("also", "shared_copies"),
     "mailboxes": ("also", "mailbox_forms"),
     "quarantine": ("also", "refusals"),
-    **{name: ("also", name) for name in ("received_mail", "soft_bounces")},
-    "mailings": ("also", "invitations"),
-    "inviters": ("also", "invitations"),
+    **{name: ("also", name) for name in ("received_mail", "webhook_requests", "soft_bounces")},
+    **dict.fromkeys(("mailings", "inviters"), ("also", "invitations")),
     "report_cells": ("also", "reports"),
     "stubs": ("also", "erasure"),
     "farewells": ("also", "erasure"),

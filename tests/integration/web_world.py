@@ -53,6 +53,7 @@ from tests import factories
 from tests.console_operations import console_operations_over
 from tests.hours import opens_of
 from tests.publishers import everything
+from tests.webhooks import webhook_reception_over
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -280,6 +281,7 @@ class World:
                 admit=self._admit,
                 console=_elsewhere,
                 web_copies=_elsewhere,
+                webhooks=_elsewhere,
                 registry=self.registry,
                 looks=load_brand_looks(POLICIES, self.policies),
             )
@@ -370,4 +372,5 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
             world.deliveries,
             lambda: MailingRendererCache(world.policies, factories.templates(), links, None),
         ),
+        webhooks=webhook_reception_over(world),
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.inbound.delivery_proof import DeliveryProof, find_delivery_proof
+from mailer.inbound.delivery_proof import find_delivery_proof
 from mailer.inbound.effects import (
     decide_effect_of_bounce,
     decide_effect_of_complaint,
@@ -19,7 +19,7 @@ from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reports.received_report import BounceClass, RecipientAction, ReportedRecipient, ReportKind
 from mailer.policy.bounce_suspicion import is_number_of_reported_bounces_suspicious
 from mailer.ports.received_mail import MAX_OCTETS, Mailbox, ReceivedMailEffect, ReportedDelivery
-from mailer.rendering.link_tokens import UnsubscribeToken
+from mailer.rendering.link_tokens import BounceToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import policies
 
@@ -111,7 +111,7 @@ def test_a_proof_is_a_signature_of_ours() -> None:
     path = LINKS.bounce_address(MAILING, 7, "interpals.example")
     link = LINKS.unsubscribe_link(UnsubscribeToken("interpals", 7, "newsletter", MAILING))
     for text in (path, f"Return-Path: <{path.upper()}>", f"<{link}>", f"see {link}."):
-        assert find_delivery_proof(["nothing", text], LINKS) == DeliveryProof(MAILING, 7), text
+        assert find_delivery_proof(["nothing", text], LINKS) == BounceToken(MAILING, 7), text
     without_mailing = LINKS.unsubscribe_link(UnsubscribeToken("interpals", 7, "newsletter"))
     for text in (path[:-30], link[:-5], link.replace("/u/", "/u/A"), without_mailing, "b+@", "/u/"):
         assert find_delivery_proof([text], LINKS) is None, text

@@ -123,6 +123,7 @@ def test_defaults_of_a_url(url: str, port: int, tls: TlsMode) -> None:
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&timeout=", "timeout must be a whole number"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&weight=1001", "from 0 to 1,000"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&purposes=", "purposes must be names"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&service=ses", "brevo, mailgun, postmark, sendgrid"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&purposes=offers,,x", "leave the key out"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=localhost", "a fully qualified host name"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=a%20b.example.org", "fully qualified"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mailer.inbound.webhooks.delivery_token_candidates import find_verified_delivery
+from mailer.inbound.delivery_proof import find_only_delivery_proof
 from mailer.inbound.webhooks.event_json import MAX_BRACKETS, MAX_DEPTH, MAX_EVENTS, MAX_IDENTIFIER
 from mailer.inbound.webhooks.event_reading import MAX_IGNORED_NAMES
 from mailer.inbound.webhooks.provider_events import EventKind, ReceivedEvents
@@ -109,7 +109,7 @@ async def test_an_address_that_is_none_does_not_lose_the_event() -> None:
     for address in ("redacted", "ann@", "<ann@people.example", "a b@people.example", "ann@people.example>"):
         event = await only_event(sendgrid_request(sendgrid("spamreport", email=address)))
         assert (event.recipient, event.kind) == (None, EventKind.COMPLAINED)
-        assert find_verified_delivery(event.candidates, LINKS) == BounceToken(MAILING, RECIPIENT)
+        assert find_only_delivery_proof(event.candidates, LINKS) == BounceToken(MAILING, RECIPIENT)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_verified_delivery
+from mailer.inbound.delivery_proof import find_only_delivery_proof
 from mailer.inbound.webhooks.provider_events import EventKind, ReceivedEvents, SubscriptionToConfirm, WebhookReading
 from mailer.inbound.webhooks.registry import PROVIDERS, parse_webhook_endpoint
-from mailer.inbound.webhooks.webhook_requests import MAX_BODY, WebhookRefused
+from mailer.inbound.webhooks.webhook_requests import WebhookRefused
 from mailer.input_types import AHEAD, EARLIEST, parse_address
+from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
+from mailer.rendering.signed_links import RETURN_PATH_METADATA
 from tests.webhook_requests import (
     ADDRESS,
     CERTIFICATE_URL,
@@ -59,7 +61,7 @@ HONEST: dict[str, Any] = {
             "email": ADDRESS,
             "timestamp": SECONDS,
             "sg_event_id": "b",
-            METADATA_NAME: RETURN_LOCAL,
+            RETURN_PATH_METADATA: RETURN_LOCAL,
         },
     ],
     "postmark": {
@@ -69,7 +71,7 @@ HONEST: dict[str, Any] = {
         "Email": ADDRESS,
         "BouncedAt": "2026-11-30T06:59:10-05:00",
         "Details": "smtp;550 5.1.1 x",
-        "Metadata": {METADATA_NAME: RETURN_LOCAL},
+        "Metadata": {RETURN_PATH_METADATA: RETURN_LOCAL},
     },
     "brevo": [{"event": "hard_bounce", "email": ADDRESS, "ts_epoch": SECONDS, "message-id": MESSAGE_ID, "reason": "x"}],
     "mailgun": {
@@ -80,7 +82,7 @@ HONEST: dict[str, Any] = {
         "timestamp": SECONDS,
         "message": {"headers": {"message-id": MESSAGE_ID}},
         "delivery-status": {"code": 550, "message": "5.1.1 x"},
-        "user-variables": {METADATA_NAME: RETURN_LOCAL},
+        "user-variables": {RETURN_PATH_METADATA: RETURN_LOCAL},
     },
     "ses": {
         "eventType": "Bounce",
@@ -140,7 +142,7 @@ def check(result: WebhookReading | WebhookRefused) -> None:
             assert len(event.event_key) < 80
             assert event.event_key.isascii()
             assert len(event.diagnostic.encode()) <= 8_000
-            find_verified_delivery(event.candidates, LINKS)
+            find_only_delivery_proof(event.candidates, LINKS)
     else:
         assert result == SubscriptionToConfirm(SUBSCRIBE_URL)
 
@@ -213,14 +215,14 @@ def test_any_text_as_a_url(url: str) -> None:
 
 
 LARGEST = {
-    "open lists": b"[" * MAX_BODY,
-    "numbers": b"[" + b"1," * (MAX_BODY // 2 - 2) + b"1]",
-    "empty objects": b"[" + b"{}," * (MAX_BODY // 3 - 2) + b"{}]",
-    "one text": b'{"event": "' + b"a" * (MAX_BODY - 20) + b'"}',
-    "escapes": b'"' + b"\\u0000" * (MAX_BODY // 6 - 2) + b'"',
+    "open lists": b"[" * MAX_WEBHOOK_OCTETS,
+    "numbers": b"[" + b"1," * (MAX_WEBHOOK_OCTETS // 2 - 2) + b"1]",
+    "empty objects": b"[" + b"{}," * (MAX_WEBHOOK_OCTETS // 3 - 2) + b"{}]",
+    "one text": b'{"event": "' + b"a" * (MAX_WEBHOOK_OCTETS - 20) + b'"}',
+    "escapes": b'"' + b"\\u0000" * (MAX_WEBHOOK_OCTETS // 6 - 2) + b'"',
     "keys": b"{" + b",".join(b'"%d":1' % number for number in range(90_000)) + b"}",
-    "digits": b"9" * MAX_BODY,
-    "octets": b"\xff" * MAX_BODY,
+    "digits": b"9" * MAX_WEBHOOK_OCTETS,
+    "octets": b"\xff" * MAX_WEBHOOK_OCTETS,
 }
 
 
@@ -229,7 +231,7 @@ LARGEST = {
 def test_the_largest_bodies_take_less_than_a_second(provider: str, name: str) -> None:
     """Time grows with the size of a body, and the size has a limit."""
     body = LARGEST[name]
-    assert len(body) <= MAX_BODY
+    assert len(body) <= MAX_WEBHOOK_OCTETS
     in_body = provider in ("mailgun", "ses")
     request = replace(sns_request({}), provider=provider, body=body) if in_body else SIGNED[provider](body)
     began = time.process_time()

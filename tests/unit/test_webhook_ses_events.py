@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from mailer.inbound.webhooks.delivery_token_candidates import find_verified_delivery
+from mailer.inbound.delivery_proof import find_only_delivery_proof
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, ReceivedEvents
 from mailer.rendering.link_tokens import BounceToken
 from tests.webhook_requests import (
     ADDRESS,
     LINKS,
     MAILING,
-    MESSAGE_ID,
     NOW,
     RECIPIENT,
     RETURN_LOCAL,
@@ -78,9 +77,8 @@ async def test_a_bounce_with_all_that_it_tells() -> None:
     assert (event.status, event.diagnostic) == ("5.1.1", "smtp; 550 5.1.1 unknown")
     assert event.at == datetime(2026, 11, 30, 11, 59, 41, 669000, UTC)
     assert event.candidates.return_paths == (RETURN_LOCAL,)
-    assert event.candidates.message_ids == (MESSAGE_ID,)
     assert len(event.candidates.unsubscribe_tokens) == 1
-    assert find_verified_delivery(event.candidates, LINKS) == BounceToken(MAILING, RECIPIENT)
+    assert find_only_delivery_proof(event.candidates, LINKS) == BounceToken(MAILING, RECIPIENT)
 
 
 @pytest.mark.parametrize(
@@ -230,4 +228,4 @@ async def test_headers_that_are_odd_are_passed_over() -> None:
     for headers in wrong:
         odd = {**bounce(), "mail": ses_mail(headers=headers, commonHeaders=[], source=7)}
         (event,) = (await ses_request(odd).read_events()).events
-        assert event.candidates.message_ids == event.candidates.return_paths == ()
+        assert event.candidates.unsubscribe_tokens == event.candidates.return_paths == ()

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mailer.inbound.webhooks.provider_events import EventKind, ReceivedEvents
 from mailer.inbound.webhooks.registry import parse_webhook_endpoint, verify_and_read_webhook
 from mailer.inbound.webhooks.signature_reading import MAX_AGE
-from mailer.inbound.webhooks.webhook_requests import MAX_BODY, RefusalReason, WebhookRefused
+from mailer.inbound.webhooks.webhook_requests import RefusalReason, WebhookRefused
 from mailer.input_types import AHEAD
+from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from tests.webhook_requests import (
     ADDRESS,
     MAILGUN_KEY,
@@ -263,6 +264,6 @@ async def test_brevo_by_user_and_password() -> None:
 async def test_too_much_is_refused_before_anything_else(provider: str) -> None:
     """Neither a body nor a number of header fields is without end."""
     request = honest(provider)
-    assert await refusal(replace(request, body=b" " * (MAX_BODY + 1))) == (RefusalReason.TOO_LARGE, 413)
+    assert await refusal(replace(request, body=b" " * (MAX_WEBHOOK_OCTETS + 1))) == (RefusalReason.TOO_LARGE, 413)
     many = tuple((f"x-{number}", "") for number in range(201))
     assert await refusal(replace(request, headers=many)) == (RefusalReason.TOO_LARGE, 413)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from mailer.inbound.webhooks.delivery_token_candidates import DeliveryTokenCandidates
+from mailer.inbound.delivery_proof import DeliveryTokenCandidates
 
 
 class EventKind(StrEnum):

@@ -79,7 +79,7 @@ async def verify_and_read_webhook(
     Args:
         endpoint: the endpoint that the request's path names.
         headers: the header fields as they arrived. A name may stand there more than once.
-        body: the raw body, of which the caller reads no more than `webhook_requests.MAX_BODY` octets and one.
+        body: the raw body, of which the caller reads no more than `MAX_WEBHOOK_OCTETS` octets and one.
         now: the time of the request, aware.
         fetch: fetches signing certificates; see `CertificateFetcher`, and `RememberedCertificates`, which is one.
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-MAX_BODY: Final = 1024 * 1024
-"""The most octets of a body. SendGrid sends 768 KiB, Amazon SNS 256 KiB before it is escaped."""
+from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
+
 MAX_HEADERS: Final = 200
 """The most header fields of a request."""
 MAX_HEADER_VALUE: Final = 4_096
@@ -83,8 +83,10 @@ def limited_webhook_request(headers: Iterable[tuple[str, str]], body: bytes, now
     Raises:
         WebhookRefused: there is too much of either.
     """
-    if len(body) > MAX_BODY:
-        raise WebhookRefused(RefusalReason.TOO_LARGE, f"the body has more than {MAX_BODY:,} octets; send fewer events")
+    if len(body) > MAX_WEBHOOK_OCTETS:
+        raise WebhookRefused(
+            RefusalReason.TOO_LARGE, f"the body has more than {MAX_WEBHOOK_OCTETS:,} octets; send fewer events"
+        )
     pairs = list(headers)
     if len(pairs) > MAX_HEADERS:
         raise WebhookRefused(RefusalReason.TOO_LARGE, f"there are more than {MAX_HEADERS} header fields")

@@ -106,6 +106,11 @@ SELECT m.at, m.mailbox, m.kind, m.effect, m.reason, m.mailing_id AS mailing FROM
 JOIN received_mail m ON m.recipient_id = r.id OR m.brand = r.brand AND m.named && ARRAY[encode(r.address_hash, 'hex')]
 WHERE r.id = $2 AND r.brand = $1 ORDER BY m.at
 
+-- name: copy_webhook_requests
+SELECT w.at, w.provider AS processor FROM recipients r
+JOIN webhook_requests w ON r.brand = ANY (w.brands) AND w.named && ARRAY[encode(r.address_hash, 'hex')]
+WHERE r.id = $2 AND r.brand = $1 ORDER BY w.at
+
 -- name: copy_soft_bounces
 SELECT b.day, b.status FROM soft_bounces b JOIN recipients r ON r.id = b.recipient_id
 WHERE r.id = $2 AND r.brand = $1 ORDER BY b.day

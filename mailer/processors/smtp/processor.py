@@ -9,6 +9,7 @@ from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.smtp.connection_pool import ConnectionPool
 from mailer.processors.smtp.connector import Connector
 from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, parse_relay_url
+from mailer.processors.smtp.return_path_fields import add_return_path_field
 from mailer.processors.smtp.window_message_queue import WindowMessageQueue
 
 
@@ -56,6 +57,8 @@ class SmtpProcessor:
         """Hands a window over. Returns one outcome for each message, in the same order. See the port."""
         if not window:
             return []
+        if self._relay.service is not None:
+            window = [add_return_path_field(message, self._relay.service) for message in window]
         share = WindowMessageQueue(window, deadline, permit)
         return share.outcome_of_each_message_or_unsent(await self._pool.send_window_until_trouble(share, urgent))
 

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from mailer.policy.country_codes import country_code
 from mailer.processors.smtp.ehlo_name import is_address_literal, is_fully_qualified
 from mailer.processors.smtp.oauth_tokens import MECHANISMS, TokenFileOrCommand
+from mailer.processors.smtp.return_path_fields import FIELDS
 from mailer.processors.smtp.timeouts import SmtpTimeouts
 
 
@@ -50,6 +51,7 @@ _KEYS: Final = (
     "token_file",
     "token_command",
     "purposes",
+    "service",
     *_NUMBERS,
 )
 _NOWHERE: Final = "ZZ"
@@ -76,6 +78,7 @@ class RelaySettings:
         times: the timeouts of each step.
         weight: its share among the processors that may get a message. 0: it gets mail only if no other one may.
         purposes: the purposes for which it may be used; None: all.
+        service: the e-mail service behind it, which gives our return path back in its webhooks; None: none does.
         helo: the name in EHLO; None for this machine's name or address.
         username: the user name for AUTH; None for no login.
         password: the password for AUTH, unless there is a bearer.
@@ -97,6 +100,7 @@ class RelaySettings:
     times: SmtpTimeouts = field(default_factory=SmtpTimeouts)
     weight: int = 1
     purposes: frozenset[str] | None = None
+    service: str | None = None
     helo: str | None = None
     username: str | None = field(default=None, repr=False)
     password: str = field(default="", repr=False)
@@ -168,6 +172,7 @@ def parse_relay_url(url: str) -> RelaySettings:
         tls=tls,
         own=own,
         purposes=_parse_purposes(query.get("purposes")),
+        service=_parse_service(query.get("service")),
         helo=query.get("helo"),
         bearer=_parse_token_source(query, parts),
         times=SmtpTimeouts(connect=_parse_number("timeout", query["timeout"]))
@@ -177,6 +182,13 @@ def parse_relay_url(url: str) -> RelaySettings:
         password=unquote(parts.password or ""),
         **{key: _parse_number(key, query[key]) for key in _NUMBERS if key in query and key != "timeout"},
     )
+
+
+def _parse_service(text: str | None) -> str | None:
+    """Returns the name of an e-mail service. Raises ValueError if it is one that we do not know."""
+    if text is not None and text not in FIELDS:
+        raise ValueError(f"service must be one of {', '.join(FIELDS)}, or be left out")
+    return text
 
 
 def _parse_relay_name_or_use_host(text: str | None, host: str) -> str:

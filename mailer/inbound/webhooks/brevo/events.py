@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from mailer.inbound.webhooks.delivery_token_candidates import find_delivery_token_candidates
+from mailer.inbound.delivery_proof import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent, make_event_key
@@ -46,7 +46,7 @@ def read_brevo_event(fields: EventFields, now: datetime) -> Sequence[ProviderEve
             event_key=make_event_key("brevo", name, message_id, recipient, fields.identifier("ts_epoch", "ts_event")),
             at=fields.time("ts_epoch" if "ts_epoch" in fields.values else "ts_event", now),
             recipient=read_recipient(recipient),
-            candidates=find_delivery_token_candidates((fields.text("X-Mailin-custom"), message_id)),
+            candidates=find_delivery_token_candidates((fields.text("X-Mailin-custom"),)),
             status=find_enhanced_status(reason),
             diagnostic=join_diagnostic(reason),
             bounce=bounce,

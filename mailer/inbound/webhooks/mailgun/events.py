@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_delivery_token_candidates
+from mailer.inbound.delivery_proof import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, MalformedEventError, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent
+from mailer.rendering.signed_links import RETURN_PATH_METADATA
 
 _KINDS: Final[Mapping[str, EventKind]] = {
     "delivered": EventKind.DELIVERED,
@@ -54,11 +55,7 @@ def read_mailgun_event(fields: EventFields, now: datetime, event_key: str) -> Se
             at=fields.time("timestamp", now),
             recipient=_read_recipient(name, fields, headers),
             candidates=find_delivery_token_candidates(
-                (
-                    fields.child("user-variables").text(METADATA_NAME),
-                    fields.child("envelope").text("sender"),
-                    headers.text("message-id"),
-                )
+                (fields.child("user-variables").text(RETURN_PATH_METADATA), fields.child("envelope").text("sender"))
             ),
             status=find_enhanced_status(status.text("enhanced-code"), reply),
             diagnostic=join_diagnostic(reply, fields.child("reject").text("reason")),

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_delivery_token_candidates
+from mailer.inbound.delivery_proof import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent, make_event_key
+from mailer.rendering.signed_links import RETURN_PATH_METADATA
 
 _BOUNCES: Final[Mapping[str, tuple[EventKind, BounceClass | None]]] = {
     "HardBounce": (EventKind.BOUNCED, BounceClass.HARD),
@@ -80,7 +81,7 @@ def _read_event(fields: EventFields, now: datetime, kind: EventKind, bounce: Bou
         ),
         at=fields.time(time, now),
         recipient=read_recipient(recipient),
-        candidates=find_delivery_token_candidates((fields.child("Metadata").text(METADATA_NAME),)),
+        candidates=find_delivery_token_candidates((fields.child("Metadata").text(RETURN_PATH_METADATA),)),
         status=find_enhanced_status(details),
         diagnostic=join_diagnostic(details, fields.text("Description")),
         bounce=bounce,

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_delivery_token_candidates
+from mailer.inbound.delivery_proof import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent, make_event_key
+from mailer.rendering.signed_links import RETURN_PATH_METADATA
 
 _KINDS: Final[Mapping[str, EventKind]] = {
     "delivered": EventKind.DELIVERED,
@@ -46,7 +47,7 @@ def read_sendgrid_event(fields: EventFields, now: datetime) -> Sequence[Provider
             event_key=make_event_key("sendgrid", fields.identifier("sg_event_id")),
             at=fields.time("timestamp", now),
             recipient=read_recipient(fields.identifier("email")),
-            candidates=find_delivery_token_candidates((fields.text(METADATA_NAME), fields.text("smtp-id"))),
+            candidates=find_delivery_token_candidates((fields.text(RETURN_PATH_METADATA),)),
             status=find_enhanced_status(fields.text("status"), reason, response),
             diagnostic=join_diagnostic(reason, response),
             bounce=_bounce_class(name, fields.text("type")),

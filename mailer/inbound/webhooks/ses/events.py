@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from mailer.inbound.webhooks.delivery_token_candidates import find_delivery_token_candidates
+from mailer.inbound.delivery_proof import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent, make_event_key
@@ -30,7 +30,7 @@ _CLASSES: Final[Mapping[tuple[str, str], BounceClass]] = {
 _NO_COMPLAINTS: Final = frozenset(("not-spam", "auth-failure", "virus"))
 """Kinds of feedback (RFC 5965 7.3) by which nobody calls the mail spam."""
 _LISTED: Final = "OnAccountSuppressionList"
-_HEADERS: Final = frozenset(("message-id", "return-path", "list-unsubscribe"))
+_HEADERS: Final = frozenset(("return-path", "list-unsubscribe"))
 """The header fields of our mails that carry a token."""
 MAX_HEADERS: Final = 200
 """The most header fields of a mail that are looked at."""
@@ -67,9 +67,7 @@ class _SesMail:
 
     def _texts_with_tokens(self) -> Iterator[str]:
         """Yields the sender of the envelope, which is our return path, and the header fields that SES gives back."""
-        common = self.mail.child("commonHeaders")
         yield self.mail.text("source")
-        yield common.text("messageId")
         headers = self.mail.values.get("headers")
         for header in headers[:MAX_HEADERS] if isinstance(headers, list) else ():
             if isinstance(header, dict) and (fields := EventFields(header)).text("name").lower() in _HEADERS:
