@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME
 from mailer.inbound.webhooks.provider_events import ProviderEvent
+from mailer.rendering.signed_links import METADATA_NAME
 from tests.webhook_requests import ADDRESS, MESSAGE_ID, RETURN_LOCAL, RETURN_PATH, Request, sendgrid_request
 
 REPLY = "550 5.1.1 The email account that you tried to reach does not exist"

@@ -32,7 +32,8 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.postgres import migrations
 from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
-from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
+from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, parse_relay_url
+from mailer.processors.url_values import is_loopback
 from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.system_resolver import SystemResolver

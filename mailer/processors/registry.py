@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mailer.ports.processor import Processor
+from mailer.processors.brevo.processor import open_brevo_processor, parse_brevo_url
 from mailer.processors.capture.processor import CAPTURE_NAME, open_capture_processor
+from mailer.processors.mailgun.processor import open_mailgun_processor, parse_mailgun_url
+from mailer.processors.postmark.processor import open_postmark_processor, parse_postmark_url
+from mailer.processors.sendgrid.processor import open_sendgrid_processor, parse_sendgrid_url
+from mailer.processors.ses.processor import open_ses_processor, parse_ses_url
 from mailer.processors.smtp.processor import open_smtp_processor
 from mailer.processors.smtp.relay_url import parse_relay_url
 
@@ -24,7 +29,12 @@ class ProcessorScheme(NamedTuple):
 
 
 SCHEMES: Final[Mapping[str, ProcessorScheme]] = {
+    "brevo": ProcessorScheme(open_brevo_processor, lambda url: parse_brevo_url(url).name),
     "capture": ProcessorScheme(open_capture_processor, lambda url: CAPTURE_NAME),
+    "mailgun": ProcessorScheme(open_mailgun_processor, lambda url: parse_mailgun_url(url).name),
+    "postmark": ProcessorScheme(open_postmark_processor, lambda url: parse_postmark_url(url).name),
+    "sendgrid": ProcessorScheme(open_sendgrid_processor, lambda url: parse_sendgrid_url(url).name),
+    "ses": ProcessorScheme(open_ses_processor, lambda url: parse_ses_url(url).name),
     "smtp": ProcessorScheme(open_smtp_processor, lambda url: parse_relay_url(url).name),
 }
 

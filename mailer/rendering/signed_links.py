@@ -44,6 +44,11 @@ SERVICE = "service"
 """The category in an unsubscribe token that leaves the service itself: the account is closed."""
 
 BOUNCE_PREFIX = "b+"
+METADATA_NAME = "mailer_return_path"
+"""The name of the custom field in which a service that drops our headers carries the local part of the return path.
+
+Postmark takes names of 20 characters and values of 80 at most.
+"""
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _json = lru_cache(maxsize=1000)(_compact)
 """Returns a brand or a category as JSON."""

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_verified_delivery
+from mailer.inbound.webhooks.delivery_token_candidates import find_verified_delivery
 from mailer.inbound.webhooks.provider_events import EventKind, ReceivedEvents, SubscriptionToConfirm, WebhookReading
 from mailer.inbound.webhooks.registry import PROVIDERS, parse_webhook_endpoint
 from mailer.inbound.webhooks.webhook_requests import MAX_BODY, WebhookRefused
 from mailer.input_types import AHEAD, EARLIEST, parse_address
+from mailer.rendering.signed_links import METADATA_NAME
 from tests.webhook_requests import (
     ADDRESS,
     CERTIFICATE_URL,

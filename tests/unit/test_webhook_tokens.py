@@ -7,13 +7,12 @@ import pytest
 
 from mailer.inbound.webhooks.delivery_token_candidates import (
     MAX_CANDIDATES,
-    METADATA_NAME,
     DeliveryTokenCandidates,
     find_delivery_token_candidates,
     find_verified_delivery,
 )
 from mailer.rendering.link_tokens import BounceToken, UnsubscribeToken
-from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.signed_links import METADATA_NAME, SignedLinks
 from tests.webhook_requests import (
     DOMAIN,
     LINKS,

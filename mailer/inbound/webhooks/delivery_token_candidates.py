@@ -12,11 +12,6 @@ from typing import Final
 from mailer.rendering.link_tokens import BounceToken
 from mailer.rendering.signed_links import BOUNCE_PREFIX, SignedLinks
 
-METADATA_NAME: Final = "mailer_return_path"
-"""The name of the custom field in which a provider that drops our headers carries the local part of the return path.
-
-Postmark takes names of 20 characters and values of 80 at most.
-"""
 MAX_CANDIDATES: Final = 8
 """The most candidates of one kind in an event. An honest event has one or two."""
 

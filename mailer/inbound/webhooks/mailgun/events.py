@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_delivery_token_candidates
+from mailer.inbound.webhooks.delivery_token_candidates import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, MalformedEventError, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent
+from mailer.rendering.signed_links import METADATA_NAME
 
 _KINDS: Final[Mapping[str, EventKind]] = {
     "delivered": EventKind.DELIVERED,

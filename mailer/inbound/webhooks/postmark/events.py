@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from mailer.inbound.webhooks.delivery_token_candidates import METADATA_NAME, find_delivery_token_candidates
+from mailer.inbound.webhooks.delivery_token_candidates import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent, make_event_key
+from mailer.rendering.signed_links import METADATA_NAME
 
 _BOUNCES: Final[Mapping[str, tuple[EventKind, BounceClass | None]]] = {
     "HardBounce": (EventKind.BOUNCED, BounceClass.HARD),
