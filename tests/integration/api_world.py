@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mailer.ports.processor import Processor
 from mailer.processors.registry import find_processor_scheme_for_url
-from tests.email_apis import SERVICES, ApiCall, RequestRefusedError, Service, TakenMail
+from tests.email_api_calls import ApiCall, RequestRefusedError, TakenMail
+from tests.email_apis import SERVICES, Service
 
 CUT_AT_ONCE = "cut at once"
 """A script's step: the connection is cut before anything is read."""

@@ -19,7 +19,8 @@ from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit, Processor
 from mailer.processors.email_api import http_sender
-from tests.email_apis import SECRET, SERVICES
+from tests.email_api_calls import SECRET
+from tests.email_apis import SERVICES
 from tests.integration.api_world import (
     BYTEWISE,
     CLOSES,
