@@ -127,7 +127,7 @@ def answer_as_mailgun(call: ApiCall) -> Reply:
     head = f"Content-Type: {call.headers['content-type']}\r\n\r\n".encode()
     form = BytesParser(policy=email.policy.HTTP).parsebytes(head + call.body)
     need(form.get_content_type() == "multipart/form-data" and not form.defects, 400)
-    fields: dict[str, bytes] = Field(default_factory=dict)
+    fields: dict[str, bytes] = {}
     for part in form.iter_parts():
         found = _FORM_NAME.fullmatch(str(part["Content-Disposition"]))
         need(found is not None, 400)
