@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -146,10 +147,12 @@ def http_answer(status: int, body: bytes, headers: str = "") -> bytes:
 
 
 @asynccontextmanager
-async def api_double(scheme: str, script: Sequence[Step] = ()) -> AsyncIterator[ApiDouble]:
-    """A running double of a service."""
+async def api_double(
+    scheme: str, script: Sequence[Step] = (), tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ApiDouble]:
+    """A running double of a service, with TLS if there is a context."""
     double = ApiDouble(SERVICES[scheme], list(script))
-    server = await asyncio.start_server(double.serve, "127.0.0.1", 0, limit=2**20)
+    server = await asyncio.start_server(double.serve, "127.0.0.1", 0, limit=2**20, ssl=tls)
     double.port = server.sockets[0].getsockname()[1]
     try:
         yield double
