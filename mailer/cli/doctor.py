@@ -42,6 +42,9 @@ from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings, SettingsError
 
 _REFUSED = (SettingsError, PolicyError, TemplateError)
+_UNSIGNED = (
+    "takes no MIME, so mail by it has no signature by MAILER_DKIM; set up the service's own DKIM for each domain"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -97,6 +100,9 @@ async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> Async
         return
     for text in link_and_dkim_signers.exposed_secret_file_problems(current):
         yield warning_finding("private files", text)
+    for relay in to:
+        if signers and isinstance(relay, ApiSettings) and not relay.carries_mime:
+            yield warning_finding(f"DKIM by {relay.name}", _UNSIGNED)
     keys = {domain: signer.dns_records() for domain, signer in signers.items()}
     for finding in await _examine_relays_and_domains(lookup, to, list(_sender_domains(policies, keys))):
         yield finding

@@ -232,7 +232,7 @@ async def test_no_message_begins_after_the_deadline() -> None:
 
 @pytest.mark.parametrize("scheme", SERVICES)
 async def test_a_worker_that_froze_sends_no_last_octet(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the lease runs out while the body leaves, the service never gets the last octet, and takes nothing."""
+    """A lease that runs out while the body leaves keeps back the last octet, and the service takes nothing."""
     deadline = time.monotonic() + 20
     frozen = http_sender._HeldBackBody.__aiter__
 

@@ -91,9 +91,12 @@ async def test_a_stale_collation_is_a_problem(small_stack: Stack) -> None:
     assert problems(done) == {"collation"}
 
 
-async def test_services_that_are_away(small_stack: Stack) -> None:
+async def test_services_that_are_away(small_stack: Stack, tmp_path: Path) -> None:
     """Each service that is away is named with its reason, and the other checks are made."""
+    pem = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
     away = small_stack.having(
+        DKIM=f"{DOMAINS[0]}:k1:{tmp_path / 'key.pem'}",
         DATABASE_URL=f"postgresql://somebody:hunter2@127.0.0.1:{free_port()}/mailer",
         BROKER_URL=f"amqp://somebody:hunter2@127.0.0.1:{free_port()}/",
         PROCESSORS=f"smtp://127.0.0.1:{free_port()}?name=r&country=ZZ&contract=none&tls=none,postmark://:hunter2@127.0.0.1:1?name=p",
@@ -103,6 +106,7 @@ async def test_services_that_are_away(small_stack: Stack) -> None:
     assert done.status == 1
     assert {found[check] for check in ("database", "RabbitMQ", "relay r")} == {"problem"}
     assert found["relay p"] == "ok"  # a double on this machine
+    assert found["DKIM by p"] == "warning"  # it takes no MIME
     assert found["templates"] == "ok"
     assert "hunter2" not in done.out
 

@@ -21,7 +21,7 @@ def test_a_url_says_everything() -> None:
     assert (parsed.host, parsed.port, parsed.is_encrypted) == ("email.us-gov-west-1.amazonaws.com", 443, True)
     assert (parsed.name, parsed.country, parsed.contract) == ("ses-us", "US", "DPA-7")
     assert (parsed.pool, parsed.urgent, parsed.timeout, parsed.weight) == (8, 1, 5, 0)
-    assert parsed.purposes == {"newsletter", "offers"}
+    assert parsed.purposes == frozenset(("newsletter", "offers"))
     assert (parsed.user, parsed.secret) == ("AKIDEXAMPLE", f"{SECRET}/+")
     assert parsed.values == {"configuration_set": "mailer-events"}
     assert SECRET not in repr(parsed)

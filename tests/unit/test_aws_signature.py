@@ -1,6 +1,7 @@
 """The signature of requests to AWS, by the example that AWS publishes, and the tag that SES gives back."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from mailer.inbound.webhooks.delivery_token_candidates import find_verified_delivery
 from mailer.inbound.webhooks.event_json import EventFields
@@ -24,7 +25,7 @@ def test_the_example_of_aws() -> None:
 
 def test_everything_that_matters_is_signed() -> None:
     """Another body, time, host or path has another signature; the secret is in no header."""
-    told = {
+    told: dict[str, Any] = {
         "host": "email.eu-west-1.amazonaws.com",
         "path": "/v2/email/outbound-emails",
         "body": b"{}",
@@ -34,9 +35,15 @@ def test_everything_that_matters_is_signed() -> None:
         "secret": SECRET,
         "now": datetime(2026, 11, 30, 7, tzinfo=UTC),
     }
-    usual = sign_post_request(**told)  # type: ignore[arg-type]
-    others = [{"body": b"{ }"}, {"host": "x"}, {"path": "/"}, {"region": "us-east-1"}, {"now": NOW}]
-    signatures = {sign_post_request(**told | other)["authorization"] for other in others}  # type: ignore[arg-type]
+    usual = sign_post_request(**told)
+    others: list[dict[str, Any]] = [
+        {"body": b"{ }"},
+        {"host": "x"},
+        {"path": "/"},
+        {"region": "us-east-1"},
+        {"now": NOW},
+    ]
+    signatures = {sign_post_request(**told | other)["authorization"] for other in others}
     assert usual["authorization"] not in signatures
     assert len(signatures) == len(others)
     assert SECRET not in str(usual)
@@ -48,7 +55,7 @@ def test_everything_that_matters_is_signed() -> None:
 def test_the_tag_names_the_delivery() -> None:
     """SES gives back a tag, which takes no `+`; the return path is put together again, and verified."""
     tagged = RETURN_LOCAL.removeprefix("b+")
-    event = {
+    event: dict[str, Any] = {
         "eventType": "Delivery",
         "mail": {"messageId": "m", "source": "a@b.example", "tags": {"mailer_return_path": [tagged]}},
         "delivery": {"timestamp": "2026-11-30T12:00:00Z", "recipients": ["ann@people.example"]},
@@ -57,7 +64,7 @@ def test_the_tag_names_the_delivery() -> None:
     assert isinstance(read, ProviderEvent)
     assert find_verified_delivery(read.candidates, LINKS) == BounceToken(MAILING, RECIPIENT)
     for wrong in ([], [7], "text", [f"{tagged}x"], None):
-        event["mail"]["tags"]["mailer_return_path"] = wrong  # type: ignore[index]
+        event["mail"]["tags"]["mailer_return_path"] = wrong
         [read] = read_ses_event(EventFields(event), NOW)
         assert isinstance(read, ProviderEvent)
         assert find_verified_delivery(read.candidates, LINKS) is None

@@ -20,7 +20,7 @@ from mailer.processors.smtp.connection_slots import ConnectionSlots
 from mailer.processors.smtp.oauth_tokens import FileOrCommandTokenProvider, TokenUnavailable
 
 REPEATS: Final = 2
-"""How often a request without an answer is repeated at once, if the service takes its key once only."""
+"""The number of repeats of a request without an answer, if the service takes its key once only."""
 MAX_PAUSE: Final = 300.0
 """Seconds: the longest pause after which a service that was too busy is asked again."""
 SHORT_PAUSE: Final = 3.0

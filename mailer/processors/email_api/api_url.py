@@ -38,6 +38,7 @@ class ApiUrlForm:
         user: the meaning of the user name before the secret; empty: it has none.
         values: its own keys, each with a pattern of its values.
         required: those of its own keys that it needs.
+        carries_mime: True if it takes a message as it is, with our headers and our DKIM signature.
     """
 
     scheme: str
@@ -46,6 +47,7 @@ class ApiUrlForm:
     user: str = ""
     values: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    carries_mime: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class ApiSettings:
         secret: the secret, unless there is a bearer.
         bearer: the file or command that gives the secret.
         values: the values of the service's own keys.
+        carries_mime: see `ApiUrlForm`.
     """
 
     host: str
@@ -85,6 +88,7 @@ class ApiSettings:
     secret: str = field(default="", repr=False)
     bearer: TokenFileOrCommand | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    carries_mime: bool = False
 
     def __post_init__(self) -> None:
         """Refuses settings that must not be used.
@@ -131,6 +135,7 @@ def parse_api_url(url: str, form: ApiUrlForm) -> ApiSettings:
         secret=secret,
         bearer=bearer,
         values=_parse_own_values(query, form),
+        carries_mime=form.carries_mime,
         **{key: parse_number(key, query[key], _NUMBERS) for key in _NUMBERS if key in query},
     )
 

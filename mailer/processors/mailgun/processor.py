@@ -28,6 +28,7 @@ URL_FORM: Final = ApiUrlForm(
     "api.eu.mailgun.net",
     values={"domain": re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")},
     required=("domain",),
+    carries_mime=True,
 )
 MAX_MESSAGE: Final = 25 * 1024 * 1024
 """Octets of a message."""

@@ -27,6 +27,7 @@ URL_FORM: Final = ApiUrlForm(
     "email.eu-west-1.amazonaws.com",
     user="the access key id",
     values={"configuration_set": re.compile("[A-Za-z0-9_-]{1,64}")},
+    carries_mime=True,
 )
 PATH: Final = "/v2/email/outbound-emails"
 MAX_MESSAGE: Final = 40 * 1024 * 1024
