@@ -167,7 +167,7 @@ class Service:
 
     def url(self, scheme: str, port: int, more: str = "") -> str:
         """The URL of a double of the service on loopback."""
-        return f"{scheme}://{self.user}:{SECRET}@127.0.0.1:{port}?weight=1{self.query}{more}"
+        return f"{scheme}://{self.user}:{SECRET}@127.0.0.1:{port}?timeout=10{self.query}{more}"
 
 
 SERVICES: Final[Mapping[str, Service]] = {

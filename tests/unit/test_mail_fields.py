@@ -1,9 +1,14 @@
 """The fields of a message for services that take no MIME: each is read as it was written, or the message is refused."""
 
 import base64
+import json
 from datetime import datetime
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailer.events import Attachment
 from mailer.ports.processor import OutgoingMessage
@@ -12,8 +17,9 @@ from mailer.processors.email_api.mail_fields import AttachedFile, Mailbox, read_
 from mailer.processors.email_api.provider_api import NotCarriedError
 from mailer.processors.postmark.processor import PostmarkApi
 from mailer.processors.sendgrid.processor import SendGridApi
+from mailer.rendering.headers import HeaderRefused, without_direction_overrides
 from tests.signed import newsletter, signer
-from tests.unit.test_message import NEWSLETTER, SERVICE, write
+from tests.unit.test_message import LINE, NEWSLETTER, SERVICE, TEXT, write
 from tests.webhook_requests import RETURN_LOCAL, RETURN_PATH
 
 NOW = 1_700_000_000
@@ -123,6 +129,30 @@ def test_limits_of_services(monkeypatch: pytest.MonkeyPatch) -> None:
         BrevoApi().write_message(outgoing(newsletter(attachments=(file,)).replace("zoë".encode(), b"zoe")))
     with pytest.raises(NotCarriedError, match="X-SG-ID"):
         SendGridApi().write_message(outgoing(PLAIN + b"X-SG-ID: 1\r\n" + BODY))
+
+
+def test_names_at_brevo() -> None:
+    """A recipient's long name is left out, and a brand's is not: another processor shows it."""
+    one = PLAIN.replace(b"To: sam@example.org", b"To: " + b"S" * 71 + b" <sam@example.org>") + BODY
+    assert json.loads(BrevoApi().write_message(outgoing(one)))["to"] == [{"email": "sam@example.org"}]
+    two = PLAIN.replace(b"a@b.example", b"B" * 71 + b" <a@b.example>") + BODY
+    with pytest.raises(NotCarriedError, match="sender's name"):
+        BrevoApi().write_message(outgoing(two))
+
+
+@given(subject=LINE, text=TEXT, html=TEXT, name=LINE | st.none())
+def test_a_service_gets_what_the_renderer_wrote(subject: str, text: str, html: str, name: str | None) -> None:
+    """Subject, both bodies and the name are the same as Python reads them in the message."""
+    try:
+        content = write(subject=subject, text=text, html=html, name=name)
+    except HeaderRefused:
+        return
+    fields = read_mail_fields(outgoing(content))
+    parsed = message_from_bytes(content, policy=default)
+    plain, rich = (part.get_content().replace("\r\n", "\n") for part in parsed.iter_parts())
+    assert (fields.text, fields.html) == (plain, rich)
+    assert fields.subject == without_direction_overrides(subject)
+    assert fields.recipient.name == (without_direction_overrides(name or "") if (name or "").strip() else "")
 
 
 def test_secrets_are_not_in_the_repr_of_a_request() -> None:

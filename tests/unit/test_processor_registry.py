@@ -1,5 +1,6 @@
 """The registry of processors: each scheme has its folder, adapter and name, and an unknown scheme is refused."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ async def test_a_url_opens_the_adapter_that_it_names(scheme: str, tmp_path: Path
         assert opened.name == SCHEMES[scheme].name_in_url(url)
     finally:
         await opened.close()
+
+
+async def test_a_service_without_the_http_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without httpx2 the error says what to install, and quotes no secret."""
+    monkeypatch.setitem(sys.modules, "mailer.processors.email_api.api_processor", None)
+    with pytest.raises(ValueError, match=r"install pactmail\[server\]") as caught:
+        await SCHEMES["brevo"].open_processor("brevo://:s3cret@127.0.0.1:1", tmp_path)
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["pigeon://u:s3cret@x", "s3cret", "", "://s3cret", "smtps://u:s3cret@mx.example.com"])

@@ -28,6 +28,8 @@ URL_FORM: Final = ApiUrlForm("brevo", re.compile(r"api\.brevo\.com"), "api.brevo
 PATH: Final = "/v3/smtp/email"
 MAX_MESSAGE: Final = 20 * 1024 * 1024
 """Octets of a request."""
+MAX_NAME: Final = 70
+"""Characters of a display name."""
 
 _CREATED: Final = frozenset((201, 202))
 _KEY_NAMESPACE: Final = uuid.UUID("5d1d5a4c-6a0e-5c2b-9f0e-2f1f6f6a7b78")
@@ -64,6 +66,8 @@ def _to_json(fields: MailFields, content: bytes) -> Mapping[str, Any]:
     for file in fields.files:
         if not _FILE_NAME.fullmatch(file.filename):
             raise NotCarriedError("an attachment whose ending Brevo refuses")
+    if len(fields.sender.name) > MAX_NAME:
+        raise NotCarriedError(f"a sender's name of more than {MAX_NAME} characters")
     optional: dict[str, Any] = {}
     if fields.html:
         optional["htmlContent"] = fields.html
@@ -89,7 +93,8 @@ def _to_json(fields: MailFields, content: bytes) -> Mapping[str, Any]:
 
 
 def _mailbox(mailbox: Mailbox) -> Mapping[str, str]:
-    return {"email": mailbox.address, **({"name": mailbox.name} if mailbox.name else {})}
+    """Returns an address with its name. A recipient's name that is too long is left out, so that the mail arrives."""
+    return {"email": mailbox.address, **({"name": mailbox.name} if 0 < len(mailbox.name) <= MAX_NAME else {})}
 
 
 def _outcome_of_answer(answer: ApiAnswer) -> Outcome:
