@@ -139,7 +139,9 @@ class Settings(BaseSettings):
     broker_url: Annotated[str, AfterValidator(_check_broker_url)] = "memory://"
     """`amqp://…` or `amqps://…`; or `memory://`: the broker within the process, for one machine."""
     processors: Listed = ("capture://",)
-    """List: relays, `smtp://user:password@host:587?name=…&country=…&contract=…`; or `capture://`: mail stays here."""
+    """List: relays, `smtp://user:password@host:587?name=…&country=…&contract=…`; or `capture://`: mail stays here.
+
+    E-mail services by their APIs: `ses://`, `sendgrid://`, `postmark://`, `mailgun://`, `brevo://`."""
     public_url: Annotated[str, AfterValidator(_check_public_url)] = "http://127.0.0.1:8025"
     """The address of the web app for recipients; every link begins with it. `https` in production, as RFC 8058 wants.
 
@@ -222,7 +224,7 @@ class Settings(BaseSettings):
         """
         capturing = any(url.startswith("capture:") for url in self.processors)
         if not self.processors or (capturing and not self.is_mail_captured):
-            raise SettingsError("MAILER_PROCESSORS names relays (smtp://…), or capture:// alone")
+            raise SettingsError("MAILER_PROCESSORS names relays (smtp://…) or services, or capture:// alone")
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
             raise SettingsError("MAILER_OIDC_ISSUER needs MAILER_OIDC_CLIENT_ID and MAILER_OIDC_CLIENT_SECRET, too")
         if self.is_mail_captured and self.is_database_embedded:

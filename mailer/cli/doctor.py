@@ -32,13 +32,19 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.postgres import migrations
 from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
-from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
+from mailer.processors.email_api.api_url import ApiSettings
+from mailer.processors.registry import find_processor_scheme_for_url
+from mailer.processors.smtp.relay_url import RelaySettings, TlsMode, parse_relay_url
+from mailer.processors.url_values import is_loopback
 from mailer.rendering.missing_templates import find_missing_own_templates
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings, SettingsError
 
 _REFUSED = (SettingsError, PolicyError, TemplateError)
+_UNSIGNED = (
+    "takes no MIME, so mail by it has no signature by MAILER_DKIM; set up the service's own DKIM for each domain"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -87,13 +93,16 @@ async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> Async
         yield ok_finding("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
         return
     try:
-        policies, to = load_policies(current), [parse_relay_url(url) for url in current.processors]
+        policies, to = load_policies(current), [_parse_processor_url(url) for url in current.processors]
         signers = link_and_dkim_signers.build_dkim_signers_by_domain(current)
     except (*_REFUSED, ValueError) as error:
         yield problem_finding("mail", str(error))
         return
     for text in link_and_dkim_signers.exposed_secret_file_problems(current):
         yield warning_finding("private files", text)
+    for relay in to:
+        if signers and isinstance(relay, ApiSettings) and not relay.carries_mime:
+            yield warning_finding(f"DKIM by {relay.name}", _UNSIGNED)
     keys = {domain: signer.dns_records() for domain, signer in signers.items()}
     for finding in await _examine_relays_and_domains(lookup, to, list(_sender_domains(policies, keys))):
         yield finding
@@ -191,25 +200,38 @@ def _sender_domains(
 
 
 async def _examine_relays_and_domains(
-    lookup: DnsLookup, to: Sequence[RelaySettings], senders: Sequence[domains.SenderDomain]
+    lookup: DnsLookup, to: Sequence[RelaySettings | ApiSettings], senders: Sequence[domains.SenderDomain]
 ) -> list[Finding]:
     """Returns the findings about relays and domains. The checks run at the same time."""
     outside: dict[str, Sequence[Address]] = {}
     findings: list[Finding] = []
     for relay in to:
-        if is_loopback(relay.host):
+        if is_loopback(relay.host) or isinstance(relay, ApiSettings):  # a service sends from other addresses
             continue
         try:
             outside[relay.name] = await lookup.host_addresses(relay.host)
         except LookupFailed as error:
             findings.append(warning_finding(f"relay {relay.name}", str(error)))
     now = datetime.now(UTC)
-    greeted = [relays.examine_relay(_relay_check_target(relay), now, ssl.create_default_context) for relay in to]
+    greeted = [_examine_processor(relay, now) for relay in to]
     named = [domains.examine_reverse_dns(lookup, name, address) for name, found in outside.items() for address in found]
     findings += await asyncio.gather(*greeted, *named)
     for found in await asyncio.gather(*(domains.examine_domain(lookup, domain, outside) for domain in senders)):
         findings += found
     return findings
+
+
+def _parse_processor_url(url: str) -> RelaySettings | ApiSettings:
+    scheme = find_processor_scheme_for_url(url)
+    return parse_relay_url(url) if scheme.parse_api_url is None else scheme.parse_api_url(url)
+
+
+async def _examine_processor(relay: RelaySettings | ApiSettings, now: datetime) -> Finding:
+    if isinstance(relay, RelaySettings):
+        return await relays.examine_relay(_relay_check_target(relay), now, ssl.create_default_context)
+    if not relay.is_encrypted:
+        return ok_finding(f"relay {relay.name}", f"{relay.host}:{relay.port} is on this machine, and asked without TLS")
+    return await relays.examine_api(relay.name, relay.host, relay.port, now, ssl.create_default_context)
 
 
 def _relay_check_target(relay: RelaySettings) -> relays.RelayTarget:

@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,9 +51,35 @@ async def examine_relay(target: RelayTarget, now: datetime, context: Callable[[]
         return problem_finding(check, f"{where} cannot be used: {_smtp_error_text(error)}")
     if expires is None:
         return ok_finding(check, f"{where} answers, without TLS")
-    left = expires - now
-    until = f"{where} answers; its certificate holds until {expires:%Y-%m-%d}"
-    return warning_finding(check, f"{until}: renew it") if left < EXPIRES_SOON else ok_finding(check, until)
+    return _finding_by_expiry(check, where, expires, now)
+
+
+async def examine_api(name: str, host: str, port: int, now: datetime, context: Callable[[], ssl.SSLContext]) -> Finding:
+    """Returns the finding about the API of an e-mail service. It connects and asks nothing, so no secret leaves.
+
+    Args:
+        name: the processor's name in the ledger.
+        host: a name or an address.
+        port: the TCP port.
+        now: the current time.
+        context: makes the TLS context that checks certificates.
+    """
+    check, where = f"relay {name}", f"{host}:{port}"
+    try:
+        expires = await asyncio.to_thread(_read_certificate_expiry_of_api, host, port, context())
+    except ssl.SSLCertVerificationError as error:
+        return problem_finding(check, f"the certificate of {where} is not valid: {error.verify_message}")
+    except OSError as error:
+        return problem_finding(check, f"{where} cannot be used: {_smtp_error_text(error)}")
+    return _finding_by_expiry(check, where, expires, now)
+
+
+def _read_certificate_expiry_of_api(host: str, port: int, context: ssl.SSLContext) -> datetime:
+    with (
+        socket.create_connection((host, port), SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=host) as connected,
+    ):
+        return _expiry_of_certificate(connected)
 
 
 def _connect_and_read_certificate_expiry(target: RelayTarget, context: ssl.SSLContext) -> datetime | None:
@@ -68,7 +95,17 @@ def _connect_and_read_certificate_expiry(target: RelayTarget, context: ssl.SSLCo
         connected = relay.sock
         if not isinstance(connected, ssl.SSLSocket):
             return None
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(_peer_certificate(connected)["notAfter"])), UTC)
+        return _expiry_of_certificate(connected)
+
+
+def _expiry_of_certificate(connected: ssl.SSLSocket) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(_peer_certificate(connected)["notAfter"])), UTC)
+
+
+def _finding_by_expiry(check: str, where: str, expires: datetime, now: datetime) -> Finding:
+    until = f"{where} answers; its certificate holds until {expires:%Y-%m-%d}"
+    is_soon = expires - now < EXPIRES_SOON
+    return warning_finding(check, f"{until}: renew it") if is_soon else ok_finding(check, until)
 
 
 def _peer_certificate(connected: ssl.SSLSocket) -> dict[str, object]:

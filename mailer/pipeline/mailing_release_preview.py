@@ -79,7 +79,9 @@ class MailingReleasePreviewer:
             for row in rows:
                 _decide_about_recipient_and_count(foreseen, row, renderer, route)
             if most is not None and foreseen.audience_size >= most:
-                foreseen.is_complete = not await self._deliveries.list_queued_deliveries_of_mailing(mailing_id, after, 1)
+                foreseen.is_complete = not await self._deliveries.list_queued_deliveries_of_mailing(
+                    mailing_id, after, 1
+                )
                 break
         return foreseen
 

@@ -31,7 +31,7 @@ class Outcome:
 
     Attributes:
         result: what follows from it.
-        code: the SMTP reply code (RFC 5321 4.2), None where there was no reply.
+        code: the SMTP reply code (RFC 5321 4.2) or the HTTP status of an API, None where there was no reply.
         status: the enhanced status code (RFC 3463) such as "5.1.1", None where the reply had none.
         text: the reply's text, for the ledger's side row.
         trouble: of what is unsent: the processor's trouble. None: its time or its permit was over. With a code, the

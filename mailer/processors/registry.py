@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mailer.ports.processor import Processor
+from mailer.processors.brevo.processor import open_brevo_processor, parse_brevo_url
 from mailer.processors.capture.processor import CAPTURE_NAME, open_capture_processor
+from mailer.processors.email_api.api_url import ApiSettings
+from mailer.processors.mailgun.processor import open_mailgun_processor, parse_mailgun_url
+from mailer.processors.postmark.processor import open_postmark_processor, parse_postmark_url
+from mailer.processors.sendgrid.processor import open_sendgrid_processor, parse_sendgrid_url
+from mailer.processors.ses.processor import open_ses_processor, parse_ses_url
 from mailer.processors.smtp.processor import open_smtp_processor
 from mailer.processors.smtp.relay_url import parse_relay_url
 
@@ -17,14 +23,27 @@ class ProcessorScheme(NamedTuple):
     Attributes:
         open_processor: opens the adapter of a URL. It also gets the folder `MAILER_DATA`, as some store files.
         name_in_url: returns the name that the adapter of a URL has in the ledger. It opens nothing.
+        parse_api_url: returns the address and settings of a service's API; None: the scheme is no service's.
     """
 
     open_processor: Callable[[str, Path], Awaitable[Processor]]
     name_in_url: Callable[[str], str]
+    parse_api_url: Callable[[str], ApiSettings] | None = None
+
+
+def _scheme_of_service(
+    open_processor: Callable[[str, Path], Awaitable[Processor]], parse_url: Callable[[str], ApiSettings]
+) -> ProcessorScheme:
+    return ProcessorScheme(open_processor, lambda url: parse_url(url).name, parse_url)
 
 
 SCHEMES: Final[Mapping[str, ProcessorScheme]] = {
+    "brevo": _scheme_of_service(open_brevo_processor, parse_brevo_url),
     "capture": ProcessorScheme(open_capture_processor, lambda url: CAPTURE_NAME),
+    "mailgun": _scheme_of_service(open_mailgun_processor, parse_mailgun_url),
+    "postmark": _scheme_of_service(open_postmark_processor, parse_postmark_url),
+    "sendgrid": _scheme_of_service(open_sendgrid_processor, parse_sendgrid_url),
+    "ses": _scheme_of_service(open_ses_processor, parse_ses_url),
     "smtp": ProcessorScheme(open_smtp_processor, lambda url: parse_relay_url(url).name),
 }
 

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mailer import bundled_files
 from mailer.doctor.disk_space import judge_disk
 from mailer.doctor.finding import FindingLevel
-from mailer.doctor.relays import RelayTarget, examine_relay
+from mailer.doctor.relays import RelayTarget, examine_api, examine_relay
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.ports.dns_lookup import LookupFailed
 from mailer.rendering.dkim import DkimKey, DkimSigner
 from mailer.runtime.system_resolver import SystemResolver
+from tests.integration.api_world import api_double
 from tests.integration.smtp_world import Keep, real
 from tests.integration.test_condition import age_collation
 from tests.integration.test_smtp_tls import certificate  # noqa: F401 - a fixture
@@ -90,17 +91,22 @@ async def test_a_stale_collation_is_a_problem(small_stack: Stack) -> None:
     assert problems(done) == {"collation"}
 
 
-async def test_services_that_are_away(small_stack: Stack) -> None:
+async def test_services_that_are_away(small_stack: Stack, tmp_path: Path) -> None:
     """Each service that is away is named with its reason, and the other checks are made."""
+    pem = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
     away = small_stack.having(
+        DKIM=f"{DOMAINS[0]}:k1:{tmp_path / 'key.pem'}",
         DATABASE_URL=f"postgresql://somebody:hunter2@127.0.0.1:{free_port()}/mailer",
         BROKER_URL=f"amqp://somebody:hunter2@127.0.0.1:{free_port()}/",
-        PROCESSORS=f"smtp://127.0.0.1:{free_port()}?name=r&country=ZZ&contract=none&tls=none",
+        PROCESSORS=f"smtp://127.0.0.1:{free_port()}?name=r&country=ZZ&contract=none&tls=none,postmark://:hunter2@127.0.0.1:1?name=p",
     )
     done = await doctor(away, zone())
     found = levels(done)
     assert done.status == 1
     assert {found[check] for check in ("database", "RabbitMQ", "relay r")} == {"problem"}
+    assert found["relay p"] == "ok"  # a double on this machine
+    assert found["DKIM by p"] == "warning"  # it takes no MIME
     assert found["templates"] == "ok"
     assert "hunter2" not in done.out
 
@@ -116,6 +122,19 @@ async def test_a_relays_certificate(certificate: CERTIFICATE) -> None:  # noqa: 
     assert (soon.level, late.level, unknown.level) == (FindingLevel.WARNING, FindingLevel.OK, FindingLevel.PROBLEM)
     assert "renew" in soon.text
     assert "certificate" in unknown.text
+
+
+async def test_the_certificate_of_an_api(certificate: CERTIFICATE) -> None:  # noqa: F811
+    """The API of a service is connected to and asked nothing: its certificate is judged as a relay's."""
+    server, trusting = certificate
+    async with api_double("postmark", tls=server) as double:
+        soon = await examine_api("postmark", "127.0.0.1", double.port, NOW, lambda: trusting)
+        late = await examine_api("postmark", "127.0.0.1", double.port, NOW - timedelta(days=60), lambda: trusting)
+        unknown = await examine_api("postmark", "127.0.0.1", double.port, NOW, ssl.create_default_context)
+    away = await examine_api("postmark", "127.0.0.1", free_port(), NOW, lambda: trusting)
+    assert (soon.level, late.level, unknown.level) == (FindingLevel.WARNING, FindingLevel.OK, FindingLevel.PROBLEM)
+    assert (away.level, away.check, "cannot be used" in away.text) == (FindingLevel.PROBLEM, "relay postmark", True)
+    assert double.calls == []
 
 
 async def test_the_resolver() -> None:

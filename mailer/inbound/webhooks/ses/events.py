@@ -14,6 +14,7 @@ from mailer.inbound.delivery_proof import find_delivery_token_candidates
 from mailer.inbound.webhooks.event_json import EventFields, read_recipient
 from mailer.inbound.webhooks.event_reading import find_enhanced_status, ignored_event, join_diagnostic
 from mailer.inbound.webhooks.provider_events import BounceClass, EventKind, IgnoredEvent, ProviderEvent, make_event_key
+from mailer.rendering.signed_links import BOUNCE_PREFIX, RETURN_PATH_METADATA
 
 _CLASSES: Final[Mapping[tuple[str, str], BounceClass]] = {
     ("Permanent", "General"): BounceClass.HARD,
@@ -68,10 +69,18 @@ class _SesMail:
     def _texts_with_tokens(self) -> Iterator[str]:
         """Yields the sender of the envelope, which is our return path, and the header fields that SES gives back."""
         yield self.mail.text("source")
+        yield from self._return_path_in_tag()
         headers = self.mail.values.get("headers")
         for header in headers[:MAX_HEADERS] if isinstance(headers, list) else ():
             if isinstance(header, dict) and (fields := EventFields(header)).text("name").lower() in _HEADERS:
                 yield fields.text("value")
+
+    def _return_path_in_tag(self) -> Iterator[str]:
+        """Yields the local part of the return path. A tag takes no `+`, so it carries the part after the prefix."""
+        values = self.mail.child("tags").values.get(RETURN_PATH_METADATA)
+        for value in values[:1] if isinstance(values, list) else ():
+            if isinstance(value, str):
+                yield f"{BOUNCE_PREFIX}{value}"
 
 
 def read_ses_event(fields: EventFields, now: datetime) -> Sequence[ProviderEvent | IgnoredEvent]:

@@ -1,0 +1,1 @@
+"""The API of Brevo as a processor."""

@@ -1,0 +1,1 @@
+"""The API of Postmark as a processor."""

@@ -1,0 +1,1 @@
+"""The API of Twilio SendGrid as a processor."""

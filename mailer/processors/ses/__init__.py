@@ -1,0 +1,1 @@
+"""The API of Amazon SES as a processor."""
