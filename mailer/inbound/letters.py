@@ -29,7 +29,13 @@ DATA_REQUESTS: Final = {
     RequestKind.RESTRICTION: DataRequestKind.RESTRICTION,
 }
 """Requests that a person confirms by a link to the address on record (GDPR Art. 12(6))."""
-_MAILBOXES: Final = {Mailbox.OPT_OUT: RequestMailbox.OPT_OUT, Mailbox.RETURN_PATH: RequestMailbox.REPLY}
+_MAILBOXES: Final = {
+    Mailbox.OPT_OUT: RequestMailbox.OPT_OUT,
+    Mailbox.SUPPORT: RequestMailbox.SUPPORT,
+    Mailbox.PRIVACY: RequestMailbox.PRIVACY,
+    Mailbox.REPLY: RequestMailbox.REPLY,
+    Mailbox.RETURN_PATH: RequestMailbox.REPLY,
+}
 _OCTETS: Final = 4 * MAX_TEXT
 _E: Final = ReceivedMailEffect
 
@@ -86,7 +92,7 @@ def decide_effect_of_letter(
     return EffectDecision(_E.WAITS, _reason_to_wait(reading))
 
 
-@rule("opt-out-by-mail", "paltalk06-16, paltalk06-31; CAN-SPAM 5(a)(3)", idle=False)
+@rule("opt-out-by-mail", "paltalk06-16, paltalk06-31, peerstream-06; CAN-SPAM 5(a)(3)", idle=False)
 def is_opt_out_by_mail_obeyed(sender: ProvenSender, *, has_token: bool) -> bool:
     """A plain opt-out by mail is obeyed at once if its domain vouches for the sender, or it answers a mail of ours.
 
@@ -95,14 +101,19 @@ def is_opt_out_by_mail_obeyed(sender: ProvenSender, *, has_token: bool) -> bool:
     return has_token or sender.is_proven
 
 
-@rule("request-by-mail", "interpals-21, interpals-22; GDPR Art. 12(6)", idle=False)
+@rule("request-by-mail", "interpals-18, interpals-21, interpals-22; GDPR Art. 12(6)", idle=False)
 def is_confirmation_asked_at_address_on_record(reading: ReadRequest, sender: ProvenSender) -> bool:
     """A request by mail changes nothing before the address on record has confirmed it by a link.
 
-    That holds for an opt-out that nobody vouches for, and for each request for data, also a proven one.
+    That holds for an opt-out that nobody vouches for; and also if the sender is proven, for each request for data, and
+    for notices in writing: without electronic ones, a breach notice comes late.
     """
     is_about_somebody = sender.address is not None or reading.user_name is not None
-    return is_about_somebody and reading.request in (RequestKind.OPT_OUT, *DATA_REQUESTS)
+    return is_about_somebody and reading.request in (
+        RequestKind.OPT_OUT,
+        RequestKind.WRITTEN_NOTICE,
+        *DATA_REQUESTS,
+    )
 
 
 _REACHES: Final = {

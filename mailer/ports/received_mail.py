@@ -1,12 +1,13 @@
 """Mail that was received for a brand: bounces, complaints, automatic replies, and what people write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -15,6 +16,8 @@ MAX_OCTETS: Final = 10 * 1024 * 1024
 """The most octets of a message that is accepted; SIZE says so to senders (RFC 1870)."""
 CONTENT_DAYS_KEPT: Final = 30
 """Days for which the content of a message is kept, after it was handled."""
+ACKNOWLEDGEMENTS_A_DAY: Final = 3
+"""The most automatic answers that a person gets in 24 hours, whatever they write."""
 EXCHANGE: Final = "mailer.inbound"
 """The exchange, and the queue, for the ids of received messages."""
 
@@ -26,6 +29,12 @@ class Mailbox(StrEnum):
     """The return path of one delivery, which is signed."""
     OPT_OUT = "opt_out"
     """The address to which a person may write to opt out, as the policy names it."""
+    SUPPORT = "support"
+    """The address of the brand's support, as the policy names it."""
+    PRIVACY = "privacy"
+    """The address for questions about data, as the policy names it."""
+    REPLY = "reply"
+    """An address from which the brand's mail comes: people answer there."""
     POSTMASTER = "postmaster"
     """`postmaster@`, which always exists (RFC 5321 4.5.1)."""
     ABUSE = "abuse"
@@ -88,6 +97,29 @@ class ReceivedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class LetterWriter:
+    """The writer of a letter, as the application calls them, and the country where they live, if that is known."""
+
+    ref: str
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterAcknowledgement:
+    """An automatic answer to a letter.
+
+    Attributes:
+        recipient_id: the writer. It goes to the address on record.
+        thread: the Message-IDs of the letter and of those before it. One of them may have had an answer.
+        build_message: returns the event of the answer.
+    """
+
+    recipient_id: int
+    thread: tuple[str, ...]
+    build_message: Callable[[LetterWriter], BrokerMessage]
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedMailResult:
     """The result of handling a message.
 
@@ -95,7 +127,9 @@ class ReceivedMailResult:
         kind: the kind of the message, such as `bounce`.
         effect: its effect.
         reason: the reason for the effect in words, without an address.
-        recipient_id, mailing_id: the delivery that it answers; None if it proves none.
+        recipient_id, mailing_id: the delivery that it answers, or the proven writer; None if it proves none.
+        acknowledgement: the automatic answer, which commits with the result unless the thread or the person has had
+            enough of them; None: it gets none.
     """
 
     kind: str
@@ -103,6 +137,7 @@ class ReceivedMailResult:
     reason: str
     recipient_id: int | None = None
     mailing_id: UUID | None = None
+    acknowledgement: LetterAcknowledgement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,11 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.received_mail import (
+    ACKNOWLEDGEMENTS_A_DAY,
     EXCHANGE,
     EffectStores,
+    LetterAcknowledgement,
+    LetterWriter,
     ListedReceivedMail,
     Mailbox,
     NewReceivedMail,
@@ -126,7 +129,7 @@ class PostgresReceivedMail:
 
     async def finish_mail(self, mail: ReceivedMail, result: ReceivedMailResult) -> None:
         """See the port."""
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, connection.transaction():
             await self._finish(mail, result, connection)
 
     async def list_mail(self, brand: str | None, *, waiting: bool, limit: int) -> Sequence[ListedReceivedMail]:
@@ -158,12 +161,29 @@ class PostgresReceivedMail:
     async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
         """Stores the result in the caller's transaction. Returns False if there is one already."""
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
-        return await connection.fetchval(SQL["finish"], mail.id, *facts) is not None
+        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts) is not None
+        if is_new and result.acknowledgement is not None:
+            await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
+        return is_new
 
     def _person_keys_of_mail(self, mail: NewReceivedMail) -> list[str]:
         """Returns the keyed hashes of the addresses in an envelope and the first `_SEARCHED` octets of its message."""
         text = b"%b\n%b" % (mail.sender.encode("utf-8", "replace"), mail.content[:_SEARCHED])
         return find_person_keys_in_body(text, mail.brand, self._hasher)
+
+
+async def _publish_acknowledgement(
+    mail_id: UUID, acknowledgement: LetterAcknowledgement, connection: Connection
+) -> None:
+    """Puts the answer to a letter into the outbox, unless its thread has one, or the person has had enough of them."""
+    thread = [hashlib.sha256(one.encode()).digest() for one in acknowledgement.thread]
+    recipient_id = acknowledgement.recipient_id
+    # Two letters of a person may be handled at the same time.
+    await connection.execute(SQL["lock_writer"], recipient_id)
+    row = await connection.fetchrow(SQL["acknowledge"], mail_id, recipient_id, thread, ACKNOWLEDGEMENTS_A_DAY)
+    if row is not None and row["is_due"]:
+        answer = acknowledgement.build_message(LetterWriter(row["ref"], row["country"]))
+        await insert_outbox_messages(connection, "mailer.events", [answer])
 
 
 async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:

@@ -17,6 +17,22 @@ SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2,
     mailing_id = $6, handled_at = now()
 WHERE id = $1 AND state = 'received' RETURNING id
 
+-- name: lock_writer
+SELECT pg_advisory_xact_lock(hashtextextended('letter writer', $1))
+
+-- name: acknowledge
+-- Returns the person, and whether an answer is due. A letter of a thread that has an answer joins the thread.
+WITH earlier AS (
+    SELECT coalesce(bool_or(thread && $3::bytea[]), false) AS is_answered,
+           count(*) FILTER (WHERE acknowledged_at > now() - interval '1 day') >= $4 AS is_enough
+    FROM received_mail WHERE recipient_id = $2 AND thread IS NOT NULL
+)
+UPDATE received_mail m
+SET thread = CASE WHEN is_answered OR NOT is_enough THEN $3::bytea[] END,
+    acknowledged_at = CASE WHEN NOT (is_answered OR is_enough) THEN now() END
+FROM earlier, recipients r WHERE m.id = $1 AND r.id = $2
+RETURNING r.ref, r.country, m.acknowledged_at IS NOT NULL AS is_due
+
 -- name: delivery
 -- Whoever changes their address may give a stranger's: an hour is left for a mail that was under way.
 SELECT m.brand, coalesce(d.sent_as, m.category) AS category, d.mailing_id, d.recipient_id, d.attempt, r.email AS address,
@@ -67,7 +83,7 @@ WHERE id IN (SELECT id FROM received_mail WHERE content IS NOT NULL AND state = 
              ORDER BY at LIMIT $2)
 
 -- name: erase
-UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL,
+UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL, thread = NULL,
     state = 'handled', handled_at = coalesce(handled_at, now()), recipient_id = NULL
 WHERE (m.recipient_id = $1 OR m.named && $2::text[])
   AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL AND h.named_as && m.named)
