@@ -159,15 +159,17 @@ def dialogue(port: int, lines: Sequence[bytes]) -> list[bytes]:
     return replies
 
 
-async def receive_letter(world: World, sender: str, content: bytes, recipient_id: int | None = None) -> UUID:
+async def receive_letter(
+    world: World, sender: str, content: bytes, recipient_id: int | None = None, brand: str = BRAND, *suggested: str
+) -> UUID:
     """Stores a letter to postmaster, which waits for a person. Returns its id."""
     store = PostgresReceivedMail(world.pool, world.writers, world.hasher, controllers())
-    to = f"postmaster@{world.policies[BRAND].domain}"
-    new = NewReceivedMail(BRAND, Mailbox.POSTMASTER, sender, to, "192.0.2.1", "mx.people.example", content)
+    to = f"postmaster@{world.policies[brand].domain}"
+    new = NewReceivedMail(brand, Mailbox.POSTMASTER, sender, to, "192.0.2.1", "mx.people.example", content)
     [mail_id] = await store.store_mail([new])
     mail = await store.get_unhandled_mail(mail_id)
     assert mail is not None
-    waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id)
+    waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id, None, suggested)
     await store.finish_mail(mail, waits)
     return mail_id
 

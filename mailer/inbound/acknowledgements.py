@@ -51,12 +51,10 @@ class AnswerableLetter:
     """A letter that may get an answer.
 
     Attributes:
-        writer_address: the address of the From, which DMARC proves.
         message_id: of the letter, with its brackets; empty if it has none that can be quoted.
         thread: the Message-IDs of the letter and of those before it.
     """
 
-    writer_address: str
     message_id: str
     thread: tuple[str, ...]
 
@@ -86,7 +84,7 @@ def find_answerable_letter(
     if acknowledgement_obstacle(headers, own.addresses, own.domains) is not None:
         return None
     own_id = next(iter(read_message_ids(message.header.first("message-id"))), "")
-    return AnswerableLetter(sender.address, own_id, _thread_of_header(message.header))
+    return AnswerableLetter(own_id, _thread_of_header(message.header))
 
 
 def _thread_of_header(header: HeaderFields) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from mailer.inbound.acknowledgements import (
     own_addresses_of_policies,
 )
 from mailer.inbound.effects import EffectDecision
-from mailer.inbound.letters import DATA_REQUESTS, ProvenSender, decide_effect_of_letter, read_letter
+from mailer.inbound.letters import DATA_REQUESTS, ProvenSender, decide_effect_of_letter, read_letter, suggested_requests
 from mailer.inbound.reports.received_report import ReportKind
 from mailer.inbound.requests.request_types import OptOutReach, ReadRequest, RequestKind
 from mailer.policy.policy_file import Policy
@@ -40,6 +40,7 @@ from mailer.ports.received_mail import (
     ReportedDelivery,
 )
 from mailer.ports.requests_identified_by_address import RequestsIdentifiedByAddressStore
+from mailer.rendering.mailbox_spellings import canonical_mailbox
 
 SOURCE: Final = "mail"
 """The source of an opt-out by a letter."""
@@ -102,9 +103,12 @@ class LetterHandler:
         decision = decide_effect_of_letter(reading, mail.mail.mailbox, sender, has_token=delivery is not None)
         about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
         result = ReceivedMailResult(ReportKind.REPLY.value, decision.effect, decision.reason, *about)
-        answer = await self._acknowledge_letter(mail, policy, reading, sender, decision)
-        if answer is not None:
-            result = replace(result, recipient_id=answer.recipient_id, acknowledgement=answer)
+        writer = await self._find_proven_writer(policy, sender, delivery)
+        if writer is not None:
+            answer = self._build_acknowledgement(mail, policy, reading, sender, decision, writer)
+            result = replace(result, recipient_id=writer, acknowledgement=answer)
+        if decision.effect is ReceivedMailEffect.WAITS:
+            result = replace(result, suggested=suggested_requests(reading))
         match decision.effect:
             case ReceivedMailEffect.OPT_OUT:
                 result = await self._commit_opt_out(mail, result, reading, delivery, sender)
@@ -117,24 +121,33 @@ class LetterHandler:
         await self._store.finish_mail(mail, result)
         return result
 
-    async def _acknowledge_letter(
+    async def _find_proven_writer(
+        self, policy: Policy, sender: ProvenSender, delivery: ReportedDelivery | None
+    ) -> int | None:
+        """Returns the recipient who has written a letter; None if nothing proves it, or the brand knows nobody such.
+
+        Who answers a mail to somebody else is told nothing: what they ask for may be done for that person.
+        """
+        if not sender.is_proven or sender.address is None:
+            return None
+        if delivery is not None:
+            is_own = canonical_mailbox(delivery.address or "") == canonical_mailbox(sender.address)
+            return delivery.recipient_id if is_own else None
+        return await self._store.find_recipient_with_address(policy.brand, sender.address)
+
+    def _build_acknowledgement(
         self,
         mail: ReceivedMail,
         policy: Policy,
         reading: ReadRequest,
         sender: ProvenSender,
         decision: EffectDecision,
+        writer: int,
     ) -> LetterAcknowledgement | None:
-        """Returns the automatic answer to a letter; None if it gets none, or its sender is nobody whom the brand knows.
-
-        An answer to somebody else than the person whose mail is answered would tell them of it.
-        """
+        """Returns the automatic answer to a letter; None if it gets none."""
         languages = self._answers.languages.get(policy.brand)
         letter = find_answerable_letter(mail.mail, sender, decision.effect, self._own)
         if languages is None or letter is None:
-            return None
-        writer = await self._store.find_recipient_with_address(policy.brand, letter.writer_address)
-        if writer is None:
             return None
         is_done = decision.effect is ReceivedMailEffect.OPT_OUT
         return build_acknowledgement(mail.id, letter, writer, policy, reading, languages, is_done=is_done)

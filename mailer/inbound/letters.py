@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailer.inbound.effects import EffectDecision
-from mailer.inbound.reports.header_fields import decode_octets, decode_words
-from mailer.inbound.reports.mime_parts import Part, parse_message
-from mailer.inbound.requests.html_plain_text import plain_text_of_html
+from mailer.inbound.letter_text import own_text
+from mailer.inbound.reports.header_fields import decode_words
+from mailer.inbound.reports.mime_parts import parse_message
 from mailer.inbound.requests.reading import read_request
 from mailer.inbound.requests.request_types import (
-    MAX_TEXT,
     Certainty,
     MailToRead,
     OptOutReach,
     ReadRequest,
     RequestKind,
     RequestMailbox,
+    SuggestedRequest,
 )
 from mailer.policy.data_requests import DataRequestKind
 from mailer.policy.policy_file import Policy
@@ -36,7 +36,6 @@ _MAILBOXES: Final = {
     Mailbox.REPLY: RequestMailbox.REPLY,
     Mailbox.RETURN_PATH: RequestMailbox.REPLY,
 }
-_OCTETS: Final = 4 * MAX_TEXT
 _E: Final = ReceivedMailEffect
 
 
@@ -62,7 +61,7 @@ def read_letter(content: bytes, mailbox: Mailbox, policy: Policy) -> ReadRequest
         sender = next((address for _, address in message.header.addresses("from")), "")
     mail = MailToRead(
         subject,
-        _own_text(message) if message else "",
+        own_text(message) if message else "",
         _MAILBOXES.get(mailbox, RequestMailbox.SUPPORT),
         policy.name,
         sender,
@@ -123,21 +122,17 @@ _REACHES: Final = {
 }
 
 
+def suggested_requests(reading: ReadRequest) -> tuple[str, ...]:
+    """Returns the requests that a letter may make, best first; an objection to all marketing is `objection`."""
+    named = (
+        "objection" if one.reach is OptOutReach.COMPANY else one.kind.value
+        for one in reading.suggestions or (SuggestedRequest(reading.request),)
+    )
+    return tuple(dict.fromkeys(named))
+
+
 def _reason_to_wait(reading: ReadRequest) -> str:
     """Returns why a person has to read a letter, with the request that it may be."""
     suggested = ", ".join(dict.fromkeys(one.kind.value for one in reading.suggestions)) or "nothing"
     reasons = "; ".join(reading.reasons[:5]) or "it is no plain request"
     return f"suggested: {suggested}; {reasons}"
-
-
-def _own_text(message: Part) -> str:
-    """Returns the text of the first plain part, else of the first part in HTML."""
-    parts = [*message.walk()]
-    for kind in ("text/plain", "text/html"):
-        for part in parts:
-            if part.content_type == kind and not part.children:
-                if kind == "text/plain":
-                    return part.read_text(_OCTETS)
-                octets = part.read_octets(_OCTETS)
-                return plain_text_of_html(decode_octets(octets, part.parameters.get("charset", "")))
-    return ""

@@ -1,6 +1,6 @@
 """Mail that was received for a brand: bounces, complaints, automatic replies, and what people write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -128,6 +128,7 @@ class ReceivedMailResult:
         effect: its effect.
         reason: the reason for the effect in words, without an address.
         recipient_id, mailing_id: the delivery that it answers, or the proven writer; None if it proves none.
+        suggested: the requests that a letter may make, best first, for the person who reads it.
         acknowledgement: the automatic answer, which commits with the result unless the thread or the person has had
             enough of them; None: it gets none.
     """
@@ -137,6 +138,7 @@ class ReceivedMailResult:
     reason: str
     recipient_id: int | None = None
     mailing_id: UUID | None = None
+    suggested: tuple[str, ...] = ()
     acknowledgement: LetterAcknowledgement | None = None
 
 
@@ -177,6 +179,30 @@ class ListedReceivedMail:
     recipient_id: int | None
     mailing_id: UUID | None
     octets: int | None
+    suggested: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterText:
+    """The text of a letter as a person may look at it, with the fields of its header that they need."""
+
+    sender: str
+    to: str
+    subject: str
+    text: str
+
+
+class LetterEnd(StrEnum):
+    """The ends of a letter that waited for a person, as they say it."""
+
+    DONE = "done"
+    """What it asks for was done."""
+    ANSWERED = "answered"
+    """Its writer has an answer."""
+    NOTHING = "nothing"
+    """It asks for nothing."""
+    SPAM = "spam"
+    """Nobody whom the brand knows has written it."""
 
 
 class ReceivedMailHandledBefore(Exception):
@@ -256,8 +282,20 @@ class ReceivedMailStore(Protocol):
 class ReceivedMailReader(Protocol):
     """Shows received messages to operators."""
 
-    async def list_mail(self, brand: str | None, *, waiting: bool, limit: int) -> Sequence[ListedReceivedMail]:
-        """Returns the newest messages; with `waiting`, those at which a person has to look, the oldest first."""
+    async def list_mail(
+        self, brands: Collection[str] | None, *, waiting: bool, limit: int
+    ) -> Sequence[ListedReceivedMail]:
+        """Returns the newest messages; with `waiting`, those at which a person has to look, the oldest first.
+
+        Args:
+            brands: the brands whose mail is listed; None: all.
+            waiting: only what waits.
+            limit: the most messages.
+        """
+        ...
+
+    async def find_mail(self, mail_id: UUID) -> ListedReceivedMail | None:
+        """Returns a message without its content; None if there is no such message."""
         ...
 
     async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
@@ -267,6 +305,10 @@ class ReceivedMailReader(Protocol):
         """
         ...
 
-    async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
-        """Notes that a person has looked at a message, also in the ledger. Returns False if it did not wait."""
+    async def close_waiting_mail(self, mail_id: UUID, by: str, end: LetterEnd) -> bool:
+        """Notes that a person has looked at a message, and its end, also in the ledger.
+
+        Returns:
+            False if it did not wait.
+        """
         ...

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -22,6 +22,7 @@ from mailer.ports.received_mail import (
     EXCHANGE,
     EffectStores,
     LetterAcknowledgement,
+    LetterEnd,
     LetterWriter,
     ListedReceivedMail,
     Mailbox,
@@ -132,10 +133,18 @@ class PostgresReceivedMail:
         async with self._pool.acquire() as connection, connection.transaction():
             await self._finish(mail, result, connection)
 
-    async def list_mail(self, brand: str | None, *, waiting: bool, limit: int) -> Sequence[ListedReceivedMail]:
+    async def list_mail(
+        self, brands: Collection[str] | None, *, waiting: bool, limit: int
+    ) -> Sequence[ListedReceivedMail]:
         """See the port."""
-        rows = await self._pool.fetch(SQL["waiting" if waiting else "listed"], brand, limit)
+        wanted = None if brands is None else list(brands)
+        rows = await self._pool.fetch(SQL["waiting" if waiting else "listed"], wanted, limit)
         return [_listed_mail_from_row(row) for row in rows]
+
+    async def find_mail(self, mail_id: UUID) -> ListedReceivedMail | None:
+        """See the port."""
+        row = await self._pool.fetchrow(SQL["facts"], mail_id)
+        return None if row is None else _listed_mail_from_row(row)
 
     async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
         """See the port."""
@@ -146,12 +155,12 @@ class PostgresReceivedMail:
             await work.append_entries([_build_received_mail_entry(row["brand"], mail_id, "received_read")])
         return _listed_mail_from_row(row), row["content"]
 
-    async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
+    async def close_waiting_mail(self, mail_id: UUID, by: str, end: LetterEnd) -> bool:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             brand = await work.connection.fetchval(SQL["close"], mail_id, by)
             if brand is not None:
-                await work.append_entries([_build_received_mail_entry(brand, mail_id, "received_closed")])
+                await work.append_entries([_build_received_mail_entry(brand, mail_id, "received_closed", end.value)])
         return brand is not None
 
     async def _finish_or_raise(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> None:
@@ -161,7 +170,8 @@ class PostgresReceivedMail:
     async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
         """Stores the result in the caller's transaction. Returns False if there is one already."""
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
-        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts) is not None
+        suggested = list(result.suggested)
+        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts, suggested) is not None
         if is_new and result.acknowledgement is not None:
             await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
         return is_new
@@ -191,11 +201,12 @@ async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:
     await pool.execute(SQL["forget"], age, _DELETED_AT_ONCE)
 
 
-def _build_received_mail_entry(brand: str, mail_id: UUID, what: str) -> LedgerEntry:
+def _build_received_mail_entry(brand: str, mail_id: UUID, what: str, end: str | None = None) -> LedgerEntry:
     """Returns the entry that somebody has done something with a received message."""
-    return LedgerEntry(EntryKind.CONTROL, brand, reason=what, rule=f"received:{mail_id}")
+    return LedgerEntry(EntryKind.CONTROL, brand, category=end, reason=what, rule=f"received:{mail_id}")
 
 
 def _listed_mail_from_row(row: asyncpg.Record) -> ListedReceivedMail:
     values = {name: value for name, value in row.items() if name != "content"}
-    return ListedReceivedMail(**{**values, "mailbox": Mailbox(row["mailbox"])})
+    found = {"mailbox": Mailbox(row["mailbox"]), "suggested": tuple(row["suggested"] or ())}
+    return ListedReceivedMail(**{**values, **found})

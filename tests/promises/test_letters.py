@@ -78,7 +78,7 @@ async def test_an_inquiry_is_acknowledged_once_and_names_the_seal(world: World) 
         assert await write(reception, "ada", to, "And who owns it?", again) == []
         assert await write(reception, "bob", to, "How old is Paltalk?", signed=False) == []
         assert await write(reception, "stranger", to, "How old is Paltalk?") == []
-        waiting = await reception.store.list_mail(brand, waiting=True, limit=10)
+        waiting = await reception.store.list_mail([brand], waiting=True, limit=10)
         assert [mail.mailbox for mail in waiting] == ["support"] * 4
 
 

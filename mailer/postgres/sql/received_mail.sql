@@ -14,7 +14,7 @@ WHERE id = $1 AND state = 'received' AND content IS NOT NULL
 -- Returns nothing if it was finished before.
 UPDATE received_mail
 SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
-    mailing_id = $6, handled_at = now()
+    mailing_id = $6, handled_at = now(), suggested = $7
 WHERE id = $1 AND state = 'received' RETURNING id
 
 -- name: lock_writer
@@ -62,15 +62,19 @@ WHERE recipient_id = $1 AND address_hash = $2 AND day > current_date - 30 AND da
 
 -- name: listed
 SELECT id, at, brand, mailbox, sender, state,
-       kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets
-FROM received_mail WHERE ($1::text IS NULL OR brand = $1) ORDER BY at DESC LIMIT $2
+       kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
+FROM received_mail WHERE ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at DESC LIMIT $2
 
 -- name: waiting
-SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets
-FROM received_mail WHERE state = 'waiting' AND ($1::text IS NULL OR brand = $1) ORDER BY at LIMIT $2
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
+FROM received_mail WHERE state = 'waiting' AND ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at LIMIT $2
 
 -- name: one
-SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, content
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, content
+FROM received_mail WHERE id = $1
+
+-- name: facts
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
 FROM received_mail WHERE id = $1
 
 -- name: close
@@ -83,7 +87,7 @@ WHERE id IN (SELECT id FROM received_mail WHERE content IS NOT NULL AND state = 
              ORDER BY at LIMIT $2)
 
 -- name: erase
-UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL, thread = NULL,
+UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL, thread = NULL, suggested = NULL,
     state = 'handled', handled_at = coalesce(handled_at, now()), recipient_id = NULL
 WHERE (m.recipient_id = $1 OR m.named && $2::text[])
   AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL AND h.named_as && m.named)
