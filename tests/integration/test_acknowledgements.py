@@ -1,5 +1,6 @@
 """The one automatic answer to a letter: who gets it, in which words, how often, and who never does."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
@@ -10,7 +11,7 @@ from mailer.actions.privacy_rights import erase_recipient
 from mailer.ports.received_mail import ACKNOWLEDGEMENTS_A_DAY
 from tests.factories import World
 from tests.inbound import DOMAIN, LANGUAGES, Reception, open_reception
-from tests.letters import ADA, consents, known, parts, told
+from tests.letters import ADA, consents, event_of, known, parts, told
 
 ADDRESS, SUPPORT = str(ADA["email"]), f"support@{DOMAIN}"
 
@@ -142,3 +143,52 @@ async def test_a_letter_that_is_handled_twice_is_answered_once(reception: Recept
     await reception.handle_ids(mail_id)
     count = "SELECT count(*) FROM outbox WHERE exchange = 'mailer.events'"
     assert await reception.world.pool.fetchval(count) == 1
+
+
+async def test_an_answer_that_cannot_be_stored_undoes_the_result(
+    reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A break between result and answer leaves neither: the letter is handled again, and answered."""
+
+    async def break_off(*_: object) -> None:
+        raise ConnectionError("the database went away")
+
+    content = f"From: {ADDRESS}\r\nTo: {SUPPORT}\r\nMessage-ID: <1@people.example>\r\n\r\nWho are you?\r\n".encode()
+    await reception.send(SUPPORT, content, ADDRESS)
+    mail_id, state = await reception.world.pool.fetchrow("SELECT id, state FROM received_mail")
+    with monkeypatch.context() as broken:
+        broken.setattr("mailer.postgres.received_mail.insert_outbox_messages", break_off)
+        with pytest.raises(ConnectionError):
+            await reception.handle_ids(mail_id)
+    assert await reception.world.pool.fetchval("SELECT state FROM received_mail") == state == "received"
+    await reception.handle_ids(mail_id)
+    count = "SELECT count(*) FROM outbox WHERE exchange = 'mailer.events'"
+    assert await reception.world.pool.fetchval(count) == 1
+
+
+async def test_letters_of_a_thread_at_the_same_time_get_one_answer(reception: Reception) -> None:
+    """Two processes handle two letters of a thread: one of them waits for the other."""
+    for number in (1, 2):
+        head = f"From: {ADDRESS}\r\nTo: {SUPPORT}\r\nMessage-ID: <{number}@people.example>\r\n"
+        content = f"{head}References: <0@people.example>\r\n\r\nWho are you, {number}?\r\n".encode()
+        await reception.send(SUPPORT, content, ADDRESS)
+    ids = [row["id"] for row in await reception.world.pool.fetch("SELECT id FROM received_mail")]
+    await asyncio.gather(*(reception.handle_ids(mail_id) for mail_id in ids))
+    count = "SELECT count(*) FROM outbox WHERE exchange = 'mailer.events'"
+    assert await reception.world.pool.fetchval(count) == 1
+
+
+async def test_an_answer_to_a_mail_for_somebody_else_is_told_nothing(reception: Reception) -> None:
+    """Bob answers a newsletter that Ada forwarded: it is obeyed for Ada, and he is not told that his mail stopped."""
+    world, bob = reception.world, "bob@people.example"
+    await known(world, "interpals", {**ADA, "ref": "bob", "email": bob})
+    await consents(world, "interpals", "newsletter")
+    [mail] = await told(world, event_of("interpals", "weekly", to={"refs": ["ada"]}))
+    [sent] = world.processor.sent
+    reception.proven.add(bob)
+    content = f"From: {bob}\r\nTo: {sent.sender}\r\n\r\nPlease take me off this list.\r\n".encode()
+    await reception.send(sent.sender, content, bob)
+    await reception.handle_stored()
+    assert mail["To"].addresses[0].addr_spec == ADDRESS
+    assert await reception.effects() == [("reply", "opt_out")]
+    assert await world.pool.fetchval("SELECT count(*) FROM outbox WHERE exchange = 'mailer.events'") == 0
