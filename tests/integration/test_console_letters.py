@@ -28,6 +28,7 @@ async def test_a_letter_is_read_and_closed(world: World) -> None:
     path = f"{LETTERS}/{mail_id}"
     async with open_browser(world) as officer:
         await officer.enter(role=StaffRole.PRIVACY_OFFICER)
+        assert f'href="{LETTERS}">Received mail' in (await officer.open("/console/flow")).text
         for page in (await officer.open(LETTERS), await officer.open(path)):
             assert "no marketing of the company, question" in page.text
             assert "it has to be read" in page.text
