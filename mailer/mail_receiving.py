@@ -4,9 +4,10 @@ import asyncio
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.app import App
 from mailer.inbound.handling import ReceivedMailHandler
-from mailer.inbound.letter_handling import LetterHandler
+from mailer.inbound.letter_handling import LetterAnswers, LetterHandler
 from mailer.inbound.letters import ProvenSender
 from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.inbound.reception.limits import ReceptionLimits
@@ -17,11 +18,14 @@ from mailer.inbound.reports.mime_parts import parse_message
 from mailer.inbound.sender_authentication.authentication import SmtpEnvelope, authenticate_sender
 from mailer.metrics_and_logger import log
 from mailer.pipeline import consumers
+from mailer.policy.publisher_rights import ACKNOWLEDGEMENT
 from mailer.ports.broker import Broker
 from mailer.ports.dns_lookup import Address, DnsLookup
 from mailer.ports.received_mail import EXCHANGE, NewReceivedMail, ReceivedMail
+from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.processors.smtp.ehlo_name import EhloNameProvider
 from mailer.rendering.mailbox_spellings import canonical_mailbox
+from mailer.rendering.template_files import read_locales_of_template
 from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings, SettingsError
 
@@ -83,6 +87,17 @@ def _outside_address_or_none(peer: str) -> Address | None:
     return address if address.is_global else None
 
 
+def _answers(app: App) -> LetterAnswers:
+    """Returns the ways to answer letters.
+
+    Raises:
+        TemplateError: the template of an acknowledgement cannot be read.
+    """
+    asking = ConfirmationRequestDependencies(app.links, PostgresPendingRequests(app.pool, app.writers))
+    languages = read_locales_of_template(app.settings.templates, app.policies, ACKNOWLEDGEMENT)
+    return LetterAnswers(app.requests.by_address, asking, languages)
+
+
 async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Event) -> None:
     """Receives and handles mail until `stop` is set, then finishes the messages in hand.
 
@@ -92,9 +107,7 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     urls = listener_urls_of_settings(app.settings)
     mailboxes = MailboxDirectory(app.policies, app.links)
     answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
-    letters = LetterHandler(
-        app.received_mail, app.requests.by_address, app.policies, SenderProver(SystemResolver()).prove
-    )
+    letters = LetterHandler(app.received_mail, _answers(app), app.policies, SenderProver(SystemResolver()).prove)
     handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):

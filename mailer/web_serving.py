@@ -141,6 +141,7 @@ def _build_identity_provider_if_configured(settings: Settings) -> "IdentityProvi
 
 def _build_console_operations(app: App) -> "ConsoleOperationStores":
     """Returns the stores behind the console's pages of operations."""
+    from mailer.inbound.letter_text import read_text_of_letter
     from mailer.web.console.briefly_cached_value import BrieflyCachedValue
     from mailer.web.console.operation_stores import ConsoleOperationStores
 
@@ -158,5 +159,6 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
         app.ledger,
         BrieflyCachedValue(PostgresFlowMetrics(app.pool).read_metrics),
         PolicyComparer(PostgresPeopleSampler(app.pool), app.templates),
+        read_text_of_letter,
         BrieflyCachedValue(partial(asyncio.to_thread, load_promise_proofs_of_last_test_run, app.settings)),
     )

@@ -2,6 +2,7 @@
 
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
+from mailer.inbound.letter_text import read_text_of_letter
 from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
 from mailer.policy.category import Lane
@@ -48,5 +49,6 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         world.ledger,
         BrieflyCachedValue(PostgresFlowMetrics(world.pool).read_metrics),
         PolicyComparer(PostgresPeopleSampler(world.pool), templates()),
+        read_text_of_letter,
         BrieflyCachedValue(lambda: recorded_proofs()),
     )

@@ -13,8 +13,11 @@ from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.processor_states import ReportedProcessorState
 from mailer.postgres.halts import PostgresHalts
 from tests.factories import BRAND, World, person, plain_event, policies
+from tests.inbound import receive_letter
 
 PALTALK = "paltalk-2006"
+QUESTION = "From: eve@people.example\r\nSubject: Question %d\r\n\r\nWho are you?\r\n"
+COMPLAINT = "From: Ann <user-0@people.example>\r\nSubject: Again!\r\n\r\nI object, and still you write to me.\r\n"
 Shot = tuple[str, str, str]
 """The name of a picture, the role of the person who looks, and the path."""
 
@@ -44,10 +47,10 @@ async def add_scenery(world: World) -> list[Shot]:
     )
     for who in ("key:web-shop", "role:billing"):
         await world.publishers.grant_rights_and_missing_key(Identity.parse_identity(who), rights)
-    return _pages(running, paused, breach, await _add_dead_letters(world))
+    return _pages(running, paused, breach, await _add_dead_letters(world), await _add_letters(world, known[0]))
 
 
-def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]:
+def _pages(running: UUID, paused: UUID, breach: UUID, letter: int, written: UUID) -> list[Shot]:
     admin, ops = StaffRole.ADMIN.value, StaffRole.OPS.value
     return [
         ("mailings", ops, "/console/mailings"),
@@ -73,6 +76,8 @@ def _pages(running: UUID, paused: UUID, breach: UUID, letter: int) -> list[Shot]
         ("publishers", admin, "/console/publishers"),
         ("publisher", admin, "/console/publishers/one?who=key:web-shop"),
         ("publisher-revoke", admin, "/console/publishers/revoke?who=key:web-shop"),
+        ("letters", StaffRole.PRIVACY_OFFICER.value, "/console/letters"),
+        ("letter", StaffRole.PRIVACY_OFFICER.value, f"/console/letters/{written}"),
         ("dead", ops, "/console/dead"),
         ("dead-letter", ops, f"/console/dead/{letter}"),
         ("dead-replay", ops, "/console/dead/replay?kind=refused"),
@@ -105,6 +110,14 @@ async def _report_states_of_relays(world: World) -> None:
             ReportedProcessorState("relay-eu", "working", since),
         ],
     )
+
+
+async def _add_letters(world: World, writer: int) -> UUID:
+    """Adds letters that wait for a person, and returns the id of the one whose writer is known."""
+    for number in range(3):
+        await receive_letter(world, "eve@people.example", (QUESTION % number).encode(), None, BRAND, "question")
+    written = COMPLAINT.encode()
+    return await receive_letter(world, "user-0@people.example", written, writer, BRAND, "objection", "complaint")
 
 
 async def _add_dead_letters(world: World) -> int:

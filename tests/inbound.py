@@ -10,14 +10,16 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.inbound.handling import ReceivedMailHandler
-from mailer.inbound.letter_handling import LetterHandler
+from mailer.inbound.letter_handling import LetterAnswers, LetterHandler
 from mailer.inbound.letters import ProvenSender
 from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.inbound.reception.limits import ReceptionLimits
 from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
+from mailer.mail_receiving import SenderProver
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMail, ReceivedMailEffect, ReceivedMailResult
 from mailer.postgres.received_mail import PostgresReceivedMail
@@ -27,11 +29,16 @@ from tests.factories import BRAND, World, controllers
 from tests.processes import Process, until
 
 DOMAIN = "interpals.example"
+LANGUAGES = ("en", "de", "es", "fr", "ar", "ja")
+"""The languages of the acknowledgement."""
 
 
 @dataclass(frozen=True)
 class Reception:
-    """Reception over a world. smtp, lmtp: the ports. proven: the senders whose domains authorize their mail."""
+    """Reception over a world. smtp, lmtp: the ports. proven: the senders whose domains authorize their mail.
+
+    prover: proves senders by the DNS instead.
+    """
 
     world: World
     store: PostgresReceivedMail
@@ -39,12 +46,17 @@ class Reception:
     smtp: int
     lmtp: int
     proven: set[str] = field(default_factory=set)
+    prover: SenderProver | None = None
 
     @property
     def handler(self) -> ReceivedMailHandler:
         """The handler, which believes the senders in `proven`."""
         store, policies = self.store, self.world.policies
-        letters = LetterHandler(store, self.world.requests.by_address, policies, self._authenticate)
+        asking = ConfirmationRequestDependencies(self.world.links, self.world.wishes)
+        languages = {brand: frozenset(LANGUAGES) for brand in policies}
+        answers = LetterAnswers(self.world.requests.by_address, asking, languages)
+        authenticate = self.prover.prove if self.prover else self._authenticate
+        letters = LetterHandler(store, answers, policies, authenticate)
         return ReceivedMailHandler(store, policies, self.world.links, letters)
 
     async def _authenticate(self, mail: ReceivedMail) -> ProvenSender:
@@ -147,15 +159,17 @@ def dialogue(port: int, lines: Sequence[bytes]) -> list[bytes]:
     return replies
 
 
-async def receive_letter(world: World, sender: str, content: bytes, recipient_id: int | None = None) -> UUID:
+async def receive_letter(
+    world: World, sender: str, content: bytes, recipient_id: int | None = None, brand: str = BRAND, *suggested: str
+) -> UUID:
     """Stores a letter to postmaster, which waits for a person. Returns its id."""
     store = PostgresReceivedMail(world.pool, world.writers, world.hasher, controllers())
-    to = f"postmaster@{world.policies[BRAND].domain}"
-    new = NewReceivedMail(BRAND, Mailbox.POSTMASTER, sender, to, "192.0.2.1", "mx.people.example", content)
+    to = f"postmaster@{world.policies[brand].domain}"
+    new = NewReceivedMail(brand, Mailbox.POSTMASTER, sender, to, "192.0.2.1", "mx.people.example", content)
     [mail_id] = await store.store_mail([new])
     mail = await store.get_unhandled_mail(mail_id)
     assert mail is not None
-    waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id)
+    waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id, None, suggested)
     await store.finish_mail(mail, waits)
     return mail_id
 

@@ -23,6 +23,7 @@ TEMPLATES = (
     "partner-offer",
     "rights-answer",
     "leave-link",
+    "letter-received",
     "data-request",
     "confirm-subscription",
 )

@@ -38,6 +38,7 @@ count that a law only implies, from a sale or an inquiry. Of ages, only `under_1
 `confirmed` says that a consent to mail counts once a link in a mail has confirmed it, whatever a policy says, and
 `renewal`, for how many months it counts. `records` are the days for which the record of a consent is kept: a policy
 whose `retention_days` are fewer is refused. Where several countries were said of somebody, all of their demands hold.
+The authority to which people complain is named in the answer to a complaint by mail. It is no demand.
 
 """
 Code = Annotated[str | None, typer.Argument(help="A country by ISO 3166-1, such as DE or UK.")]
@@ -117,6 +118,7 @@ def jurisdictions_page_in_markdown(law: LawByCountry) -> str:
     ]
     for one in _jurisdictions_sorted_by_name(law):
         parts.append(f"\n## {one.name}\n\n{', '.join(one.countries)}\n\n")
+        parts.extend([f"Complaints: {one.authority}\n\n"] if one.authority else [])
         parts.append("| demand | value | law | checked | sure |\n|---|---|---|---|---|\n")
         parts.extend(f"| `{name}` | {' | '.join(cells)} |\n" for name, *cells in _demand_rows(one))
     return "".join(parts)

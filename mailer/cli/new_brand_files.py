@@ -31,6 +31,7 @@ _TEMPLATES = {
     "confirm-subscription": "peerstream",
     "data-request": "peerstream",
     "leave-link": "peerstream",
+    "letter-received": "peerstream",
     "maintenance": "interpals",
     "ownership-change": "paltalk-2006",
     "password": "interpals",

@@ -25,7 +25,7 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, person_or_system_user, require_person_name
 from mailer.metrics_and_logger import INBOUND, log
 from mailer.pipeline.consumers import result_unless_stopped
-from mailer.ports.received_mail import ListedReceivedMail
+from mailer.ports.received_mail import LetterEnd, ListedReceivedMail
 from mailer.runtime.operator_http_server import OperatorHttpServer
 
 app = typer.Typer(help="Received mail and webhooks: receive them, list, show, close.", invoke_without_command=True)
@@ -72,7 +72,7 @@ def list_received_mail(
     json: AsJson = False,
 ) -> None:
     """Shows what was received, and its effect."""
-    found = run_with_app(lambda app: app.received_mail.list_mail(brand, waiting=waiting, limit=limit))
+    found = run_with_app(lambda app: app.received_mail.list_mail(brand and [brand], waiting=waiting, limit=limit))
     if json:
         print_json([_listed_mail_as_json(mail) for mail in found])
         return
@@ -121,14 +121,15 @@ def show_received_mail(
 def close_waiting_mail(
     mail_id: MailId,
     by: By,
+    end: Annotated[LetterEnd, typer.Option(help="The end that you say it has.")] = LetterEnd.DONE,
     json: AsJson = False,
 ) -> None:
     """Notes that a person has looked at a message that waited."""
     require_person_name(by)
-    if not run_with_app(lambda app: app.received_mail.close_waiting_mail(mail_id, by)):
+    if not run_with_app(lambda app: app.received_mail.close_waiting_mail(mail_id, by, end)):
         exit_with_error(f"the message {mail_id} does not wait; `mailer inbound list --waiting` shows what does", 2)
     if json:
-        print_json({"id": str(mail_id), "closed_by": by})
+        print_json({"id": str(mail_id), "closed_by": by, "end": end.value})
     else:
         out.print(f"Closed by {by}.")
 

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailer.inbound.effects import EffectDecision
-from mailer.inbound.reports.header_fields import decode_octets, decode_words
-from mailer.inbound.reports.mime_parts import Part, parse_message
-from mailer.inbound.requests.html_plain_text import plain_text_of_html
+from mailer.inbound.letter_text import own_text
+from mailer.inbound.reports.header_fields import decode_words
+from mailer.inbound.reports.mime_parts import parse_message
 from mailer.inbound.requests.reading import read_request
 from mailer.inbound.requests.request_types import (
-    MAX_TEXT,
     Certainty,
     MailToRead,
     OptOutReach,
     ReadRequest,
     RequestKind,
     RequestMailbox,
+    SuggestedRequest,
 )
 from mailer.policy.data_requests import DataRequestKind
 from mailer.policy.policy_file import Policy
@@ -29,8 +29,13 @@ DATA_REQUESTS: Final = {
     RequestKind.RESTRICTION: DataRequestKind.RESTRICTION,
 }
 """Requests that a person confirms by a link to the address on record (GDPR Art. 12(6))."""
-_MAILBOXES: Final = {Mailbox.OPT_OUT: RequestMailbox.OPT_OUT, Mailbox.RETURN_PATH: RequestMailbox.REPLY}
-_OCTETS: Final = 4 * MAX_TEXT
+_MAILBOXES: Final = {
+    Mailbox.OPT_OUT: RequestMailbox.OPT_OUT,
+    Mailbox.SUPPORT: RequestMailbox.SUPPORT,
+    Mailbox.PRIVACY: RequestMailbox.PRIVACY,
+    Mailbox.REPLY: RequestMailbox.REPLY,
+    Mailbox.RETURN_PATH: RequestMailbox.REPLY,
+}
 _E: Final = ReceivedMailEffect
 
 
@@ -56,7 +61,7 @@ def read_letter(content: bytes, mailbox: Mailbox, policy: Policy) -> ReadRequest
         sender = next((address for _, address in message.header.addresses("from")), "")
     mail = MailToRead(
         subject,
-        _own_text(message) if message else "",
+        own_text(message) if message else "",
         _MAILBOXES.get(mailbox, RequestMailbox.SUPPORT),
         policy.name,
         sender,
@@ -86,7 +91,7 @@ def decide_effect_of_letter(
     return EffectDecision(_E.WAITS, _reason_to_wait(reading))
 
 
-@rule("opt-out-by-mail", "paltalk06-16, paltalk06-31; CAN-SPAM 5(a)(3)", idle=False)
+@rule("opt-out-by-mail", "paltalk06-16, paltalk06-31, peerstream-06; CAN-SPAM 5(a)(3)", idle=False)
 def is_opt_out_by_mail_obeyed(sender: ProvenSender, *, has_token: bool) -> bool:
     """A plain opt-out by mail is obeyed at once if its domain vouches for the sender, or it answers a mail of ours.
 
@@ -95,14 +100,19 @@ def is_opt_out_by_mail_obeyed(sender: ProvenSender, *, has_token: bool) -> bool:
     return has_token or sender.is_proven
 
 
-@rule("request-by-mail", "interpals-21, interpals-22; GDPR Art. 12(6)", idle=False)
+@rule("request-by-mail", "interpals-18, interpals-21, interpals-22; GDPR Art. 12(6)", idle=False)
 def is_confirmation_asked_at_address_on_record(reading: ReadRequest, sender: ProvenSender) -> bool:
     """A request by mail changes nothing before the address on record has confirmed it by a link.
 
-    That holds for an opt-out that nobody vouches for, and for each request for data, also a proven one.
+    That holds for an opt-out that nobody vouches for; and also if the sender is proven, for each request for data, and
+    for notices in writing: without electronic ones, a breach notice comes late.
     """
     is_about_somebody = sender.address is not None or reading.user_name is not None
-    return is_about_somebody and reading.request in (RequestKind.OPT_OUT, *DATA_REQUESTS)
+    return is_about_somebody and reading.request in (
+        RequestKind.OPT_OUT,
+        RequestKind.WRITTEN_NOTICE,
+        *DATA_REQUESTS,
+    )
 
 
 _REACHES: Final = {
@@ -112,21 +122,17 @@ _REACHES: Final = {
 }
 
 
+def suggested_requests(reading: ReadRequest) -> tuple[str, ...]:
+    """Returns the requests that a letter may make, best first; an objection to all marketing is `objection`."""
+    named = (
+        "objection" if one.reach is OptOutReach.COMPANY else one.kind.value
+        for one in reading.suggestions or (SuggestedRequest(reading.request),)
+    )
+    return tuple(dict.fromkeys(named))
+
+
 def _reason_to_wait(reading: ReadRequest) -> str:
     """Returns why a person has to read a letter, with the request that it may be."""
     suggested = ", ".join(dict.fromkeys(one.kind.value for one in reading.suggestions)) or "nothing"
     reasons = "; ".join(reading.reasons[:5]) or "it is no plain request"
     return f"suggested: {suggested}; {reasons}"
-
-
-def _own_text(message: Part) -> str:
-    """Returns the text of the first plain part, else of the first part in HTML."""
-    parts = [*message.walk()]
-    for kind in ("text/plain", "text/html"):
-        for part in parts:
-            if part.content_type == kind and not part.children:
-                if kind == "text/plain":
-                    return part.read_text(_OCTETS)
-                octets = part.read_octets(_OCTETS)
-                return plain_text_of_html(decode_octets(octets, part.parameters.get("charset", "")))
-    return ""

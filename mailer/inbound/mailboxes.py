@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailer.policy.policy_file import Policy
+from mailer.policy.text_formats import split_sender
 from mailer.ports.received_mail import Mailbox
 from mailer.rendering.signed_links import BOUNCE_PREFIX, SignedLinks
 
@@ -32,10 +33,14 @@ class MailboxDirectory:
 
     def __init__(self, policies: Mapping[str, Policy], links: SignedLinks) -> None:
         self._links = links
-        # Two brands may share a domain. Then the first one answers for its role addresses.
-        self._brands = {policy.domain.lower(): policy.brand for policy in reversed([*policies.values()])}
-        named = {policy.opt_out_mailbox: policy.brand for policy in policies.values() if policy.opt_out_mailbox}
-        self._named = {address.lower(): KnownMailbox(brand, Mailbox.OPT_OUT) for address, brand in named.items()}
+        # Two brands may share a domain or a mailbox. Then the first one answers for it.
+        everybody = [*reversed([*policies.values()])]
+        self._brands = {domain: policy.brand for policy in everybody for domain in mail_domains_of_brand(policy)}
+        self._named = {
+            address: KnownMailbox(policy.brand, mailbox)
+            for policy in everybody
+            for address, mailbox in mailboxes_of_brand(policy).items()
+        }
 
     def find_mailbox(self, address: str) -> KnownMailbox | None:
         """Returns the mailbox of an address; None if mail for it must be refused.
@@ -55,3 +60,25 @@ class MailboxDirectory:
         if local.startswith(BOUNCE_PREFIX) and self._links.read_return_path(address) is not None:
             return KnownMailbox(brand, Mailbox.RETURN_PATH)
         return None
+
+
+def mailboxes_of_brand(policy: Policy) -> dict[str, Mailbox]:
+    """Returns the addresses that a policy names, in lower case, with their mailboxes.
+
+    Those from which the brand's mail comes are among them: an answer to a mail goes there.
+    """
+    senders = (policy.senders.mandatory, policy.senders.optional)
+    named = [
+        *((split_sender(sender)[1], Mailbox.REPLY) for sender in senders),
+        (policy.privacy_mailbox, Mailbox.PRIVACY),
+        (policy.support_mailbox, Mailbox.SUPPORT),
+        (policy.opt_out_mailbox, Mailbox.OPT_OUT),
+    ]
+    return {address.lower(): mailbox for address, mailbox in named if address}
+
+
+def mail_domains_of_brand(policy: Policy) -> dict[str, None]:
+    """Returns the domains of a brand that have mail, in lower case: its own, and those of its senders."""
+    senders = (policy.senders.mandatory, policy.senders.optional)
+    named = (policy.domain, *(split_sender(sender)[1].rpartition("@")[2] for sender in senders))
+    return dict.fromkeys(domain.lower() for domain in named)

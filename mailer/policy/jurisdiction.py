@@ -51,6 +51,7 @@ class Jurisdiction(Section):
         records: the days for which the record of a consent is kept at least.
         label: what the subject of marketing begins with.
         line: what the body of a promotion says: that it is advertising, by language.
+        authority: the authority to which one complains about the use of data, as it calls itself. It is no demand.
     """
 
     name: Text
@@ -63,6 +64,7 @@ class Jurisdiction(Section):
     records: LegalRequirement[Annotated[Whole, Field(ge=1, le=36_500)]] | None = None
     label: LegalRequirement[Text] | None = None
     line: LegalRequirement[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
+    authority: Text | None = None
 
     @property
     def legal_requirements_by_key(self) -> dict[str, LegalRequirement[object]]:

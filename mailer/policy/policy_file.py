@@ -73,6 +73,7 @@ class Policy(Section):
         switches: where policies differ.
         reply_domains: other domains of the brand, whose mailboxes its mail may show and name for answers.
         opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
+        support_mailbox, privacy_mailbox: where people write to the support, and about their data; None: elsewhere.
         channels: where else than by mail a person may wish to be told, such as `telephone` (paltalk06-08); none.
         seal: the privacy seal's programme, which answers to requests name; None: there is none.
         cap: the brand's own frequency cap over all its optional mail.
@@ -97,6 +98,8 @@ class Policy(Section):
     senders: Senders
     reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
     opt_out_mailbox: Address | None = None
+    support_mailbox: Address | None = None
+    privacy_mailbox: Address | None = None
     channels: tuple[Channel, ...] = ()
     seal: PrivacySealProgrammeContact | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)

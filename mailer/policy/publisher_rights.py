@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from mailer.policy.publisher_and_staff_identity import ITSELF, Identity
 
-OWN_TEMPLATES = frozenset({"confirm-subscription", "data-request", "leave-link", "rights-answer"})
+ACKNOWLEDGEMENT = "letter-received"
+"""The template of the one automatic answer to a letter."""
+OWN_TEMPLATES = frozenset({"confirm-subscription", "data-request", "leave-link", "rights-answer", ACKNOWLEDGEMENT})
 """Templates of mailer's own mail. It publishes nothing else."""
 LIFT = "lift"
 DESK_ACTIONS = ("hold", "lift_hold", LIFT)

@@ -11,6 +11,7 @@ from mailer.ports.held_deliveries import HeldDeliveryStore
 from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.publishers import PublisherDesk
+from mailer.ports.received_mail import ReceivedMailReader
 from mailer.ports.staff import RightInSession
 from mailer.ports.stream_pauses import StreamPauseStore
 
@@ -39,6 +40,7 @@ class OperatorStores:
     streams: StreamPauseStore
     publishers: PublisherDesk
     schedule: MailingRescheduler
+    received: ReceivedMailReader
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

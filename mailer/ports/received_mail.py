@@ -1,12 +1,13 @@
 """Mail that was received for a brand: bounces, complaints, automatic replies, letters; and the events of webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -15,6 +16,8 @@ MAX_OCTETS: Final = 10 * 1024 * 1024
 """The most octets of a message that is accepted; SIZE says so to senders (RFC 1870)."""
 CONTENT_DAYS_KEPT: Final = 30
 """Days for which the content of a message is kept, after it was handled."""
+ACKNOWLEDGEMENTS_A_DAY: Final = 3
+"""The most automatic answers that a person gets in 24 hours, whatever they write."""
 EXCHANGE: Final = "mailer.inbound"
 """The exchange, and the queue, for the ids of received messages."""
 
@@ -26,6 +29,12 @@ class Mailbox(StrEnum):
     """The return path of one delivery, which is signed."""
     OPT_OUT = "opt_out"
     """The address to which a person may write to opt out, as the policy names it."""
+    SUPPORT = "support"
+    """The address of the brand's support, as the policy names it."""
+    PRIVACY = "privacy"
+    """The address for questions about data, as the policy names it."""
+    REPLY = "reply"
+    """An address from which the brand's mail comes: people answer there."""
     POSTMASTER = "postmaster"
     """`postmaster@`, which always exists (RFC 5321 4.5.1)."""
     ABUSE = "abuse"
@@ -90,6 +99,29 @@ class ReceivedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class LetterWriter:
+    """The writer of a letter, as the application calls them, and the country where they live, if that is known."""
+
+    ref: str
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterAcknowledgement:
+    """An automatic answer to a letter.
+
+    Attributes:
+        recipient_id: the writer. It goes to the address on record.
+        thread: the Message-IDs of the letter and of those before it. One of them may have had an answer.
+        build_message: returns the event of the answer.
+    """
+
+    recipient_id: int
+    thread: tuple[str, ...]
+    build_message: Callable[[LetterWriter], BrokerMessage]
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedMailResult:
     """The result of handling a message.
 
@@ -97,7 +129,10 @@ class ReceivedMailResult:
         kind: the kind of the message, such as `bounce`.
         effect: its effect.
         reason: the reason for the effect in words, without an address.
-        recipient_id, mailing_id: the delivery that it answers; None if it proves none.
+        recipient_id, mailing_id: the delivery that it answers, or the proven writer; None if it proves none.
+        suggested: the requests that a letter may make, best first, for the person who reads it.
+        acknowledgement: the automatic answer, which commits with the result unless the thread or the person has had
+            enough of them; None: it gets none.
     """
 
     kind: str
@@ -105,6 +140,8 @@ class ReceivedMailResult:
     reason: str
     recipient_id: int | None = None
     mailing_id: UUID | None = None
+    suggested: tuple[str, ...] = ()
+    acknowledgement: LetterAcknowledgement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +181,30 @@ class ListedReceivedMail:
     recipient_id: int | None
     mailing_id: UUID | None
     octets: int | None
+    suggested: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterText:
+    """The text of a letter as a person may look at it, with the fields of its header that they need."""
+
+    sender: str
+    to: str
+    subject: str
+    text: str
+
+
+class LetterEnd(StrEnum):
+    """The ends of a letter that waited for a person, as they say it."""
+
+    DONE = "done"
+    """What it asks for was done."""
+    ANSWERED = "answered"
+    """Its writer has an answer."""
+    NOTHING = "nothing"
+    """It asks for nothing."""
+    SPAM = "spam"
+    """Nobody whom the brand knows has written it."""
 
 
 class ReceivedMailHandledBefore(Exception):
@@ -223,8 +284,20 @@ class ReceivedMailStore(Protocol):
 class ReceivedMailReader(Protocol):
     """Shows received messages to operators."""
 
-    async def list_mail(self, brand: str | None, *, waiting: bool, limit: int) -> Sequence[ListedReceivedMail]:
-        """Returns the newest messages; with `waiting`, those at which a person has to look, the oldest first."""
+    async def list_mail(
+        self, brands: Collection[str] | None, *, waiting: bool, limit: int
+    ) -> Sequence[ListedReceivedMail]:
+        """Returns the newest messages; with `waiting`, those at which a person has to look, the oldest first.
+
+        Args:
+            brands: the brands whose mail is listed; None: all.
+            waiting: only what waits.
+            limit: the most messages.
+        """
+        ...
+
+    async def find_mail(self, mail_id: UUID) -> ListedReceivedMail | None:
+        """Returns a message without its content; None if there is no such message."""
         ...
 
     async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
@@ -234,6 +307,10 @@ class ReceivedMailReader(Protocol):
         """
         ...
 
-    async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
-        """Notes that a person has looked at a message, also in the ledger. Returns False if it did not wait."""
+    async def close_waiting_mail(self, mail_id: UUID, by: str, end: LetterEnd) -> bool:
+        """Notes that a person has looked at a message, and its end, also in the ledger.
+
+        Returns:
+            False if it did not wait.
+        """
         ...

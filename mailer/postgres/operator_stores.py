@@ -14,6 +14,7 @@ from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
@@ -22,6 +23,7 @@ def build_operator_stores_opener(
     pool: Pool, writers: LedgerWriters, hasher: AddressHasher, policies: Mapping[str, Policy]
 ) -> OperatorStoresOpener:
     """Returns the function that opens the stores for an actor, a network and a session."""
+    controllers = {name: policy.controller.id for name, policy in policies.items()}
 
     def open_stores(actor: str, network: str, used: RightInSession | None) -> OperatorStores:
         named = writers_requiring_session_and_right(writers.writers_with_actor(actor, network), used)
@@ -33,6 +35,7 @@ def build_operator_stores_opener(
             PostgresStreamPauses(pool),
             PostgresPublishers(pool, named),
             PostgresMailingSchedule(pool, named),
+            PostgresReceivedMail(pool, named, hasher, controllers),
         )
 
     return open_stores

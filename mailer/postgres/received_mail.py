@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -18,8 +18,12 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.received_mail import (
+    ACKNOWLEDGEMENTS_A_DAY,
     EXCHANGE,
     EffectStores,
+    LetterAcknowledgement,
+    LetterEnd,
+    LetterWriter,
     ListedReceivedMail,
     Mailbox,
     NewReceivedMail,
@@ -126,13 +130,21 @@ class PostgresReceivedMail:
 
     async def finish_mail(self, mail: ReceivedMail, result: ReceivedMailResult) -> None:
         """See the port."""
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, connection.transaction():
             await self._finish(mail, result, connection)
 
-    async def list_mail(self, brand: str | None, *, waiting: bool, limit: int) -> Sequence[ListedReceivedMail]:
+    async def list_mail(
+        self, brands: Collection[str] | None, *, waiting: bool, limit: int
+    ) -> Sequence[ListedReceivedMail]:
         """See the port."""
-        rows = await self._pool.fetch(SQL["waiting" if waiting else "listed"], brand, limit)
+        wanted = None if brands is None else list(brands)
+        rows = await self._pool.fetch(SQL["waiting" if waiting else "listed"], wanted, limit)
         return [_listed_mail_from_row(row) for row in rows]
+
+    async def find_mail(self, mail_id: UUID) -> ListedReceivedMail | None:
+        """See the port."""
+        row = await self._pool.fetchrow(SQL["facts"], mail_id)
+        return None if row is None else _listed_mail_from_row(row)
 
     async def read_mail(self, mail_id: UUID) -> tuple[ListedReceivedMail, bytes | None] | None:
         """See the port."""
@@ -143,12 +155,12 @@ class PostgresReceivedMail:
             await work.append_entries([_build_received_mail_entry(row["brand"], mail_id, "received_read")])
         return _listed_mail_from_row(row), row["content"]
 
-    async def close_waiting_mail(self, mail_id: UUID, by: str) -> bool:
+    async def close_waiting_mail(self, mail_id: UUID, by: str, end: LetterEnd) -> bool:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             brand = await work.connection.fetchval(SQL["close"], mail_id, by)
             if brand is not None:
-                await work.append_entries([_build_received_mail_entry(brand, mail_id, "received_closed")])
+                await work.append_entries([_build_received_mail_entry(brand, mail_id, "received_closed", end.value)])
         return brand is not None
 
     async def _finish_or_raise(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> None:
@@ -158,7 +170,11 @@ class PostgresReceivedMail:
     async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
         """Stores the result in the caller's transaction. Returns False if there is one already."""
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
-        return await connection.fetchval(SQL["finish"], mail.id, *facts) is not None
+        suggested = list(result.suggested)
+        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts, suggested) is not None
+        if is_new and result.acknowledgement is not None:
+            await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
+        return is_new
 
     def _person_keys_of_mail(self, mail: NewReceivedMail) -> list[str]:
         """Returns the keyed hashes of the addresses in an envelope and the first `_SEARCHED` octets of its message."""
@@ -166,16 +182,31 @@ class PostgresReceivedMail:
         return find_person_keys_in_body(text, mail.brand, self._hasher)
 
 
+async def _publish_acknowledgement(
+    mail_id: UUID, acknowledgement: LetterAcknowledgement, connection: Connection
+) -> None:
+    """Puts the answer to a letter into the outbox, unless its thread has one, or the person has had enough of them."""
+    thread = [hashlib.sha256(one.encode()).digest() for one in acknowledgement.thread]
+    recipient_id = acknowledgement.recipient_id
+    # Two letters of a person may be handled at the same time.
+    await connection.execute(SQL["lock_writer"], recipient_id)
+    row = await connection.fetchrow(SQL["acknowledge"], mail_id, recipient_id, thread, ACKNOWLEDGEMENTS_A_DAY)
+    if row is not None and row["is_due"]:
+        answer = acknowledgement.build_message(LetterWriter(row["ref"], row["country"]))
+        await insert_outbox_messages(connection, "mailer.events", [answer])
+
+
 async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:
     """Deletes the contents of messages that were handled, and are older than `age`."""
     await pool.execute(SQL["forget"], age, _DELETED_AT_ONCE)
 
 
-def _build_received_mail_entry(brand: str, mail_id: UUID, what: str) -> LedgerEntry:
+def _build_received_mail_entry(brand: str, mail_id: UUID, what: str, end: str | None = None) -> LedgerEntry:
     """Returns the entry that somebody has done something with a received message."""
-    return LedgerEntry(EntryKind.CONTROL, brand, reason=what, rule=f"received:{mail_id}")
+    return LedgerEntry(EntryKind.CONTROL, brand, category=end, reason=what, rule=f"received:{mail_id}")
 
 
 def _listed_mail_from_row(row: asyncpg.Record) -> ListedReceivedMail:
     values = {name: value for name, value in row.items() if name != "content"}
-    return ListedReceivedMail(**{**values, "mailbox": Mailbox(row["mailbox"])})
+    found = {"mailbox": Mailbox(row["mailbox"]), "suggested": tuple(row["suggested"] or ())}
+    return ListedReceivedMail(**{**values, **found})

@@ -19,11 +19,11 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import OutgoingMessage
 from mailer.rendering.advertising_marks import add_advertising_marks
-from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.headers import HeaderRefused, check_and_encode_addr_spec
 from mailer.rendering.kinds_of_personal_data import personal_data_kinds
+from mailer.rendering.letter_answers import answered_letter_of_mailing, build_locale_chooser
 from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken, WebCopyToken
-from mailer.rendering.localized_texts import context_in_locale, find_texts_given_by_language, locales_with_all_texts
+from mailer.rendering.localized_texts import context_in_locale, find_texts_given_by_language
 from mailer.rendering.mail_merge import NAME, MergeForm, fill_pieces, merge_form_key_of_value
 from mailer.rendering.mentioned_members import (
     display_names_of_mentioned_members,
@@ -33,6 +33,7 @@ from mailer.rendering.mentioned_members import (
 )
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
 from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
+from mailer.rendering.safe_names import row_with_safe_name
 from mailer.rendering.signed_links import SERVICE, SignedLinks
 from mailer.rendering.template_library import (
     RESERVED,
@@ -130,7 +131,8 @@ class MailingRenderer:
         )
         self.counting = OpenAndClickTracking(facts, policy, template, self.category, links)
         self._by_language = find_texts_given_by_language(facts.context, template)
-        self._spoken = locales_with_all_texts(template, self._by_language)
+        self._letter = answered_letter_of_mailing(template, facts.context)
+        self._choose_locale = build_locale_chooser(template, self._by_language, self._letter)
         self._texts: dict[str, str]
         self._like: tuple[object, ...] | None
         self._texts, self._like = self._texts_and_key_for_similar_mailings() or ({}, None)
@@ -150,7 +152,7 @@ class MailingRenderer:
         address = address_on_record(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
-        row = _row_with_safe_name(row, category)
+        row = row_with_safe_name(row, category)
         switches = self.policy.strictest_switches_for_person(row.standing.collected_under, row.standing.country)
         personal = self._personal_values(row, category, switches)
         level = self.counting.tracking_level_of(row.standing, category, switches)
@@ -176,9 +178,9 @@ class MailingRenderer:
 
     def render_web_copy(self, row: DeliveryRow, category: Category) -> WebCopy:
         """Renders the mail of a recipient for a page, without counting. Raises RenderError as `render_message`."""
-        row = _row_with_safe_name(row, category)
+        row = row_with_safe_name(row, category)
         switches = self.policy.strictest_switches_for_person(row.standing.collected_under, row.standing.country)
-        locale = self.template.choose_locale(row.locale, self._spoken)
+        locale = self._choose_locale(row.locale)
         values = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
         values |= self._personal_values(row, category, switches)
         own, mark = self._render_personal_merge_form(locale, values), self._advertising_mark(row, category)
@@ -218,7 +220,7 @@ class MailingRenderer:
         self, row: DeliveryRow, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
     ) -> CompiledMessage:
         """Returns a compiled message that lacks only values, shared if possible; otherwise one for this person."""
-        locale = self.template.choose_locale(row.locale, self._spoken)
+        locale = self._choose_locale(row.locale)
         words = self.template.date_locale_for(row.locale, locale)
         names = tuple(values) if row.context else ()
         mark = self._advertising_mark(row, category)
@@ -293,7 +295,7 @@ class MailingRenderer:
         """
         facts, uses = self.facts, self.template.uses
         pixel = self.counting.big_enough and "pixel_url" in uses
-        if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
+        if facts.audience_size > FEW or self._letter or facts.partner or facts.attachments or TRACKED in uses or pixel:
             return None
         bent = self.template.bent
         stated = values_without_member_references({"reason": facts.reason, **facts.context})
@@ -340,7 +342,7 @@ class MailingRenderer:
         return display_names_of_mentioned_members(
             {**self.facts.context, **(row.context or {}), **inviter},
             self.names,
-            self.template.choose_locale(row.locale, self._spoken),
+            self._choose_locale(row.locale),
         )
 
     def _shared_values(self, row: DeliveryRow, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
@@ -373,6 +375,7 @@ class MailingRenderer:
                 facts.attachments,
                 policy.name,
                 facts.topic,
+                self._letter.message_id if self._letter else None,
             )
             skeleton = self._skeletons[category.name] = StaticMessageParts(head)
         return skeleton
@@ -381,11 +384,6 @@ class MailingRenderer:
         """Returns the id and the name of the partner for whom the brand mails, or None."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
         return next((OrganizationIdAndName(one.id, one.name) for one in found), None)
-
-
-def _row_with_safe_name(row: DeliveryRow, category: Category) -> DeliveryRow:
-    """Returns a row without an older name that mandatory mail would show as a link; intake refuses such names now."""
-    return replace(row, name=None) if category.mandatory and row.name and has_autolink(row.name) else row
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))

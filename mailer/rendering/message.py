@@ -55,6 +55,8 @@ class MailingHeaders:
         attachments: the files in every copy.
         name: the brand's name for recipients, for the List-Id; if it is not plain ASCII, `brand` is used instead.
         topic: a topic within the category, which has a List-Id of its own; None for a mailing without a topic.
+        answered_message_id: the Message-ID of the letter that it answers automatically (RFC 3834); None: it is no such
+            answer. Empty: the letter had none.
     """
 
     sender: str
@@ -66,6 +68,7 @@ class MailingHeaders:
     attachments: Sequence[Attachment] = ()
     name: str = ""
     topic: str | None = None
+    answered_message_id: str | None = None
 
 
 class StaticMessageParts:
@@ -197,7 +200,14 @@ class _Base64Part:
 
 
 def _fixed_headers(head: MailingHeaders) -> list[tuple[str, str]]:
-    headers = [("Auto-Submitted", "auto-generated"), ("Feedback-ID", _feedback_id_value(head))]
+    answered = head.answered_message_id
+    headers = [
+        ("Auto-Submitted", "auto-generated" if answered is None else "auto-replied"),
+        ("Feedback-ID", _feedback_id_value(head)),
+    ]
+    if answered:
+        value = check_structured_value(answered, "In-Reply-To")
+        headers += [("In-Reply-To", value), ("References", value)]
     if head.reply_to:
         headers.append(("Reply-To", mailbox_header_value(head.reply_to, None, "Reply-To")))
     if head.category.is_optional:

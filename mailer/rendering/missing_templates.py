@@ -9,6 +9,7 @@ from mailer.rendering.template_library import TemplateLibrary
 _NEEDED_FOR = {
     "confirm-subscription": "whoever asks for more mail on a page gets no mail to confirm it",
     "data-request": "whoever asks for their data at /data/{brand} gets no link",
+    "letter-received": "whoever writes a letter gets no acknowledgement",
     "leave-link": "whoever types an address at /leave/{brand} gets no link",
     "rights-answer": "`mailer requests answer` answers nobody",
 }

@@ -129,6 +129,24 @@ def read_brand_files(folder: Path, policy: Policy) -> BrandFiles:
     return BrandFiles(folder, policy, layouts, _read_strings(shared / "strings.toml"))
 
 
+def read_locales_of_template(folder: Path, policies: Mapping[str, Policy], name: str) -> dict[str, frozenset[str]]:
+    """Returns the locales of one template by brand, without those brands that lack it.
+
+    Args:
+        folder: holds a folder a brand.
+        policies: the policies by brand.
+        name: the name of the template.
+
+    Raises:
+        TemplateError: one of them cannot be read.
+    """
+    brands = [brand for brand in policies if (folder / brand / name).is_dir()]
+    files = {brand: read_brand_files(folder / brand, policies[brand]) for brand in brands}
+    return {
+        brand: frozenset(read_template_files(folder / brand / name, files[brand]).manifest.subject) for brand in brands
+    }
+
+
 def read_template_files(folder: Path, brand: BrandFiles) -> TemplateFiles:
     """Reads a template's files.
 

@@ -29,6 +29,8 @@ UNTRIED = {
         "leave-by-address": "it is about a page for everybody",
         "opt-out-by-mail": "it is about letters of people",
         "request-by-mail": "it is about letters of people",
+        "acknowledgement": "it is about letters of people",
+        "authority-named": "it is about letters of people",
         "plain-opt-out": "it is about the pages of recipients",
         "policy-basis": f"{_STORED} as a basis",
         "press-to-leave": "it is about the pages of recipients",

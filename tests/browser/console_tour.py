@@ -34,6 +34,8 @@ HEADINGS = {
     "publishers": "Publishers",
     "publisher": "web-shop",
     "publisher-revoke": "Revoke this publisher?",
+    "letters": "Letters that wait",
+    "letter": "A letter to InterPals",
     "dead": "Dead letters",
     "dead-replay": "Replay dead letters?",
 }
@@ -53,6 +55,9 @@ async def take_tour_of_operations(tours: Mapping[StaffRole, Tour], world: World)
     await ops.open("/console/dead?reason=people&since=tomorrow", "Dead letters", 422)
     await officer.open(letter, heading)
     await officer.press("form[action$='/text'] button", heading)
+    await officer.open(pages["letter"][1], HEADINGS["letter"])
+    await officer.press("form[action$='/text'] button", HEADINGS["letter"])
+    await officer.press("form[action$='/close'] button", HEADINGS["letters"])
     await ops.open(pages["dead-replay"][1], "Replay dead letters?")
     await ops.press("button.main", "Replayed")
     await ops.open("/console/dead/replay?from=999999", "Replay dead letters?")

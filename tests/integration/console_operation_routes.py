@@ -38,6 +38,10 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/publishers/rights"): MANAGE,
     ("GET", "/console/publishers/revoke"): MANAGE,
     ("POST", "/console/publishers/revoke"): MANAGE,
+    ("GET", "/console/letters"): StaffRight.PEOPLE_READ,
+    ("GET", "/console/letters/{mail_id}"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/letters/{mail_id}/text"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/letters/{mail_id}/close"): StaffRight.PEOPLE_ACT,
     ("GET", "/console/dead"): MAILINGS,
     ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
     ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
@@ -45,7 +49,12 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/dead/{letter_id}/text"): StaffRight.PEOPLE_READ,
 }
 """The routes, and the rights that they need. A release also needs `right_required_to_release_category`."""
-_EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001", "letter_id": "1", "brand": "interpals"}
+_EXAMPLES = {
+    "mailing_id": "0192f0c1-0000-7000-8000-000000000001",
+    "mail_id": "0192f0c1-0000-7000-8000-000000000002",
+    "letter_id": "1",
+    "brand": "interpals",
+}
 
 
 def path_with_example_values(path: str) -> str:

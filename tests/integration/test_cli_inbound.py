@@ -25,9 +25,11 @@ async def test_an_operator_reads_and_closes_what_waits(world: World, tmp_path: P
     )
     assert await world.entries(kind="control") == []
     assert "Who are you?" in (await operator.done("inbound", "show", mail_id, "--raw", "--by", "Dana")).out
-    await operator.done("inbound", "close", mail_id, "--by", "Dana")
+    await operator.done("inbound", "close", mail_id, "--by", "Dana", "--end", "answered")
     entries = [(entry["reason"], entry["rule"], entry["actor"]) for entry in await world.entries(kind="control")]
     assert entries == [(what, f"received:{mail_id}", "person:Dana") for what in ("received_read", "received_closed")]
+    [closed] = [entry for entry in await world.entries(kind="control") if entry["reason"] == "received_closed"]
+    assert closed["category"] == "answered"
     assert (await operator.done("inbound", "list", "--waiting", "--json")).json == []
     again = await operator.run("inbound", "close", mail_id, "--by", "Dana")
     assert (again.status, "does not wait" in again.err) == (2, True)

@@ -10,7 +10,7 @@ import pytest
 from mailer.actions.privacy_rights import erase_recipient
 from mailer.inbound.reception.session import MAX_UNKNOWN
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS
-from mailer.ports.received_mail import CONTENT_DAYS_KEPT, MAX_OCTETS
+from mailer.ports.received_mail import CONTENT_DAYS_KEPT, MAX_OCTETS, LetterEnd
 from tests.factories import BRAND, World, person
 from tests.inbound import DOMAIN, Reception, bounce, complaint, dialogue, open_reception, return_path
 from tests.letters import answerer
@@ -274,11 +274,11 @@ async def test_what_a_person_writes_waits_for_a_person(reception: Reception) -> 
     for mailbox in (f"POSTMASTER@{DOMAIN}", f"abuse@{DOMAIN.upper()}", f"opt-out@{DOMAIN}"):
         assert (await reception.send(mailbox, question, "ada@people.example")).startswith("250")
     await reception.handle_stored()
-    waiting = await reception.store.list_mail(BRAND, waiting=True, limit=10)
+    waiting = await reception.store.list_mail([BRAND], waiting=True, limit=10)
     assert [mail.mailbox for mail in waiting] == ["postmaster", "abuse", "opt_out"]
-    assert await reception.store.close_waiting_mail(waiting[0].id, "Olga Operator")
-    assert not await reception.store.close_waiting_mail(waiting[0].id, "Olga Operator")
-    assert len(await reception.store.list_mail(BRAND, waiting=True, limit=10)) == 2
+    assert await reception.store.close_waiting_mail(waiting[0].id, "Olga Operator", LetterEnd.DONE)
+    assert not await reception.store.close_waiting_mail(waiting[0].id, "Olga Operator", LetterEnd.DONE)
+    assert len(await reception.store.list_mail([BRAND], waiting=True, limit=10)) == 2
 
 
 async def test_lmtp_answers_for_each_recipient(reception: Reception) -> None:

@@ -14,8 +14,24 @@ WHERE id = $1 AND state = 'received' AND content IS NOT NULL
 -- Returns nothing if it was finished before.
 UPDATE received_mail
 SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
-    mailing_id = $6, handled_at = now()
+    mailing_id = $6, handled_at = now(), suggested = $7
 WHERE id = $1 AND state = 'received' RETURNING id
+
+-- name: lock_writer
+SELECT pg_advisory_xact_lock(hashtextextended('letter writer', $1))
+
+-- name: acknowledge
+-- Returns the person, and whether an answer is due. A letter of a thread that has an answer joins the thread.
+WITH earlier AS (
+    SELECT coalesce(bool_or(thread && $3::bytea[]), false) AS is_answered,
+           count(*) FILTER (WHERE acknowledged_at > now() - interval '1 day') >= $4 AS is_enough
+    FROM received_mail WHERE recipient_id = $2 AND thread IS NOT NULL
+)
+UPDATE received_mail m
+SET thread = CASE WHEN is_answered OR NOT is_enough THEN $3::bytea[] END,
+    acknowledged_at = CASE WHEN NOT (is_answered OR is_enough) THEN now() END
+FROM earlier, recipients r WHERE m.id = $1 AND r.id = $2
+RETURNING r.ref, r.country, m.acknowledged_at IS NOT NULL AS is_due
 
 -- name: delivery
 -- Whoever changes their address may give a stranger's: an hour is left for a mail that was under way.
@@ -46,15 +62,19 @@ WHERE recipient_id = $1 AND address_hash = $2 AND day > current_date - 30 AND da
 
 -- name: listed
 SELECT id, at, brand, mailbox, sender, state,
-       kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets
-FROM received_mail WHERE ($1::text IS NULL OR brand = $1) ORDER BY at DESC LIMIT $2
+       kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
+FROM received_mail WHERE ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at DESC LIMIT $2
 
 -- name: waiting
-SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets
-FROM received_mail WHERE state = 'waiting' AND ($1::text IS NULL OR brand = $1) ORDER BY at LIMIT $2
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
+FROM received_mail WHERE state = 'waiting' AND ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at LIMIT $2
 
 -- name: one
-SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, content
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, content
+FROM received_mail WHERE id = $1
+
+-- name: facts
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
 FROM received_mail WHERE id = $1
 
 -- name: close
@@ -67,7 +87,7 @@ WHERE id IN (SELECT id FROM received_mail WHERE content IS NOT NULL AND state = 
              ORDER BY at LIMIT $2)
 
 -- name: erase
-UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL,
+UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL, thread = NULL, suggested = NULL,
     state = 'handled', handled_at = coalesce(handled_at, now()), recipient_id = NULL
 WHERE (m.recipient_id = $1 OR m.named && $2::text[])
   AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL AND h.named_as && m.named)

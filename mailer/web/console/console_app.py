@@ -15,6 +15,7 @@ from mailer.web.console import (
     halt_pages,
     landing,
     ledger_pages,
+    letter_pages,
     mailing_pages,
     mailing_schedule_pages,
     oidc_sign_in,
@@ -65,7 +66,7 @@ ROUTERS = (
         staff_pages.router,
         landing.router,
     ),
-    *(people_pages.router, person_act_pages.router, suppression_pages.router),
+    *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_operations,
     _files,
 )

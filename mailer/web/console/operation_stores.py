@@ -1,6 +1,6 @@
 """The stores behind the pages of operations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
@@ -15,6 +15,7 @@ from mailer.ports.mailings import MailingDirectory
 from mailer.ports.operator_stores import OperatorStoresOpener
 from mailer.ports.processor_states import ProcessorStateStore
 from mailer.ports.rates import RateLimitStore
+from mailer.ports.received_mail import LetterText
 from mailer.ports.running_process_query import RunningProcessLister
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 
@@ -37,6 +38,7 @@ class ConsoleOperationStores:
         ledger: shows seals, and verifies the newest entries.
         figures: the figures of `/metrics` that come from the database.
         comparer: compares policies over the people there are.
+        read_letter: reads the text of a letter from its octets.
         proofs: the tests that prove promises, as a recorded run of all tests has them; None: there is no record.
     """
 
@@ -53,4 +55,5 @@ class ConsoleOperationStores:
     ledger: LedgerInspector
     figures: BrieflyCachedValue[Values]
     comparer: PolicyComparer
+    read_letter: Callable[[bytes], LetterText]
     proofs: BrieflyCachedValue[RecordedProofs | None]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from mailer.policy.staff_rights import StaffRight
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page
@@ -27,6 +28,7 @@ async def show_waiting_work_and_processes(request: ProcessorReader) -> Response:
         missing=[name for name in FIGURES if name not in figures],
         processes=processes,
         now=datetime.now(UTC),
+        may_read_letters=StaffRight.PEOPLE_READ in request.rights,
     )
 
 

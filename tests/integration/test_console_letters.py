@@ -1,0 +1,83 @@
+"""The pages of letters that wait for a person."""
+
+from uuid import uuid4
+
+from mailer.policy.staff_rights import StaffRole
+from tests.factories import BRAND, World
+from tests.inbound import receive_letter
+from tests.integration.console_browser import open_browser
+
+LETTERS, OTHER = "/console/letters", "peerstream"
+HOSTILE = (
+    "From: =?utf-8?q?Eve_<script>alert(1)</script>?= <eve@people.example>\r\nSubject: \u202eolleh <b>now</b>\r\n"
+    "Content-Type: text/html; charset=utf-8\r\n\r\n"
+    "<p>Who are <b>you</b>?</p><script>alert(2)</script><img src=https://evil.example/pixel.gif>&lt;i&gt;\r\n"
+).encode()
+
+
+async def said_of_letters(world: World) -> list[tuple[str, str | None, str, str]]:
+    """The ledger's entries about letters: what was done, the end, by whom, and the letter."""
+    entries = [one for one in await world.entries(kind="control") if str(one["rule"]).startswith("received:")]
+    return [(one["reason"], one["category"], one["actor"], one["rule"]) for one in entries]
+
+
+async def test_a_letter_is_read_and_closed(world: World) -> None:
+    """The list says what it may ask for, without personal data; to read and to close it stands in the ledger."""
+    [ada] = await world.known(1)
+    mail_id = await receive_letter(world, "user-1@people.example", HOSTILE, ada, BRAND, "objection", "question")
+    path = f"{LETTERS}/{mail_id}"
+    async with open_browser(world) as officer:
+        await officer.enter(role=StaffRole.PRIVACY_OFFICER)
+        assert f'href="{LETTERS}">Received mail' in (await officer.open("/console/flow")).text
+        for page in (await officer.open(LETTERS), await officer.open(path)):
+            assert "no marketing of the company, question" in page.text
+            assert "it has to be read" in page.text
+            assert "people.example" not in page.text
+        assert f'href="/console/people/{BRAND}/{ada}/acts/object"' in page.text
+        assert await said_of_letters(world) == []
+        text = (await officer.send(f"{path}/text", on=path)).text
+        for unsafe in ("<script>alert", "<b>", "<img", "pixel.gif", "\u202e", "<i>"):
+            assert unsafe not in text, unsafe
+        assert "Who are you?" in text
+        assert "eve@people.example" in text
+        assert (await officer.send(f"{path}/close", {"end": "nonsense"}, path)).status_code == 422
+        closed = await officer.send(f"{path}/close", {"end": "answered"}, path)
+        assert closed.headers["location"].endswith(LETTERS)
+        again = await officer.send(f"{path}/close", {"end": "done"}, LETTERS)
+        assert (again.status_code, "does not wait any more" in again.text) == (422, True)
+        assert "No letter waits." in (await officer.open(LETTERS)).text
+    by = ("person:Dana Duty", f"received:{mail_id}")
+    assert await said_of_letters(world) == [("received_read", None, *by), ("received_closed", "answered", *by)]
+    assert (await world.ledger.verify_ledger()).faults == ()
+
+
+async def test_other_brands_and_roles_are_refused(world: World) -> None:
+    """Letters of other brands are neither listed nor read nor closed; support reads, and closes nothing."""
+    own = await receive_letter(world, "eve@people.example", HOSTILE)
+    theirs = await receive_letter(world, "eve@people.example", HOSTILE, None, OTHER)
+    async with open_browser(world) as officer, open_browser(world) as support:
+        await officer.enter("Eli", StaffRole.PRIVACY_OFFICER, BRAND)
+        listed = (await officer.open(LETTERS)).text
+        assert (str(own) in listed, str(theirs) in listed) == (True, False)
+        for mail_id in (theirs, uuid4()):
+            assert (await officer.open(f"{LETTERS}/{mail_id}")).status_code == 404
+            for act in ("text", "close"):
+                answer = await officer.send(f"{LETTERS}/{mail_id}/{act}", {"end": "spam"}, LETTERS)
+                assert answer.status_code == 404
+        await support.enter("Sam", StaffRole.SUPPORT, BRAND)
+        page = (await support.open(f"{LETTERS}/{own}")).text
+        assert f"{own}/close" not in page
+        assert "Nothing proves who has written it." in page
+        assert (await support.send(f"{LETTERS}/{own}/close", {"end": "spam"}, LETTERS)).status_code == 403
+    assert await world.pool.fetchval("SELECT count(*) FROM received_mail WHERE state = 'waiting'") == 2
+    assert await said_of_letters(world) == []
+
+
+async def test_a_letter_whose_text_is_gone_says_so(world: World) -> None:
+    """The person it was about was erased meanwhile: the page is there, and the text is not."""
+    mail_id = await receive_letter(world, "eve@people.example", HOSTILE)
+    await world.pool.execute("UPDATE received_mail SET content = NULL")
+    async with open_browser(world) as officer:
+        await officer.enter(role=StaffRole.PRIVACY_OFFICER)
+        answer = await officer.send(f"{LETTERS}/{mail_id}/text", on=f"{LETTERS}/{mail_id}")
+        assert "The text is deleted by now." in answer.text
