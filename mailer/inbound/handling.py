@@ -100,8 +100,10 @@ class ReceivedMailHandler:
         if report.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)
         decision = _decide_effect(mail, report, delivery)
-        about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
-        result = ReceivedMailResult(report.kind.value, decision.effect, decision.reason, *about)
+        recipient_id, mailing_id = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
+        reported = _reported_status_or_type(decision, report)
+        kind = report.kind.value
+        result = ReceivedMailResult(kind, decision.effect, decision.reason, recipient_id, mailing_id, reported)
         if delivery is not None:
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
@@ -174,6 +176,13 @@ def _decide_effect(mail: ReceivedMail, report: ReceivedReport, delivery: Reporte
             return decide_effect_of_complaint(report.feedback.feedback_type if report.feedback else None, delivery)
         case _:
             return decide_effect_of_other_mail(mail.mail.mailbox, report.kind)
+
+
+def _reported_status_or_type(decision: EffectDecision, report: ReceivedReport) -> str:
+    """Returns the status of the failure that counts, else the type of a complaint, else an empty text."""
+    if decision.failure is not None:
+        return reported_status(decision.failure)
+    return (report.feedback.feedback_type if report.feedback else None) or ""
 
 
 def _mail_id_or_none(message: BrokerMessage) -> UUID | None:

@@ -96,6 +96,7 @@ class ReceivedMailResult:
         effect: its effect.
         reason: the reason for the effect in words, without an address.
         recipient_id, mailing_id: the delivery that it answers; None if it proves none.
+        reported: the status of a bounce, such as `5.1.1`, or the type of a complaint, such as `abuse`, for outcomes.
     """
 
     kind: str
@@ -103,6 +104,7 @@ class ReceivedMailResult:
     reason: str
     recipient_id: int | None = None
     mailing_id: UUID | None = None
+    reported: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "public-notices list": (),
     "inbound list": (),
     "inbound show": (LETTER,),
+    "webhook list": (),
     "rate list": (),
     "halts": (),
     "flow": (),
@@ -76,7 +77,8 @@ OWN = {
     "recipients pause", "recipients cap", "recipients postal",
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
-    "inbound close",
+    "inbound close", "schema outcomes",
+    "webhook add", "webhook disable", "webhook enable", "webhook rotate", "webhook replay", "webhook send-test",
     "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list",
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
@@ -133,6 +135,11 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         " (id, brand, mailbox, sender, recipient, peer, helo, state, kind, effect, reason, handled_at)"
         " VALUES ($1, 'interpals', 'abuse', $2, $2, $2, $2, 'waiting', $2, $2, $2, now())",
         UUID(LETTER),
+        HOSTILE,
+    )
+    await world.pool.execute(
+        "INSERT INTO outgoing_webhooks (brand, url, kinds, secret, last_error)"
+        " VALUES ('interpals', $1, '{failed}', '', $1)",
         HOSTILE,
     )
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
