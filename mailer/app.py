@@ -333,7 +333,7 @@ class App:
             )
             looks = PublicNoticePageChecker(self.public_notices, self.settings.public_url, fetch_public_page)
             tasks.create_task(looks.check_notice_pages_until_stopped(stop))
-            webhooks = OutgoingWebhookSender(self.webhooks, WebhookHttpPoster(SystemResolver()))
+            webhooks = OutgoingWebhookSender(self.webhooks, WebhookHttpPoster(SystemResolver))
             tasks.create_task(webhooks.send_until_stopped(stop))
             queues = [queue.name for queue in build_broker_topology_for_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))

@@ -186,7 +186,7 @@ def send_test(webhook_id: WebhookId, json: AsJson = False) -> None:
         now = datetime.now(UTC)
         data = {"v": 2, "at": now.isoformat(), "brand": target.brand, "category": None, "state": "test", "mailings": []}
         message = WebhookMessage(uuid7(), 1, "test", now, data)
-        return await post_outcome(WebhookHttpPoster(SystemResolver()), target, f"msg_test_{message.id.hex}", message)
+        return await post_outcome(WebhookHttpPoster(SystemResolver), target, f"msg_test_{message.id.hex}", message)
 
     result = run_with_app(act)
     if result is None:

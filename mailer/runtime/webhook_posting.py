@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
@@ -36,12 +36,16 @@ class WebhookHttpPoster:
     second look-up can lead elsewhere (DNS rebinding). A proxy from the environment is not used.
 
     Args:
-        dns: resolves names. tls: the context of https; None: the system's authorities are trusted.
+        open_dns: makes what resolves names, at the first name; it may raise `LookupFailed`.
+        tls: the context of https; None: the system's authorities are trusted.
         seconds: the longest time of a post.
     """
 
-    def __init__(self, dns: DnsLookup, tls: ssl.SSLContext | None = None, seconds: float = TIMEOUT) -> None:
-        self._dns = dns
+    def __init__(
+        self, open_dns: Callable[[], DnsLookup], tls: ssl.SSLContext | None = None, seconds: float = TIMEOUT
+    ) -> None:
+        self._open_dns = open_dns
+        self._dns: DnsLookup | None = None
         self._tls = tls or ssl.create_default_context()
         self._seconds = seconds
 
@@ -76,6 +80,8 @@ class WebhookHttpPoster:
         """
         if target.loopback is not None:
             return [ipaddress.ip_address(target.loopback)]
+        if self._dns is None:
+            self._dns = self._open_dns()
         addresses = await self._dns.host_addresses(target.host)
         if not addresses:
             raise _PostFailed("no address")

@@ -38,7 +38,7 @@ def webhooks_of(world: World, *keys: str) -> PostgresOutgoingWebhooks:
 
 def sender_of(world: World, seconds: float = 10.0, *keys: str) -> OutgoingWebhookSender:
     """A sender, as the timekeeper has one."""
-    return OutgoingWebhookSender(webhooks_of(world, *keys), WebhookHttpPoster(WrittenZone(), seconds=seconds))
+    return OutgoingWebhookSender(webhooks_of(world, *keys), WebhookHttpPoster(WrittenZone, seconds=seconds))
 
 
 async def add(world: World, url: str, *kinds: str) -> tuple[int, str]:
@@ -321,4 +321,15 @@ async def test_old_messages_are_deleted(world: World, receiver: Receiver) -> Non
     await sender_of(world).send_what_is_due()
     await world.pool.execute(_AGE_ONE, timedelta(days=31))
     await sender_of(world).send_what_is_due()
+    assert len(await message_rows(world)) == 1
+
+
+async def test_a_move_without_an_endpoint_does_not_look_for_one(world: World, receiver: Receiver) -> None:
+    """A worker that found none looks again after some seconds, and not before; another one finds it at once."""
+    await hand_over(world)
+    await add(world, receiver.url(), "handed_over")
+    await hand_over(world)
+    assert await message_rows(world) == []
+    world.deliveries._webhooks._until = 0.0
+    await hand_over(world)
     assert len(await message_rows(world)) == 1

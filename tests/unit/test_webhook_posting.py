@@ -98,7 +98,7 @@ async def test_a_name_that_leads_inside_is_refused(addresses: list[str]) -> None
     """The check comes after the look-up; one private address among public ones is enough. Nothing is connected to."""
     async with receiving() as receiver:
         dns = WrittenZone(hosts={"shop.example": addresses})
-        result = await WebhookHttpPoster(dns)(f"https://shop.example:{receiver.port}/", {}, b"{}")
+        result = await WebhookHttpPoster(lambda: dns)(f"https://shop.example:{receiver.port}/", {}, b"{}")
         assert (result.status, receiver.posts) == (None, [])
     assert result.words == ("private address" if addresses else "no address")
     assert dns.asked == ["shop.example"]
@@ -107,7 +107,7 @@ async def test_a_name_that_leads_inside_is_refused(addresses: list[str]) -> None
 async def test_a_name_server_that_fails_is_a_failure_of_the_post() -> None:
     """The words name neither the host nor an address."""
     dns = WrittenZone(down=frozenset({"shop.example"}))
-    assert (await WebhookHttpPoster(dns)("https://shop.example/", {}, b"{}")).words == "LookupFailed"
+    assert (await WebhookHttpPoster(lambda: dns)("https://shop.example/", {}, b"{}")).words == "LookupFailed"
 
 
 async def test_only_a_server_with_a_trusted_certificate_gets_a_message(tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ async def test_only_a_server_with_a_trusted_certificate_gets_a_message(tmp_path:
     server, client = own_certificate(tmp_path)
     async with receiving(server) as receiver:
         url = f"https://127.0.0.1:{receiver.port}/"
-        refused = await WebhookHttpPoster(WrittenZone())(url, {}, b"{}")
+        refused = await WebhookHttpPoster(WrittenZone)(url, {}, b"{}")
         assert (refused.words, receiver.posts) == ("SSLCertVerificationError", [])
-        assert (await WebhookHttpPoster(WrittenZone(), client)(url, {}, b"{}")).status == 204
+        assert (await WebhookHttpPoster(WrittenZone, client)(url, {}, b"{}")).status == 204
     assert [post.body for post in receiver.posts] == [b"{}"]
 
 

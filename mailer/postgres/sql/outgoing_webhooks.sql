@@ -25,6 +25,9 @@ WHERE id = $1 RETURNING brand
 -- name: brand
 SELECT brand FROM outgoing_webhooks WHERE id = $1
 
+-- name: enabled
+SELECT EXISTS (SELECT FROM outgoing_webhooks WHERE disabled_at IS NULL)
+
 -- name: target
 SELECT id, brand, url, failing_since, secret, CASE WHEN old_secret_until > now() THEN old_secret END AS old_secret
 FROM outgoing_webhooks WHERE id = $1
