@@ -33,6 +33,7 @@ from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
+from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.preparation import SendChecks
@@ -67,6 +68,7 @@ from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
+from mailer.postgres.outgoing_webhooks import PostgresOutgoingWebhooks
 from mailer.postgres.people_look_up_stores import build_people_look_up_stores
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
@@ -91,6 +93,8 @@ from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.readiness import Readiness
+from mailer.runtime.system_resolver import SystemResolver
+from mailer.runtime.webhook_posting import WebhookHttpPoster
 from mailer.settings import Settings, SettingsError
 
 
@@ -153,10 +157,11 @@ class App:
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
-        self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers)
         self.received_webhooks = PostgresReceivedWebhooks(pool, self.writers, self.hasher)
+        self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers, tell=tell)
         self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
+        self.webhooks = PostgresOutgoingWebhooks(pool, self.writers, settings.secret_keys)
         self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
@@ -320,7 +325,7 @@ class App:
             tasks.create_task(consumers.relay_outbox_until_stopped(self.outbox, broker, self.letters, self.owner, stop))
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
-        """Runs the timekeeper, the sync with partners and the metrics until `stop` is set."""
+        """Runs the timekeeper, the sync with partners, the webhooks and the metrics until `stop` is set."""
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
             keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
             tasks.create_task(keeper.run_until_stopped(stop))
@@ -330,6 +335,8 @@ class App:
             )
             looks = PublicNoticePageChecker(self.public_notices, self.settings.public_url, fetch_public_page)
             tasks.create_task(looks.check_notice_pages_until_stopped(stop))
+            webhooks = OutgoingWebhookSender(self.webhooks, WebhookHttpPoster(SystemResolver))
+            tasks.create_task(webhooks.send_until_stopped(stop))
             queues = [queue.name for queue in build_broker_topology_for_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 

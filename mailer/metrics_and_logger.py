@@ -68,6 +68,12 @@ LEAVE_REQUESTS_ANSWERED = Counter(
     "Requests by an address, to leave or for data, that were handled.",
     registry=TIMEKEEPER,
 )
+WEBHOOK_POSTS = Counter(
+    "mailer_outgoing_webhook_posts",
+    "Posts of outcomes to endpoints of applications: accepted or failed.",
+    ["result"],
+    registry=TIMEKEEPER,
+)
 
 CLOCK_OFFSET = Gauge(
     "mailer_clock_offset_seconds", "How far our clock is before the database's, in seconds.", registry=EVERY

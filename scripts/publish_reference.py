@@ -1,30 +1,28 @@
-"""Writes docs/reference/: settings, commands, routes, event fields, reasons and metrics, as the code has them.
+"""Writes docs/reference/: settings, commands, routes, event fields, outcomes, reasons, metrics, as the code has them.
 
 Usage: python -m scripts.publish_reference [--check]; with `--check` nothing is written, and a page that differs is
 named.
 """
 
-import ast
-import inspect
+import json
 import re
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import typer
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel
 
 from mailer.account_event_types import AccountEvent
+from mailer.broker.asyncapi import outcomes_asyncapi_document
 from mailer.cli import app
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.metrics_and_logger import EVERY, INBOUND, TIMEKEEPER, WEB, WORKER
 from mailer.pipeline import handover, timekeeper
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.delivery_reason_explanations import REASONS
-from mailer.policy.text_formats import SLUG
+from mailer.ports.outcomes import OUTCOME_KINDS, OutcomeMessage, OutcomeOfDelivery, OutcomesOfMailing
 from mailer.runtime.process_monitoring import LoopHeartbeat, build_process_metrics_registry, operator_port_routes
 from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
@@ -33,7 +31,15 @@ from mailer.web.captured_mail_inbox import router as inbox
 from mailer.web.console.console_app import ROUTERS as CONSOLE
 from mailer.web.openapi_common_answers import ANSWERS_TO_BODIES, COMMON_ANSWERS
 from mailer.web.web_context import WebCounters
+from scripts.reference_tables import fields_table, said, table
 
+_OUTCOME_WORDS = {
+    "bounced": "came back: the address does not exist, and gets nothing any more",
+    "bounced_for_now": "came back: the mailbox takes no mail for now",
+    "complained": "came back: the person called the mail spam, and gets no optional mail any more",
+    "opted_out": "came back: the person opted out by mail",
+}
+"""States that are no state of a delivery, in words."""
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 LOADED = (handover, timekeeper)
 """Modules that register metrics when they are loaded."""
@@ -52,45 +58,11 @@ _SEE = {
     "metrics_port": "[the operators' port](../operations.md#the-operators-port)",
 }
 """The page with more about a setting."""
-_FORMS = {
-    SLUG: "small letters, digits and single hyphens",
-    r"^[a-z]+(_[a-z]+)*$": "small letters and single underscores",
-    r"^[A-Za-z]{2,3}$": "two letters, such as `DE`",
-    r"^[A-Za-z]{2,3}([_-][A-Za-z]{4})?([_-]([A-Za-z]{2}|[0-9]{3}))?$": "a language tag, such as `en-GB`",
-}
-"""Forms of texts in words; another one is shown as its pattern."""
 _OPERATORS = {
     "/metrics": "The metrics of this process, for Prometheus.",
     "/livez": "200, or 503 if the event loop has not turned for 15 seconds: restart the process.",
     "/readyz": "200, or 503 with a line for each thing that keeps the process from its work. Restarting does not help.",
 }
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown."""
-    columns = [*head]
-    lines = [columns, ["---"] * len(columns), *map(list, rows)]
-    if any(len(line) != len(columns) for line in lines):
-        raise ValueError(f"a row has another number of cells than {columns}")
-    cells = ([" ".join(cell.split()).replace("|", "&#124;") for cell in line] for line in lines)
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
-
-
-def said(model: type[BaseModel]) -> dict[str, str]:
-    """The texts below the attributes of a model, by attribute; those of its bases too."""
-    texts: dict[str, str] = {}
-    for kind in reversed(model.__mro__):
-        if issubclass(kind, BaseModel) and kind.__module__.startswith("mailer."):
-            body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-            assert isinstance(body, ast.ClassDef)  # noqa: S101 - for the type checker: it is a class's source
-            for field, text in zip(body.body, body.body[1:], strict=False):
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    match text:
-                        case ast.Expr(value=ast.Constant(value=str(words))):
-                            texts[field.target.id] = " ".join(words.split())
-                        case _:
-                            pass
-    return texts
 
 
 def settings() -> str:
@@ -238,7 +210,7 @@ def events() -> str:
         "`mailer schema event` prints the JSON Schema. A field that is not listed here is refused.\n"
         "How to publish is in [publishing events](../publishing.md).\n"
     ]
-    parts.append(f"\n## The event\n\n{_fields(MessageEvent)}")
+    parts.append(f"\n## The event\n\n{fields_table(MessageEvent)}")
     for title, model in (
         ("A person", Person),
         ("People", People),
@@ -246,7 +218,7 @@ def events() -> str:
         ("An audience", Audience),
         ("An attachment", Attachment),
     ):
-        parts.append(f"\n## {title}\n\n{_paragraphs(model.__doc__)}\n\n{_fields(model)}")
+        parts.append(f"\n## {title}\n\n{_paragraphs(model.__doc__)}\n\n{fields_table(model)}")
     parts.append(
         "\n## Account events\n\nAn application says by them what happened to an account. Each has `v`, `id`, `brand`,"
         " `ref` and `account`.\nSee [events of accounts](../rights.md#events-of-accounts).\n\n"
@@ -261,40 +233,25 @@ def events() -> str:
     return "".join(parts)
 
 
+def outcomes() -> str:
+    """The page of outcomes."""
+    states = [[f"`{kind}`", _OUTCOME_WORDS.get(kind, "a state of the delivery")] for kind in OUTCOME_KINDS]
+    document = json.dumps(outcomes_asyncapi_document(), indent=1)
+    return (
+        f"# Outcomes\n\n{_NOTE}\n"
+        "The message in which an application hears what became of its mail: on the exchange `mailer.outcomes`\n"
+        "([publishing events](../publishing.md#what-became-of-it)), and as `data` of a\n"
+        "[webhook](../receiving-webhooks.md). Later versions may add fields.\n\n"
+        f"{fields_table(OutcomeMessage)}\n"
+        f"## A mailing\n\n{fields_table(OutcomesOfMailing)}\n"
+        f"## A delivery\n\n{fields_table(OutcomeOfDelivery)}\n"
+        f"## Values of `state`\n\n{table(['state', 'is'], states)}\n"
+        f"## AsyncAPI\n\n`mailer schema outcomes` prints this document.\n\n```text\n{document}\n```\n"
+    )
+
+
 def _named(name: str, required: bool) -> str:
     return f"`{name}`{' (required)' if required else ''}"
-
-
-def _fields(model: type[BaseModel]) -> str:
-    schema, words = model.model_json_schema(), said(model)
-    required = set(schema["required"])
-    rows = [
-        [f"`{name}`", "required" if name in required else "", _kind(schema, what), words[name]]
-        for name, what in schema["properties"].items()
-    ]
-    return table(["field", "", "kind", "is"], rows)
-
-
-def _kind(schema: Mapping[str, Any], what: Mapping[str, Any]) -> str:
-    """The kind of a value in words, with its limits."""
-    if "anyOf" in what:
-        return " or ".join(_kind(schema, each) for each in what["anyOf"] if each.get("type") != "null")
-    if "$ref" in what:
-        return str(what["$ref"].rpartition("/")[2]).lower()
-    if "const" in what:
-        return f"`{what['const']}`"
-    if what["type"] == "array":
-        most = f", at most {what['maxItems']:,}" if "maxItems" in what else ""
-        return f"list of {_kind(schema, what['items'])}{most}"
-    words = {"object": "values by name", "string": "text", "integer": "whole number"}[what["type"]]
-    if what.get("format") == "date-time":
-        return "time with its zone (RFC 3339)"
-    if what.get("format") == "base64":
-        return "base64"
-    most = f", at most {what['maxLength']} characters" if "maxLength" in what else ""
-    form = _FORMS.get(what["pattern"], f"`{what['pattern']}`") if "pattern" in what else ""
-    form = f": {form}" if form else ""
-    return f"{words}{most}{form}"
 
 
 def reasons() -> str:
@@ -366,6 +323,7 @@ PAGES = {
     "commands": commands,
     "routes": routes,
     "events": events,
+    "outcomes": outcomes,
     "reasons": reasons,
     "metrics": metrics,
 }

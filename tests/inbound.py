@@ -99,9 +99,10 @@ def _send(port: int, sender: str, recipient: str, content: bytes) -> str:
 
 
 @asynccontextmanager
-async def open_reception(world: World) -> AsyncIterator[Reception]:
-    """Receives mail by SMTP and LMTP on free ports."""
-    store, limits = PostgresReceivedMail(world.pool, world.writers, world.hasher, controllers()), ReceptionLimits()
+async def open_reception(world: World, *, tell: bool = False) -> AsyncIterator[Reception]:
+    """Receives mail by SMTP and LMTP on free ports. With `tell`, what comes back is also told to applications."""
+    store = PostgresReceivedMail(world.pool, world.writers, world.hasher, controllers(), tell=tell)
+    limits = ReceptionLimits()
     handler = ReceptionHandler(store, MailboxDirectory(world.policies, world.links), limits)
     urls = [parse_listener_url(text) for text in ("smtp://127.0.0.1:0", "lmtp://127.0.0.1:0")]
     async with receiving_mail(urls, handler, "mx.mailer.example") as (smtp, lmtp):

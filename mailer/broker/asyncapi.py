@@ -2,8 +2,36 @@
 
 from typing import Any
 
-from mailer.broker.topology import BATCHES, DEAD, DEAD_AGAIN, EVENTS, LAST, OUTCOMES, Exchange, Topology
+from mailer.broker.topology import (
+    BATCHES,
+    DEAD,
+    DEAD_AGAIN,
+    EVENTS,
+    LAST,
+    OUTCOMES,
+    Exchange,
+    ExchangeKind,
+    Topology,
+)
 from mailer.ports.broker import HeaderName
+from mailer.ports.outcomes import OutcomeMessage
+
+
+def outcomes_asyncapi_document() -> dict[str, Any]:
+    """Returns the AsyncAPI document of the exchange `mailer.outcomes` alone, which is the same for all brands."""
+    exchange = Exchange(OUTCOMES, ExchangeKind.TOPIC)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "mailer: outcomes",
+            "version": "2",
+            "description": "What became of mail, and what came back.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {OUTCOMES: _describe_channel(Topology((exchange,), (), ()), exchange)},
+        "operations": {"hearOutcomes": _HEAR_OUTCOMES},
+        "components": {"messages": {"outcome": _OUTCOME}, "schemas": _outcome_schemas()},
+    }
 
 
 def asyncapi_document(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -31,51 +59,41 @@ def asyncapi_document(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]
                 "description": "The routing key is <brand>.<category>, for what is said of an account <brand>.account; "
                 "the message id is the event's id.",
             },
-            "hearOutcomes": {
-                "action": "send",
-                "channel": {"$ref": f"#/channels/{OUTCOMES}"},
-                "summary": "Bind a queue of your own by <brand>.<category>.<state> to hear what became of deliveries.",
-                "description": "At least once, after it is committed; one message a window and routing key.",
-            },
+            "hearOutcomes": _HEAR_OUTCOMES,
         },
         "components": {
             "messages": {
                 "event": {"payload": {"$ref": "#/components/schemas/MessageEvent"}},
                 "account": {"payload": {"$ref": "#/components/schemas/AccountEvent"}},
                 "batch": {"payload": _BATCH},
-                "outcome": {"payload": _OUTCOME},
+                "outcome": _OUTCOME,
             },
-            "schemas": schemas,
+            "schemas": {**schemas, **_outcome_schemas()},
         },
     }
 
 
 _BATCH = {"type": "object", "properties": {"batch": {"type": "integer"}}, "required": ["batch"]}
 
-_DELIVERY = {
-    "type": "object",
-    "properties": {"ref": {"type": "string"}, "reason": {"type": "string"}, "attempt": {"type": "integer"}},
+_HEAR_OUTCOMES = {
+    "action": "send",
+    "channel": {"$ref": f"#/channels/{OUTCOMES}"},
+    "summary": "Bind a queue of your own by <brand>.<category>.<state> to hear what became of deliveries.",
+    "description": "At least once, after it is committed; one message a window and routing key. The category is `none`"
+    " for an opt-out that belongs to no mail of ours.",
 }
 
 _OUTCOME = {
-    "type": "object",
-    "properties": {
-        "v": {"const": 2},
-        "at": {"type": "string", "format": "date-time"},
-        **{name: {"type": "string"} for name in ("brand", "category", "state")},
-        "mailings": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    **{name: {"type": "string"} for name in ("mailing", "event")},
-                    "campaign": {"type": ["string", "null"]},
-                    "deliveries": {"type": "array", "items": _DELIVERY},
-                },
-            },
-        },
-    },
+    "contentType": "application/json",
+    "summary": "Deliveries that came into one state together, or a bounce, complaint or opt-out that came back.",
+    "payload": {"$ref": "#/components/schemas/OutcomeMessage"},
 }
+
+
+def _outcome_schemas() -> dict[str, Any]:
+    """Returns the JSON Schemas of an outcome and its parts, by name."""
+    schema = OutcomeMessage.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "OutcomeMessage": schema}
 
 
 def _describe_channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:

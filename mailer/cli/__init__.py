@@ -36,6 +36,7 @@ from mailer.cli import (
     suppressions,
     templates,
     waiting_work_and_processes,
+    webhooks,
 )
 from mailer.cli.shared import exit_with_error
 from mailer.runtime.line_writer import open_missing_stdio
@@ -73,6 +74,7 @@ for name, group in (
     ("brand", stop_start.brands),
     ("publishers", publishers.app),
     ("staff", staff.app),
+    ("webhook", webhooks.app),
     ("schema", schema.app),
 ):
     app.add_typer(group, name=name)

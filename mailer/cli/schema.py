@@ -3,13 +3,16 @@
 import typer
 
 from mailer.broker.asyncapi import asyncapi_document as describe_queues
+from mailer.broker.asyncapi import outcomes_asyncapi_document
 from mailer.cli.shared import exit_with_error, print_json, read_command_settings
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import PolicyError
 from mailer.policy_loading import load_broker_topology
 from mailer.settings import SettingsError
 
-app = typer.Typer(help="Schemas: event (JSON Schema), queues (AsyncAPI), api (OpenAPI).", no_args_is_help=True)
+app = typer.Typer(
+    help="Schemas: event (JSON Schema), queues and outcomes (AsyncAPI), api (OpenAPI).", no_args_is_help=True
+)
 
 
 @app.command()
@@ -30,6 +33,12 @@ def queues() -> None:
     )
 
     print_json(describe_queues(plan, event_schema_components()))
+
+
+@app.command()
+def outcomes() -> None:
+    """The AsyncAPI document of the exchange `mailer.outcomes`, in which applications hear what became of their mail."""
+    print_json(outcomes_asyncapi_document())
 
 
 @app.command()

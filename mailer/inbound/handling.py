@@ -108,21 +108,28 @@ class ReceivedMailHandler:
         if report.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)
         decision = _decide_effect(mail, report, delivery)
-        return await self._finish_with_effect(mail, report.kind.value, decision, delivery)
+        feedback_type = report.feedback.feedback_type if report.feedback else None
+        return await self._finish_with_effect(mail, report.kind.value, decision, delivery, feedback_type)
 
     async def _handle_event(self, mail: ReceivedMail) -> ReceivedMailResult:
         """Commits the effect of a webhook's event. Its token was verified before it was stored."""
         event = read_stored_event(mail.mail.content)
         delivery = await self._find_known_delivery(event.delivery)
         decision = decide_effect_of_event(event, delivery)
-        return await self._finish_with_effect(mail, event.result_kind, decision, delivery)
+        return await self._finish_with_effect(mail, event.result_kind, decision, delivery, None)
 
     async def _finish_with_effect(
-        self, mail: ReceivedMail, kind: str, decision: EffectDecision, delivery: ReportedDelivery | None
+        self,
+        mail: ReceivedMail,
+        kind: str,
+        decision: EffectDecision,
+        delivery: ReportedDelivery | None,
+        feedback_type: str | None,
     ) -> ReceivedMailResult:
         """Commits an effect, and the result. Returns the result."""
-        about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
-        result = ReceivedMailResult(kind, decision.effect, decision.reason, *about)
+        recipient_id, mailing_id = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
+        reported = reported_status(decision.failure) if decision.failure is not None else feedback_type or ""
+        result = ReceivedMailResult(kind, decision.effect, decision.reason, recipient_id, mailing_id, reported=reported)
         if delivery is not None:
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)

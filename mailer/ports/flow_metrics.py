@@ -75,6 +75,16 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
     "oldest_received": FlowGaugeDefinition(
         "mailer_oldest_received_mail_seconds", "Age of the oldest of them, in seconds.", ("brand", "state")
     ),
+    "oldest_webhook": FlowGaugeDefinition(
+        "mailer_outgoing_webhook_oldest_seconds",
+        "Age of the oldest outcome that an endpoint of an application has not accepted yet, in seconds.",
+        ("brand",),
+    ),
+    "webhooks_disabled": FlowGaugeDefinition(
+        "mailer_outgoing_webhooks_disabled",
+        "Disabled endpoints of applications: by a person, gone (410), or failing for days.",
+        ("brand", "reason"),
+    ),
     "missed_notices": FlowGaugeDefinition(
         "mailer_public_notices_missed", "Public notices that are not at their public address now.", ("brand",)
     ),

@@ -133,6 +133,7 @@ class ReceivedMailResult:
         suggested: the requests that a letter may make, best first, for the person who reads it.
         acknowledgement: the automatic answer, which commits with the result unless the thread or the person has had
             enough of them; None: it gets none.
+        reported: the status of a bounce, such as `5.1.1`, or the type of a complaint, such as `abuse`, for outcomes.
     """
 
     kind: str
@@ -142,6 +143,7 @@ class ReceivedMailResult:
     mailing_id: UUID | None = None
     suggested: tuple[str, ...] = ()
     acknowledgement: LetterAcknowledgement | None = None
+    reported: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from mailer.ports.deliveries import (
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.delivery_partitions import DeliveryPartitionFinder, statement_on_partition
+from mailer.postgres.enabled_webhooks import EnabledWebhooks
 from mailer.postgres.halts import HALTED
 from mailer.postgres.non_email_notices import insert_notices_of_diverted_deliveries
 
@@ -102,6 +103,7 @@ class PostgresDeliveries:
         self._writers = writers
         self._lease = lease_seconds
         self._tell = tell
+        self._webhooks = EnabledWebhooks()
         self._partitions = DeliveryPartitionFinder(pool)
 
     async def claim_queued_deliveries_of_batches(
@@ -198,6 +200,8 @@ class PostgresDeliveries:
             asyncpg.PostgresError: with the SQLSTATE `_NOT_ALL`, if a move does not fit the state of its delivery.
         """
         statement = statement_on_partition(_COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE, table)
+        if await self._webhooks.has_any(connection):
+            statement = statement.replace("/*posted*/", _SQL["posted"])
         if diverting is None and not any(move.invites or move.carries or move.copy_of for move in moves):
             await connection.fetchval(statement, *given)
             return frozenset()

@@ -17,6 +17,7 @@ from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.outcomes import STATE_OF_EFFECT
 from mailer.ports.received_mail import (
     ACKNOWLEDGEMENTS_A_DAY,
     EXCHANGE,
@@ -51,9 +52,19 @@ class PostgresReceivedMail:
     """Implements `ports.received_mail.ReceivedMailStore` and `ReceivedMailReader`."""
 
     def __init__(
-        self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher, controllers: Mapping[str, str]
+        self,
+        pool: Pool,
+        writers: LedgerWriters,
+        hasher: AddressHasher,
+        controllers: Mapping[str, str],
+        *,
+        tell: bool = False,
     ) -> None:
-        """Takes the connections, the writers of the ledger, the hasher of addresses, and the controllers by brand."""
+        """Takes the connections, the writers of the ledger, the hasher of addresses, and the controllers by brand.
+
+        With `tell`, bounces, complaints and opt-outs also go into the outbox for `mailer.outcomes`.
+        """
+        self._tell = tell
         self._pool = pool
         self._controllers = controllers
         self._writers = writers
@@ -170,8 +181,9 @@ class PostgresReceivedMail:
     async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
         """Stores the result in the caller's transaction. Returns False if there is one already."""
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
+        outcome = STATE_OF_EFFECT.get(result.effect), result.reported[:100], self._tell
         suggested = list(result.suggested)
-        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts, suggested) is not None
+        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts, *outcome, suggested) is not None
         if is_new and result.acknowledgement is not None:
             await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
         return is_new

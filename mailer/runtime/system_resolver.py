@@ -25,12 +25,19 @@ class SystemResolver:
     Args:
         server: `address`, `address:port` or `[address]:port` of a name server; None for this machine's.
         seconds: the longest wait for an answer.
+
+    Raises:
+        LookupFailed: this machine names no name server.
     """
 
     def __init__(self, server: str | None = None, seconds: float = 5.0) -> None:
         import dns.asyncresolver
+        import dns.resolver
 
-        self._resolver = dns.asyncresolver.Resolver(configure=server is None)
+        try:
+            self._resolver = dns.asyncresolver.Resolver(configure=server is None)
+        except dns.resolver.NoResolverConfiguration as error:
+            raise LookupFailed("this machine names no name server") from error
         self._resolver.lifetime = seconds
         if server is not None:
             host, port = _split_server(server)

@@ -49,6 +49,15 @@ SELECT gen_random_uuid(), now() - interval '3 days', 'interpals', 'abuse', '', '
 FROM (VALUES ('received', NULL), ('waiting', now())) AS v (state, done)
 """
 """A message that was not handled, and one that waits for a person."""
+_LATE_WEBHOOK = """
+WITH added AS (
+    INSERT INTO outgoing_webhooks (brand, url, kinds, secret, disabled_at, disabled_reason)
+    VALUES ('interpals', 'https://a.example/', '{failed}', '', NULL, NULL),
+           ('interpals', 'https://b.example/', '{failed}', '', now(), 'failing') RETURNING id)
+INSERT INTO outgoing_webhook_messages (webhook_id, at, state, mailing_ids, recipient_ids, reasons, attempts)
+SELECT id, now() - interval '2 hours', 'failed', '{}', '{}', '{}', '{}' FROM added
+"""
+"""An endpoint that has accepted nothing for two hours, and one that was disabled."""
 _MISSED_NOTICE = """
 INSERT INTO public_notices
     (id, brand, texts, digest, first_day, last_day, drafted_by, released_by, released_at, missed_at)
@@ -133,6 +142,7 @@ class Scene:
             " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + '6 days', now() FROM recipients LIMIT 1"
         )
         await execute(_OLD_MAIL)
+        await execute(_LATE_WEBHOOK)
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(_MISSED_NOTICE)
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")

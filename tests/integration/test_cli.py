@@ -335,13 +335,14 @@ async def test_templates_are_checked_and_shown(small_stack: Stack) -> None:
 
 async def test_the_schemas_describe_what_there_is(small_stack: Stack) -> None:
     """JSON Schema of the event, AsyncAPI of the queues, OpenAPI of the routes; each points to things that exist."""
-    schemas = {name: (await small_stack.done("schema", name)).json for name in ("event", "queues", "api")}
+    schemas = {name: (await small_stack.done("schema", name)).json for name in ("event", "queues", "outcomes", "api")}
     assert schemas["event"]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert {"id", "brand", "category", "template", "to"} <= set(schemas["event"]["required"])
     assert schemas["event"]["additionalProperties"] is False
     assert schemas["queues"]["asyncapi"].startswith("3.")
     names = {"mailer.events", "mailer.batches", "mailer.dead", "mailer.inbound", "mailer.outcomes"}
     assert schemas["queues"]["channels"].keys() == names
+    assert schemas["outcomes"]["channels"].keys() == {"mailer.outcomes"}
     assert schemas["api"]["openapi"].startswith("3.")
     assert {"/api/v1/events", "/api/v1/events/{brand}/{event_id}"} <= schemas["api"]["paths"].keys()
     for schema in schemas.values():

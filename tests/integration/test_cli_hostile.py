@@ -56,6 +56,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "inbound list": (),
     "inbound show": (LETTER,),
     "inbound webhook": (LETTER,),
+    "webhook list": (),
     "rate list": (),
     "halts": (),
     "flow": (),
@@ -78,6 +79,8 @@ OWN = {
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
     "inbound close", "inbound webhooks",
+    "schema outcomes",
+    "webhook add", "webhook disable", "webhook enable", "webhook rotate", "webhook replay", "webhook send-test",
     "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list",
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
@@ -142,6 +145,11 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         " VALUES ($1, 'ses', 'main', 'key', $2, 1, 1, 1, '{interpals}', '{}')",
         UUID(LETTER),
         HOSTILE.encode(),
+    )
+    await world.pool.execute(
+        "INSERT INTO outgoing_webhooks (brand, url, kinds, secret, last_error)"
+        " VALUES ('interpals', $1, '{failed}', '', $1)",
+        HOSTILE,
     )
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
     await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)

@@ -2,13 +2,22 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
+import jsonschema_rs
+
+from mailer.broker.asyncapi import outcomes_asyncapi_document
 from mailer.pipeline import consumers
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.refusal_suspicion import LEAST_REFUSALS
 from mailer.postgres.deliveries import PostgresDeliveries
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import BRAND, World, person, until
+from tests.inbound import DOMAIN, bounce, complaint, open_reception, return_path
+
+ADA = "user-1@people.example"
+DELIVERY = {"ref": "user-1", "reason": "5.1.1", "attempt": 1}
 
 
 def telling(world: World) -> None:
@@ -21,8 +30,20 @@ async def told(world: World) -> dict[str, list[dict[str, Any]]]:
     rows = await world.pool.fetch("SELECT routing_key, body FROM outbox WHERE exchange = 'mailer.outcomes' ORDER BY id")
     messages: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        messages.setdefault(row["routing_key"], []).append(json.loads(row["body"]))
+        body = json.loads(row["body"])
+        assert list(described().iter_errors(body)) == []
+        messages.setdefault(row["routing_key"], []).append(body)
     return messages
+
+
+def described() -> jsonschema_rs.Draft202012Validator:
+    """The schema of the message in the AsyncAPI document. It allows no field beside those that it names."""
+    document = outcomes_asyncapi_document()
+    [payload] = [message["payload"] for message in document["components"]["messages"].values()]
+    parts = {
+        name: {**schema, "additionalProperties": False} for name, schema in document["components"]["schemas"].items()
+    }
+    return jsonschema_rs.Draft202012Validator({**payload, "components": {"schemas": parts}}, validate_formats=True)
 
 
 async def test_each_state_of_a_window_is_told_once(world: World) -> None:
@@ -81,3 +102,84 @@ async def test_the_in_process_broker_is_told_nothing(world: World) -> None:
     accepted = await world.accept([person(1)])
     await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)
     assert await told(world) == {}
+
+
+def test_the_document_refuses_what_is_no_outcome() -> None:
+    """An unknown state, a missing field, a time that is none, and a field that nobody described."""
+    good: dict[str, Any] = {
+        "v": 2,
+        "at": "2026-11-21T21:00:00+00:00",
+        "brand": BRAND,
+        "category": "service",
+        "state": "bounced",
+        "mailings": [{"mailing": None, "event": None, "campaign": None, "deliveries": [DELIVERY]}],
+    }
+    assert described().is_valid(good)
+    bad: list[dict[str, Any]] = [
+        {"state": "intended"},
+        {"v": 1},
+        {"at": "yesterday"},
+        {"address": "ann@people.example"},
+        {"mailings": []},
+    ]
+    assert [change for change in bad if described().is_valid({**good, **change})] == []
+    assert not described().is_valid({name: value for name, value in good.items() if name != "category"})
+
+
+async def test_what_comes_back_by_mail_is_told(world: World) -> None:
+    """Bounce, complaint and opt-out each make one outcome with what was reported; a stranger's report makes none."""
+    accepted = await world.accept([person(1)])
+    await world.handover().hand_over_batches(accepted.batches)
+    path = return_path(world.links, accepted.mailing_id, await world.id_of("user-1"))
+    [link] = re.findall(rb"List-Unsubscribe: <([^>]+)>", world.processor.sent[0].content.replace(b"\r\n ", b""))
+    async with open_reception(world, tell=True) as reception:
+        reception.proven.add(ADA)
+        for mailbox, content, sender in (
+            (path, bounce("stranger@elsewhere.example"), ""),
+            (path, bounce(ADA, "4.2.2"), ""),
+            (f"abuse@{DOMAIN}", complaint(link.decode()), "feedback@people.example"),
+            (f"abuse@{DOMAIN}", complaint(link.decode()[:-4]), "feedback@people.example"),
+            (
+                f"opt-out@{DOMAIN}",
+                f"From: {ADA}\r\nTo: opt-out@{DOMAIN}\r\n\r\nPlease unsubscribe me.\r\n".encode(),
+                ADA,
+            ),
+            (path, bounce(ADA), ""),
+        ):
+            await reception.send(mailbox, content, sender)
+        ids = [mail.id for mail in await reception.store.list_mail(None, waiting=False, limit=100)]
+        await reception.handle_ids(*ids, *ids)
+    messages = await told(world)
+    first: dict[str, Any] = {"ref": "user-1", "attempt": 1}
+    mailing = str(accepted.mailing_id)
+    assert {key: [_only_mailing(message) for message in found] for key, found in messages.items()} == {
+        f"{BRAND}.newsletter.bounced_for_now": [(mailing, {**first, "reason": "4.2.2"})],
+        f"{BRAND}.newsletter.complained": [(mailing, {**first, "reason": "abuse"})],
+        f"{BRAND}.none.opted_out": [(None, {"ref": "user-1", "attempt": None, "reason": ""})],
+        f"{BRAND}.newsletter.bounced": [(mailing, {**first, "reason": "5.1.1"})],
+    }
+    assert "people.example" not in json.dumps(messages)
+
+
+def _only_mailing(message: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    [mailing] = message["mailings"]
+    [delivery] = mailing["deliveries"]
+    return mailing["mailing"], delivery
+
+
+async def test_a_bounce_that_was_quarantined_is_not_told(world: World) -> None:
+    """A mass of bounces is not believed, so that no application deletes addresses for it."""
+    people = [person(number) for number in range(1, LEAST_REFUSALS + 3)]
+    accepted = await world.accept(people)
+    await world.handover().hand_over_batches(accepted.batches)
+    async with open_reception(world, tell=True) as reception:
+        for number in range(1, len(people) + 1):
+            path = return_path(world.links, accepted.mailing_id, await world.id_of(f"user-{number}"))
+            await reception.send(path, bounce(f"user-{number}@people.example"))
+        await reception.handle_ids(
+            *[mail.id for mail in await reception.store.list_mail(None, waiting=False, limit=99)]
+        )
+        effects = await reception.effects()
+    doubted = sum(effect == "quarantined" for _, effect in effects)
+    assert doubted > 0
+    assert len((await told(world))[f"{BRAND}.newsletter.bounced"]) == len(people) - doubted

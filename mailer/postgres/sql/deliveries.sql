@@ -257,8 +257,19 @@ WITH patience AS MATERIALIZED (
           GROUP BY w.mailing_id, w.to_state) t
     JOIN mailings m ON m.id = t.mailing_id
     GROUP BY m.brand, m.category, t.to_state
-){count}
+)/*posted*/{count}
 SELECT all_moved((SELECT count(*) FROM moved), cardinality($5::text::bigint[]))
+
+-- name: posted
+-- Stands in `move` while any application has an enabled endpoint: one post a window, endpoint and state.
+, posted AS (
+    INSERT INTO outgoing_webhook_messages (webhook_id, category, state, mailing_ids, recipient_ids, reasons, attempts)
+    SELECT e.id, m.category, w.to_state, array_agg(m.id), array_agg(w.recipient_id), array_agg(w.reason), array_agg(w.attempt)
+    FROM want w
+    JOIN mailings m ON m.id = w.mailing_id
+    JOIN outgoing_webhooks e ON e.brand = m.brand AND e.disabled_at IS NULL AND w.to_state = ANY (e.kinds)
+    GROUP BY e.id, m.category, w.to_state
+)
 
 -- name: count
 -- Who is intended a counted mail has another standing from then on, so that no other counted mail is intended on the old

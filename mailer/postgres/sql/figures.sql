@@ -96,6 +96,16 @@ SELECT brand, state, extract(epoch FROM now() - min(at)) FROM (
     SELECT brand, state, at FROM received_mail WHERE state <> 'handled' ORDER BY at LIMIT 10000) AS few
 GROUP BY brand, state
 
+-- name: oldest_webhook
+-- Of each endpoint by the index; there are few.
+SELECT brand, extract(epoch FROM now() - min(at)) FROM (
+    SELECT e.brand, (SELECT min(m.at) FROM outgoing_webhook_messages m WHERE m.webhook_id = e.id AND m.due_at IS NOT NULL) AS at
+    FROM outgoing_webhooks e WHERE e.disabled_at IS NULL) AS oldest
+WHERE at IS NOT NULL GROUP BY brand
+
+-- name: webhooks_disabled
+SELECT brand, disabled_reason, count(*) FROM outgoing_webhooks WHERE disabled_at IS NOT NULL GROUP BY brand, disabled_reason
+
 -- name: missed_notices
 SELECT brand, count(*) FROM public_notices
 WHERE missed_at IS NOT NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date

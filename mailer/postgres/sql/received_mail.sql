@@ -11,11 +11,34 @@ SELECT id, at, brand, mailbox, sender, recipient, peer, helo, content FROM recei
 WHERE id = $1 AND state = 'received' AND content IS NOT NULL
 
 -- name: finish
--- Returns nothing if it was finished before.
-UPDATE received_mail
-SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
-    mailing_id = $6, handled_at = now(), suggested = $7
-WHERE id = $1 AND state = 'received' RETURNING id
+-- Returns nothing if it was finished before. A bounce, complaint or opt-out is told in the same statement.
+WITH done AS (
+    UPDATE received_mail
+    SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
+        mailing_id = $6, handled_at = now(), suggested = $10
+    WHERE id = $1 AND state = 'received' RETURNING id
+), news AS MATERIALIZED (
+    SELECT r.brand, m.category, $7::text AS state, m.id AS mailing_id, m.event_id, m.campaign, r.id AS recipient_id, r.ref,
+           d.attempt
+    FROM done JOIN recipients r ON r.id = $5
+    LEFT JOIN mailings m ON m.id = $6
+    LEFT JOIN deliveries d ON d.mailing_id = $6 AND d.recipient_id = $5
+    WHERE $7::text IS NOT NULL
+), told AS (
+    INSERT INTO outbox (exchange, routing_key, body)
+    SELECT 'mailer.outcomes', concat_ws('.', brand, coalesce(category, 'none'), state),
+           jsonb_build_object(
+               'v', 2, 'at', now(), 'brand', brand, 'category', category, 'state', state,
+               'mailings', jsonb_build_array(jsonb_build_object(
+                   'mailing', mailing_id, 'event', event_id, 'campaign', campaign, 'deliveries',
+                   jsonb_build_array(jsonb_build_object('ref', ref, 'reason', $8::text, 'attempt', attempt)))))
+    FROM news WHERE $9::boolean
+), posted AS (
+    INSERT INTO outgoing_webhook_messages (webhook_id, category, state, mailing_ids, recipient_ids, reasons, attempts)
+    SELECT e.id, n.category, n.state, ARRAY[n.mailing_id], ARRAY[n.recipient_id], ARRAY[$8::text], ARRAY[n.attempt]
+    FROM news n JOIN outgoing_webhooks e ON e.brand = n.brand AND e.disabled_at IS NULL AND n.state = ANY (e.kinds)
+)
+SELECT id FROM done
 
 -- name: lock_writer
 SELECT pg_advisory_xact_lock(hashtextextended('letter writer', $1))

@@ -183,6 +183,12 @@ WITH open AS (
                    'mailing', o.mailing_id, 'event', o.event_id, 'campaign', o.campaign, 'deliveries',
                    jsonb_build_array(jsonb_build_object('ref', r.ref, 'reason', $3, 'attempt', o.attempt)))))
     FROM open o JOIN recipients r ON r.id = o.recipient_id WHERE $4::boolean
+), posted AS (
+    INSERT INTO outgoing_webhook_messages (webhook_id, category, state, mailing_ids, recipient_ids, reasons, attempts)
+    SELECT e.id, o.published_as, 'cancelled', array_agg(o.mailing_id), array_agg(o.recipient_id), array_agg($3::text),
+           array_agg(o.attempt)
+    FROM open o JOIN outgoing_webhooks e ON e.brand = o.brand AND e.disabled_at IS NULL AND 'cancelled' = ANY (e.kinds)
+    GROUP BY e.id, o.published_as
 )
 SELECT mailing_id, attempt, category, policy_version FROM open
 
