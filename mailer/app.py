@@ -13,6 +13,7 @@ from mailer.actions.account_events import apply_account_event
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
+from mailer.actions.soft_bounce_counting import SoftBounceCounter
 from mailer.actions.web_copies import WebCopyRenderer
 from mailer.broker.outbox_broker import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
@@ -77,6 +78,7 @@ from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
+from mailer.postgres.soft_bounces import PostgresSoftBounces
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
@@ -145,6 +147,7 @@ class App:
         self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
+        self.soft_bounces = SoftBounceCounter(PostgresSoftBounces(pool, self.hasher), self.suppressions, self.policies)
         self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
@@ -262,7 +265,10 @@ class App:
             routes = ProcessorRoutes(await self.open_processors(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = PausesForBlockedMail(PostgresStreamPauses(self.pool)), RefusalJudge(self.quarantine)
+        streams, bounces = (
+            PausesForBlockedMail(PostgresStreamPauses(self.pool)),
+            RefusalJudge(self.quarantine, self.soft_bounces),
+        )
         checks = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 

@@ -95,7 +95,7 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     letters = LetterHandler(
         app.received_mail, app.requests.by_address, app.policies, SenderProver(SystemResolver()).prove
     )
-    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
+    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters, app.soft_bounces)
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):
             tasks.create_task(

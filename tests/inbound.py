@@ -45,7 +45,7 @@ class Reception:
         """The handler, which believes the senders in `proven`."""
         store, policies = self.store, self.world.policies
         letters = LetterHandler(store, self.world.requests.by_address, policies, self._authenticate)
-        return ReceivedMailHandler(store, policies, self.world.links, letters)
+        return ReceivedMailHandler(store, policies, self.world.links, letters, self.world.soft_bounces)
 
     async def _authenticate(self, mail: ReceivedMail) -> ProvenSender:
         found = re.search(rb"^From:.*?([^\s<>]+@[^\s<>]+)", mail.mail.content, re.MULTILINE | re.IGNORECASE)

@@ -202,10 +202,6 @@ class ReceivedMailStore(Protocol):
         """Returns the address of the recipient whom the application calls so; None if there is none."""
         ...
 
-    async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
-        """Counts a day on which a mailbox took no mail. Returns the number of such days of the last 30."""
-        ...
-
     def stores_committing_result(self, mail: ReceivedMail, result: ReceivedMailResult) -> EffectStores:
         """Returns stores whose changes commit together with the result of a message.
 

@@ -110,11 +110,6 @@ class PostgresReceivedMail:
         found: str | None = await self._pool.fetchval(SQL["address_of_ref"], brand, storable_text(ref))
         return found
 
-    async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
-        """See the port."""
-        hashed = self._hasher.hash_address(delivery.address or "")
-        return int(await self._pool.fetchval(SQL["soft_bounce"], delivery.recipient_id, hashed, status))
-
     def stores_committing_result(self, mail: ReceivedMail, result: ReceivedMailResult) -> EffectStores:
         """See the port."""
         writers = self._writers.writers_checking_each_transaction(partial(self._finish_or_raise, mail, result))

@@ -107,6 +107,7 @@ def test_every_key_is_on_the_page() -> None:
         Senders,
         FrequencyCap,
         SendingHours,
+        SoftBounceTerms,
         CategoryTerms,
         ProcessorTerms,
         Partner,

@@ -36,14 +36,6 @@ ORDER BY r.id LIMIT 1
 -- name: address_of_ref
 SELECT email FROM recipients WHERE brand = $1 AND ref = $2
 
--- name: soft_bounce
-WITH added AS (
-    INSERT INTO soft_bounces AS b (recipient_id, address_hash, day, status) VALUES ($1, $2, current_date, $3)
-    ON CONFLICT (recipient_id, address_hash, day) DO UPDATE SET status = EXCLUDED.status
-)
-SELECT count(*) + 1 FROM soft_bounces
-WHERE recipient_id = $1 AND address_hash = $2 AND day > current_date - 30 AND day < current_date
-
 -- name: listed
 SELECT id, at, brand, mailbox, sender, state,
        kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets
