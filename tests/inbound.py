@@ -18,9 +18,12 @@ from mailer.inbound.reception.limits import ReceptionLimits
 from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
+from mailer.inbound.reported_sender_faults import ReportedSenderFaults
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMail, ReceivedMailEffect, ReceivedMailResult
 from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.rendering.signed_links import SignedLinks
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, controllers
@@ -38,6 +41,7 @@ class Reception:
     limits: ReceptionLimits
     smtp: int
     lmtp: int
+    faults: ReportedSenderFaults
     proven: set[str] = field(default_factory=set)
 
     @property
@@ -45,7 +49,7 @@ class Reception:
         """The handler, which believes the senders in `proven`."""
         store, policies = self.store, self.world.policies
         letters = LetterHandler(store, self.world.requests.by_address, policies, self._authenticate)
-        return ReceivedMailHandler(store, policies, self.world.links, letters, self.world.soft_bounces)
+        return ReceivedMailHandler(store, policies, self.world.links, letters, self.world.soft_bounces, self.faults)
 
     async def _authenticate(self, mail: ReceivedMail) -> ProvenSender:
         found = re.search(rb"^From:.*?([^\s<>]+@[^\s<>]+)", mail.mail.content, re.MULTILINE | re.IGNORECASE)
@@ -93,7 +97,8 @@ async def open_reception(world: World) -> AsyncIterator[Reception]:
     handler = ReceptionHandler(store, MailboxDirectory(world.policies, world.links), limits)
     urls = [parse_listener_url(text) for text in ("smtp://127.0.0.1:0", "lmtp://127.0.0.1:0")]
     async with receiving_mail(urls, handler, "mx.mailer.example") as (smtp, lmtp):
-        yield Reception(world, store, limits, smtp, lmtp)
+        faults = ReportedSenderFaults(PausesForBlockedMail(PostgresStreamPauses(world.pool)))
+        yield Reception(world, store, limits, smtp, lmtp, faults)
 
 
 def return_path(links: SignedLinks, mailing_id: UUID, recipient_id: int) -> str:

@@ -14,7 +14,7 @@ _ORDER: Final = (BounceClass.HARD, BounceClass.SOFT, BounceClass.SENDER_FAULT, B
 _EFFECT_OF_CLASS: Final = {
     BounceClass.HARD: (_E.ADDRESS_DEAD, "the address does not exist"),
     BounceClass.SOFT: (_E.SOFT_BOUNCE, "the mailbox takes no mail for now"),
-    BounceClass.SENDER_FAULT: (_E.NONE, "it was refused for a reason of ours"),
+    BounceClass.SENDER_FAULT: (_E.SENDER_FAULT, "it was refused for a reason of ours"),
     BounceClass.NONE: (_E.NONE, "it has not failed"),
 }
 _REASON_FOR_NONE_OF_OWN: Final = {

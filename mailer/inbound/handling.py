@@ -19,6 +19,7 @@ from mailer.inbound.effects import (
     reported_status,
 )
 from mailer.inbound.letter_handling import LetterHandler
+from mailer.inbound.reported_sender_faults import ReportedSenderFaults
 from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.received_report import CandidateSource, ReceivedReport, ReportKind
 from mailer.metrics_and_logger import RECEIVED_MAIL, log
@@ -57,6 +58,7 @@ class ReceivedMailHandler:
         links: reads signed return paths and links.
         letters: handles what people write.
         soft_bounces: counts soft bounces.
+        sender_faults: counts reports of our own faults.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class ReceivedMailHandler:
         links: SignedLinks,
         letters: LetterHandler,
         soft_bounces: SoftBounceCounter,
+        sender_faults: ReportedSenderFaults,
     ) -> None:
+        self._sender_faults = sender_faults
         self._soft_bounces = soft_bounces
         self._store = store
         self._letters = letters
@@ -132,6 +136,9 @@ class ReceivedMailHandler:
                 return await self._commit_dead_address(mail, result, decision, delivery)
             case ReceivedMailEffect.SOFT_BOUNCE:
                 return await self._commit_soft_bounce(mail, result, decision, delivery)
+            case ReceivedMailEffect.SENDER_FAULT:
+                if decision.failure is not None:
+                    await self._sender_faults.count_report(delivery, decision.failure)
             case ReceivedMailEffect.COMPLAINT:
                 stores = self._store.stores_committing_result(mail, result)
                 new = NewSuppression(EVERYTHING_OPTIONAL, "complaint", SOURCE, ACTOR, mailing_id=delivery.mailing_id)

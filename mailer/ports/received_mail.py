@@ -43,6 +43,8 @@ class ReceivedMailEffect(StrEnum):
     """It is one of suspiciously many reports; `mailer quarantine` shows it."""
     SOFT_BOUNCE = "soft_bounce"
     """The mailbox takes no mail for now; the day is counted."""
+    SENDER_FAULT = "sender_fault"
+    """The receiver refuses our way of sending. Nobody's standing changes; enough of them pause the stream."""
     COMPLAINT = "complaint"
     """The person called the mail spam: no optional mail any more."""
     OPT_OUT = "opt_out"

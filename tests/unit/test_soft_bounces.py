@@ -95,7 +95,7 @@ def test_a_reply_counts_if_it_is_about_the_mailbox_or_final(code: int, text: str
     ],
 )
 def test_a_full_mailbox_is_told_from_other_causes(status: str | None, words: str, code: int | None, full: bool) -> None:
-    """By its status, else by the first 2,000 characters of the words."""
+    """A status counts, else the first 2,000 characters of the words."""
     assert is_out_of_storage(status, words, code) is full
 
 
