@@ -26,8 +26,10 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.feedback_watch import FeedbackWatcher
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
+from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
@@ -60,6 +62,7 @@ from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
+from mailer.postgres.feedback import PostgresFeedback
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_ledger_entries
 from mailer.postgres.inviter_pauses import PostgresInviterPauses
@@ -144,6 +147,7 @@ class App:
         self.held = PostgresHeldDeliveries(pool, self.writers)
         self.quarantine = PostgresRefusalQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRateLimits(pool, self.writers)
+        self.tally = HandOverTally(PostgresFeedback(pool))
         self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
@@ -269,7 +273,7 @@ class App:
             PausesForBlockedMail(PostgresStreamPauses(self.pool)),
             RefusalJudge(self.quarantine, self.soft_bounces),
         )
-        checks = SendChecks(control, routes, meter, streams)
+        checks = SendChecks(control, routes, meter, streams, self.tally)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
     async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
@@ -298,6 +302,7 @@ class App:
             finally:
                 stop.set()  # also where a consumer has ended by a bug
                 await overtime.wait_for_tasks_left()
+                await self.tally.store_counts()
             drained.set()
 
     def _start_worker_consumer_tasks(
@@ -328,6 +333,8 @@ class App:
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
             keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
             tasks.create_task(keeper.run_until_stopped(stop))
+            watcher = FeedbackWatcher(PostgresFeedback(self.pool), self.halts)
+            tasks.create_task(watcher.watch_until_stopped(stop))
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
             tasks.create_task(
                 RequestedLinkMailPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop)

@@ -18,6 +18,7 @@ from mailer.events import MessageEvent, validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
@@ -43,6 +44,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.feedback import PostgresFeedback
 from mailer.postgres.inviter_pauses import PostgresInviterPauses
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
@@ -186,6 +188,7 @@ class World:
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
         self.rates = PostgresRateLimits(pool, self.writers)
+        self.tally = HandOverTally(PostgresFeedback(pool))
         self.halted = FakeHalts()
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
@@ -214,7 +217,7 @@ class World:
         """The hand-over to several processors."""
         streams = PausesForBlockedMail(PostgresStreamPauses(self.pool))
         routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
-        checks = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
+        checks = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams, self.tally)
         bounces = self.refusal_judge()
         return HandOver(
             deliveries or self.deliveries, self.mailings, self.renderers, checks, bounces, "worker", self.stop

@@ -34,6 +34,7 @@ _STOPS = {
 _STANDING_STILL = {
     HaltScope.EVERYTHING: "everything is stopped",
     HaltScope.BRAND: "all mail of the brand is paused",
+    HaltScope.PROMOTIONAL: "the promotions of the brand are paused",
     HaltScope.MAILING: "the mailing is paused",
     HaltScope.PROCESSOR: "the processor {key} is paused",
 }

@@ -16,6 +16,7 @@ from mailer.inbound.effects import (
     decide_effect_of_bounce,
     decide_effect_of_complaint,
     decide_effect_of_other_mail,
+    feedback_subject_of_delivery,
     reported_status,
 )
 from mailer.inbound.letter_handling import LetterHandler
@@ -114,9 +115,12 @@ class ReceivedMailHandler:
         if report.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)
         decision = _decide_effect(mail, report, delivery)
-        about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
-        result = ReceivedMailResult(report.kind.value, decision.effect, decision.reason, *about)
+        result = ReceivedMailResult(report.kind.value, decision.effect, decision.reason)
         if delivery is not None:
+            counted = feedback_subject_of_delivery(delivery)
+            result = replace(
+                result, recipient_id=delivery.recipient_id, mailing_id=delivery.mailing_id, counted=counted
+            )
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
         return result

@@ -75,6 +75,19 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
     "oldest_received": FlowGaugeDefinition(
         "mailer_oldest_received_mail_seconds", "Age of the oldest of them, in seconds.", ("brand", "state")
     ),
+    "feedback_handed_over": FlowGaugeDefinition(
+        "mailer_feedback_handed_over",
+        "Optional mail that was handed over in the last 7 days, by mailbox provider.",
+        ("brand", "processor", "provider"),
+    ),
+    "feedback_complaints": FlowGaugeDefinition(
+        "mailer_feedback_complaints", "Complaints about it, one for each person.", ("brand", "processor", "provider")
+    ),
+    "feedback_hard_bounces": FlowGaugeDefinition(
+        "mailer_feedback_hard_bounces",
+        "Hard bounces of it, at once or reported later.",
+        ("brand", "processor", "provider"),
+    ),
     "missed_notices": FlowGaugeDefinition(
         "mailer_public_notices_missed", "Public notices that are not at their public address now.", ("brand",)
     ),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
+from mailer.ports.feedback import FeedbackSubject
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -98,6 +99,7 @@ class ReceivedMailResult:
         effect: its effect.
         reason: the reason for the effect in words, without an address.
         recipient_id, mailing_id: the delivery that it answers; None if it proves none.
+        counted: the optional mail that it is about, whose complaints and hard bounces are counted; None: no such mail.
     """
 
     kind: str
@@ -105,6 +107,7 @@ class ReceivedMailResult:
     reason: str
     recipient_id: int | None = None
     mailing_id: UUID | None = None
+    counted: FeedbackSubject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class ReportedDelivery:
         attempt: the last attempt. processor: the processor that accepted it; None if none has.
         address: the person's present address; None if they have none any more.
         has_moved: they may have had another address when it was handed over.
+        handed_over_at: the time of the last hand-over; None if the ledger has it no more.
     """
 
     brand: str
@@ -126,6 +130,7 @@ class ReportedDelivery:
     processor: str | None
     address: str | None
     has_moved: bool = False
+    handed_over_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

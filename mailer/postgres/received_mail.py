@@ -153,7 +153,8 @@ class PostgresReceivedMail:
     async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
         """Stores the result in the caller's transaction. Returns False if there is one already."""
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
-        return await connection.fetchval(SQL["finish"], mail.id, *facts) is not None
+        counted = (*result.counted.key, result.counted.handed_over_at) if result.counted else (None,) * 4
+        return await connection.fetchval(SQL["finish"], mail.id, *facts, *counted) is not None
 
     def _person_keys_of_mail(self, mail: NewReceivedMail) -> list[str]:
         """Returns the keyed hashes of the addresses in an envelope and the first `_SEARCHED` octets of its message."""

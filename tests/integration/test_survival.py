@@ -55,7 +55,7 @@ def handing_over(
 ) -> HandOver:
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
-    checks = SendChecks(world.halted, routes, meter or NoLimits(), PausesForBlockedMail(NoPauses()))
+    checks = SendChecks(world.halted, routes, meter or NoLimits(), PausesForBlockedMail(NoPauses()), world.tally)
     bounces = world.refusal_judge(refusals)
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.renderers, checks, bounces, "worker", asyncio.Event()

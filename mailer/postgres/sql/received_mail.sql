@@ -11,17 +11,30 @@ SELECT id, at, brand, mailbox, sender, recipient, peer, helo, content FROM recei
 WHERE id = $1 AND state = 'received' AND content IS NOT NULL
 
 -- name: finish
--- Returns nothing if it was finished before.
-UPDATE received_mail
-SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
-    mailing_id = $6, handled_at = now()
-WHERE id = $1 AND state = 'received' RETURNING id
+-- Returns nothing if it was finished before. Complaints and hard bounces count against the mail of the hour of the mail that
+-- they are about, and of each person once in a week: whoever can write one report can write a thousand.
+WITH finished AS (
+    UPDATE received_mail
+    SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
+        mailing_id = $6, handled_at = now()
+    WHERE id = $1 AND state = 'received' RETURNING id
+), counted AS (
+    INSERT INTO feedback_counts AS f (brand, processor, provider, hour, complaints, hard_bounces)
+    SELECT $7::text, $8::text, $9::text, date_trunc('hour', $10::timestamptz), ($3 = 'complaint')::int, ($3 = 'address_dead')::int FROM finished
+    WHERE $7::text IS NOT NULL AND $3 IN ('complaint', 'address_dead')
+      AND NOT EXISTS (SELECT FROM received_mail m WHERE m.recipient_id = $5 AND m.id <> $1 AND m.effect = $3
+                      AND m.handled_at > now() - interval '7 days')
+    ON CONFLICT (brand, processor, provider, hour) DO UPDATE
+        SET complaints = f.complaints + EXCLUDED.complaints, hard_bounces = f.hard_bounces + EXCLUDED.hard_bounces
+)
+SELECT id FROM finished
 
 -- name: delivery
 -- Whoever changes their address may give a stranger's: an hour is left for a mail that was under way.
 SELECT m.brand, coalesce(d.sent_as, m.category) AS category, d.mailing_id, d.recipient_id, d.attempt, r.email AS address,
        h.processor, EXISTS (SELECT FROM former_addresses f WHERE f.recipient_id = d.recipient_id
-                            AND f.at > coalesce(h.at, m.created_at) - interval '1 hour') AS has_moved
+                            AND f.at > coalesce(h.at, m.created_at) - interval '1 hour') AS has_moved,
+       h.at AS handed_over_at
 FROM deliveries d JOIN mailings m ON m.id = d.mailing_id JOIN recipients r ON r.id = d.recipient_id
 LEFT JOIN LATERAL (SELECT l.processor, l.at FROM ledger l
                    WHERE l.mailing_id = d.mailing_id AND l.recipient_id = d.recipient_id AND l.kind = 'hand_over'
