@@ -26,7 +26,6 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.feedback_watch import FeedbackWatcher
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.hand_over_tally import HandOverTally
@@ -36,6 +35,7 @@ from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
+from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.preparation import SendChecks
@@ -62,7 +62,6 @@ from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
-from mailer.postgres.feedback import PostgresFeedback
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_ledger_entries
 from mailer.postgres.inviter_pauses import PostgresInviterPauses
@@ -70,6 +69,7 @@ from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigi
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
+from mailer.postgres.optional_mail import build_optional_mail_stores
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.people_look_up_stores import build_people_look_up_stores
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
@@ -147,7 +147,8 @@ class App:
         self.held = PostgresHeldDeliveries(pool, self.writers)
         self.quarantine = PostgresRefusalQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRateLimits(pool, self.writers)
-        self.tally = HandOverTally(PostgresFeedback(pool))
+        self.optional_mail = build_optional_mail_stores(pool)
+        self.tally = HandOverTally(self.optional_mail.feedback)
         self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
@@ -333,8 +334,7 @@ class App:
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
             keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
             tasks.create_task(keeper.run_until_stopped(stop))
-            watcher = FeedbackWatcher(PostgresFeedback(self.pool), self.halts)
-            tasks.create_task(watcher.watch_until_stopped(stop))
+            tasks.create_task(OptionalMailWatcher(self.optional_mail, self.halts).watch_until_stopped(stop))
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
             tasks.create_task(
                 RequestedLinkMailPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop)

@@ -88,6 +88,10 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
         "Hard bounces of it, at once or reported later.",
         ("brand", "processor", "provider"),
     ),
+    "mailed_after_opt_out": FlowGaugeDefinition(
+        "mailer_mailed_after_opt_out",
+        "Optional mail of the last 7 days that went to somebody who had left before; there must be none.",
+    ),
     "missed_notices": FlowGaugeDefinition(
         "mailer_public_notices_missed", "Public notices that are not at their public address now.", ("brand",)
     ),

@@ -7,12 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from mailer.actions.halt_control import resume_promotions
-from mailer.pipeline.feedback_watch import FeedbackWatcher
+from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.halts import Halt, HaltScope
-from mailer.postgres.feedback import PostgresFeedback
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.optional_mail import build_optional_mail_stores
 from tests.doubles import FakeProcessor
 from tests.factories import BRAND, World, person
 from tests.inbound import DOMAIN, Reception, complaint, open_reception
@@ -53,9 +53,9 @@ async def figures(world: World) -> dict[str, float]:
     return {name: sum(n for _, n in values[name]) for name in names}
 
 
-def watcher(world: World) -> FeedbackWatcher:
+def watcher(world: World) -> OptionalMailWatcher:
     """The timekeeper's watcher."""
-    return FeedbackWatcher(PostgresFeedback(world.pool), PostgresHalts(world.pool, world.writers))
+    return OptionalMailWatcher(build_optional_mail_stores(world.pool), PostgresHalts(world.pool, world.writers))
 
 
 async def halts(world: World) -> list[Halt]:
@@ -89,10 +89,11 @@ async def test_complaints_pause_promotions_and_nothing_else(reception: Reception
     for category, waits in (("promotional", True), ("newsletter", False), ("breach", True)):
         accepted = await world.accept([person(PEOPLE + 1)], category)
         await world.handover().hand_over_batches(accepted.batches)
-        assert (await world.states(accepted.mailing_id))[f"user-{PEOPLE + 1}"][0] == ("queued" if waits else "handed_over")
+        assert (await world.states(accepted.mailing_id))[f"user-{PEOPLE + 1}"][0] == (
+            "queued" if waits else "handed_over"
+        )
     await world.release_newest()
-    [state] = {state for state, _ in (await world.states(accepted.mailing_id)).values()}
-    assert state == "handed_over"
+    assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
     assert await resume_promotions(store, BRAND, "Grace")
     await watcher(world).stop_promotions_at_limits()
     assert await halts(world) == []
@@ -149,3 +150,62 @@ async def test_a_waiting_batch_of_a_paused_lane_is_not_taken_up(world: World) ->
     assert world.broker.take() == []
     [status] = await world.mailings.statuses_of_newest_mailings(1)
     assert (status.id, status.state, list(status.halted)) == (accepted.mailing_id, "paused", ["promotional"])
+
+
+async def alarms(world: World) -> list[tuple[object, object]]:
+    """The mailing and recipient of each alarm of one look."""
+    with capture_logs() as logs:
+        await watcher(world).alarm_if_opt_outs_are_not_honoured()
+    said = "optional mail was handed over to somebody who had left"
+    assert all(line["log_level"] == "error" for line in logs)
+    return [(line["mailing"], line["recipient"]) for line in logs if line["event"] == said]
+
+
+async def test_mail_to_somebody_who_had_left_alarms(world: World) -> None:
+    """A standing that was tampered with lets mail go, and the record of opt-outs tells it: once, also in the figure."""
+    [ada, bob, eve] = await world.known(1, 2, 3)
+    for recipient_id, scope in ((ada, "*"), (bob, "newsletter"), (eve, "promotional")):
+        await world.standings.record_opt_out(BRAND, recipient_id, scope, "one-click")
+    await world.pool.execute(
+        "UPDATE suppressions SET at = now() - interval '1 hour', recorded_at = now() - interval '1 hour'"
+    )
+    accepted = await world.accept([person(1), person(2), person(3)])
+    await world.pool.execute("UPDATE standings SET opted_out = '{}', version = version + 1")
+    await world.handover().hand_over_batches(accepted.batches)
+    assert {state for state, _ in (await world.states(accepted.mailing_id)).values()} == {"handed_over"}
+    assert sorted(await alarms(world)) == [(str(accepted.mailing_id), ada), (str(accepted.mailing_id), bob)]
+    assert await alarms(world) == []
+    values = await PostgresFlowMetrics(world.pool).read_metrics()
+    assert values["mailed_after_opt_out"] == [((), 2.0)]
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        "UPDATE suppressions SET at = now() - interval '1 hour'",
+        "UPDATE suppressions SET at = now() - interval '2 hours', recorded_at = now() - interval '2 hours',"
+        " lifted_at = now() - interval '1 hour', lifted_by = 'Ada', lift_reason = 'asked'",
+        "UPDATE suppressions SET recorded_at = now() - interval '1 hour', scope = 'promotional'",
+    ],
+)
+async def test_what_was_not_left_then_does_not_alarm(world: World, tampered: str) -> None:
+    """An opt-out that came with an old date after the mail, one that was taken back before it, one from other mail."""
+    [ada] = await world.known(1)
+    await world.standings.record_opt_out(BRAND, ada, "*", "one-click")
+    await world.pool.execute(tampered)
+    accepted = await world.accept([person(1)])
+    await world.pool.execute("UPDATE standings SET opted_out = '{}', version = version + 1")
+    await world.handover().hand_over_batches(accepted.batches)
+    assert len(world.processor.sent) == 1
+    assert await alarms(world) == []
+
+
+async def test_mandatory_mail_to_somebody_who_has_left_does_not_alarm(world: World) -> None:
+    """An opt-out stops no service mail."""
+    [ada] = await world.paying(1)
+    await world.standings.record_opt_out(BRAND, ada, "*", "one-click")
+    await world.pool.execute(
+        "UPDATE suppressions SET at = now() - interval '1 hour', recorded_at = at - interval '1 hour'"
+    )
+    await hand_over(world, "service")
+    assert await alarms(world) == []

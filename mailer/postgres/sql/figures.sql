@@ -116,3 +116,6 @@ GROUP BY f.brand, f.processor, f.provider ORDER BY f.brand, f.processor, f.provi
 SELECT f.brand, f.processor, f.provider, sum(f.hard_bounces) FROM feedback_counts f LEFT JOIN promotional_releases r USING (brand)
 WHERE f.hour > now() - interval '7 days' AND f.hour > coalesce(r.at, '-infinity')
 GROUP BY f.brand, f.processor, f.provider ORDER BY f.brand, f.processor, f.provider LIMIT 1000
+
+-- name: mailed_after_opt_out
+SELECT count(*) FROM (SELECT FROM mailed_after_opt_out WHERE found_at > now() - interval '7 days' LIMIT 10000) AS few
