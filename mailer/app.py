@@ -148,7 +148,6 @@ class App:
         self.quarantine = PostgresRefusalQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRateLimits(pool, self.writers)
         self.optional_mail = build_optional_mail_stores(pool)
-        self.tally = HandOverTally(self.optional_mail.feedback)
         self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
@@ -274,7 +273,8 @@ class App:
             PausesForBlockedMail(PostgresStreamPauses(self.pool)),
             RefusalJudge(self.quarantine, self.soft_bounces),
         )
-        checks = SendChecks(control, routes, meter, streams, self.tally)
+        self._tally = HandOverTally(self.optional_mail.feedback)
+        checks = SendChecks(control, routes, meter, streams, self._tally)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
     async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
@@ -303,7 +303,7 @@ class App:
             finally:
                 stop.set()  # also where a consumer has ended by a bug
                 await overtime.wait_for_tasks_left()
-                await self.tally.store_counts()
+                await self._tally.store_counts()
             drained.set()
 
     def _start_worker_consumer_tasks(

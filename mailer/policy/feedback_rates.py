@@ -31,7 +31,7 @@ BOUNCES_TO_STOP: Final = ShareLimit(0.05, 20)
 
 @dataclass(frozen=True, slots=True)
 class FeedbackTotals:
-    """What came back of the optional mail of a brand at a processor, of the hand-overs of `WINDOW_DAYS` days."""
+    """Complaints and hard bounces of a brand's optional mail at a processor, of hand-overs of `WINDOW_DAYS` days."""
 
     brand: str
     processor: str

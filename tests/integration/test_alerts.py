@@ -50,9 +50,11 @@ FROM (VALUES ('received', NULL), ('waiting', now())) AS v (state, done)
 """
 """A message that was not handled, and one that waits for a person."""
 _COMPLAINTS = """
-INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 50)
+INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 50);
+INSERT INTO halts VALUES ('promotional', 'interpals', 'mailer', 'complaints');
+INSERT INTO mailed_after_opt_out VALUES (gen_random_uuid(), 1, 1, 'newsletter', now(), 1, now())
 """
-"""As many complaints and hard bounces as stop promotions."""
+"""Enough complaints and hard bounces to stop promotions, the stop, and a mail to somebody who had left."""
 _MISSED_NOTICE = """
 INSERT INTO public_notices
     (id, brand, texts, digest, first_day, last_day, drafted_by, released_by, released_at, missed_at)
@@ -140,10 +142,6 @@ class Scene:
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(_MISSED_NOTICE)
         await execute(_COMPLAINTS)
-        await execute("INSERT INTO halts VALUES ('promotional', 'interpals', 'mailer', 'complaints')")
-        await execute(
-            "INSERT INTO mailed_after_opt_out VALUES (gen_random_uuid(), 1, 1, 'newsletter', now(), 1, now())"
-        )
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute(
             "INSERT INTO dead_letters (reason, exchange, routing_key, publisher, body)"

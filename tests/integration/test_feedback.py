@@ -59,7 +59,7 @@ def watcher(world: World) -> OptionalMailWatcher:
 
 
 async def halts(world: World) -> list[Halt]:
-    """What stands still."""
+    """The halts in force."""
     return [one.halt for one in await PostgresHalts(world.pool, world.writers).list_halts_in_force(10)]
 
 
