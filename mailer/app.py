@@ -13,6 +13,7 @@ from mailer.actions.account_events import apply_account_event
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
+from mailer.actions.soft_bounce_counting import SoftBounceCounter
 from mailer.actions.web_copies import WebCopyRenderer
 from mailer.broker.outbox_broker import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
@@ -27,12 +28,14 @@ from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
+from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
+from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
@@ -67,6 +70,7 @@ from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigi
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
+from mailer.postgres.optional_mail import build_optional_mail_stores
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.outgoing_webhooks import PostgresOutgoingWebhooks
 from mailer.postgres.people_look_up_stores import build_people_look_up_stores
@@ -80,6 +84,7 @@ from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
+from mailer.postgres.soft_bounces import PostgresSoftBounces
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
@@ -147,9 +152,11 @@ class App:
         self.held = PostgresHeldDeliveries(pool, self.writers)
         self.quarantine = PostgresRefusalQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRateLimits(pool, self.writers)
+        self.optional_mail = build_optional_mail_stores(pool)
         self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
+        self.soft_bounces = SoftBounceCounter(PostgresSoftBounces(pool, self.hasher), self.suppressions, self.policies)
         self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
@@ -269,8 +276,12 @@ class App:
             routes = ProcessorRoutes(await self.open_processors(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = PausesForBlockedMail(PostgresStreamPauses(self.pool)), RefusalJudge(self.quarantine)
-        checks = SendChecks(control, routes, meter, streams)
+        streams, bounces = (
+            PausesForBlockedMail(PostgresStreamPauses(self.pool)),
+            RefusalJudge(self.quarantine, self.soft_bounces),
+        )
+        self._tally = HandOverTally(self.optional_mail.feedback)
+        checks = SendChecks(control, routes, meter, streams, self._tally)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
     async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
@@ -299,6 +310,7 @@ class App:
             finally:
                 stop.set()  # also where a consumer has ended by a bug
                 await overtime.wait_for_tasks_left()
+                await self._tally.store_counts()
             drained.set()
 
     def _start_worker_consumer_tasks(
@@ -329,6 +341,7 @@ class App:
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
             keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
             tasks.create_task(keeper.run_until_stopped(stop))
+            tasks.create_task(OptionalMailWatcher(self.optional_mail, self.halts).watch_until_stopped(stop))
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
             tasks.create_task(
                 RequestedLinkMailPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop)

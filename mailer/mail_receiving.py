@@ -14,15 +14,18 @@ from mailer.inbound.reception.limits import ReceptionLimits
 from mailer.inbound.reception.listener_url import ListenerUrl, parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
+from mailer.inbound.reported_sender_faults import ReportedSenderFaults
 from mailer.inbound.reports.mime_parts import parse_message
 from mailer.inbound.sender_authentication.authentication import SmtpEnvelope, authenticate_sender
 from mailer.metrics_and_logger import log
 from mailer.pipeline import consumers
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.policy.publisher_rights import ACKNOWLEDGEMENT
 from mailer.ports.broker import Broker
 from mailer.ports.dns_lookup import Address, DnsLookup
 from mailer.ports.received_mail import EXCHANGE, NewReceivedMail, ReceivedMail
 from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.processors.smtp.ehlo_name import EhloNameProvider
 from mailer.rendering.mailbox_spellings import canonical_mailbox
 from mailer.rendering.template_files import read_locales_of_template
@@ -108,7 +111,8 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     mailboxes = MailboxDirectory(app.policies, app.links)
     answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
     letters = LetterHandler(app.received_mail, _answers(app), app.policies, SenderProver(SystemResolver()).prove)
-    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
+    faults = ReportedSenderFaults(PausesForBlockedMail(PostgresStreamPauses(app.pool)))
+    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters, app.soft_bounces, faults)
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):
             tasks.create_task(

@@ -11,12 +11,14 @@ from uuid import UUID
 from mailer import bundled_files
 from mailer.actions.account_events import apply_account_event
 from mailer.actions.refusal_judgement import RefusalJudge
+from mailer.actions.soft_bounce_counting import SoftBounceCounter
 from mailer.database.connections import open_pool
 from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
@@ -35,12 +37,14 @@ from mailer.ports.broker import BrokerMessage
 from mailer.ports.halts import LocalCommitNotes
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.processor import Processor
+from mailer.ports.refusal_quarantine import HardRefusalStore
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.feedback import PostgresFeedback
 from mailer.postgres.inviter_pauses import PostgresInviterPauses
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
@@ -53,6 +57,7 @@ from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
+from mailer.postgres.soft_bounces import PostgresSoftBounces
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
@@ -164,6 +169,7 @@ class World:
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
+        self.soft_bounces = SoftBounceCounter(PostgresSoftBounces(pool, self.hasher), self.suppressions, self.policies)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.partners = PostgresSuppressionsForPartners(pool, KEY)
@@ -182,6 +188,7 @@ class World:
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
         self.rates = PostgresRateLimits(pool, self.writers)
+        self.tally = HandOverTally(PostgresFeedback(pool))
         self.halted = FakeHalts()
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
@@ -210,11 +217,16 @@ class World:
         """The hand-over to several processors."""
         streams = PausesForBlockedMail(PostgresStreamPauses(self.pool))
         routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
-        checks = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
-        bounces = RefusalJudge(PostgresRefusalQuarantine(self.pool, self.writers, self.hasher))
+        checks = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams, self.tally)
+        bounces = self.refusal_judge()
         return HandOver(
             deliveries or self.deliveries, self.mailings, self.renderers, checks, bounces, "worker", self.stop
         )
+
+    def refusal_judge(self, refusals: HardRefusalStore | None = None) -> RefusalJudge:
+        """The judge of refusals, which counts soft bounces."""
+        store = refusals or PostgresRefusalQuarantine(self.pool, self.writers, self.hasher)
+        return RefusalJudge(store, self.soft_bounces)
 
     def intake(self) -> Intake:
         """The intake, with the real judgement of events."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from mailer.policy.category import Lane
+
 
 @dataclass
 class FakeHalts:
@@ -12,10 +14,12 @@ class FakeHalts:
     brands: dict[str, str] = field(default_factory=dict)
     mailings: dict[UUID, str] = field(default_factory=dict)
     processors: dict[str, str] = field(default_factory=dict)
+    promotional: dict[str, str] = field(default_factory=dict)
 
-    def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
+    def mailing_halt_reason(self, brand: str, mailing_id: UUID, lane: Lane) -> str | None:
         """See `pipeline.preparation.HaltChecks`."""
-        return self.everything or self.brands.get(brand) or self.mailings.get(mailing_id)
+        stopped = self.everything or self.brands.get(brand) or self.mailings.get(mailing_id)
+        return stopped or (self.promotional.get(brand) if lane is Lane.PROMOTIONAL else None)
 
     def processor_halt_reason(self, name: str) -> str | None:
         """See `pipeline.preparation.HaltChecks`."""

@@ -19,10 +19,13 @@ from mailer.inbound.reception.limits import ReceptionLimits
 from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
+from mailer.inbound.reported_sender_faults import ReportedSenderFaults
 from mailer.mail_receiving import SenderProver
+from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMail, ReceivedMailEffect, ReceivedMailResult
 from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.rendering.signed_links import SignedLinks
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, controllers
@@ -45,6 +48,7 @@ class Reception:
     limits: ReceptionLimits
     smtp: int
     lmtp: int
+    faults: ReportedSenderFaults
     proven: set[str] = field(default_factory=set)
     prover: SenderProver | None = None
 
@@ -57,7 +61,7 @@ class Reception:
         answers = LetterAnswers(self.world.requests.by_address, asking, languages)
         authenticate = self.prover.prove if self.prover else self._authenticate
         letters = LetterHandler(store, answers, policies, authenticate)
-        return ReceivedMailHandler(store, policies, self.world.links, letters)
+        return ReceivedMailHandler(store, policies, self.world.links, letters, self.world.soft_bounces, self.faults)
 
     async def _authenticate(self, mail: ReceivedMail) -> ProvenSender:
         found = re.search(rb"^From:.*?([^\s<>]+@[^\s<>]+)", mail.mail.content, re.MULTILINE | re.IGNORECASE)
@@ -98,6 +102,11 @@ def _send(port: int, sender: str, recipient: str, content: bytes) -> str:
         return f"{code} {text.decode()}"
 
 
+def sender_faults_over(world: World) -> ReportedSenderFaults:
+    """The counter of reports of our own faults, which pauses streams in the world."""
+    return ReportedSenderFaults(PausesForBlockedMail(PostgresStreamPauses(world.pool)))
+
+
 @asynccontextmanager
 async def open_reception(world: World, *, tell: bool = False) -> AsyncIterator[Reception]:
     """Receives mail by SMTP and LMTP on free ports. With `tell`, what comes back is also told to applications."""
@@ -106,7 +115,7 @@ async def open_reception(world: World, *, tell: bool = False) -> AsyncIterator[R
     handler = ReceptionHandler(store, MailboxDirectory(world.policies, world.links), limits)
     urls = [parse_listener_url(text) for text in ("smtp://127.0.0.1:0", "lmtp://127.0.0.1:0")]
     async with receiving_mail(urls, handler, "mx.mailer.example") as (smtp, lmtp):
-        yield Reception(world, store, limits, smtp, lmtp)
+        yield Reception(world, store, limits, smtp, lmtp, sender_faults_over(world))
 
 
 def return_path(links: SignedLinks, mailing_id: UUID, recipient_id: int) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 
+from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
@@ -13,6 +14,7 @@ from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.shared_address_copies import Key
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.deliveries import DeliveryRow, LastDeliveryOfTextToSharedAddress
+from mailer.ports.feedback import FeedbackKey, HandOverCount
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
 from mailer.ports.rates import RateAdmissionRequest, RateAdmissionResult
@@ -82,6 +84,13 @@ class NoPauses:
         """See `ports.stream_pauses`."""
 
 
+class NoCounts:
+    """A store of counts that keeps none."""
+
+    async def add_hand_over_counts(self, counts: Mapping[FeedbackKey, HandOverCount]) -> None:
+        """See `ports.feedback`."""
+
+
 async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, LastDeliveryOfTextToSharedAddress]:
     """Finds no delivery that sent a text before."""
     return {}
@@ -90,7 +99,11 @@ async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, LastDeli
 def plan(row: DeliveryRow, renderer: MailingRenderer, processor: Processor, now: datetime) -> PlannedDeliveryMove:
     """The step that is prepared for one row, without any limit."""
     checks = SendChecks(
-        FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), PausesForBlockedMail(NoPauses())
+        FakeHalts(),
+        ProcessorRoutes([processor], lambda name: None),
+        NoLimits(),
+        PausesForBlockedMail(NoPauses()),
+        HandOverTally(NoCounts()),
     )
     prepared = asyncio.run(
         WindowPreparation(checks, None, nobody).prepare_window([row], {renderer.facts.id: renderer}, {}, {}, now)

@@ -13,7 +13,7 @@ from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.rendering.signed_links import RETURN_PATH_METADATA
 from tests.factories import World, controllers
-from tests.inbound import Reception, return_path
+from tests.inbound import Reception, return_path, sender_faults_over
 from tests.webhook_payloads import REPLY, brevo, mailgun, postmark, sendgrid
 from tests.webhook_requests import (
     NOW,
@@ -43,7 +43,7 @@ def webhook_reception_over(world: World, amazon: Amazon | None = None) -> Webhoo
 def handling_over(world: World) -> Reception:
     """The part that handles what was stored; nothing listens."""
     store = PostgresReceivedMail(world.pool, world.writers, world.hasher, controllers())
-    return Reception(world, store, ReceptionLimits(), 0, 0)
+    return Reception(world, store, ReceptionLimits(), 0, 0, sender_faults_over(world))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE, OwnCap
 from mailer.policy.moment_wording import day_in_words, moment_in_words
 from mailer.policy.past_standing import SuppressionOrConsentSpan
 from mailer.policy.rule_registry import RULES
+from mailer.policy.soft_bounces import SOFT_BOUNCES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import StoredConsent
 from mailer.ports.delivery_history import DeliveryLedgerEntry, MailingAndDeliveryState
@@ -25,7 +26,7 @@ _STOPS = {
     "partner-request": ("opt_out", "complaint"),
     "objection": ("objection",),
     "erased-before": ("erased",),
-    "dead-address": ("address_dead",),
+    "dead-address": ("address_dead", SOFT_BOUNCES),
     "own-pause": (OWN_PAUSE,),
     "own-cap": (OWN_CAP,),
 }
@@ -33,6 +34,7 @@ _STOPS = {
 _STANDING_STILL = {
     HaltScope.EVERYTHING: "everything is stopped",
     HaltScope.BRAND: "all mail of the brand is paused",
+    HaltScope.PROMOTIONAL: "the promotions of the brand are paused",
     HaltScope.MAILING: "the mailing is paused",
     HaltScope.PROCESSOR: "the processor {key} is paused",
 }
@@ -117,6 +119,7 @@ def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
         "complaint": f"reported {scope} as spam",
         "objection": "objected to all marketing",
         "address_dead": f"had an address that does not exist, for {scope}",
+        SOFT_BOUNCES: f"had a mailbox that took no mail on several days, for {scope}",
         "erased": "was erased",
         "invited": "was invited once",
         OWN_PAUSE: f"paused all optional mail until {moment_in_words(stop.expires_at)}" if stop.expires_at else "",

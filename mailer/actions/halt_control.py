@@ -40,6 +40,11 @@ async def start_everything(halts: HaltStore, by: str) -> StartEverythingResult:
     return StartEverythingResult(await halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, by))
 
 
+async def resume_promotions(halts: HaltStore, brand: str, by: str) -> bool:
+    """Lets a brand's promotions go on. False: they were not paused. Mail that was handed over before counts no more."""
+    return await halts.lift_halt(HaltScope.PROMOTIONAL, brand, by)
+
+
 async def pause_brand(halts: HaltStore, brand: str, by: str, reason: str) -> bool:
     """Stops every hand-over of a brand within two seconds. False: it stood still already."""
     return await halts.add_halt(Halt(HaltScope.BRAND, brand, by, reason))

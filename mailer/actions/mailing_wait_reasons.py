@@ -129,6 +129,7 @@ def list_wait_reasons_ordered_by_people(
         for one in halts
         if one.halt.scope is HaltScope.EVERYTHING
         or (one.halt.scope is HaltScope.BRAND and one.brand == status.brand)
+        or (one.halt.scope is HaltScope.PROMOTIONAL and HaltScope.PROMOTIONAL in status.halted)
         or (one.halt.scope is HaltScope.MAILING and one.halt.key == str(status.id))
     ]
     if status.state == "scheduled" and status.began_at is not None and status.began_at > now:
@@ -164,6 +165,7 @@ def _halt_in_words(one: HaltInForce) -> str:
     what = {
         HaltScope.EVERYTHING: "everything stands still",
         HaltScope.BRAND: f"the brand {one.brand} is paused",
+        HaltScope.PROMOTIONAL: f"the promotions of {one.brand} are paused",
         HaltScope.MAILING: "it is paused",
         HaltScope.PROCESSOR: f"the processor {one.halt.key} is paused",
     }[one.halt.scope]
@@ -176,6 +178,7 @@ def _command_that_lifts_halt(one: HaltInForce) -> str:
     return {
         HaltScope.EVERYTHING: "`mailer start`",
         HaltScope.BRAND: f"`mailer brand resume {one.brand}`",
+        HaltScope.PROMOTIONAL: f"`mailer brand resume {one.brand} --promotional`",
         HaltScope.MAILING: f"`mailer mailing resume {one.halt.key}`",
         HaltScope.PROCESSOR: f"`mailer processors resume {one.halt.key}`",
     }[one.halt.scope]

@@ -144,6 +144,7 @@ _ACTS = {
     "complaint": "Reported {scope} as spam",
     "objection": "Objected to all marketing of the controller",
     "address_dead": "The address was found not to exist, for {scope}",
+    "soft_bounces": "The mailbox took no mail on several days; {scope} stopped",
     "lifted": "The suppression ended: {rest}, of {scope}",
     "deactivated": "The account was closed",
     "not_deactivated": "The account was opened again",

@@ -3,14 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from mailer.actions.soft_bounce_counting import SoftBounceCounter, soft_bounce_of_reply
 from mailer.metrics_and_logger import log
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_share_suspicious
+from mailer.policy.soft_bounces import is_soft_bounce
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.refusal_quarantine import HardRefusal, HardRefusalStore, Key, ProcessorRefusalCounts
+from mailer.ports.soft_bounces import SoftBounce
 
 _SECONDS: Final = 1.0
 """Seconds between two reads of the counters while addresses are refused."""
@@ -33,11 +36,13 @@ class JudgedWindowRefusals:
         processor: the name of the processor that refused.
         believed: the refusals that are believed. Their addresses become dead after the window's outcomes are recorded.
         doubted: the deliveries whose refusal is quarantined.
+        soft: the soft bounces of the window, which are counted then, too.
     """
 
     processor: str
     believed: tuple[HardRefusal, ...] = ()
     doubted: frozenset[Key] = frozenset()
+    soft: tuple[SoftBounce, ...] = ()
 
 
 @dataclass(slots=True)
@@ -109,15 +114,22 @@ class _ProcessorReplyCounts:
 
 
 class RefusalJudge:
-    """Judges hard refusals as they come (invariant 3). All consumers of a process share one.
+    """Judges hard refusals as they come (invariant 3), and counts soft bounces. All consumers of a process share one.
 
     Args:
         refusals: the store of the refusals and the counters.
+        soft_bounces: counts soft bounces.
         clock: returns monotonic seconds.
     """
 
-    def __init__(self, refusals: HardRefusalStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        refusals: HardRefusalStore,
+        soft_bounces: SoftBounceCounter,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._refusals = refusals
+        self._soft_bounces = soft_bounces
         self._clock = clock
         self._books: dict[str, _ProcessorReplyCounts] = {}
 
@@ -135,22 +147,31 @@ class RefusalJudge:
         refusals = [
             _build_hard_refusal(row, outcome) for row, outcome in pairs if outcome.result is OutcomeKind.REFUSED
         ]
+        soft = tuple(soft_bounce_of_reply(row, outcome) for row, outcome in pairs if is_soft_bounce(outcome))
         refused = [refusal.domain for refusal in refusals]
         book.count_window_replies(answered, refused, self._clock())
         if self._clock() - book.read_at >= (_SECONDS if refusals else _IDLE_SECONDS):
             await self._add_new_counts_and_reread_counters(processor, book, refused)
         if not refusals:
-            return JudgedWindowRefusals(processor)
+            return JudgedWindowRefusals(processor, soft=soft)
         try:
-            return await self._judge_and_record_refusals(processor, book, refusals)
+            return replace(await self._judge_and_record_refusals(processor, book, refusals), soft=soft)
         except BaseException:
             book.undo_count_of_window_replies(answered, refused)
             raise
 
     async def suppress_addresses_judged_dead(self, judgement: JudgedWindowRefusals) -> None:
-        """Suppresses the addresses of believed refusals as dead, unless they have been doubted meanwhile."""
+        """Suppresses the addresses of believed refusals as dead, unless they have been doubted meanwhile.
+
+        Counts the window's soft bounces, too. An error there loses one day of them, and holds up nothing else.
+        """
         if judgement.believed:
             await self._refusals.suppress_addresses_of_believed_refusals(judgement.processor, judgement.believed)
+        if judgement.soft:
+            try:
+                await self._soft_bounces.count_soft_bounces(judgement.soft)
+            except Exception:
+                log.exception("soft bounces could not be counted", processor=judgement.processor)
 
     async def _add_new_counts_and_reread_counters(
         self, processor: str, book: _ProcessorReplyCounts, domains: Collection[str]

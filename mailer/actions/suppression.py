@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from mailer.policy.consent_and_opt_out_scopes import is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.limits_set_by_recipient import OWN_CAP, OWN_PAUSE
 from mailer.policy.policy_file import Policy
+from mailer.policy.soft_bounces import SOFT_BOUNCES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 OBJECTION = "objection"
-LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead", OWN_PAUSE, OWN_CAP)
+LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead", SOFT_BOUNCES, OWN_PAUSE, OWN_CAP)
 """The reasons of suppressions that can be lifted. Those of an erasure or an invitation stay."""
 TAKEN_OVER = ("opt_out", "complaint", "address_dead", OBJECTION)
 """The reasons that an operator or another system may give for a suppression."""

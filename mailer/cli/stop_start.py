@@ -33,6 +33,7 @@ By = Annotated[
         "--by", metavar="PERSON", help="Who says so; it stands in the ledger.", callback=remember_acting_person
     ),
 ]
+OnlyPromotional = Annotated[bool, typer.Option("--promotional", help="Only the brand's promotional lane.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 _WENT_BACK = (
     "the database went back: it lacks what this system has had, as after a restore. Mail that went out since is open in"
@@ -135,22 +136,28 @@ async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoic
 
 
 @brands.command("pause")
-def pause_mail_of_brand(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
-    """Stops every hand-over of a brand, within two seconds."""
-    halt_brand_or_processor(HaltScope.BRAND, brand, by, reason, json)
+def pause_mail_of_brand(
+    brand: str, promotional: OnlyPromotional = False, by: By = "", reason: Reason = "", json: AsJson = False
+) -> None:
+    """Stops every hand-over of a brand, or of its promotions, within two seconds."""
+    halt_brand_or_processor(_scope_of_brand(promotional), brand, by, reason, json)
 
 
 @brands.command("resume")
-def resume_mail_of_brand(brand: str, by: By = "", json: AsJson = False) -> None:
-    """Lets a brand's mail go on."""
-    lift_halt_of_brand_or_processor(HaltScope.BRAND, brand, by, json)
+def resume_mail_of_brand(brand: str, promotional: OnlyPromotional = False, by: By = "", json: AsJson = False) -> None:
+    """Lets a brand's mail, or its promotions, go on."""
+    lift_halt_of_brand_or_processor(_scope_of_brand(promotional), brand, by, json)
+
+
+def _scope_of_brand(promotional: bool) -> HaltScope:
+    return HaltScope.PROMOTIONAL if promotional else HaltScope.BRAND
 
 
 def halt_brand_or_processor(scope: HaltScope, key: str, by: str, reason: str, json: bool) -> None:
     """Pauses a brand or a processor."""
 
     async def act(app: App) -> bool:
-        if scope is HaltScope.BRAND:
+        if scope in (HaltScope.BRAND, HaltScope.PROMOTIONAL):
             policy_of_brand_or_raise(app, key)
         return await app.halts.add_halt(Halt(scope, key, person_or_system_user(by), reason))
 

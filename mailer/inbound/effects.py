@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailer.inbound.reports.received_report import BounceClass, RecipientAction, ReportedRecipient, ReportKind
+from mailer.policy.category import CATEGORIES
+from mailer.policy.mailbox_providers import mailbox_provider_of_domain
+from mailer.ports.feedback import FeedbackKey, FeedbackSubject
 from mailer.ports.received_mail import Mailbox, ReceivedMailEffect, ReportedDelivery
 from mailer.rendering.mailbox_spellings import canonical_mailbox
 
@@ -14,7 +17,7 @@ _ORDER: Final = (BounceClass.HARD, BounceClass.SOFT, BounceClass.SENDER_FAULT, B
 _EFFECT_OF_CLASS: Final = {
     BounceClass.HARD: (_E.ADDRESS_DEAD, "the address does not exist"),
     BounceClass.SOFT: (_E.SOFT_BOUNCE, "the mailbox takes no mail for now"),
-    BounceClass.SENDER_FAULT: (_E.NONE, "it was refused for a reason of ours"),
+    BounceClass.SENDER_FAULT: (_E.SENDER_FAULT, "it was refused for a reason of ours"),
     BounceClass.NONE: (_E.NONE, "it has not failed"),
 }
 _REASON_FOR_NONE_OF_OWN: Final = {
@@ -72,6 +75,14 @@ def decide_effect_of_complaint(feedback_type: str | None, delivery: ReportedDeli
     if feedback_type not in COMPLAINTS:
         return EffectDecision(_E.NONE, f"feedback of the type {feedback_type or 'none'} is about nobody's wish")
     return EffectDecision(_E.COMPLAINT, f"the receiver reports {feedback_type}")
+
+
+def feedback_subject_of_delivery(delivery: ReportedDelivery) -> FeedbackSubject | None:
+    """Returns the optional mail under which a report about a delivery is counted; None if it is not counted."""
+    if delivery.processor is None or delivery.handed_over_at is None or not CATEGORIES[delivery.category].is_optional:
+        return None
+    provider = mailbox_provider_of_domain((delivery.address or "").rpartition("@")[2].lower())
+    return FeedbackSubject(FeedbackKey(delivery.brand, delivery.processor, provider), delivery.handed_over_at)
 
 
 def decide_effect_of_other_mail(mailbox: Mailbox, kind: ReportKind) -> EffectDecision:

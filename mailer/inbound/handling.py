@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from mailer.actions.opt_out import record_opt_out
+from mailer.actions.soft_bounce_counting import SoftBounceCounter
 from mailer.actions.suppression import suppress_recipient
 from mailer.inbound.delivery_proof import find_delivery_proof
 from mailer.inbound.effects import (
@@ -16,15 +17,18 @@ from mailer.inbound.effects import (
     decide_effect_of_bounce,
     decide_effect_of_complaint,
     decide_effect_of_other_mail,
+    feedback_subject_of_delivery,
     reported_status,
 )
 from mailer.inbound.letter_handling import LetterHandler
+from mailer.inbound.reported_sender_faults import ReportedSenderFaults
 from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.received_report import CandidateSource, ReceivedReport, ReportKind
 from mailer.inbound.webhook_events import decide_effect_of_event, read_stored_event
 from mailer.metrics_and_logger import RECEIVED_MAIL, log
 from mailer.policy.bounce_suspicion import is_number_of_reported_bounces_suspicious
 from mailer.policy.policy_file import Policy
+from mailer.policy.soft_bounces import SoftBounceVerdict, is_out_of_storage
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage, ReceivedMessage
 from mailer.ports.received_mail import (
@@ -37,6 +41,7 @@ from mailer.ports.received_mail import (
     ReportedDelivery,
 )
 from mailer.ports.refusal_quarantine import HardRefusal
+from mailer.ports.soft_bounces import SoftBounce
 from mailer.ports.suppressions import NewSuppression
 from mailer.rendering.link_tokens import BounceToken
 from mailer.rendering.signed_links import SignedLinks
@@ -59,11 +64,21 @@ class ReceivedMailHandler:
         policies: the policies by brand.
         links: reads signed return paths and links.
         letters: handles what people write.
+        soft_bounces: counts soft bounces.
+        sender_faults: counts reports of our own faults.
     """
 
     def __init__(
-        self, store: ReceivedMailStore, policies: Mapping[str, Policy], links: SignedLinks, letters: LetterHandler
+        self,
+        store: ReceivedMailStore,
+        policies: Mapping[str, Policy],
+        links: SignedLinks,
+        letters: LetterHandler,
+        soft_bounces: SoftBounceCounter,
+        sender_faults: ReportedSenderFaults,
     ) -> None:
+        self._sender_faults = sender_faults
+        self._soft_bounces = soft_bounces
         self._store = store
         self._letters = letters
         self._policies = policies
@@ -131,6 +146,7 @@ class ReceivedMailHandler:
         reported = reported_status(decision.failure) if decision.failure is not None else feedback_type or ""
         result = ReceivedMailResult(kind, decision.effect, decision.reason, recipient_id, mailing_id, reported=reported)
         if delivery is not None:
+            result = replace(result, counted=feedback_subject_of_delivery(delivery))
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
         return result
@@ -152,10 +168,10 @@ class ReceivedMailHandler:
             case ReceivedMailEffect.ADDRESS_DEAD:
                 return await self._commit_dead_address(mail, result, decision, delivery)
             case ReceivedMailEffect.SOFT_BOUNCE:
-                days = await self._store.count_soft_bounce(
-                    delivery, reported_status(decision.failure) if decision.failure else ""
-                )
-                return replace(result, reason=f"{result.reason}; on {days} days of the last 30")
+                return await self._commit_soft_bounce(mail, result, decision, delivery)
+            case ReceivedMailEffect.SENDER_FAULT:
+                if decision.failure is not None:
+                    await self._sender_faults.count_report(delivery, decision.failure)
             case ReceivedMailEffect.COMPLAINT:
                 stores = self._store.stores_committing_result(mail, result)
                 new = NewSuppression(EVERYTHING_OPTIONAL, "complaint", SOURCE, ACTOR, mailing_id=delivery.mailing_id)
@@ -168,6 +184,24 @@ class ReceivedMailHandler:
             case _:
                 pass
         return result
+
+    async def _commit_soft_bounce(
+        self, mail: ReceivedMail, result: ReceivedMailResult, decision: EffectDecision, delivery: ReportedDelivery
+    ) -> ReceivedMailResult:
+        """Counts the day, and stops optional mail if there are too many. Returns the result with the number of days."""
+        if decision.failure is None:
+            return result
+        status, said = reported_status(decision.failure), decision.failure
+        is_full = is_out_of_storage(said.status, said.diagnostic, said.code)
+        bounce = SoftBounce(delivery.recipient_id, delivery.address or "", status, is_full)
+
+        def result_with(verdict: SoftBounceVerdict) -> ReceivedMailResult:
+            return replace(result, reason=f"{result.reason}; {_verdict_in_words(verdict)}")
+
+        verdicts = await self._soft_bounces.count_soft_bounces(
+            [bounce], lambda verdict: self._store.stores_committing_result(mail, result_with(verdict)).suppressions
+        )
+        return result_with(verdicts[0]) if verdicts else result
 
     async def _commit_dead_address(
         self, mail: ReceivedMail, result: ReceivedMailResult, decision: EffectDecision, delivery: ReportedDelivery
@@ -190,6 +224,13 @@ class ReceivedMailHandler:
         if believed:
             await stores.refusals.suppress_addresses_of_believed_refusals(processor, believed)
         return result
+
+
+def _verdict_in_words(verdict: SoftBounceVerdict) -> str:
+    """Returns the number of days that count, and the effect on optional mail."""
+    end = f"until {verdict.until}" if verdict.until else "until the mailbox takes mail again"
+    stopped = f", so that optional mail stops {end}" if verdict.stops else ""
+    return f"it counts on {verdict.counted} days{stopped}"
 
 
 def _candidates_of_kind(report: ReceivedReport) -> Sequence[str]:

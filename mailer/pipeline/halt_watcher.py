@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from mailer.metrics_and_logger import log
+from mailer.policy.category import Lane
 from mailer.ports.halts import (
     OPERATOR,
     Halt,
@@ -40,6 +41,7 @@ STOPPED = "stopped"
 WENT_BACK = "database_went_back"
 WAITING = "waiting_for_witnesses"
 BRAND = "brand_paused"
+PROMOTIONAL = "promotions_paused"
 MAILING = "mailing_halted"
 PROCESSOR = "processor_paused"
 NOBODY_TO_ASK = "nobody_to_ask"
@@ -100,6 +102,7 @@ class HaltWatcher:
         self._asked_at = float("-inf")
         self._everything: str | None = None
         self._brands: Mapping[str, str] = {}
+        self._promotional: Mapping[str, str] = {}
         self._mailings: Mapping[UUID, str] = {}
         self._processors: Mapping[str, str] = {}
         self._known: LastSeenSealMarker | None = None
@@ -114,13 +117,14 @@ class HaltWatcher:
         self._trouble: tuple[str, str] | None = None
         self._failed = 0
 
-    def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
+    def mailing_halt_reason(self, brand: str, mailing_id: UUID, lane: Lane) -> str | None:
         """Returns the reason for which no message of a mailing may begin now, or None if it may."""
         if self._clock() - self._asked_at > FRESH:
             return NOBODY_TO_ASK
         # Lost changes are made again before any mail goes; so a journal that cannot be read stops all mail.
         everything = self._everything or (WAITING if self._is_to_mend else None)
-        return everything or self._mailings.get(mailing_id) or self._brands.get(brand)
+        stopped = everything or self._mailings.get(mailing_id) or self._brands.get(brand)
+        return stopped or (self._promotional.get(brand) if lane is Lane.PROMOTIONAL else None)
 
     def processor_halt_reason(self, name: str) -> str | None:
         """Returns the reason for which a processor may not be used now, or None if it may."""
@@ -280,6 +284,7 @@ class HaltWatcher:
             if self._everything == WAITING:
                 log.warning("the database has a new timeline: waiting for who remembers", witnesses=self._waiting)
         self._brands = dict.fromkeys(keys[HaltScope.BRAND], BRAND)
+        self._promotional = dict.fromkeys(keys[HaltScope.PROMOTIONAL], PROMOTIONAL)
         self._mailings = {UUID(key): MAILING for key in keys[HaltScope.MAILING]}
         self._processors = dict.fromkeys(keys[HaltScope.PROCESSOR], PROCESSOR)
         self._asked_at = asked_at

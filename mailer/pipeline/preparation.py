@@ -14,6 +14,7 @@ from uuid import UUID
 from mailer.metrics_and_logger import log
 from mailer.pipeline.delivery_state_moves import log_deliveries_held_by_bug
 from mailer.pipeline.halt_watcher import WAITING
+from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.planned_delivery_moves import PlannedDeliveryMove, RoutedDelivery
@@ -62,7 +63,7 @@ _FORGOTTEN = timedelta(seconds=30)
 class HaltChecks(Protocol):
     """The checks for halted mailings and processors; see `pipeline.halt_watcher.HaltWatcher`."""
 
-    def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
+    def mailing_halt_reason(self, brand: str, mailing_id: UUID, lane: Lane) -> str | None:
         """Returns the reason for which no message of a mailing may begin now, or None if it may."""
         ...
 
@@ -145,6 +146,7 @@ class SendChecks:
     routes: ProcessorChooser
     meter: RateAdmission
     streams: PausesForBlockedMail
+    tally: HandOverTally
     precedence: LanePriority = field(default_factory=LanePriority)
 
 
@@ -269,12 +271,13 @@ class WindowPreparation:
         self, row: DeliveryRow, renderer: MailingRenderer, barred: Collection[str], now: datetime
     ) -> PlannedDeliveryMove | RoutedDelivery | datetime:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
-        if halt := self._checks.control.mailing_halt_reason(renderer.facts.brand, row.mailing_id):
+        lane = renderer.category.lane
+        if halt := self._checks.control.mailing_halt_reason(renderer.facts.brand, row.mailing_id, lane):
             return self._retry_time_while_awaiting_failover_check(now) if halt == WAITING else now
         decision = decide(renderer.mailing_with_inviter_pause_of_row(row), row.standing, renderer.policy, now)
         if not isinstance(decision, Send):
             return plan_move_for_decision_against_sending(row, renderer, decision)
-        lane, purpose = renderer.category.lane, renderer.template.purpose
+        purpose = renderer.template.purpose
         route = self._checks.routes.choose_processor(renderer.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
             draft = build_routed_delivery(row, renderer, decision, route)

@@ -100,6 +100,7 @@ class WindowSender:
         if any(map(_LACKING, outcomes)):
             outcomes = self._outcomes_with_reroutable_as_unsent(steps, outcomes)
         await self._report_outcomes_to_routing_and_pauses(name, steps, outcomes)
+        await self._checks.tally.count_window(steps, outcomes)
         await self._recorder.judge_refusals(name, [step.row for step in steps], outcomes)
         return self._pass_outcomes_to_recorder(steps, outcomes, admission)
 
@@ -108,9 +109,9 @@ class WindowSender:
         if time.monotonic() >= until:
             return "its token of a rate had run out"
         control = self._checks.control
-        return control.mailing_halt_reason(wanted.brand, wanted.mailing_id) or control.processor_halt_reason(
-            wanted.processor
-        )
+        return control.mailing_halt_reason(
+            wanted.brand, wanted.mailing_id, wanted.lane
+        ) or control.processor_halt_reason(wanted.processor)
 
     def _outcomes_with_reroutable_as_unsent(
         self, steps: Sequence[PlannedHandOver], outcomes: Sequence[Outcome]

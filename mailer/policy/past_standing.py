@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mailer.policy.soft_bounces import SOFT_BOUNCES
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
@@ -82,8 +83,7 @@ def standing_at(
         "consents": frozenset(span.scope for span in held if span.reason == "consent"),
         "erased_before": any(span.reason == "erased" for span in held),
         "address_dead": any(span.reason == "address_dead" and span.scope == EVERYTHING_OPTIONAL for span in held),
-        "dead_in": sorted({span.scope for span in held if span.reason == "address_dead"} - {EVERYTHING_OPTIONAL})
-        or None,
+        "dead_in": sorted({span.scope for span in held if _is_dead_for_some_mail(span)}) or None,
         "paused_until": max((span.until for span in held if span.reason == "own_pause" and span.until), default=None),
         # Of both, the stricter one, `monthly`, which comes first.
         "own_cap": min((span.scope for span in held if span.reason == "own_cap"), default=None),
@@ -99,6 +99,11 @@ def standing_at(
     if now.erased and not values["erased"]:
         untold.append("the address, the consents' words and the opt-outs of who was erased since: they are gone")
     return PastStanding(replace(now, **values), tuple(untold))  # type: ignore[arg-type]
+
+
+def _is_dead_for_some_mail(span: SuppressionOrConsentSpan) -> bool:
+    """Tells whether a suppression stops some optional mail to an address that takes none."""
+    return span.reason == SOFT_BOUNCES or (span.reason == "address_dead" and span.scope != EVERYTHING_OPTIONAL)
 
 
 def _scopes_still_opted_out(done: Iterable[StandingChange], reasons: Sequence[str]) -> frozenset[str]:

@@ -48,6 +48,7 @@ from mailer.policy.policy_key_types import (
 from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgrammeContact, Senders, SendingHours
 from mailer.policy.policy_versions import Days, binding_versions, effective_days_and_versions, has_named_unknown_version
 from mailer.policy.promise import Promise
+from mailer.policy.soft_bounces import SoftBounceTerms
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
 from mailer.policy.third_parties import Partner, ProcessorTerms
@@ -82,6 +83,7 @@ class Policy(Section):
         processors: who may be handed data; empty: whoever is configured. partners: for whom the brand may mail.
         retention_days: how long what is left of an erased account may be kept.
         minimum_cell: a smaller group is nobody's to see: no pixel, no figure.
+        soft_bounces: when optional mail stops for a mailbox that takes none; the strictest terms if it is left out.
         look_up_reason: "required" where staff have to say why they look a person up.
         jurisdictions: floors stricter than the law's.
         attachments: the content types that events may attach; files that open as another one are refused, too.
@@ -111,6 +113,7 @@ class Policy(Section):
     cap: FrequencyCap | None = None
     hours: SendingHours | None = None
     minimum_cell: Whole = Field(default=20, ge=2)
+    soft_bounces: SoftBounceTerms = SoftBounceTerms()
     look_up_reason: Literal["required", "optional"] = "required"
     jurisdictions: Annotated[dict[Country, SwitchFloor], BeforeValidator(check_each_country_once)] = Field(
         default_factory=dict

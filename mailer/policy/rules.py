@@ -323,14 +323,10 @@ def divert_breach_or_suppress_dead_address(facts: FactsForRules) -> Verdict:
 
 
 def _scopes_to_which_mail_belongs(facts: FactsForRules) -> set[str]:
-    """Returns the scopes to which a mail belongs: its category, topic, purpose and partner."""
+    """Returns the scopes to which an optional mail belongs: its category, topic, purpose and partner, and all."""
     mailing, name = facts.mailing, facts.category.name
-    return {
-        name,
-        category_scope(name, mailing.topic),
-        purpose_scope(mailing.purpose),
-        partner_scope(mailing.partner or ""),
-    }
+    of_category = {EVERYTHING_OPTIONAL, name, category_scope(name, mailing.topic)}
+    return of_category | {purpose_scope(mailing.purpose), partner_scope(mailing.partner or "")}
 
 
 @rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))

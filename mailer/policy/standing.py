@@ -89,7 +89,8 @@ class Standing:
         restricted: processing is restricted (GDPR Art. 18).
         under_13: known to be a child.
         address_dead: a hard bounce has shown that the address does not exist, or another system says so of all mail.
-        dead_in: scopes of optional mail for which another system calls the address dead; None: there are none.
+        dead_in: scopes of optional mail for which another system calls the address dead; `*` if soft bounces stop all
+            of it; None: there are none.
         electronic_refused: notices are to come in writing (interpals-18).
         personalisation_refused: promotions come with an empty profile (peerstream-12).
         tracking_refused: no pixel and no tracked link (paltalk06-20).

@@ -85,6 +85,23 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
         "Disabled endpoints of applications: by a person, gone (410), or failing for days.",
         ("brand", "reason"),
     ),
+    "feedback_handed_over": FlowGaugeDefinition(
+        "mailer_feedback_handed_over",
+        "Optional mail that was handed over in the last 7 days, by mailbox provider.",
+        ("brand", "processor", "provider"),
+    ),
+    "feedback_complaints": FlowGaugeDefinition(
+        "mailer_feedback_complaints", "Complaints about it, one for each person.", ("brand", "processor", "provider")
+    ),
+    "feedback_hard_bounces": FlowGaugeDefinition(
+        "mailer_feedback_hard_bounces",
+        "Hard bounces of it, at once or reported later.",
+        ("brand", "processor", "provider"),
+    ),
+    "mailed_after_opt_out": FlowGaugeDefinition(
+        "mailer_mailed_after_opt_out",
+        "Optional mail of the last 7 days that went to somebody who had left before; there must be none.",
+    ),
     "missed_notices": FlowGaugeDefinition(
         "mailer_public_notices_missed", "Public notices that are not at their public address now.", ("brand",)
     ),

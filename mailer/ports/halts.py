@@ -15,6 +15,8 @@ class HaltScope(StrEnum):
 
     EVERYTHING = "everything"
     BRAND = "brand"
+    PROMOTIONAL = "promotional"
+    """The promotional lane of a brand, which is the halt's key."""
     PROCESSOR = "processor"
     MAILING = "mailing"
 

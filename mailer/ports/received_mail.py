@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from mailer.ports.broker import BrokerMessage
+from mailer.ports.feedback import FeedbackSubject
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -54,6 +55,8 @@ class ReceivedMailEffect(StrEnum):
     """It is one of suspiciously many reports; `mailer quarantine` shows it."""
     SOFT_BOUNCE = "soft_bounce"
     """The mailbox takes no mail for now; the day is counted."""
+    SENDER_FAULT = "sender_fault"
+    """The receiver refuses our way of sending. Nobody's standing changes; enough of them pause the stream."""
     COMPLAINT = "complaint"
     """The person called the mail spam: no optional mail any more."""
     OPT_OUT = "opt_out"
@@ -134,6 +137,7 @@ class ReceivedMailResult:
         acknowledgement: the automatic answer, which commits with the result unless the thread or the person has had
             enough of them; None: it gets none.
         reported: the status of a bounce, such as `5.1.1`, or the type of a complaint, such as `abuse`, for outcomes.
+        counted: the optional mail that it is about, whose complaints and hard bounces are counted; None: no such mail.
     """
 
     kind: str
@@ -144,6 +148,7 @@ class ReceivedMailResult:
     suggested: tuple[str, ...] = ()
     acknowledgement: LetterAcknowledgement | None = None
     reported: str = ""
+    counted: FeedbackSubject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,7 @@ class ReportedDelivery:
         attempt: the last attempt. processor: the processor that accepted it; None if none has.
         address: the person's present address; None if they have none any more.
         has_moved: they may have had another address when it was handed over.
+        handed_over_at: the time of the last hand-over; None if the ledger has it no more.
     """
 
     brand: str
@@ -165,6 +171,7 @@ class ReportedDelivery:
     processor: str | None
     address: str | None
     has_moved: bool = False
+    handed_over_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +272,6 @@ class ReceivedMailStore(Protocol):
 
     async def find_address_of_ref(self, brand: str, ref: str) -> str | None:
         """Returns the address of the recipient whom the application calls so; None if there is none."""
-        ...
-
-    async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
-        """Counts a day on which a mailbox took no mail. Returns the number of such days of the last 30."""
         ...
 
     def stores_committing_result(self, mail: ReceivedMail, result: ReceivedMailResult) -> EffectStores:

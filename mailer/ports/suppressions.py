@@ -15,7 +15,8 @@ class Suppression:
         brand: its brand; None if it holds for the whole controller.
         scope: a category, `category/topic`, `purpose/…`, `partner/…`, or `*` for all optional mail; of an own cap:
             its name.
-        reason: opt_out, complaint, objection, address_dead, erased, invited, own_pause or own_cap.
+        reason: opt_out, complaint, objection, address_dead, soft_bounces, erased, invited, own_pause or
+            own_cap.
         source: the way in which it came. actor: who made it. at: its beginning. expires_at: its end; None: for ever.
         lifted_at, lifted_by, lift_reason: when, by whom and why it was ended; None while it holds.
         hash: HMAC-SHA-256 of the normalised address, in hexadecimal. key: the id of the key that made it.

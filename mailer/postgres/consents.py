@@ -14,7 +14,7 @@ from mailer.policy.standing import (
     partner_scope,
     purpose_scope,
 )
-from mailer.ports.consents import Consent, ConsentResult, OptOutsToLift, StoredConsent
+from mailer.ports.consents import CONFIRMED, Consent, ConsentResult, OptOutsToLift, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import build_ledger_rule_text_from_known_source
 from mailer.postgres import people
@@ -206,7 +206,10 @@ async def _lift_opt_outs(
         others = [replace(build_own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
         stops = [(recipient_id, brand, other) for other in others]
         await insert_or_extend_suppressions(connection, hasher, stops)
-    entries = await lift_suppressions(connection, [row["id"] for row in rows], "recipient", "a consent given since")
+    ended = [row["id"] for row in rows]
+    if said.source == CONFIRMED:
+        ended += [row["id"] for row in await connection.fetch(_BOUNCED, recipient_id)]  # their mailbox takes mail
+    entries = await lift_suppressions(connection, ended, "recipient", "a consent given since")
     entries += [
         build_standing_change_ledger_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead
     ]
@@ -222,6 +225,7 @@ async def _lift_opt_outs(
 
 
 _LEFT = load_statements("suppressions")["left"]
+_BOUNCED = load_statements("suppressions")["bounced"]
 _NO_CATEGORY = (purpose_scope(""), partner_scope(""))
 
 

@@ -98,6 +98,8 @@ class PostgresHalts:
     async def _change_halt(self, entry: LedgerEntry, statement: str, *arguments: object) -> bool:
         async with open_unit_of_work(self._pool, self._writers) as work:
             changed = await work.connection.fetchval(_SQL[statement], *arguments)
+            if changed and (statement, arguments[0]) == ("lift", HaltScope.PROMOTIONAL):
+                await work.connection.execute(_SQL["release_promotions"], arguments[1])
             await work.append_entries([entry] if changed else [])
         return bool(changed)
 
@@ -232,9 +234,9 @@ def _build_halt_change_ledger_entry(
     mailing = scope is HaltScope.MAILING
     return LedgerEntry(
         EntryKind.MAILING if mailing else EntryKind.CONTROL,
-        key if scope is HaltScope.BRAND else brand,
+        key if scope in (HaltScope.BRAND, HaltScope.PROMOTIONAL) else brand,
         mailing_id=UUID(key) if mailing else None,
-        category=category,
+        category="promotional" if scope is HaltScope.PROMOTIONAL else category,
         reason=what,
         rule=f"action:{by}",
         processor=key if scope is HaltScope.PROCESSOR else None,

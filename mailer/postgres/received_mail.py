@@ -125,11 +125,6 @@ class PostgresReceivedMail:
         found: str | None = await self._pool.fetchval(SQL["address_of_ref"], brand, storable_text(ref))
         return found
 
-    async def count_soft_bounce(self, delivery: ReportedDelivery, status: str) -> int:
-        """See the port."""
-        hashed = self._hasher.hash_address(delivery.address or "")
-        return int(await self._pool.fetchval(SQL["soft_bounce"], delivery.recipient_id, hashed, status))
-
     def stores_committing_result(self, mail: ReceivedMail, result: ReceivedMailResult) -> EffectStores:
         """See the port."""
         writers = self._writers.writers_checking_each_transaction(partial(self._finish_or_raise, mail, result))
@@ -183,7 +178,8 @@ class PostgresReceivedMail:
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
         outcome = STATE_OF_EFFECT.get(result.effect), result.reported[:100], self._tell
         suggested = list(result.suggested)
-        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts, *outcome, suggested) is not None
+        counted = (*result.counted.key, result.counted.handed_over_at) if result.counted else (None,) * 4
+        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts, *outcome, suggested, *counted) is not None
         if is_new and result.acknowledgement is not None:
             await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
         return is_new

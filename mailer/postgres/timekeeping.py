@@ -30,6 +30,7 @@ from mailer.postgres.rates import delete_finished_rate_windows
 from mailer.postgres.received_mail import delete_old_received_mail
 from mailer.postgres.received_webhooks import delete_old_webhook_requests
 from mailer.postgres.refusal_quarantine import fold_counters_and_delete_old_refusals
+from mailer.postgres.soft_bounces import delete_old_soft_bounces
 from mailer.postgres.suppressions import end_expired_suppressions
 
 _SQL = {name: text.replace("{halted}", HALTED) for name, text in load_statements("upkeep").items()}
@@ -143,6 +144,7 @@ class PostgresTimekeeping:
     async def delete_old_received_mail(self, days: int) -> None:
         """See the port."""
         await delete_old_received_mail(self._pool, timedelta(days=days))
+        await delete_old_soft_bounces(self._pool, _SENDS_AT_ONCE)
 
     async def delete_old_webhook_requests(self, days: int) -> None:
         """See the port."""

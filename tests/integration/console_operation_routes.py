@@ -22,6 +22,7 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/halts/start"): CONTROL,
     ("POST", "/console/halts/brand/pause"): CONTROL,
     ("POST", "/console/halts/brand/resume"): CONTROL,
+    ("POST", "/console/halts/promotions/resume"): CONTROL,
     ("GET", "/console/processors"): StaffRight.PROCESSORS_READ,
     ("POST", "/console/processors/pause"): CONTROL,
     ("POST", "/console/processors/resume"): CONTROL,

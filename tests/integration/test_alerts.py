@@ -58,6 +58,12 @@ INSERT INTO outgoing_webhook_messages (webhook_id, at, state, mailing_ids, recip
 SELECT id, now() - interval '2 hours', 'failed', '{}', '{}', '{}', '{}' FROM added
 """
 """An endpoint that has accepted nothing for two hours, and one that was disabled."""
+_COMPLAINTS = """
+INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 50);
+INSERT INTO halts VALUES ('promotional', 'interpals', 'mailer', 'complaints');
+INSERT INTO mailed_after_opt_out VALUES (gen_random_uuid(), 1, 1, 'newsletter', now(), 1, now())
+"""
+"""Enough complaints and hard bounces to stop promotions, the stop, and a mail to somebody who had left."""
 _MISSED_NOTICE = """
 INSERT INTO public_notices
     (id, brand, texts, digest, first_day, last_day, drafted_by, released_by, released_at, missed_at)
@@ -145,6 +151,7 @@ class Scene:
         await execute(_LATE_WEBHOOK)
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(_MISSED_NOTICE)
+        await execute(_COMPLAINTS)
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute(
             "INSERT INTO dead_letters (reason, exchange, routing_key, publisher, body)"

@@ -78,6 +78,24 @@ async def test_a_brand_is_stopped_by_whoever_controls_it(world: World) -> None:
     assert [(brand, what) for brand, what, *_ in await controls(world)] == [(BRAND, "paused"), (BRAND, "resumed")]
 
 
+async def test_promotions_go_on_by_whoever_controls_the_brand(world: World) -> None:
+    """Each page says that they are paused, and the page of stops why. Staff of another brand cannot lift it."""
+    halts = PostgresHalts(world.pool, world.writers)
+    await halts.add_halt(Halt(HaltScope.PROMOTIONAL, BRAND, "mailer", "9 complaints of 1000 optional mails"))
+    async with open_browser(world) as browser, open_browser(world) as other:
+        await browser.enter(role=StaffRole.OPS, brand=BRAND)
+        await other.enter("Eli", StaffRole.OPS, OTHER)
+        page = (await browser.open(HALTS)).text
+        assert f"The promotions of {NAME} are paused" in line(page)
+        assert "9 complaints of 1000 optional mails" in page
+        assert f"Let the promotions of {NAME} go on" in page
+        assert await press(other, "promotions/resume", brand=BRAND) == 403
+        assert len(await halts.list_halts_in_force(10)) == 1
+        assert [await press(browser, "promotions/resume", brand=BRAND) for _ in range(2)] == [303, 303]
+        assert line((await browser.open(HALTS)).text) == ""
+    assert [(brand, what) for brand, what, *_ in await controls(world)] == [(BRAND, "paused"), (BRAND, "resumed")]
+
+
 async def test_no_button_goes_on_after_the_database_went_back(world: World) -> None:
     """Somebody has to choose at the command what becomes of mail that may have gone out."""
     halts = PostgresHalts(world.pool, world.writers)

@@ -20,7 +20,7 @@ from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
-from mailer.policy.category import CATEGORIES
+from mailer.policy.category import CATEGORIES, Lane
 from mailer.policy.limits_set_by_recipient import OwnCap, OwnPause
 from mailer.ports.halts import OPERATOR, Halt, HaltScope
 from mailer.ports.standings import StandingFlag
@@ -52,7 +52,7 @@ class Site:
         """Asks the database, and returns the reason why a mailing is halted, or None."""
         control = control or self.control
         await control.query_halts_and_attest_no_loss()
-        return control.mailing_halt_reason(BRAND, uuid7())
+        return control.mailing_halt_reason(BRAND, uuid7(), Lane.SERVICE)
 
 
 @asynccontextmanager

@@ -330,6 +330,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
         ProcessorRoutes([world.processor], world.halted.processor_halt_reason),
         NoLimits(),
         PausesForBlockedMail(NoPauses()),
+        world.tally,
     )
     preparing, begun = (
         WindowPreparation(checks, None, world.deliveries.find_last_delivery_of_text_to_shared_address),

@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from mailer.actions.quarantined_refusal_verdicts import RefusalVerdictRefused, apply_verdict_on_quarantined_refusals
-from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
 from mailer.ports.refusal_quarantine import HardRefusal, RefusalSelection, RefusalVerdict
@@ -216,7 +215,7 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
 async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
     """A new process doubts from its first refusal on, by the counts of the process before it."""
     [_] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
-    bounces = RefusalJudge(open_quarantine(world))
+    bounces = world.refusal_judge()
     accepted = await world.accept([person(100)])
     claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "another worker")
     assert claim is not None

@@ -12,7 +12,6 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.hand_over_of_claim import WINDOW
 from mailer.pipeline.handover import HandOver
@@ -56,8 +55,8 @@ def handing_over(
 ) -> HandOver:
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
-    checks = SendChecks(world.halted, routes, meter or NoLimits(), PausesForBlockedMail(NoPauses()))
-    bounces = RefusalJudge(refusals or PostgresRefusalQuarantine(world.pool, world.writers, world.hasher))
+    checks = SendChecks(world.halted, routes, meter or NoLimits(), PausesForBlockedMail(NoPauses()), world.tally)
+    bounces = world.refusal_judge(refusals)
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.renderers, checks, bounces, "worker", asyncio.Event()
     )

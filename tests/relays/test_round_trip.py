@@ -21,7 +21,7 @@ ANSWERS = {
     "later@example.org": "450 4.2.1 Try again later",
 }
 """Replies of the destination to RCPT."""
-EFFECTS = {"dead": "address_dead", "full": "soft_bounce", "blocked": "none", "later": "soft_bounce"}
+EFFECTS = {"dead": "address_dead", "full": "soft_bounce", "blocked": "sender_fault", "later": "soft_bounce"}
 _EXPIRES_SOON = {
     "maximal_queue_lifetime": "2s",
     "bounce_queue_lifetime": "2s",

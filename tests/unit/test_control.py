@@ -22,7 +22,7 @@ from mailer.pipeline.halt_watcher import (
     HaltWatcher,
 )
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
-from mailer.policy.category import Category
+from mailer.policy.category import Category, Lane
 from mailer.ports.halts import (
     OPERATOR,
     Halt,
@@ -141,7 +141,7 @@ class Scene:
 
     def halted(self) -> str | None:
         """The reason why a mailing of a brand is halted, or None."""
-        return self.control.mailing_halt_reason("acme", ONE)
+        return self.control.mailing_halt_reason("acme", ONE, Lane.SERVICE)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ async def test_a_database_that_went_back_stops_everything(scene: Scene, name: st
     for control in (scene.control, scene.process()):
         scene.database.told.clear()
         await control.query_halts_and_attest_no_loss()
-        assert control.mailing_halt_reason("acme", ONE) == WENT_BACK
+        assert control.mailing_halt_reason("acme", ONE, Lane.SERVICE) == WENT_BACK
         assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
             (HaltScope.EVERYTHING, str(ONE), "host:1")
         ]
@@ -293,13 +293,13 @@ async def test_lost_entries_of_a_process_that_has_ended_stop_everything(scene: S
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}))
     await new.query_halts_and_attest_no_loss()
     assert scene.database.asked[-1][1] == {(WRITER, 7)}
-    assert new.mailing_halt_reason("acme", ONE) == WENT_BACK
+    assert new.mailing_halt_reason("acme", ONE, Lane.SERVICE) == WENT_BACK
     scene.database.attested.clear()
     scene.database.answer = SOUND
     another = scene.process()
     await another.query_halts_and_attest_no_loss()
     assert [spoken_for for _, *spoken_for in scene.database.attested] == [[ended]]
-    assert another.mailing_halt_reason("acme", ONE) is None
+    assert another.mailing_halt_reason("acme", ONE, Lane.SERVICE) is None
 
 
 async def test_a_new_connection_is_met_first(scene: Scene) -> None:
@@ -363,7 +363,7 @@ async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     assert NotesAboutDatabaseInFiles(scene.folder).read_last_seen_seal_marker() == begun.newest_seal_marker
     new = scene.process()
     await new.query_halts_and_attest_no_loss()
-    assert new.mailing_halt_reason("acme", ONE) is None
+    assert new.mailing_halt_reason("acme", ONE, Lane.SERVICE) is None
     scene.database.answer = SOUND  # and back to the old one: that is another restore
     await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == WENT_BACK

@@ -37,7 +37,7 @@ DIRECTORY = MailboxDirectory(policies(), LINKS)
         (DELIVERY, (HARD,), ReceivedMailEffect.ADDRESS_DEAD),
         (DELIVERY, (SOFT, HARD), ReceivedMailEffect.ADDRESS_DEAD),
         (DELIVERY, (OURS, SOFT), ReceivedMailEffect.SOFT_BOUNCE),
-        (DELIVERY, (OURS,), ReceivedMailEffect.NONE),
+        (DELIVERY, (OURS,), ReceivedMailEffect.SENDER_FAULT),
         (DELIVERY, (replace(HARD, action=RecipientAction.DELAYED),), ReceivedMailEffect.NONE),
         (DELIVERY, (replace(HARD, address="else@people.example"), SOFT), ReceivedMailEffect.SOFT_BOUNCE),
         (DELIVERY, (replace(HARD, address=""),), ReceivedMailEffect.NONE),

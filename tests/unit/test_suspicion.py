@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailer.actions.refusal_judgement import JudgedWindowRefusals, RefusalJudge
+from mailer.actions.soft_bounce_counting import SoftBounceCounter
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_share_suspicious
 from mailer.policy.standing import Standing
@@ -82,6 +83,13 @@ class Memory:
         return 0
 
 
+class NothingSoft(SoftBounceCounter):
+    """Counts nothing: no window here has a soft bounce."""
+
+    def __init__(self) -> None:
+        pass
+
+
 @dataclass
 class Scene:
     """Windows of a processor, over counters in memory and with a clock in the test's hand."""
@@ -90,7 +98,7 @@ class Scene:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        self.bounces = RefusalJudge(self.memory, lambda: self.seconds)
+        self.bounces = RefusalJudge(self.memory, NothingSoft(), lambda: self.seconds)
 
     async def window(self, taken: int, refused: int, domain: str = "people.example") -> JudgedWindowRefusals:
         """The judgement about a window with so many answers of each kind."""

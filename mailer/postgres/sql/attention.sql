@@ -1,6 +1,6 @@
 -- name: halts
-SELECT CASE h.scope WHEN 'brand' THEN h.key
-                    WHEN 'mailing' THEN (SELECT m.brand FROM mailings m WHERE m.id = h.key::uuid) END AS brand,
+SELECT CASE WHEN h.scope IN ('brand', 'promotional') THEN h.key
+            WHEN h.scope = 'mailing' THEN (SELECT m.brand FROM mailings m WHERE m.id = h.key::uuid) END AS brand,
        h.scope AS label, count(*) AS n, NULL AS seconds
 FROM (SELECT * FROM halts ORDER BY scope, key LIMIT 10000) h GROUP BY 1, 2
 
@@ -31,7 +31,7 @@ FROM unnest($1::text[]) AS l (lane) CROSS JOIN LATERAL (
     SELECT q.mailing_id, q.due_at, (SELECT m.brand FROM mailings m WHERE m.id = q.mailing_id) AS brand
     FROM batches q WHERE q.state = 'queued' AND q.lane = l.lane AND q.due_at <= now() ORDER BY q.due_at LIMIT 2000) b
 WHERE NOT EXISTS (SELECT FROM halts h WHERE h.scope = 'everything' OR (h.scope = 'mailing' AND h.key = b.mailing_id::text)
-                  OR (h.scope = 'brand' AND h.key = b.brand))
+                  OR ((h.scope = 'brand' OR h.scope = 'promotional' AND l.lane = 'promotional') AND h.key = b.brand))
 GROUP BY 1, 2
 
 -- name: oldest_parked

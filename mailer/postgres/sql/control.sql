@@ -74,13 +74,18 @@ DELETE FROM witnesses
 (EXISTS (SELECT FROM halts) AND (
     EXISTS (SELECT FROM halts h WHERE h.scope = 'everything')
     OR EXISTS (SELECT FROM halts h WHERE h.scope = 'mailing' AND h.key = b.mailing_id::text)
-    OR EXISTS (SELECT FROM mailings m JOIN halts h ON h.scope = 'brand' AND h.key = m.brand WHERE m.id = b.mailing_id)))
+    OR EXISTS (SELECT FROM mailings m JOIN halts h ON h.key = m.brand
+               AND (h.scope = 'brand' OR h.scope = 'promotional' AND b.lane = 'promotional') WHERE m.id = b.mailing_id)))
 
 -- name: halt
 INSERT INTO halts (scope, key, by, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true
 
 -- name: lift
 DELETE FROM halts WHERE scope = $1 AND key = $2 RETURNING true
+
+-- name: release_promotions
+-- What a person has judged stops the promotions no more.
+INSERT INTO promotional_releases AS r (brand) VALUES ($1) ON CONFLICT (brand) DO UPDATE SET at = now()
 
 -- name: mailing
 -- Locked, so that two who cancel and resume take turns.
@@ -115,13 +120,13 @@ SELECT id, brand, category FROM ended
 
 -- name: above_mailings
 -- For each page of the console. Few rows of a small table, found by its key.
-SELECT scope, key, by, reason, at, CASE scope WHEN 'brand' THEN key END AS brand, NULL::text AS event_id
-FROM halts WHERE scope IN ('everything', 'brand', 'processor') ORDER BY scope <> 'everything', at LIMIT $1
+SELECT scope, key, by, reason, at, CASE WHEN scope IN ('brand', 'promotional') THEN key END AS brand, NULL::text AS event_id
+FROM halts WHERE scope IN ('everything', 'brand', 'promotional', 'processor') ORDER BY scope <> 'everything', at LIMIT $1
 
 -- name: in_force
 -- Those of mailings come last: there can be thousands, and a halt of a brand must not be hidden behind them.
-SELECT h.scope, h.key, h.by, h.reason, h.at, CASE h.scope WHEN 'brand' THEN h.key ELSE m.brand END AS brand, m.event_id
+SELECT h.scope, h.key, h.by, h.reason, h.at, CASE WHEN h.scope IN ('brand', 'promotional') THEN h.key ELSE m.brand END AS brand, m.event_id
 FROM halts h LEFT JOIN mailings m ON m.id = CASE h.scope WHEN 'mailing' THEN h.key::uuid END
-WHERE ($2::text[] IS NULL OR h.scope IN ('everything', 'processor') OR (h.scope = 'brand' AND h.key = ANY ($2)) OR m.brand = ANY ($2))
+WHERE ($2::text[] IS NULL OR h.scope IN ('everything', 'processor') OR (h.scope IN ('brand', 'promotional') AND h.key = ANY ($2)) OR m.brand = ANY ($2))
   AND ($3::text IS NULL OR h.scope <> 'mailing' OR h.key = $3)
 ORDER BY h.scope <> 'everything', h.scope = 'mailing', h.at LIMIT $1

@@ -13,7 +13,8 @@ SELECT lane, coalesce(extract(epoch FROM now() - (
     SELECT b.due_at FROM batches b WHERE b.state = 'queued' AND b.lane = l.lane AND b.due_at <= now()
       AND NOT EXISTS (SELECT FROM halts h WHERE h.scope = 'everything'
                       OR (h.scope = 'mailing' AND h.key = b.mailing_id::text)
-                      OR (h.scope = 'brand' AND h.key = (SELECT m.brand FROM mailings m WHERE m.id = b.mailing_id)))
+                      OR ((h.scope = 'brand' OR h.scope = 'promotional' AND b.lane = 'promotional')
+                          AND h.key = (SELECT m.brand FROM mailings m WHERE m.id = b.mailing_id)))
     ORDER BY b.due_at LIMIT 1)), 0)
 FROM unnest($1::text[]) AS l (lane)
 
@@ -110,3 +111,21 @@ SELECT brand, disabled_reason, count(*) FROM outgoing_webhooks WHERE disabled_at
 SELECT brand, count(*) FROM public_notices
 WHERE missed_at IS NOT NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date
 GROUP BY brand
+
+-- name: feedback_handed_over
+SELECT f.brand, f.processor, f.provider, sum(f.handed_over) FROM feedback_counts f LEFT JOIN promotional_releases r USING (brand)
+WHERE f.hour > now() - interval '7 days' AND f.hour > coalesce(r.at, '-infinity')
+GROUP BY f.brand, f.processor, f.provider ORDER BY f.brand, f.processor, f.provider LIMIT 1000
+
+-- name: feedback_complaints
+SELECT f.brand, f.processor, f.provider, sum(f.complaints) FROM feedback_counts f LEFT JOIN promotional_releases r USING (brand)
+WHERE f.hour > now() - interval '7 days' AND f.hour > coalesce(r.at, '-infinity')
+GROUP BY f.brand, f.processor, f.provider ORDER BY f.brand, f.processor, f.provider LIMIT 1000
+
+-- name: feedback_hard_bounces
+SELECT f.brand, f.processor, f.provider, sum(f.hard_bounces) FROM feedback_counts f LEFT JOIN promotional_releases r USING (brand)
+WHERE f.hour > now() - interval '7 days' AND f.hour > coalesce(r.at, '-infinity')
+GROUP BY f.brand, f.processor, f.provider ORDER BY f.brand, f.processor, f.provider LIMIT 1000
+
+-- name: mailed_after_opt_out
+SELECT count(*) FROM (SELECT FROM mailed_after_opt_out WHERE found_at > now() - interval '7 days' LIMIT 10000) AS few

@@ -142,7 +142,8 @@ SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publishe
 FROM mailings m
 CROSS JOIN LATERAL (
     SELECT array_agg(h.scope ORDER BY h.scope) AS scopes FROM halts h
-    WHERE h.scope = 'everything' OR (h.scope, h.key) IN (('brand', m.brand), ('mailing', m.id::text))) halts
+    WHERE h.scope = 'everything' OR (h.scope, h.key) IN (('brand', m.brand), ('mailing', m.id::text))
+       OR (m.lane = 'promotional' AND h.scope = 'promotional' AND h.key = m.brand)) halts
 WHERE {which}
 ORDER BY m.id DESC
 

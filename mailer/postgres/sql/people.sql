@@ -227,8 +227,9 @@ WITH stopped AS (
                     '{}') AS scopes,
            -- Of one scope, it is of that alone: other mail is tried.
            min(s.at) FILTER (WHERE s.reason = 'address_dead' AND s.scope = '*') AS dead_at,
-           array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason = 'address_dead' AND s.scope <> '*')
-               AS dead_in,
+           -- Soft bounces are of all optional mail, which stands here as `*`.
+           array_agg(DISTINCT s.scope ORDER BY s.scope)
+               FILTER (WHERE s.reason = 'address_dead' AND s.scope <> '*' OR s.reason = 'soft_bounces') AS dead_in,
            min(s.at) FILTER (WHERE s.reason = 'objection') AS objected_at,
            max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at,
            max(s.expires_at) FILTER (WHERE s.reason = 'own_pause') AS paused_until,

@@ -11,7 +11,9 @@ SELECT id, at, brand, mailbox, sender, recipient, peer, helo, content FROM recei
 WHERE id = $1 AND state = 'received' AND content IS NOT NULL
 
 -- name: finish
--- Returns nothing if it was finished before. A bounce, complaint or opt-out is told in the same statement.
+-- Returns nothing if it was finished before. A bounce, complaint or opt-out is told in the same statement. Complaints and hard
+-- bounces count against the mail of the hour of the mail that they are about, and of each person once in a week: whoever can
+-- write one report can write a thousand.
 WITH done AS (
     UPDATE received_mail
     SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
@@ -37,6 +39,14 @@ WITH done AS (
     INSERT INTO outgoing_webhook_messages (webhook_id, category, state, mailing_ids, recipient_ids, reasons, attempts)
     SELECT e.id, n.category, n.state, ARRAY[n.mailing_id], ARRAY[n.recipient_id], ARRAY[$8::text], ARRAY[n.attempt]
     FROM news n JOIN outgoing_webhooks e ON e.brand = n.brand AND e.disabled_at IS NULL AND n.state = ANY (e.kinds)
+), counted AS (
+    INSERT INTO feedback_counts AS f (brand, processor, provider, hour, complaints, hard_bounces)
+    SELECT $11::text, $12::text, $13::text, date_trunc('hour', $14::timestamptz), ($3 = 'complaint')::int, ($3 = 'address_dead')::int FROM done
+    WHERE $11::text IS NOT NULL AND $3 IN ('complaint', 'address_dead')
+      AND NOT EXISTS (SELECT FROM received_mail m WHERE m.recipient_id = $5 AND m.id <> $1 AND m.effect = $3
+                      AND m.handled_at > now() - interval '7 days')
+    ON CONFLICT (brand, processor, provider, hour) DO UPDATE
+        SET complaints = f.complaints + EXCLUDED.complaints, hard_bounces = f.hard_bounces + EXCLUDED.hard_bounces
 )
 SELECT id FROM done
 
@@ -60,7 +70,8 @@ RETURNING r.ref, r.country, m.acknowledged_at IS NOT NULL AS is_due
 -- Whoever changes their address may give a stranger's: an hour is left for a mail that was under way.
 SELECT m.brand, coalesce(d.sent_as, m.category) AS category, d.mailing_id, d.recipient_id, d.attempt, r.email AS address,
        h.processor, EXISTS (SELECT FROM former_addresses f WHERE f.recipient_id = d.recipient_id
-                            AND f.at > coalesce(h.at, m.created_at) - interval '1 hour') AS has_moved
+                            AND f.at > coalesce(h.at, m.created_at) - interval '1 hour') AS has_moved,
+       h.at AS handed_over_at
 FROM deliveries d JOIN mailings m ON m.id = d.mailing_id JOIN recipients r ON r.id = d.recipient_id
 LEFT JOIN LATERAL (SELECT l.processor, l.at FROM ledger l
                    WHERE l.mailing_id = d.mailing_id AND l.recipient_id = d.recipient_id AND l.kind = 'hand_over'
@@ -74,14 +85,6 @@ ORDER BY r.id LIMIT 1
 
 -- name: address_of_ref
 SELECT email FROM recipients WHERE brand = $1 AND ref = $2
-
--- name: soft_bounce
-WITH added AS (
-    INSERT INTO soft_bounces AS b (recipient_id, address_hash, day, status) VALUES ($1, $2, current_date, $3)
-    ON CONFLICT (recipient_id, address_hash, day) DO UPDATE SET status = EXCLUDED.status
-)
-SELECT count(*) + 1 FROM soft_bounces
-WHERE recipient_id = $1 AND address_hash = $2 AND day > current_date - 30 AND day < current_date
 
 -- name: listed
 SELECT id, at, brand, mailbox, sender, state,

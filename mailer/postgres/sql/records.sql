@@ -13,6 +13,8 @@ FROM mailings m LEFT JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id
 -- name: halts
 SELECT scope, key, by, reason, at FROM halts
 WHERE scope IN ('everything', 'processor') OR (scope = 'brand' AND key = $1) OR (scope = 'mailing' AND key = $2)
+   OR (scope = 'promotional' AND key = $1
+       AND (SELECT m.lane FROM mailings m WHERE m.id = nullif($2, 'None')::uuid) = 'promotional')
 ORDER BY at
 
 -- name: acts

@@ -98,6 +98,13 @@ SELECT EXISTS (SELECT FROM suppressions WHERE lifted_at IS NULL AND expires_at <
 SELECT id FROM suppressions WHERE lifted_at IS NULL AND expires_at <= now()
 ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 
+-- name: bounced
+-- The stop of optional mail to a person's mailbox that took no mail.
+SELECT p.id FROM recipients r
+JOIN suppressions p ON p.controller = r.controller AND p.address_key = r.address_key AND p.address_hash = r.address_hash
+    AND p.brand = r.brand
+WHERE r.id = $1 AND p.reason = 'soft_bounces' AND p.lifted_at IS NULL
+
 -- name: left
 -- The opt-outs of a person's address that are older than a moment.
 SELECT p.id, p.scope, p.at FROM recipients r

@@ -242,7 +242,10 @@ def filter_halts_shown_to_member(member: StaffMember, halts: Sequence[HaltInForc
         one
         for one in halts
         if one.halt.scope is HaltScope.EVERYTHING
-        or (one.halt.scope is HaltScope.BRAND and not held.isdisjoint({EVERY_BRAND, one.halt.key}))
+        or (
+            one.halt.scope in (HaltScope.BRAND, HaltScope.PROMOTIONAL)
+            and not held.isdisjoint({EVERY_BRAND, one.halt.key})
+        )
         or (one.halt.scope is HaltScope.PROCESSOR and sees_processors)
     ]
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mailer.actions.halt_control import pause_brand, resume_brand, start_everything, stop_everything
+from mailer.actions.halt_control import pause_brand, resume_brand, resume_promotions, start_everything, stop_everything
 from mailer.policy.staff_rights import StaffRight, brands_with_right, has_staff_right
 from mailer.ports.halts import HaltScope, HaltStore
 from mailer.web.console.access_gates import ConsoleRequest
@@ -59,6 +59,14 @@ async def start_mail_of_brand(request: MailingController) -> Response:
     return redirect_within_console(request.console, HALTS)
 
 
+@router.post(f"{HALTS}/promotions/resume")
+async def start_promotions_of_brand(request: MailingController) -> Response:
+    """Lets the promotions of one brand go on."""
+    brand = _require_brand(request)
+    await resume_promotions(_halt_store(request, [brand]), brand, request.member.identity.name)
+    return redirect_within_console(request.console, HALTS)
+
+
 def _require_brand(request: ConsoleRequest) -> str:
     """Returns the brand of the form. The gate has checked the right at it.
 
@@ -91,4 +99,5 @@ async def _halts_page(request: ConsoleRequest, error: str | None = None) -> Resp
         is_stopped=any(one.halt.scope is HaltScope.EVERYTHING for one in halts),
         stoppable=sorted(controlled - stopped),
         resumable=sorted(controlled & stopped),
+        promotions=sorted(controlled & {one.halt.key for one in halts if one.halt.scope is HaltScope.PROMOTIONAL}),
     )
