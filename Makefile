@@ -19,11 +19,11 @@ demo: .venv/run  ## runs the whole pipeline once on this machine; STAY=1 leaves 
 
 test: .venv/dev  ## runs all tests, in six processes that share one collection, since many wait; PYTEST="-k word" chooses
 	@scripts/setup-services
-	@scripts/setup-relays --if-possible postfix
+	@scripts/setup-relays --if-possible postfix dovecot
 	@scripts/setup-verifiers --if-possible
 	@scripts/setup-axe --if-possible
 	@scripts/setup-oidc --if-possible
-	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) $$([ -e .cache/oidc/usable ] || echo --ignore=tests/oidc) --forks 6 $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $$(ls .cache/axe/usable-* >/dev/null 2>&1 || echo --ignore=tests/browser/test_every_page.py) $(PYTEST)
+	@PYTHONDONTWRITEBYTECODE= $(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$([ -e .cache/relays/dovecot/usable ] || echo --ignore=tests/relays/test_dovecot.py) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) $$([ -e .cache/oidc/usable ] || echo --ignore=tests/oidc) --forks 6 $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $$([ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] || echo --ignore=tests/integration/test_proxies.py) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $$(ls .cache/axe/usable-* >/dev/null 2>&1 || echo --ignore=tests/browser/test_every_page.py) $(PYTEST)
 
 check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/ruff format --check .
@@ -75,7 +75,7 @@ chaos: .venv/dev  ## breaks everything at random while mail flows, and checks ev
 up: .venv/dev  ## runs the Procfile on MAILER_DATABASE_URL and MAILER_BROKER_URL, or on private services
 	@$(bin)/python scripts/up.py
 
-test-relays: .venv/dev  ## mails by real Postfix, Exim, OpenSMTPD and Haraka in every set-up (root only); PYTEST="-k exim" chooses
+test-relays: .venv/dev  ## mails by real Postfix, Exim, OpenSMTPD and Haraka in every set-up, and a mailbox of a real Dovecot (root only); PYTEST="-k exim" chooses
 	@scripts/setup-services
 	@scripts/setup-relays
 	@$(bin)/pytest -n logical --maxprocesses 4 tests/relays $(PYTEST)

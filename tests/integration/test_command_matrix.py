@@ -105,8 +105,8 @@ SHOWS = {
     "requests list", "public-notices list", "inbound list", "inbound classify",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
-RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}
-"""Commands that run mailer itself."""
+RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}
+"""Commands that run mailer itself, or take in mail for it."""
 
 
 def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, bool]]:

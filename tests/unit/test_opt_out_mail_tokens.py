@@ -121,7 +121,7 @@ BODIES = st.sampled_from(
 def test_a_mail_of_a_program_is_obeyed_and_needs_nobody(
     recipient: int, body: str, form: str, case: Callable[[str], str]
 ) -> None:
-    """By the address alone, in any case and with any subject; blank bodies, footers and encodings change nothing."""
+    """The address alone is enough, in any case, with any subject; blank bodies and footers change nothing."""
     address = case(mailto(recipient)[0])
     octets = body.encode()
     if form == "quoted-printable":
@@ -176,7 +176,7 @@ def test_a_token_is_for_one_brand_and_one_key() -> None:
 
 
 def test_a_category_that_is_gone_leaves_all_optional_mail() -> None:
-    """As by the link: an opt-out is never lost, and the token names no category."""
+    """No opt-out is lost, as by the link: the token then names no category."""
     address, subject = mailto()
     gone = SimpleNamespace(categories={"promotional": None})
     found_token = TOKENS.find_token([address], subject, {"interpals": gone})  # type: ignore[dict-item]
