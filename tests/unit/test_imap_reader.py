@@ -157,6 +157,23 @@ async def test_a_message_that_cannot_be_stored_is_not_marked() -> None:
     assert len(store.mails) == 1
 
 
+async def test_a_message_that_meets_a_bug_keeps_no_other_one_waiting() -> None:
+    """The store refuses one message again and again: all others are stored and marked, and it stays unread."""
+
+    class Buggy(Store):
+        async def store_collected_mail(self, mail: NewReceivedMail) -> bool:
+            if b"Subject: 0" in mail.content:
+                raise ValueError("ada@people.example")
+            return await super().store_collected_mail(mail)
+
+    server = Server({str(uid): LETTER % str(uid).encode() for uid in range(45)})
+    async with reading(server, Buggy()) as running:
+        await running.until(lambda: len(server.seen) == 44)
+    assert "0" not in server.seen
+    assert "ValueError" in running.problems[0]
+    assert "ada@" not in "".join(running.problems)
+
+
 async def test_a_wrong_password_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """The readiness and one log line name it, without the user or the password; a right one clears it."""
     server = Server({}, faults={"open": [MailboxRefused("the server refuses the user name or the password")] * 5})

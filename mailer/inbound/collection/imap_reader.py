@@ -122,8 +122,12 @@ class ImapReader:
             await self._store_batch(session, uids[start : start + BATCH])
 
     async def _store_batch(self, session: Session, uids: Sequence[str]) -> None:
-        """Stores messages, and marks them. One that cannot be stored stays unread, for a person."""
-        stored = list[str]()
+        """Stores messages, and marks them. One that cannot be stored stays unread, and keeps no other one waiting.
+
+        Raises:
+            Exception: of the store, for the last message that it did not take, once the others are marked.
+        """
+        stored, fault = list[str](), None
         for uid in uids:
             octets = await self._in_thread(partial(session.fetch_message, uid))
             try:
@@ -134,11 +138,18 @@ class ImapReader:
                 self._left_out.add(uid)
                 log.warning("a message stays in its mailbox", mailbox=self._place, uid=uid, problem=str(error))
                 continue
-            if await self._store.store_collected_mail(mail):
-                RECEIVED_MAIL.labels(mail.mailbox, "stored").inc()
+            try:
+                is_new = await self._store.store_collected_mail(mail)
+            except Exception as error:
+                fault = error
+                continue
             stored.append(uid)
+            if is_new:
+                RECEIVED_MAIL.labels(mail.mailbox, "stored").inc()
         if stored:
             await self._in_thread(partial(session.mark_seen, stored))
+        if fault is not None:
+            raise fault
 
     async def _in_thread(self, call: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
