@@ -29,11 +29,11 @@ test: .venv/dev  ## runs the tests that a change needs, in a few minutes: all bu
 
 test-all: .venv/dev  ## runs every test, as CI does; PYTEST="-k word" chooses
 	@scripts/setup-services
-	@scripts/setup-relays --if-possible postfix
+	@scripts/setup-relays --if-possible postfix dovecot
 	@scripts/setup-verifiers --if-possible
 	@scripts/setup-axe --if-possible
 	@scripts/setup-oidc --if-possible
-	@$(run_tests) --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) $$([ -e .cache/oidc/usable ] || echo --ignore=tests/oidc) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $$(ls .cache/axe/usable-* >/dev/null 2>&1 || echo --ignore=tests/browser/test_every_page.py) $(without_servers) $(PYTEST)
+	@$(run_tests) --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) $$([ -e .cache/relays/dovecot/usable ] || echo --ignore=tests/relays/test_dovecot.py) $$(ls .cache/verifiers/usable-* >/dev/null 2>&1 || echo --ignore=tests/verifiers) $$([ -e .cache/oidc/usable ] || echo --ignore=tests/oidc) $$([ -x /usr/bin/chromium ] || echo --ignore=tests/browser) $$(ls .cache/axe/usable-* >/dev/null 2>&1 || echo --ignore=tests/browser/test_every_page.py) $(without_servers) $(PYTEST)
 
 check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/ruff format --check .
@@ -85,7 +85,7 @@ chaos: .venv/dev  ## breaks everything at random while mail flows, and checks ev
 up: .venv/dev  ## runs the Procfile on MAILER_DATABASE_URL and MAILER_BROKER_URL, or on private services
 	@$(bin)/python scripts/up.py
 
-test-relays: .venv/dev  ## mails by real Postfix, Exim, OpenSMTPD and Haraka in every set-up (root only); PYTEST="-k exim" chooses
+test-relays: .venv/dev  ## mails by real Postfix, Exim, OpenSMTPD and Haraka in every set-up, and a mailbox of a real Dovecot (root only); PYTEST="-k exim" chooses
 	@scripts/setup-services
 	@scripts/setup-relays
 	@$(bin)/pytest -n logical --maxprocesses 4 tests/relays $(PYTEST)

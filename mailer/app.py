@@ -26,7 +26,6 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
@@ -35,18 +34,12 @@ from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
-from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
-from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
-from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.pauses_for_blocked_mail import PausesForBlockedMail
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
-from mailer.pipeline.public_notice_page_check import PublicNoticePageChecker
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
-from mailer.pipeline.requested_link_mail_publishing import RequestedLinkMailPublisher
 from mailer.pipeline.routing import ProcessorRoutes
-from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
@@ -63,7 +56,6 @@ from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
-from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_ledger_entries
 from mailer.postgres.inviter_pauses import PostgresInviterPauses
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
@@ -91,15 +83,11 @@ from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPartners, partner_ids_by_brand
 from mailer.postgres.timekeeping import PostgresTimekeeping
-from mailer.processors.partner_webhook_posting import post_json_or_raise
-from mailer.processors.public_page_fetching import fetch_public_page
 from mailer.processors.registry import find_processor_scheme_for_url, start_shutdown_timers_on_stop
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.readiness import Readiness
-from mailer.runtime.system_resolver import SystemResolver
-from mailer.runtime.webhook_posting import WebhookHttpPoster
 from mailer.settings import Settings, SettingsError
 
 
@@ -138,13 +126,8 @@ class App:
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.is_broker_in_process
-        self.deliveries = PostgresDeliveries(
-            pool,
-            self.writers,
-            frequency_counts_needed_by_policies(self.policies.values()),
-            settings.lease_seconds,
-            tell=tell,
-        )
+        counts = frequency_counts_needed_by_policies(self.policies.values())
+        self.deliveries = PostgresDeliveries(pool, self.writers, counts, settings.lease_seconds, tell=tell)
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         controllers = {name: policy.controller.id for name, policy in self.policies.items()}
         self.rights = PostgresPrivacyRights(pool, self.hasher, self.standings, controllers, tell=tell)
@@ -335,23 +318,6 @@ class App:
             tasks.create_task(consume(queue, 10, keep))
         if not self.settings.is_broker_in_process:
             tasks.create_task(consumers.relay_outbox_until_stopped(self.outbox, broker, self.letters, self.owner, stop))
-
-    async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
-        """Runs the timekeeper, the sync with partners, the webhooks and the metrics until `stop` is set."""
-        async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
-            keeper = Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies)
-            tasks.create_task(keeper.run_until_stopped(stop))
-            tasks.create_task(OptionalMailWatcher(self.optional_mail, self.halts).watch_until_stopped(stop))
-            tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
-            tasks.create_task(
-                RequestedLinkMailPublisher(self.requests, self.policies, self.links).publish_until_stopped(stop)
-            )
-            looks = PublicNoticePageChecker(self.public_notices, self.settings.public_url, fetch_public_page)
-            tasks.create_task(looks.check_notice_pages_until_stopped(stop))
-            webhooks = OutgoingWebhookSender(self.webhooks, WebhookHttpPoster(SystemResolver))
-            tasks.create_task(webhooks.send_until_stopped(stop))
-            queues = [queue.name for queue in build_broker_topology_for_policies(self.policies).queues]
-            tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
 
 def names_of_configured_processors(settings: Settings) -> list[str]:

@@ -1,11 +1,18 @@
 """Composes the process `mailer inbound`: the listeners, and the consumers that handle what was stored."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 
 from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.app import App
+from mailer.inbound.collection.collected_messages import MessageCollector, UnknownMailbox
+from mailer.inbound.collection.imap_reader import ImapReader
+from mailer.inbound.collection.imap_session import ImapSession
+from mailer.inbound.collection.imap_url import ImapUrl, is_imap_url, parse_imap_url
 from mailer.inbound.handling import ReceivedMailHandler
 from mailer.inbound.letter_handling import LetterAnswers, LetterHandler
 from mailer.inbound.letters import ProvenSender
@@ -38,8 +45,16 @@ _HELD = 8
 """The prefetch of a consumer."""
 
 
-def listener_urls_of_settings(settings: Settings) -> list[ListenerUrl]:
-    """Returns the addresses at which mail is received. Whoever only receives webhooks needs none.
+@dataclass(frozen=True, slots=True)
+class InboundUrls:
+    """The addresses at which mail is received, and the mailboxes that are read."""
+
+    listeners: list[ListenerUrl]
+    mailboxes: list[ImapUrl]
+
+
+def inbound_urls_of_settings(settings: Settings) -> InboundUrls:
+    """Returns the addresses at which mail is received, and the mailboxes that are read; none for webhooks alone.
 
     Raises:
         SettingsError: there is none and no webhook, or one cannot be read.
@@ -47,9 +62,29 @@ def listener_urls_of_settings(settings: Settings) -> list[ListenerUrl]:
     if not settings.inbound and not settings.webhooks:
         raise SettingsError("MAILER_INBOUND is empty; set it to lmtp://127.0.0.1:2424, for example")
     try:
-        return [parse_listener_url(text) for text in settings.inbound]
+        return InboundUrls(
+            [parse_listener_url(text) for text in settings.inbound if not is_imap_url(text)],
+            [parse_imap_url(text) for text in settings.inbound if is_imap_url(text)],
+        )
     except ValueError as error:
         raise SettingsError(f"MAILER_INBOUND: {error}") from None
+
+
+def build_readers(urls: Sequence[ImapUrl], app: App, mailboxes: MailboxDirectory) -> list[ImapReader]:
+    """Returns a reader for each mailbox.
+
+    Raises:
+        SettingsError: a mailbox is not one of a brand.
+    """
+    readers = list[ImapReader]()
+    for url in urls:
+        try:
+            collector = MessageCollector(mailboxes, url.to)
+        except UnknownMailbox as error:
+            raise SettingsError(f"MAILER_INBOUND: to={url.to} {error}") from None
+        session, report = partial(ImapSession, url), app.readiness.set_or_clear_problem
+        readers.append(ImapReader(url.place, session, collector, app.received_mail, report))
+    return readers
 
 
 class SenderProver:
@@ -107,8 +142,9 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     Raises:
         SettingsError: `MAILER_INBOUND` cannot be used. ListenerUnusable: an address is taken.
     """
-    urls = listener_urls_of_settings(app.settings)
+    urls = inbound_urls_of_settings(app.settings)
     mailboxes = MailboxDirectory(app.policies, app.links)
+    readers = build_readers(urls.mailboxes, app, mailboxes)
     answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
     letters = LetterHandler(app.received_mail, _answers(app), app.policies, SenderProver(SystemResolver()).prove)
     faults = ReportedSenderFaults(PausesForBlockedMail(PostgresStreamPauses(app.pool)))
@@ -120,8 +156,10 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
             )
         if not app.settings.is_broker_in_process:
             tasks.create_task(consumers.relay_outbox_until_stopped(app.outbox, broker, app.letters, app.owner, stop))
+        for reader in readers:
+            tasks.create_task(reader.read_until_stopped(stop))
         name = await EhloNameProvider(None).ehlo_name_for_local_address("127.0.0.1")
-        async with receiving_mail(urls, answers, name) as ports:
-            for url, port in zip(urls, ports, strict=True):
+        async with receiving_mail(urls.listeners, answers, name) as ports:
+            for url, port in zip(urls.listeners, ports, strict=True):
                 log.info("mail is received", protocol="lmtp" if url.is_lmtp else "smtp", host=url.host, port=port)
             await stop.wait()

@@ -172,10 +172,11 @@ class Settings(BaseSettings):
     """The secret of that name."""
     oidc_second_factors: Listed = ()
     """List: the values of `acr` or `amr` that count as a second factor, such as `mfa`. Empty: staff show one here."""
-    inbound: Listed = ()
+    inbound: Annotated[Listed, Field(repr=False)] = ()
     """List: where `mailer inbound` receives mail: `lmtp://127.0.0.1:2424`, or `smtp://0.0.0.0:25?name=mx.example.org`.
 
-    `&certificate=FILE&key=FILE` lets senders encrypt (STARTTLS)."""
+    `&certificate=FILE&key=FILE` lets senders encrypt (STARTTLS). A mailbox that it reads is
+    `imaps://user:password@imap.example.org/INBOX?to=opt-out@example.org`."""
     webhooks: Listed = Field(default=(), repr=False)
     """List: endpoints for webhooks of e-mail services, `provider://name?key=value`, such as `ses://main?topic=arn:…`.
 

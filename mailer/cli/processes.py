@@ -32,6 +32,7 @@ from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_lo
 from mailer.runtime.operator_http_server import OperatorHttpServer
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
+from mailer.timekeeper_running import run_timekeeper
 from mailer.web_serving import serve_web
 
 Work = Callable[[App, asyncio.Event, OperatorHttpServer], Awaitable[None]]
@@ -83,7 +84,7 @@ def worker() -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(app.run_worker_consumers_until_stopped(stop, broker))
                 if app.settings.is_broker_in_process:
-                    tasks.create_task(app.run_timekeeper(stop, broker))
+                    tasks.create_task(run_timekeeper(app, stop, broker))
 
     run_process("worker", work, WORKER, *([TIMEKEEPER] if read_command_settings().is_broker_in_process else []))
 
@@ -105,7 +106,7 @@ def timekeeper() -> None:
         log.info("timekeeper started", owner=app.owner)
         broker = await result_unless_stopped(stop, app.open_broker_and_declare_topology())
         if broker is not None:
-            await app.run_timekeeper(stop, broker)
+            await run_timekeeper(app, stop, broker)
 
     run_process("timekeeper", work, TIMEKEEPER)
 
@@ -154,5 +155,5 @@ async def run_all_processes(app: App, broker: Broker, stop: asyncio.Event, opera
     """Runs worker, timekeeper and web in one process."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(app.run_worker_consumers_until_stopped(stop, broker))
-        tasks.create_task(app.run_timekeeper(stop, broker))
+        tasks.create_task(run_timekeeper(app, stop, broker))
         tasks.create_task(serve_web(app, stop, operators=operators))

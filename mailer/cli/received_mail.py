@@ -10,6 +10,7 @@ import typer
 from mailer.app import App
 from mailer.cli.processes import run_process
 from mailer.cli.received_mail_classify import classify
+from mailer.cli.received_mail_file import store_file
 from mailer.cli.received_webhooks import list_webhook_requests, show_webhook_request
 from mailer.cli.shared import (
     AsJson,
@@ -41,9 +42,9 @@ def inbound(context: typer.Context) -> None:
         return
     # The patterns of the parsers take a third of a second to compile, and no other command needs them.
     from mailer.inbound.reception.server import ListenerUnusable
-    from mailer.mail_receiving import listener_urls_of_settings, receive_mail_until_stopped
+    from mailer.mail_receiving import inbound_urls_of_settings, receive_mail_until_stopped
 
-    listener_urls_of_settings(read_command_settings())
+    inbound_urls_of_settings(read_command_settings())
 
     async def work(app: App, stop: asyncio.Event, _: OperatorHttpServer) -> None:
         log.info("inbound started", owner=app.owner)
@@ -60,6 +61,7 @@ def inbound(context: typer.Context) -> None:
 app.command()(classify)
 app.command("webhooks")(list_webhook_requests)
 app.command("webhook")(show_webhook_request)
+app.command("file")(store_file)
 
 
 @app.command("list")

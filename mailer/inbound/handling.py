@@ -21,6 +21,7 @@ from mailer.inbound.effects import (
     reported_status,
 )
 from mailer.inbound.letter_handling import LetterHandler
+from mailer.inbound.letters import find_opt_out_token
 from mailer.inbound.reported_sender_faults import ReportedSenderFaults
 from mailer.inbound.reports.classification import classify_message
 from mailer.inbound.reports.received_report import CandidateSource, ReceivedReport, ReportKind
@@ -52,6 +53,8 @@ WEBHOOK_SOURCE: Final = "webhook"
 """The source of an opt-out by a link of an e-mail service, which its webhook tells."""
 ACTOR: Final = "inbound"
 _PROOFS_OF_BOUNCE: Final = (CandidateSource.ENVELOPE_RECIPIENT, CandidateSource.ENVELOPE_ID)
+_KINDS_OF_LETTERS: Final = (ReportKind.REPLY, ReportKind.AUTOMATIC_REPLY, ReportKind.UNREADABLE)
+"""Kinds in which a token is obeyed: some mail programs call the mail that they write for a person automatic."""
 _REPORT: Final = "report"
 """The processor in whose name a bounce is kept, if nothing says which one had the message."""
 
@@ -119,6 +122,10 @@ class ReceivedMailHandler:
         if mail.mail.mailbox is Mailbox.WEBHOOK:
             return await self._handle_event(mail)
         report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
+        if report.kind in _KINDS_OF_LETTERS:
+            token = await asyncio.to_thread(find_opt_out_token, mail.mail, self._links.opt_out_mail, self._policies)
+            if token is not None:
+                return await self._letters.handle_letter_with_token(mail, token)
         delivery = await self._find_delivery(report)
         if report.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)

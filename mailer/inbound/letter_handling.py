@@ -25,7 +25,14 @@ from mailer.inbound.acknowledgements import (
     own_addresses_of_policies,
 )
 from mailer.inbound.effects import EffectDecision
-from mailer.inbound.letters import DATA_REQUESTS, ProvenSender, decide_effect_of_letter, read_letter, suggested_requests
+from mailer.inbound.letters import (
+    DATA_REQUESTS,
+    ProvenSender,
+    decide_effect_of_letter,
+    decide_effect_of_letter_with_token,
+    read_letter,
+    suggested_requests,
+)
 from mailer.inbound.reports.received_report import ReportKind
 from mailer.inbound.requests.request_types import OptOutReach, ReadRequest, RequestKind
 from mailer.policy.policy_file import Policy
@@ -40,6 +47,7 @@ from mailer.ports.received_mail import (
     ReportedDelivery,
 )
 from mailer.ports.requests_identified_by_address import RequestsIdentifiedByAddressStore
+from mailer.rendering.link_tokens import UnsubscribeToken
 from mailer.rendering.mailbox_spellings import canonical_mailbox
 
 SOURCE: Final = "mail"
@@ -168,6 +176,31 @@ class LetterHandler:
         if named and await self._store.find_recipient_with_address(policy.brand, address or "") is None:
             return await self._store.find_address_of_ref(policy.brand, named) or address
         return address
+
+    async def handle_letter_with_token(self, mail: ReceivedMail, token: UnsubscribeToken) -> ReceivedMailResult:
+        """Obeys the mailto of a mail, and commits that with the result.
+
+        Args:
+            mail: the letter.
+            token: the token that it has.
+
+        Raises:
+            ReceivedMailHandledBefore: somebody else has handled it meanwhile.
+        """
+        policy, kind = self._policies[token.brand], ReportKind.REPLY.value
+        reading = await asyncio.to_thread(read_letter, mail.mail.content, mail.mail.mailbox, policy, has_token=True)
+        decision = decide_effect_of_letter_with_token(reading)
+        result = ReceivedMailResult(kind, decision.effect, decision.reason, token.recipient_id, token.mailing_id)
+        if decision.effect is ReceivedMailEffect.WAITS:
+            result = replace(result, suggested=suggested_requests(reading))
+        stores = self._store.stores_committing_result(mail, result)
+        scope = opt_out_scope_of_link(policy, token.category)
+        if await stores.standings.get_standing(policy.brand, token.recipient_id) is None:
+            result = ReceivedMailResult(kind, ReceivedMailEffect.NONE, "the person of its token is gone")
+        else:
+            await record_opt_out(stores.standings, policy, token.recipient_id, scope, SOURCE, token.mailing_id)
+        await self._store.finish_mail(mail, result)
+        return result
 
     async def _commit_opt_out(
         self,

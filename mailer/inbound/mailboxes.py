@@ -49,9 +49,10 @@ class MailboxDirectory:
         """
         if len(address.encode("utf-8", "replace")) > LONGEST_ADDRESS:
             return None
-        if found := self._named.get(address.lower()):
-            return found
         local, _, domain = address.lower().rpartition("@")
+        # After the + of the opt-out mailbox stands a token. A changed one is no reason to refuse the letter.
+        if found := self._named.get(address.lower()) or self._named.get(f"{local.partition('+')[0]}@{domain}"):
+            return found
         brand = self._brands.get(domain)
         if brand is None:
             return None

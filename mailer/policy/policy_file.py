@@ -73,7 +73,7 @@ class Policy(Section):
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
         reply_domains: other domains of the brand, whose mailboxes its mail may show and name for answers.
-        opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
+        opt_out_mailbox: where an opt-out may be mailed to, by List-Unsubscribe too; None: nobody reads such a mailbox.
         support_mailbox, privacy_mailbox: where people write to the support, and about their data; None: elsewhere.
         channels: where else than by mail a person may wish to be told, such as `telephone` (paltalk06-08); none.
         seal: the privacy seal's programme, which answers to requests name; None: there is none.

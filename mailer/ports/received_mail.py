@@ -258,6 +258,14 @@ class ReceivedMailStore(Protocol):
         """
         ...
 
+    async def store_collected_mail(self, mail: NewReceivedMail) -> bool:
+        """Stores a message that mailer fetched itself, as `store_mail` does.
+
+        Returns False, and changes nothing, if a message with the same octets was ever collected before: in the same
+        file or in another one, by IMAP, or before its content was deleted.
+        """
+        ...
+
     async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
         """Returns a message that is not handled yet; None if it is, or is not known."""
         ...

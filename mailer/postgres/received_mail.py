@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -72,12 +72,25 @@ class PostgresReceivedMail:
 
     async def store_mail(self, mails: Sequence[NewReceivedMail]) -> Sequence[UUID]:
         """See the port."""
-        ids = [uuid7() for _ in mails]
-        # A message may name thousands of people.
+        rows = await self._rows_of_mails(mails)
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await _insert_rows(connection, rows)
+
+    async def store_collected_mail(self, mail: NewReceivedMail) -> bool:
+        """See the port."""
+        rows = await self._rows_of_mails([mail])
+        async with self._pool.acquire() as connection, connection.transaction():
+            if await connection.fetchval(SQL["collect"], hashlib.sha256(mail.content).digest()) is None:
+                return False
+            await _insert_rows(connection, rows)
+        return True
+
+    async def _rows_of_mails(self, mails: Sequence[NewReceivedMail]) -> list[tuple[Any, ...]]:
+        """Returns the rows to insert. A message may name thousands of people, so that takes a thread."""
         named = await asyncio.to_thread(lambda: [" ".join(self._person_keys_of_mail(mail)) for mail in mails])
-        rows = [
+        return [
             (
-                id_,
+                uuid7(),
                 mail.brand,
                 mail.mailbox.value,
                 storable_text(mail.sender),
@@ -88,17 +101,8 @@ class PostgresReceivedMail:
                 hashlib.sha256(mail.content).digest(),
                 keys,
             )
-            for id_, mail, keys in zip(ids, mails, named, strict=True)
+            for mail, keys in zip(mails, named, strict=True)
         ]
-        async with self._pool.acquire() as connection, connection.transaction():
-            stored = {row["id"] for row in await connection.fetch(SQL["store"], *zip(*rows, strict=True))}
-            calls = [
-                BrokerMessage(json.dumps({"received": str(id_)}).encode(), mail.brand, str(id_))
-                for id_, mail in zip(ids, mails, strict=True)
-                if id_ in stored
-            ]
-            await insert_outbox_messages(connection, EXCHANGE, calls)
-        return [id_ for id_ in ids if id_ in stored]
 
     async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
         """See the port."""
@@ -202,6 +206,18 @@ async def _publish_acknowledgement(
     if row is not None and row["is_due"]:
         answer = acknowledgement.build_message(LetterWriter(row["ref"], row["country"]))
         await insert_outbox_messages(connection, "mailer.events", [answer])
+
+
+async def _insert_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[UUID]:
+    """Inserts messages, and outbox rows with their ids. Returns the ids of those that were not stored before."""
+    stored = {row["id"] for row in await connection.fetch(SQL["store"], *zip(*rows, strict=True))}
+    calls = [
+        BrokerMessage(json.dumps({"received": str(id_)}).encode(), brand, str(id_))
+        for id_, brand, *_ in rows
+        if id_ in stored
+    ]
+    await insert_outbox_messages(connection, EXCHANGE, calls)
+    return [id_ for id_, *_ in rows if id_ in stored]
 
 
 async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:

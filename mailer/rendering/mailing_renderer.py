@@ -169,6 +169,7 @@ class MailingRenderer:
             message_id=message_id,
             date=now,
             unsubscribe_url=personal["unsubscribe_url"],
+            unsubscribe_mailto=self._links.opt_out_mail.mailto(self.policy, category, self.facts.id, row.recipient_id),
             values=values,
         )
         message_id = message_id[1:-1]
@@ -358,10 +359,7 @@ class MailingRenderer:
         }
 
     def _static_parts(self, category: Category) -> StaticMessageParts:
-        """Returns the static parts of all messages of one category, which are made once.
-
-        A mailing may have two categories.
-        """
+        """Returns the static parts of all messages of one category, which are made once. A mailing may have two."""
         skeleton = self._skeletons.get(category.name)
         if skeleton is None:
             facts, policy = self.facts, self.policy

@@ -131,6 +131,7 @@ class CompiledMessage:
         message_id: str,
         date: int,
         unsubscribe_url: str | None,
+        unsubscribe_mailto: str | None = None,
         values: Mapping[str, str] = _NOTHING,
     ) -> bytes:
         """Returns one recipient's message, with CRLF line ends.
@@ -141,6 +142,7 @@ class CompiledMessage:
             message_id: with its angle brackets.
             date: seconds since the epoch.
             unsubscribe_url: an https URL for optional mail (RFC 8058 3.1), None for mandatory mail.
+            unsubscribe_mailto: a mailto that does the same, after the URL (RFC 2369 2); None if nobody reads mail.
             values: the values of the slots, by name.
 
         Raises:
@@ -149,9 +151,7 @@ class CompiledMessage:
         """
         if self._optional != (unsubscribe_url is not None):
             raise ValueError("optional mail has an unsubscribe link, mandatory mail has none")
-        leave = (
-            f"List-Unsubscribe: <{check_one_line(unsubscribe_url, 'List-Unsubscribe')}>\r\n" if unsubscribe_url else ""
-        )
+        leave = _list_unsubscribe_field(unsubscribe_url, unsubscribe_mailto) if unsubscribe_url else ""
         subject = self._line
         if subject is None:
             subject = encode_unstructured_header_value(fill_pieces(self._subject, values), "Subject")
@@ -197,6 +197,12 @@ class _Base64Part:
         wanted = [piece.name for piece in self.pieces if isinstance(piece, MergeField)]
         shown = {name: _to_crlf(_escape_if_html(values[name], self.html)) for name in wanted}
         return base64_lines(fill_pieces(self.pieces, shown).encode())
+
+
+def _list_unsubscribe_field(url: str, mailto: str | None) -> str:
+    """Returns the field (RFC 2369 3.2). A program uses the first URI that it can; each stands on a line of its own."""
+    uris = ",\r\n ".join(f"<{check_one_line(uri, 'List-Unsubscribe')}>" for uri in (url, mailto) if uri)
+    return f"List-Unsubscribe: {uris}\r\n"
 
 
 def _fixed_headers(head: MailingHeaders) -> list[tuple[str, str]]:

@@ -34,6 +34,7 @@ from mailer.rendering.link_tokens import (
     UnsubscribeToken,
     WebCopyToken,
 )
+from mailer.rendering.opt_out_mail_tokens import OptOutMailTokens
 
 MAX_TOKEN = 4000
 """The longest token that is read, in characters. Ours have about 150; the token of a tracked link also has its URL."""
@@ -62,7 +63,11 @@ _NO_URL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\"<>\\^`{|}]"
 
 
 class SignedLinks:
-    """Makes and reads signed links, Message-IDs and return paths."""
+    """Makes and reads signed links, Message-IDs and return paths.
+
+    Attributes:
+        opt_out_mail: makes and reads the tokens of opt-outs by mail.
+    """
 
     def __init__(self, public_url: str, keys: Sequence[str]) -> None:
         """Prepares a signer for each purpose.
@@ -87,6 +92,7 @@ class SignedLinks:
         }
         self._signing_keys = {purpose: _derive_key(keys[0], purpose) for purpose in TokenPurpose}
         self._bounce_keys = [_derive_key(key, "bounce") for key in keys]
+        self.opt_out_mail = OptOutMailTokens([_derive_key(key, "opt-out-mail") for key in keys])
         # The oldest key: the Message-ID of a delivery must not change when a newer key is put in front.
         self._message_key = _derive_key(keys[-1], "message-id")
 

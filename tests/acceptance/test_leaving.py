@@ -23,7 +23,7 @@ def path(url: str) -> str:
 def unsubscribe(stack: Stack, name: str) -> str:
     """The path of the unsubscribe link in someone's newsletter."""
     (mail,) = stack.mails(To=f"{name}@example.org", Feedback_ID=":newsletter:")
-    return path(field(mail, "List-Unsubscribe").strip("<>"))
+    return path(field(mail, "List-Unsubscribe").partition(">")[0].lstrip("<"))
 
 
 async def act(stack: Stack, client: httpx.AsyncClient) -> None:

@@ -7,13 +7,14 @@ import smtplib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from email.message import EmailMessage
+from urllib.parse import unquote
 
 import httpx
 import pytest
 
 from tests.acceptance.samples import event, people
 from tests.inbound import listening_port
-from tests.processes import PUBLIC_URL, Stack, until
+from tests.processes import PUBLIC_URL, Stack, field, until
 
 LEFT, SENT = ("suppressed", "opted_out"), ("handed_over", "")
 
@@ -84,19 +85,25 @@ async def _subscribe(stack: Stack, names: Sequence[str]) -> None:
 
 @pytest.mark.promise("paltalk06-16", "paltalk06-31")
 async def test_a_letter_to_the_opt_out_mailbox_of_the_policy_opts_out(small_stack: Stack) -> None:
-    """An answer to a mailing is obeyed at once; a letter that nobody vouches for brings a link, whose button works."""
+    """An answer to a mailing, or to the mailto of its header, is obeyed at once, whoever writes it.
+
+    A letter that nobody vouches for brings a link, whose button works.
+    """
     async with site(small_stack) as running:
-        stack, names = running.stack, ("ann", "ben", "cid")
+        stack, names = running.stack, ("ann", "ben", "cid", "dee")
         await _subscribe(stack, names)
         await stack.application("transaction", event("first", "paltalk-2006", "newsletter", {"refs": [*names]}))
         await stack.finished("first")
         [mail] = stack.mails(To="ann@example.org")
         await running.write("ann@work.example", mail.sender, "Re: News", "Please unsubscribe me from this newsletter.")
+        [mail] = stack.mails(To="dee@example.org")
+        [(address, subject)] = re.findall(r"<mailto:(\S+)\?subject=([^>]+)>", field(mail, "List-Unsubscribe"))
+        await running.write("dee@work.example", address, unquote(subject), "")
         await running.write("ben@example.org", "optout@paltalk.example", "Remove me", "Please take me off your list.")
         assert (await running.client.post(await running.link("ben", "u"), data={"scope": "all"})).status_code == 200
         await stack.application("transaction", event("second", "paltalk-2006", "newsletter", {"refs": [*names]}))
         await stack.finished("second")
-        assert await stack.states("second") == {"ann": LEFT, "ben": LEFT, "cid": SENT}
+        assert await stack.states("second") == {"ann": LEFT, "ben": LEFT, "cid": SENT, "dee": LEFT}
 
 
 @pytest.mark.promise("interpals-21", "interpals-22")

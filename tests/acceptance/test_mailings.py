@@ -221,10 +221,11 @@ def test_every_message_is_well_formed(world: World) -> None:
 
 @pytest.mark.parametrize("brand", BRANDS)
 def test_a_newsletter_has_the_headers_of_lists(world: World, brand: str) -> None:
-    """One-click unsubscribe by one https URI, a stable List-Id, a Feedback-ID without anything of the recipient."""
+    """One-click by one https URI before a mailto, a stable List-Id, a Feedback-ID without anything of the recipient."""
     mails = world.mails[brand, "newsletter"]
     for mail in mails:
-        link = re.fullmatch(rf"<({re.escape(PUBLIC_URL)}/u/[\w.=-]+)>", field(mail, "List-Unsubscribe"))
+        uris = rf"<({re.escape(PUBLIC_URL)}/u/[\w.=-]+)>,\s+<mailto:[^<>@\s]+@[^<>@\s]+>"
+        link = re.fullmatch(uris, field(mail, "List-Unsubscribe"))
         assert link is not None
         assert field(mail, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
         assert re.fullmatch(

@@ -68,7 +68,7 @@ async def handed_over(stack: Stack, event_id: str) -> bool:
 async def leave(stack: Stack, ref: str) -> httpx.Response:
     """One click on the link of a person's newsletter."""
     [mail] = stack.mails(to=f"{ref}@example.org")
-    link = urlsplit(field(mail, "List-Unsubscribe").strip("<>")).path
+    link = urlsplit(field(mail, "List-Unsubscribe").partition(">")[0].lstrip("<")).path
     async with stack.client() as client:
         return await client.post(link, data={"List-Unsubscribe": "One-Click"})
 

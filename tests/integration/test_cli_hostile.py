@@ -81,6 +81,7 @@ OWN = {
     "inbound close", "inbound webhooks",
     "schema outcomes",
     "webhook add", "webhook disable", "webhook enable", "webhook rotate", "webhook replay", "webhook send-test",
+    "inbound file",
     "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list",
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",

@@ -66,3 +66,22 @@ async def test_what_is_wrong_is_said_in_one_line(world: World, tmp_path: Path, d
     assert "hunter2" not in short.err
     nowhere = await operator.run("inbound")
     assert (nowhere.status, "MAILER_INBOUND is empty" in nowhere.err) == (1, True)
+
+
+async def test_a_file_is_stored_once(world: World, tmp_path: Path, database_url: str) -> None:
+    """Each message of an mbox is stored once, also if the file is read again, and after its content was deleted."""
+    operator: Stack = commands(tmp_path, database_url)
+    separator = b"From ada@people.example Mon Nov 30 07:00:00 2026\n"
+    (tmp_path / "mbox").write_bytes(b"".join(separator + LETTER + b"%d\n\n" % number for number in (1, 2, 2)))
+    words = ("inbound", "file", "mbox", "--to", "opt-out@interpals.example", "--json")
+    first = (await operator.done(*words)).json
+    assert first == {"messages": 3, "stored": 2, "known": 1, "refused": []}
+    calls = await world.pool.fetch("SELECT body FROM outbox WHERE exchange = 'mailer.inbound'")
+    assert len(calls) == 2
+    await world.pool.execute("UPDATE received_mail SET content = NULL, digest = NULL, recipient = ''")
+    assert (await operator.done(*words)).json == {"messages": 3, "stored": 0, "known": 3, "refused": []}
+    assert await world.pool.fetchval("SELECT count(*) FROM received_mail") == 2
+    assert (tmp_path / "mbox").read_bytes().count(separator) == 3
+    for wrong, said in (((str(tmp_path), *words[3:]), "no Maildir"), (("mbox", "--to", "ada@x.example"), "no mailbox")):
+        refused = await operator.run("inbound", "file", *wrong)
+        assert (refused.status, said in refused.err, refused.out) == (2, True, "")

@@ -112,8 +112,8 @@ SHOWS = {
     "schema outcomes", "webhook list", "webhook send-test",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
-RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}
-"""Commands that run mailer itself."""
+RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}
+"""Commands that run mailer itself, or take in mail for it."""
 
 
 def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, bool]]:

@@ -6,6 +6,10 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
     AS m (id, brand, mailbox, sender, recipient, peer, helo, content, digest, named)
 ON CONFLICT (recipient, digest) DO NOTHING RETURNING id
 
+-- name: collect
+-- Returns nothing if the message was collected before.
+INSERT INTO collected_mail (digest) VALUES ($1) ON CONFLICT (digest) DO NOTHING RETURNING digest
+
 -- name: unhandled
 SELECT id, at, brand, mailbox, sender, recipient, peer, helo, content FROM received_mail
 WHERE id = $1 AND state = 'received' AND content IS NOT NULL

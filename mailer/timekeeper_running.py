@@ -1,0 +1,35 @@
+"""Composes the timekeeper and what runs beside it: partners, links by mail, public notices, webhooks, metrics."""
+
+import asyncio
+
+from mailer.app import App
+from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
+from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
+from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
+from mailer.pipeline.partner_sync import PartnerSync
+from mailer.pipeline.public_notice_page_check import PublicNoticePageChecker
+from mailer.pipeline.requested_link_mail_publishing import RequestedLinkMailPublisher
+from mailer.pipeline.timekeeper import Timekeeper
+from mailer.policy_loading import build_broker_topology_for_policies
+from mailer.ports.broker import Broker
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.processors.partner_webhook_posting import post_json_or_raise
+from mailer.processors.public_page_fetching import fetch_public_page
+from mailer.runtime.system_resolver import SystemResolver
+from mailer.runtime.webhook_posting import WebhookHttpPoster
+
+
+async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
+    """Runs the timekeeper, the sync with partners, the webhooks and the metrics until `stop` is set."""
+    async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
+        keeper = Timekeeper(app.upkeep, app.deliveries, broker, app.settings.copies)
+        tasks.create_task(keeper.run_until_stopped(stop))
+        tasks.create_task(OptionalMailWatcher(app.optional_mail, app.halts).watch_until_stopped(stop))
+        tasks.create_task(PartnerSync(app.partners, post_json_or_raise, app.policies).post_until_stopped(stop))
+        tasks.create_task(RequestedLinkMailPublisher(app.requests, app.policies, app.links).publish_until_stopped(stop))
+        looks = PublicNoticePageChecker(app.public_notices, app.settings.public_url, fetch_public_page)
+        tasks.create_task(looks.check_notice_pages_until_stopped(stop))
+        webhooks = OutgoingWebhookSender(app.webhooks, WebhookHttpPoster(SystemResolver))
+        tasks.create_task(webhooks.send_until_stopped(stop))
+        queues = [queue.name for queue in build_broker_topology_for_policies(app.policies).queues]
+        tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(app.pool), broker, queues, FLOW, stop))
