@@ -81,6 +81,8 @@ def _policy_facts(policy: Policy) -> dict[str, object]:
         "mandatory mail": policy.senders.mandatory,
         "optional mail": policy.senders.optional,
         "opt-out mailbox": policy.opt_out_mailbox,
+        "support mailbox": policy.support_mailbox,
+        "privacy mailbox": policy.privacy_mailbox,
         "seal": policy.seal and f"{policy.seal.name} ({policy.seal.url})",
         "purposes": ", ".join(policy.purposes),
         "cap": _format_value(policy.cap and policy.cap.model_dump()),
