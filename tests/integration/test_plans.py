@@ -18,6 +18,7 @@ from mailer.postgres.timekeeping import _SQL as _UPKEEP
 from tests.factories import World, person
 
 _PEOPLE, _MAILINGS, _DELIVERIES = (load_statements(noun) for noun in ("people", "mailings", "deliveries"))
+_WEBHOOKS = load_statements("outgoing_webhooks")
 _OUTBOX = load_statements("outbox")
 _TWENTY_THOUSAND_SENT = """
     WITH copied AS (
@@ -39,7 +40,12 @@ STATEMENTS = {
     "read again": _READ_AGAIN,
     "move": _MOVE,
     "counted move": _COUNTED_MOVE,
+    "move for webhooks": _MOVE.replace("/*posted*/", _DELIVERIES["posted"]),
     "refused": _REFUSED,
+    **{
+        f"webhooks {name}": _WEBHOOKS[name]
+        for name in ("list", "targets", "take", "accepted", "failed", "replay", "forget")
+    },
     "finish": _DELIVERIES["finish"],
     "facts": _FACTS,
     **{f"list {name}": statement for name, statement in _DIRECTORY.items()},
@@ -69,6 +75,7 @@ LARGE = (
     "counters",
     "outbox",
     "events",
+    "outgoing_webhook_messages",
 )
 _WHOLE = re.compile(rf"Seq Scan on ((?:{'|'.join(LARGE)})(?:_\d+)?)\b")
 
