@@ -50,7 +50,7 @@ FROM (VALUES ('received', NULL), ('waiting', now())) AS v (state, done)
 """
 """A message that was not handled, and one that waits for a person."""
 _COMPLAINTS = """
-INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 50);
+INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 60);
 INSERT INTO halts VALUES ('promotional', 'interpals', 'mailer', 'complaints');
 INSERT INTO mailed_after_opt_out VALUES (gen_random_uuid(), 1, 1, 'newsletter', now(), 1, now())
 """
