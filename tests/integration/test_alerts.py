@@ -59,7 +59,7 @@ SELECT id, now() - interval '2 hours', 'failed', '{}', '{}', '{}', '{}' FROM add
 """
 """An endpoint that has accepted nothing for two hours, and one that was disabled."""
 _COMPLAINTS = """
-INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 50);
+INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 60);
 INSERT INTO halts VALUES ('promotional', 'interpals', 'mailer', 'complaints');
 INSERT INTO mailed_after_opt_out VALUES (gen_random_uuid(), 1, 1, 'newsletter', now(), 1, now())
 """

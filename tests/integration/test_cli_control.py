@@ -86,6 +86,8 @@ async def test_saying_it_twice_changes_nothing(small_stack: Stack) -> None:
             "brand pause interpals",
             "brand pause interpals",
             "brand resume interpals",
+            "brand pause interpals --promotional",
+            "brand resume interpals --promotional",
             "processors resume relay",
         )
     ]
@@ -96,6 +98,8 @@ async def test_saying_it_twice_changes_nothing(small_stack: Stack) -> None:
         "Started.\n",
         "interpals is paused.\n",
         "interpals was paused already.\n",
+        "interpals goes on.\n",
+        "interpals is paused.\n",
         "interpals goes on.\n",
         "relay was not paused.\n",
     ]
