@@ -3,7 +3,7 @@
 
 ALTER TABLE received_mail DROP CONSTRAINT received_mail_mailbox_check;
 ALTER TABLE received_mail ADD CONSTRAINT received_mail_mailbox_check
-    CHECK (mailbox IN ('return_path', 'opt_out', 'postmaster', 'abuse', 'support', 'privacy', 'reply'));
+    CHECK (mailbox IN ('return_path', 'opt_out', 'postmaster', 'abuse', 'webhook', 'support', 'privacy', 'reply'));
 ALTER TABLE received_mail ADD COLUMN acknowledged_at timestamptz, ADD COLUMN thread bytea[], ADD COLUMN suggested text[];
 COMMENT ON COLUMN received_mail.acknowledged_at IS 'The time at which an automatic answer to it was put into the outbox.';
 COMMENT ON COLUMN received_mail.thread IS 'Hashes of the Message-IDs of its thread, if that has an automatic answer by now.';
@@ -14,4 +14,4 @@ DELETE FROM received_mail WHERE mailbox IN ('support', 'privacy', 'reply');
 ALTER TABLE received_mail DROP COLUMN acknowledged_at, DROP COLUMN thread, DROP COLUMN suggested;
 ALTER TABLE received_mail DROP CONSTRAINT received_mail_mailbox_check;
 ALTER TABLE received_mail ADD CONSTRAINT received_mail_mailbox_check
-    CHECK (mailbox IN ('return_path', 'opt_out', 'postmaster', 'abuse'));
+    CHECK (mailbox IN ('return_path', 'opt_out', 'postmaster', 'abuse', 'webhook'));
