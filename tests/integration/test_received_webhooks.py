@@ -153,7 +153,7 @@ async def test_what_says_nothing_of_the_address_makes_nobody_unreachable(site: S
     for provider, told in (await mail_of_each_provider(site.world)).items():
         for number, kind in enumerate(("soft", "blocked", "delivered")):
             assert await site.send(told.request(provider, kind, number)) == HTTPStatus.OK
-    assert await site.effects() == [("bounce", "soft_bounce"), ("bounce", "none")] * len(PROVIDERS)
+    assert await site.effects() == [("bounce", "soft_bounce"), ("bounce", "sender_fault")] * len(PROVIDERS)
     counted = len(PROVIDERS), 3 * len(PROVIDERS)
     assert (await site.count("soft_bounces"), await site.count("webhook_requests")) == counted
     assert await site.actions() == []
