@@ -11,16 +11,15 @@ CREATE TABLE opt_out_checks (
 COMMENT ON TABLE opt_out_checks IS 'The ledger entries up to which hand-overs were compared with opt-outs, by writer.';
 
 CREATE TABLE mailed_after_opt_out (
-    mailing_id     uuid NOT NULL,
-    recipient_id   bigint NOT NULL,
-    attempt        int NOT NULL,
-    category       text NOT NULL,
-    at             timestamptz NOT NULL,
-    suppression_id bigint NOT NULL,
-    found_at       timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (mailing_id, recipient_id, attempt)
+    writer     uuid NOT NULL,
+    n          bigint NOT NULL,
+    mailing_id uuid NOT NULL,
+    category   text NOT NULL,
+    at         timestamptz NOT NULL,
+    found_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (writer, n)
 );
-COMMENT ON TABLE mailed_after_opt_out IS 'Optional mail that was handed over after its recipient had left. There must be none.';
+COMMENT ON TABLE mailed_after_opt_out IS 'Optional mail that was handed over after its recipient had left, by its ledger entry. There must be none.';
 CREATE INDEX mailed_after_opt_out_by_time ON mailed_after_opt_out (found_at);
 
 -- migrate:down

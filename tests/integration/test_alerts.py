@@ -61,7 +61,7 @@ SELECT id, now() - interval '2 hours', 'failed', '{}', '{}', '{}', '{}' FROM add
 _COMPLAINTS = """
 INSERT INTO feedback_counts VALUES ('interpals', 'fake', 'google', date_trunc('hour', now()), 1000, 5, 60);
 INSERT INTO halts VALUES ('promotional', 'interpals', 'mailer', 'complaints');
-INSERT INTO mailed_after_opt_out VALUES (gen_random_uuid(), 1, 1, 'newsletter', now(), 1, now())
+INSERT INTO mailed_after_opt_out VALUES (gen_random_uuid(), 1, gen_random_uuid(), 'newsletter', now(), now())
 """
 """Enough complaints and hard bounces to stop promotions, the stop, and a mail to somebody who had left."""
 _MISSED_NOTICE = """

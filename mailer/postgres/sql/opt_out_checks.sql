@@ -18,14 +18,11 @@ WITH RECURSIVE writers AS (
     ON CONFLICT (writer) DO UPDATE SET n = EXCLUDED.n, at = now()
 ), handed AS (
     SELECT l.* FROM fresh f CROSS JOIN LATERAL (
-        SELECT l.mailing_id, l.recipient_id, l.attempt, l.category, l.at FROM ledger l
+        SELECT l.writer, l.n, l.mailing_id, l.recipient_id, l.category, l.at FROM ledger l
         WHERE l.writer = f.writer AND l.n > f.since AND l.n <= f.n AND l.kind = 'hand_over' AND l.category = ANY ($3::text[])
         OFFSET 0) l
-)
-INSERT INTO mailed_after_opt_out (mailing_id, recipient_id, attempt, category, at, suppression_id)
-SELECT DISTINCT ON (h.mailing_id, h.recipient_id, h.attempt)
-       h.mailing_id, h.recipient_id, h.attempt, h.category, h.at, p.id
-FROM handed h CROSS JOIN LATERAL (
+), found AS (
+    SELECT h.* FROM handed h CROSS JOIN LATERAL (
     SELECT p.id FROM recipients r JOIN suppressions p
         ON p.controller = r.controller AND p.address_key = r.address_key AND p.address_hash = r.address_hash
         AND (p.brand = r.brand OR p.brand IS NULL)
@@ -34,8 +31,11 @@ FROM handed h CROSS JOIN LATERAL (
       AND coalesce(least(p.lifted_at, p.expires_at), 'infinity') > h.at
       AND NOT EXISTS (SELECT FROM former_addresses f WHERE f.recipient_id = r.id AND f.at > h.at - interval '1 minute')
     LIMIT 1 OFFSET 0) p
-ON CONFLICT DO NOTHING
-RETURNING mailing_id, recipient_id
+), stored AS (
+    INSERT INTO mailed_after_opt_out (writer, n, mailing_id, category, at)
+    SELECT writer, n, mailing_id, category, at FROM found ON CONFLICT DO NOTHING RETURNING writer, n
+)
+SELECT f.mailing_id, f.recipient_id FROM stored JOIN found f USING (writer, n)
 
 -- name: forget
 -- Writers that have ended: the newer ones are found without it.
