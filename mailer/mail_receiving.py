@@ -83,6 +83,12 @@ def _outside_address_or_none(peer: str) -> Address | None:
     return address if address.is_global else None
 
 
+def build_received_mail_handler(app: App, lookup: DnsLookup) -> ReceivedMailHandler:
+    """Builds the handler of stored messages, which proves the senders of letters by `lookup`."""
+    letters = LetterHandler(app.received_mail, app.requests.by_address, app.policies, SenderProver(lookup).prove)
+    return ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
+
+
 async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Event) -> None:
     """Receives and handles mail until `stop` is set, then finishes the messages in hand.
 
@@ -92,10 +98,7 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     urls = listener_urls_of_settings(app.settings)
     mailboxes = MailboxDirectory(app.policies, app.links)
     answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
-    letters = LetterHandler(
-        app.received_mail, app.requests.by_address, app.policies, SenderProver(SystemResolver()).prove
-    )
-    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters)
+    handler = build_received_mail_handler(app, SystemResolver())
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):
             tasks.create_task(

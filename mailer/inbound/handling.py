@@ -40,6 +40,8 @@ from mailer.rendering.signed_links import SignedLinks
 SOURCE: Final = "feedback report"
 """The source of a complaint that a receiver reports."""
 ACTOR: Final = "inbound"
+READ_AT_ONCE: Final = 2
+"""The messages that are parsed at a time: one of `MAX_OCTETS` may take 100 MB meanwhile."""
 _PROOFS_OF_BOUNCE: Final = (CandidateSource.ENVELOPE_RECIPIENT, CandidateSource.ENVELOPE_ID)
 _REPORT: Final = "report"
 """The processor in whose name a bounce is kept, if nothing says which one had the message."""
@@ -62,21 +64,30 @@ class ReceivedMailHandler:
         self._letters = letters
         self._policies = policies
         self._links = links
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
-        """Handles the messages whose ids have arrived, and settles them."""
-        for received in arrived:
-            mail_id = _mail_id_or_none(received.message)
-            if mail_id is None:
-                await received.reject('not a received mail: it takes {"received": "<its id>"}')
-                continue
-            mail = await self._store.get_unhandled_mail(mail_id)
-            if mail is not None:
-                with suppress(ReceivedMailHandledBefore):
-                    result = await self._handle_mail(mail)
-                    log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
-                    RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
-            await received.acknowledge()
+        """Handles the messages whose ids have arrived side by side, and settles them.
+
+        Raises the first error once all have ended: the others are settled.
+        """
+        ended = await asyncio.gather(*map(self._handle_message, arrived), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+
+    async def _handle_message(self, received: ReceivedMessage) -> None:
+        mail_id = _mail_id_or_none(received.message)
+        if mail_id is None:
+            await received.reject('not a received mail: it takes {"received": "<its id>"}')
+            return
+        mail = await self._store.get_unhandled_mail(mail_id)
+        if mail is not None:
+            with suppress(ReceivedMailHandledBefore):
+                result = await self._handle_mail(mail)
+                log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
+                RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
+        await received.acknowledge()
 
     async def give_up(self, received: ReceivedMessage, place: str, tries: int) -> None:
         """Leaves a message that meets a bug at each try to a person, and settles it."""
@@ -95,7 +106,8 @@ class ReceivedMailHandler:
         Raises:
             ReceivedMailHandledBefore: somebody else has handled it meanwhile.
         """
-        report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
+        async with self._reading:
+            report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
         delivery = await self._find_delivery(report)
         if report.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)
