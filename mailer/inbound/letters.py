@@ -1,6 +1,6 @@
 """Letters of people: what one asks for, and the effect of it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mailer.inbound.effects import EffectDecision
@@ -54,14 +54,15 @@ def read_letter(content: bytes, mailbox: Mailbox, policy: Policy) -> ReadRequest
     if message is not None:
         subject = decode_words(message.header.first("subject"))
         sender = next((address for _, address in message.header.addresses("from")), "")
-    mail = MailToRead(
-        subject,
-        _own_text(message) if message else "",
-        _MAILBOXES.get(mailbox, RequestMailbox.SUPPORT),
-        policy.name,
-        sender,
-    )
-    return read_request(mail)
+    box = _MAILBOXES.get(mailbox, RequestMailbox.SUPPORT)
+    texts = (_texts(message) if message else []) or [""]
+    reading, *others = [read_request(MailToRead(subject, text, box, policy.name, sender)) for text in texts]
+    said = reading.request, reading.reach, reading.certainty
+    if any((other.request, other.reach, other.certainty) != said for other in others):
+        # The writer saw one of the two, and nobody knows which.
+        reasons = ("its plain text and its HTML say different things", *reading.reasons)
+        return replace(reading, certainty=Certainty.DOUBTFUL, reasons=reasons)
+    return reading
 
 
 def decide_effect_of_letter(
@@ -119,14 +120,14 @@ def _reason_to_wait(reading: ReadRequest) -> str:
     return f"suggested: {suggested}; {reasons}"
 
 
-def _own_text(message: Part) -> str:
-    """Returns the text of the first plain part, else of the first part in HTML."""
-    parts = [*message.walk()]
-    for kind in ("text/plain", "text/html"):
-        for part in parts:
-            if part.content_type == kind and not part.children:
-                if kind == "text/plain":
-                    return part.read_text(_OCTETS)
-                octets = part.read_octets(_OCTETS)
-                return plain_text_of_html(decode_octets(octets, part.parameters.get("charset", "")))
-    return ""
+def _texts(message: Part) -> list[str]:
+    """Returns the text of the first plain part, and that of the first part in HTML, without empty ones."""
+    first: dict[str, Part] = {}
+    for part in message.walk():
+        if not part.children:
+            first.setdefault(part.content_type, part)
+    texts = [first["text/plain"].read_text(_OCTETS)] if "text/plain" in first else []
+    if html := first.get("text/html"):
+        octets = html.read_octets(_OCTETS)
+        texts.append(plain_text_of_html(decode_octets(octets, html.parameters.get("charset", ""))))
+    return [text for text in texts if text.strip()]

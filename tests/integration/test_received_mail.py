@@ -94,15 +94,15 @@ async def test_a_full_mailbox_is_counted_once_a_day(reception: Reception) -> Non
 
 
 async def test_a_mass_of_hard_bounces_is_quarantined(reception: Reception) -> None:
-    """A broken receiver reports everybody as dead: the first ones are believed, the rest waits for a person."""
+    """A broken receiver reports everybody as dead: a few of them are believed, the rest waits for a person."""
     world, people = reception.world, LEAST_REFUSALS + 5
     mailing, ids = await handed_over(world, people)
     for number, recipient_id in enumerate(ids, 1):
         path = return_path(world.links, mailing, recipient_id)
         await reception.send(path, bounce(f"user-{number}@people.example"))
     await reception.handle_stored()
-    effects = [effect for _, effect in await reception.effects()]
-    assert effects == ["address_dead"] * (LEAST_REFUSALS - 1) + ["quarantined"] * 6
+    effects = [effect or "" for _, effect in await reception.effects()]
+    assert sorted(effects) == ["address_dead"] * (LEAST_REFUSALS - 1) + ["quarantined"] * 6
 
 
 async def test_a_complaint_that_quotes_our_link_ends_optional_mail(reception: Reception) -> None:
