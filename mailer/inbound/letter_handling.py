@@ -12,7 +12,13 @@ from mailer.actions.requests_identified_by_address import (
 )
 from mailer.actions.suppression import object_to_marketing
 from mailer.inbound.effects import EffectDecision
-from mailer.inbound.letters import DATA_REQUESTS, ProvenSender, decide_effect_of_letter, read_letter
+from mailer.inbound.letters import (
+    DATA_REQUESTS,
+    ProvenSender,
+    decide_effect_of_letter,
+    is_effect_up_to_sender,
+    read_letter,
+)
 from mailer.inbound.reports.received_report import ReportKind
 from mailer.inbound.requests.request_types import OptOutReach, ReadRequest
 from mailer.policy.policy_file import Policy
@@ -66,7 +72,9 @@ class LetterHandler:
         """
         policy = self._policies[delivery.brand if delivery else mail.mail.brand]
         reading = await asyncio.to_thread(read_letter, mail.mail.content, mail.mail.mailbox, policy)
-        sender = await self._authenticate(mail)
+        # Whoever's domain never answers holds a place for seconds; so nobody is asked about a letter that waits anyway.
+        is_asked = is_effect_up_to_sender(reading, mail.mail.mailbox)
+        sender = await self._authenticate(mail) if is_asked else ProvenSender(None, is_proven=False)
         decision = decide_effect_of_letter(reading, mail.mail.mailbox, sender, has_token=delivery is not None)
         about = (delivery.recipient_id, delivery.mailing_id) if delivery else (None, None)
         result = ReceivedMailResult(ReportKind.REPLY.value, decision.effect, decision.reason, *about)

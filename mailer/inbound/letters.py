@@ -65,6 +65,12 @@ def read_letter(content: bytes, mailbox: Mailbox, policy: Policy) -> ReadRequest
     return reading
 
 
+def is_effect_up_to_sender(reading: ReadRequest, mailbox: Mailbox) -> bool:
+    """Tells whether a letter may have an effect at all, which its sender decides about."""
+    is_plain = mailbox in _MAILBOXES and reading.certainty is Certainty.PLAIN
+    return is_plain and reading.request is not RequestKind.NOTHING
+
+
 def decide_effect_of_letter(
     reading: ReadRequest, mailbox: Mailbox, sender: ProvenSender, *, has_token: bool
 ) -> EffectDecision:

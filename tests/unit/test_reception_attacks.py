@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import cast
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.inbound.reception import session
 from mailer.inbound.reception.limits import MAX_HELD_OCTETS, ReceptionLimits
 from mailer.inbound.reception.listener_url import parse_listener_url
-from mailer.inbound.reception.server import receiving_mail
+from mailer.inbound.reception.server import ListenerUnusable, receiving_mail
 from mailer.inbound.reception.session import MAX_RECIPIENTS, ReceptionHandler
 from mailer.ports.received_mail import NewReceivedMail, ReceivedMailStore
 from mailer.rendering.signed_links import SignedLinks
@@ -56,13 +57,16 @@ class _Server:
         return reader, writer
 
 
+def _directory() -> MailboxDirectory:
+    return MailboxDirectory(policies(), SignedLinks("https://mail.example", ["a key of ours"]))
+
+
 @asynccontextmanager
 async def serving(protocol: str = "smtp") -> AsyncIterator[_Server]:
     """Receives mail on a free port."""
     store, limits = _Store(), ReceptionLimits()
     store.may_store.set()
-    directory = MailboxDirectory(policies(), SignedLinks("https://mail.example", ["a key of ours"]))
-    handler = ReceptionHandler(cast(ReceivedMailStore, store), directory, limits)
+    handler = ReceptionHandler(cast(ReceivedMailStore, store), _directory(), limits)
     async with receiving_mail([parse_listener_url(f"{protocol}://127.0.0.1:0")], handler, "mx.x.example") as [port]:
         yield _Server(store, limits, port)
 
@@ -138,3 +142,27 @@ async def test_the_end_of_the_process_leaves_no_message_between() -> None:
         assert await reader.read() == b""
     writer.close()
     assert server.store.stored == []
+
+
+async def test_an_address_that_is_taken_is_named() -> None:
+    """A second process for the same address ends with the reason; the first one goes on."""
+    async with serving() as server, asyncio.timeout(20):
+        handler = ReceptionHandler(cast(ReceivedMailStore, _Store()), _directory(), ReceptionLimits())
+        url = parse_listener_url(f"smtp://127.0.0.1:{server.port}")
+        with pytest.raises(ListenerUnusable, match=f"127.0.0.1:{server.port}"):
+            async with receiving_mail([url], handler, "mx.x.example"):
+                pass
+        _, writer = await server.connect(b"NOOP\r\n")
+        writer.close()
+
+
+async def test_a_wrong_certificate_is_named(tmp_path: Path) -> None:
+    """A file that is missing or holds no certificate ends the process with its name, before mail is taken."""
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    for path in (wrong, tmp_path / "missing.pem"):
+        url = replace(parse_listener_url("smtp://127.0.0.1:0"), certificate=path, key=path)
+        handler = ReceptionHandler(cast(ReceivedMailStore, _Store()), _directory(), ReceptionLimits())
+        with pytest.raises(ListenerUnusable, match=path.name):
+            async with receiving_mail([url], handler, "mx.x.example"):
+                pass
