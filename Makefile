@@ -1,6 +1,6 @@
 # Everything that is done with a clone. `make help` lists it.
 
-.PHONY: help setup demo test test-all check docs reference proofs promises mutants comparison screenshots pictures bench chaos up test-relays test-rabbitmq4 lock clean
+.PHONY: help setup demo test test-all check docs reference proofs promises mutants comparison screenshots pictures bench chaos fuzz up test-relays test-rabbitmq4 lock clean
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -81,6 +81,10 @@ bench: .venv/dev  ## measures, beside peers; BENCH="latency" chooses, BENCH_OUT=
 chaos: .venv/dev  ## breaks everything at random while mail flows, and checks every promise; MINUTES=5 SEED=7 LEASE=5
 	@scripts/setup-services
 	@$(bin)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(LEASE),--lease $(LEASE))
+
+fuzz: .venv/dev  ## fuzzes the readers of received mail, requests, webhooks and SMTP with atheris; MINUTES=5 TARGETS="reports words"
+	@[ .cache/fuzz/dev -nt requirements/fuzz.txt ] || { scripts/setup-venv dev .cache/fuzz && .cache/fuzz/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements/fuzz.txt; }
+	@.cache/fuzz/bin/python -m tests.fuzzing $(if $(MINUTES),--minutes $(MINUTES)) $(TARGETS)
 
 up: .venv/dev  ## runs the Procfile on MAILER_DATABASE_URL and MAILER_BROKER_URL, or on private services
 	@$(bin)/python scripts/up.py

@@ -136,6 +136,17 @@ def _answers(app: App) -> LetterAnswers:
     return LetterAnswers(app.requests.by_address, asking, languages)
 
 
+def build_received_mail_handler(app: App, lookup: DnsLookup) -> ReceivedMailHandler:
+    """Builds the handler of stored messages, which proves the senders of letters by `lookup`.
+
+    Raises:
+        TemplateError: the template of an acknowledgement cannot be read.
+    """
+    letters = LetterHandler(app.received_mail, _answers(app), app.policies, SenderProver(lookup).prove)
+    faults = ReportedSenderFaults(PausesForBlockedMail(PostgresStreamPauses(app.pool)))
+    return ReceivedMailHandler(app.received_mail, app.policies, app.links, letters, app.soft_bounces, faults)
+
+
 async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Event) -> None:
     """Receives and handles mail until `stop` is set, then finishes the messages in hand.
 
@@ -146,9 +157,7 @@ async def receive_mail_until_stopped(app: App, broker: Broker, stop: asyncio.Eve
     mailboxes = MailboxDirectory(app.policies, app.links)
     readers = build_readers(urls.mailboxes, app, mailboxes)
     answers = ReceptionHandler(app.received_mail, mailboxes, ReceptionLimits())
-    letters = LetterHandler(app.received_mail, _answers(app), app.policies, SenderProver(SystemResolver()).prove)
-    faults = ReportedSenderFaults(PausesForBlockedMail(PostgresStreamPauses(app.pool)))
-    handler = ReceivedMailHandler(app.received_mail, app.policies, app.links, letters, app.soft_bounces, faults)
+    handler = build_received_mail_handler(app, SystemResolver())
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         for _ in range(HANDLERS):
             tasks.create_task(

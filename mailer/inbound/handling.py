@@ -44,7 +44,7 @@ from mailer.ports.received_mail import (
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.soft_bounces import SoftBounce
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.link_tokens import BounceToken
+from mailer.rendering.link_tokens import BounceToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 
 SOURCE: Final = "feedback report"
@@ -52,6 +52,8 @@ SOURCE: Final = "feedback report"
 WEBHOOK_SOURCE: Final = "webhook"
 """The source of an opt-out by a link of an e-mail service, which its webhook tells."""
 ACTOR: Final = "inbound"
+READ_AT_ONCE: Final = 2
+"""The messages that are parsed at a time: one of `MAX_OCTETS` may take 100 MB meanwhile."""
 _PROOFS_OF_BOUNCE: Final = (CandidateSource.ENVELOPE_RECIPIENT, CandidateSource.ENVELOPE_ID)
 _KINDS_OF_LETTERS: Final = (ReportKind.REPLY, ReportKind.AUTOMATIC_REPLY, ReportKind.UNREADABLE)
 """Kinds in which a token is obeyed: some mail programs call the mail that they write for a person automatic."""
@@ -86,21 +88,30 @@ class ReceivedMailHandler:
         self._letters = letters
         self._policies = policies
         self._links = links
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
-        """Handles the messages whose ids have arrived, and settles them."""
-        for received in arrived:
-            mail_id = _mail_id_or_none(received.message)
-            if mail_id is None:
-                await received.reject('not a received mail: it takes {"received": "<its id>"}')
-                continue
-            mail = await self._store.get_unhandled_mail(mail_id)
-            if mail is not None:
-                with suppress(ReceivedMailHandledBefore):
-                    result = await self._handle_mail(mail)
-                    log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
-                    RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
-            await received.acknowledge()
+        """Handles the messages whose ids have arrived side by side, and settles them.
+
+        Raises the first error once all have ended: the others are settled.
+        """
+        ended = await asyncio.gather(*map(self._handle_message, arrived), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+
+    async def _handle_message(self, received: ReceivedMessage) -> None:
+        mail_id = _mail_id_or_none(received.message)
+        if mail_id is None:
+            await received.reject('not a received mail: it takes {"received": "<its id>"}')
+            return
+        mail = await self._store.get_unhandled_mail(mail_id)
+        if mail is not None:
+            with suppress(ReceivedMailHandledBefore):
+                result = await self._handle_mail(mail)
+                log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
+                RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
+        await received.acknowledge()
 
     async def give_up(self, received: ReceivedMessage, place: str, tries: int) -> None:
         """Leaves a message that meets a bug at each try to a person, and settles it."""
@@ -121,17 +132,21 @@ class ReceivedMailHandler:
         """
         if mail.mail.mailbox is Mailbox.WEBHOOK:
             return await self._handle_event(mail)
-        report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
-        if report.kind in _KINDS_OF_LETTERS:
-            token = await asyncio.to_thread(find_opt_out_token, mail.mail, self._links.opt_out_mail, self._policies)
-            if token is not None:
-                return await self._letters.handle_letter_with_token(mail, token)
+        async with self._reading:
+            report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
+            is_letter = report.kind in _KINDS_OF_LETTERS
+            token = await asyncio.to_thread(self._find_opt_out_token, mail) if is_letter else None
+        if token is not None:
+            return await self._letters.handle_letter_with_token(mail, token)
         delivery = await self._find_delivery(report)
         if report.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)
         decision = _decide_effect(mail, report, delivery)
         feedback_type = report.feedback.feedback_type if report.feedback else None
         return await self._finish_with_effect(mail, report.kind.value, decision, delivery, feedback_type)
+
+    def _find_opt_out_token(self, mail: ReceivedMail) -> UnsubscribeToken | None:
+        return find_opt_out_token(mail.mail, self._links.opt_out_mail, self._policies)
 
     async def _handle_event(self, mail: ReceivedMail) -> ReceivedMailResult:
         """Commits the effect of a webhook's event. Its token was verified before it was stored."""

@@ -22,20 +22,20 @@ def read_text_of_letter(content: bytes) -> LetterText:
         return LetterText("", "", "", _shown(content[:_OCTETS].decode("utf-8", "replace"), MAX_TEXT))
     named = (decode_words(message.header.first(name)) for name in ("from", "to", "subject"))
     sender, to, subject = (_shown(text.replace("\n", " "), _LONGEST_FIELD) for text in named)
-    return LetterText(sender, to, subject, _shown(own_text(message), MAX_TEXT))
+    return LetterText(sender, to, subject, _shown(next(iter(letter_texts(message)), ""), MAX_TEXT))
 
 
-def own_text(message: Part) -> str:
-    """Returns the text of the first plain part, else of the first part in HTML."""
-    parts = [*message.walk()]
-    for kind in ("text/plain", "text/html"):
-        for part in parts:
-            if part.content_type == kind and not part.children:
-                if kind == "text/plain":
-                    return part.read_text(_OCTETS)
-                octets = part.read_octets(_OCTETS)
-                return plain_text_of_html(decode_octets(octets, part.parameters.get("charset", "")))
-    return ""
+def letter_texts(message: Part) -> list[str]:
+    """Returns the text of the first plain part, and that of the first part in HTML, without empty ones."""
+    first: dict[str, Part] = {}
+    for part in message.walk():
+        if not part.children:
+            first.setdefault(part.content_type, part)
+    texts = [first["text/plain"].read_text(_OCTETS)] if "text/plain" in first else []
+    if html := first.get("text/html"):
+        octets = html.read_octets(_OCTETS)
+        texts.append(plain_text_of_html(decode_octets(octets, html.parameters.get("charset", ""))))
+    return [text for text in texts if text.strip()]
 
 
 def _shown(text: str, longest: int) -> str:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mailer.inbound.effects import EffectDecision
-from mailer.inbound.letter_text import own_text
+from mailer.inbound.letter_text import letter_texts
 from mailer.inbound.reports.header_fields import decode_words
 from mailer.inbound.reports.mime_parts import parse_message
 from mailer.inbound.requests.reading import read_request
@@ -80,15 +80,17 @@ def read_letter(content: bytes, mailbox: Mailbox, policy: Policy, *, has_token: 
         subject = decode_words(message.header.first("subject"))
         subject = subject_without_token(subject) if has_token else subject
         sender = next((address for _, address in message.header.addresses("from")), "")
-    text = own_text(message) if message else ""
-    mail = MailToRead(
-        subject,
-        f"{_WORD_FOR_MAILTO}{_WORDS_OF_PROGRAMS.sub('', text)}" if has_token else text,
-        RequestMailbox.REPLY if has_token else _MAILBOXES.get(mailbox, RequestMailbox.SUPPORT),
-        policy.name,
-        sender,
-    )
-    return read_request(mail)
+    texts = (letter_texts(message) if message else []) or [""]
+    if has_token:
+        texts = [f"{_WORD_FOR_MAILTO}{_WORDS_OF_PROGRAMS.sub('', text)}" for text in texts]
+    box = RequestMailbox.REPLY if has_token else _MAILBOXES.get(mailbox, RequestMailbox.SUPPORT)
+    reading, *others = [read_request(MailToRead(subject, text, box, policy.name, sender)) for text in texts]
+    said = reading.request, reading.reach, reading.certainty
+    if any((other.request, other.reach, other.certainty) != said for other in others):
+        # The writer saw one of the two, and nobody knows which.
+        reasons = ("its plain text and its HTML say different things", *reading.reasons)
+        return replace(reading, certainty=Certainty.DOUBTFUL, reasons=reasons)
+    return reading
 
 
 def find_opt_out_token(

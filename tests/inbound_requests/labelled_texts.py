@@ -65,6 +65,15 @@ def read_one_line_texts(name: str) -> list[str]:
     return (FOLDER.parent / f"one_line_{name}.txt").read_text(encoding="utf-8").splitlines()
 
 
+def read_unseen_texts(name: str) -> list[str]:
+    """Returns the mails of `plain`, which are opt-outs, or of `others`, on which no mailbox may act, in six languages.
+
+    They were written in two rounds without a look at the reader's phrases, and are not sorted by what it can do.
+    """
+    paths = sorted((FOLDER.parent / "unseen").glob(f"*-{name}.txt"))
+    return [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def read_labelled_texts() -> list[LabelledText]:
     """Returns all mails of all languages."""
     return [text for path in sorted(FOLDER.glob("*.txt")) for text in _read_file(path)]

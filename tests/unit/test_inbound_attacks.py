@@ -16,9 +16,16 @@ from mailer.inbound.reception.limits import MAX_SESSIONS_OF_PEER, ReceptionLimit
 from mailer.inbound.reception.listener_url import parse_listener_url
 from mailer.inbound.reception.server import receiving_mail
 from mailer.inbound.reception.session import ReceptionHandler
+from mailer.inbound.sender_authentication import dkim, dmarc
 from mailer.mail_receiving import SenderProver
-from mailer.ports.received_mail import Mailbox, NewReceivedMail, ReceivedMail, ReceivedMailStore
+from mailer.ports.received_mail import (
+    Mailbox,
+    NewReceivedMail,
+    ReceivedMail,
+    ReceivedMailStore,
+)
 from mailer.rendering.signed_links import SignedLinks
+from mailer.runtime import spf_evaluation
 from tests.dkim_signatures import MESSAGE, key_record, private_key, sign
 from tests.dns_zone import WrittenZone
 from tests.factories import BRAND, policies
@@ -71,3 +78,26 @@ async def test_an_opt_out_that_was_written_to_others_proves_nothing(content: byt
     received = NewReceivedMail(BRAND, Mailbox.OPT_OUT, "", "out@brand.example", "", "mx.example", content)
     proven = await SenderProver(zone).prove(ReceivedMail(UUID(int=1), datetime.now(UTC), received))
     assert (proven.address, proven.is_proven) == ("zoe@mail.example", is_proven)
+
+
+class _SilentZone(WrittenZone):
+    """A DNS that never answers for text."""
+
+    async def txt_records(self, name: str) -> Sequence[str]:
+        """Waits for ever."""
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_dns_that_never_answers_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-ups have limits of time: a letter then comes from nobody who is proven."""
+    for module in (dkim, dmarc, spf_evaluation):
+        monkeypatch.setattr(module, "SECONDS", 0.1)
+    async with asyncio.timeout(20):
+        assert not (await SenderProver(_SilentZone()).prove(_letter(Mailbox.OPT_OUT, sign()))).is_proven
+
+
+def _letter(mailbox: Mailbox, content: bytes) -> ReceivedMail:
+    to = "out@brand.example"
+    new = NewReceivedMail(BRAND, mailbox, "zoe@mail.example", to, "203.0.113.1", "mx.mail.example", content)
+    return ReceivedMail(UUID(int=7), datetime(2026, 11, 30, 7, tzinfo=UTC), new)

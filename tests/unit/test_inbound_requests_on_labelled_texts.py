@@ -16,6 +16,7 @@ from tests.inbound_requests.labelled_texts import (
     LabelledText,
     read_labelled_texts,
     read_one_line_texts,
+    read_unseen_texts,
 )
 
 TEXTS = read_labelled_texts()
@@ -83,6 +84,30 @@ def test_other_mails_of_one_line_are_never_acted_on() -> None:
 
     assert len(lines) > 250
     assert acting == []
+
+
+@pytest.mark.parametrize("mailbox", list(RequestMailbox))
+def test_unseen_mails_that_mean_something_else_are_never_acted_on(mailbox: RequestMailbox) -> None:
+    """Questions, negations, irony, conditions, wishes of others and praise change nothing at any mailbox.
+
+    At the first reading 1 of 240 was acted on wrongly ("Je veux plus de mails", which may mean either), then 0 of 92.
+    """
+    mails = [MailToRead("Re: News", line, mailbox, BRAND_NAME, SENDER) for line in read_unseen_texts("others")]
+    found = [(mail.text, read_request(mail)) for mail in mails]
+
+    assert len(found) > 300
+    nothing = RequestKind.NOTHING
+    assert [text for text, one in found if one.certainty is Certainty.PLAIN and one.request is not nothing] == []
+
+
+@pytest.mark.parametrize("mailbox", list(RequestMailbox))
+def test_unseen_plain_opt_outs_need_nobody(mailbox: RequestMailbox) -> None:
+    """At least 95 of 100 are handled. At the first reading 116 of 120 were, at each mailbox, then 60 of 60."""
+    mails = [MailToRead("Re: News", line, mailbox, BRAND_NAME, SENDER) for line in read_unseen_texts("plain")]
+    found = [read_request(mail) for mail in mails]
+    handled = [one for one in found if (one.certainty, one.request) == (Certainty.PLAIN, RequestKind.OPT_OUT)]
+
+    assert len(handled) / len(found) >= 0.95
 
 
 def test_opt_outs_of_one_line_need_nobody() -> None:

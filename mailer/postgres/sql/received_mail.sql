@@ -111,9 +111,11 @@ FROM received_mail WHERE id = $1
 UPDATE received_mail SET state = 'handled', closed_by = $2 WHERE id = $1 AND state = 'waiting' RETURNING brand
 
 -- name: forget
--- What waits for a person is kept until they have looked at it.
+-- What waits for a person is kept until they have looked at it, and what a legal hold names as long as the hold stands.
 UPDATE received_mail SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}'
-WHERE id IN (SELECT id FROM received_mail WHERE content IS NOT NULL AND state = 'handled' AND at < now() - $1::interval
+WHERE id IN (SELECT id FROM received_mail m WHERE content IS NOT NULL AND state = 'handled' AND at < now() - $1::interval
+               AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL
+                               AND (h.recipient_id = m.recipient_id OR h.named_as && m.named))
              ORDER BY at LIMIT $2)
 
 -- name: erase

@@ -49,9 +49,9 @@ FRENCH = compile_phrase_table(
         """,
         Mark.NO_MORE: """
             (ne suis/suis) (pas/plus) (interesse/interessee) (par/a recevoir/de recevoir) | ne ~ plus | n ~ plus
-            plus de | plus aucun | plus aucune | plus jamais | plus jamais de | ne ~ plus jamais | pas d autres
+            plus aucun | plus aucune | plus jamais | plus jamais de | ne ~ plus jamais | pas d autres
             ne ~ pas continuer a recevoir | ne ~ plus continuer a recevoir | aucun autre | ne ~ aucun | ne ~ aucune
-            n ~ aucun | n ~ aucune | plus rien | envoyez plus | plus recevoir | ne ~ plus de | ne ~ plus aucun
+            n ~ aucun | n ~ aucune | plus rien | plus recevoir | ne ~ plus de | ne ~ plus aucun
             ne ~ plus rien | pas envoyer | ne ~ pas envoyer
         """,
         Mark.SEND: """

@@ -1,0 +1,1 @@
+"""Fuzzing of all that strangers send: `python -m tests.fuzzing`."""
