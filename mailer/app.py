@@ -30,7 +30,7 @@ from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.journal_replay import LostStandingChangeReplay
+from mailer.pipeline.lost_opt_out_replay import LostStandingChangeReplay
 from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles

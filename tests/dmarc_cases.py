@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from mailer.inbound.sender_authentication.dmarc import DmarcResult
+from mailer.inbound.sender_authentication.dmarc import DmarcResultCode
 from tests.dns_zone import WrittenZone
 
-PASS, FAIL, NONE, TEMPERROR = DmarcResult.PASS, DmarcResult.FAIL, DmarcResult.NONE, DmarcResult.TEMPERROR
+PASS, FAIL = DmarcResultCode.PASS, DmarcResultCode.FAIL
+NONE, TEMPERROR = DmarcResultCode.NONE, DmarcResultCode.TEMPERROR
 
 REJECT = {"example.com": "v=DMARC1; p=reject"}
 STRICT = {"example.com": "v=DMARC1; p=reject; adkim=s; aspf=s"}
@@ -13,7 +14,7 @@ BANK = {"bank": "v=DMARC1; p=reject; psd=y"}
 SPLIT = REJECT | {"a.example.com": "v=DMARC1; p=none; psd=n"}
 TOP = {"example": "v=DMARC1; p=reject"}
 
-CASES: list[tuple[Mapping[str, str], str, Sequence[str], DmarcResult, str, str]] = [
+CASES: list[tuple[Mapping[str, str], str, Sequence[str], DmarcResultCode, str, str]] = [
     # records, From's domain, proven domains, result, policy, organization
     (REJECT, "example.com", ["dkim=example.com"], PASS, "reject", "example.com"),
     (REJECT, "example.com", ["spf=example.com"], PASS, "reject", "example.com"),

@@ -101,7 +101,7 @@ class ReceivedMailHandler:
                 raise error
 
     async def _handle_message(self, received: ReceivedMessage) -> None:
-        mail_id = _mail_id_or_none(received.message)
+        mail_id = _mail_id_of_broker_message(received.message)
         if mail_id is None:
             await received.reject('not a received mail: it takes {"received": "<its id>"}')
             return
@@ -115,7 +115,7 @@ class ReceivedMailHandler:
 
     async def give_up(self, received: ReceivedMessage, place: str, tries: int) -> None:
         """Leaves a message that meets a bug at each try to a person, and settles it."""
-        mail_id = _mail_id_or_none(received.message)
+        mail_id = _mail_id_of_broker_message(received.message)
         mail = await self._store.get_unhandled_mail(mail_id) if mail_id else None
         if mail is not None:
             log.error("received mail met a bug; a person has to read it", id=str(mail.id), error=place, tries=tries)
@@ -274,7 +274,7 @@ def _decide_effect(mail: ReceivedMail, report: ReceivedReport, delivery: Reporte
             return decide_effect_of_other_mail(mail.mail.mailbox, report.kind)
 
 
-def _mail_id_or_none(message: BrokerMessage) -> UUID | None:
+def _mail_id_of_broker_message(message: BrokerMessage) -> UUID | None:
     try:
         match json.loads(message.body):
             case {"received": str(text)}:

@@ -117,7 +117,7 @@ def decide_effect_of_letter_with_token(reading: ReadRequest) -> EffectDecision:
     """
     is_more = reading.reach not in (None, OptOutReach.LIST) or reading.certainty is not Certainty.PLAIN
     if is_more or reading.request not in (RequestKind.OPT_OUT, RequestKind.NOTHING):
-        return EffectDecision(_E.WAITS, f"{_OBEYED}; its words may ask for more: {_reason_to_wait(reading)}")
+        return EffectDecision(_E.WAITS, f"{_OBEYED}; its words may ask for more: {_reason_to_wait_for_person(reading)}")
     return EffectDecision(_E.OPT_OUT, _OBEYED)
 
 
@@ -140,7 +140,7 @@ def decide_effect_of_letter(
         if is_confirmation_asked_at_address_on_record(reading, sender):
             what = f"it asks for this: {reading.request.value}"
             return EffectDecision(_E.LINK_SENT, f"{what}; the address on record has to confirm it")
-    return EffectDecision(_E.WAITS, _reason_to_wait(reading))
+    return EffectDecision(_E.WAITS, _reason_to_wait_for_person(reading))
 
 
 @rule("opt-out-by-mail", "paltalk06-16, paltalk06-31, peerstream-06; CAN-SPAM 5(a)(3)", idle=False)
@@ -183,7 +183,7 @@ def suggested_requests(reading: ReadRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _reason_to_wait(reading: ReadRequest) -> str:
+def _reason_to_wait_for_person(reading: ReadRequest) -> str:
     """Returns why a person has to read a letter, with the request that it may be."""
     suggested = ", ".join(dict.fromkeys(one.kind.value for one in reading.suggestions)) or "nothing"
     reasons = "; ".join(reading.reasons[:5]) or "it is no plain request"

@@ -184,7 +184,7 @@ class MailingRenderer:
         locale = self._choose_locale(row.locale)
         values = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
         values |= self._personal_values(row, category, switches)
-        own, mark = self._render_personal_merge_form(locale, values), self._advertising_mark(row, category)
+        own, mark = self._render_form_for_one_person(locale, values), self._advertising_mark(row, category)
         form = add_advertising_marks(own, mark, category, locale)
         return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), locale)
 
@@ -234,7 +234,7 @@ class MailingRenderer:
             form = self.template.render_merge_form(locale, same, values)
             is_own = form is None
             form = add_advertising_marks(
-                form or self._render_personal_merge_form(locale, {**same, **values}), mark, category, locale
+                form or self._render_form_for_one_person(locale, {**same, **values}), mark, category, locale
             )
             if faults := self._way_to_leave_faults(form, category, footer, locale, same, values):
                 raise NoVisibleWayToLeave("; ".join(faults))
@@ -251,7 +251,7 @@ class MailingRenderer:
         marks, lives_in = self.policy.advertising_mark_by_country, row.standing.country or country_of_locale(row.locale)
         return advertising_mark_for_countries(marks, lives_in) if category.markets else None
 
-    def _render_personal_merge_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
+    def _render_form_for_one_person(self, locale: str, values: dict[str, Any]) -> MergeForm:
         """Renders a message for one person, as a form without slots."""
         rendered = self.template.render(locale, values)
         return MergeForm((rendered.subject,), (rendered.html,), (rendered.text,))
@@ -278,7 +278,7 @@ class MailingRenderer:
         silent = None
         if footer == "deactivate":
             less = {**same, "service_footer": "none"}
-            bare = self.template.render_merge_form(locale, less, values) or self._render_personal_merge_form(
+            bare = self.template.render_merge_form(locale, less, values) or self._render_form_for_one_person(
                 locale, {**less, **values}
             )
             silent = parts_with_only_links_filled_in(bare, values)

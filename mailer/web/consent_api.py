@@ -157,7 +157,7 @@ async def record_consent_or_withdrawal(
         )
     except ConsentNotRecordable as error:
         raise HTTPException(422, str(error)) from error
-    missing = await _missing_fields_for_mail_of_scope(site, policy, recipient_id, said.scope)
+    missing = await _unknown_person_fields_needed_for_scope(site, policy, recipient_id, said.scope)
     if isinstance(done, ConfirmationAsked):
         if said.scope not in await site.wishes.names_of_waiting_wishes(brand, recipient_id):
             return ConsentOrWithdrawalResult(state="withdrawn", scope=said.scope, missing=missing)
@@ -207,7 +207,7 @@ def _given_or_withdrawn(recorded: ConsentResult) -> Literal["given", "withdrawn"
     return "given" if recorded.given else "withdrawn"
 
 
-async def _missing_fields_for_mail_of_scope(
+async def _unknown_person_fields_needed_for_scope(
     site: WebContext, policy: Policy, recipient_id: int, scope: str
 ) -> list[str]:
     """Returns the unknown fields of a person that have to be known before they get mail of a scope."""

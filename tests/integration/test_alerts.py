@@ -23,6 +23,7 @@ from mailer.metrics_and_logger import (
     LINES_DROPPED,
     RELAY_STATE,
     TIMEKEEPER,
+    WEB,
     WORKER,
 )
 from mailer.pipeline.flow_metrics import FlowMetricsCollector
@@ -297,7 +298,14 @@ def test_every_metric_that_is_asked_for_is_documented(file: Path) -> None:
 def test_every_metric_is_documented() -> None:
     """The table has each metric that a process can show, and none besides."""
     readiness = Readiness()
-    registries = [build_process_metrics_registry("x", readiness, LoopHeartbeat()), EVERY, WORKER, TIMEKEEPER, INBOUND]
+    registries = [
+        build_process_metrics_registry("x", readiness, LoopHeartbeat()),
+        EVERY,
+        WORKER,
+        TIMEKEEPER,
+        INBOUND,
+        WEB,
+    ]
     site = web_world.World()
     assert site.app is not None
     registries.append(site.registry)

@@ -18,7 +18,7 @@ from mailer.actions.own_limits import record_own_limit
 from mailer.actions.privacy_rights import erase_recipient, mark_under_13
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
-from mailer.pipeline.journal_replay import LostStandingChangeReplay
+from mailer.pipeline.lost_opt_out_replay import LostStandingChangeReplay
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.policy.limits_set_by_recipient import OwnCap, OwnPause

@@ -37,9 +37,11 @@ async def test_figures_of_nothing(world: World) -> None:
     lanes = [("breach",), ("service",), ("newsletter",), ("promotional",)]
     assert found.pop("oldest_due") == [(lane, 0.0) for lane in lanes]
     assert found.pop("partitions_ahead") == [((), 3.0)]
-    assert [found.pop(name) for name in ("outbox", "oldest_parked", "oldest_retry")] == [[((), 0.0)]] * 3
+    assert [found.pop(name) for name in ("outbox", "oldest_parked", "oldest_retry", "mailed_after_opt_out")] == [
+        [((), 0.0)]
+    ] * 4
     assert sorted(found.pop("dead_letters")) == sorted(((kind,), 0.0) for kind in DeadLetterCauseKind)
-    assert len(found) == len(FIGURES) - 6
+    assert len(found) == len(FIGURES) - 7
     assert all(samples == [] for samples in found.values())
 
 

@@ -4,7 +4,7 @@ import ipaddress
 
 from mailer.inbound.sender_authentication.authentication import SmtpEnvelope, authenticate_sender
 from mailer.inbound.sender_authentication.dkim_signature import DkimOutcome
-from mailer.inbound.sender_authentication.dmarc import DmarcResult
+from mailer.inbound.sender_authentication.dmarc import DmarcResultCode
 from mailer.policy.spf_record import SpfResult
 from mailer.runtime.system_resolver import SystemResolver
 from tests.dkim_signatures import MESSAGE, key_record, private_key, sign
@@ -32,7 +32,7 @@ async def test_records_in_many_strings() -> None:
     async with name_server(records) as server:
         found = await authenticate_sender(ENVELOPE, sign(), SystemResolver(server), NOW)
     assert (found.spf.result, found.dkim[0].outcome) == (SpfResult.PASS, DkimOutcome.PASS)
-    assert (found.dmarc.result, found.is_from_proven) == (DmarcResult.PASS, True)
+    assert (found.dmarc.result, found.is_from_proven) == (DmarcResultCode.PASS, True)
 
 
 async def test_a_silent_name_server_proves_nothing() -> None:
@@ -40,4 +40,4 @@ async def test_a_silent_name_server_proves_nothing() -> None:
     resolver = SystemResolver(f"127.0.0.1:{free_port()}", seconds=0.2)
     found = await authenticate_sender(ENVELOPE, sign(MESSAGE), resolver, NOW)
     assert (found.spf.result, found.dkim[0].outcome) == (SpfResult.TEMPERROR, DkimOutcome.TEMPERROR)
-    assert (found.dmarc.result, found.is_from_proven) == (DmarcResult.TEMPERROR, False)
+    assert (found.dmarc.result, found.is_from_proven) == (DmarcResultCode.TEMPERROR, False)

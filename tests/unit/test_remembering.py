@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from mailer.cli import shared
-from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.last_committed_entry_files import SECONDS_KEPT, SLOTS
+from mailer.pipeline.lost_opt_out_replay import LostStandingChangeReplay
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.halts import HaltStore, JournaledStandingChange, LastSeenSealMarker, LocalDatabaseNotesUnreadable

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mailer.inbound.sender_authentication import dmarc
 from mailer.inbound.sender_authentication.authentication import SenderAuthentication, SmtpEnvelope, authenticate_sender
 from mailer.inbound.sender_authentication.dkim_signature import DkimOutcome, DkimResult
-from mailer.inbound.sender_authentication.dmarc import DmarcResult, DmarcVerdict, evaluate_dmarc
+from mailer.inbound.sender_authentication.dmarc import DmarcEvaluation, DmarcResultCode, evaluate_dmarc
 from mailer.policy.spf_record import SpfResult
 from mailer.runtime.spf_evaluation import SpfVerdict
 from tests.dkim_signatures import MESSAGE, key_record, private_key, sign
@@ -40,10 +40,15 @@ def proofs(texts: Sequence[str]) -> tuple[SpfVerdict, list[DkimResult]]:
 
 @pytest.mark.parametrize(("records", "sender", "proven", "result", "policy", "organization"), CASES)
 async def test_dmarc(
-    records: Mapping[str, str], sender: str, proven: Sequence[str], result: DmarcResult, policy: str, organization: str
+    records: Mapping[str, str],
+    sender: str,
+    proven: Sequence[str],
+    result: DmarcResultCode,
+    policy: str,
+    organization: str,
 ) -> None:
     """The result, the treatment and the organization are those of RFC 9989."""
-    assert await evaluate_dmarc(dmarc_zone(records), sender, *proofs(proven)) == DmarcVerdict(
+    assert await evaluate_dmarc(dmarc_zone(records), sender, *proofs(proven)) == DmarcEvaluation(
         result, policy, organization
     )
 
@@ -66,7 +71,7 @@ async def test_a_walk_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(dmarc, "SECONDS", 0.01)
     found = await evaluate_dmarc(Endless(), "example.com", *proofs(["dkim=example.com"]))
-    assert found == DmarcVerdict(TEMPERROR)
+    assert found == DmarcEvaluation(TEMPERROR)
 
 
 def zone() -> WrittenZone:
@@ -97,7 +102,7 @@ async def test_a_signed_message_is_proven() -> None:
     assert found == SenderAuthentication(
         spf=SpfVerdict(SpfResult.NONE, "mx.evil.example", "the client is not known"),
         dkim=(DkimResult(DkimOutcome.PASS, "mail.example", "k1"),),
-        dmarc=DmarcVerdict(PASS, "reject", "mail.example"),
+        dmarc=DmarcEvaluation(PASS, "reject", "mail.example"),
         from_address="zoe@mail.example",
         from_domain="mail.example",
     )

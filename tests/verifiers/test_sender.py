@@ -11,7 +11,7 @@ from typing import Any
 
 from mailer.inbound.sender_authentication.authentication import SmtpEnvelope, authenticate_sender
 from mailer.inbound.sender_authentication.dkim_signature import DkimOutcome
-from mailer.inbound.sender_authentication.dmarc import DmarcResult
+from mailer.inbound.sender_authentication.dmarc import DmarcResultCode
 from tests.dkim_signatures import MESSAGE, key_record, private_key, sign
 from tests.dmarc_cases import CASES, TOP, dmarc_zone
 from tests.dns_zone import WrittenZone
@@ -124,7 +124,7 @@ def test_dmarc_is_that_of_mailauth() -> None:
     """
     different = []
     for (records, sender, proven, result, policy, _), said in zip(CASES, told()["dmarc"], strict=True):
-        ours = [result.value, "" if result is DmarcResult.TEMPERROR else policy]
+        ours = [result.value, "" if result is DmarcResultCode.TEMPERROR else policy]
         if said != ours and "?" not in "".join(proven):
             different.append((records, sender, proven, ours[0], said[0]))
     assert different == [(TOP, "mega.example", ["dkim=evil.example"], "fail", "pass")]

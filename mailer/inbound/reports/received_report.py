@@ -202,12 +202,12 @@ def report_as_json(report: ReceivedReport) -> dict[str, Any]:
         },
         "automatic_reply_reason": report.reason if report.kind is ReportKind.AUTOMATIC_REPLY else None,
         "unreadable_reason": report.reason if report.kind is ReportKind.UNREADABLE else None,
-        "counts": _counts_as_json(report.counts),
+        "counts": _build_json_of_counts(report.counts),
         "candidates": [{"source": one.source.value, "value": one.value} for one in report.candidates],
     }
 
 
-def _counts_as_json(counts: ReportCounts | None) -> dict[str, Any] | None:
+def _build_json_of_counts(counts: ReportCounts | None) -> dict[str, Any] | None:
     if counts is None:
         return None
     return {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mailer.inbound.sender_authentication.dkim import verify_dkim
 from mailer.inbound.sender_authentication.dkim_signature import DkimResult
-from mailer.inbound.sender_authentication.dmarc import DmarcResult, DmarcVerdict, evaluate_dmarc
+from mailer.inbound.sender_authentication.dmarc import DmarcEvaluation, DmarcResultCode, evaluate_dmarc
 from mailer.inbound.sender_authentication.message_head import read_from_address, split_message
 from mailer.policy.spf_record import SpfResult
 from mailer.ports.dns_lookup import Address, DnsLookup
@@ -46,14 +46,14 @@ class SenderAuthentication:
 
     spf: SpfVerdict
     dkim: tuple[DkimResult, ...]
-    dmarc: DmarcVerdict
+    dmarc: DmarcEvaluation
     from_address: str | None
     from_domain: str | None
 
     @property
     def is_from_proven(self) -> bool:
         """The domain of the From authorized this message: DMARC passes. A domain without record proves nothing."""
-        return self.from_address is not None and self.dmarc.result is DmarcResult.PASS
+        return self.from_address is not None and self.dmarc.result is DmarcResultCode.PASS
 
 
 async def authenticate_sender(
@@ -76,7 +76,7 @@ async def authenticate_sender(
         verify_dkim(lookup, parts, now) if parts else _no_results(),
     )
     if author is None:
-        return SenderAuthentication(spf, dkim, DmarcVerdict(DmarcResult.PERMERROR), None, None)
+        return SenderAuthentication(spf, dkim, DmarcEvaluation(DmarcResultCode.PERMERROR), None, None)
     dmarc = await evaluate_dmarc(lookup, author.domain, spf, dkim)
     return SenderAuthentication(spf, dkim, dmarc, author.address, author.domain)
 

@@ -16,7 +16,7 @@ SECONDS = 20.0
 """The longest time of all walks of a message."""
 
 
-class DmarcResult(StrEnum):
+class DmarcResultCode(StrEnum):
     """The results of RFC 8601 2.7 for DMARC. `permerror`: the From names no single author."""
 
     PASS = "pass"  # noqa: S105 - a result, no password
@@ -27,7 +27,7 @@ class DmarcResult(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DmarcVerdict:
+class DmarcEvaluation:
     """The result of DMARC.
 
     Attributes:
@@ -37,7 +37,7 @@ class DmarcVerdict:
         organization: the organizational domain of the From; empty if it is not known.
     """
 
-    result: DmarcResult
+    result: DmarcResultCode
     policy: str = ""
     organization: str = ""
 
@@ -53,7 +53,7 @@ class _Identifier:
 
 async def evaluate_dmarc(
     lookup: DnsLookup, from_domain: str, spf: SpfVerdict, dkim: Sequence[DkimResult]
-) -> DmarcVerdict:
+) -> DmarcEvaluation:
     """Returns the result for the domain of a From.
 
     A silent DNS gives `temperror`, unless another aligned domain passes already (RFC 9989 5.3.6).
@@ -69,11 +69,11 @@ async def evaluate_dmarc(
             policy = await fetch_effective_dmarc_policy(lookup, from_domain)
             applied = policy.applied_policy
             if applied is None:
-                return DmarcVerdict(DmarcResult.NONE, "", policy.organization)
+                return DmarcEvaluation(DmarcResultCode.NONE, "", policy.organization)
             result = await _align(lookup, from_domain, policy, _identifiers(spf, dkim))
     except (LookupFailed, TimeoutError):
-        return DmarcVerdict(DmarcResult.TEMPERROR)
-    return DmarcVerdict(result, applied, policy.organization)
+        return DmarcEvaluation(DmarcResultCode.TEMPERROR)
+    return DmarcEvaluation(result, applied, policy.organization)
 
 
 def _identifiers(spf: SpfVerdict, dkim: Sequence[DkimResult]) -> list[_Identifier]:
@@ -90,17 +90,17 @@ def _identifiers(spf: SpfVerdict, dkim: Sequence[DkimResult]) -> list[_Identifie
 
 async def _align(
     lookup: DnsLookup, from_domain: str, policy: DmarcPolicy, identifiers: Sequence[_Identifier]
-) -> DmarcResult:
+) -> DmarcResultCode:
     silent = False
     for one in identifiers:
         try:
             if await _is_aligned(lookup, from_domain, policy, one):
                 if one.is_proven:
-                    return DmarcResult.PASS
+                    return DmarcResultCode.PASS
                 silent = True
         except LookupFailed:
             silent = True
-    return DmarcResult.TEMPERROR if silent else DmarcResult.FAIL
+    return DmarcResultCode.TEMPERROR if silent else DmarcResultCode.FAIL
 
 
 async def _is_aligned(lookup: DnsLookup, from_domain: str, policy: DmarcPolicy, one: _Identifier) -> bool:
