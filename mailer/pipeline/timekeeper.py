@@ -22,7 +22,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
-from mailer.ports.received_mail import CONTENT_DAYS_KEPT
+from mailer.ports.received_mail import CONTENT_DAYS_KEPT, LATE_MINUTES
 from mailer.ports.received_webhooks import REQUEST_DAYS_KEPT
 from mailer.ports.timekeeping import (
     DueBatch,
@@ -99,6 +99,7 @@ class Timekeeper:
                 partial(self._upkeep.delete_old_send_counts, LONGEST_DAYS),
                 self._upkeep.delete_old_rate_windows,
                 partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
+                partial(self._upkeep.queue_late_received_mail, LATE_MINUTES),
                 partial(self._upkeep.delete_old_received_mail, CONTENT_DAYS_KEPT),
                 partial(self._upkeep.delete_old_webhook_requests, REQUEST_DAYS_KEPT),
                 self._upkeep.delete_expired_wishes,

@@ -17,6 +17,8 @@ MAX_OCTETS: Final = 10 * 1024 * 1024
 """The most octets of a message that is accepted; SIZE says so to senders (RFC 1870)."""
 CONTENT_DAYS_KEPT: Final = 30
 """Days for which the content of a message is kept, after it was handled."""
+LATE_MINUTES: Final = 10
+"""Minutes after which a message that is not handled is queued again; it is handled once all the same."""
 ACKNOWLEDGEMENTS_A_DAY: Final = 3
 """The most automatic answers that a person gets in 24 hours, whatever they write."""
 EXCHANGE: Final = "mailer.inbound"

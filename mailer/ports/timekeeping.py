@@ -156,6 +156,10 @@ class TimekeeperStore(Protocol):
         """Deletes the used tokens of rate windows that have ended, and paces that have recovered."""
         ...
 
+    async def queue_late_received_mail(self, minutes: int) -> None:
+        """Queues received mail again that was not handled for so many minutes: the queue may have lost its id."""
+        ...
+
     async def delete_old_received_mail(self, days: int) -> None:
         """Deletes the contents of received mail that was handled, and is older than so many days."""
         ...

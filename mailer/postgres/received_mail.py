@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -43,6 +43,7 @@ from mailer.postgres.suppressions import PostgresSuppressions
 
 SQL: Final = load_statements("received_mail")
 _DELETED_AT_ONCE: Final = 1000
+_QUEUED_AT_ONCE: Final = 1000
 _LONGEST_NAME: Final = 255
 _SEARCHED: Final = 256 * 1024
 """The octets of a message in which addresses are searched. Ten MiB of `a@` would keep a process busy for minutes."""
@@ -211,13 +212,22 @@ async def _publish_acknowledgement(
 async def _insert_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[UUID]:
     """Inserts messages, and outbox rows with their ids. Returns the ids of those that were not stored before."""
     stored = {row["id"] for row in await connection.fetch(SQL["store"], *zip(*rows, strict=True))}
-    calls = [
-        BrokerMessage(json.dumps({"received": str(id_)}).encode(), brand, str(id_))
-        for id_, brand, *_ in rows
-        if id_ in stored
-    ]
-    await insert_outbox_messages(connection, EXCHANGE, calls)
+    await _queue_ids(connection, [(id_, brand) for id_, brand, *_ in rows if id_ in stored])
     return [id_ for id_, *_ in rows if id_ in stored]
+
+
+async def _queue_ids(connection: Connection, mails: Iterable[tuple[UUID, str]]) -> None:
+    """Puts the ids of messages of brands into the outbox."""
+    calls = [BrokerMessage(json.dumps({"received": str(id_)}).encode(), brand, str(id_)) for id_, brand in mails]
+    await insert_outbox_messages(connection, EXCHANGE, calls)
+
+
+async def queue_late_received_mail(pool: Pool, age: timedelta) -> int:
+    """Queues messages again that were not handled for so long. Returns their number, at most `_QUEUED_AT_ONCE`."""
+    async with pool.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(SQL["queue_late"], age, _QUEUED_AT_ONCE)
+        await _queue_ids(connection, [(row["id"], row["brand"]) for row in rows])
+    return len(rows)
 
 
 async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:

@@ -27,7 +27,7 @@ from mailer.postgres.mailings import BATCH_SIZE
 from mailer.postgres.non_email_notices import insert_notices_missed_by_old_workers
 from mailer.postgres.processor_duties_and_states import insert_purge_duties_of_finished_mailings
 from mailer.postgres.rates import delete_finished_rate_windows
-from mailer.postgres.received_mail import delete_old_received_mail
+from mailer.postgres.received_mail import delete_old_received_mail, queue_late_received_mail
 from mailer.postgres.received_webhooks import delete_old_webhook_requests
 from mailer.postgres.refusal_quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.soft_bounces import delete_old_soft_bounces
@@ -140,6 +140,10 @@ class PostgresTimekeeping:
     async def delete_old_rate_windows(self) -> None:
         """See the port."""
         await delete_finished_rate_windows(self._pool, _SENDS_AT_ONCE)
+
+    async def queue_late_received_mail(self, minutes: int) -> None:
+        """See the port."""
+        await queue_late_received_mail(self._pool, timedelta(minutes=minutes))
 
     async def delete_old_received_mail(self, days: int) -> None:
         """See the port."""

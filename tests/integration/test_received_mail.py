@@ -11,7 +11,7 @@ from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
 from mailer.actions.privacy_rights import erase_recipient
 from mailer.inbound.reception.session import MAX_UNKNOWN
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS
-from mailer.ports.received_mail import CONTENT_DAYS_KEPT, MAX_OCTETS, LetterEnd
+from mailer.ports.received_mail import CONTENT_DAYS_KEPT, LATE_MINUTES, MAX_OCTETS, LetterEnd
 from tests.factories import BRAND, World, person
 from tests.inbound import DOMAIN, Reception, bounce, complaint, dialogue, open_reception, return_path
 from tests.letters import answerer
@@ -383,3 +383,18 @@ async def test_a_legal_hold_keeps_what_was_received(reception: Reception) -> Non
     await lift_legal_hold(world.rights, BRAND, ada, "Case 7/26", "Dana")
     await world.upkeep.delete_old_received_mail(CONTENT_DAYS_KEPT)
     assert await world.pool.fetchval("SELECT count(content) FROM received_mail") == 0
+
+
+async def test_an_id_that_the_queue_has_lost_is_queued_again(reception: Reception) -> None:
+    """A message that waits for ten minutes is published once more, and not again before another ten are over."""
+    world = reception.world
+    mailing, [ada] = await handed_over(world)
+    await reception.send(return_path(world.links, mailing, ada), bounce("user-1@people.example"))
+    await world.pool.execute("DELETE FROM outbox")
+    await world.upkeep.queue_late_received_mail(LATE_MINUTES)  # it is not late yet
+    await world.pool.execute("UPDATE received_mail SET queued_at = queued_at - interval '11 minutes'")
+    for _ in range(2):
+        await world.upkeep.queue_late_received_mail(LATE_MINUTES)
+    assert await world.pool.fetchval("SELECT array_agg(exchange) FROM outbox") == ["mailer.inbound"]
+    await reception.handle_stored()
+    assert await reception.effects() == [("bounce", "address_dead")]

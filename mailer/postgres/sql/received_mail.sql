@@ -54,6 +54,13 @@ WITH done AS (
 )
 SELECT id FROM done
 
+-- name: queue_late
+-- A message that is handled meanwhile is handled once, however often its id arrives.
+UPDATE received_mail SET queued_at = now()
+WHERE id IN (SELECT id FROM received_mail WHERE state = 'received' AND queued_at < now() - $1::interval
+             ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING id, brand
+
 -- name: lock_writer
 SELECT pg_advisory_xact_lock(hashtextextended('letter writer', $1))
 
