@@ -26,6 +26,7 @@ FIGURES_NOW: AttentionFigures = {
         AttentionFigure("no brand at all", "bug", 7, None),
     ],
     "notices": [AttentionFigure(MINE, "post", 3, 90_000), AttentionFigure(OTHER, "post", 4, 99_000)],
+    "letters": [AttentionFigure(MINE, "opt out", 2, 3_600), AttentionFigure(OTHER, "reply", 5, 60)],
     "oldest_due": [
         AttentionFigure(MINE, "service", None, LATE_SECONDS + 1),
         AttentionFigure(MINE, "newsletter", None, LATE_SECONDS - 1),
@@ -59,7 +60,8 @@ def test_a_right_at_one_brand_shows_nothing_of_another() -> None:
     mixed = seen(("privacy-officer", OTHER), ("marketer", MINE))
     assert (mixed["notices"].count, mixed["notices"].seconds) == (4, 99_000)
     assert mixed["dead_letters"].count == 42
-    assert seen(("support", "*")) == {}
+    assert mixed["letters"].count == 5
+    assert list(seen(("support", MINE))) == ["letters"]
     assert seen(("admin", "*")) == {}
 
 
@@ -111,6 +113,12 @@ async def test_the_database_tells_the_brand_of_each_figure(world: World) -> None
         mailing,
         MINE,
     )
+    await execute(
+        "INSERT INTO received_mail (id, brand, mailbox, sender, recipient, peer, helo, state, handled_at)"
+        " SELECT gen_random_uuid(), $1, 'opt_out', '', '', '', '', state, now()"
+        " FROM unnest(ARRAY['waiting', 'handled']) AS state",
+        MINE,
+    )
     figures = await PostgresAttentionFigures(world.pool).read_attention_figures()
     told = {key: {(one.brand, one.label, one.count) for one in some} for key, some in figures.items()}
     assert told == {
@@ -118,6 +126,7 @@ async def test_the_database_tells_the_brand_of_each_figure(world: World) -> None
         "dead_letters": {(MINE, "refused", 1), ("x", "refused", 1)},
         "quarantined": {(MINE, "fake", 1)},
         "notices": {(MINE, "post", 1)},
+        "letters": {(MINE, "opt out", 1)},
         "awaiting_release": {(MINE, "newsletter", 1)},
         "oldest_due": set(),
         "oldest_parked": {(MINE, "", None)},

@@ -18,6 +18,11 @@ SELECT brand, channel AS label, count(*) AS n, extract(epoch FROM now() - min(si
 FROM (SELECT brand, channel, since FROM notices WHERE state IN ('open', 'taken') ORDER BY channel, since LIMIT 10000) few
 GROUP BY 1, 2
 
+-- name: letters
+SELECT brand, replace(mailbox, '_', ' ') AS label, count(*) AS n, extract(epoch FROM now() - min(at)) AS seconds
+FROM (SELECT brand, mailbox, at FROM received_mail WHERE state = 'waiting' AND state <> 'handled' ORDER BY at LIMIT 10000) few
+GROUP BY 1, 2
+
 -- name: awaiting_release
 SELECT brand, lane AS label, count(*) AS n, extract(epoch FROM now() - min(created_at)) AS seconds
 FROM (SELECT brand, lane, created_at FROM mailings WHERE finished_at IS NULL AND state = 'awaiting_release'

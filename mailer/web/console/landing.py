@@ -49,6 +49,7 @@ _COUNTED = {
     "dead_letters": StaffRight.MAILINGS_READ,
     "quarantined": StaffRight.MAILINGS_READ,
     "notices": StaffRight.NOTICES_WORK,
+    "letters": StaffRight.PEOPLE_READ,
     "awaiting_release": StaffRight.MAILINGS_READ,
 }
 """Figures that need attention if they are above 0, and who sees them."""
