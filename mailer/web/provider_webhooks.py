@@ -1,4 +1,6 @@
-"""The endpoints for webhooks of e-mail services. Their answers are a status, and no words."""
+"""The endpoints for webhooks of e-mail services. Their answers are a status, and no other words."""
+
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -24,11 +26,13 @@ def is_webhook_path(path: str) -> bool:
 def answer_failed_webhook(request: Request, status: int) -> Response:
     """Returns the answer to a request that failed outside its route. The service sends it again if it is our fault."""
     if status < 500:
-        return Response(status_code=status)
+        return _as_response(WebhookAnswer(HTTPStatus(status)))
     site = request.scope["app"].state.site
     provider = request.scope["path"].removeprefix(WEBHOOKS_PATH).partition("/")[0]
     return _as_response(site.webhooks.answer_for_failure(provider))
 
 
 def _as_response(answer: WebhookAnswer) -> Response:
-    return Response(status_code=answer.status, headers=dict(answer.headers))
+    """Returns an answer with the words of its status: a stranger learns no more."""
+    phrase = HTTPStatus(answer.status).phrase
+    return Response(phrase, answer.status, dict(answer.headers), "text/plain")

@@ -59,7 +59,7 @@ class Site:
         """Sends a request. Returns the answer, which has no words."""
         path = f"/webhooks/{request.provider}/{name}"
         answer = await self.client.post(path, content=request.body, headers=list(request.headers))
-        assert answer.content == b"", answer.text
+        assert answer.text == HTTPStatus(answer.status_code).phrase
         return answer
 
     async def effects(self) -> list[tuple[str | None, str | None]]:
@@ -265,7 +265,7 @@ async def test_a_body_over_the_limit_is_refused(site: Site) -> None:
     path, (secret,) = "/webhooks/brevo/main", brevo_request([]).headers
     for content in (b" " * (MAX_WEBHOOK_OCTETS + 1), chunks()):
         answer = await site.client.post(path, content=content, headers=[secret])
-        assert (answer.status_code, answer.content) == (413, b"")
+        assert (answer.status_code, answer.content) == (413, HTTPStatus(413).phrase.encode())
     whole = await site.client.post(path, content=b"[]" + b" " * (MAX_WEBHOOK_OCTETS - 2), headers=[secret])
     assert whole.status_code == HTTPStatus.OK
 
@@ -276,7 +276,7 @@ async def test_no_other_path_or_method_is_an_endpoint(site: Site) -> None:
     assert await site.send(request, "other") == HTTPStatus.NOT_FOUND
     for path in ("/webhooks/mandrill/main", "/webhooks/postmark", "/webhooks/postmark/main/x", "/webhooks//main"):
         answer = await site.client.post(path, content=request.body, headers=list(request.headers))
-        assert (answer.status_code, answer.content) == (HTTPStatus.NOT_FOUND, b"")
+        assert (answer.status_code, answer.content) == (HTTPStatus.NOT_FOUND, b"Not Found")
     assert (await site.client.get("/webhooks/postmark/main")).status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert await site.count("webhook_requests") == 0
 
@@ -385,7 +385,7 @@ async def test_a_mass_of_hard_bounces_is_quarantined(site: Site) -> None:
         told = Told.of(site.world, mailing, recipient_id, f"user-{number}@people.example")
         assert await site.send(told.request("postmark", "hard", number)) == HTTPStatus.OK
     effects = [effect for _, effect in await site.effects()]
-    assert effects == ["address_dead"] * 19 + ["quarantined"] * 6
+    assert sorted(effects) == ["address_dead"] * 19 + ["quarantined"] * 6
 
 
 async def test_the_log_names_nobody(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
