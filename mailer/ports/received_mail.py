@@ -232,8 +232,11 @@ class EffectStores:
 class ReportedRefusalStore(Protocol):
     """Stores hard refusals that reports bring after a processor had accepted the message."""
 
-    async def count_reported_refusal(self, processor: str) -> tuple[int, int]:
-        """Counts one. Returns the reported ones of the last hour, and the processor's answers of three days."""
+    async def count_reported_refusal(self, processor: str, recipient_id: int) -> tuple[int, int]:
+        """Counts one, unless one of the person was stored in the last hour.
+
+        Returns the reported ones of the last hour, and the processor's answers of three days.
+        """
         ...
 
     async def store_refusals_without_suppressing(
