@@ -138,6 +138,7 @@ class ReceivedMailResult:
             enough of them; None: it gets none.
         reported: the status of a bounce, such as `5.1.1`, or the type of a complaint, such as `abuse`, for outcomes.
         counted: the optional mail that it is about, whose complaints and hard bounces are counted; None: no such mail.
+        is_writer_proven: the recipient has written it. Else it answers a mail to them, which anybody may do who has it.
     """
 
     kind: str
@@ -149,6 +150,7 @@ class ReceivedMailResult:
     acknowledgement: LetterAcknowledgement | None = None
     reported: str = ""
     counted: FeedbackSubject | None = None
+    is_writer_proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class ListedReceivedMail:
     mailing_id: UUID | None
     octets: int | None
     suggested: tuple[str, ...]
+    is_writer_proven: bool
 
 
 @dataclass(frozen=True, slots=True)
