@@ -7,7 +7,7 @@ import smtplib
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
@@ -180,7 +180,7 @@ async def receive_letter(
     mail = await store.get_unhandled_mail(mail_id)
     assert mail is not None
     waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id, None, suggested)
-    await store.finish_mail(mail, waits)
+    await store.finish_mail(mail, replace(waits, is_writer_proven=recipient_id is not None))
     return mail_id
 
 

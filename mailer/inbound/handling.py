@@ -89,6 +89,7 @@ class ReceivedMailHandler:
         self._policies = policies
         self._links = links
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
+        self._judging = asyncio.Lock()
 
     async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
         """Handles the messages whose ids have arrived side by side, and settles them.
@@ -188,7 +189,9 @@ class ReceivedMailHandler:
         """Commits the effect with the result. Returns the result, which the quarantine may change."""
         match decision.effect:
             case ReceivedMailEffect.ADDRESS_DEAD:
-                return await self._commit_dead_address(mail, result, decision, delivery)
+                # Of reports that came together, each must find the ones before it: a person counts once.
+                async with self._judging:
+                    return await self._commit_dead_address(mail, result, decision, delivery)
             case ReceivedMailEffect.SOFT_BOUNCE:
                 return await self._commit_soft_bounce(mail, result, decision, delivery)
             case ReceivedMailEffect.SENDER_FAULT:
@@ -235,7 +238,8 @@ class ReceivedMailHandler:
             delivery.mailing_id, delivery.recipient_id, delivery.attempt, address, address.rpartition("@")[2], status
         )
         counting = self._store.stores_committing_result(mail, result).refusals
-        is_doubted = is_number_of_reported_bounces_suspicious(*await counting.count_reported_refusal(processor))
+        counts = await counting.count_reported_refusal(processor, delivery.recipient_id)
+        is_doubted = is_number_of_reported_bounces_suspicious(*counts)
         if is_doubted:
             log.error("reported bounces are quarantined; see `mailer quarantine list`", processor=processor)
             reason = "it is one of suspiciously many reports; see `mailer quarantine list`"

@@ -114,7 +114,7 @@ class LetterHandler:
         writer = await self._find_proven_writer(policy, sender, delivery)
         if writer is not None:
             answer = self._build_acknowledgement(mail, policy, reading, sender, decision, writer)
-            result = replace(result, recipient_id=writer, acknowledgement=answer)
+            result = replace(result, recipient_id=writer, is_writer_proven=True, acknowledgement=answer)
         if decision.effect is ReceivedMailEffect.WAITS:
             result = replace(result, suggested=suggested_requests(reading))
         match decision.effect:
@@ -196,7 +196,9 @@ class LetterHandler:
         stores = self._store.stores_committing_result(mail, result)
         scope = opt_out_scope_of_link(policy, token.category)
         if await stores.standings.get_standing(policy.brand, token.recipient_id) is None:
-            result = ReceivedMailResult(kind, ReceivedMailEffect.NONE, "the person of its token is gone")
+            result = replace(result, recipient_id=None, mailing_id=None)
+            if result.effect is not ReceivedMailEffect.WAITS:
+                result = ReceivedMailResult(kind, ReceivedMailEffect.NONE, "the person of its token is gone")
         else:
             await record_opt_out(stores.standings, policy, token.recipient_id, scope, SOURCE, token.mailing_id)
         await self._store.finish_mail(mail, result)

@@ -22,7 +22,15 @@ def read_text_of_letter(content: bytes) -> LetterText:
         return LetterText("", "", "", _shown(content[:_OCTETS].decode("utf-8", "replace"), MAX_TEXT))
     named = (decode_words(message.header.first(name)) for name in ("from", "to", "subject"))
     sender, to, subject = (_shown(text.replace("\n", " "), _LONGEST_FIELD) for text in named)
-    return LetterText(sender, to, subject, _shown(next(iter(letter_texts(message)), ""), MAX_TEXT))
+    return LetterText(sender, to, subject, _shown(_all_words(letter_texts(message)), 2 * MAX_TEXT))
+
+
+def _all_words(texts: list[str]) -> str:
+    """Returns the first text, and below it the lines that only another one has: the writer saw one of them."""
+    first, *more = [text[:MAX_TEXT] for text in texts] or [""]
+    known = " ".join(first.split())
+    others = [line for text in more for line in text.splitlines() if " ".join(line.split()) not in known]
+    return "\n".join([first.rstrip(), "", *others]) if others else first
 
 
 def letter_texts(message: Part) -> list[str]:

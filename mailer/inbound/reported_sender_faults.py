@@ -6,6 +6,7 @@ They pause the stream at that domain and alarm operators, as the same reply at S
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from mailer.inbound.reports.received_report import ReportedRecipient
@@ -22,6 +23,11 @@ Whoever gets our mail can write reports about it. One of them must not stop a wh
 """
 WINDOW_SECONDS: Final = 3600.0
 """Seconds within which the reports must come."""
+NEWEST: Final = timedelta(days=1)
+"""The age up to which the mail that a report is about counts. Later, the report says little of our sending now.
+
+Three people with an old mail each could otherwise stop a domain for good. A paused stream brings them no new mail.
+"""
 _MOST_STREAMS: Final = 10_000
 _CODE_OF_CLASS: Final = {"4": 450, "5": 550}
 
@@ -58,7 +64,7 @@ class ReportedSenderFaults:
 
     async def count_report(self, delivery: ReportedDelivery, failure: ReportedRecipient) -> None:
         """Counts a report about a delivery. The domain is the one of the person's address, whatever the report says."""
-        if delivery.processor is None or delivery.address is None:
+        if delivery.processor is None or delivery.address is None or not _is_recent(delivery):
             return
         now, domain = self._clock(), delivery.address.rpartition("@")[2].lower()
         stream = delivery.processor, delivery.category, domain
@@ -73,6 +79,10 @@ class ReportedSenderFaults:
         outcomes = [outcome for _, outcome in fresh.values()]
         sent = [(CATEGORIES[delivery.category], domain)] * len(outcomes)
         await self._streams.pause_blocked_streams(delivery.processor, sent, outcomes)
+
+
+def _is_recent(delivery: ReportedDelivery) -> bool:
+    return delivery.handed_over_at is not None and datetime.now(UTC) - delivery.handed_over_at < NEWEST
 
 
 def outcome_of_sender_fault(failure: ReportedRecipient) -> Outcome:

@@ -140,6 +140,7 @@ class ReceivedMailResult:
             enough of them; None: it gets none.
         reported: the status of a bounce, such as `5.1.1`, or the type of a complaint, such as `abuse`, for outcomes.
         counted: the optional mail that it is about, whose complaints and hard bounces are counted; None: no such mail.
+        is_writer_proven: the recipient has written it. Else it answers a mail to them, which anybody may do who has it.
     """
 
     kind: str
@@ -151,6 +152,7 @@ class ReceivedMailResult:
     acknowledgement: LetterAcknowledgement | None = None
     reported: str = ""
     counted: FeedbackSubject | None = None
+    is_writer_proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ class ListedReceivedMail:
     mailing_id: UUID | None
     octets: int | None
     suggested: tuple[str, ...]
+    is_writer_proven: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +237,11 @@ class EffectStores:
 class ReportedRefusalStore(Protocol):
     """Stores hard refusals that reports bring after a processor had accepted the message."""
 
-    async def count_reported_refusal(self, processor: str) -> tuple[int, int]:
-        """Counts one. Returns the reported ones of the last hour, and the processor's answers of three days."""
+    async def count_reported_refusal(self, processor: str, recipient_id: int) -> tuple[int, int]:
+        """Counts one, unless one of the person was stored in the last hour.
+
+        Returns the reported ones of the last hour, and the processor's answers of three days.
+        """
         ...
 
     async def store_refusals_without_suppressing(

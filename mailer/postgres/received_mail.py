@@ -184,7 +184,8 @@ class PostgresReceivedMail:
         outcome = STATE_OF_EFFECT.get(result.effect), result.reported[:100], self._tell
         suggested = list(result.suggested)
         counted = (*result.counted.key, result.counted.handed_over_at) if result.counted else (None,) * 4
-        is_new = await connection.fetchval(SQL["finish"], mail.id, *facts, *outcome, suggested, *counted) is not None
+        values = *facts, *outcome, suggested, *counted, result.is_writer_proven
+        is_new = await connection.fetchval(SQL["finish"], mail.id, *values) is not None
         if is_new and result.acknowledgement is not None:
             await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
         return is_new

@@ -61,9 +61,9 @@ class PostgresRefusalQuarantine:
             hour.pop(None, RefusalTally()), usual, {name: tally for name, tally in hour.items() if name is not None}
         )
 
-    async def count_reported_refusal(self, processor: str) -> tuple[int, int]:
+    async def count_reported_refusal(self, processor: str, recipient_id: int) -> tuple[int, int]:
         """See `ports.received_mail.ReportedRefusalStore`."""
-        [row] = await self._pool.fetch(_SQL["count_reported"], processor)
+        [row] = await self._pool.fetch(_SQL["count_reported"], processor, recipient_id)
         return row["reported"], row["answered"]
 
     async def store_refusals_without_suppressing(

@@ -50,6 +50,8 @@ async def test_an_inquiry_is_acknowledged_as_an_automatic_answer(reception: Rece
         assert "A person reads your letter" in part
     kinds = [entry["kind"] for entry in await reception.world.entries() if entry["category"] == "rights"]
     assert {"decision", "hand_over"} <= set(kinds)
+    [letter] = await reception.store.list_mail(None, waiting=True, limit=10)
+    assert letter.is_writer_proven
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from uuid import uuid4
 
 from mailer.policy.staff_rights import StaffRole
 from tests.factories import BRAND, World
-from tests.inbound import receive_letter
+from tests.inbound import open_reception, receive_letter
 from tests.integration.console_browser import open_browser
+from tests.integration.test_opt_out_by_mailto import mailto_of
+from tests.integration.test_received_mail import handed_over, letter
 
 LETTERS, OTHER = "/console/letters", "peerstream"
 HOSTILE = (
@@ -71,6 +73,24 @@ async def test_other_brands_and_roles_are_refused(world: World) -> None:
         assert (await support.send(f"{LETTERS}/{own}/close", {"end": "spam"}, LETTERS)).status_code == 403
     assert await world.pool.fetchval("SELECT count(*) FROM received_mail WHERE state = 'waiting'") == 2
     assert await said_of_letters(world) == []
+
+
+async def test_a_stranger_with_somebodys_mail_is_not_taken_for_them(world: World) -> None:
+    """Whoever has a forwarded mail can answer it, and ask for more: the page offers no act on its person."""
+    async with open_reception(world) as reception:
+        await handed_over(world)
+        address, subject = mailto_of(world)
+        words = "Please delete my account and all my data, too."
+        await reception.send(address, letter(words, subject, "eve@elsewhere.example"), "eve@elsewhere.example")
+        await reception.handle_stored()
+        [mail] = await reception.store.list_mail(None, waiting=True, limit=10)
+    assert "erasure" in mail.suggested
+    async with open_browser(world) as officer:
+        await officer.enter(role=StaffRole.PRIVACY_OFFICER)
+        page = (await officer.open(f"{LETTERS}/{mail.id}")).text
+    assert f'href="/console/people/{BRAND}/{mail.recipient_id}"' in page
+    assert "Nothing proves who has written it." in page
+    assert "/acts/" not in page
 
 
 async def test_a_letter_whose_text_is_gone_says_so(world: World) -> None:

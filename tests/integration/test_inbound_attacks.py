@@ -9,6 +9,8 @@ import pytest
 
 from mailer.actions.privacy_rights import erase_recipient
 from mailer.inbound import handling
+from mailer.inbound.collection.collected_messages import MessageCollector
+from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.ports.received_mail import MAX_OCTETS
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, person
@@ -117,3 +119,15 @@ async def test_a_message_that_meets_a_bug_waits_for_a_person(
     assert (mail.kind, mail.effect, received.settled) == ("unreadable", "waits", "ack")
     assert mail.reason is not None
     assert "KeyError at" in mail.reason
+
+
+@pytest.mark.parametrize("field", ["<%s@people.example>", "=?utf-8?q?x?= <%s@people.example>"])
+async def test_no_field_of_a_collected_message_keeps_it_from_being_stored(reception: Reception, field: str) -> None:
+    """A mailbox is read in order: a message that the database never takes would be tried for ever, before others."""
+    world = reception.world
+    collector = MessageCollector(MailboxDirectory(world.policies, world.links), f"postmaster@{DOMAIN}")
+    names = (field % ("é" * 700)).encode()
+    fields = b"".join(b"%b: %b\r\n" % (name, names) for name in (b"Return-Path", b"Delivered-To", b"From", b"To"))
+    mail = collector.collect_message(fields + b"Subject: x\r\n\r\ny\r\n")
+    assert await reception.store.store_collected_mail(mail)
+    assert (mail.sender, mail.recipient) == ("", f"postmaster@{DOMAIN}")

@@ -99,3 +99,15 @@ async def test_a_token_of_somebody_who_is_gone_harms_nothing(reception: Receptio
     await reception.handle_stored()
     assert await reception.effects() == [("reply", "none")]
     assert [entry for entry in await world.entries(kind="action") if entry["reason"] == "opt_out"] == []
+
+
+async def test_words_beside_the_token_of_somebody_who_is_gone_are_read(reception: Reception) -> None:
+    """Whoever was erased may have signed up again, and asks for something beside an old mail's token."""
+    world = reception.world
+    mailing, _ = await handed_over(world)
+    policy = world.policies[BRAND]
+    uri = world.links.opt_out_mail.mailto(policy, policy.get_category("newsletter"), mailing, 999_999) or ""
+    words = "Please delete my account and all my data, too."
+    await reception.send(unquote(urlsplit(uri).path), letter(words, "unsubscribe"))
+    await reception.handle_stored()
+    assert await reception.effects() == [("reply", "waits")]

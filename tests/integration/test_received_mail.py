@@ -106,6 +106,19 @@ async def test_a_mass_of_hard_bounces_is_quarantined(reception: Reception) -> No
     assert sorted(effects) == ["address_dead"] * (LEAST_REFUSALS - 1) + ["quarantined"] * 6
 
 
+async def test_one_person_has_nobody_elses_bounce_doubted(reception: Reception) -> None:
+    """Whoever gets our mail may report their own address as dead a hundred times: others are believed as before."""
+    world = reception.world
+    mailing, [mallory, bob] = await handed_over(world, 2)
+    for number in range(LEAST_REFUSALS + 5):
+        dead = bounce(ADA, reply=f"550 no such user, said for the {number}. time")
+        await reception.send(return_path(world.links, mailing, mallory), dead)
+    await reception.handle_stored()
+    await reception.send(return_path(world.links, mailing, bob), bounce("user-2@people.example"))
+    await reception.handle_stored()
+    assert {effect for _, effect in await reception.effects()} == {"address_dead"}
+
+
 async def test_a_complaint_that_quotes_our_link_ends_optional_mail(reception: Reception) -> None:
     """The link in the quoted header proves it. Without our signature, or as `not-spam`, it acts on nobody."""
     world = reception.world

@@ -68,6 +68,19 @@ async def test_one_person_stops_no_domain(reception: Reception) -> None:
     assert await world.pool.fetchval("SELECT count(*) FROM pauses") == 0
 
 
+async def test_reports_about_old_mail_stop_no_domain(reception: Reception) -> None:
+    """Three people who keep a mail each must not stop a domain again and again, for as long as they like."""
+    world = reception.world
+    mailing, people = await handed_over(world, "newsletter")
+    async with world.pool.acquire() as connection, connection.transaction():
+        await connection.execute("ALTER TABLE ledger DISABLE TRIGGER USER")
+        await connection.execute("UPDATE ledger SET at = at - interval '25 hours' WHERE kind = 'hand_over'")
+        await connection.execute("ALTER TABLE ledger ENABLE TRIGGER USER")
+    await report(reception, mailing, people, SPF)
+    assert {effect for _, effect in await reception.effects()} == {"sender_fault"}
+    assert await world.pool.fetchval("SELECT count(*) FROM pauses") == 0
+
+
 async def test_a_breach_notice_never_pauses(reception: Reception) -> None:
     """Reports about breach mail act on no stream."""
     world = reception.world

@@ -1,11 +1,13 @@
 """Letters with two texts: the writer saw one of them."""
 
 import html
+import time
 
 import pytest
 
+from mailer.inbound.letter_text import read_text_of_letter
 from mailer.inbound.letters import read_letter
-from mailer.inbound.requests.request_types import Certainty
+from mailer.inbound.requests.request_types import MAX_TEXT, Certainty
 from mailer.ports.received_mail import Mailbox
 from tests.factories import BRAND, policies
 
@@ -42,3 +44,27 @@ def test_an_html_part_that_says_otherwise_needs_a_person(
 ) -> None:
     """An act needs both texts to ask for it; a part without words says nothing."""
     assert read_letter(letter(plain, marked_up), mailbox, policies()[BRAND]).certainty is certainty
+
+
+@pytest.mark.parametrize(
+    ("plain", "marked_up", "shown"),
+    [
+        ("Hello!", f"<p>Hello!</p><p>{ASKS}</p>", f"Hello!\n\n{ASKS}"),
+        (ASKS, f"<p>{ASKS.replace(' ', '  ')}</p>", ASKS),
+        ("", f"<p>{ASKS}</p>", ASKS),
+        (ASKS, "", ASKS),
+    ],
+)
+def test_a_person_reads_what_only_the_html_says(plain: str, marked_up: str, shown: str) -> None:
+    """A request that stands in one of the two texts waits for a person, who has to see it."""
+    text = read_text_of_letter(letter(plain, marked_up)).text
+    assert "\n".join(line.strip() for line in text.strip().splitlines()) == shown
+
+
+def test_two_long_texts_are_shown_soon() -> None:
+    """Text is compared by lines within limits, whatever the lines are."""
+    begin = time.process_time()
+    text = read_text_of_letter(letter("a" * 80_000, "<p>aaab</p>" * 20_000)).text
+    assert time.process_time() - begin < 5
+    assert "aaab" in text
+    assert len(text) <= 2 * MAX_TEXT

@@ -349,6 +349,23 @@ async def test_nobody_makes_us_fetch_without_end() -> None:
     assert len(network.asked) == MAX_FETCHES + 1
 
 
+async def test_a_stranger_who_uses_up_the_fetches_stops_no_message() -> None:
+    """After a day the certificate is fetched again; if it cannot be had, the one that we have serves on."""
+    network, clock = Amazon(), Clock()
+    remembered = RememberedCertificates(network, clock)
+    await remembered(CERTIFICATE_URL)
+    clock.now += KEPT_FOR
+    for number in range(MAX_FETCHES):
+        with pytest.raises(OSError, match="no such file"):
+            await remembered(f"https://{SNS_HOST}/SimpleNotificationService-{number:08x}.pem")
+    assert await remembered(CERTIFICATE_URL) == certificate()
+    assert len(network.asked) == MAX_FETCHES + 1
+    clock.now += FETCH_PERIOD
+    network.files.clear()
+    assert await remembered(CERTIFICATE_URL) == certificate()
+    assert len(network.asked) == MAX_FETCHES + 2
+
+
 async def test_only_a_few_small_certificates_are_remembered() -> None:
     """Memory has an end, in number and in size."""
     clock = Clock()

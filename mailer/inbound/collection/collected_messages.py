@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mailer.inbound.mailboxes import KnownMailbox, MailboxDirectory
+from mailer.inbound.mailboxes import LONGEST_ADDRESS, KnownMailbox, MailboxDirectory
 from mailer.inbound.reports.header_fields import HeaderFields
 from mailer.inbound.reports.mime_parts import parse_message
 from mailer.ports.received_mail import MAX_OCTETS, NewReceivedMail
 
 _RECIPIENT_FIELDS: Final = ("delivered-to", "x-original-to", "envelope-to", "to", "cc")
 """Fields that may name the recipient, the more certain ones first. None of them is proof of anything."""
-_LONGEST: Final = 1000
 
 
 class UnknownMailbox(ValueError):
@@ -55,11 +54,16 @@ class MessageCollector:
         message = parse_message(content)
         header = message.header if message else HeaderFields()
         address, known = next(self._mailboxes_named(header), self._fallback)
-        sender = next((found for _, found in header.addresses("return-path")), "")
-        return NewReceivedMail(known.brand, known.mailbox, sender[:_LONGEST], address, "", "", content)
+        return NewReceivedMail(known.brand, known.mailbox, _sender_of_header(header), address, "", "", content)
 
     def _mailboxes_named(self, header: HeaderFields) -> Iterator[tuple[str, KnownMailbox]]:
         for name in _RECIPIENT_FIELDS:
             for _, address in header.addresses(name):
                 if (known := self._mailboxes.find_mailbox(address)) is not None:
                     yield address, known
+
+
+def _sender_of_header(header: HeaderFields) -> str:
+    """Returns the envelope sender, empty if there is none. Anybody may write the field: no address is so long."""
+    sender = next((found for _, found in header.addresses("return-path")), "")
+    return sender if len(sender.encode("utf-8", "replace")) <= LONGEST_ADDRESS else ""

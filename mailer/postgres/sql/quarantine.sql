@@ -13,8 +13,14 @@ WHERE processor = $1 AND domain IS NULL AND at > now() - interval '30 days' AND 
 
 -- name: count_reported
 -- Reports have a name of their own among the processors: an answer that accepted the message was counted when it came.
-WITH added AS (INSERT INTO answers (processor, domain, answered, refused) VALUES ($1 || ' reports', NULL, 0, 1))
-SELECT 1 + coalesce(sum(refused) FILTER (WHERE processor <> $1 AND at > now() - interval '1 hour'), 0)::bigint AS reported,
+-- Of each person one counts in an hour: whoever can write one report can write a thousand, and would have all others doubted.
+WITH added AS (
+    INSERT INTO answers (processor, domain, answered, refused)
+    SELECT $1 || ' reports', NULL, 0, 1
+    WHERE NOT EXISTS (SELECT FROM quarantine q WHERE q.processor = $1 AND q.at > now() - interval '1 hour' AND q.recipient_id = $2)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM added) + coalesce(sum(refused) FILTER (WHERE processor <> $1 AND at > now() - interval '1 hour'), 0)::bigint AS reported,
        coalesce(sum(answered) FILTER (WHERE processor = $1), 0)::bigint AS answered
 FROM answers WHERE processor IN ($1, $1 || ' reports') AND domain IS NULL AND at > now() - interval '3 days'
 

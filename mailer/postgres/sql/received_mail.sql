@@ -21,7 +21,7 @@ WHERE id = $1 AND state = 'received' AND content IS NOT NULL
 WITH done AS (
     UPDATE received_mail
     SET state = CASE WHEN $3 = 'waits' THEN 'waiting' ELSE 'handled' END, kind = $2, effect = $3, reason = $4, recipient_id = $5,
-        mailing_id = $6, handled_at = now(), suggested = $10
+        mailing_id = $6, handled_at = now(), suggested = $10, is_writer_proven = $15
     WHERE id = $1 AND state = 'received' RETURNING id
 ), news AS MATERIALIZED (
     SELECT r.brand, m.category, $7::text AS state, m.id AS mailing_id, m.event_id, m.campaign, r.id AS recipient_id, r.ref,
@@ -99,19 +99,19 @@ SELECT email FROM recipients WHERE brand = $1 AND ref = $2
 
 -- name: listed
 SELECT id, at, brand, mailbox, sender, state,
-       kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
+       kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven
 FROM received_mail WHERE ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at DESC LIMIT $2
 
 -- name: waiting
-SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven
 FROM received_mail WHERE state = 'waiting' AND ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at LIMIT $2
 
 -- name: one
-SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, content
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven, content
 FROM received_mail WHERE id = $1
 
 -- name: facts
-SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven
 FROM received_mail WHERE id = $1
 
 -- name: close
@@ -127,6 +127,6 @@ WHERE id IN (SELECT id FROM received_mail m WHERE content IS NOT NULL AND state 
 
 -- name: erase
 UPDATE received_mail m SET content = NULL, digest = NULL, sender = '', recipient = '', helo = '', peer = '', named = '{}', reason = NULL, thread = NULL, suggested = NULL,
-    state = 'handled', handled_at = coalesce(handled_at, now()), recipient_id = NULL
+    state = 'handled', handled_at = coalesce(handled_at, now()), recipient_id = NULL, is_writer_proven = false
 WHERE (m.recipient_id = $1 OR m.named && $2::text[])
   AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL AND h.named_as && m.named)

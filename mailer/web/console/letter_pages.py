@@ -96,7 +96,8 @@ def _letter_page(
 ) -> Response:
     person = None if letter.recipient_id is None else path_of_person(letter.brand, letter.recipient_id)
     may_act = has_staff_right(request.member, StaffRight.PEOPLE_ACT, letter.brand)
-    acts = [ACTS[name] for name in letter.suggested if name in ACTS] if may_act and person else []
+    may_do = may_act and person is not None and letter.is_writer_proven
+    acts = [ACTS[name] for name in letter.suggested if name in ACTS] if may_do else []
     return console_page(
         request,
         "letter.html.j2",

@@ -18,7 +18,7 @@ MAX_CERTIFICATE: Final = 64 * 1024
 KEPT: Final = 8
 """The most certificates that are remembered. A topic uses one, and two while Amazon changes it."""
 KEPT_FOR: Final = timedelta(hours=24)
-"""The time after which a certificate is fetched again."""
+"""The time after which a certificate is fetched again. If that fails, the old one serves as long as it is valid."""
 MAX_FETCHES: Final = 10
 """The most fetches in `FETCH_PERIOD`, whether they succeed or not. Nobody can make us ask Amazon more often."""
 FETCH_PERIOD: Final = timedelta(minutes=5)
@@ -44,15 +44,21 @@ class RememberedCertificates:
         now = self._clock()
         if at is not None and now - at < KEPT_FOR:
             return certificate
-        self._count_fetch(now)
-        certificate = await self._fetch(url)
-        if len(certificate) > MAX_CERTIFICATE:
+        try:
+            self._count_fetch(now)
+            fetched = await self._fetch(url)
+        except OSError:
+            # A stranger who names certificates that do not exist can use up the fetches, and SNS soon gives up.
+            if at is None:
+                raise
+            return certificate
+        if len(fetched) > MAX_CERTIFICATE:
             raise OSError(f"a certificate of more than {MAX_CERTIFICATE:,} octets")
-        self._kept[url] = now, certificate
+        self._kept[url] = now, fetched
         self._kept.move_to_end(url)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        return certificate
+        return fetched
 
     def _count_fetch(self, now: datetime) -> None:
         self._fetches = [at for at in self._fetches if now - at < FETCH_PERIOD]
