@@ -120,7 +120,9 @@ async def test_a_server_without_a_trusted_certificate_is_asked_nothing(
     assert asked == []
 
 
-@pytest.mark.parametrize("drop", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"], ids=["interim answers", "a head without an end"])
+@pytest.mark.parametrize(
+    "drop", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"], ids=["interim answers", "a head without an end"]
+)
 async def test_an_answer_without_an_end_holds_no_thread(
     drop: bytes,
     certificate: Contexts,
@@ -129,7 +131,7 @@ async def test_an_answer_without_an_end_holds_no_thread(
     """Each octet would begin the time of the socket anew, and a few such servers would hold all threads."""
     monkeypatch.setattr(public_page_fetching, "FILE_SECONDS", 0.3)
     began, ended = threading.Event(), threading.Event()
-    fetch = public_page_fetching._fetch_file_blocking  # noqa: SLF001 - its end is looked at
+    fetch = public_page_fetching._fetch_file_blocking
 
     def noted(*arguments: Any) -> bytes:
         began.set()

@@ -1,4 +1,4 @@
-"""Posts requests to one service over a pool of connections: no redirect, no cookie, limited answers, and never half believed.
+"""Posts requests to one service over pooled connections: no redirect or cookie, limited answers, never half believed.
 
 The last octet of a request is held back until all others have left. So it is known whether the service can have taken
 a request that got no answer.
