@@ -1,5 +1,6 @@
 """Counts the optional mail that a worker hands over, by brand, processor and mailbox provider."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from mailer.ports.feedback import FeedbackKey, HandOverCount, HandOverCountStore
 
 _SECONDS: Final = 10.0
 """Seconds between two writes. A worker that is killed loses the counts of these seconds, and a share is a bit high."""
+LONGEST: Final = 2.0
+"""Seconds for which a window waits for a write. A lock or a frozen database must not hold up mail."""
 
 
 class HandOverTally:
@@ -52,9 +55,10 @@ class HandOverTally:
         if not handed_over:
             return
         try:
-            await self._store.add_hand_over_counts(
-                {key: HandOverCount(number, refused[key]) for key, number in handed_over.items()}
-            )
+            async with asyncio.timeout(LONGEST):
+                await self._store.add_hand_over_counts(
+                    {key: HandOverCount(number, refused[key]) for key, number in handed_over.items()}
+                )
         except Exception:
             # Counting must not hold up mail.
             log.exception("mail that was handed over could not be counted; trying again")

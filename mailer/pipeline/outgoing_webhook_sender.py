@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +18,8 @@ AT_ONCE: Final = 10
 """The most posts to an endpoint at the same time. To one that fails goes one, until it accepts something."""
 PERIOD: Final = 1.0
 """Seconds between two looks at what is due."""
+SECRETS_KEPT: Final = 60.0
+"""Seconds after which a task ends that still has posts to make. The next one reads the secrets again."""
 _FORGET_EVERY: Final = 60.0
 """Seconds between two deletions of old messages."""
 
@@ -32,6 +35,7 @@ class OutgoingWebhookSender:
         self._queue = queue
         self._post = post
         self._tasks = dict[int, asyncio.Task[None]]()
+        self._without_secret = set[int]()
         self._forget_at = 0.0
 
     async def send_until_stopped(self, stop: asyncio.Event, period: float = PERIOD) -> None:
@@ -63,19 +67,32 @@ class OutgoingWebhookSender:
         """Posts what is due for one endpoint. An error leaves its messages to a later round."""
         try:
             if not target.secrets:
-                log.error(
-                    "the secret of a webhook cannot be decrypted: its key is gone; run `mailer webhook rotate`",
-                    webhook=target.id,
-                )
+                self._complain_about_secret_once(target.id)
                 return
-            limit = 1 if target.failing_since else AT_ONCE
+            self._without_secret.discard(target.id)
+            limit, until = 1 if target.failing_since else AT_ONCE, time.monotonic() + SECRETS_KEPT
             while messages := await self._queue.take_due_messages(target.id, limit):
-                accepted = await asyncio.gather(*(self._send_message(target, message) for message in messages))
-                if not all(accepted):
+                if not await self._send_messages(target, messages) or time.monotonic() >= until:
                     return
                 limit = AT_ONCE
         except Exception:
             log.exception("messages for a webhook could not be sent; trying again", webhook=target.id)
+
+    def _complain_about_secret_once(self, webhook_id: int) -> None:
+        if webhook_id not in self._without_secret:
+            log.error(
+                "the secret of a webhook cannot be decrypted: its key is gone; run `mailer webhook rotate`",
+                webhook=webhook_id,
+            )
+        self._without_secret.add(webhook_id)
+
+    async def _send_messages(self, target: WebhookTarget, messages: Sequence[WebhookMessage]) -> bool:
+        """Posts messages at the same time, and waits for all. Returns True if each was accepted."""
+        sent = await asyncio.gather(*(self._send_message(target, one) for one in messages), return_exceptions=True)
+        for result in sent:
+            if isinstance(result, BaseException):
+                raise result
+        return all(sent)
 
     async def _send_message(self, target: WebhookTarget, message: WebhookMessage) -> bool:
         """Posts a message, and stores the result. Returns True if it was accepted."""

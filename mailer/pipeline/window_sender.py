@@ -100,9 +100,10 @@ class WindowSender:
         if any(map(_LACKING, outcomes)):
             outcomes = self._outcomes_with_reroutable_as_unsent(steps, outcomes)
         await self._report_outcomes_to_routing_and_pauses(name, steps, outcomes)
-        await self._checks.tally.count_window(steps, outcomes)
         await self._recorder.judge_refusals(name, [step.row for step in steps], outcomes)
-        return self._pass_outcomes_to_recorder(steps, outcomes, admission)
+        left = self._pass_outcomes_to_recorder(steps, outcomes, admission)
+        await self._checks.tally.count_window(steps, outcomes)  # last: if it hangs or ends here, no outcome is lost
+        return left
 
     def _reason_not_to_begin_message(self, wanted: RateAdmissionRequest, until: float) -> str | None:
         """Returns the reason for which a message may not begin any more, or None."""

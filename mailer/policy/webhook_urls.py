@@ -69,6 +69,8 @@ def is_public_address(address: IpAddress) -> bool:
         carried = _carried_ipv4_address(address)
         if carried is not None:
             return is_public_address(carried)
+        if address.is_site_local:
+            return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

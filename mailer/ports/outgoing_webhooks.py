@@ -103,7 +103,7 @@ class WebhookQueue(Protocol):
         ...
 
     async def delete_old_messages(self) -> None:
-        """Deletes some messages that are older than `MESSAGES_KEPT`."""
+        """Deletes all messages that are older than `MESSAGES_KEPT`."""
         ...
 
 

@@ -3,14 +3,15 @@
 import asyncio
 import socket
 import ssl
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from urllib.request import Request
 
+from mailer.policy.webhook_urls import is_public_address
 from mailer.processors.partner_webhook_posting import OPENER, TIMEOUT
 
 MAX_PAGE = 4 * 1024 * 1024
@@ -38,9 +39,9 @@ def _fetch_page_blocking(url: str) -> str:
         raise OSError(type(error).__name__) from None
 
 
-def is_public_address(address: str) -> bool:
-    """Tells whether an IP address is a public one: not of this machine, of a private network, or of none."""
-    return ip_address(address).is_global
+def is_public_peer(address: str) -> bool:
+    """Tells whether an IP address in text is on the public Internet. See `webhook_urls.is_public_address`."""
+    return is_public_address(ip_address(address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class PublicFileFetcher:
     """
 
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
-    is_allowed: Callable[[str], bool] = is_public_address
+    is_allowed: Callable[[str], bool] = is_public_peer
 
     async def fetch_file(self, url: str) -> bytes:
         """Returns the file at a URL.
@@ -64,29 +65,34 @@ class PublicFileFetcher:
             OSError: the status is not 200, it has more than `MAX_FILE` octets, takes longer than `FILE_SECONDS`, or
                 cannot be had.
         """
-        async with asyncio.timeout(FILE_SECONDS):
-            return await asyncio.to_thread(self._fetch_file_blocking, url)
-
-    def _fetch_file_blocking(self, url: str) -> bytes:
-        parts, ends = urlsplit(url), time.monotonic() + FILE_SECONDS
+        parts = urlsplit(url)
         if parts.scheme != "https" or parts.hostname is None:
             raise OSError("not an https URL")
         connection = _CheckedHttpsConnection(parts.hostname, parts.port, self.context, self.is_allowed)
+        target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         try:
-            connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}")
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise OSError(f"status {answer.status}")
-            read = b""
-            while chunk := answer.read1(MAX_FILE + 1 - len(read)):
-                read += chunk
-                if len(read) > MAX_FILE or time.monotonic() > ends:
-                    raise OSError("the file is too long, or takes too long")
-            return read
-        except HTTPException as error:
-            raise OSError(type(error).__name__) from None
+            async with asyncio.timeout(FILE_SECONDS):
+                return await asyncio.to_thread(_fetch_file_blocking, connection, target)
         finally:
-            connection.close()
+            connection.shut_down()  # else a server that never ends its answer would hold the thread for ever
+
+
+def _fetch_file_blocking(connection: "_CheckedHttpsConnection", target: str) -> bytes:
+    try:
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise OSError(f"status {answer.status}")
+        read = b""
+        while chunk := answer.read1(MAX_FILE + 1 - len(read)):
+            read += chunk
+            if len(read) > MAX_FILE:
+                raise OSError("the file is too long")
+        return read
+    except HTTPException as error:
+        raise OSError(type(error).__name__) from None
+    finally:
+        connection.close()
 
 
 class _CheckedHttpsConnection(HTTPSConnection):
@@ -96,6 +102,13 @@ class _CheckedHttpsConnection(HTTPSConnection):
         super().__init__(host, port, timeout=FILE_SECONDS, context=context)
         self._tls = context
         self._is_allowed = is_allowed
+        self._opened: socket.socket | None = None
+
+    def shut_down(self) -> None:
+        """Ends the connection from another thread: whoever reads it reads its end."""
+        if self._opened is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._opened, socket.SHUT_RDWR)
 
     def connect(self) -> None:
         """Connects, and looks at the address before TLS begins."""
@@ -103,7 +116,7 @@ class _CheckedHttpsConnection(HTTPSConnection):
         try:
             if not self._is_allowed(plain.getpeername()[0]):
                 raise OSError("the name leads to an address that is not public")
-            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+            self.sock = self._opened = self._tls.wrap_socket(plain, server_hostname=self.host)
         except BaseException:
             plain.close()
             raise

@@ -82,14 +82,17 @@ def _escape_octet(found: re.Match[bytes]) -> bytes:
 def _break_quoted_printable_line(line: bytes) -> bytes:
     if line.endswith((b" ", b"\t")):
         line = line[:-1] + _ESCAPES[line[-1:]]
-    line = _escape_leading_dot(line)
-    lines = []
-    while len(line) > _LINE:
-        end = _cut_position(line, _LINE - 1)
-        lines.append(line[:end])
-        line = _escape_leading_dot(line[end:])
-    lines.append(line)
-    return _SOFT.join(lines)
+    lines, start = [], 0
+    while True:
+        # Only the octets of one line are copied: a copy of the whole rest for each line would take quadratic time.
+        octets = line[start : start + _LINE + 1]
+        piece = _escape_leading_dot(octets)
+        if len(piece) <= _LINE:
+            lines.append(piece)
+            return _SOFT.join(lines)
+        end = _cut_position(piece, _LINE - 1)
+        lines.append(piece[:end])
+        start += end - len(piece) + len(octets)
 
 
 def _escape_leading_dot(line: bytes) -> bytes:

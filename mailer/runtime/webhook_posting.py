@@ -133,15 +133,20 @@ async def _read_result(reader: asyncio.StreamReader) -> PostResult:
     raise _PostFailed("the answer is no HTTP")
 
 
-def seconds_of_retry_after(value: str | None, now: datetime) -> int | None:
-    """Returns the seconds of a `Retry-After` (RFC 9110 10.2.3), a number or a date; None if it is neither."""
-    if value is None:
+def seconds_of_retry_after(value: object, now: datetime) -> int | None:
+    """Returns the seconds of a `Retry-After` (RFC 9110 10.2.3), a number or a date; None if it is neither.
+
+    Args:
+        value: the header as Python's parser gives it: a text, or an `email.header.Header` if it is not ASCII.
+        now: the time of the answer.
+    """
+    if not isinstance(value, str):
         return None
     text = value.strip()
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return int(text)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(round((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()), 0)

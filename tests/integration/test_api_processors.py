@@ -340,6 +340,16 @@ async def test_a_secret_in_a_file_is_read_for_each_request(tmp_path: Path) -> No
     assert (unsent.result, unsent.trouble) == (U, ConnectionTrouble.TOKEN)
 
 
+async def test_no_cookie_of_a_service_comes_back() -> None:
+    """Cookies would add up from answer to answer, until the service refuses all requests as too large."""
+    busy = [Canned(429, headers=f"Retry-After: 0\r\nSet-Cookie: of{number}=1; Path=/\r\n") for number in range(2)]
+    async with api_double("sendgrid", busy) as double:
+        [outcome] = await send("sendgrid", double, [mail()])
+        assert outcome.result is A
+        assert [name for call in double.calls for name in call.headers if name.lower() == "cookie"] == []
+        assert len(double.calls) == 3
+
+
 async def test_an_idempotent_request_is_repeated_with_its_key() -> None:
     """Brevo gets the same key again while it is in doubt, and no repeat after the permit has ended."""
     async with api_double("brevo", [CUT_UNTAKEN]) as double:

@@ -1,14 +1,17 @@
 """Complaints and hard bounces against the mail that was handed over: figures, the pause of promotions, its release."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from structlog.testing import capture_logs
 
 from mailer.actions.halt_control import resume_promotions
+from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.ports.feedback import FeedbackKey, HandOverCount
 from mailer.ports.halts import Halt, HaltScope
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts
@@ -209,3 +212,31 @@ async def test_mandatory_mail_to_somebody_who_has_left_does_not_alarm(world: Wor
     )
     await hand_over(world, "service")
     assert await alarms(world) == []
+
+
+class HangingCounts:
+    """A store whose writes never end."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+
+    async def add_hand_over_counts(self, counts: Mapping[FeedbackKey, HandOverCount]) -> None:
+        """Hangs."""
+        self.began.set()
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("is_ended", [True, False], ids=["the worker ends", "the write is given up"])
+async def test_counts_that_hang_cost_no_outcome(world: World, monkeypatch: pytest.MonkeyPatch, is_ended: bool) -> None:
+    """What was handed over is recorded, also if the worker ends while the counts are being written."""
+    monkeypatch.setattr("mailer.pipeline.hand_over_tally.LONGEST", 60 if is_ended else 0.1)
+    counts = HangingCounts()
+    world.tally = HandOverTally(counts)
+    accepted = await world.accept([person(1)], "promotional")
+    work = asyncio.create_task(world.handover().hand_over_batches(accepted.batches))
+    await asyncio.wait_for(counts.began.wait(), 20)
+    if is_ended:
+        work.cancel()
+    await asyncio.wait([work], timeout=20)
+    assert work.done()
+    assert await world.pool.fetchval("SELECT state FROM deliveries") == "handed_over"

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -322,6 +323,64 @@ async def test_old_messages_are_deleted(world: World, receiver: Receiver) -> Non
     await world.pool.execute(_AGE_ONE, timedelta(days=31))
     await sender_of(world).send_what_is_due()
     assert len(await message_rows(world)) == 1
+
+
+async def test_all_old_messages_are_deleted(world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than one statement deletes are no more either: the table would grow without an end."""
+    monkeypatch.setattr("mailer.postgres.outgoing_webhooks._AT_ONCE", 2)
+    await add(world, receiver.url())
+    for _ in range(5):
+        await hand_over(world)
+    await world.pool.execute("UPDATE outgoing_webhook_messages SET at = at - interval '31 days'")
+    await webhooks_of(world).delete_old_messages()
+    assert await message_rows(world) == []
+
+
+async def test_a_busy_endpoint_gets_its_new_secret(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that never ran out of messages would go on with the secret that it began with."""
+    monkeypatch.setattr("mailer.pipeline.outgoing_webhook_sender.SECRETS_KEPT", 0.0)
+    webhook_id, _ = await add(world, receiver.url())
+    for _ in range(AT_ONCE + 1):
+        await hand_over(world)
+    await sender_of(world).send_what_is_due()
+    assert len(receiver.posts) == AT_ONCE
+    new = await webhooks_of(world).replace_secret(webhook_id)
+    await sender_of(world).send_what_is_due()
+    assert new is not None
+    assert [post.is_signed_by(new) for post in receiver.posts[AT_ONCE:]] == [True]
+
+
+async def test_a_lost_key_is_said_once(world: World, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sender looks each second, and must not fill the log."""
+    await add(world, receiver.url())
+    await hand_over(world)
+    sender = sender_of(world, 10, "another key")
+    for _ in range(3):
+        await sender.send_what_is_due()
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).count("cannot be decrypted") == 1
+
+
+async def test_a_result_that_cannot_be_stored_ends_no_other_post(world: World, receiver: Receiver) -> None:
+    """The task waits for all its posts, so that no second one begins beside those that are left."""
+    await add(world, receiver.url())
+    for _ in range(3):
+        await hand_over(world)
+    queue = webhooks_of(world)
+    stored = list[UUID]()
+
+    async def fail_first(webhook_id: int, message_id: UUID) -> None:
+        stored.append(message_id)
+        if len(stored) == 1:
+            raise OSError("the database has gone")
+        await asyncio.sleep(0.1)
+        await PostgresOutgoingWebhooks.store_accepted(queue, webhook_id, message_id)
+
+    queue.store_accepted = fail_first  # type: ignore[method-assign]
+    await OutgoingWebhookSender(queue, WebhookHttpPoster(WrittenZone)).send_what_is_due()
+    assert sum(row["delivered_at"] is not None for row in await message_rows(world)) == 2
 
 
 async def test_a_move_without_an_endpoint_does_not_look_for_one(world: World, receiver: Receiver) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
 from mailer.processors import public_page_fetching
-from mailer.processors.public_page_fetching import MAX_FILE, PublicFileFetcher, is_public_address
+from mailer.processors.public_page_fetching import MAX_FILE, PublicFileFetcher, is_public_peer
 from tests.integration.test_smtp_tls import certificate
 
 __all__ = ["certificate"]
@@ -66,9 +68,13 @@ async def test_an_address_that_is_not_public_is_sent_nothing(certificate: Contex
         "fe80::1",
         "fd00::1",
         "100.64.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "ff02::1",
+        "224.0.0.1",
     )
-    assert [address for address in private if is_public_address(address)] == []
-    assert is_public_address("52.94.5.1")
+    assert [address for address in private if is_public_peer(address)] == []
+    assert is_public_peer("52.94.5.1")
 
 
 @pytest.mark.parametrize(
@@ -112,3 +118,43 @@ async def test_a_server_without_a_trusted_certificate_is_asked_nothing(
         with pytest.raises(OSError, match="not an https URL"):
             await PublicFileFetcher().fetch_file(url)
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    "drop", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"], ids=["interim answers", "a head without an end"]
+)
+async def test_an_answer_without_an_end_holds_no_thread(
+    drop: bytes,
+    certificate: Contexts,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each octet would begin the time of the socket anew, and a few such servers would hold all threads."""
+    monkeypatch.setattr(public_page_fetching, "FILE_SECONDS", 0.3)
+    began, ended = threading.Event(), threading.Event()
+    fetch = public_page_fetching._fetch_file_blocking
+
+    def noted(*arguments: Any) -> bytes:
+        began.set()
+        try:
+            return fetch(*arguments)
+        finally:
+            ended.set()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 " if drop == b"x" else b"")
+        with suppress(OSError):
+            while not ended.is_set():
+                writer.write(drop)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+
+    monkeypatch.setattr(public_page_fetching, "_fetch_file_blocking", noted)
+    server = await asyncio.start_server(drip, "127.0.0.1", 0, ssl=certificate[0])
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with pytest.raises(OSError):  # noqa: PT011 - TimeoutError is one
+            await PublicFileFetcher(certificate[1], lambda _: True).fetch_file(url)
+        assert began.is_set()
+        assert await asyncio.to_thread(ended.wait, 3)
+        ended.set()

@@ -55,6 +55,18 @@ def test_mandatory_mail_has_no_way_to_leave() -> None:
     assert "List-Unsubscribe" not in fields.headers
 
 
+@pytest.mark.parametrize("header", ["From", "To", "Subject", "Reply-To", "X-Campaign"])
+@pytest.mark.parametrize("hidden", ["a\r\nBcc: x@y.example", "a\nb", "a\x00b", "a\rb"])
+def test_no_encoded_word_hides_a_header(header: str, hidden: str) -> None:
+    """A service would write the decoded text into the header of its message."""
+    word = f"=?utf-8?b?{base64.b64encode(hidden.encode()).decode()}?="
+    fields = {"From": "a@b.example", "To": "c@d.example", "Subject": "s"}
+    fields[header] = f"{word} <a@b.example>" if header in ("From", "To", "Reply-To") else word
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    with pytest.raises(NotCarriedError, match="control"):
+        read_mail_fields(outgoing(f"{head}\r\nHi\r\n".encode()))
+
+
 def test_plain_text() -> None:
     """A message of one text has no HTML."""
     fields = read_mail_fields(outgoing(b"From: a@b.example\r\nTo: c@d.example\r\nSubject: s\r\n\r\nHi\r\n"))

@@ -80,6 +80,9 @@ def test_a_good_url_is_taken_apart() -> None:
         ("fe80::1", False),
         ("fd00::1", False),
         ("ff0e::1", False),
+        ("fec0::1", False),
+        ("::10.0.0.1", False),
+        ("::ffff:0:10.0.0.1", False),
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::a00:1", False),
         ("2002:7f00:1::", False),
@@ -132,12 +135,22 @@ async def test_only_a_server_with_a_trusted_certificate_gets_a_message(tmp_path:
         ("-5", None),
         ("9" * 400, None),
         ("١٢", None),
+        ("Fri, 27 Nov 2026 12:01:00 +" + "9" * 20, None),
+        ("Fri, 27 Nov " + "9" * 11 + " 12:01:00 GMT", None),
         (None, None),
     ],
 )
 def test_a_retry_after_is_a_number_or_a_date(value: str | None, seconds: int | None) -> None:
     """Anything else asks for nothing."""
     assert seconds_of_retry_after(value, NOW) == seconds
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"Fri, 27 Nov 2026 12:01:00 +99999999999999999999", b"\x00", b"soon"])
+async def test_a_retry_after_out_of_form_is_an_ordinary_failure(value: bytes) -> None:
+    """Octets that are no ASCII, and numbers beyond all dates, raise nothing: the message gets its next try."""
+    async with receiving() as receiver:
+        receiver.answers["/hook"] = [b"HTTP/1.1 503 Busy\r\nRetry-After: " + value + b"\r\n\r\n"]
+        assert await WebhookHttpPoster(WrittenZone)(receiver.url(), {}, b"{}") == PostResult(503)
 
 
 def test_tries_follow_the_schedule_of_the_specification() -> None:

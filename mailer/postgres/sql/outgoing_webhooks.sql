@@ -86,3 +86,4 @@ RETURNING id
 -- name: forget
 DELETE FROM outgoing_webhook_messages
 WHERE id IN (SELECT id FROM outgoing_webhook_messages WHERE at < now() - $1::interval ORDER BY at LIMIT $2)
+RETURNING id

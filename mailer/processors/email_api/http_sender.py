@@ -1,4 +1,4 @@
-"""Posts requests to one service over a pool of connections: no redirect, limited answers, and never half believed.
+"""Posts requests to one service over pooled connections: no redirect or cookie, limited answers, never half believed.
 
 The last octet of a request is held back until all others have left. So it is known whether the service can have taken
 a request that got no answer.
@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx2
@@ -88,6 +89,8 @@ class HttpSender:
             verify=(context or ssl.create_default_context()) if api.is_encrypted else False,
             follow_redirects=False,
             trust_env=False,
+            # Kept cookies would be sent with each request, until the service finds its headers too large.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx2.Timeout(ANSWER_SECONDS, connect=api.timeout),
             limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=IDLE_SECONDS),
             headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": _USER_AGENT},

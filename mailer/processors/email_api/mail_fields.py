@@ -25,6 +25,8 @@ _MAILBOX: Final = re.compile(
     re.ASCII,
 )
 _FOLD: Final = re.compile(r"\r?\n(?=[ \t])")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Characters that a service could take for the end of a header. An encoded word can hide them."""
 _FIELDS_OF_THEIR_OWN: Final = frozenset(("from", "to", "subject", "reply-to"))
 _WRITTEN_BY_SERVICE: Final = frozenset(("date", "mime-version", "dkim-signature"))
 _NOT_CARRIED: Final = frozenset(("cc", "bcc", "sender", "return-path"))
@@ -142,12 +144,14 @@ def _unfold_header(name: str, value: Any) -> str:
 def _decode_header(name: str, value: Any) -> str:
     """Returns a header without encoded words (RFC 2047)."""
     text = _unfold_header(name, value)
-    if "=?" not in text:
-        return text
-    try:
-        return str(make_header(decode_header(text)))
-    except (HeaderParseError, LookupError, UnicodeError):
-        raise NotCarriedError(f"a header {name} with an encoded word that cannot be read") from None
+    if "=?" in text:
+        try:
+            text = str(make_header(decode_header(text)))
+        except (HeaderParseError, LookupError, UnicodeError):
+            raise NotCarriedError(f"a header {name} with an encoded word that cannot be read") from None
+    if _CONTROL.search(text):
+        raise NotCarriedError(f"a header {name} with a control character", "5.6.0")
+    return text
 
 
 def _read_parts(mail: _Part) -> tuple[str, str, tuple[AttachedFile, ...]]:
