@@ -8,6 +8,8 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
+from email import message_from_bytes
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
@@ -28,7 +30,7 @@ from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.rendering.signed_links import SignedLinks
 from tests.doubles import FakeReceived
-from tests.factories import BRAND, World, controllers
+from tests.factories import BRAND, World, controllers, person
 from tests.processes import Process, until
 
 DOMAIN = "interpals.example"
@@ -194,3 +196,24 @@ async def listening_port(process: Process) -> int:
 
     await until(said, "reception to start")
     return int(found[0])
+
+
+async def handed_over(world: World, people: int = 1, category: str = "newsletter") -> tuple[UUID, list[int]]:
+    """A mailing that was handed over to some people. Returns its id and theirs."""
+    accepted = await world.accept([person(number) for number in range(1, people + 1)], category)
+    await world.handover().hand_over_batches(accepted.batches)
+    return accepted.mailing_id, [await world.id_of(f"user-{number}") for number in range(1, people + 1)]
+
+
+def letter(text: str, subject: str = "", sender: str = "user-1@people.example") -> bytes:
+    """A letter of a person."""
+    head = f"From: Ada <{sender}>\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    return f"{head}{text}\r\n".encode()
+
+
+def mailto_of(world: World) -> tuple[str, str]:
+    """The address and the subject of the mailto in the mail that was sent last."""
+    message = message_from_bytes(world.processor.sent[-1].content)
+    [uri] = re.findall(r"<(mailto:[^>]+)>", message["List-Unsubscribe"])
+    parts = urlsplit(uri)
+    return unquote(parts.path), unquote(parts.query.removeprefix("subject="))

@@ -21,7 +21,16 @@ LARGE = frozenset(
             "deliveries",
         ),
         *("counters", "ledger", "ledger_notes", "sends", "opens", "dead_letters", "quarantine", "notices", "wishes"),
-        *("data_requests", "batches", "outbox", "attachments", "former_addresses", "mailboxes", "clicks"),
+        *(
+            "data_requests",
+            "batches",
+            "outbox",
+            "attachments",
+            "former_addresses",
+            "mailboxes",
+            "clicks",
+            "received_mail",
+        ),
     }
 )
 """Tables that grow with people, mail or time."""

@@ -43,6 +43,7 @@ class Known:
         publisher: an identity, as text.
         policy: a brand's version, as the page of differences names it.
         confirmation, request: ids of a wish and of a request for data of the first person.
+        received: the id of a letter that waits.
     """
 
     filled: Filled
@@ -55,6 +56,7 @@ class Known:
     join: str
     confirmation: UUID
     request: UUID
+    received: UUID
 
 
 def get_routes() -> Iterator[str]:
@@ -110,6 +112,8 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/publishers": ["/console/publishers"],
         "/console/publishers/one": [f"/console/publishers/one?who={known.publisher}"],
         "/console/publishers/revoke": [f"/console/publishers/revoke?who={known.publisher}"],
+        "/console/letters": ["/console/letters"],
+        "/console/letters/{mail_id}": [f"/console/letters/{known.received}"],
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],

@@ -52,6 +52,16 @@ class Scene:
     half_session: str
 
 
+_RECEIVED_MAIL = """
+INSERT INTO received_mail (id, at, brand, mailbox, sender, recipient, peer, helo, content, digest, state, effect, handled_at)
+SELECT gen_random_uuid(), now() - n * interval '1 minute', 'interpals', 'opt_out', 'ann@people.example', 'out@mail.example', '', '',
+       CASE WHEN n <= 2000 THEN 'Subject: hello'::bytea END, n::text::bytea, CASE WHEN n % 10 = 0 THEN 'waiting' ELSE 'handled' END,
+       CASE WHEN n % 10 = 0 THEN 'waits' ELSE 'opt_out' END, now()
+FROM generate_series(1, $1::int) n
+"""
+"""Letters, of which every tenth waits for a person."""
+
+
 async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.Record]", people: int) -> Scene:
     """Fills a database that nothing else uses."""
     accepted = await accept(parts, "newsletter", "weekly", {"people": [{"ref": "u1", "email": "u1@people.example"}]})
@@ -62,6 +72,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
         PUBLISHER, RightsOfOnePublisher(frozenset({BRAND}), frozenset(CATEGORIES))
     )
     await parts.ledger.store_one_seal_of_all_chains()
+    await connection.execute(_RECEIVED_MAIL, people)
     await connection.execute("ANALYZE")
     staff, session, half = await _sessions(parts, connection)
     await _look_first_person_up(parts, filled, staff)
@@ -73,6 +84,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
             "suppression": "SELECT max(id) - 50 FROM suppressions WHERE brand = 'interpals'",
             "confirmation": "SELECT confirmation FROM wishes WHERE recipient_id = 1",
             "request": "SELECT id FROM data_requests WHERE recipient_id = 1",
+            "received": "SELECT id FROM received_mail WHERE state = 'waiting' ORDER BY at LIMIT 1",
         }.items()
     }
     policy = f"{BRAND}@{parts.policies[BRAND].version}"

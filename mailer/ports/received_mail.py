@@ -212,7 +212,7 @@ class LetterEnd(StrEnum):
     """The ends of a letter that waited for a person, as they say it."""
 
     DONE = "done"
-    """What it asks for was done."""
+    """The request was done."""
     ANSWERED = "answered"
     """Its writer has an answer."""
     NOTHING = "nothing"

@@ -4,10 +4,8 @@ from uuid import uuid4
 
 from mailer.policy.staff_rights import StaffRole
 from tests.factories import BRAND, World
-from tests.inbound import open_reception, receive_letter
+from tests.inbound import handed_over, letter, mailto_of, open_reception, receive_letter
 from tests.integration.console_browser import open_browser
-from tests.integration.test_opt_out_by_mailto import mailto_of
-from tests.integration.test_received_mail import handed_over, letter
 
 LETTERS, OTHER = "/console/letters", "peerstream"
 HOSTILE = (

@@ -228,7 +228,7 @@ class HangingCounts:
 
 @pytest.mark.parametrize("is_ended", [True, False], ids=["the worker ends", "the write is given up"])
 async def test_counts_that_hang_cost_no_outcome(world: World, monkeypatch: pytest.MonkeyPatch, is_ended: bool) -> None:
-    """What was handed over is recorded, also if the worker ends while the counts are being written."""
+    """Hand-overs are recorded, also if the worker ends while the counts are being written."""
     monkeypatch.setattr("mailer.pipeline.hand_over_tally.LONGEST", 60 if is_ended else 0.1)
     counts = HangingCounts()
     world.tally = HandOverTally(counts)

@@ -1,15 +1,12 @@
 """Opt-outs by the mailto of List-Unsubscribe: for one person and one category, whoever writes."""
 
-import re
 from collections.abc import AsyncIterator
-from email import message_from_bytes
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from tests.factories import BRAND, World
-from tests.inbound import DOMAIN, Reception, open_reception
-from tests.integration.test_received_mail import handed_over, letter
+from tests.inbound import DOMAIN, Reception, handed_over, letter, mailto_of, open_reception
 
 BOB = "user-2@people.example"
 
@@ -19,14 +16,6 @@ async def reception(world: World) -> AsyncIterator[Reception]:
     """Reception over a world."""
     async with open_reception(world) as opened:
         yield opened
-
-
-def mailto_of(world: World) -> tuple[str, str]:
-    """The address and the subject of the mailto in the mail that was sent last."""
-    message = message_from_bytes(world.processor.sent[-1].content)
-    [uri] = re.findall(r"<(mailto:[^>]+)>", message["List-Unsubscribe"])
-    parts = urlsplit(uri)
-    return unquote(parts.path), unquote(parts.query.removeprefix("subject="))
 
 
 @pytest.mark.parametrize("place", ["address", "subject"])

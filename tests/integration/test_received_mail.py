@@ -3,17 +3,24 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import pytest
 
-from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
-from mailer.actions.privacy_rights import erase_recipient
 from mailer.inbound.reception.session import MAX_UNKNOWN
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS
-from mailer.ports.received_mail import CONTENT_DAYS_KEPT, LATE_MINUTES, MAX_OCTETS, LetterEnd
-from tests.factories import BRAND, World, person
-from tests.inbound import DOMAIN, Reception, bounce, complaint, dialogue, open_reception, return_path
+from mailer.ports.received_mail import MAX_OCTETS, LetterEnd
+from tests.factories import BRAND, World
+from tests.inbound import (
+    DOMAIN,
+    Reception,
+    bounce,
+    complaint,
+    dialogue,
+    handed_over,
+    letter,
+    open_reception,
+    return_path,
+)
 from tests.letters import answerer
 
 ADA = "user-1@people.example"
@@ -24,13 +31,6 @@ async def reception(world: World) -> AsyncIterator[Reception]:
     """Reception over a world."""
     async with open_reception(world) as opened:
         yield opened
-
-
-async def handed_over(world: World, people: int = 1, category: str = "newsletter") -> tuple[UUID, list[int]]:
-    """A mailing that was handed over to some people. Returns its id and theirs."""
-    accepted = await world.accept([person(number) for number in range(1, people + 1)], category)
-    await world.handover().hand_over_batches(accepted.batches)
-    return accepted.mailing_id, [await world.id_of(f"user-{number}") for number in range(1, people + 1)]
 
 
 async def test_a_hard_bounce_to_our_return_path_ends_mail_to_the_address(reception: Reception) -> None:
@@ -177,12 +177,6 @@ async def test_a_message_that_is_sent_again_is_stored_once(reception: Reception)
         assert (await reception.send(return_path(world.links, mailing, ada), bounce(ADA))).startswith("250")
     await reception.handle_stored()
     assert await reception.effects() == [("bounce", "address_dead")]
-
-
-def letter(text: str, subject: str = "", sender: str = ADA) -> bytes:
-    """A letter of a person."""
-    head = f"From: Ada <{sender}>\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
-    return f"{head}{text}\r\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -351,63 +345,3 @@ async def test_nobody_signs_in(reception: Reception) -> None:
     lines = [b"AUTH PLAIN AGEAYg==\r\n", b"EHLO a.example\r\n", b"AUTH LOGIN\r\n", b"MAIL FROM:<a@b.example>\r\n"]
     replies = await asyncio.to_thread(dialogue, reception.smtp, [*lines, b"RCPT TO:<stranger@elsewhere.example>\r\n"])
     assert [reply[:3] for reply in replies] == [b"220", b"502", b"250", b"502", b"250", b"550"]
-
-
-async def test_an_erasure_empties_what_was_received(reception: Reception) -> None:
-    """A message that names the person keeps neither its text nor an address, and its result stays."""
-    world = reception.world
-    mailing, [ada] = await handed_over(world)
-    await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
-    await reception.send(f"postmaster@{DOMAIN}", f"From: <{ADA}>\r\n\r\nHello\r\n".encode(), ADA)
-    await reception.handle_stored()
-    await erase_recipient(world.rights, world.policies[BRAND], ada, "letter")
-    rows = await world.pool.fetch("SELECT sender, recipient, content, named, recipient_id, kind FROM received_mail")
-    assert [tuple(row)[:5] for row in rows] == [("", "", None, [], None)] * 2
-    assert await world.pool.fetchval("SELECT count(*) FROM soft_bounces") == 0
-
-
-async def test_the_content_of_old_mail_is_deleted(reception: Reception) -> None:
-    """Handled mail is emptied after 30 days; letters that wait, and all results, stay."""
-    world = reception.world
-    mailing, [ada] = await handed_over(world)
-    await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
-    await reception.send(f"postmaster@{DOMAIN}", b"Subject: Hello\r\n\r\nWho are you?\r\n", ADA)
-    await reception.handle_stored()
-    await world.pool.execute("UPDATE received_mail SET at = at - interval '29 days'")
-    await world.upkeep.delete_old_received_mail(CONTENT_DAYS_KEPT)
-    assert await world.pool.fetchval("SELECT count(content) FROM received_mail") == 2
-    await world.pool.execute("UPDATE received_mail SET at = at - interval '1 day'")
-    await world.upkeep.delete_old_received_mail(CONTENT_DAYS_KEPT)
-    rows = await world.pool.fetch("SELECT state, content IS NULL AS emptied, sender FROM received_mail ORDER BY at")
-    assert [tuple(row) for row in rows] == [("handled", True, ""), ("waiting", False, ADA)]
-    assert await reception.effects() == [("bounce", "address_dead"), ("reply", "waits")]
-
-
-async def test_a_legal_hold_keeps_what_was_received(reception: Reception) -> None:
-    """Mail of or about a person is evidence as long as the hold stands, also if it is old."""
-    world = reception.world
-    mailing, [ada] = await handed_over(world)
-    await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
-    await reception.handle_stored()
-    await world.pool.execute("UPDATE received_mail SET at = at - interval '31 days'")
-    await set_legal_hold(world.rights, BRAND, ada, "Case 7/26", "Dana", named=False)
-    await world.upkeep.delete_old_received_mail(CONTENT_DAYS_KEPT)
-    assert await world.pool.fetchval("SELECT count(content) FROM received_mail") == 1
-    await lift_legal_hold(world.rights, BRAND, ada, "Case 7/26", "Dana")
-    await world.upkeep.delete_old_received_mail(CONTENT_DAYS_KEPT)
-    assert await world.pool.fetchval("SELECT count(content) FROM received_mail") == 0
-
-
-async def test_an_id_that_the_queue_has_lost_is_queued_again(reception: Reception) -> None:
-    """A message that waits for ten minutes is published once more, and not again before another ten are over."""
-    world = reception.world
-    mailing, [ada] = await handed_over(world)
-    await reception.send(return_path(world.links, mailing, ada), bounce("user-1@people.example"))
-    await world.pool.execute("DELETE FROM outbox")
-    await world.upkeep.queue_late_received_mail(LATE_MINUTES)  # it is not late yet
-    await world.pool.execute("UPDATE received_mail SET queued_at = queued_at - interval '11 minutes'")
-    for _ in range(2):
-        await world.upkeep.queue_late_received_mail(LATE_MINUTES)
-    assert await world.pool.fetchval("SELECT array_agg(exchange) FROM outbox") == ["mailer.inbound"]
-    await reception.handle_stored()
-    assert await reception.effects() == [("bounce", "address_dead")]

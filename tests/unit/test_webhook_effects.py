@@ -16,7 +16,8 @@ DELIVERY = ReportedDelivery("brand", "newsletter", MAILING, RECIPIENT, 1, "relay
 EVENT = ProviderEvent(
     EventKind.BOUNCED, "x:1", datetime(2026, 11, 30, 12, tzinfo=UTC), ADDRESS, DeliveryTokenCandidates()
 )
-DEAD, SOFT, NONE = ReceivedMailEffect.ADDRESS_DEAD, ReceivedMailEffect.SOFT_BOUNCE, ReceivedMailEffect.NONE
+DEAD, SOFT = ReceivedMailEffect.ADDRESS_DEAD, ReceivedMailEffect.SOFT_BOUNCE
+FAULT, NONE = ReceivedMailEffect.SENDER_FAULT, ReceivedMailEffect.NONE
 UNKNOWN, FULL, SPAM = "550 5.1.1 user unknown", "552 5.2.2 mailbox full", "550 5.7.1 message looks like spam"
 
 
@@ -35,10 +36,10 @@ def effect_of(event: ProviderEvent, delivery: ReportedDelivery | None = DELIVERY
         (BounceClass.HARD, None, "", DEAD),
         (BounceClass.HARD, None, "the service's own words", DEAD),
         (BounceClass.HARD, "5.2.2", FULL, SOFT),
-        (BounceClass.HARD, "5.7.1", SPAM, NONE),
+        (BounceClass.HARD, "5.7.1", SPAM, FAULT),
         (BounceClass.SOFT, "5.1.1", UNKNOWN, SOFT),
         (BounceClass.SOFT, None, "", SOFT),
-        (BounceClass.BLOCKED, "5.1.1", UNKNOWN, NONE),
+        (BounceClass.BLOCKED, "5.1.1", UNKNOWN, FAULT),
         (None, None, "", SOFT),
         (None, "4.4.1", "451 4.4.1 try again later", SOFT),
     ],

@@ -62,7 +62,7 @@ WHERE id IN (SELECT id FROM received_mail WHERE state = 'received' AND queued_at
 RETURNING id, brand
 
 -- name: lock_writer
-SELECT pg_advisory_xact_lock(hashtextextended('letter writer', $1))
+SELECT FROM recipients WHERE id = $1 FOR NO KEY UPDATE
 
 -- name: acknowledge
 -- Returns the person, and whether an answer is due. A letter of a thread that has an answer joins the thread.
