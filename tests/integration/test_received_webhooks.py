@@ -384,7 +384,7 @@ async def test_a_mass_of_hard_bounces_is_quarantined(site: Site) -> None:
     for number, recipient_id in enumerate(ids, 1):
         told = Told.of(site.world, mailing, recipient_id, f"user-{number}@people.example")
         assert await site.send(told.request("postmark", "hard", number)) == HTTPStatus.OK
-    effects = [effect for _, effect in await site.effects()]
+    effects = sorted(effect or "" for _, effect in await site.effects())  # they are handled side by side
     assert effects == ["address_dead"] * 19 + ["quarantined"] * 6
 
 
