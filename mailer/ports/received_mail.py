@@ -210,7 +210,7 @@ class LetterEnd(StrEnum):
     """The ends of a letter that waited for a person, as they say it."""
 
     DONE = "done"
-    """What it asks for was done."""
+    """The request in it was carried out."""
     ANSWERED = "answered"
     """Its writer has an answer."""
     NOTHING = "nothing"
