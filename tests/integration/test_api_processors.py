@@ -340,6 +340,16 @@ async def test_a_secret_in_a_file_is_read_for_each_request(tmp_path: Path) -> No
     assert (unsent.result, unsent.trouble) == (U, ConnectionTrouble.TOKEN)
 
 
+async def test_a_batch_that_is_refused_as_a_whole_is_sent_one_by_one() -> None:
+    """One message that the service cannot read must not make the mail of all the others undeliverable."""
+    whole, third = Canned(422, b'{"ErrorCode": 402, "Message": "Invalid JSON"}'), Canned(413)
+    async with api_double("postmark", [whole, "", "", third]) as double:
+        outcomes = await send("postmark", double, [mail(number) for number in range(4)])
+        assert [outcome.result for outcome in outcomes] == [A, A, B, A]
+        assert len(double.calls) == 5
+        assert len(double.taken) == 3
+
+
 async def test_no_cookie_of_a_service_comes_back() -> None:
     """Cookies would add up from answer to answer, until the service refuses all requests as too large."""
     busy = [Canned(429, headers=f"Retry-After: 0\r\nSet-Cookie: of{number}=1; Path=/\r\n") for number in range(2)]

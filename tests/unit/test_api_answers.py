@@ -55,6 +55,7 @@ def sendgrid(message: str) -> dict[str, Any]:
         ("postmark", 200, [{"ErrorCode": 0, "MessageID": ""}], {}, Q, None, None),
         ("postmark", 200, [], {}, Q, None, None),
         ("postmark", 422, {"ErrorCode": 403, "Message": "no"}, {}, B, None, 422),
+        ("postmark", 422, {"ErrorCode": 0, "MessageID": "b7bc2f4a"}, {}, B, None, 422),
         ("postmark", 503, {}, {}, U, BUSY, None),
         ("ses", 400, {"message": "no"}, {"x-amzn-errortype": "BadRequestException:http://aws"}, B, None, 400),
         (

@@ -166,6 +166,9 @@ class ApiProcessor:
         """Stores the outcomes. Those that are about the service end the window, or pause it for a while."""
         about_service = [outcome for outcome in outcomes if is_about_service(outcome)]
         if not about_service:
+            if _is_whole_batch_refused(outcomes, answer):
+                batches.put_back_one_by_one(batch)
+                return
             if any(outcome.result is OutcomeKind.ACCEPTED for outcome in outcomes):
                 self._throttled = 0
             batches.store_outcomes(batch, outcomes)
@@ -191,3 +194,13 @@ class ApiProcessor:
 
     def _named(self, text: str) -> str:
         return f"{self.name}: {text}"
+
+
+def _is_whole_batch_refused(outcomes: Sequence[Outcome], answer: ApiAnswer | NotAnswered) -> bool:
+    """Tells whether a request of several messages was refused, perhaps because of one of them."""
+    return (
+        len(outcomes) > 1
+        and isinstance(answer, ApiAnswer)
+        and answer.status >= 400
+        and all(outcome.result is OutcomeKind.BLOCKED for outcome in outcomes)
+    )

@@ -42,6 +42,7 @@ class WindowBatches:
         self._waiting = deque(range(len(window)))
         self._known: dict[int, Outcome] = {}
         self._put_back = set[int]()
+        self._alone = set[int]()
         self.trouble: Outcome | None = None
 
     @property
@@ -75,7 +76,7 @@ class WindowBatches:
             written = self._write_or_store_refusal(api, index)
             if written is None:
                 continue
-            if indexes and octets + len(written) > api.max_octets:
+            if indexes and (index in self._alone or octets + len(written) > api.max_octets):
                 self._waiting.appendleft(index)
                 break
             if (refusal := self._permit(index)) is not None:
@@ -84,6 +85,8 @@ class WindowBatches:
             octets += len(written)
             indexes.append(index)
             messages.append(written)
+            if index in self._alone:
+                break
         return Batch(indexes, messages) if indexes else None
 
     def is_permitted_again(self, batch: Batch) -> bool:
@@ -101,6 +104,11 @@ class WindowBatches:
         self._put_back.update(batch.indexes)
         self.put_back(batch)
         return True
+
+    def put_back_one_by_one(self, batch: Batch) -> None:
+        """Puts a batch back that the service has refused as a whole, for requests of one message each."""
+        self._alone.update(batch.indexes)
+        self.put_back(batch)
 
     def put_back(self, batch: Batch) -> None:
         """Puts a batch back as the next one. The service has certainly taken none of it."""

@@ -76,7 +76,7 @@ class PostmarkApi:
             if isinstance(said, list) and len(said) == count:
                 return [_outcome_of_message(one) for one in said]
             return [answer_outcomes.unreadable(answer.status)] * count
-        if answer.status == _UNPROCESSABLE and isinstance(said, dict):
+        if answer.status == _UNPROCESSABLE and isinstance(said, dict) and said.get("ErrorCode") != 0:
             return [_outcome_of_message(said)] * count
         text = answer_outcomes.read_text(said, "Message")
         return [answer_outcomes.outcome_of_status(answer.status, text)] * count
