@@ -21,16 +21,8 @@ LARGE = frozenset(
             "deliveries",
         ),
         *("counters", "ledger", "ledger_notes", "sends", "opens", "dead_letters", "quarantine", "notices", "wishes"),
-        *(
-            "data_requests",
-            "batches",
-            "outbox",
-            "attachments",
-            "former_addresses",
-            "mailboxes",
-            "clicks",
-            "received_mail",
-        ),
+        *("data_requests", "batches", "outbox", "attachments", "former_addresses", "mailboxes", "clicks"),
+        *("received_mail", "webhook_requests"),
     }
 )
 """Tables that grow with people, mail or time."""

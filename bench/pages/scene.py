@@ -57,7 +57,8 @@ INSERT INTO received_mail
     (id, at, brand, mailbox, sender, recipient, peer, helo, content, digest, state, effect, handled_at)
 SELECT gen_random_uuid(), now() - n * interval '1 minute', 'interpals', 'opt_out', 'ann@people.example',
        'out@mail.example', '', '', CASE WHEN n <= 2000 THEN 'Subject: hello'::bytea END, n::text::bytea,
-       CASE WHEN n % 10 = 0 THEN 'waiting' ELSE 'handled' END, CASE WHEN n % 10 = 0 THEN 'waits' ELSE 'opt_out' END, now()
+       CASE WHEN n % 10 = 0 THEN 'waiting' ELSE 'handled' END,
+       CASE WHEN n % 10 = 0 THEN 'waits' ELSE 'opt_out' END, now()
 FROM generate_series(1, $1::int) n
 """
 """Letters, of which every tenth waits for a person."""
