@@ -10,6 +10,7 @@ from mailer.policy.consent_wordings import KEYS, find_wordings_taking_use_as_con
 from mailer.policy.dmarc_alignment import is_sender_misaligned
 from mailer.policy.jurisdiction import LawByCountry
 from mailer.policy.policy_file_errors import build_pydantic_error_for_fault, format_toml_value
+from mailer.policy.recipient_attributes import BUILT_IN
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import Path
 
@@ -32,6 +33,13 @@ def faults_within_policy(policy: "Policy") -> Iterator[PydanticCustomError]:
         for purpose in processor.purposes:
             if purpose not in policy.purposes:
                 yield build_pydantic_error_for_fault("no_purpose", ("processors", number, "purposes"), purpose=purpose)
+    for name, attribute in policy.attributes.items():
+        if name in BUILT_IN:
+            yield build_pydantic_error_for_fault("built_in", ("attributes", name))
+        if attribute.purpose not in policy.purposes:
+            yield build_pydantic_error_for_fault(
+                "no_purpose", ("attributes", name, "purpose"), purpose=attribute.purpose
+            )
     for key in unknown_wording_keys(policy.wordings):
         yield build_pydantic_error_for_fault("no_scope", ("wordings", key), scopes=", ".join(KEYS))
     for key, text in find_wordings_taking_use_as_consent(policy.wordings):

@@ -48,6 +48,7 @@ from mailer.policy.policy_key_types import (
 from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgrammeContact, Senders, SendingHours
 from mailer.policy.policy_versions import Days, binding_versions, effective_days_and_versions, has_named_unknown_version
 from mailer.policy.promise import Promise
+from mailer.policy.recipient_attributes import AttributeName, RecipientAttribute
 from mailer.policy.soft_bounces import SoftBounceTerms
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
@@ -88,6 +89,8 @@ class Policy(Section):
         jurisdictions: floors stricter than the law's.
         attachments: the content types that events may attach; files that open as another one are refused, too.
         only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
+        attributes: what else is known about people, each with its type, purpose and retention.
+        release_above: a campaign to more people than this needs a second person; 0: each does.
     """
 
     brand: Slug
@@ -125,6 +128,8 @@ class Policy(Section):
     promises: tuple[Promise, ...] = ()
     attachments: tuple[ContentType, ...] = INERT
     only_deliver_to: tuple[str, ...] | None = None
+    attributes: dict[AttributeName, RecipientAttribute] = Field(default_factory=dict)
+    release_above: Whole = Field(default=0, ge=0)
 
     _earlier: Mapping[str, "Policy"] = PrivateAttr(default_factory=dict)
     _law: LawByCountry = PrivateAttr(default_factory=LawByCountry)

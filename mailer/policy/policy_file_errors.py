@@ -45,6 +45,7 @@ MESSAGES = {
     "below_floor": "is {given}, below the floor; write {least}: a policy may be stricter than the law, never weaker",
     "no_channel": "names {given}, which every brand has; name those beside it, or remove the key",
     "no_purpose": "names {purpose}, which is no purpose of the policy; remove it, or add it to purposes",
+    "built_in": "is an attribute that every brand has; remove it",
     "ends_early": "is before since; write a later day, or remove it",
     "no_hours": "is not after from; write a later time of the same day",
     "unmet": "is {given}, and {promise} needs {needed}; mend it, or what the policy promises",

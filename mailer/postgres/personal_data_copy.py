@@ -20,6 +20,8 @@ _LISTS = ("consents", "wishes", "data_requests", "suppressions")
 _RECORDS = ("opens", "clicks", "notices", "postal_addresses", "holds", "disclosures")
 _ALSO = (
     *(
+        "attributes",
+        "manifests",
         "attachments",
         "former_addresses",
         "mailbox_forms",

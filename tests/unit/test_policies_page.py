@@ -16,6 +16,7 @@ from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgrammeContact, Senders, SendingHours
 from mailer.policy.promise import Promise, PromiseNeeds, PromiseNeedsFromCategory
+from mailer.policy.recipient_attributes import RecipientAttribute
 from mailer.policy.sending_hours import now_or_next_opening, time_zones_of_country
 from mailer.policy.soft_bounces import SoftBounceTerms
 from mailer.policy.switches import ORDER, SwitchFloor
@@ -109,6 +110,7 @@ def test_every_key_is_on_the_page() -> None:
         FrequencyCap,
         SendingHours,
         SoftBounceTerms,
+        RecipientAttribute,
         CategoryTerms,
         ProcessorTerms,
         Partner,

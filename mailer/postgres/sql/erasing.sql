@@ -155,7 +155,8 @@ WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
      joined AS (DELETE FROM audience_members WHERE recipient_id = $1),
      asked AS (DELETE FROM data_requests WHERE recipient_id = $1 AND NOT (wanted = 'erasure' AND answer IS NULL)),
      bounced AS (DELETE FROM soft_bounces WHERE recipient_id = $1),
-     posted AS (DELETE FROM postal_addresses WHERE recipient_id = $1)
+     posted AS (DELETE FROM postal_addresses WHERE recipient_id = $1),
+     described AS (DELETE FROM recipient_attributes WHERE recipient_id = $1)
 SELECT
 
 -- name: erase_standing
@@ -229,6 +230,7 @@ WITH gone AS (SELECT unnest($1::bigint[]) AS id),
      asked AS (DELETE FROM data_requests t USING gone WHERE t.recipient_id = gone.id),
      told AS (DELETE FROM notices t USING gone WHERE t.recipient_id = gone.id),
      posted AS (DELETE FROM postal_addresses t USING gone WHERE t.recipient_id = gone.id),
+     chosen AS (DELETE FROM manifest_people t USING gone WHERE t.recipient_id = gone.id),
      kept AS (DELETE FROM erasures t USING gone WHERE t.recipient_id = gone.id),
      held AS (DELETE FROM holds t USING gone WHERE t.recipient_id = gone.id),
      disclosed AS (DELETE FROM disclosures t USING gone WHERE t.recipient_id = gone.id),

@@ -75,6 +75,14 @@ FROM notices n WHERE n.recipient_id = $2 AND n.brand = $1 ORDER BY n.id
 SELECT p.lines, p.source, p.at FROM postal_addresses p JOIN recipients r ON r.id = p.recipient_id
 WHERE r.id = $2 AND r.brand = $1
 
+-- name: copy_attributes
+SELECT a.attributes, a.updated_at AS at FROM recipient_attributes a WHERE a.recipient_id = $2 AND a.brand = $1
+
+-- name: copy_manifests
+SELECT m.campaign_id AS campaign, m.requested_at AS at, p.result, p.reason, p.variant
+FROM manifest_people p JOIN manifests m ON m.id = p.manifest_id
+WHERE p.recipient_id = $2 AND m.brand = $1 ORDER BY m.requested_at, m.id
+
 -- name: copy_attachments
 SELECT a.mailing_id AS mailing, a.filename, a.content_type, translate(encode(a.content, 'base64'), E'\n', '') AS content
 FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2 JOIN attachments a ON a.mailing_id = m.id

@@ -1,0 +1,47 @@
+"""Drafts of campaigns: what does not fit together is refused before it is stored."""
+
+import pytest
+from pydantic import ValidationError
+
+from mailer.policy.campaign_draft import CampaignDraft
+
+_LEAST = {"category": "newsletter", "purpose": "newsletter"}
+
+
+def test_draft_survives_json() -> None:
+    """A draft with blocks of each kind is the same after it was stored as JSON."""
+    blocks = [
+        {"type": "heading", "text": "Hello {{ first_name or 'there' }}"},
+        {"type": "text", "markdown": "*Now*"},
+        {"type": "html", "html": "<p>x</p>"},
+        {"type": "picture", "picture": "0" * 32, "alt": "A room"},
+        {"type": "button", "label": "Go", "href": "https://x.example/"},
+        {"type": "articles", "articles": [{"title": "One"}]},
+        {"type": "divider"},
+        {"type": "columns", "first": [{"type": "divider"}], "second": []},
+    ]
+    draft = CampaignDraft.model_validate({**_LEAST, "variants": {"a": {"en": {"subject": "Hi", "blocks": blocks}}}})
+    assert CampaignDraft.model_validate_json(draft.model_dump_json()) == draft
+    assert len(draft.variants["a"]["en"].blocks) == 8
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"variants": {"b": {}}},
+        {"variants": {"a": {}, "b": {}}},
+        {"ab_test": {}},
+        {"schedule": {"kind": "instant"}},
+        {"schedule": {"kind": "instant", "at": "2026-12-01T10:00"}},
+        {"schedule": {"kind": "local", "local": "2026-02-31T10:00"}},
+        {"schedule": {"kind": "now", "over_hours": 100}},
+        {"audience": "segment:NO SUCH"},
+        {"variants": {"a": {"en": {"subject": "two\nlines"}}}},
+        {"variants": {"a": {"en": {"blocks": [{"type": "script"}]}}}},
+        {"unknown": 1},
+    ],
+)
+def test_unfitting_drafts_are_refused(wrong: dict[str, object]) -> None:
+    """A draft that contradicts itself, or has what nobody knows, is refused."""
+    with pytest.raises(ValidationError):
+        CampaignDraft.model_validate({**_LEAST, **wrong})
