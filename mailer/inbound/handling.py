@@ -96,17 +96,19 @@ class ReceivedMailHandler:
 
         Raises the first error once all have ended: the others are settled.
         """
-        ended = await asyncio.gather(*map(self._handle_message, arrived), return_exceptions=True)
+        ids = [_mail_id_of_broker_message(received.message) for received in arrived]
+        mails = await self._store.get_unhandled_mails([one for one in ids if one is not None])
+        handling = (
+            _reject_message_without_id(received) if one is None else self._handle_message(received, mails.get(one))
+            for received, one in zip(arrived, ids, strict=True)
+        )
+        ended = await asyncio.gather(*handling, return_exceptions=True)
         for error in ended:
             if error is not None:
                 raise error
 
-    async def _handle_message(self, received: ReceivedMessage) -> None:
-        mail_id = _mail_id_of_broker_message(received.message)
-        if mail_id is None:
-            await received.reject('not a received mail: it takes {"received": "<its id>"}')
-            return
-        mail = await self._store.get_unhandled_mail(mail_id)
+    async def _handle_message(self, received: ReceivedMessage, mail: ReceivedMail | None) -> None:
+        """Handles a message, or none if it was handled before, and settles it."""
         if mail is not None:
             with suppress(ReceivedMailHandledBefore):
                 result = await self._handle_mail(mail)
@@ -117,7 +119,7 @@ class ReceivedMailHandler:
     async def give_up(self, received: ReceivedMessage, place: str, tries: int) -> None:
         """Leaves a message that meets a bug at each try to a person, and settles it."""
         mail_id = _mail_id_of_broker_message(received.message)
-        mail = await self._store.get_unhandled_mail(mail_id) if mail_id else None
+        mail = (await self._store.get_unhandled_mails([mail_id])).get(mail_id) if mail_id else None
         if mail is not None:
             log.error("received mail met a bug; a person has to read it", id=str(mail.id), error=place, tries=tries)
             reason = f"a bug kept it from being handled: {place}"
@@ -276,6 +278,10 @@ def _decide_effect(mail: ReceivedMail, report: ReceivedReport, delivery: Reporte
             return decide_effect_of_complaint(report.feedback.feedback_type if report.feedback else None, delivery)
         case _:
             return decide_effect_of_other_mail(mail.mail.mailbox, report.kind)
+
+
+async def _reject_message_without_id(received: ReceivedMessage) -> None:
+    await received.reject('not a received mail: it takes {"received": "<its id>"}')
 
 
 def _mail_id_of_broker_message(message: BrokerMessage) -> UUID | None:

@@ -1,6 +1,6 @@
 """Mail that was received for a brand: bounces, complaints, automatic replies, letters; and the events of webhooks."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -274,8 +274,8 @@ class ReceivedMailStore(Protocol):
         """
         ...
 
-    async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
-        """Returns a message that is not handled yet; None if it is, or is not known."""
+    async def get_unhandled_mails(self, mail_ids: Sequence[UUID]) -> Mapping[UUID, ReceivedMail]:
+        """Returns messages by id, without those that are handled or not known."""
         ...
 
     async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:

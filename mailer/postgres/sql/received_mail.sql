@@ -12,7 +12,7 @@ INSERT INTO collected_mail (digest) VALUES ($1) ON CONFLICT (digest) DO NOTHING 
 
 -- name: unhandled
 SELECT id, at, brand, mailbox, sender, recipient, peer, helo, content FROM received_mail
-WHERE id = $1 AND state = 'received' AND content IS NOT NULL
+WHERE id = ANY ($1::uuid[]) AND state = 'received' AND content IS NOT NULL
 
 -- name: finish
 -- Returns nothing if it was finished before. A bounce, complaint or opt-out is told in the same statement. Complaints and hard
