@@ -278,8 +278,12 @@ class ReceivedMailStore(Protocol):
         """Returns messages by id, without those that are handled or not known."""
         ...
 
-    async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
-        """Returns the delivery of a verified return path; None if mailer keeps nothing of it any more."""
+    async def find_reported_deliveries(self, deliveries: Sequence[tuple[UUID, int]]) -> Sequence[ReportedDelivery]:
+        """Returns the deliveries of verified return paths, without those of which mailer keeps nothing any more.
+
+        Args:
+            deliveries: the mailing and the recipient of each.
+        """
         ...
 
     async def find_recipient_with_address(self, brand: str, address: str) -> int | None:

@@ -110,10 +110,10 @@ class PostgresReceivedMail:
         rows = await self._pool.fetch(SQL["unhandled"], mail_ids)
         return {row["id"]: _received_mail_from_row(row) for row in rows}
 
-    async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
+    async def find_reported_deliveries(self, deliveries: Sequence[tuple[UUID, int]]) -> Sequence[ReportedDelivery]:
         """See the port."""
-        row = await self._pool.fetchrow(SQL["delivery"], mailing_id, recipient_id)
-        return ReportedDelivery(**row) if row else None
+        rows = await self._pool.fetch(SQL["deliveries"], *zip(*deliveries, strict=True))
+        return [ReportedDelivery(**row) for row in rows]
 
     async def find_recipient_with_address(self, brand: str, address: str) -> int | None:
         """See the port."""
