@@ -91,8 +91,7 @@ class ReceivedMailHandler:
         """
         ids = [_mail_id_of_broker_message(received.message) for received in arrived]
         mails = await self._store.get_unhandled_mails([one for one in ids if one is not None])
-        read = await asyncio.gather(*map(self._reading.read_mail, mails.values()), return_exceptions=True)
-        readings = dict(zip(mails, read, strict=True))
+        readings = dict(zip(mails, await self._reading.read_mails(list(mails.values())), strict=True))
         deliveries = await self._find_known_deliveries(readings.values())
         handling = (
             _reject_message_without_id(received)
@@ -106,10 +105,10 @@ class ReceivedMailHandler:
                 raise error
 
     async def _handle_message(
-        self, received: ReceivedMessage, reading: MailReading | BaseException | None, deliveries: _Deliveries
+        self, received: ReceivedMessage, reading: MailReading | Exception | None, deliveries: _Deliveries
     ) -> None:
         """Handles a message, or none if it was handled before, and settles it."""
-        if isinstance(reading, BaseException):
+        if isinstance(reading, Exception):
             raise reading
         if reading is not None:
             with suppress(ReceivedMailHandledBefore):
@@ -119,7 +118,7 @@ class ReceivedMailHandler:
                 RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
         await received.acknowledge()
 
-    async def _find_known_deliveries(self, readings: Iterable[MailReading | BaseException]) -> _Deliveries:
+    async def _find_known_deliveries(self, readings: Iterable[MailReading | Exception]) -> _Deliveries:
         """Returns the deliveries that messages prove to answer, if there is still anything of them and their brands."""
         proofs = {one.proof for one in readings if isinstance(one, MailReading) and one.proof is not None}
         if not proofs:
