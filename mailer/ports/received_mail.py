@@ -321,6 +321,19 @@ class ReceivedMailReader(Protocol):
         """
         ...
 
+    async def list_waiting_letters(
+        self, brands: Collection[str], limit: int, *, asking: bool = False, after: UUID | None = None
+    ) -> Sequence[ListedReceivedMail]:
+        """Returns a page of the messages at which a person has to look, the oldest first.
+
+        Args:
+            brands: the brands whose mail is listed.
+            limit: the most messages.
+            asking: only those in which a request was recognised: who writes much of nothing cannot bury them.
+            after: the last message of the page before; None: from the oldest on.
+        """
+        ...
+
     async def find_mail(self, mail_id: UUID) -> ListedReceivedMail | None:
         """Returns a message without its content; None if there is no such message."""
         ...

@@ -148,7 +148,14 @@ class PostgresReceivedMail:
     ) -> Sequence[ListedReceivedMail]:
         """See the port."""
         wanted = None if brands is None else list(brands)
-        rows = await self._pool.fetch(SQL["waiting" if waiting else "listed"], wanted, limit)
+        which = (SQL["waiting"], wanted, limit, None) if waiting else (SQL["listed"], wanted, limit)
+        return [_listed_mail_from_row(row) for row in await self._pool.fetch(*which)]
+
+    async def list_waiting_letters(
+        self, brands: Collection[str], limit: int, *, asking: bool = False, after: UUID | None = None
+    ) -> Sequence[ListedReceivedMail]:
+        """See the port."""
+        rows = await self._pool.fetch(SQL["asking" if asking else "waiting"], list(brands), limit, after)
         return [_listed_mail_from_row(row) for row in rows]
 
     async def find_mail(self, mail_id: UUID) -> ListedReceivedMail | None:

@@ -40,6 +40,7 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/publishers/revoke"): MANAGE,
     ("POST", "/console/publishers/revoke"): MANAGE,
     ("GET", "/console/letters"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/letters/close"): StaffRight.PEOPLE_ACT,
     ("GET", "/console/letters/{mail_id}"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/text"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/close"): StaffRight.PEOPLE_ACT,

@@ -106,7 +106,15 @@ FROM received_mail WHERE ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at DES
 
 -- name: waiting
 SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven
-FROM received_mail WHERE state = 'waiting' AND ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at LIMIT $2
+FROM received_mail WHERE state = 'waiting' AND ($1::text[] IS NULL OR brand = ANY($1))
+  AND (at, id) > (coalesce((SELECT l.at FROM received_mail l WHERE l.id = $3), '-infinity'), coalesce($3::uuid, '00000000-0000-0000-0000-000000000000'))
+ORDER BY at, id LIMIT $2
+
+-- name: asking
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven
+FROM received_mail WHERE state = 'waiting' AND cardinality(suggested) > 0 AND ($1::text[] IS NULL OR brand = ANY($1))
+  AND (at, id) > (coalesce((SELECT l.at FROM received_mail l WHERE l.id = $3), '-infinity'), coalesce($3::uuid, '00000000-0000-0000-0000-000000000000'))
+ORDER BY at, id LIMIT $2
 
 -- name: one
 SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven, content
