@@ -27,9 +27,7 @@ COLUMN_WIDTH: Final = 240
 _TABLE: Final = 'role="presentation" cellpadding="0" cellspacing="0" border="0"'
 _HEADING_STYLES: Final = {1: "", 2: "", 3: ' style="margin: 20px 0 6px; font-size: 16px; line-height: 1.4"'}
 _DIVIDER: Final = '<hr style="margin: 24px 0; border: 0; border-top: 1px solid #8a8f98">'
-_COLUMN_STYLE: Final = (
-    f"display: inline-block; width: 100%; max-width: {COLUMN_WIDTH}px; margin: 0 8px 0 0; vertical-align: top"
-)
+_COLUMN_STYLE: Final = f"display: inline-block; width: 100%; max-width: {COLUMN_WIDTH}px; vertical-align: top"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +96,10 @@ def line_html(text: str, marks: SourceMarks) -> str:
     return html.escape(marks.mark_fields(text))
 
 
+def _url_of(href: str, marks: SourceMarks) -> str:
+    return url_mark(marks.mark_fields(href), marks)
+
+
 def _heading_html(text: str, level: int, marks: SourceMarks) -> str:
     if not text.strip():
         raise UnfitText("has no text; write it, or remove the block")
@@ -120,20 +122,20 @@ def _picture_html(
         f'<img src="{html.escape(pictures.picture_url(id_))}" alt="{html.escape(alt)}" width="{shown}" '
         f'height="{height}" border="0" style="display: block; width: 100%; max-width: {facts.width}px; height: auto">'
     )
-    return f'<a href="{url_mark(href, marks)}">{image}</a>' if href else image
+    return f'<a href="{_url_of(href, marks)}">{image}</a>' if href else image
 
 
 def _button_html(block: ButtonBlock, marks: SourceMarks) -> str:
     if not block.label.strip():
         raise UnfitText("has no label; write what the button does")
-    link = f'<a class="button-link" href="{url_mark(block.href, marks)}">{line_html(block.label, marks)}</a>'
+    link = f'<a class="button-link" href="{_url_of(block.href, marks)}">{line_html(block.label, marks)}</a>'
     return f'<table {_TABLE} class="actions"><tbody><tr><td class="button">{link}</td></tr></tbody></table>'
 
 
 def _article_html(article: Article, marks: SourceMarks, pictures: PicturesOfCampaign) -> str:
     title = line_html(article.title, marks)
     if article.href:
-        title = f'<a class="link" href="{url_mark(article.href, marks)}">{title}</a>'
+        title = f'<a class="link" href="{_url_of(article.href, marks)}">{title}</a>'
     pieces = [f'<h2 class="first">{title}</h2>']
     if article.picture:
         shown = _picture_html(article.picture, article.alt, article.href, marks, pictures, CONTENT_WIDTH - 50)
@@ -145,8 +147,8 @@ def _article_html(article: Article, marks: SourceMarks, pictures: PicturesOfCamp
 
 def _columns_html(block: ColumnsBlock, marks: SourceMarks, pictures: PicturesOfCampaign) -> str:
     """Returns two blocks beside each other. Where they don't fit, or in Outlook, the second stands below the first."""
-    columns = []
-    for inner in (block.first, block.second):
+    columns, gap = [], f"; margin-{'right' if marks.is_left_to_right else 'left'}: 12px"
+    for inner, style in ((block.first, _COLUMN_STYLE + gap), (block.second, _COLUMN_STYLE)):
         made = (block_html(one, marks, pictures, COLUMN_WIDTH) for one in inner)
-        columns.append("\n".join((f'<div style="{_COLUMN_STYLE}">', *made, "</div>")))
+        columns.append("\n".join((f'<div style="{style}">', *made, "</div>")))
     return f'<div style="width: 100%">{"".join(columns)}</div>'

@@ -7,12 +7,14 @@ becomes an expression that this module wrote.
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from mailer.policy.campaign_draft import CampaignDraft
-from mailer.policy.recipient_attributes import AttributeType
+from mailer.policy.recipient_attributes import FIRST_NAME, AttributeType
 
 NAME_FIELD: Final = "name"
 """The field of the person's own name, which is no attribute."""
@@ -52,11 +54,12 @@ class SourceMarks:
 
     Attributes:
         types: the types of the attributes that a field may name, by name.
-        tracks: whether links to web pages count clicks.
+        tracks: whether links to web pages count clicks. is_left_to_right: the direction of the text.
     """
 
     types: Mapping[str, AttributeType]
     tracks: bool
+    is_left_to_right: bool = True
     _plain: list[str] = field(default_factory=list)
     _html: list[str] = field(default_factory=list)
     _shown: list[str] = field(default_factory=list)
@@ -133,10 +136,11 @@ def fields_used(draft: CampaignDraft) -> frozenset[str]:
     return frozenset(one.name for one in written if one and one.name != NAME_FIELD)
 
 
-def uses_a_name(texts: Any) -> bool:
-    """Tells whether texts of a draft greet by `name` or `first_name`."""
-    written = (parse_field(found["inside"]) for text in _texts_in(texts) for found in _BRACED.finditer(text))
-    return any(one.name in (NAME_FIELD, "first_name") for one in written if one)
+def uses_a_name(blocks: Iterable[BaseModel]) -> bool:
+    """Tells whether blocks of a draft print the person's name, so that they greet by themselves."""
+    texts = _texts_in([one.model_dump() for one in blocks])
+    written = (parse_field(found["inside"]) for text in texts for found in _BRACED.finditer(text))
+    return any(one.name in (NAME_FIELD, FIRST_NAME) for one in written if one)
 
 
 def _texts_of_draft(draft: CampaignDraft) -> Iterator[str]:
@@ -176,11 +180,12 @@ def _substitute_marks(text: str, sources: list[str]) -> str:
 
 def _name_sources(fallback: str) -> tuple[str, str]:
     """Returns the plain and the HTML source of the name. A test, unlike a filter, lets all people share one form."""
-    plain, marked = _literal_braces(fallback), _literal_braces(html.escape(fallback))
-    return tuple(  # type: ignore[return-value] - two texts
-        f"{{%+ if recipient.name +%}}{{{{ recipient.name }}}}{{%+ else +%}}{one}{{%+ endif +%}}"
-        for one in (plain, marked.replace(_PLACEHOLDER_OF_INLINING, "q0{{ 'j' }}inja"))
-    )
+    marked = _literal_braces(html.escape(fallback)).replace(_PLACEHOLDER_OF_INLINING, "q0{{ 'j' }}inja")
+    return _name_or(_literal_braces(fallback)), _name_or(marked)
+
+
+def _name_or(fallback: str) -> str:
+    return f"{{%+ if recipient.name +%}}{{{{ recipient.name }}}}{{%+ else +%}}{fallback}{{%+ endif +%}}"
 
 
 def _attribute_expression(written: WrittenField, kind: AttributeType) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
@@ -53,6 +53,8 @@ CSS_PROPERTIES: Final = frozenset(_CSS_PROPERTIES_NAMES.split())
 _CSS_VALUE = re.compile(r"(?:[\w\s#%.,'/!]|(?<=\w)-(?=\w)|\b(?:rgb|rgba|hsl|hsla)\([\d\s.,%/]*\))*")
 _ODD_CSS_WORD = re.compile(r"q0jinja|expression|javascript|/\*", re.IGNORECASE)
 _PRESENTATION = re.compile(r"[\w %.#,-]*")
+_ESCAPED_MARK: Final = quote("\ue000")
+"""The beginning of a mark as the reader of Markdown writes it into an address."""
 _URL_SCHEMES: Final = {"http", "https", "mailto", "tel"}
 
 
@@ -120,7 +122,7 @@ def url_mark(url: str, marks: SourceMarks) -> str:
     Raises:
         UnfitText: no mail may have such a link, or it has a field.
     """
-    if has_mark(url) or "{{" in url:
+    if has_mark(url) or _ESCAPED_MARK in url.upper():
         raise UnfitText("has a field in the address of a link, which would tell others; write the address out")
     if fault := link_or_image_url_fault("href", url.strip()):
         raise UnfitText(fault)
@@ -157,6 +159,8 @@ def _attribute_filter(
     """Makes the function that gives each attribute's value, or None to leave it out."""
 
     def value_of(tag: str, name: str, value: str) -> str | None:
+        if name not in ATTRIBUTES["*"] | ATTRIBUTES.get(tag, set()):  # the element is left out, too
+            return None
         if name == "href":
             try:
                 return url_mark(value, marks)

@@ -15,10 +15,10 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.recipient_attributes import AttributeType, attribute_types_of_policy
 from mailer.ports.pictures import PictureFacts
 from mailer.rendering.campaign_blocks import PicturesOfCampaign, block_html
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, fields_used
+from mailer.rendering.campaign_fields import SourceMarks, UnfitText, fields_used, uses_a_name
 from mailer.rendering.campaign_reasons import REASONS
 from mailer.rendering.campaign_text_part import text_of_html
-from mailer.rendering.languages import has_same_language_and_script, locale_and_fallbacks
+from mailer.rendering.languages import has_same_language_and_script, is_left_to_right, locale_and_fallbacks
 from mailer.rendering.template import Template
 from mailer.rendering.template_checks import find_template_faults
 from mailer.rendering.template_compiler import compile_template
@@ -33,6 +33,7 @@ from mailer.rendering.template_files import (
 
 _PREHEADER_PADDING: Final = "&nbsp;&#847;&zwnj; " * 60
 """Blanks behind the preheader, so that lists of mails do not show the greeting after it."""
+_GREETING: Final = "{% block greeting %}"
 _SAMPLES: Final[Mapping[AttributeType, object]] = {
     AttributeType.TEXT: "Sample",
     AttributeType.NUMBER: 12,
@@ -70,10 +71,11 @@ def compile_campaign_template(
     category = policy.get_category(draft.category)
     domains = tuple(one.lower() for one in (policy.domain, *policy.reply_domains))
     shown = PicturesOfCampaign(pictures, public_url.rstrip("/"), domains, category.is_optional)
-    layout = _layout_name(brand_files, category)
+    layout = _choose_layout(brand_files, category)
     sources: dict[str, _LocalizedSources] = {}
     for locale, text in texts.items():
-        marks = SourceMarks(attribute_types_of_policy(policy.attributes), tracks=category.is_optional)
+        types = attribute_types_of_policy(policy.attributes)
+        marks = SourceMarks(types, tracks=category.is_optional, is_left_to_right=is_left_to_right(locale))
         made = _LocaleWriter(locale, text, marks, shown, category, layout)
         sources[locale] = made.write_sources()
         faults += made.faults
@@ -91,6 +93,14 @@ class _LocalizedSources:
     bodies: Mapping[Part, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The layout of a category: its name without `.html.j2`, and whether a campaign may leave its greeting out."""
+
+    name: str
+    has_greeting: bool
+
+
 class _LocaleWriter:
     """Writes the sources of one variant in one language, and collects the faults of its texts."""
 
@@ -101,7 +111,7 @@ class _LocaleWriter:
         marks: SourceMarks,
         pictures: PicturesOfCampaign,
         category: Category,
-        layout: str,
+        layout: _Layout,
     ) -> None:
         self.faults: list[TemplateFileFault] = []
         self._locale = locale
@@ -128,9 +138,11 @@ class _LocaleWriter:
             "content": self._content(marks.html_source(markup)),
         }
         plain = {"heading": marks.plain_source(title), "content": self._content(marks.plain_source(text))}
+        if self._layout.has_greeting and uses_a_name(blocks):
+            fillings["greeting"] = plain["greeting"] = ""
         bodies: dict[Part, str] = {
-            "html": _body_source(f"{self._layout}.html.j2", fillings),
-            "txt": _body_source(f"{self._layout}.txt.j2", plain),
+            "html": _body_source(f"{self._layout.name}.html.j2", fillings),
+            "txt": _body_source(f"{self._layout.name}.txt.j2", plain),
         }
         return _LocalizedSources(marks.plain_source(subject), bodies)
 
@@ -197,11 +209,11 @@ def _may_be_campaign(category: Category) -> bool:
     return bool(category.without_product) or (category.is_optional and not (category.invites or category.partners))
 
 
-def _layout_name(files: BrandFiles, category: Category) -> str:
-    """Returns the name of the layout for a category, without `.html.j2`."""
-    if category.is_optional and not category.stands_in:
-        return "optional"
-    return "service" if "service.html.j2" in files.layouts else ("mandatory" if category.mandatory else "optional")
+def _choose_layout(files: BrandFiles, category: Category) -> _Layout:
+    name = "optional" if category.is_optional else "mandatory"
+    if (category.mandatory or category.stands_in) and "service.html.j2" in files.layouts:
+        name = "service"
+    return _Layout(name, any(_GREETING in source for source in files.layouts.values()))
 
 
 def _reason_source(files: BrandFiles, category: Category, locale: str) -> str | None:
