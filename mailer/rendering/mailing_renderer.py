@@ -33,7 +33,7 @@ from mailer.rendering.mentioned_members import (
 )
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
 from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
-from mailer.rendering.safe_names import profile_without_links, row_with_safe_name
+from mailer.rendering.safe_names import name_without_link, profile_without_links, row_with_safe_name
 from mailer.rendering.signed_links import SERVICE, SignedLinks
 from mailer.rendering.template_library import (
     RESERVED,
@@ -152,7 +152,7 @@ class MailingRenderer:
         address = address_on_record(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
-        row = row_with_safe_name(row)
+        row = row_with_safe_name(row, category)
         switches = self.policy.strictest_switches_for_person(row.standing.collected_under, row.standing.country)
         personal = self._personal_values(row, category, switches)
         level = self.counting.tracking_level_of(row.standing, category, switches)
@@ -179,7 +179,7 @@ class MailingRenderer:
 
     def render_web_copy(self, row: DeliveryRow, category: Category) -> WebCopy:
         """Renders the mail of a recipient for a page, without counting. Raises RenderError as `render_message`."""
-        row = row_with_safe_name(row)
+        row = row_with_safe_name(row, category)
         switches = self.policy.strictest_switches_for_person(row.standing.collected_under, row.standing.country)
         locale = self._choose_locale(row.locale)
         values = self._shared_values(row, locale, service_footer_of_category(category, switches), None)
@@ -310,7 +310,7 @@ class MailingRenderer:
         """Returns the values of this person alone. Links that the template does not use are left out."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
         generation = row.standing.generation
-        personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
+        personal: dict[str, Any] = {NAME: name_without_link(row.name), "unsubscribe_url": None}
         if row.context:
             personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
             if row.context.get("profile") and not is_personalisation_refused(row.standing):
@@ -351,7 +351,7 @@ class MailingRenderer:
         return {
             **context_in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
-            "recipient": RecipientNameAndLocale(row.name, row.locale),
+            "recipient": RecipientNameAndLocale(name_without_link(row.name), row.locale),
             "profile": {},
             "service_footer": footer,
             "leave_url": None,

@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mailer.policy.category import Category
 from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.autolinks import has_autolink
 
 
-def row_with_safe_name(row: DeliveryRow) -> DeliveryRow:
-    """Returns a row without a name that a mail program would show as a link."""
-    return replace(row, name=None) if row.name and has_autolink(row.name) else row
+def row_with_safe_name(row: DeliveryRow, category: Category) -> DeliveryRow:
+    """Returns a row without an older name that mandatory mail would show as a link; intake refuses such names now."""
+    return replace(row, name=None) if category.mandatory and row.name and has_autolink(row.name) else row
+
+
+def name_without_link(name: str | None) -> str | None:
+    """Returns a name for the text of a mail, or None if a mail program would show it as a link."""
+    return None if name and has_autolink(name) else name
 
 
 def profile_without_links(profile: Mapping[str, Any]) -> dict[str, Any]:
