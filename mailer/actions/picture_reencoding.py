@@ -10,8 +10,8 @@ import io
 import resource
 import sys
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 from typing import Final
 
 from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
@@ -32,7 +32,7 @@ _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP")
 _OTHER_CONTENTS: Final = (b"<script", b"<html", b"<!doctype", b"<svg", b"<?php", b"<iframe", b"javascript:")
 """Beginnings of what a browser could run, which no program for pictures writes into one."""
 _ZIP_END: Final = b"PK\x05\x06"
-_SMALLER: Final = 0.8
+_SMALLER: Final = 0.95
 
 
 class PictureRefused(ValueError):
@@ -98,11 +98,12 @@ def _encode(picture: Image.Image) -> EncodedPicture:
     has_alpha = "A" in upright.getbands() or "transparency" in upright.info
     upright = upright.convert("RGBA" if has_alpha else "RGB")
     is_photo = picture.format in ("JPEG", "WEBP") and not has_alpha
-    for scaled in _scaled_down(upright):
-        kind, content = ("JPEG", _jpeg_octets(scaled)) if is_photo else ("PNG", _png_octets(scaled))
-        if len(content) <= MAX_OCTETS:
-            return EncodedPicture(f"image/{kind.lower()}", scaled.width, scaled.height, content)
-    raise PictureRefused("is too large even if it is scaled down; make it smaller")
+    write = _jpeg_octets if is_photo else _png_octets
+    shown = _scaled_to_width(upright, min(upright.width, MAX_WIDTH))
+    while len(content := write(shown)) > MAX_OCTETS:
+        # Octets grow with the square of the width, or less.
+        shown = _scaled_to_width(shown, int(shown.width * sqrt(MAX_OCTETS / len(content)) * _SMALLER))
+    return EncodedPicture("image/jpeg" if is_photo else "image/png", shown.width, shown.height, content)
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
@@ -120,13 +121,9 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
     return made or picture
 
 
-def _scaled_down(picture: Image.Image) -> Iterator[Image.Image]:
-    """Yields the picture in the width of mails at most, then smaller ones."""
-    width = min(picture.width, MAX_WIDTH)
-    while width >= 1:
-        height = max(1, round(picture.height * width / picture.width))
-        yield picture if width == picture.width else picture.resize((width, height), Image.Resampling.LANCZOS)
-        width = int(width * _SMALLER)
+def _scaled_to_width(picture: Image.Image, width: int) -> Image.Image:
+    height = max(1, round(picture.height * width / picture.width))
+    return picture if width == picture.width else picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _jpeg_octets(picture: Image.Image) -> bytes:
@@ -137,7 +134,7 @@ def _jpeg_octets(picture: Image.Image) -> bytes:
 
 def _png_octets(picture: Image.Image) -> bytes:
     written = io.BytesIO()
-    _without_metadata(picture).save(written, "PNG", optimize=True)
+    _without_metadata(picture).save(written, "PNG")
     return written.getvalue()
 
 

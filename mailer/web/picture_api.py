@@ -98,7 +98,8 @@ async def upload_picture(
 ) -> PictureShown:
     """Takes a PNG, JPEG, GIF or WebP picture of at most 10 MiB as the body, and writes it again without metadata."""
     store = _store_of_client(brand, request, site, client)
-    upload = PictureUpload(brand, file_name, await request.body(), str(client.identity))
+    content = b"".join([piece async for piece in request.stream()])  # `body` is for JSON
+    upload = PictureUpload(brand, file_name, content, str(client.identity))
     try:
         return _picture_for_answer(site, await store_uploaded_picture(store, upload))
     except PictureUploadRefused as refusal:
