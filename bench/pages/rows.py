@@ -23,6 +23,8 @@ from mailer.web.app import page_routes
 from mailer.web.console.console_app import ROUTERS
 
 BRAND = "interpals"
+PICTURE = f"{100:032x}"
+"""The id of one of the pictures with which the database is filled."""
 NOT_LARGE = frozenset(
     {
         *("/console/static/{name}", "/healthz"),
@@ -101,6 +103,11 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/mailings/{mailing_id}/cancel": [f"/console/mailings/{known.waiting}/cancel"],
         "/console/mailings/{mailing_id}/reschedule": [f"/console/mailings/{known.waiting}/reschedule"],
         "/console/mailings/{mailing_id}/release": [f"/console/mailings/{known.waiting}/release"],
+        "/console/pictures": ["/console/pictures"],
+        "/console/pictures/to/{brand}": [
+            f"/console/pictures/to/{BRAND}",
+            f"/console/pictures/to/{BRAND}?before={PICTURE}",
+        ],
         "/console/halts": ["/console/halts"],
         "/console/processors": ["/console/processors"],
         "/console/flow": ["/console/flow"],
@@ -137,6 +144,7 @@ def recipient_rows(known: Known, links: SignedLinks) -> dict[str, list[str]]:
         "/c/{token}": [links.click_url(ClickToken(large, "https://interpals.example/", "nonce"))],
         "/view/{token}": [view],
         "/view/{token}/mail": [f"{view}/mail"],
+        "/m/{picture_id}": [f"/m/{PICTURE}"],
         "/leave/{brand}": [f"/leave/{BRAND}"],
         "/data/{brand}": [f"/data/{BRAND}"],
         "/notices/{brand}": [f"/notices/{BRAND}"],

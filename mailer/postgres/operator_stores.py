@@ -13,6 +13,7 @@ from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
@@ -36,6 +37,7 @@ def build_operator_stores_opener(
             PostgresPublishers(pool, named),
             PostgresMailingSchedule(pool, named),
             PostgresReceivedMail(pool, named, hasher, controllers),
+            PostgresPictures(pool, named),
         )
 
     return open_stores
