@@ -78,7 +78,8 @@ def moment_of_local_time(local: datetime, zone: ZoneInfo) -> datetime:
     A time that occurs twice means the first of both. A time that does not exist means the first moment after the gap.
 
     Args:
-        local: a naive time. zone: of the clocks.
+        local: a naive time.
+        zone: of the clocks.
     """
     moment = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) == local:
