@@ -54,6 +54,16 @@ def compare_drafts(before: CampaignDraft, after: CampaignDraft) -> list[FieldDif
     ]
 
 
+def is_text_removed(before: CampaignDraft, after: CampaignDraft) -> bool:
+    """Tells whether a change takes a text or a block away. Its former revision then stays in the history."""
+    for variant, texts in before.variants.items():
+        left = after.variants.get(variant, {})
+        for locale, text in texts.items():
+            if len(left[locale].blocks if locale in left else ()) < len(text.blocks) or locale not in left:
+                return True
+    return False
+
+
 def _fields_of_draft(draft: CampaignDraft) -> Mapping[tuple[str, str, str], list[str]]:
     """Returns the lines of each field, by variant, locale and name."""
     settings = draft.model_dump(mode="json", exclude={"variants"})

@@ -9,6 +9,8 @@ from uuid import UUID
 from mailer.policy.campaign_draft import CampaignDraft
 from mailer.policy.campaign_stages import CampaignStage, CampaignState
 
+MAX_DRAFT_OCTETS: Final = 900_000
+"""The largest draft, as JSON. The database takes a megabyte, with its blanks."""
 REVISION_REPLACED_WITHIN: Final = timedelta(minutes=10)
 """The time in which the savings of one person replace each other in the history."""
 
@@ -153,6 +155,29 @@ class CampaignSteps:
     finished_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PictureChoice:
+    """A picture that a block can show, with its size in pixels."""
+
+    id: str
+    file_name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignChoices:
+    """The lists, segments and pictures of a brand that a draft can name; at most 200 of each.
+
+    Attributes:
+        audiences: `everyone`, the names of lists, then `segment:NAME`.
+        pictures: the newest first.
+    """
+
+    audiences: Sequence[str]
+    pictures: Sequence[PictureChoice]
+
+
 class CampaignStore(Protocol):
     """Stores the drafts of campaigns. Each change is an entry of the ledger."""
 
@@ -174,7 +199,7 @@ class CampaignStore(Protocol):
 
         Raises:
             CampaignUnknown: there is none.
-            CampaignChangeRefused: it is released, cancelled or archived.
+            CampaignChangeRefused: it is released, cancelled or archived; or the draft is too large.
             CampaignChangedMeanwhile: it has another revision.
         """
         ...
@@ -197,6 +222,10 @@ class CampaignStore(Protocol):
 
     async def find_revision(self, campaign_id: UUID, revision: int) -> CampaignRevision | None:
         """Returns a revision that the history keeps, or None."""
+        ...
+
+    async def read_choices(self, brand: str) -> CampaignChoices:
+        """Returns what a draft of a brand can name."""
         ...
 
     async def read_steps(self, campaign: Campaign) -> CampaignSteps:

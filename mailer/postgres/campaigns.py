@@ -10,13 +10,16 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import UnitOfWork, open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
+from mailer.policy.campaign_differences import is_text_removed
 from mailer.policy.campaign_draft import CampaignDraft, Schedule
 from mailer.policy.campaign_stages import CampaignState, refusal_to_change_draft, stage_of_campaign
 from mailer.ports.campaigns import (
+    MAX_DRAFT_OCTETS,
     REVISION_REPLACED_WITHIN,
     Campaign,
     CampaignChangedMeanwhile,
     CampaignChangeRefused,
+    CampaignChoices,
     CampaignFilter,
     CampaignListPlace,
     CampaignPage,
@@ -24,6 +27,7 @@ from mailer.ports.campaigns import (
     CampaignSteps,
     CampaignSummary,
     CampaignUnknown,
+    PictureChoice,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingDirectory, MailingStatus
@@ -117,6 +121,13 @@ class PostgresCampaigns:
         row = await self._pool.fetchrow(_SQL["revision"], campaign_id, revision)
         return _revision_from_row(row) if row else None
 
+    async def read_choices(self, brand: str) -> CampaignChoices:
+        """See the port."""
+        lists = [row["audience"] for row in await self._pool.fetch(_SQL["lists"], brand)]
+        segments = [f"segment:{row['name']}" for row in await self._pool.fetch(_SQL["segments"], brand)]
+        pictures = [PictureChoice(**row) for row in await self._pool.fetch(_SQL["pictures"], brand)]
+        return CampaignChoices(["everyone", *lists, *segments], pictures)
+
     async def read_steps(self, campaign: Campaign) -> CampaignSteps:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["manifest"], campaign.id, campaign.manifest_id)
@@ -179,8 +190,17 @@ class PostgresCampaigns:
         return states
 
 
+def _draft_as_json(draft: CampaignDraft) -> dict[str, object]:
+    """Returns a draft for the database, unless it is too large."""
+    if (size := len(draft.model_dump_json().encode())) > MAX_DRAFT_OCTETS:
+        raise CampaignChangeRefused(
+            f"the draft has {size:,} octets, and {MAX_DRAFT_OCTETS:,} are the most: shorten its texts"
+        )
+    return draft.model_dump(mode="json")
+
+
 async def _insert_campaign(connection: Connection, brand: str, name: str, draft: CampaignDraft, by: str) -> Campaign:
-    row = await connection.fetchrow(_SQL["create"], uuid7(), brand, name, draft.model_dump(mode="json"), by)
+    row = await connection.fetchrow(_SQL["create"], uuid7(), brand, name, _draft_as_json(draft), by)
     campaign = _campaign_or_raise(row)
     await _store_revision(connection, campaign, is_replacing=False)
     return campaign
@@ -206,8 +226,9 @@ async def _store_draft(
     is_replacing: bool = True,
 ) -> Campaign:
     await connection.execute(_SQL["outdate_manifests"], current.id)
-    row = await connection.fetchrow(_SQL["save"], current.id, draft.model_dump(mode="json"), name or current.name, by)
+    row = await connection.fetchrow(_SQL["save"], current.id, _draft_as_json(draft), name or current.name, by)
     campaign = _campaign_or_raise(row)
+    is_replacing = is_replacing and not is_text_removed(current.draft, draft)
     await _store_revision(connection, campaign, is_replacing=is_replacing)
     return campaign
 

@@ -61,3 +61,19 @@ ORDER BY campaign_id, variant, mailing_id
 SELECT requested_by, ready_at, released_by, released_at FROM manifests
 WHERE campaign_id = $1 AND (id = $2 OR state = 'released')
 ORDER BY requested_at DESC LIMIT 1
+
+-- name: lists
+-- Each name is found by the index after the one before: the members are not read.
+WITH RECURSIVE named AS (
+    (SELECT audience FROM audience_members WHERE brand = $1 ORDER BY audience LIMIT 1)
+    UNION ALL
+    SELECT (SELECT m.audience FROM audience_members m WHERE m.brand = $1 AND m.audience > n.audience
+            ORDER BY m.audience LIMIT 1)
+    FROM named n WHERE n.audience IS NOT NULL)
+SELECT audience FROM named WHERE audience IS NOT NULL LIMIT 200
+
+-- name: segments
+SELECT name FROM segments WHERE brand = $1 ORDER BY name LIMIT 200
+
+-- name: pictures
+SELECT id, file_name, width, height FROM pictures WHERE brand = $1 ORDER BY created_at DESC LIMIT 200
