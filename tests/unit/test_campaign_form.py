@@ -65,7 +65,11 @@ def test_faults_are_at_their_fields() -> None:
     long = "x" * 401
     blocks: list[dict[str, Any]] = [
         {"type": "heading", "text": long, "level": 2},
-        {"type": "columns", "first": [new_block("divider"), {"type": "button", "label": long, "href": ""}], "second": []},
+        {
+            "type": "columns",
+            "first": [new_block("divider"), {"type": "button", "label": long, "href": ""}],
+            "second": [],
+        },
         {"type": "articles", "articles": [new_block("article") | {"title": long}]},
         {"type": "picture", "picture": "", "alt": "", "is_decoration": False, "href": None},
         {"type": "articles", "articles": []},

@@ -102,7 +102,11 @@ def _read_value(form: Form, path: str, kind: str, name: str) -> object:
 
 def validate_typed_text(typed: TypedText, path: str) -> tuple[LocalizedDraft | None, list[FieldFault]]:
     """Returns the text as a draft has it, or the faults of its fields."""
-    raw = {"subject": typed.subject, "preheader": typed.preheader, "blocks": [_without_kind(one) for one in typed.blocks]}
+    raw = {
+        "subject": typed.subject,
+        "preheader": typed.preheader,
+        "blocks": [_without_kind(one) for one in typed.blocks],
+    }
     try:
         return LocalizedDraft.model_validate(raw), []
     except ValidationError as error:
@@ -206,7 +210,11 @@ def _add_block(blocks: list[TypedBlock], parts: Sequence[str], kind: str, pictur
 
 def new_block(kind: str, picture: str | None = None) -> TypedBlock:
     """Returns an empty block of a kind."""
-    block: TypedBlock = {"type": kind, **dict.fromkeys(_FIELDS[kind], ""), **{name: [] for name in _LISTS.get(kind, ())}}
+    block: TypedBlock = {
+        "type": kind,
+        **dict.fromkeys(_FIELDS[kind], ""),
+        **{name: [] for name in _LISTS.get(kind, ())},
+    }
     block |= {name: None for name in _FIELDS[kind] if (kind, name) in _MAY_BE_ABSENT}
     if kind == "heading":
         block["level"] = 2
