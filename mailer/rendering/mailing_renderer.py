@@ -33,7 +33,7 @@ from mailer.rendering.mentioned_members import (
 )
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
 from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
-from mailer.rendering.safe_names import row_with_safe_name
+from mailer.rendering.safe_names import name_without_link, profile_without_links, row_with_safe_name
 from mailer.rendering.signed_links import SERVICE, SignedLinks
 from mailer.rendering.template_library import (
     RESERVED,
@@ -310,11 +310,11 @@ class MailingRenderer:
         """Returns the values of this person alone. Links that the template does not use are left out."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
         generation = row.standing.generation
-        personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
+        personal: dict[str, Any] = {NAME: name_without_link(row.name), "unsubscribe_url": None}
         if row.context:
             personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
             if row.context.get("profile") and not is_personalisation_refused(row.standing):
-                personal["profile"] = row.context["profile"]
+                personal["profile"] = profile_without_links(row.context["profile"])
         if self.names_members:
             personal |= self._member_names_by_context_name(row)
         if category.is_optional:
@@ -351,7 +351,7 @@ class MailingRenderer:
         return {
             **context_in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
-            "recipient": RecipientNameAndLocale(row.name, row.locale),
+            "recipient": RecipientNameAndLocale(name_without_link(row.name), row.locale),
             "profile": {},
             "service_footer": footer,
             "leave_url": None,
