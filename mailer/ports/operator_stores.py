@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveryStore
@@ -41,6 +42,7 @@ class OperatorStores:
     publishers: PublisherDesk
     schedule: MailingRescheduler
     received: ReceivedMailReader
+    campaigns: CampaignStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

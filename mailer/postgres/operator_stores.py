@@ -8,9 +8,11 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
@@ -36,6 +38,7 @@ def build_operator_stores_opener(
             PostgresPublishers(pool, named),
             PostgresMailingSchedule(pool, named),
             PostgresReceivedMail(pool, named, hasher, controllers),
+            PostgresCampaigns(pool, named, PostgresMailingDirectory(pool, policies)),
         )
 
     return open_stores

@@ -40,6 +40,7 @@ from mailer.web import (
     web_copy_page,
     why_this_mail_page,
 )
+from mailer.web.console.campaign_access import is_editor_path
 from mailer.web.console.console_app import (
     add_console,
     answer_console_problem,
@@ -67,6 +68,8 @@ _PAGES = (
     *(unsubscribe_link_request_form, data_request_form, data_request_page, public_notices_page, tracking, health),
     provider_webhooks,
 )
+MAX_DRAFT_FORM_BYTES = 4 * 1024 * 1024
+"""The largest form of a campaign's editor: a draft, each of whose octets may need three in a form."""
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 
@@ -142,6 +145,8 @@ def _is_api_path(path: str) -> bool:
 def _body_limit_of_path(path: str) -> int:
     if is_webhook_path(path):
         return MAX_WEBHOOK_OCTETS
+    if is_editor_path(path):
+        return MAX_DRAFT_FORM_BYTES
     return MAX_EVENT_BYTES if _is_api_path(path) else MAX_PAGE_BYTES
 
 

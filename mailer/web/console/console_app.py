@@ -11,6 +11,9 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    campaign_edit_pages,
+    campaign_history_pages,
+    campaign_pages,
     dead_letter_pages,
     halt_pages,
     landing,
@@ -46,6 +49,7 @@ from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 _STATIC = Path(__file__).with_name("static")
 _FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
+_campaigns = (campaign_pages.router, campaign_edit_pages.router, campaign_history_pages.router)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -67,6 +71,7 @@ ROUTERS = (
         landing.router,
     ),
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
+    *_campaigns,
     *_operations,
     _files,
 )
