@@ -49,8 +49,8 @@ PICTURE_WIDE = warning_check(
 )
 PICTURES_ONLY = warning_check(
     "pictures-only",
-    f"The mail has pictures and fewer than {_LEAST_LETTERS} letters of text. Filters distrust that, and where pictures are"
-    " hidden nothing is left.",
+    f"The mail has pictures and fewer than {_LEAST_LETTERS} letters of text. Filters distrust that, and where pictures"
+    " are hidden nothing is left.",
     "Write the message as text, and let the picture accompany it.",
 )
 

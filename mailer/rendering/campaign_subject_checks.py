@@ -46,7 +46,8 @@ SUBJECT_EXCLAIMS = warning_check(
 )
 FALSE_REPLY = error_check(
     "subject-false-reply",
-    'The subject begins like an answer or a forwarded mail ("Re:", "Fwd:"), and is none: it misleads (CAN-SPAM 5(a)(2)).',
+    'The subject begins like an answer or a forwarded mail ("Re:", "Fwd:") and is none. It misleads'
+    " (CAN-SPAM 5(a)(2)).",
     "Take the beginning away.",
 )
 SUBJECT_UNSEEN = warning_check(
