@@ -107,9 +107,8 @@ async def test_a_redirect_is_held_to_the_same() -> None:
     """A public page that leads to an inner address, or out of the web, is not followed, and reported."""
     async with serving(PageServer()) as inner:
         targets = [url.format(port=inner.port) for url in UNSAFE if "mixed" not in url]
-        others = [
-            url.format(port=inner.port) for url in NO_PAGES if not url.startswith(("//", "http://shop.example/a"))
-        ]
+        relative = ("//", "http:///", "http://shop.example/a")
+        others = [url.format(port=inner.port) for url in NO_PAGES if not url.startswith(relative)]
         answers = {f"/{number}": redirect(url) for number, url in enumerate([*targets, *others]) if url.isascii()}
         async with serving(PageServer(answers)) as server:
             for number, url in enumerate([*targets, *others]):
@@ -283,7 +282,7 @@ async def test_tls_is_spoken_through_a_proxy(tmp_path: Path) -> None:
         through = ForwardProxy("127.0.0.1", proxy.port)
         other = f"https://other.example:{server.port}/"
         assert await ask(other, proxy=through, tls=known) == (LinkResult.FAILED, "it has no valid certificate")
-        assert (len(proxy.asked), server.asked) == (2, [])
+        assert (len(proxy.asked), server.asked) == (1, [])
         url = f"https://shop.example:{server.port}/"
         assert await ask(url, proxy=through, tls=known) == (LinkResult.ANSWERED, "status 200")
         assert server.asked == ["HEAD /"]
