@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from mailer.policy.campaign_draft import CampaignDraft, VariantName
 from mailer.policy.category import CATEGORIES
@@ -36,13 +36,16 @@ class RenderedTexts:
     preheader: str
 
 
-@dataclass(frozen=True, slots=True)
-class PictureWeight:
-    """The size of an uploaded picture: the octets of its file, and its width and height in pixels."""
+class PictureWeight(Protocol):
+    """The facts of an uploaded picture that the checks look at."""
 
-    octets: int
-    width: int
-    height: int
+    @property
+    def size(self) -> int:
+        """The bytes of its file."""
+
+    @property
+    def width(self) -> int:
+        """Its width in pixels."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,13 @@ class PageUnderCheck:
             for tag, attributes in self.tags
             if tag == "a" and "href" in dict(attributes)
         )
-        words = {url.strip(): " ".join(said.split()) for url, said in self.shown.links.items()}
-        return tuple(PageLink(url, words.get(url, "")) for url in found if not self.facts.is_own_link(url))
+        words: dict[str, str] = {}
+        for run in self.runs:
+            if run.link is not None and run.styles[""] is not None:
+                words[run.link.strip()] = words.get(run.link.strip(), "") + run.words
+        return tuple(
+            PageLink(url, " ".join(words.get(url, "").split())) for url in found if not self.facts.is_own_link(url)
+        )
 
     @property
     def place(self) -> Place:

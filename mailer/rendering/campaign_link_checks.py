@@ -14,6 +14,7 @@ from mailer.rendering.campaign_findings import (
     CampaignCheck,
     CheckFinding,
     Place,
+    Severity,
     error_check,
     note_check,
     warning_check,
@@ -29,6 +30,11 @@ LINK_PLACEHOLDER = error_check(
     "link-placeholder",
     "A link is a placeholder: `#`, empty, or a host that is for examples, such as example.com (RFC 2606).",
     "Write the address of the page.",
+)
+LINK_RESERVED = warning_check(
+    "link-reserved-domain",
+    "A link leads to a top-level domain that no host on the Internet has: .example, .test, .invalid (RFC 2606).",
+    "Write the address of the page. In a trial nothing is to do.",
 )
 LINK_PRIVATE = error_check(
     "link-private",
@@ -104,6 +110,7 @@ CHECKS: Final = (
     LINK_OTHER_DOMAIN,
     LINK_WORDLESS,
     LINK_MISSING,
+    LINK_RESERVED,
     LINK_HTTP,
     LINK_ADDRESS,
     LINK_SHORTENED,
@@ -118,8 +125,7 @@ CHECKS: Final = (
 _FOR_EXAMPLES: Final = frozenset(
     ("example.com", "example.net", "example.org", "yourdomain.com", "yoursite.com", "domain.com", "website.com")
 )
-_FOR_EXAMPLES_BELOW: Final = ("example", "test", "invalid")
-"""Top-level domains that no host on the Internet has (RFC 2606, RFC 6761)."""
+_RESERVED: Final = frozenset(("example", "test", "invalid"))
 _SHORTENING = (
     "adf.ly bit.do bit.ly bl.ink buff.ly cutt.ly goo.gl is.gd lnkd.in ow.ly rb.gy rebrand.ly s.id shorturl.at soo.gd"
     " t.co t.ly t2m.io tiny.cc tinyurl.com v.gd x.co"
@@ -158,12 +164,14 @@ def find_link_faults(page: PageUnderCheck) -> Iterator[CheckFinding]:
 def _address_faults(url: str, facts: CampaignFacts) -> Iterator[tuple[CampaignCheck, str]]:
     """Yields the faults of a link's address."""
     host = _host_of(url)
-    if url in ("", "#") or _is_for_examples(host, facts):
+    if url in ("", "#") or _is_for_examples(host, _FOR_EXAMPLES, facts):
         yield LINK_PLACEHOLDER, f"A link leads to {quoted(url)}."
     elif link_or_image_url_fault("href", url):
         yield LINK_UNFIT, f"The link {quoted(url)} leads to no page, or its host is not clear."
     elif host:
         yield from _web_address_faults(url, host)
+        if _is_for_examples(host, _RESERVED, facts):
+            yield LINK_RESERVED, f"The link {quoted(url)} leads to no host on the Internet."
 
 
 def _web_address_faults(url: str, host: str) -> Iterator[tuple[CampaignCheck, str]]:
@@ -197,11 +205,11 @@ def _host_of(url: str) -> str:
         return ""
 
 
-def _is_for_examples(host: str, facts: CampaignFacts) -> bool:
-    """Tells whether a host is for examples, and not the brand's. The example of a template from files may have one."""
+def _is_for_examples(host: str, domains: frozenset[str], facts: CampaignFacts) -> bool:
+    """Tells whether a draft's link leads to one of some domains, or below it, and not to a domain of the brand."""
     if facts.draft is None or any(is_same_or_below(host, domain) for domain in facts.own_domains):
         return False
-    return host.rpartition(".")[2] in _FOR_EXAMPLES_BELOW or any(is_same_or_below(host, one) for one in _FOR_EXAMPLES)
+    return any(is_same_or_below(host, domain) for domain in domains)
 
 
 def is_same_or_below(host: str, domain: str) -> bool:
@@ -262,20 +270,18 @@ def _has_picture_with_words(url: str, page: PageUnderCheck) -> bool:
 def links_to_ask(facts: CampaignFacts) -> Mapping[str, Place]:
     """Returns the addresses of pages that servers can be asked for, each with its first place.
 
-    Our own links, and those that have an error already, are left out.
+    Our own links are left out, those with an error, and those to a reserved domain.
     """
     found: dict[str, Place] = {}
     for page in facts.pages:
         for link in page.links:
-            if _host_of(link.url) and not _has_address_error(link.url, facts):
+            if _host_of(link.url) and not _is_useless_to_ask(link.url, facts):
                 found.setdefault(link.url.partition("#")[0], page.place_of(link.url))
     return found
 
 
-def _has_address_error(url: str, facts: CampaignFacts) -> bool:
-    return any(
-        check in (LINK_UNFIT, LINK_PLACEHOLDER, LINK_PRIVATE, LINK_PERSONAL) for check, _ in _address_faults(url, facts)
-    )
+def _is_useless_to_ask(url: str, facts: CampaignFacts) -> bool:
+    return any(check.severity is Severity.ERROR or check is LINK_RESERVED for check, _ in _address_faults(url, facts))
 
 
 _OF_RESULT: Final[Mapping[LinkResult, tuple[CampaignCheck, str]]] = {

@@ -118,7 +118,7 @@ def find_weight_faults(facts: CampaignFacts) -> Iterator[CheckFinding]:
         blocks.setdefault(place._replace(block=None), []).append(block)
     for place, within in blocks.items():
         pictures = {picture for block in within for picture, _, _ in _pictures_in(block)}
-        octets = sum(facts.pictures[picture].octets for picture in pictures if picture in facts.pictures)
+        octets = sum(facts.pictures[picture].size for picture in pictures if picture in facts.pictures)
         letters = sum(map(_letters_of_block, within))
         if octets > MOST_OCTETS:
             yield PICTURES_HEAVY.finding(f"The pictures have {octets // 1024:,} KiB.", place)
