@@ -2,11 +2,13 @@
 -- What the check and the release of a campaign keep beside its sums.
 
 ALTER TABLE manifests
+    ADD COLUMN findings  jsonb NOT NULL DEFAULT '[]',
     ADD COLUMN asked_by  text,
     ADD COLUMN asked_at  timestamptz,
     ADD COLUMN variants  jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN due_times jsonb NOT NULL DEFAULT '[]',
     ADD COLUMN zoneless  bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN manifests.findings IS 'What the checks of the texts found, as the API shows it; none of them is an error.';
 COMMENT ON COLUMN manifests.asked_by IS 'Who asked for the release; the publisher of the mailings.';
 COMMENT ON COLUMN manifests.variants IS 'People by variant, without those who are left out.';
 COMMENT ON COLUMN manifests.due_times IS 'A list of [time, people who get it], where the time is not that of the release.';
@@ -29,4 +31,4 @@ ALTER TABLE manifest_people
     ADD FOREIGN KEY (manifest_id) REFERENCES manifests NOT VALID;
 ALTER TABLE campaign_mailings DROP COLUMN template_variant;
 ALTER TABLE manifests
-    DROP COLUMN asked_by, DROP COLUMN asked_at, DROP COLUMN variants, DROP COLUMN due_times, DROP COLUMN zoneless;
+    DROP COLUMN findings, DROP COLUMN asked_by, DROP COLUMN asked_at, DROP COLUMN variants, DROP COLUMN due_times, DROP COLUMN zoneless;

@@ -105,7 +105,7 @@ class Campaigns:
         campaign = await self.store.find_campaign(campaign_id)
         assert campaign is not None
         compiled = {str(name): campaign_template(f"Variant {name}") for name in campaign.draft.variants}
-        return await self.store.request_manifest(campaign, compiled, self.world.policies[BRAND].version, by)
+        return await self.store.request_manifest(campaign, compiled, self.world.policies[BRAND].version, [], by)
 
     async def check(self, campaign_id: UUID, by: str = ASKER) -> Manifest:
         """Requests a check, and builds it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -107,14 +108,14 @@ class ManifestBuilder:
             raise ManifestUnbuildable(f"no processor may have this mail ({obstacle.reason}); ask an operator")
         totals, digest = ManifestTotals(), ManifestHash(manifest.draft, manifest.templates, manifest.policy_version)
         async with self._queue.open_building(manifest, self._owner) as building:
-            async for members in building.iterate_audience(
-                judge.mailing_id, category.name, with_attributes=judge.needs_zones
-            ):
-                lines = await _judge_in_turns(judge, members)
-                totals.add_lines(lines)
-                digest.add_lines(lines)
-                await building.store_lines(lines)
-                crash_if_armed(CrashPoint.IN_MANIFEST)
+            portions = building.iterate_audience(judge.mailing_id, category.name, with_attributes=judge.needs_zones)
+            async with aclosing(portions):
+                async for members in portions:
+                    lines = await _judge_in_turns(judge, members)
+                    totals.add_lines(lines)
+                    digest.add_lines(lines)
+                    await building.store_lines(lines)
+                    crash_if_armed(CrashPoint.IN_MANIFEST)
             totals.zoneless = judge.zoneless
             await building.finish(totals, digest.digest())
 

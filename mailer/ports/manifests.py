@@ -1,10 +1,10 @@
 """Manifests: the frozen audience of a campaign with a decision about each person, for checks and releases."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from mailer.policy.campaign_draft import CampaignDraft
@@ -15,6 +15,7 @@ from mailer.policy.campaign_manifest import (
     ManifestTotals,
     people_to_get_mail,
 )
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.deliveries import DeliveryRow
 
 
@@ -51,6 +52,7 @@ class Manifest:
         people, people_total: the progress; the total is unknown (None) at first.
         problem: why it failed; empty if it did not.
         requested_by, asked_by, released_by: identities, as text.
+        findings: of the checks of the texts: name, severity, variant, locale, block, text, remedy.
         variants: people by variant. due_times: people who get it, by due time, the earliest first.
         zoneless: people without a known time zone.
     """
@@ -75,6 +77,7 @@ class Manifest:
     asked_at: datetime | None
     released_by: str | None
     released_at: datetime | None
+    findings: Sequence[Mapping[str, Any]] = ()
     variants: Mapping[str, int] = field(default_factory=dict)
     due_times: Sequence[tuple[datetime, int]] = ()
     zoneless: int = 0
@@ -119,7 +122,7 @@ class ManifestBuilding(Protocol):
 
     def iterate_audience(
         self, mailing_id: UUID, category: str, *, with_attributes: bool
-    ) -> AsyncIterator[Sequence[AudienceMember]]:
+    ) -> AsyncGenerator[Sequence[AudienceMember], None]:
         """Yields the people of the audience in order of their numbers, some at a time, as of one moment.
 
         Args:
@@ -195,9 +198,21 @@ class ManifestStore(Protocol):
         ...
 
     async def request_manifest(
-        self, campaign: CampaignToCheck, templates: Mapping[str, ManifestTemplate], policy_version: str, by: str
+        self,
+        campaign: CampaignToCheck,
+        templates: Mapping[str, ManifestTemplate],
+        policy_version: str,
+        findings: Sequence[Mapping[str, Any]],
+        by: str,
     ) -> Manifest:
         """Freezes a campaign as it was seen, and queues its manifest. One that was requested before is outdated.
+
+        Args:
+            campaign: as it was seen.
+            templates: by variant.
+            policy_version: in force.
+            findings: of the checks of the texts.
+            by: the identity of who asks, as text.
 
         Raises:
             ManifestRefused: the draft has changed meanwhile, or the campaign is released, cancelled or archived.
@@ -218,6 +233,57 @@ class ManifestStore(Protocol):
         """Lets a checked campaign wait for its release. Raises ManifestRefused."""
         ...
 
+    async def cancel_campaign(self, campaign_id: UUID, by: str) -> None:
+        """Ends a campaign: nothing of it is checked, released or sent as the rest of a test from now on.
+
+        Its mailings are cancelled one by one, by who calls this.
+
+        Raises:
+            ManifestRefused: there is none.
+        """
+        ...
+
     async def list_mailings(self, campaign_id: UUID) -> Sequence[CampaignMailing]:
         """Returns the mailings of a campaign."""
+        ...
+
+    async def list_authors(self, manifest_id: UUID) -> Sequence[tuple[str, str]]:
+        """Returns who wrote, checked or asked for a campaign, as identities, each with what they did."""
+        ...
+
+
+class CampaignReleaser(Protocol):
+    """Releases campaigns, and sends the rest of tests."""
+
+    async def release_manifest(
+        self, manifest_id: UUID, seen_hash: bytes, releaser: Identity
+    ) -> Sequence[CampaignMailing]:
+        """Releases a campaign: makes its mailings, bound to the hash that the releaser has seen.
+
+        Args:
+            manifest_id: the manifest.
+            seen_hash: 32 octets, of the manifest that the person has seen.
+            releaser: the person.
+
+        Returns:
+            The mailings, one for each variant.
+
+        Raises:
+            ManifestRefused: it is not as it was seen, outdated, too old, or released already.
+            ReleaseRefused: a second person has to release it, and this one is not independent of who wrote, checked or
+                asked for it.
+        """
+        ...
+
+    async def send_rest(self, manifest_id: UUID, variant: str, releaser: Identity) -> CampaignMailing:
+        """Sends a test's rest with the texts of a variant, once.
+
+        Args:
+            manifest_id: the released manifest.
+            variant: the chosen one.
+            releaser: the person who chose it, or mailer itself if the rule did.
+
+        Raises:
+            ManifestRefused: it is not released, is cancelled, has no such variant, or its rest is sent already.
+        """
         ...

@@ -11,6 +11,7 @@ from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveryStore
 from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
+from mailer.ports.manifests import CampaignReleaser, ManifestStore
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
 from mailer.ports.staff import RightInSession
@@ -43,6 +44,8 @@ class OperatorStores:
     schedule: MailingRescheduler
     received: ReceivedMailReader
     campaigns: CampaignStore
+    manifests: ManifestStore
+    releases: CampaignReleaser
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

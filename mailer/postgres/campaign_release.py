@@ -36,11 +36,11 @@ from mailer.postgres.releaser_independence import refuse_dependent_releaser
 FieldsUsed = Callable[[CampaignDraft], Collection[str]]
 """Returns the attributes that the texts of a draft print."""
 Authors = Sequence[tuple[str, str]]
-"""Who could be behind a campaign, each with what they did: `wrote`, `checked` or `asked for the release of`."""
+"""The identities behind a campaign, each with what they did: `wrote`, `checked` or `asked for the release of`."""
 
 
 class PostgresCampaignReleases:
-    """Releases campaigns, and sends the rest of tests.
+    """Implements `ports.manifests.CampaignReleaser`.
 
     Args:
         pool: the connections. writers: of the ledger. hasher: of events. policies: in force, by brand.
@@ -64,21 +64,7 @@ class PostgresCampaignReleases:
     async def release_manifest(
         self, manifest_id: UUID, seen_hash: bytes, releaser: Identity
     ) -> Sequence[CampaignMailing]:
-        """Releases a campaign: makes its mailings, bound to the hash that the releaser has seen.
-
-        Args:
-            manifest_id: the manifest.
-            seen_hash: 32 octets, of the manifest that the person has seen.
-            releaser: the person.
-
-        Returns:
-            The mailings, one for each variant.
-
-        Raises:
-            ManifestRefused: it is not as it was seen, outdated, too old, or released already.
-            ReleaseRefused: a second person has to release it, and this one is not independent of who wrote, checked or
-                asked for it.
-        """
+        """See the port."""
         campaign, manifest = await self._read_campaign_and_manifest(manifest_id)
         policy = self._policy_of(campaign)
         self._refuse_unless_releasable(campaign, manifest, policy, seen_hash)
@@ -98,16 +84,7 @@ class PostgresCampaignReleases:
         return made
 
     async def send_rest(self, manifest_id: UUID, variant: str, releaser: Identity) -> CampaignMailing:
-        """Sends a test's rest with the texts of a variant, once.
-
-        Args:
-            manifest_id: the released manifest.
-            variant: the chosen one.
-            releaser: the person who chose it, or mailer itself if the rule did.
-
-        Raises:
-            ManifestRefused: it is not released, is cancelled, has no such variant, or its rest is sent already.
-        """
+        """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             campaign, manifest = await lock_campaign_and_manifest(work.connection, manifest_id)
             is_sent = await work.connection.fetchval(SQL["has_mailing"], manifest_id, REST)

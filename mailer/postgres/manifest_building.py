@@ -1,11 +1,12 @@
 """The building of manifests in PostgreSQL: the audience as of one moment, and its lines by COPY, in one transaction."""
 
+import asyncio
 import re
 from array import array
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import islice
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -116,28 +117,50 @@ class PostgresManifestBuilding:
 
     async def iterate_audience(
         self, mailing_id: UUID, category: str, *, with_attributes: bool
-    ) -> AsyncIterator[Sequence[AudienceMember]]:
-        """See the port."""
-        numbers = iter(self._numbers)
-        while some := list(islice(numbers, PORTION)):
-            firsts = [self._firsts.get(number) for number in some]
-            rows = await self._reading.fetch(
-                _FORESEE,
-                *self.rates,
-                mailing_id,
-                int_array_literal(some),
-                int_array_literal(firsts),
-                self._manifest.brand,
-                category,
-            )
-            wanted = some if with_attributes else [number for number in some if number in self._firsts]
-            attributes = await self._read_attributes(wanted)
-            yield [
-                AudienceMember(
-                    row, self._firsts.get(row.recipient_id, row.recipient_id), attributes.get(row.recipient_id, {})
-                )
-                for row in map(delivery_row_from_record, rows)
-            ]
+    ) -> AsyncGenerator[Sequence[AudienceMember], None]:
+        """See the port. The database reads the next portion while the caller decides about this one."""
+        read = partial(self._read_portion, mailing_id, category, with_attributes)
+        portions = (self._numbers[start : start + PORTION] for start in range(0, self.total, PORTION))
+        coming: asyncio.Task[Sequence[AudienceMember]] | None = None
+        try:
+            for portion in portions:
+                ready, coming = coming, asyncio.create_task(read(portion, coming))
+                if ready is not None:
+                    yield await ready
+            if coming is not None:
+                yield await coming
+        finally:
+            if coming is not None and not coming.done():
+                coming.cancel()
+                await asyncio.wait([coming])
+
+    async def _read_portion(
+        self,
+        mailing_id: UUID,
+        category: str,
+        with_attributes: bool,
+        numbers: Sequence[int],
+        before: "asyncio.Task[Sequence[AudienceMember]] | None",
+    ) -> Sequence[AudienceMember]:
+        """Reads people, once the portion before is read: a connection does one thing at a time."""
+        if before is not None:
+            await asyncio.wait([before])
+        firsts = [self._firsts.get(number) for number in numbers]
+        wanted = numbers if with_attributes else [number for number in numbers if number in self._firsts]
+        rows = await self._reading.fetch(
+            _FORESEE,
+            *self.rates,
+            mailing_id,
+            int_array_literal(numbers),
+            int_array_literal(firsts),
+            self._manifest.brand,
+            category,
+        )
+        attributes = await self._read_attributes(wanted)
+        return [
+            AudienceMember(row, first or row.recipient_id, attributes.get(row.recipient_id, {}))
+            for row, first in zip(map(delivery_row_from_record, rows), firsts, strict=True)
+        ]
 
     async def _read_attributes(self, numbers: Sequence[int]) -> Mapping[int, Mapping[str, object]]:
         if not numbers:

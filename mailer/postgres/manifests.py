@@ -1,7 +1,8 @@
 """Manifests in PostgreSQL: requests of checks, their people, requests of releases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from mailer.database.statements import Connection, Pool
@@ -12,6 +13,7 @@ from mailer.policy.campaign_release import StepFacts, refusal_to_ask
 from mailer.policy.policy_file import Policy
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.manifests import CampaignMailing, CampaignToCheck, Manifest, ManifestPerson, ManifestRefused
+from mailer.ports.pictures import PictureFacts
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.audiences import audience_query
 from mailer.postgres.manifest_rows import SQL, campaign_from_row, manifest_from_row
@@ -47,7 +49,12 @@ class PostgresManifests:
             return bool(await connection.fetchval(f"SELECT EXISTS ({query})", *parameters))
 
     async def request_manifest(
-        self, campaign: CampaignToCheck, templates: Mapping[str, ManifestTemplate], policy_version: str, by: str
+        self,
+        campaign: CampaignToCheck,
+        templates: Mapping[str, ManifestTemplate],
+        policy_version: str,
+        findings: Sequence[Mapping[str, Any]],
+        by: str,
     ) -> Manifest:
         """See the port."""
         manifest_id = uuid7()
@@ -69,6 +76,7 @@ class PostgresManifests:
                 row["draft"],
                 {name: list(template) for name, template in templates.items()},
                 policy_version,
+                findings,
                 by,
             )
             await work.connection.execute(SQL["check_campaign"], campaign.id, manifest_id)
@@ -104,13 +112,7 @@ class PostgresManifests:
             await work.append_entries([_campaign_entry(campaign.brand, "campaign_release_requested", manifest_id, by)])
 
     async def cancel_campaign(self, campaign_id: UUID, by: str) -> None:
-        """Ends a campaign: nothing of it is checked, released or sent as the rest of a test from now on.
-
-        Its mailings are cancelled one by one, by who calls this.
-
-        Raises:
-            ManifestRefused: there is none.
-        """
+        """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
             row = await work.connection.fetchrow(SQL["lock_campaign"], campaign_id)
             if row is None:
@@ -126,6 +128,15 @@ class PostgresManifests:
     async def list_mailings(self, campaign_id: UUID) -> Sequence[CampaignMailing]:
         """See the port."""
         return [CampaignMailing(*row) for row in await self._pool.fetch(SQL["mailings"], campaign_id)]
+
+    async def list_authors(self, manifest_id: UUID) -> Sequence[tuple[str, str]]:
+        """See the port."""
+        campaign_id = await self._pool.fetchval(SQL["campaign_of"], manifest_id)
+        return [(row["by"], row["did"]) for row in await self._pool.fetch(SQL["authors"], campaign_id, manifest_id)]
+
+    async def find_pictures(self, brand: str, ids: Collection[str]) -> dict[str, PictureFacts]:
+        """Returns those of the pictures that the brand has, by id."""
+        return {row["id"]: PictureFacts(**row) for row in await self._pool.fetch(SQL["pictures"], brand, list(ids))}
 
     async def list_tests_that_decide(self) -> Sequence[Manifest]:
         """Returns released manifests whose test is over and whose winner a rule chooses."""

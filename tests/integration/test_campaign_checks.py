@@ -230,7 +230,7 @@ async def test_a_check_of_an_older_revision_is_refused(campaigns: Campaigns) -> 
     assert seen is not None
     await campaigns.edit(campaign, topic="news")
     with pytest.raises(ManifestRefused, match="changed the draft meanwhile"):
-        await campaigns.store.request_manifest(seen, {}, "2024", ASKER)
+        await campaigns.store.request_manifest(seen, {}, "2024", [], ASKER)
 
 
 async def test_a_second_check_replaces_the_first(campaigns: Campaigns, world: World) -> None:

@@ -12,13 +12,13 @@ UPDATE manifests SET state = 'outdated', owner = NULL, lease_until = NULL
 WHERE campaign_id = $1 AND state IN ('queued', 'building', 'ready', 'failed')
 
 -- name: queue
-INSERT INTO manifests (id, campaign_id, brand, revision, draft, templates, policy_version, requested_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO manifests (id, campaign_id, brand, revision, draft, templates, policy_version, findings, requested_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 -- name: columns
 m.id, m.campaign_id, m.brand, m.revision, m.state, m.draft, m.templates, m.policy_version, m.sums, m.hash, m.people,
 m.people_total, m.problem, m.requested_by, m.requested_at, m.ready_at, m.asked_by, m.asked_at, m.released_by,
-m.released_at, m.variants, m.due_times, m.zoneless
+m.released_at, m.findings, m.variants, m.due_times, m.zoneless
 
 -- name: find
 SELECT {columns} FROM manifests m WHERE m.id = $1
@@ -190,3 +190,7 @@ SELECT campaign_id FROM manifests WHERE id = $1
 -- name: lock_building
 -- A builder whose lease is over, but whose transaction is not, still has its lines.
 SELECT pg_try_advisory_xact_lock(hashtextextended('manifest ' || $1::uuid::text, 0))
+
+-- name: pictures
+SELECT id, brand, content_type, width, height, octet_length(content) AS size, file_name, created_by, created_at
+FROM pictures WHERE brand = $1 AND id = ANY ($2::text[])
