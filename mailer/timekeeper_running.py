@@ -1,4 +1,4 @@
-"""Composes the timekeeper and what runs beside it: partners, links by mail, public notices, webhooks, figures."""
+"""Composes the timekeeper and what runs beside it, such as partners, public notices, webhooks and metrics."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ from mailer.runtime.webhook_posting import WebhookHttpPoster
 
 
 async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
-    """Runs the timekeeper, the sync with partners, the webhooks, the figures of campaigns and the metrics until `stop` is set."""
+    """Runs the timekeeper, the sync with partners, webhooks, figures of campaigns and metrics until `stop` is set."""
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         keeper = Timekeeper(app.upkeep, app.deliveries, broker, app.settings.copies)
         tasks.create_task(keeper.run_until_stopped(stop))

@@ -35,9 +35,11 @@ class ReleasedCampaign:
 
 def draft_of(*variants: str, **values: Any) -> CampaignDraft:
     """A newsletter with a text in English for each variant."""
-    text = {"en": LocalizedDraft(subject="The harbour in spring", blocks=(TextBlock(markdown="Hello!"),))}
+    text: dict[str, LocalizedDraft] = {
+        "en": LocalizedDraft(subject="The harbour in spring", blocks=(TextBlock(markdown="Hello!"),))
+    }
     test = {"ab_test": {"share_percent": 100}} if len(variants) > 1 else {}
-    named = {variant: text for variant in variants or ("a",)}
+    named = dict.fromkeys(variants or ("a",), text)
     return CampaignDraft.model_validate(
         {"category": "newsletter", "purpose": "newsletter", "variants": named} | test | values
     )
@@ -55,14 +57,15 @@ async def release(
     """Stores a campaign, its manifest and a mailing for each variant, and nothing is sent yet.
 
     Args:
-        world: of the test. people: by variant; they have asked for newsletters by a link in a mail.
+        world: of the test.
+        people: by variant; they have asked for newsletters by a link in a mail.
         shown: results and reasons of the manifest by ref; the others were to get the mail.
-        name: of the campaign. days_ago: the age of the release. values: of the draft.
+        name: of the campaign.
+        days_ago: the age of the release.
+        **values: of the draft.
     """
-    mailings = {
-        variant: await world.accept(list(some), campaign=re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"))
-        for variant, some in people.items()
-    }
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    mailings = {variant: await world.accept(list(some), campaign=slug) for variant, some in people.items()}
     asked, today = ["newsletter", "promotional"], datetime.now(UTC).date()
     await world.pool.execute(
         "UPDATE standings SET consents = $1, consented = $2",
@@ -81,8 +84,8 @@ async def release(
     )
     total = sum(len(some) for some in people.values())
     await world.pool.execute(
-        "INSERT INTO manifests (id, campaign_id, brand, revision, state, draft, templates, policy_version, people, hash,"
-        " requested_by, released_by, released_at) VALUES ($1, $2, $3, 1, 'released', $4, $5, '2024', $6, $7,"
+        "INSERT INTO manifests (id, campaign_id, brand, revision, state, draft, templates, policy_version, people,"
+        " hash, requested_by, released_by, released_at) VALUES ($1, $2, $3, 1, 'released', $4, $5, '2024', $6, $7,"
         " 'person:Wren Writer', 'person:Rae Releaser', $8)",
         *(made.manifest_id, made.id, BRAND, draft, {}, total, hashlib.sha256(made.id.bytes).digest(), released_at),
     )
