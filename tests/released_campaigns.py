@@ -12,7 +12,7 @@ from mailer.policy.campaign_draft import CampaignDraft, LocalizedDraft, TextBloc
 from mailer.policy.consent_validity import format_consent_days
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresCampaignReports
+from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
 from tests.factories import BRAND, World, templates
 
 Person = Mapping[str, Any]
@@ -91,7 +91,7 @@ async def release(
     )
     for variant, some in people.items():
         await world.pool.execute(
-            "INSERT INTO campaign_mailings VALUES ($1, $2, $3, $4)",
+            "INSERT INTO campaign_mailings (campaign_id, manifest_id, variant, mailing_id) VALUES ($1, $2, $3, $4)",
             *(made.id, made.manifest_id, variant, mailings[variant].mailing_id),
         )
         for one in some:
@@ -116,6 +116,6 @@ async def count_all(world: World) -> None:
         pass
 
 
-def reports_of(world: World) -> PostgresCampaignReports:
+def reports_of(world: World) -> PostgresReleasedCampaignReports:
     """The reports."""
-    return PostgresCampaignReports(world.pool)
+    return PostgresReleasedCampaignReports(world.pool)

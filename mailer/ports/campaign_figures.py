@@ -52,6 +52,12 @@ class CampaignReport:
     is_withdrawn: bool
     earlier: Sequence[EarlierCampaign] = ()
 
+    @property
+    def people_waiting_for_winner(self) -> int:
+        """The people who get the winner of an A/B test, as long as their mail is not released."""
+        cells = self.figures.cells if self.figures and "rest" not in self.mailings else ()
+        return sum(cell.people for cell in cells if cell.variant == "rest" and cell.was_to_get)
+
 
 class CampaignReportReader(Protocol):
     """Reads reports. It counts no large table."""

@@ -43,7 +43,7 @@ _Sums = dict[str, int]
 _RETURNS: Final = ("opt_outs", "complaints", "hard_bounces", "soft_bounces")
 
 
-class PostgresCampaignReports:
+class PostgresReleasedCampaignReports:
     """Implements `ports.campaign_figures.CampaignReportReader`."""
 
     def __init__(self, pool: Pool) -> None:

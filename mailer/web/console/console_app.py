@@ -11,6 +11,8 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    campaign_report_pages,
+    campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
     landing,
@@ -56,6 +58,8 @@ _operations = (
     policy_pages.router,
     ledger_pages.router,
     publisher_pages.router,
+    campaign_report_pages.router,
+    campaign_winner_pages.router,
 )
 ROUTERS = (
     *(
