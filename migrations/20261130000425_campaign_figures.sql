@@ -27,7 +27,11 @@ CREATE TABLE archive_withdrawals (
 );
 COMMENT ON TABLE archive_withdrawals IS 'Newsletters that a person took out of their brand''s archive page. They do not come back.';
 
+-- For the archive page and for earlier campaigns beside a report.
+CREATE INDEX manifests_released ON manifests (brand, released_at DESC, campaign_id DESC) WHERE state = 'released';
+
 -- migrate:down
+DROP INDEX manifests_released;
 DROP TABLE archive_withdrawals;
 DROP INDEX received_mail_of_mailing, suppressions_of_mailing;
 DROP TABLE campaign_figures;
