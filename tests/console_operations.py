@@ -8,6 +8,8 @@ from mailer.pipeline.no_route import NoRoute
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
+from mailer.postgres.campaign_figures import PostgresReleasedCampaignReports
+from mailer.postgres.campaign_people import build_campaign_report_stores
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
@@ -51,4 +53,5 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         PolicyComparer(PostgresPeopleSampler(world.pool), templates()),
         read_text_of_letter,
         BrieflyCachedValue(lambda: recorded_proofs()),
+        build_campaign_report_stores(world.pool, world.writers, PostgresReleasedCampaignReports(world.pool)),
     )

@@ -25,6 +25,7 @@ from mailer.web import (
     halts_api,
     health,
     mailing_api,
+    newsletter_archive_pages,
     people_api,
     policy_api,
     preferences,
@@ -66,6 +67,7 @@ _API = (
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
     *(unsubscribe_link_request_form, data_request_form, data_request_page, public_notices_page, tracking, health),
+    newsletter_archive_pages,
     provider_webhooks,
 )
 MAX_DRAFT_FORM_BYTES = 4 * 1024 * 1024

@@ -14,6 +14,8 @@ from mailer.web.console import (
     campaign_edit_pages,
     campaign_history_pages,
     campaign_pages,
+    campaign_report_pages,
+    campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
     landing,
@@ -60,6 +62,8 @@ _operations = (
     policy_pages.router,
     ledger_pages.router,
     publisher_pages.router,
+    campaign_report_pages.router,
+    campaign_winner_pages.router,
 )
 ROUTERS = (
     *(
