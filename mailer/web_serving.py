@@ -161,4 +161,5 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
         PolicyComparer(PostgresPeopleSampler(app.pool), app.templates),
         read_text_of_letter,
         BrieflyCachedValue(partial(asyncio.to_thread, load_promise_proofs_of_last_test_run, app.settings)),
+        app.campaign_renderer,
     )

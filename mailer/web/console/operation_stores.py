@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.policy.policy_file import Policy
@@ -39,6 +40,7 @@ class ConsoleOperationStores:
         figures: the figures of `/metrics` that come from the database.
         comparer: compares policies over the people there are.
         read_letter: reads the text of a letter from its octets.
+        campaign_renderer: renders drafts of campaigns for previews.
         proofs: the tests that prove promises, as a recorded run of all tests has them; None: there is no record.
     """
 
@@ -57,3 +59,4 @@ class ConsoleOperationStores:
     comparer: PolicyComparer
     read_letter: Callable[[bytes], LetterText]
     proofs: BrieflyCachedValue[RecordedProofs | None]
+    campaign_renderer: CampaignRenderer
