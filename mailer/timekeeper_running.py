@@ -3,6 +3,7 @@
 import asyncio
 
 from mailer.app import App
+from mailer.campaign_parts import build_automatic_rest_sender, build_manifest_builder
 from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
@@ -22,7 +23,7 @@ from mailer.runtime.webhook_posting import WebhookHttpPoster
 
 
 async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
-    """Runs the timekeeper, the sync with partners, webhooks, figures of campaigns and metrics until `stop` is set."""
+    """Runs the timekeeper, the sync with partners, webhooks, work on campaigns and metrics until `stop` is set."""
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         keeper = Timekeeper(app.upkeep, app.deliveries, broker, app.settings.copies)
         tasks.create_task(keeper.run_until_stopped(stop))
@@ -35,5 +36,7 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(webhooks.send_until_stopped(stop))
         figures = CampaignFigureKeeper(PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher))
         tasks.create_task(figures.count_until_stopped(stop))
+        tasks.create_task(build_manifest_builder(app).build_until_stopped(stop))
+        tasks.create_task(build_automatic_rest_sender(app).send_until_stopped(stop))
         queues = [queue.name for queue in build_broker_topology_for_policies(app.policies).queues]
         tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(app.pool), broker, queues, FLOW, stop))

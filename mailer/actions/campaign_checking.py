@@ -1,9 +1,10 @@
 """The check of a campaign: its draft is compiled and looked at, then its manifest is requested."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from mailer.actions.campaign_rendering import PictureFinder, picture_ids
 from mailer.policy.campaign_draft import CampaignDraft, ScheduleKind, VariantName
 from mailer.policy.campaign_gaps import campaign_categories
 from mailer.policy.campaign_manifest import ManifestTemplate
@@ -28,8 +29,6 @@ from mailer.rendering.template_files import BrandFiles, TemplateError
 
 FindBrandFiles = Callable[[str], BrandFiles | None]
 """Returns the layout and texts of a brand, or None if it has no templates."""
-FindPictures = Callable[[str, Collection[str]], Awaitable[Mapping[str, PictureFacts]]]
-"""Returns those of the pictures that the brand has, by id."""
 
 _UNFIT = error_check("draft", "The draft cannot be sent as it is.", "Change it in the editor or the schedule.")
 _TEMPLATE = error_check("template", "A text has a fault for which it cannot be rendered.", "Correct it in the editor.")
@@ -53,7 +52,7 @@ class CampaignChecker:
     Args:
         policies: in force, by brand.
         find_brand_files: finds the layout of a brand.
-        find_pictures: finds the pictures of a brand.
+        pictures: finds the pictures of a brand.
         public_url: the beginning of the addresses of pictures.
     """
 
@@ -61,12 +60,12 @@ class CampaignChecker:
         self,
         policies: Mapping[str, Policy],
         find_brand_files: FindBrandFiles,
-        find_pictures: FindPictures,
+        pictures: PictureFinder,
         public_url: str,
     ) -> None:
         self._policies = policies
         self._find_brand_files = find_brand_files
-        self._find_pictures = find_pictures
+        self._pictures = pictures
         self._public_url = public_url
 
     async def check_campaign(self, store: ManifestStore, campaign: CampaignToCheck, by: str) -> CheckOutcome:
@@ -89,7 +88,7 @@ class CampaignChecker:
         problems += [one async for one in _audience_problems(store, campaign)]
         if problems:
             return CheckOutcome(None, [_UNFIT.finding(problem) for problem in problems])
-        pictures = await self._find_pictures(campaign.brand, picture_ids_of_draft(campaign.draft))
+        pictures = await self._pictures.find_pictures(campaign.brand, picture_ids(campaign.draft))
         templates, findings = self._compile_variants(campaign, files, pictures)
         if not findings:
             findings = _findings_about_texts(policy, campaign.draft, templates, pictures, self._public_url)
@@ -157,21 +156,3 @@ async def _audience_problems(store: ManifestStore, campaign: CampaignToCheck) ->
     for name in (campaign.draft.audience, *campaign.draft.exclude):
         if not await store.has_audience(campaign.brand, name):
             yield f"{campaign.brand} has no list or segment {name}, or nobody is in it; choose another one"
-
-
-def picture_ids_of_draft(draft: CampaignDraft) -> frozenset[str]:
-    """Returns the ids of the pictures that a draft shows, in any variant and language."""
-    return frozenset(_picture_ids(draft.model_dump(mode="json")["variants"]))
-
-
-def _picture_ids(value: Any) -> Iterator[str]:
-    """Yields the pictures within a value of JSON."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "picture" and isinstance(inner, str):
-                yield inner
-            else:
-                yield from _picture_ids(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _picture_ids(inner)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from mailer.crash_points import CrashPoint, crash_if_armed
@@ -12,6 +13,7 @@ from mailer.metrics_and_logger import log
 from mailer.pipeline.no_route import NoRoute
 from mailer.policy.campaign_manifest import (
     DUPLICATE_ADDRESS,
+    MANIFEST_DAYS,
     NO_TIME_ZONE,
     LineResult,
     ManifestHash,
@@ -35,6 +37,8 @@ from mailer.runtime.repeating import run_every
 
 _EVERY: Final = 1.0
 """Seconds between two looks for a manifest that waits."""
+_RARELY: Final = 600.0
+"""Seconds between two deletions of lines that nobody can release any more."""
 _AT_ONCE: Final = 500
 """People about whom is decided before other work of the process has its turn."""
 FindObstacle = Callable[[Policy, str, Lane], Awaitable[NoRoute | None]]
@@ -71,7 +75,11 @@ class ManifestBuilder:
 
     async def build_until_stopped(self, stop: asyncio.Event) -> None:
         """Builds manifests as they come, until `stop` is set."""
-        await run_every(_EVERY, stop, self.build_waiting_manifests, "a check of a campaign failed; trying again")
+        async with asyncio.TaskGroup() as tasks:
+            trouble = "a check of a campaign failed; trying again"
+            tasks.create_task(run_every(_EVERY, stop, self.build_waiting_manifests, trouble))
+            delete = partial(self._queue.delete_lines_of_unwanted_manifests, MANIFEST_DAYS)
+            tasks.create_task(run_every(_RARELY, stop, delete, "lines of old checks could not be deleted"))
 
     async def build_waiting_manifests(self) -> int:
         """Builds all manifests that wait now. Returns their number."""

@@ -1,6 +1,6 @@
 """The drafts of campaigns with their history, for staff."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from mailer.policy.campaign_draft import CampaignDraft
 from mailer.policy.campaign_stages import CampaignStage, CampaignState
+from mailer.ports.pictures import PictureFacts
 
 MAX_DRAFT_OCTETS: Final = 900_000
 """The largest draft, as JSON. The database takes a megabyte, with its blanks."""
@@ -226,6 +227,14 @@ class CampaignStore(Protocol):
 
     async def read_choices(self, brand: str) -> CampaignChoices:
         """Returns what a draft of a brand can name."""
+        ...
+
+    async def find_pictures(self, brand: str, ids: Collection[str]) -> Mapping[str, PictureFacts]:
+        """Returns those of the pictures that the brand has, by id."""
+        ...
+
+    async def read_attributes(self, brand: str, recipient_id: int, names: Sequence[str]) -> Mapping[str, object]:
+        """Returns the values that a person has of some attributes, by name."""
         ...
 
     async def read_steps(self, campaign: Campaign) -> CampaignSteps:

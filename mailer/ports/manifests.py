@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -95,7 +95,7 @@ class Manifest:
 
 def template_name_of_campaign(campaign_id: UUID) -> str:
     """Returns the name of the template of a campaign: `campaign-` and 12 hexadecimal digits of its id."""
-    return f"campaign-{campaign_id.hex[-12:]}"
+    return f"campaign-{campaign_id.hex[:12]}"
 
 
 class AudienceMember(NamedTuple):
@@ -164,6 +164,10 @@ class ManifestQueue(Protocol):
         """Stores why a manifest cannot be built; its campaign is a draft again."""
         ...
 
+    async def delete_lines_of_unwanted_manifests(self, age: timedelta) -> None:
+        """Deletes the lines of a manifest that nobody can release any more, if there is one of this age."""
+        ...
+
 
 class ManifestPerson(NamedTuple):
     """A person of a manifest, for a sample or an export."""
@@ -223,10 +227,26 @@ class ManifestStore(Protocol):
         """Returns a manifest, or None if there is none."""
         ...
 
+    async def find_former_manifest(self, manifest: Manifest) -> Manifest | None:
+        """Returns the finished check of the same campaign before this one, or None."""
+        ...
+
     async def list_people(
         self, manifest_id: UUID, result: str, reason: str, after: int, limit: int
     ) -> Sequence[ManifestPerson]:
         """Returns people with one result and reason, in order of their numbers, after a number."""
+        ...
+
+    async def record_look(self, manifest: Manifest, reason: str, result: str, why: str, by: str) -> None:
+        """Records in the ledger that somebody sees the people of a manifest.
+
+        Args:
+            manifest: the manifest.
+            reason: `manifest_people_seen` or `manifest_people_exported`.
+            result: of the lines that are seen.
+            why: the reason of these lines.
+            by: the identity, as text.
+        """
         ...
 
     async def ask_for_release(self, manifest_id: UUID, by: str) -> None:
@@ -249,6 +269,14 @@ class ManifestStore(Protocol):
 
     async def list_authors(self, manifest_id: UUID) -> Sequence[tuple[str, str]]:
         """Returns who wrote, checked or asked for a campaign, as identities, each with what they did."""
+        ...
+
+
+class TestLister(Protocol):
+    """Lists tests whose winner a rule chooses."""
+
+    async def list_tests_that_decide(self) -> Sequence[Manifest]:
+        """Returns released manifests whose test is over, whose rest is not sent, and whose winner a rule chooses."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Drafts of campaigns in PostgreSQL."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from mailer.ports.campaigns import (
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingDirectory, MailingStatus
+from mailer.ports.pictures import PictureFacts
 from mailer.ports.time_ordered_uuids import uuid7
 
 _SQL = {
@@ -127,6 +128,16 @@ class PostgresCampaigns:
         segments = [f"segment:{row['name']}" for row in await self._pool.fetch(_SQL["segments"], brand)]
         pictures = [PictureChoice(**row) for row in await self._pool.fetch(_SQL["pictures"], brand)]
         return CampaignChoices(["everyone", *lists, *segments], pictures)
+
+    async def find_pictures(self, brand: str, ids: Collection[str]) -> Mapping[str, PictureFacts]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["named_pictures"], brand, list(ids)) if ids else []
+        return {row["id"]: PictureFacts(**row) for row in rows}
+
+    async def read_attributes(self, brand: str, recipient_id: int, names: Sequence[str]) -> Mapping[str, object]:
+        """See the port."""
+        kept = await self._pool.fetchval(_SQL["attributes"], brand, recipient_id) if names else None
+        return {name: kept[name] for name in names if name in kept} if kept else {}
 
     async def read_steps(self, campaign: Campaign) -> CampaignSteps:
         """See the port."""

@@ -70,7 +70,7 @@ class PostgresManifestQueue:
                 await connection.execute(SQL["back_to_draft"], manifest.campaign_id, manifest.id)
 
     async def delete_lines_of_unwanted_manifests(self, age: timedelta) -> None:
-        """Deletes the lines of manifests that nobody can release any more, of one manifest at a time."""
+        """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'")
             await connection.execute(SQL["delete_lines"], age, timeout=UNHURRIED_SECONDS + 10)

@@ -1,6 +1,6 @@
 """Manifests in PostgreSQL: requests of checks, their people, requests of releases."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ from mailer.policy.campaign_release import StepFacts, refusal_to_ask
 from mailer.policy.policy_file import Policy
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.manifests import CampaignMailing, CampaignToCheck, Manifest, ManifestPerson, ManifestRefused
-from mailer.ports.pictures import PictureFacts
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.audiences import audience_query
 from mailer.postgres.manifest_rows import SQL, campaign_from_row, manifest_from_row
@@ -24,7 +23,7 @@ _CHECKABLE = ("draft", "checking", "checked", "awaiting_release")
 
 
 class PostgresManifests:
-    """Implements `ports.manifests.ManifestStore`.
+    """Implements `ports.manifests.ManifestStore` and `ports.manifests.TestLister`.
 
     Args:
         pool: the connections. writers: of the ledger. policies: in force, by brand.
@@ -90,6 +89,11 @@ class PostgresManifests:
         row = await self._pool.fetchrow(SQL["find"], manifest_id)
         return manifest_from_row(row) if row else None
 
+    async def find_former_manifest(self, manifest: Manifest) -> Manifest | None:
+        """See the port."""
+        row = await self._pool.fetchrow(SQL["former"], manifest.campaign_id, manifest.id)
+        return manifest_from_row(row) if row else None
+
     async def list_people(
         self, manifest_id: UUID, result: str, reason: str, after: int, limit: int
     ) -> Sequence[ManifestPerson]:
@@ -125,6 +129,14 @@ class PostgresManifests:
                 [_campaign_entry(row["brand"], "campaign_cancelled", row["manifest_id"] or campaign_id, by)]
             )
 
+    async def record_look(self, manifest: Manifest, reason: str, result: str, why: str, by: str) -> None:
+        """See the port."""
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            fields = (f"manifest:{manifest.id}", f"result:{result}", f"reason:{why}")
+            await work.append_entries(
+                [LedgerEntry(EntryKind.ACCESS, manifest.brand, reason=reason, fields=fields, actor=by)]
+            )
+
     async def list_mailings(self, campaign_id: UUID) -> Sequence[CampaignMailing]:
         """See the port."""
         return [CampaignMailing(*row) for row in await self._pool.fetch(SQL["mailings"], campaign_id)]
@@ -134,12 +146,8 @@ class PostgresManifests:
         campaign_id = await self._pool.fetchval(SQL["campaign_of"], manifest_id)
         return [(row["by"], row["did"]) for row in await self._pool.fetch(SQL["authors"], campaign_id, manifest_id)]
 
-    async def find_pictures(self, brand: str, ids: Collection[str]) -> dict[str, PictureFacts]:
-        """Returns those of the pictures that the brand has, by id."""
-        return {row["id"]: PictureFacts(**row) for row in await self._pool.fetch(SQL["pictures"], brand, list(ids))}
-
     async def list_tests_that_decide(self) -> Sequence[Manifest]:
-        """Returns released manifests whose test is over and whose winner a rule chooses."""
+        """See the port `TestLister`."""
         return [manifest_from_row(row) for row in await self._pool.fetch(SQL["tests_that_decide"])]
 
 

@@ -191,6 +191,6 @@ SELECT campaign_id FROM manifests WHERE id = $1
 -- A builder whose lease is over, but whose transaction is not, still has its lines.
 SELECT pg_try_advisory_xact_lock(hashtextextended('manifest ' || $1::uuid::text, 0))
 
--- name: pictures
-SELECT id, brand, content_type, width, height, octet_length(content) AS size, file_name, created_by, created_at
-FROM pictures WHERE brand = $1 AND id = ANY ($2::text[])
+-- name: former
+-- The check before, if it was finished.
+SELECT {columns} FROM manifests m WHERE m.campaign_id = $1 AND m.id < $2 AND m.hash IS NOT NULL ORDER BY m.id DESC LIMIT 1

@@ -39,7 +39,6 @@ from mailer.web.console.campaign_form import (
     MOST_SHOWN,
     ActionRefused,
     FieldFault,
-    TypedText,
     change_blocks,
     one_line,
     read_typed_text,

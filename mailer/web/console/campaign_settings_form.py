@@ -74,7 +74,7 @@ def build_draft(
 def _written_text(text: TypedText, path: str, current: CampaignDraft) -> tuple[LocalizedDraft | None, list[FieldFault]]:
     """Returns a shown text as a draft has it, or its faults. It may have been removed since it was shown."""
     if text.locale not in current.variants.get(text.variant, {}):
-        gone = f"Somebody has removed {text.locale} of variant {text.variant} meanwhile. Add the language again, then save."
+        gone = f"Somebody has removed {text.locale} of variant {text.variant}. Add the language again, then save."
         return None, [FieldFault(f"{path}.subject", gone)]
     return validate_typed_text(text, path)
 

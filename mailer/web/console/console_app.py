@@ -16,6 +16,7 @@ from mailer.web.console import (
     campaign_pages,
     campaign_report_pages,
     campaign_winner_pages,
+    campaign_preview_pages,
     dead_letter_pages,
     halt_pages,
     landing,
@@ -51,7 +52,12 @@ from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 _STATIC = Path(__file__).with_name("static")
 _FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
-_campaigns = (campaign_pages.router, campaign_edit_pages.router, campaign_history_pages.router)
+_campaigns = (
+    campaign_pages.router,
+    campaign_edit_pages.router,
+    campaign_history_pages.router,
+    campaign_preview_pages.router,
+)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
