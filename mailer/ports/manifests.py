@@ -267,6 +267,10 @@ class ManifestStore(Protocol):
         """Returns the mailings of a campaign."""
         ...
 
+    async def find_next_batch_time(self, mailing_id: UUID) -> datetime | None:
+        """Returns when the next part of a mailing begins, if it waits for its time; else None."""
+        ...
+
     async def list_authors(self, manifest_id: UUID) -> Sequence[tuple[str, str]]:
         """Returns who wrote, checked or asked for a campaign, as identities, each with what they did."""
         ...

@@ -141,6 +141,11 @@ class PostgresManifests:
         """See the port."""
         return [CampaignMailing(*row) for row in await self._pool.fetch(SQL["mailings"], campaign_id)]
 
+    async def find_next_batch_time(self, mailing_id: UUID) -> datetime | None:
+        """See the port."""
+        at: datetime | None = await self._pool.fetchval(SQL["next_batch"], mailing_id)
+        return at
+
     async def list_authors(self, manifest_id: UUID) -> Sequence[tuple[str, str]]:
         """See the port."""
         campaign_id = await self._pool.fetchval(SQL["campaign_of"], manifest_id)

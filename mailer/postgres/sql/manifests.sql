@@ -194,3 +194,6 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('manifest ' || $1::uuid::text,
 -- name: former
 -- The check before, if it was finished.
 SELECT {columns} FROM manifests m WHERE m.campaign_id = $1 AND m.id < $2 AND m.hash IS NOT NULL ORDER BY m.id DESC LIMIT 1
+
+-- name: next_batch
+SELECT min(due_at) FROM batches WHERE mailing_id = $1 AND state = 'queued' AND due_at > now() AND due_at < 'infinity'

@@ -11,12 +11,16 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
     campaign_pages,
-    campaign_report_pages,
-    campaign_winner_pages,
     campaign_preview_pages,
+    campaign_release_pages,
+    campaign_report_pages,
+    campaign_schedule_pages,
+    campaign_sending_pages,
+    campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
     landing,
@@ -58,6 +62,12 @@ _campaigns = (
     campaign_history_pages.router,
     campaign_preview_pages.router,
 )
+_sending = (
+    campaign_check_pages.router,
+    campaign_schedule_pages.router,
+    campaign_release_pages.router,
+    campaign_sending_pages.router,
+)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -82,6 +92,7 @@ ROUTERS = (
     ),
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_campaigns,
+    *_sending,
     *_operations,
     _files,
 )
