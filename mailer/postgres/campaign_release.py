@@ -202,6 +202,7 @@ def _release_entries(
         mailing_id=mailing.id,
         category=mailing.category.name,
         reason="released",
+        rule=f"campaign:{manifest.campaign_id}",
         fields=(f"manifest:{manifest.id}", f"variant:{part}", f"hash:{(manifest.hash or b'').hex()}"),
         reply=releaser,
         actor=releaser,

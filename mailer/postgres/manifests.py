@@ -80,7 +80,9 @@ class PostgresManifests:
             )
             await work.connection.execute(SQL["check_campaign"], campaign.id, manifest_id)
             found = await work.connection.fetchrow(SQL["find"], manifest_id)
-            await work.append_entries([_campaign_entry(campaign.brand, "campaign_check_requested", manifest_id, by)])
+            await work.append_entries(
+                [_campaign_entry(campaign.brand, "campaign_check_requested", campaign.id, manifest_id, by)]
+            )
         assert found is not None  # noqa: S101 - it was inserted above
         return manifest_from_row(found)
 
@@ -113,7 +115,9 @@ class PostgresManifests:
                 raise ManifestRefused("this campaign waits for its release already")
             await work.connection.execute(SQL["ask"], manifest_id, by)
             await work.connection.execute(SQL["await_release"], campaign.id)
-            await work.append_entries([_campaign_entry(campaign.brand, "campaign_release_requested", manifest_id, by)])
+            await work.append_entries(
+                [_campaign_entry(campaign.brand, "campaign_release_requested", campaign.id, manifest_id, by)]
+            )
 
     async def cancel_campaign(self, campaign_id: UUID, by: str) -> None:
         """See the port."""
@@ -126,7 +130,7 @@ class PostgresManifests:
             await work.connection.execute(SQL["cancel_manifest"], campaign_id)
             await work.connection.execute(SQL["mark_campaign"], campaign_id, "cancelled")
             await work.append_entries(
-                [_campaign_entry(row["brand"], "campaign_cancelled", row["manifest_id"] or campaign_id, by)]
+                [_campaign_entry(row["brand"], "campaign_cancelled", campaign_id, row["manifest_id"], by)]
             )
 
     async def record_look(self, manifest: Manifest, reason: str, result: str, why: str, by: str) -> None:
@@ -134,7 +138,16 @@ class PostgresManifests:
         async with open_unit_of_work(self._pool, self._writers) as work:
             fields = (f"manifest:{manifest.id}", f"result:{result}", f"reason:{why}")
             await work.append_entries(
-                [LedgerEntry(EntryKind.ACCESS, manifest.brand, reason=reason, fields=fields, actor=by)]
+                [
+                    LedgerEntry(
+                        EntryKind.ACCESS,
+                        manifest.brand,
+                        reason=reason,
+                        rule=f"campaign:{manifest.campaign_id}",
+                        fields=fields,
+                        actor=by,
+                    )
+                ]
             )
 
     async def list_mailings(self, campaign_id: UUID) -> Sequence[CampaignMailing]:
@@ -180,5 +193,6 @@ def step_facts(campaign: CampaignToCheck, manifest: Manifest) -> StepFacts:
     )
 
 
-def _campaign_entry(brand: str, reason: str, id_: UUID, by: str) -> LedgerEntry:
-    return LedgerEntry(EntryKind.MAILING, brand, reason=reason, fields=(f"manifest:{id_}",), actor=by)
+def _campaign_entry(brand: str, reason: str, campaign_id: UUID, manifest_id: UUID | None, by: str) -> LedgerEntry:
+    fields = (f"manifest:{manifest_id}",) if manifest_id else None
+    return LedgerEntry(EntryKind.MAILING, brand, reason=reason, rule=f"campaign:{campaign_id}", fields=fields, actor=by)
