@@ -10,6 +10,7 @@ from functools import cached_property, partial
 
 from mailer import database_startup, link_and_dkim_signers
 from mailer.actions.account_events import apply_account_event
+from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
@@ -51,6 +52,7 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_reports import PostgresCampaignReports
+from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -199,6 +201,12 @@ class App:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
         return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderer_cache_without_signing)
+
+    @cached_property
+    def campaign_renderer(self) -> CampaignRenderer:
+        """The renderer of drafts, for previews and tests."""
+        pictures = PostgresCampaigns(self.pool, self.writers, self.mailing_directory)
+        return CampaignRenderer(self.policies, lambda: self.templates, pictures, self.links, self.settings.public_url)
 
     def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""

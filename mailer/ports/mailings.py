@@ -220,6 +220,10 @@ class MailingDirectory(Protocol):
         """Returns the status of a mailing without opens and clicks, or None if there is none."""
         ...
 
+    async def find_mailings(self, mailing_ids: Sequence[UUID]) -> Sequence[MailingStatus]:
+        """Returns the statuses of mailings without opens and clicks. Those that do not exist are missing."""
+        ...
+
 
 class ReleaseRefused(Exception):
     """A mailing may not be released. The message says why, and who could release it."""

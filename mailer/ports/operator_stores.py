@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveryStore
 from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
+from mailer.ports.manifests import CampaignReleaser, ManifestStore
 from mailer.ports.pictures import PictureStore
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
@@ -43,6 +45,9 @@ class OperatorStores:
     schedule: MailingRescheduler
     received: ReceivedMailReader
     pictures: PictureStore
+    campaigns: CampaignStore
+    manifests: ManifestStore
+    releases: CampaignReleaser
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -31,7 +31,8 @@ from mailer.rendering.mentioned_members import references_in_context, replace_re
 _SQL = load_statements("mailings")
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
 """The columns in the order that `_facts_from_row` needs."""
-_CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
+CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
+KEEP_TEMPLATE = _SQL["keep_template"]
 
 _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
     _SQL["status"].replace("{fetches}", _SQL["fetches"]).replace("{which}", which) + limit
@@ -79,10 +80,10 @@ class PostgresMailings:
         """See the port."""
         contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
         async with _turning_data_errors_into_value_errors(), open_unit_of_work(self._pool, self._writers) as work:
-            first, differs = await _insert_or_find_mailings(work.connection, mailings, self._hasher, contents)
+            first, differs = await insert_or_find_mailings(work.connection, mailings, self._hasher, contents)
             fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
             facts, batches = await self._store_mailings_and_deliveries(work.connection, fresh) if fresh else ({}, [])
-            await work.append_entries([_build_mailing_acceptance_ledger_entry(mailing) for mailing in fresh])
+            await work.append_entries([build_mailing_acceptance_ledger_entry(mailing) for mailing in fresh])
             crash_if_armed(CrashPoint.IN_INTAKE)
         self._kept.update(mailing.template_version for mailing in fresh)
         due: defaultdict[UUID, list[int]] = defaultdict(list)
@@ -112,12 +113,12 @@ class PostgresMailings:
         templates = {mailing.template_version: mailing.template_source for mailing in mailings}
         new = {version: source for version, source in templates.items() if version not in self._kept}
         if new:
-            await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
+            await connection.execute(KEEP_TEMPLATE, list(new), list(new.values()))
         numbers = await self._find_or_create_mentioned_member_ids(connection, mailings)
         named = await self._store_recipients_returning_rows(connection, mailings, numbers)
         sizes = Counter(row["mailing_id"] for row in named)
         created = await connection.fetch(
-            _CREATE, [_column_values_of_mailing(mailing, sizes, numbers) for mailing in mailings]
+            CREATE, [column_values_of_mailing(mailing, sizes, numbers) for mailing in mailings]
         )
         attached = await _store_attachments(connection, mailings)
         batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
@@ -285,7 +286,7 @@ class PostgresMailings:
             await work.append_entries([entry])
 
 
-async def _insert_or_find_mailings(
+async def insert_or_find_mailings(
     connection: Connection, mailings: Sequence[NewMailing], hasher: AddressHasher, contents: Sequence[bytes]
 ) -> tuple[dict[UUID, UUID], dict[UUID, tuple[str, ...]]]:
     """Inserts new mailings, unless there is a mailing for the event id already.
@@ -349,9 +350,16 @@ def _replace_member_refs(
     )
 
 
-def _column_values_of_mailing(
+def column_values_of_mailing(
     mailing: NewMailing, sizes: Mapping[str, int], numbers: Mapping[tuple[str, str], int]
 ) -> dict[str, Any]:
+    """Returns the row of a new mailing for the statement `CREATE`.
+
+    Args:
+        mailing: the mailing.
+        sizes: the number of recipients by the mailing's id, unless it has a named audience.
+        numbers: the ids of mentioned members by (brand, ref).
+    """
     event, said = mailing.event, vars(mailing.event)
     return {
         "id": str(mailing.id),
@@ -375,7 +383,8 @@ def _with_invited_source_if_invitation(mailing: NewMailing, person: Person) -> P
     return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
 
 
-def _build_mailing_acceptance_ledger_entry(mailing: NewMailing) -> LedgerEntry:
+def build_mailing_acceptance_ledger_entry(mailing: NewMailing) -> LedgerEntry:
+    """Returns the ledger entry of a mailing that was accepted, with its publisher."""
     return LedgerEntry(
         EntryKind.MAILING,
         mailing.event.brand,

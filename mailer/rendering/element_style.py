@@ -67,10 +67,17 @@ class TextStyle(NamedTuple):
     @property
     def is_legible(self) -> bool:
         """Tells whether a reader can read the text."""
-        colour = self.colour
-        if colour is None or not self.is_seen or not self.is_open or self.size < LEAST_SIZE or not self.under:
+        if self.colour is None or not self.is_seen or not self.is_open or self.size < LEAST_SIZE or not self.under:
             return False
-        return all(contrast_ratio(colour.blend_over(under), under) >= LEAST_CONTRAST for under in self.under)
+        return self.least_contrast >= LEAST_CONTRAST
+
+    @property
+    def least_contrast(self) -> float:
+        """The least contrast ratio with the colours behind it, from 1 to 21; 21 if a colour is unknown."""
+        colour = self.colour
+        if colour is None:
+            return 21.0
+        return min((contrast_ratio(colour.blend_over(under), under) for under in self.under), default=21.0)
 
 
 @lru_cache(maxsize=1000)

@@ -17,7 +17,14 @@ def clipping_warning(html: str, leave_link: str | None) -> str | None:
         return None
     size = f"the HTML part has {len(page):,} octets, and Gmail shows the first {CLIPS_AT:,}"
     at = page.find(leave_link.encode()) if leave_link else -1
-    if at < 0:
+    if leave_link is None or at < 0:
         return f"{size}; shorten it"
-    shown = "is shown" if at + len(leave_link or "") < CLIPS_AT else "is hidden"
+    shown = "is hidden" if is_clipped_away(html, leave_link) else "is shown"
     return f"{size}; the link to leave begins at octet {at:,} and {shown}; shorten what stands before it"
+
+
+def is_clipped_away(html: str, link: str) -> bool:
+    """Tells whether a link is in an HTML part, and Gmail hides it."""
+    page = html.encode()
+    at = page.find(link.encode())
+    return at >= 0 and at + len(link) >= CLIPS_AT

@@ -36,6 +36,19 @@ class VisibleTextAndLinks:
     links: dict[str, str] = field(default_factory=dict)
 
 
+class TextRun(NamedTuple):
+    """A run of text within one element of a page's body.
+
+    Attributes:
+        words: the text. link: the URL of the link around it, or None.
+        styles: its style by media query, empty for all media; None where it is hidden.
+    """
+
+    words: str
+    link: str | None
+    styles: Mapping[str, TextStyle | None]
+
+
 class _StyleRule(NamedTuple):
     """A rule of a `<style>` that stays in the page: its media query, the names it selects, and its declarations."""
 
@@ -65,26 +78,45 @@ class _OpenElement(NamedTuple):
 def visible_text(page: str) -> VisibleTextAndLinks:
     """Returns the visible text of a rendered page, whose source an HTML5 parser wrote (see `css_inlining`)."""
     shown, words = VisibleTextAndLinks(), list[str]()
-    sheet = _read_stylesheet(tuple(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL | re.IGNORECASE)))
+    for said, element in _walk_texts_and_elements(page, _stylesheet_of_page(page)):
+        if said is None:
+            if element.link is not None and None not in element.looks:
+                shown.links.setdefault(element.link, "")
+        elif element.is_shown:
+            words.append(said)
+            if element.link is not None:
+                shown.links[element.link] = shown.links.get(element.link, "") + said
+    shown.text = "".join(words)
+    return shown
+
+
+def text_runs(page: str) -> Iterator[TextRun]:
+    """Yields the texts of a page's body with their styles, hidden ones too. See `visible_text` for the page."""
+    sheet = _stylesheet_of_page(page)
+    for said, element in _walk_texts_and_elements(page, sheet):
+        if said is not None and element.tag not in _UNSEEN:
+            yield TextRun(said, element.link, dict(zip(sheet.media, element.looks, strict=True)))
+
+
+def _stylesheet_of_page(page: str) -> _StyleSheet:
+    return _read_stylesheet(tuple(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL | re.IGNORECASE)))
+
+
+def _walk_texts_and_elements(page: str, sheet: _StyleSheet) -> Iterator[tuple[str | None, _OpenElement]]:
+    """Yields each text with the element around it, and each element that opens, with None."""
     above: list[_OpenElement] = [_OpenElement("", None, (TextStyle(),) * len(sheet.media), True)]
     for found in _TOKEN.finditer(page):
         match found.lastgroup:
-            case "words" if above[-1].is_shown:
-                said, link = unescape(found["words"]), above[-1].link
-                words.append(said)
-                if link is not None:
-                    shown.links[link] = shown.links.get(link, "") + said
+            case "words":
+                yield unescape(found["words"]), above[-1]
             case "more" if found["tag"] not in _VOID:
                 above.append(inner := _element_of_start_tag(found["tag"].lower(), found["more"], above[-1], sheet))
-                if inner.link is not None and None not in inner.looks:
-                    shown.links.setdefault(inner.link, "")
+                yield None, inner
             case "end":
                 while len(above) > 1 and above.pop().tag != found["end"].lower():
                     pass
             case _:
                 pass
-    shown.text = "".join(words)
-    return shown
 
 
 def _element_of_start_tag(tag: str, more: str, above: _OpenElement, sheet: _StyleSheet) -> _OpenElement:

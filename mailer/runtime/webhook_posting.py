@@ -2,31 +2,24 @@
 
 import asyncio
 import ipaddress
-import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from email.parser import BytesHeaderParser
 from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import Final
 
 from mailer.policy.webhook_retries import PostResult
-from mailer.policy.webhook_urls import IpAddress, WebhookUrl, is_public_address, parse_webhook_url
+from mailer.policy.webhook_urls import IpAddress, WebhookUrl, parse_webhook_url
 from mailer.ports.dns_lookup import DnsLookup, LookupFailed
+from mailer.runtime.checked_http import (
+    RequestFailed,
+    find_public_addresses,
+    open_connection_to_first,
+    read_answer_head,
+)
 
 TIMEOUT: Final = 10.0
 """Seconds for a post: name, connection, sending and the head of the answer together."""
-MAX_ANSWER: Final = 64 * 1024
-"""The most octets of an answer that are read. Its body is not needed, and not read."""
-_MOST_INTERIM: Final = 5
-"""The most answers of the class 1xx before the real one."""
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r\n")
-
-
-class _PostFailed(Exception):
-    """No answer came; the message says why in a few words."""
 
 
 class WebhookHttpPoster:
@@ -57,14 +50,15 @@ class WebhookHttpPoster:
                 return await self._post(target, headers, body)
         except TimeoutError:
             return PostResult(None, error="timeout")
-        except (_PostFailed, LookupFailed, ValueError) as error:
-            words = str(error) if isinstance(error, _PostFailed) else type(error).__name__
+        except (RequestFailed, LookupFailed, ValueError) as error:
+            words = str(error) if isinstance(error, RequestFailed) else type(error).__name__
             return PostResult(None, error=words)
         except (OSError, EOFError) as error:
             return PostResult(None, error=type(error).__name__)
 
     async def _post(self, target: WebhookUrl, headers: Mapping[str, str], body: bytes) -> PostResult:
-        reader, writer = await self._open_connection(target, await self._find_allowed_addresses(target))
+        addresses, tls = await self._find_allowed_addresses(target), self._tls if target.is_encrypted else None
+        reader, writer = await open_connection_to_first(addresses, target.port, tls, target.host, self._seconds)
         try:
             writer.write(_request_head(target, headers, len(body)) + body)
             await writer.drain()
@@ -73,33 +67,12 @@ class WebhookHttpPoster:
             writer.transport.abort()
 
     async def _find_allowed_addresses(self, target: WebhookUrl) -> Sequence[IpAddress]:
-        """Returns the addresses of a host.
-
-        Raises:
-            _PostFailed: it has none, or any of them is not public.
-        """
+        """Returns the addresses of a host. See `find_public_addresses` for what it raises."""
         if target.loopback is not None:
             return [ipaddress.ip_address(target.loopback)]
         if self._dns is None:
             self._dns = self._open_dns()
-        addresses = await self._dns.host_addresses(target.host)
-        if not addresses:
-            raise _PostFailed("no address")
-        if not all(map(is_public_address, addresses)):
-            raise _PostFailed("private address")
-        return addresses
-
-    async def _open_connection(
-        self, target: WebhookUrl, addresses: Sequence[IpAddress]
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connects to the first address that takes the connection."""
-        connect = partial(asyncio.open_connection, port=target.port, limit=MAX_ANSWER)
-        if target.is_encrypted:
-            connect = partial(connect, ssl=self._tls, server_hostname=target.host)
-        for address in addresses[:-1]:
-            with suppress(OSError):
-                return await asyncio.wait_for(connect(str(address)), self._seconds / len(addresses))
-        return await connect(str(addresses[-1]))
+        return await find_public_addresses(self._dns, target.host)
 
 
 def _request_head(target: WebhookUrl, headers: Mapping[str, str], length: int) -> bytes:
@@ -119,18 +92,8 @@ def _request_head(target: WebhookUrl, headers: Mapping[str, str], length: int) -
 
 async def _read_result(reader: asyncio.StreamReader) -> PostResult:
     """Reads the head of the answer."""
-    for _ in range(_MOST_INTERIM + 1):
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
-            raise _PostFailed("the answer is too large") from None
-        found = _STATUS_LINE.match(head)
-        if found is None:
-            raise _PostFailed("the answer is no HTTP")
-        if not found[1].startswith(b"1"):
-            fields = BytesHeaderParser().parsebytes(head[found.end() :])
-            return PostResult(int(found[1]), seconds_of_retry_after(fields.get("Retry-After"), datetime.now(UTC)))
-    raise _PostFailed("the answer is no HTTP")
+    status, fields = await read_answer_head(reader)
+    return PostResult(status, seconds_of_retry_after(fields.get("Retry-After"), datetime.now(UTC)))
 
 
 def seconds_of_retry_after(value: object, now: datetime) -> int | None:

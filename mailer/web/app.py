@@ -25,6 +25,7 @@ from mailer.web import (
     halts_api,
     health,
     mailing_api,
+    newsletter_archive_pages,
     people_api,
     picture_api,
     picture_page,
@@ -42,6 +43,7 @@ from mailer.web import (
     web_copy_page,
     why_this_mail_page,
 )
+from mailer.web.console.campaign_access import is_editor_path
 from mailer.web.console.console_app import (
     add_console,
     answer_console_problem,
@@ -69,8 +71,10 @@ _API = (
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
     *(unsubscribe_link_request_form, data_request_form, data_request_page, public_notices_page, tracking, health),
-    *(provider_webhooks, picture_page),
+    *(provider_webhooks, picture_page, newsletter_archive_pages),
 )
+MAX_DRAFT_FORM_BYTES = 4 * 1024 * 1024
+"""The largest form of a campaign's editor: a draft, each of whose octets may need three in a form."""
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 
@@ -148,6 +152,8 @@ def _body_limit_of_path(path: str) -> int:
         return MAX_PICTURE_BODY
     if is_webhook_path(path):
         return MAX_WEBHOOK_OCTETS
+    if is_editor_path(path):
+        return MAX_DRAFT_FORM_BYTES
     return MAX_EVENT_BYTES if _is_api_path(path) else MAX_PAGE_BYTES
 
 

@@ -12,6 +12,7 @@ from mailer.actions.account_events import AccountEventStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.actions.confirmed_requests import ConfirmationStores
 from mailer.actions.data_requests import DataRequestStores
+from mailer.actions.newsletter_archive import NewsletterArchive
 from mailer.actions.web_copies import WebCopyRenderer
 from mailer.events import MessageEvent
 from mailer.nonblocking_event_parser import NonblockingEventParser
@@ -76,6 +77,7 @@ class WebContext:
     console: ConsoleContext
     web_copies: WebCopyRenderer
     webhooks: WebhookReceiver
+    newsletters: NewsletterArchive
     reader: NonblockingEventParser = field(default_factory=NonblockingEventParser)
     looks: Mapping[str, BrandLook] = field(default_factory=dict)
 

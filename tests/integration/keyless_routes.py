@@ -9,6 +9,8 @@ WITHOUT_KEY = {
     **dict.fromkeys(
         ("/o/{token}.gif", "/c/{token}", "/notices/{brand}", "/notices/{brand}/feed.atom", "/m/{picture_id}"), LOOKED_AT
     ),
+    **dict.fromkeys(("/archive/{brand}", "/archive/{brand}/feed.xml"), LOOKED_AT),
+    **dict.fromkeys(("/archive/{brand}/{campaign_id}", "/archive/{brand}/{campaign_id}/mail"), LOOKED_AT),
     "/webhooks/{provider}/{name}": {"POST"},
     **dict.fromkeys(("/view/{token}", "/view/{token}/mail"), LOOKED_AT),
 }

@@ -14,7 +14,8 @@ from mailer.pipeline.outgoing_webhook_sender import AT_ONCE, OutgoingWebhookSend
 from mailer.ports.outcomes import OutcomeMessage
 from mailer.ports.outgoing_webhooks import DisabledReason
 from mailer.postgres.outgoing_webhooks import PostgresOutgoingWebhooks
-from mailer.runtime.webhook_posting import MAX_ANSWER, WebhookHttpPoster
+from mailer.runtime.checked_http import MAX_ANSWER
+from mailer.runtime.webhook_posting import WebhookHttpPoster
 from tests.dns_zone import WrittenZone
 from tests.factories import BRAND, World, person, until
 from tests.inbound import bounce, open_reception, return_path

@@ -20,6 +20,7 @@ import mailer.ports.outbox
 import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
+from mailer.actions.newsletter_archive import NewsletterArchive
 from mailer.actions.web_copies import WebCopyRenderer
 from mailer.brand_look_loading import load_brand_looks
 from mailer.events import EventRefused, MessageEvent
@@ -42,6 +43,7 @@ from mailer.postgres.account_event_stores import build_account_event_stores_open
 from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
+from mailer.postgres.newsletter_archive import PostgresArchivedNewsletters
 from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.rendering.event_checks import check_event_and_get_template
@@ -285,6 +287,7 @@ class World:
                 console=_elsewhere,
                 web_copies=_elsewhere,
                 webhooks=_elsewhere,
+                newsletters=_elsewhere,
                 registry=self.registry,
                 looks=load_brand_looks(POLICIES, self.policies),
             )
@@ -337,6 +340,12 @@ async def browse(
 def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> WebContext:
     """A site over a real database."""
     links = SignedLinks(PUBLIC_URL, keys)
+    web_copies = WebCopyRenderer(
+        PostgresMailAndAddressOrigins(world.pool),
+        world.mailings,
+        world.deliveries,
+        lambda: MailingRendererCache(world.policies, factories.templates(), links, None),
+    )
     return WebContext(
         public_url=PUBLIC_URL,
         links=links,
@@ -370,11 +379,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
             PostgresAttentionFigures(world.pool),
             console_operations_over(world),
         ),
-        web_copies=WebCopyRenderer(
-            PostgresMailAndAddressOrigins(world.pool),
-            world.mailings,
-            world.deliveries,
-            lambda: MailingRendererCache(world.policies, factories.templates(), links, None),
-        ),
+        web_copies=web_copies,
         webhooks=webhook_reception_over(world),
+        newsletters=NewsletterArchive(PostgresArchivedNewsletters(world.pool), web_copies, PUBLIC_URL),
     )

@@ -35,7 +35,8 @@ from mailer.web.console.console_context import HOME, ConsoleContext, TheConsole,
 from mailer.web.form_posts import Form
 
 SIGN_IN, SECOND_STEP, SECOND_FACTORS = f"{HOME}/sign-in", f"{HOME}/second-step", f"{HOME}/second-factors"
-MAX_FIELDS = 400
+MAX_FIELDS = 4000
+"""The most fields of a form. The editor of a campaign has a few for each block."""
 _COOKIE_LENGTH = 200
 _HALTS_READ = 200
 

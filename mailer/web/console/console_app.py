@@ -11,6 +11,16 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    campaign_check_pages,
+    campaign_edit_pages,
+    campaign_history_pages,
+    campaign_pages,
+    campaign_preview_pages,
+    campaign_release_pages,
+    campaign_report_pages,
+    campaign_schedule_pages,
+    campaign_sending_pages,
+    campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
     landing,
@@ -47,6 +57,18 @@ from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 _STATIC = Path(__file__).with_name("static")
 _FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
+_campaigns = (
+    campaign_pages.router,
+    campaign_edit_pages.router,
+    campaign_history_pages.router,
+    campaign_preview_pages.router,
+)
+_sending = (
+    campaign_check_pages.router,
+    campaign_schedule_pages.router,
+    campaign_release_pages.router,
+    campaign_sending_pages.router,
+)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -58,6 +80,8 @@ _operations = (
     ledger_pages.router,
     publisher_pages.router,
     picture_pages.router,
+    campaign_report_pages.router,
+    campaign_winner_pages.router,
 )
 ROUTERS = (
     *(
@@ -69,6 +93,8 @@ ROUTERS = (
         landing.router,
     ),
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
+    *_campaigns,
+    *_sending,
     *_operations,
     _files,
 )
