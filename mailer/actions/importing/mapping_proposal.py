@@ -1,7 +1,7 @@
 """Proposes the mapping of a file's columns from their headings, and from values where headings are not enough."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final, Literal
@@ -243,7 +243,7 @@ class _Tally:
     """The facts about the values of a column: dates, addresses, and words about mail."""
 
     field: ImportField | None = None
-    evidence: DateEvidence = field(default_factory=DateEvidence)
+    evidence: DateEvidence = DateEvidence()
     addresses: int = 0
     other_word: str = ""
     leaving: int = 0
