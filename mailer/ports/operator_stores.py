@@ -12,6 +12,7 @@ from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
+from mailer.ports.recipient_imports import RecipientImportDesk
 from mailer.ports.staff import RightInSession
 from mailer.ports.stream_pauses import StreamPauseStore
 
@@ -41,6 +42,7 @@ class OperatorStores:
     publishers: PublisherDesk
     schedule: MailingRescheduler
     received: ReceivedMailReader
+    imports: RecipientImportDesk
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -15,6 +15,7 @@ from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.postgres.recipient_imports import PostgresRecipientImports
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
@@ -36,6 +37,7 @@ def build_operator_stores_opener(
             PostgresPublishers(pool, named),
             PostgresMailingSchedule(pool, named),
             PostgresReceivedMail(pool, named, hasher, controllers),
+            PostgresRecipientImports(pool, named),
         )
 
     return open_stores

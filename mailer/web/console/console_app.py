@@ -13,6 +13,8 @@ from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
     dead_letter_pages,
     halt_pages,
+    import_mapping_pages,
+    import_pages,
     landing,
     ledger_pages,
     letter_pages,
@@ -67,6 +69,7 @@ ROUTERS = (
         landing.router,
     ),
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
+    *(import_pages.router, import_mapping_pages.router),
     *_operations,
     _files,
 )
