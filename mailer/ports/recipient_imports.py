@@ -42,6 +42,22 @@ ENDED: Final = frozenset({ImportState.DONE, ImportState.DISCARDED})
 
 
 @dataclass(frozen=True, slots=True)
+class FileReading:
+    """A file as the timekeeper has read it.
+
+    Attributes:
+        encoding: its encoding, for people. delimiter: the character between cells.
+        headings: of the columns, each once.
+        samples: the first different values of each column.
+    """
+
+    encoding: str
+    delimiter: str
+    headings: Sequence[str]
+    samples: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class RecipientImport:
     """An uploaded file, without its content.
 
@@ -49,7 +65,7 @@ class RecipientImport:
         file_name: the name that the file had, cut and without characters that cannot be shown.
         digest: the SHA-256 of the file.
         size: its octets.
-        reading: the columns of the file, as `RecipientImportReading` in JSON; empty until the timekeeper has read it.
+        reading: the columns of the file; None until the timekeeper has read it, and after `KEPT`.
         mapping: the meaning of the columns, as `ColumnMapping` in JSON; empty until the timekeeper has proposed one.
         counts: the rows by their end, of the dry run or of the import.
         reasons: the first reasons: the row of the spreadsheet, whether the row was refused, and the reason.
@@ -57,6 +73,7 @@ class RecipientImport:
         problem: the reason for which it failed.
         created_by, started_by: identities, as text.
         finished_at: the end of the dry run or of the import.
+        attempts: how often a process took it since its last progress.
         has_refused_rows: True if there are refused rows to download.
         is_readable: True if the file is still kept.
     """
@@ -67,7 +84,7 @@ class RecipientImport:
     digest: bytes
     size: int
     state: ImportState
-    reading: Mapping[str, Any]
+    reading: FileReading | None
     mapping: Mapping[str, Any]
     counts: Mapping[str, int]
     reasons: Sequence[tuple[int, bool, str]]
@@ -78,13 +95,14 @@ class RecipientImport:
     created_at: datetime
     started_by: str | None
     finished_at: datetime | None
+    attempts: int
     has_refused_rows: bool
     is_readable: bool
 
     @property
     def is_at_work(self) -> bool:
         """True while the timekeeper works on it, or is about to."""
-        return self.state in AT_WORK or (self.state is ImportState.UPLOADED and not self.reading)
+        return self.state in AT_WORK or (self.state is ImportState.UPLOADED and self.reading is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +231,7 @@ class RecipientImportQueue(Protocol):
         ...
 
     async def store_reading(
-        self, import_id: UUID, owner: str, reading: Mapping[str, Any], mapping: Mapping[str, Any], rows: int
+        self, import_id: UUID, owner: str, reading: FileReading, mapping: Mapping[str, Any], rows: int
     ) -> None:
         """Stores the columns and the proposed mapping of a file. Raises ImportLost."""
         ...

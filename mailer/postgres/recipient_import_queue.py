@@ -1,6 +1,7 @@
 """The work on uploaded files of people, in PostgreSQL: leases, progress, and the transactions of an import."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -15,6 +16,7 @@ from mailer.ports.recipient_import import RecipientImporter, RecipientImportRow
 from mailer.ports.recipient_imports import (
     KEPT,
     ChunkResult,
+    FileReading,
     ImportLost,
     ImportState,
     PeopleErasedSinceUpload,
@@ -63,10 +65,10 @@ class PostgresRecipientImportQueue:
         return iterate_parts(self._pool, import_id, "content")
 
     async def store_reading(
-        self, import_id: UUID, owner: str, reading: Mapping[str, Any], mapping: Mapping[str, Any], rows: int
+        self, import_id: UUID, owner: str, reading: FileReading, mapping: Mapping[str, Any], rows: int
     ) -> None:
         """See the port."""
-        done = await self._pool.fetchval(SQL["store_reading"], import_id, owner, dict(reading), dict(mapping), rows)
+        done = await self._pool.fetchval(SQL["store_reading"], import_id, owner, asdict(reading), dict(mapping), rows)
         if done is None:
             raise ImportLost
 

@@ -14,7 +14,13 @@ from mailer.database.storable_text import storable_text
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.recipient_imports import ImportChangeRefused, ImportListPage, ImportState, RecipientImport
+from mailer.ports.recipient_imports import (
+    FileReading,
+    ImportChangeRefused,
+    ImportListPage,
+    ImportState,
+    RecipientImport,
+)
 from mailer.ports.time_ordered_uuids import uuid7
 
 
@@ -156,4 +162,5 @@ def import_from_row(row: asyncpg.Record) -> RecipientImport:
     """Returns an import from a row with the `columns`."""
     values = dict(row)
     reasons = [(number, refused, reason) for number, refused, reason in values["reasons"]]
-    return RecipientImport(**{**values, "state": ImportState(values["state"]), "reasons": reasons})
+    reading = FileReading(**values["reading"]) if values["reading"] else None
+    return RecipientImport(**{**values, "state": ImportState(values["state"]), "reasons": reasons, "reading": reading})

@@ -1,6 +1,7 @@
 """The API to import people: upload a file, say what its columns mean, check it, import it, and get refused rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -48,10 +49,19 @@ class ImportReason(BaseModel):
     reason: str
 
 
+class ColumnsRead(BaseModel):
+    """A file as it was read: its encoding, the character between cells, headings, and some values of each column."""
+
+    encoding: str
+    delimiter: str
+    headings: Sequence[str]
+    samples: Sequence[Sequence[str]]
+
+
 class ImportShown(BaseModel):
     """An uploaded file and the work on it.
 
-    `reading` says how the file was read, with some values of each column; it is empty until then. `mapping` is what the
+    `reading` says how the file was read; it is null until then. `mapping` is what the
     columns mean, as it was proposed or stored. `counts` and `reasons` are of the check (`dry_run`, `previewed`) or of
     the import. `same_file` is an earlier import of the same file. `seen` is what a start has to name.
     """
@@ -62,7 +72,7 @@ class ImportShown(BaseModel):
     sha256: str
     size: int
     state: ImportState
-    reading: Mapping[str, Any]
+    reading: ColumnsRead | None
     mapping: Mapping[str, Any]
     counts: Mapping[str, int]
     reasons: Sequence[ImportReason]
@@ -139,7 +149,7 @@ async def show_import(brand: Slug, import_id: UUID, request: Request, site: TheS
     """Returns an import with its progress. Values of the file are in it, so the ledger records who reads them."""
     desk = _open_desk(request, site, client, brand)
     shown = await _show(desk, brand, import_id)
-    if shown.reading:
+    if shown.reading is not None:
         await desk.record_reading(import_id)
     return shown
 
@@ -215,7 +225,7 @@ def _import_shown(one: RecipientImport, same_file: UUID | None, has_values: bool
         sha256=one.digest.hex(),
         size=one.size,
         state=one.state,
-        reading=one.reading if has_values else {},
+        reading=ColumnsRead(**asdict(one.reading)) if one.reading and has_values else None,
         mapping=one.mapping,
         counts=one.counts,
         reasons=[ImportReason(row=row, is_refused=bad, reason=why) for row, bad, why in one.reasons if has_values],

@@ -6,7 +6,7 @@ INSERT INTO recipient_import_parts (import_id, kind, number, content) VALUES ($1
 
 -- name: columns
 i.id, i.brand, i.file_name, i.digest, i.size, i.state, i.reading, i.mapping, i.counts, i.reasons, i.rows_done, i.rows_total,
-i.problem, i.created_by, i.created_at, i.started_by, i.finished_at,
+i.problem, i.created_by, i.created_at, i.started_by, i.finished_at, i.attempts,
 EXISTS (SELECT FROM recipient_import_parts p WHERE p.import_id = i.id AND p.kind = 'refused') AS has_refused_rows,
 EXISTS (SELECT FROM recipient_import_parts p WHERE p.import_id = i.id AND p.kind = 'content') AS is_readable
 
@@ -29,7 +29,7 @@ WHERE one.id = $1 ORDER BY i.created_at DESC LIMIT 1
 -- name: save_mapping
 UPDATE recipient_imports
 SET mapping = $2, state = 'dry_run', counts = '{}', reasons = '[]', rows_done = 0, problem = '', finished_at = NULL,
-    owner = NULL, lease_until = NULL
+    attempts = 0, owner = NULL, lease_until = NULL
 WHERE id = $1 AND state IN ('uploaded', 'previewed', 'failed') AND reading <> '{}'
   AND EXISTS (SELECT FROM recipient_import_parts WHERE import_id = $1 AND kind = 'content')
 RETURNING brand
@@ -72,7 +72,7 @@ WITH next AS (
     ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE recipient_imports t
-    SET owner = $1, lease_until = now() + $2::interval, started_at = coalesce(t.started_at, now()),
+    SET owner = $1, lease_until = now() + $2::interval, started_at = coalesce(t.started_at, now()), attempts = t.attempts + 1,
         state = CASE t.state WHEN 'queued' THEN 'running' ELSE t.state END
     FROM next WHERE t.id = next.id RETURNING t.*
 )
@@ -83,14 +83,14 @@ UPDATE recipient_imports SET lease_until = now() + $3::interval
 WHERE id = $1 AND owner = $2 AND state NOT IN ('done', 'failed', 'discarded') RETURNING id
 
 -- name: release
-UPDATE recipient_imports SET owner = NULL, lease_until = NULL WHERE id = $1 AND owner = $2
+UPDATE recipient_imports SET owner = NULL, lease_until = NULL, attempts = 0 WHERE id = $1 AND owner = $2
 
 -- name: store_reading
-UPDATE recipient_imports SET reading = $3, mapping = $4, rows_total = $5, owner = NULL, lease_until = NULL
+UPDATE recipient_imports SET reading = $3, mapping = $4, rows_total = $5, owner = NULL, lease_until = NULL, attempts = 0
 WHERE id = $1 AND owner = $2 AND state = 'uploaded' RETURNING id
 
 -- name: store_progress
-UPDATE recipient_imports SET rows_done = $3, counts = $4, reasons = $5, lease_until = now() + $6::interval
+UPDATE recipient_imports SET rows_done = $3, counts = $4, reasons = $5, attempts = 0, lease_until = now() + $6::interval
 WHERE id = $1 AND owner = $2 AND state IN ('dry_run', 'running') RETURNING id
 
 -- name: finish

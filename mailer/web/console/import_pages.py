@@ -125,7 +125,7 @@ async def require_import(request: ConsoleRequest, import_id: UUID) -> RecipientI
 async def import_page(request: ConsoleRequest, one: RecipientImport, problem: str | None = None) -> Response:
     """Returns the page of an import, and records that values of its file are shown."""
     desk = _open_desk(request, [one.brand])
-    if one.reading:
+    if one.reading is not None:
         await desk.record_reading(one.id)
     values: dict[str, Any] = {"one": one, "same": await desk.find_same_file(one.id), "now": datetime.now(UTC)}
     return console_page(request, "import.html.j2", 422 if problem else 200, problem=problem, **values)
