@@ -1,13 +1,13 @@
 """Files of people that staff and publishers upload, and the work on them in the background."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from mailer.ports.recipient_import import RecipientImporter
+from mailer.ports.recipient_import import RecipientImporter, WrittenRows
 
 MAX_IMPORT_OCTETS: Final = 64 * 1024 * 1024
 """The largest file that can be uploaded. `mailer recipients import` reads files of any size."""
@@ -140,6 +140,14 @@ class RecipientImportDesk(Protocol):
         """Records in the ledger that somebody sees values of a file."""
         ...
 
+    async def save_mapping(self, import_id: UUID, mapping: Mapping[str, Any]) -> None:
+        """Stores what the columns mean, with questions that are open. A check that was made is void.
+
+        Raises:
+            ImportChangeRefused: it is at work, has ended, or was not read yet.
+        """
+        ...
+
     async def save_mapping_and_request_dry_run(self, import_id: UUID, mapping: Mapping[str, Any]) -> None:
         """Stores what the columns mean, and lets the timekeeper check each row.
 
@@ -240,10 +248,16 @@ class RecipientImportQueue(Protocol):
         """Stores the progress of a dry run, or of rows that were all refused. Raises ImportLost."""
         ...
 
-    def importer_storing_chunk(self, job: RecipientImport, owner: str, result: ChunkResult) -> RecipientImporter:
+    def importer_storing_chunk(
+        self, job: RecipientImport, owner: str, result_of: Callable[[WrittenRows], ChunkResult] | None
+    ) -> RecipientImporter:
         """Returns an importer that stores the progress in the transaction of the rows.
 
         It raises ImportLost, or PeopleErasedSinceUpload.
+
+        Args:
+            job: the import. owner: the name of this process.
+            result_of: returns the progress from what was written; None: none is stored, as in a dry run.
         """
         ...
 

@@ -1,18 +1,19 @@
 """The work on uploaded files of people, in PostgreSQL: leases, progress, and the transactions of an import."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from mailer.database.statements import Connection, Pool
+from mailer.database.storable_text import storable_text
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.policy_file import Policy
 from mailer.ports.ledger_entry import LedgerEntry
-from mailer.ports.recipient_import import RecipientImporter, RecipientImportRow
+from mailer.ports.recipient_import import RecipientImporter, RecipientImportRow, WrittenRows
 from mailer.ports.recipient_imports import (
     KEPT,
     ChunkResult,
@@ -77,9 +78,11 @@ class PostgresRecipientImportQueue:
         async with self._pool.acquire() as connection, connection.transaction():
             await _store_progress(connection, import_id, owner, result)
 
-    def importer_storing_chunk(self, job: RecipientImport, owner: str, result: ChunkResult) -> RecipientImporter:
+    def importer_storing_chunk(
+        self, job: RecipientImport, owner: str, result_of: Callable[[WrittenRows], ChunkResult] | None
+    ) -> RecipientImporter:
         """See the port."""
-        return _ChunkImporter(self._pool, self._writers, self._hasher, self._policies[job.brand], job, owner, result)
+        return _ChunkImporter(self._pool, self._writers, self._hasher, self._policies[job.brand], job, owner, result_of)
 
     async def finish_import(self, job: RecipientImport, owner: str, state: ImportState) -> None:
         """See the port."""
@@ -115,25 +118,33 @@ class _ChunkImporter:
         policy: Policy,
         job: RecipientImport,
         owner: str,
-        result: ChunkResult,
+        result_of: Callable[[WrittenRows], ChunkResult] | None,
     ) -> None:
         self._pool, self._writers, self._hasher, self._policy = pool, writers, hasher, policy
-        self._job, self._owner, self._result = job, owner, result
+        self._job, self._owner, self._result_of = job, owner, result_of
 
-    async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
+    async def import_rows_in_one_transaction(
+        self, rows: Sequence[RecipientImportRow], said_at: datetime | None = None, *, dry_run: bool = False
+    ) -> WrittenRows:
         """See `ports.recipient_import`."""
-        named = self._writers.writers_with_actor(self._job.started_by or self._job.created_by)
-        checked = named.writers_checking_each_transaction(partial(self._check, rows))
         policy = self._policy
-        await PostgresRecipientImporter(
-            self._pool, checked, self._hasher, policy.brand, policy.controller.id, policy.source_vocabulary
-        ).import_rows_in_one_transaction(rows)
+        return await PostgresRecipientImporter(
+            self._pool,
+            self._writers.writers_with_actor(self._job.started_by or self._job.created_by),
+            self._hasher,
+            policy.brand,
+            policy.controller.id,
+            policy.source_vocabulary,
+            partial(self._check_and_store_progress, rows),
+        ).import_rows_in_one_transaction(rows, said_at, dry_run=dry_run)
 
-    async def _check(self, rows: Sequence[RecipientImportRow], connection: Connection) -> None:
-        erased = await self._find_erased(rows, connection)
-        if erased:
+    async def _check_and_store_progress(
+        self, rows: Sequence[RecipientImportRow], connection: Connection, written: WrittenRows
+    ) -> None:
+        if erased := await self._find_erased(rows, connection):
             raise PeopleErasedSinceUpload(erased)
-        await _store_progress(connection, self._job.id, self._owner, self._result)
+        if self._result_of is not None:
+            await _store_progress(connection, self._job.id, self._owner, self._result_of(written))
 
     async def _find_erased(self, rows: Sequence[RecipientImportRow], connection: Connection) -> frozenset[str]:
         """Returns the refs of rows whose person was erased after the upload, by ref or by address."""
@@ -158,7 +169,7 @@ class _ChunkImporter:
 
 
 async def _store_progress(connection: Connection, import_id: UUID, owner: str, result: ChunkResult) -> None:
-    reasons = [list(one) for one in result.reasons]
+    reasons = [[row, is_refused, storable_text(reason)] for row, is_refused, reason in result.reasons]
     stored = await connection.fetchval(
         SQL["store_progress"], import_id, owner, result.rows_done, dict(result.counts), reasons, LEASE
     )

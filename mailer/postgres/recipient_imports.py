@@ -1,7 +1,5 @@
 """Uploaded files of people in PostgreSQL, as people and publishers change them."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from mailer.actions.refused_rows_csv import refused_rows_header
 from mailer.database.statements import Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.ledger.unit_of_work import open_unit_of_work
@@ -30,8 +29,6 @@ def _load_statements_with_columns() -> dict[str, str]:
 
 
 SQL: Final = _load_statements_with_columns()
-BYTE_ORDER_MARK: Final = "\ufeff"
-"""The first character of a downloaded CSV file: without it, Excel takes UTF-8 for Windows-1252."""
 
 
 class PostgresRecipientImports:
@@ -80,10 +77,17 @@ class PostgresRecipientImports:
             brand = await work.connection.fetchval(SQL["brand"], import_id)
             await work.append_entries([import_entry(brand, import_id, "import_read", kind=EntryKind.ACCESS)])
 
+    async def save_mapping(self, import_id: UUID, mapping: Mapping[str, Any]) -> None:
+        """See the port."""
+        await self._save_mapping(import_id, mapping, ImportState.UPLOADED)
+
     async def save_mapping_and_request_dry_run(self, import_id: UUID, mapping: Mapping[str, Any]) -> None:
         """See the port."""
+        await self._save_mapping(import_id, mapping, ImportState.DRY_RUN)
+
+    async def _save_mapping(self, import_id: UUID, mapping: Mapping[str, Any], state: ImportState) -> None:
         async with open_unit_of_work(self._pool, self._writers) as work:
-            brand = await work.connection.fetchval(SQL["save_mapping"], import_id, dict(mapping))
+            brand = await work.connection.fetchval(SQL["save_mapping"], import_id, dict(mapping), state.value)
             if brand is None:
                 raise ImportChangeRefused("it is at work or over, or its file is gone; open its page again")
             await work.connection.execute(SQL["delete_parts"], import_id, ["refused"])
@@ -125,7 +129,7 @@ class PostgresRecipientImports:
         return self._iterate_refused_rows(import_id, row["headings"] or ())
 
     async def _iterate_refused_rows(self, import_id: UUID, headings: Sequence[str]) -> AsyncIterator[bytes]:
-        yield csv_line([*headings, "reason"], first=BYTE_ORDER_MARK)
+        yield refused_rows_header(headings)
         async for part in iterate_parts(self._pool, import_id, "refused"):
             yield part
 
@@ -136,13 +140,6 @@ async def iterate_parts(pool: Pool, import_id: UUID, kind: str) -> AsyncIterator
     while row := await pool.fetchrow(SQL["next_part"], import_id, kind, number):
         number = row["number"]
         yield row["content"]
-
-
-def csv_line(cells: Collection[str], first: str = "") -> bytes:
-    """Returns a line of a CSV file in UTF-8 (RFC 4180); `first` goes before it."""
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return (first + text.getvalue()).encode()
 
 
 def import_entry(

@@ -11,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from mailer.actions.importing.column_mapping import ColumnMapping
 from mailer.input_types import Moment, Slug
 from mailer.policy.publisher_rights import OperationAttempt, Publisher
 from mailer.ports.recipient_imports import (
@@ -152,6 +153,28 @@ async def show_import(brand: Slug, import_id: UUID, request: Request, site: TheS
     if shown.reading is not None:
         await desk.record_reading(import_id)
     return shown
+
+
+@router.post(
+    IMPORTS + "/{import_id}/mapping",
+    response_model=ImportShown,
+    summary="Say what the columns mean, and check each row",
+    responses=_CHANGES,
+)
+async def check_rows(
+    brand: Slug, import_id: UUID, mapping: ColumnMapping, request: Request, site: TheSite, client: TheClient
+) -> ImportShown:
+    """Stores the mapping, and lets the timekeeper check each row. Nothing is imported. Open questions are refused."""
+    desk = _open_desk(request, site, client, brand)
+    await _require_import(desk, brand, import_id)
+    if mapping.open_questions:
+        open_columns = ", ".join(repr(column.heading) for column in mapping.open_questions)
+        raise HTTPException(422, f"there are open questions about {open_columns}: say the date_order, empty question")
+    try:
+        await desk.save_mapping_and_request_dry_run(import_id, mapping.model_dump(mode="json"))
+    except ImportChangeRefused as refusal:
+        raise HTTPException(409, str(refusal)) from None
+    return await _show(desk, brand, import_id)
 
 
 @router.post(IMPORTS + "/{import_id}/start", response_model=ImportShown, summary="Start an import", responses=_CHANGES)

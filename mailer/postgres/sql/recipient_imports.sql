@@ -28,7 +28,7 @@ WHERE one.id = $1 ORDER BY i.created_at DESC LIMIT 1
 
 -- name: save_mapping
 UPDATE recipient_imports
-SET mapping = $2, state = 'dry_run', counts = '{}', reasons = '[]', rows_done = 0, problem = '', finished_at = NULL,
+SET mapping = $2, state = $3, counts = '{}', reasons = '[]', rows_done = 0, problem = '', finished_at = NULL,
     attempts = 0, owner = NULL, lease_until = NULL
 WHERE id = $1 AND state IN ('uploaded', 'previewed', 'failed') AND reading <> '{}'
   AND EXISTS (SELECT FROM recipient_import_parts WHERE import_id = $1 AND kind = 'content')

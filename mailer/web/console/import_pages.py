@@ -1,6 +1,5 @@
 """The pages to import people: the list, the upload, and one file with its progress and its result."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -8,6 +7,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from mailer.actions.importing.column_mapping import BadValue
+from mailer.actions.importing.local_dates import DateOrder
 from mailer.input_types import parse_moment
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.recipient_imports import (
@@ -19,6 +20,7 @@ from mailer.ports.recipient_imports import (
 from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_fragment, console_page, redirect_within_console
+from mailer.web.console.import_mapping_form import attribute_choices, columns_shown, field_choices, parse_mapping
 from mailer.web.import_downloads import refused_rows_headers
 from mailer.web.uploaded_files import MultipartForm, UploadRefused, receiving_file
 
@@ -34,7 +36,7 @@ Uploader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, _RIGHT, i
 async def show_imports(request: ImportWriter, before: Annotated[UUID | None, Query()] = None) -> Response:
     """Shows the newest imports of the person's brands, and a way to upload a file for each."""
     brands = request.visible_brands_with_right(_RIGHT)
-    page = await _open_desk(request, brands).list_imports(brands, before, ROWS)
+    page = await open_import_desk(request, brands).list_imports(brands, before, ROWS)
     return console_page(request, "imports.html.j2", page=page, writable=sorted(brands), first=before)
 
 
@@ -55,7 +57,7 @@ async def upload_file(brand: str, http_request: Request, request: Uploader) -> R
         async with receiving_file(form.file_name, form.iterate_file()) as file:
             if file.size > MAX_IMPORT_OCTETS:
                 raise HTTPException(413, "import_large")
-            import_id = await _open_desk(request, [brand]).add_upload(
+            import_id = await open_import_desk(request, [brand]).add_upload(
                 brand, file.name, file.digest, file.size, file.iterate_parts()
             )
     except UploadRefused as refusal:
@@ -85,7 +87,7 @@ async def start_import(import_id: UUID, request: ImportWriter) -> Response:
     except ValueError:
         raise HTTPException(422, "form_old") from None
     try:
-        await _open_desk(request, [one.brand]).start_import(one.id, seen, request.field("again") == "yes")
+        await open_import_desk(request, [one.brand]).start_import(one.id, seen, request.field("again") == "yes")
     except ImportChangeRefused as refusal:
         return await import_page(request, await require_import(request, import_id), str(refusal))
     return _redirect_to_import(request, one.id)
@@ -96,7 +98,7 @@ async def discard_import(import_id: UUID, request: ImportWriter) -> Response:
     """Deletes an uploaded file that is not imported."""
     one = await require_import(request, import_id)
     try:
-        await _open_desk(request, [one.brand]).discard_import(one.id)
+        await open_import_desk(request, [one.brand]).discard_import(one.id)
     except ImportChangeRefused as refusal:
         return await import_page(request, await require_import(request, import_id), str(refusal))
     return redirect_within_console(request.console, IMPORTS)
@@ -106,7 +108,7 @@ async def discard_import(import_id: UUID, request: ImportWriter) -> Response:
 async def download_refused_rows(import_id: UUID, request: ImportWriter) -> Response:
     """Sends the refused rows with their reasons as a CSV file. The ledger records who has got them."""
     one = await require_import(request, import_id)
-    rows = await _open_desk(request, [one.brand]).open_refused_rows(one.id)
+    rows = await open_import_desk(request, [one.brand]).open_refused_rows(one.id)
     return StreamingResponse(rows, headers=refused_rows_headers(one.id))
 
 
@@ -116,7 +118,7 @@ async def require_import(request: ConsoleRequest, import_id: UUID) -> RecipientI
     Raises:
         HTTPException: 404: there is none, or it is another brand's.
     """
-    one = await _open_desk(request, []).find_import(import_id)
+    one = await open_import_desk(request, []).find_import(import_id)
     if one is None or not has_staff_right(request.member, _RIGHT, one.brand):
         raise HTTPException(404, "import_unknown")
     return one
@@ -124,10 +126,20 @@ async def require_import(request: ConsoleRequest, import_id: UUID) -> RecipientI
 
 async def import_page(request: ConsoleRequest, one: RecipientImport, problem: str | None = None) -> Response:
     """Returns the page of an import, and records that values of its file are shown."""
-    desk = _open_desk(request, [one.brand])
+    desk = open_import_desk(request, [one.brand])
     if one.reading is not None:
         await desk.record_reading(one.id)
-    values: dict[str, Any] = {"one": one, "same": await desk.find_same_file(one.id), "now": datetime.now(UTC)}
+    values: dict[str, Any] = {"one": one, "same": await desk.find_same_file(one.id)}
+    if one.reading is not None:
+        mapping = parse_mapping(one.mapping)
+        values |= {
+            "mapping": mapping,
+            "columns": columns_shown(one.reading, mapping),
+            "fields": field_choices(),
+            "attributes": attribute_choices(request.console.people.policies[one.brand]),
+            "orders": [DateOrder.DAY_FIRST.value, DateOrder.MONTH_FIRST.value],
+            "bad_values": [bad.value for bad in BadValue],
+        }
     return console_page(request, "import.html.j2", 422 if problem else 200, problem=problem, **values)
 
 
@@ -148,7 +160,8 @@ def _require_known_brand(request: ConsoleRequest, brand: str) -> None:
         raise HTTPException(404, "status_404")
 
 
-def _open_desk(request: ConsoleRequest, brands: frozenset[str] | list[str]) -> RecipientImportDesk:
+def open_import_desk(request: ConsoleRequest, brands: frozenset[str] | list[str]) -> RecipientImportDesk:
+    """Returns the imports as the person changes them, who needs the right at these brands."""
     return request.open_stores(_RIGHT, brands).imports
 
 
