@@ -43,9 +43,8 @@ class UploadedRowImporter:
             ImportLost: it is no longer this process's.
         """
         policy, mapping = policy_of_import(self._policies, job), ColumnMapping.model_validate(job.mapping)
-        progress = UploadProgress.resume(job)
         async with content_on_disk(self._queue.iterate_content(job.id)) as path:
-            chunks = await asyncio.to_thread(_open_rows, path, mapping, policy, progress)
+            chunks, progress = await asyncio.to_thread(_open_rows, path, mapping, policy, job)
             while chunk := await asyncio.to_thread(chunks.read_next):
                 if stop.is_set():
                     await self._queue.release_import(job.id, self._owner)
@@ -87,12 +86,15 @@ class UploadedRowImporter:
             await self._queue.store_chunk(job.id, self._owner, result_of(written))
 
 
-def _open_rows(path: Path, mapping: ColumnMapping, policy: Policy, progress: UploadProgress) -> ImportChunkReader:
-    """Opens the rows of a file that are not done yet. Notes whom the rows before them have named."""
-    chunks = ImportChunkReader(parse_rows(open_table(path), mapping, policy))
-    before = ImportTally(seen=progress.tally.seen)
+def _open_rows(
+    path: Path, mapping: ColumnMapping, policy: Policy, job: RecipientImport
+) -> tuple[ImportChunkReader, UploadProgress]:
+    """Opens the rows of a file that are not done yet, with the progress up to there."""
+    table = open_table(path)
+    chunks, progress = ImportChunkReader(parse_rows(table, mapping, policy)), UploadProgress(job, table)
+    named_before = ImportTally(seen=progress.tally.seen)
     left = progress.rows_done
     while left and (chunk := chunks.read_next(left)):
-        people_of_chunk(chunk, before, lambda row: None)
+        people_of_chunk(chunk, named_before, lambda row: None)
         left -= len(chunk)
-    return chunks
+    return chunks, progress

@@ -256,7 +256,8 @@ class RecipientImportQueue(Protocol):
         It raises ImportLost, or PeopleErasedSinceUpload.
 
         Args:
-            job: the import. owner: the name of this process.
+            job: the import.
+            owner: the name of this process.
             result_of: returns the progress from what was written; None: none is stored, as in a dry run.
         """
         ...

@@ -1,13 +1,12 @@
 """Uploaded files of people in PostgreSQL, as people and publishers change them."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
-from mailer.actions.refused_rows_csv import refused_rows_header
 from mailer.database.statements import Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.ledger.unit_of_work import open_unit_of_work
@@ -126,12 +125,7 @@ class PostgresRecipientImports:
             await work.append_entries(
                 [import_entry(row["brand"], import_id, "import_refused_rows_read", number, kind=EntryKind.ACCESS)]
             )
-        return self._iterate_refused_rows(import_id, row["headings"] or ())
-
-    async def _iterate_refused_rows(self, import_id: UUID, headings: Sequence[str]) -> AsyncIterator[bytes]:
-        yield refused_rows_header(headings)
-        async for part in iterate_parts(self._pool, import_id, "refused"):
-            yield part
+        return iterate_parts(self._pool, import_id, "refused")
 
 
 async def iterate_parts(pool: Pool, import_id: UUID, kind: str) -> AsyncIterator[bytes]:

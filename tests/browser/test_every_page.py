@@ -34,7 +34,12 @@ from tests.integration.web_world import Mail, Mails, site_over
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 NO_PAGES = {
     *("/o/{token}.gif", "/c/{token}", "/view/{token}/mail", "/notices/{brand}/feed.atom", "/healthz"),
-    *("/console/static/{name}", "/console/mailings/{mailing_id}/progress", "/console/imports/{import_id}/progress", "/console/sign-in/oidc"),
+    *(
+        "/console/static/{name}",
+        "/console/mailings/{mailing_id}/progress",
+        "/console/imports/{import_id}/progress",
+        "/console/sign-in/oidc",
+    ),
     *("/inbox/{id}/html", "/inbox/{id}/raw"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""

@@ -163,7 +163,6 @@ async def read_columns(world: World) -> None:
     await worker.work_on_waiting_files(asyncio.Event())
 
 
-
 async def test_the_columns_of_each_export_are_shown(world: World, name: str) -> None:
     """Each column stands there with its values as text and with what it is taken as."""
     async with open_browser(world) as browser:

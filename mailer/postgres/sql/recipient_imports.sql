@@ -58,8 +58,7 @@ RETURNING brand
 SELECT brand FROM recipient_imports WHERE id = $1
 
 -- name: refused_rows
-SELECT i.brand, (i.counts ->> 'refused')::bigint AS refused, i.reading -> 'headings' AS headings
-FROM recipient_imports i WHERE i.id = $1
+SELECT brand, (counts ->> 'refused')::bigint AS refused FROM recipient_imports WHERE id = $1
 
 -- name: next_part
 SELECT number, content FROM recipient_import_parts WHERE import_id = $1 AND kind = $2 AND number > $3 ORDER BY number LIMIT 1
