@@ -1,25 +1,18 @@
 """The pages to import people: uploads, and who may see and start what."""
 
-import asyncio
 import hashlib
-from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
 
-from mailer.pipeline.recipient_import_worker import RecipientImportWorker
-from mailer.pipeline.uploaded_column_reading import UploadedColumnReader
 from mailer.policy.staff_rights import StaffRole
 from mailer.ports.recipient_imports import MAX_IMPORT_OCTETS
-from mailer.postgres.recipient_import_queue import PostgresRecipientImportQueue
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 
 IMPORTS, OTHER = "/console/imports", "peerstream"
 FORM = f"{IMPORTS}/to/{BRAND}"
-CASES_FOLDER = Path("/work/shared/cases/import")
-CASES = sorted(file.name for file in CASES_FOLDER.iterdir())
 SAME_SITE = {"sec-fetch-site": "same-origin"}
 FILE = b"ref,email\r\nimp-1,imp-1@people.example\r\nimp-2,nonsense\r\n"
 
@@ -153,22 +146,3 @@ async def test_the_largest_file(world: World, more: int) -> None:
         answer = await upload(browser, b"x" * (MAX_IMPORT_OCTETS + more))
     assert answer.status_code == (413 if more else 303)
     assert ("at most 64 MiB" in answer.text) is bool(more)
-
-
-async def read_columns(world: World) -> None:
-    """Lets the timekeeper do what waits."""
-    queue = PostgresRecipientImportQueue(world.pool, world.writers, world.hasher, world.policies)
-    reader = UploadedColumnReader(queue, world.policies, "timekeeper")
-    worker = RecipientImportWorker(queue, "timekeeper", reader.read_columns, reader.read_columns)
-    await worker.work_on_waiting_files(asyncio.Event())
-
-
-async def test_the_columns_of_each_export_are_shown(world: World, name: str) -> None:
-    """Each column stands there with its values as text and with what it is taken as."""
-    async with open_browser(world) as browser:
-        await browser.enter(role=StaffRole.MARKETER)
-        path = f"{IMPORTS}/{import_id_of(await upload(browser, (CASES_FOLDER / name).read_bytes(), name))}"
-        await read_columns(world)
-        page = await browser.open(path)
-    assert page.status_code == 200
-    assert name in page.text

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mailer.actions.importing.column_mapping import ColumnMapping, MappedColumn
 from mailer.actions.importing.import_fields import DATES, ImportField
 from mailer.actions.importing.local_dates import DateOrder, evidence_of_values
-from mailer.actions.recipient_import import rejection_reason_of_error
+from mailer.actions.suppression_and_consent_import import rejection_reason_of_error
 from mailer.policy.policy_file import Policy
 from mailer.policy.recipient_attributes import FIRST_NAME, AttributeType, attribute_types_of_policy
 from mailer.ports.recipient_imports import FileReading
