@@ -1,17 +1,18 @@
-"""Imports by the console from the upload to the result: what each export becomes, refused rows, and the same file twice."""
+"""Imports by the console from the upload to the result: each export, refused rows, and the same file twice."""
 
 import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from mailer.actions.privacy_rights import erase_recipient
 from mailer.policy.staff_rights import StaffRole
 from tests.factories import BRAND, World
 from tests.imports import run_import_worker
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 from tests.integration.test_console_imports import IMPORTS, import_id_of, said_of_imports, upload
 
-CASES = Path(__file__).parents[1] / "data" / "import"
+CASES = Path(__file__).parents[1] / "cases" / "import"
 TAKEN_AND_REFUSED_ROWS: dict[str, tuple[int, list[int]]] = {
     "01-excel-german.csv": (5, [5]),
     "02-excel-bom.csv": (3, []),
@@ -90,7 +91,8 @@ async def test_each_export_becomes_people(world: World) -> None:
                 html = (await browser.open(path)).text
                 asked = await browser.send(f"{path}/mapping", fields_of_page(html), on=path)
                 assert (asked.status_code, "There is an open question" in asked.text) == (422, True), name
-                orders = {field: "day_first" for field in re.findall(r'name="(order-\d+)"', html)}
+                orders = dict.fromkeys(re.findall(r'name="(order-\d+)"', html), "day_first")
+                await browser.send(f"{path}/discard", on=path)
             path = await checked(browser, content, name, **orders)
             found = await row_of(world, path)
             assert (found["state"], taken(found["counts"])) == ("previewed", people), (name, found["problem"])
@@ -113,9 +115,9 @@ async def test_each_export_becomes_people(world: World) -> None:
 
 
 MENDABLE = (
-    "ref,email,name\r\nflow-1,flow-1@people.example,Ada\r\nflow-2,nonsense,\"=HYPERLINK(\"\"http://evil.example\"\")\"\r\n"
-    "flow-3,@SUM(1+1),+49\r\n"
-).encode()
+    b'ref,email,name\r\nflow-1,flow-1@people.example,Ada\r\nflow-2,nonsense,"=HYPERLINK(""http://evil.example"")"\r\n'
+    b"flow-3,@SUM(1+1),+49\r\n"
+)
 
 
 async def test_refused_rows_are_mended_and_sent_again(world: World) -> None:
@@ -212,7 +214,7 @@ async def test_what_cannot_be_chosen_is_refused(world: World) -> None:
 
 
 async def test_hostile_files_end_with_words(world: World) -> None:
-    """A workbook, an empty table, an open quote, a huge cell, a thousand columns, markup: no page fails, nothing is run."""
+    """A workbook, an open quote, a huge cell, a thousand columns, markup: no page fails, nothing of it runs."""
     files = {
         "workbook": b"PK\x03\x04" + b"\0" * 500,
         "blank": b"\r\n\r\n",
@@ -260,7 +262,7 @@ async def test_an_erased_person_does_not_come_back(world: World) -> None:
         await browser.enter(role=StaffRole.MARKETER)
         path = await checked(browser, content, "people.csv")
         for recipient_id in (ada, bob):
-            await world.rights.erase_person(BRAND, recipient_id, "test")
+            await erase_recipient(world.rights, world.policies[BRAND], recipient_id, "test")
         assert (await started(browser, path)).status_code == 303
         counts = (await row_of(world, path))["counts"]
         assert (counts["erased"], counts["new"]) == (2, 1)
