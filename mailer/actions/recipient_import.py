@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -233,11 +233,14 @@ def join_rows_of_recipient(earlier: RecipientImportRow | None, later: RecipientI
     if earlier is None:
         return later
     before, now = earlier.person, later.person
-    said = {
+    said: dict[str, Any] = {
         "source": _join_values_with_newline(before.source, now.source),
         "policy_version": _join_values_with_newline(before.policy_version, now.policy_version),
         "purpose": now.purpose or before.purpose,
     }
+    if now.email is None and before.email is not None:
+        said |= now.model_dump(exclude_none=True, exclude={"source", "policy_version", "purpose"})
+        now = before
     return RecipientImportRow(
         now.model_copy(update=said),
         tuple(dict.fromkeys(earlier.opted_out + later.opted_out)),

@@ -100,7 +100,11 @@ class ColumnMapping(_Part):
     @property
     def open_questions(self) -> tuple[MappedColumn, ...]:
         """The columns about which a person has to say something before the file can be imported."""
-        return tuple(column for column in self.columns if column.date_order is DateOrder.ASK or column.question)
+        return tuple(
+            column
+            for column in self.columns
+            if column.date_order is DateOrder.ASK or (column.question and column.date_order is None)
+        )
 
     def with_date_order(self, order: DateOrder) -> "ColumnMapping":
         """Returns the mapping with an answer to all open questions about the order of dates."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from itertools import islice
 from typing import Final, Literal
 
 from mailer.actions.csv_reading import CsvUnreadableFromLine, InputRefused
@@ -24,11 +23,12 @@ from mailer.actions.importing.import_fields import (
 from mailer.actions.importing.local_dates import DateEvidence, DateOrder, evidence_of_values
 from mailer.actions.importing.table_reading import Table
 from mailer.actions.importing.value_parsing import is_leaving
-from mailer.input_types import parse_moment
 from mailer.policy.policy_file import Policy
 from mailer.policy.recipient_attributes import FIRST_NAME, TIME_ZONE, AttributeType, attribute_types_of_policy
 
 Preset = Literal["own", "mailchimp", "brevo", "listmonk"]
+PRESETS: Final[Mapping[str, Preset]] = {"mailchimp": "mailchimp", "brevo": "brevo", "listmonk": "listmonk"}
+"""The systems whose exports are known, by name."""
 _F = ImportField
 _SIGNS: Final[Mapping[Preset, frozenset[str]]] = {
     "mailchimp": frozenset({"leid", "euid"}),
@@ -45,7 +45,6 @@ _GIVEN_OR_WHOLE: Final = frozenset({"nombre", "nome", "first", "名"})
 _FAMILY_OR_WHOLE: Final = frozenset({"nom", "last", "姓"})
 """Headings that are a first or last name beside the other one, and the whole name alone."""
 _ALIKE: Final = 0.85
-_STRICT_ROWS: Final = 200
 _ADDRESS_SHARE: Final = 0.5
 
 
@@ -210,16 +209,10 @@ def _take_weak_ref(guesses: Sequence[_Guess]) -> None:
 
 
 def _look_at_values(table: Table, policy: Policy, guesses: Sequence[_Guess]) -> None:
-    """Reads the values of the columns whose headings leave something open."""
+    """Reads the values of the columns whose headings leave something open. Times in our own files are of RFC 3339."""
     types = attribute_types_of_policy(policy.attributes)
-    dated = [guess for guess in guesses if _may_have_dates(guess, types)]
-    if strict := [guess for guess in dated if guess.is_own]:
-        local = _values_of_columns(table, strict, _STRICT_ROWS)
-        dated = [
-            guess
-            for guess in dated
-            if guess not in strict or evidence_of_values(map(_unless_moment, local[guess.place])).dates
-        ]
+    is_own = all(guess.is_own for guess in guesses if guess.field)
+    dated = [guess for guess in guesses if _may_have_dates(guess, types) and not (is_own and guess.is_own)]
     worded = [guess for guess in guesses if guess.field in (_F.STATUS, _F.SUBSCRIBED)]
     searched = list(guesses) if not any(guess.field is _F.EMAIL for guess in guesses) else []
     wanted = {guess.place: guess for guess in (*dated, *worded, *searched)}
@@ -238,12 +231,15 @@ def _look_at_values(table: Table, policy: Policy, guesses: Sequence[_Guess]) -> 
         _settle_email(guesses, tallies)
 
 
+_NOTHING_SEEN: Final = DateEvidence()
+
+
 @dataclass
 class _Tally:
     """The facts about the values of a column: dates, addresses, and words about mail."""
 
     field: ImportField | None = None
-    evidence: DateEvidence = DateEvidence()
+    evidence: DateEvidence = _NOTHING_SEEN
     addresses: int = 0
     other_word: str = ""
     leaving: int = 0
@@ -307,24 +303,6 @@ def _settle_email(guesses: Sequence[_Guess], tallies: Mapping[int, _Tally]) -> N
 
 def _may_have_dates(guess: _Guess, types: Mapping[str, AttributeType]) -> bool:
     return guess.field in DATES or types.get(guess.attribute or "") is AttributeType.DATE
-
-
-def _values_of_columns(table: Table, guesses: Sequence[_Guess], rows: int) -> Mapping[int, list[str]]:
-    made: dict[int, list[str]] = {guess.place: [] for guess in guesses}
-    for cells in islice(_cells_as_far_as_readable(table), rows):
-        for place, values in made.items():
-            if place < len(cells) and (text := cells[place].strip()):
-                values.append(text[:60])
-    return made
-
-
-def _unless_moment(text: str) -> str:
-    """Returns a text unchanged, or an empty one if it is a time of RFC 3339, as our own columns have them."""
-    try:
-        parse_moment(text)
-    except ValueError:
-        return text
-    return ""
 
 
 def _cells_as_far_as_readable(table: Table) -> Iterator[tuple[str, ...]]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mailer.account_event_types import MAX_LINES, PostalLine
 from mailer.actions.csv_reading import InputRefused
@@ -48,6 +48,12 @@ _PERSONAL: Final = (
 _NEEDED: Final = frozenset({"ref", "email"})
 _POSTAL: Final = TypeAdapter[tuple[str, ...]](Annotated[tuple[PostalLine, ...], Field(max_length=MAX_LINES)])
 _SLUGS: Final = TypeAdapter[tuple[str, ...]](tuple[Slug, ...])
+
+
+class _Products(BaseModel):
+    """The products that a row names."""
+
+    products: tuple[Slug, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +245,10 @@ class _RowParser:
                 name: strict_yes_or_no(name, values.texts)
                 for name in (_F.DEACTIVATED, _F.OBJECTED, _F.RESTRICTED, _F.PAID)
             }
-            products = combine_paid_and_products(flags[_F.PAID], split_semicolons(values.texts.get(_F.PRODUCTS, "")))
+            named = _Products(products=split_semicolons(values.texts.get(_F.PRODUCTS, ""))).products
+            products = combine_paid_and_products(flags[_F.PAID], named)
         except ValueError as error:
-            values.faults.append(str(error))
+            values.faults.append(_text_with_place_of_error(error))
             return None
         return RecipientImportRow(
             person,
@@ -263,10 +270,22 @@ class _RowParser:
             return tuple(parse_consents(values.texts, values.moments, self._mapping, self._policy, self._from))
         except ValueError as error:
             if _F.CONSENTS in values.texts:
-                values.faults.append(_text_of_error(error))
+                values.faults.append(_text_with_place_of_error(error))
             else:
                 values.notes.append(f"consent: {error}; taken without it")
             return ()
+
+    def _missing(self, stated: Mapping[str, Any]) -> list[str]:
+        """Returns the reasons for which nobody can tell who a row is about; none if one can.
+
+        Files in our own columns fill both `ref` and `email`, if they have these columns.
+        """
+        if self._mapping.preset == "own":
+            named = (name for name in (_F.REF, _F.EMAIL) if name in self._by_field)
+            return [f"{name}: Field required" for name in named if name not in stated]
+        if "ref" in stated or "email" in stated:
+            return []
+        return ["email: a row needs an e-mail address or a ref, to say who it is"]
 
     def _postal_lines(self, values: _RowValues, country: str | None) -> tuple[str, ...]:
         try:
@@ -279,8 +298,8 @@ class _RowParser:
         """Builds the person of a row. Values that are not needed are left out if their columns say so."""
         stated = self._personal_values(values)
         kind = Person if "email" in stated else PersonWithoutEmail
-        if "ref" not in stated and "email" not in stated:
-            values.faults.append("email: a row needs an e-mail address or a ref, to say who it is")
+        if missing := self._missing(stated):
+            values.faults += missing
             return None
         if "ref" not in stated and "email" in stated:
             stated["ref"] = provisional_ref(str(stated["email"]))
@@ -358,6 +377,12 @@ def _names(texts: Mapping[ImportField, str]) -> dict[str, str]:
 def _unknown_language(text: str) -> str:
     """Returns a text that no language has as its tag, so that it is refused with the words of a tag."""
     return text if len(text) > 3 or not text.isalpha() else f"{text}?"
+
+
+def _text_with_place_of_error(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return f"{'.'.join(map(str, error.errors()[0]['loc']))}: {_text_of_error(error)}"
 
 
 def _text_of_error(error: ValueError) -> str:

@@ -71,7 +71,7 @@ class Table:
             if record.fault or any(cell and not cell.isspace() for cell in record.cells):
                 yield _row_of_record(record, width)
 
-    def count_rows(self) -> int:
+    def count_lines(self) -> int:
         """Counts the lines below the headings: the number of rows, if none has a line break in a cell."""
         return max(sum(1 for _ in self.open_lines()) - 1, 0)
 
