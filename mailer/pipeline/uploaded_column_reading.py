@@ -63,7 +63,7 @@ def read_table_and_propose_mapping(path: Path, policy: Policy) -> tuple[FileRead
     table = open_table(path)
     samples = _sample_values(table)
     reading = FileReading(table.encoding, table.delimiter, table.headings, samples)
-    return reading, _proposal(table, policy), table.count_rows()
+    return reading, _proposal(table, policy), table.count_lines()
 
 
 def _proposal(table: Table, policy: Policy) -> ColumnMapping:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ async def test_a_large_file_survives_kills_in_little_memory(stack: Stack) -> Non
         for _ in range(KILLS):
             async with stack.starting("timekeeper") as [timekeeper]:
                 await _expire_lease(stack)
-                await until(lambda done=done: _has_gone_on(stack, done), "the import to go on", 120)
+                await until(partial(_has_gone_on, stack, done), "the import to go on", 120)
                 await asyncio.sleep(chance.uniform(0, 0.5))
                 await timekeeper.kill()
             done = await stack.value("SELECT rows_done FROM recipient_imports")

@@ -86,7 +86,14 @@ async def test_bad_requests_are_refused_in_words(world: World) -> None:
         await run_import_worker(world)
         mapping = (await shown(client, f"{IMPORTS}/{import_id}", headers))["mapping"]
         twice = {**mapping, "columns": [*mapping["columns"], mapping["columns"][0]]}
-        for bad in ({}, {"columns": []}, {**mapping, "colour": "red"}, twice, {**mapping, "default_country": "XX1"}):
+        bodies: list[dict[str, Any]] = [
+            {},
+            {"columns": []},
+            {**mapping, "colour": "red"},
+            twice,
+            {**mapping, "default_country": "XX1"},
+        ]
+        for bad in bodies:
             answer = await client.post(f"{IMPORTS}/{import_id}/mapping", json=bad, headers=headers)
             assert answer.status_code == 422, bad
         for path, method in (("", "GET"), ("/refused-rows", "GET"), ("/discard", "POST")):
