@@ -11,23 +11,20 @@ import httpx
 
 from tests.processes import Process, Stack, until
 
-ROWS = 200_000
-REFUSED_EVERY = 1_000
-KILLS = 4
+ROWS, GOOD = 200_000, 30_000
+"""Only the first rows have an address: those cost the database's time, and the others the reading's."""
+KILLS = 3
 IMPORTS = "/api/v1/imports/interpals"
 MOST_GROWTH = 120 * 1024 * 1024
 """The octets by which a process may grow with a file of 12 MB: a chunk of 5,000 rows, and 24 octets a person."""
 
 
 def _file() -> Iterator[bytes]:
-    """The parts of a file of many people, of whom every thousandth has no good address."""
+    """The parts of a file of many rows, of which the first ones have an address."""
     yield b"ref,email,name,country\n"
     for start in range(0, ROWS, 1_000):
-        lines = (
-            f"person-{number},{'nonsense' if number % REFUSED_EVERY == 7 else f'person-{number}@people.example'},"
-            f"Ada Lovelace {number},DE\n"
-            for number in range(start, start + 1_000)
-        )
+        at = "@people.example" if start < GOOD else " is away"
+        lines = (f"person-{number},person-{number}{at},Ada Lovelace,DE\n" for number in range(start, start + 1_000))
         yield "".join(lines).encode()
 
 
@@ -78,17 +75,17 @@ async def test_a_large_file_survives_kills_in_little_memory(stack: Stack) -> Non
             async with stack.starting("timekeeper") as [timekeeper]:
                 await _expire_lease(stack)
                 await until(partial(_has_gone_on, stack, done), "the import to go on", 120)
-                await asyncio.sleep(chance.uniform(0, 0.5))
+                await asyncio.sleep(chance.uniform(0, 0.2))
                 await timekeeper.kill()
             done = await stack.value("SELECT rows_done FROM recipient_imports")
-            assert done < ROWS, "it was killed too late to show something"
+            assert done < GOOD, "it was killed too late to show something"
         await _expire_lease(stack)
         async with stack.running("timekeeper"):
             last = await _in_state(client, path, "done")
-    refused = ROWS // REFUSED_EVERY
+    refused = ROWS - GOOD
     assert last["counts"] == one["counts"]
-    assert (last["counts"]["new"], last["counts"]["refused"], last["rows_done"]) == (ROWS - refused, refused, ROWS)
-    assert await stack.value("SELECT count(*) FROM recipients WHERE ref LIKE 'person-%'") == ROWS - refused
+    assert (last["counts"]["new"], last["counts"]["refused"], last["rows_done"]) == (GOOD, refused, ROWS)
+    assert await stack.value("SELECT count(*) FROM recipients WHERE ref LIKE 'person-%'") == GOOD
     parts = await stack.query("SELECT content FROM recipient_import_parts WHERE kind = 'refused' ORDER BY number")
     lines = b"".join(row["content"] for row in parts).decode("utf-8-sig").splitlines()
     assert len(set(lines)) == len(lines) == refused + 1

@@ -143,7 +143,7 @@ async def test_progress_and_refused_rows_are_stored_together(world: World) -> No
     assert (one.rows_done, one.counts, one.reasons) == (5, {"refused": 1}, [(3, True, "no address")])
     desk = PostgresRecipientImports(world.pool, world.writers.writers_with_actor("person:Dana"))
     rows = b"".join([part async for part in await desk.open_refused_rows(import_id)])
-    assert rows.decode("utf-8-sig") == "ref,email,reason\r\nx,y,no address\r\n"
+    assert rows == b"x,y,no address\r\n"
 
 
 def _as_json(reading: FileReading) -> dict[str, object]:
