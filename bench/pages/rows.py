@@ -46,6 +46,7 @@ class Known:
         policy: a brand's version, as the page of differences names it.
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
+        imported: the id of an uploaded file whose columns were read.
     """
 
     filled: Filled
@@ -59,6 +60,7 @@ class Known:
     confirmation: UUID
     request: UUID
     received: UUID
+    imported: UUID
 
 
 def get_routes() -> Iterator[str]:
@@ -121,6 +123,10 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/publishers/revoke": [f"/console/publishers/revoke?who={known.publisher}"],
         "/console/letters": ["/console/letters"],
         "/console/letters/{mail_id}": [f"/console/letters/{known.received}"],
+        "/console/imports": ["/console/imports", f"/console/imports?brand={BRAND}&before={known.imported}"],
+        "/console/imports/to/{brand}": [f"/console/imports/to/{BRAND}"],
+        "/console/imports/{import_id}": [f"/console/imports/{known.imported}"],
+        "/console/imports/{import_id}/progress": [f"/console/imports/{known.imported}/progress"],
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],

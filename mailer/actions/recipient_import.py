@@ -1,7 +1,7 @@
 """Imports recipients from a file. Each row is imported, or refused with its reasons. No opt-out is ever undone."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -60,8 +60,12 @@ class ImportCounts:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """The counts of an import while it runs."""
+class ImportTally:
+    """The counts of an import while it runs.
+
+    Attributes:
+        people: people of the file so far. notes: at most `MOST_NOTES`. seen: whom the rows have named.
+    """
 
     rejected: int = 0
     duplicates: int = 0
@@ -74,11 +78,26 @@ class _Tally:
     seen: SeenPeople = field(default_factory=SeenPeople)
 
     def add_note(self, row: int, text: str) -> None:
+        """Notes what was left out of a row or replaced by it."""
         self.note_count += 1
         if len(self.notes) < MOST_NOTES:
             self.notes.append(RowNote(row, text))
 
+    def add_effects(self, written: WrittenRows, firsts: Sequence[bool]) -> None:
+        """Counts the people that the file names for the first time. Those of an earlier chunk are counted already.
+
+        Args:
+            written: what became of the people of a chunk.
+            firsts: of each of them, whether the file names them for the first time.
+        """
+        counted = {place for place, is_first in enumerate(firsts) if is_first}
+        self.people += len(counted)
+        self.new += len(written.new & counted)
+        self.changed += len((written.changed - written.new) & counted)
+        self.opted_out += len(written.opted_out & counted)
+
     def counts(self, broken: CsvUnreadableFromLine | None) -> ImportCounts:
+        """Returns the counts, and the place from which the file could not be read, if any."""
         unchanged = self.people - self.new - self.changed
         figures = self.new, self.changed, unchanged, self.opted_out, self.duplicates
         return ImportCounts(self.people, self.rejected, broken, *figures, tuple(self.notes), self.note_count)
@@ -126,30 +145,35 @@ async def import_parsed_rows(
     Returns:
         The counts, and the place from which the file could not be read, if any.
     """
-    chunks = _ChunkReader(iter(rows))
-    tally = _Tally()
+    chunks = ImportChunkReader(iter(rows))
+    tally = ImportTally()
     chunk = await asyncio.to_thread(chunks.read_next)
     while chunk:
-        people = _people_of_chunk(chunk, tally, reject)
+        people = people_of_chunk(chunk, tally, reject)
         following, written = await asyncio.gather(
             asyncio.to_thread(chunks.read_next), _write(importer, [row for row, _ in people], said_at, dry_run)
         )
-        _add_effects(tally, written, [is_first for _, is_first in people])
+        tally.add_effects(written, [is_first for _, is_first in people])
         progress(len(chunk))
         chunk = following
     return tally.counts(chunks.broken)
 
 
-class _ChunkReader:
-    """Reads rows by chunks, until the end of a file or as far as it can be read."""
+class ImportChunkReader:
+    """Reads rows by chunks, until the end of a file or as far as it can be read.
+
+    Attributes:
+        broken: the place from which the file could not be read; None as long as there is none.
+    """
 
     def __init__(self, rows: Iterator[ImportedRow | RefusedRow]) -> None:
+        """Takes the rows."""
         self._rows = rows
         self.broken: CsvUnreadableFromLine | None = None
 
-    def read_next(self) -> list[ImportedRow | RefusedRow]:
-        """Returns the next rows, at most `CHUNK`; an empty list at the end."""
-        return list(islice(self._as_far_as_readable(), CHUNK))
+    def read_next(self, most: int = CHUNK) -> list[ImportedRow | RefusedRow]:
+        """Returns the next rows, at most `most` and `CHUNK`; an empty list at the end."""
+        return list(islice(self._as_far_as_readable(), min(most, CHUNK)))
 
     def _as_far_as_readable(self) -> Iterator[ImportedRow | RefusedRow]:
         try:
@@ -158,8 +182,8 @@ class _ChunkReader:
             self.broken = broken
 
 
-def _people_of_chunk(
-    chunk: Iterable[ImportedRow | RefusedRow], tally: _Tally, reject: Callable[[RefusedRow], None]
+def people_of_chunk(
+    chunk: Iterable[ImportedRow | RefusedRow], tally: ImportTally, reject: Callable[[RefusedRow], None]
 ) -> list[tuple[RecipientImportRow, bool]]:
     """Returns the people of a chunk once each, and whether the file names them for the first time."""
     people: dict[str, tuple[RecipientImportRow, bool]] = {}
@@ -183,15 +207,6 @@ async def _write(
     importer: RecipientImporter, rows: list[RecipientImportRow], said_at: datetime | None, dry_run: bool
 ) -> WrittenRows:
     return await importer.import_rows_in_one_transaction(rows, said_at, dry_run=dry_run) if rows else WrittenRows()
-
-
-def _add_effects(tally: _Tally, written: WrittenRows, firsts: list[bool]) -> None:
-    """Counts the people that the file names for the first time. Those of an earlier chunk are counted already."""
-    counted = {place for place, is_first in enumerate(firsts) if is_first}
-    tally.people += len(counted)
-    tally.new += len(written.new & counted)
-    tally.changed += len((written.changed - written.new) & counted)
-    tally.opted_out += len(written.opted_out & counted)
 
 
 @rule("suppressions-travel", "interpals-13")

@@ -15,6 +15,7 @@ from mailer.ports.manifests import CampaignReleaser, ManifestStore
 from mailer.ports.pictures import PictureStore
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
+from mailer.ports.recipient_imports import RecipientImportDesk
 from mailer.ports.staff import RightInSession
 from mailer.ports.stream_pauses import StreamPauseStore
 
@@ -48,6 +49,7 @@ class OperatorStores:
     campaigns: CampaignStore
     manifests: ManifestStore
     releases: CampaignReleaser
+    imports: RecipientImportDesk
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

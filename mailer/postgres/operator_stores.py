@@ -20,6 +20,7 @@ from mailer.postgres.manifests import PostgresManifests
 from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.postgres.recipient_imports import PostgresRecipientImports
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.rendering.campaign_fields import fields_used
@@ -46,6 +47,7 @@ def build_operator_stores_opener(
             PostgresCampaigns(pool, named, PostgresMailingDirectory(pool, policies)),
             PostgresManifests(pool, named, policies),
             PostgresCampaignReleases(pool, named, hasher, policies, fields_used),
+            PostgresRecipientImports(pool, named),
         )
 
     return open_stores

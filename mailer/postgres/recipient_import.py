@@ -1,7 +1,7 @@
 """Imports recipients, one chunk in a transaction, by the same rules as for people in an event."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,6 +28,9 @@ for _name in ("states_by_ref", "states_by_id"):
 _SOURCE = "import"
 _OBJECTION = NewSuppression(EVERYTHING_OPTIONAL, "objection", _SOURCE, _SOURCE)
 
+BeforeCommit = Callable[[Connection, WrittenRows], Awaitable[None]]
+"""Called in the transaction of some rows once they are written, also in a dry run. An error of it ends all of it."""
+
 
 class _DryRunDone(Exception):
     """Ends the transaction of a dry run, so that nothing of it stays."""
@@ -48,14 +51,16 @@ class PostgresRecipientImporter:
         brand: str,
         controller: str,
         vocabulary: SourceVocabulary,
+        before_commit: BeforeCommit | None = None,
     ) -> None:
-        """Takes the brand, its controller, and the sources of addresses that the brand knows."""
+        """Takes the brand, its controller, the sources of addresses that the brand knows, and what ends a chunk."""
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
         self._brand = brand
         self._controller = controller
         self._vocabulary = vocabulary
+        self._before_commit = before_commit
 
     async def import_rows_in_one_transaction(
         self, rows: Sequence[RecipientImportRow], said_at: datetime | None = None, *, dry_run: bool = False
@@ -64,6 +69,8 @@ class PostgresRecipientImporter:
         try:
             async with open_unit_of_work(self._pool, self._writers) as work:
                 written, entries = await self._import_rows(work.connection, rows, said_at)
+                if self._before_commit is not None:
+                    await self._before_commit(work.connection, written)
                 if dry_run:
                     raise _DryRunDone(written)
                 await work.append_entries(entries)

@@ -24,6 +24,7 @@ from mailer.web import (
     event_api,
     halts_api,
     health,
+    import_api,
     mailing_api,
     newsletter_archive_pages,
     people_api,
@@ -57,6 +58,7 @@ from mailer.web.page_rendering import ProblemName, problem_page
 from mailer.web.picture_limits import MAX_PICTURE_BODY, is_picture_upload_path
 from mailer.web.provider_webhooks import answer_failed_webhook, is_webhook_path
 from mailer.web.request_parsing import PathCheckMiddleware
+from mailer.web.upload_limits import MAX_UPLOAD_OCTETS, is_upload_path, seconds_of_file_path
 from mailer.web.web_context import WebContext, WebCounters
 
 __all__ = ["WebContext", "create_app"]
@@ -67,6 +69,7 @@ _API = (
     *(event_api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
     picture_api,
+    import_api,
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
@@ -94,7 +97,7 @@ def create_app(site: WebContext) -> FastAPI:
     meters = WebCounters(site.registry)
     app = _app_with_routes(
         Middleware(SecurityHeaders, https=site.is_https),
-        Middleware(AccessLogAndTimeLimit, meters=meters, failure=_answer_for_failure_status),
+        Middleware(AccessLogAndTimeLimit, meters=meters, failure=_answer_for_failure_status, slow=seconds_of_file_path),
         Middleware(PathCheckMiddleware, refuse=_http_error_answer),
         Middleware(BodyLimit, limit=_body_limit_of_path),
         Middleware(OneClickShortcut, site=site, meters=meters),
@@ -150,6 +153,8 @@ def _is_api_path(path: str) -> bool:
 def _body_limit_of_path(path: str) -> int:
     if is_picture_upload_path(path):
         return MAX_PICTURE_BODY
+    if is_upload_path(path):
+        return MAX_UPLOAD_OCTETS
     if is_webhook_path(path):
         return MAX_WEBHOOK_OCTETS
     if is_editor_path(path):

@@ -22,6 +22,7 @@ from tests.browser.console_tour import (
     take_tour_of_signing_in,
     take_tour_of_staff,
 )
+from tests.browser.import_tour import take_tour_of_imports
 from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.picture_tour import take_tour_of_pictures
 from tests.browser.recipient_tour import add_notice_and_busy_brand, add_reader, take_tour
@@ -35,7 +36,12 @@ WIDE: ViewportSize = {"width": 1280, "height": 800}
 NO_PAGES = {
     *("/o/{token}.gif", "/c/{token}", "/view/{token}/mail", "/notices/{brand}/feed.atom", "/healthz"),
     "/m/{picture_id}",
-    *("/console/static/{name}", "/console/mailings/{mailing_id}/progress", "/console/sign-in/oidc"),
+    *(
+        "/console/static/{name}",
+        "/console/mailings/{mailing_id}/progress",
+        "/console/imports/{import_id}/progress",
+        "/console/sign-in/oidc",
+    ),
     *("/inbox/{id}/html", "/inbox/{id}/raw"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""
@@ -119,6 +125,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_people(officer, world)
             await take_tour_of_staff(admin, world)
             await take_tour_of_pictures(marketer, world)
+            await take_tour_of_imports(marketer, world)
             await take_tour_of_operations(tours, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]

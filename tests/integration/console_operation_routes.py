@@ -5,6 +5,7 @@ from mailer.policy.staff_rights import StaffRight
 MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
 MANAGE = StaffRight.PUBLISHERS_MANAGE
+IMPORT = StaffRight.CAMPAIGNS_WRITE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/mailings"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
@@ -48,6 +49,15 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/letters/{mail_id}"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/text"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/close"): StaffRight.PEOPLE_ACT,
+    ("GET", "/console/imports"): IMPORT,
+    ("GET", "/console/imports/to/{brand}"): IMPORT,
+    ("POST", "/console/imports/to/{brand}"): IMPORT,
+    ("GET", "/console/imports/{import_id}"): IMPORT,
+    ("GET", "/console/imports/{import_id}/progress"): IMPORT,
+    ("POST", "/console/imports/{import_id}/mapping"): IMPORT,
+    ("POST", "/console/imports/{import_id}/start"): IMPORT,
+    ("POST", "/console/imports/{import_id}/discard"): IMPORT,
+    ("POST", "/console/imports/{import_id}/refused"): IMPORT,
     ("GET", "/console/dead"): MAILINGS,
     ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
     ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
@@ -58,6 +68,7 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
 _EXAMPLES = {
     "mailing_id": "0192f0c1-0000-7000-8000-000000000001",
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
+    "import_id": "0192f0c1-0000-7000-8000-000000000003",
     "letter_id": "1",
     "picture_id": "0" * 32,
     "brand": "interpals",

@@ -23,6 +23,8 @@ from mailer.web.console import (
     campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
+    import_mapping_pages,
+    import_pages,
     landing,
     ledger_pages,
     letter_pages,
@@ -95,6 +97,7 @@ ROUTERS = (
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_campaigns,
     *_sending,
+    *(import_pages.router, import_mapping_pages.router),
     *_operations,
     _files,
 )

@@ -118,6 +118,7 @@ NAVIGATION: list[NavigationGroup] = [
             NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
             NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
             NavigationEntry(f"{HOME}/letters", "letters", StaffRight.PEOPLE_READ),
+            NavigationEntry(f"{HOME}/imports", "imports", StaffRight.CAMPAIGNS_WRITE),
         ],
     ),
     NavigationGroup(
