@@ -50,6 +50,7 @@ from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -76,6 +77,7 @@ from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
+from mailer.postgres.segments import PostgresSegments
 from mailer.postgres.soft_bounces import PostgresSoftBounces
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
@@ -146,6 +148,8 @@ class App:
         self.public_notices = PostgresPublicNotices(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
+        self.segments = PostgresSegments(pool, self.writers)
+        self.lists = PostgresAudienceLists(pool, self.writers)
         self.records = PostgresDeliveryHistory(pool)
         self.received_webhooks = PostgresReceivedWebhooks(pool, self.writers, self.hasher)
         self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers, tell=tell)

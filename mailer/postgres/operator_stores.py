@@ -8,6 +8,7 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
@@ -15,6 +16,7 @@ from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.postgres.segments import PostgresSegments
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
@@ -36,6 +38,8 @@ def build_operator_stores_opener(
             PostgresPublishers(pool, named),
             PostgresMailingSchedule(pool, named),
             PostgresReceivedMail(pool, named, hasher, controllers),
+            PostgresSegments(pool, named),
+            PostgresAudienceLists(pool, named),
         )
 
     return open_stores
