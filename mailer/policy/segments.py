@@ -364,3 +364,11 @@ def text_of_condition_value(value: AttributeValue) -> str:
 def split_audience_name(name: str) -> tuple[bool, str]:
     """Returns True if an audience's name is a segment's, and the name without `segment:`."""
     return name.startswith(SEGMENT_PREFIX), name.removeprefix(SEGMENT_PREFIX)
+
+
+def fault_of_unknown_audience(brand: str, name: str) -> str:
+    """Returns the words for an audience that a brand does not have, with what to do."""
+    is_segment, short = split_audience_name(name)
+    if is_segment:
+        return f"{brand} has no segment {short!r}; save it first"
+    return f"{brand} has no audience {name!r}; import it first"

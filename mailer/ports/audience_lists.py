@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mailer.policy.policy_file import Policy
 from mailer.ports.person_history import ListedRecipient
+from mailer.ports.segments import FREEZE_SECONDS
 
 
 class ListRefused(ValueError):
@@ -57,7 +58,9 @@ class AudienceListStore(Protocol):
         """
         ...
 
-    async def freeze_segment(self, policy: Policy, segment: str, name: str, by: str) -> AudienceList:
+    async def freeze_segment(
+        self, policy: Policy, segment: str, name: str, by: str, seconds: float = FREEZE_SECONDS
+    ) -> AudienceList:
         """Puts the people of a segment, as they are now, on a new list.
 
         Args:
@@ -65,9 +68,10 @@ class AudienceListStore(Protocol):
             segment: the name of the segment.
             name: the name of the list.
             by: who does it, an identity as text.
+            seconds: the time limit.
 
         Raises:
-            SegmentRefused: the segment cannot be used now. SegmentSlow: it took longer than `FREEZE_SECONDS`.
+            SegmentRefused: the segment cannot be used now. SegmentSlow: it took longer than `seconds`.
             ListRefused: there is a list of that name, or the segment chooses nobody.
         """
         ...

@@ -13,12 +13,13 @@ from mailer.ports.audience_lists import AudienceList, ListRefused
 from mailer.ports.database_errors import StatementTimedOut
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.person_history import ListedRecipient
-from mailer.ports.segments import COUNT_SECONDS, FREEZE_SECONDS, SegmentSlow
+from mailer.ports.segments import COUNT_SECONDS, FREEZE_SECONDS
 from mailer.postgres.audiences import EVERYONE
 from mailer.postgres.segments import (
     limited_transaction,
     segment_ledger_entry,
     set_statement_limit,
+    slow_segment,
     usable_segment_query,
 )
 
@@ -66,7 +67,9 @@ class PostgresAudienceLists:
             raise ListRefused(f"{brand} has no list {name!r}")
         return AudienceList(*row)
 
-    async def freeze_segment(self, policy: Policy, segment: str, name: str, by: str) -> AudienceList:
+    async def freeze_segment(
+        self, policy: Policy, segment: str, name: str, by: str, seconds: float = FREEZE_SECONDS
+    ) -> AudienceList:
         """See the port."""
         brand = policy.brand
         if name == EVERYONE:
@@ -74,13 +77,13 @@ class PostgresAudienceLists:
         try:
             async with open_unit_of_work(self._pool, self._writers) as work:
                 connection = work.connection
-                await set_statement_limit(connection, FREEZE_SECONDS)
+                await set_statement_limit(connection, seconds)
                 await connection.execute(_SQL["lock_name"], brand, name)
                 if await connection.fetchrow(_SQL["find"], brand, name):
                     raise ListRefused(f"{brand} has a list {name!r} already; choose another name")
                 query, parameters = await usable_segment_query(connection, policy, segment)
                 insert = _SQL["freeze"].replace("{name}", f"${len(parameters) + 1}").replace("{query}", query)
-                done = await connection.execute(insert, *parameters, name, timeout=FREEZE_SECONDS + 10)
+                done = await connection.execute(insert, *parameters, name, timeout=seconds + 10)
                 people = int(done.rpartition(" ")[2])
                 if not people:
                     raise ListRefused(f"the segment {segment} chooses nobody now, and an empty list is none")
@@ -88,7 +91,7 @@ class PostgresAudienceLists:
                 row = await connection.fetchrow(_SQL["find"], brand, name) or ()
                 await work.append_entries([segment_ledger_entry(brand, f"segment_frozen {segment}", f"list:{name}")])
         except (StatementTimedOut, asyncpg.QueryCanceledError):
-            raise SegmentSlow(f"freezing it took longer than {FREEZE_SECONDS / 60:g} minutes and was stopped") from None
+            raise slow_segment(seconds, "freezing it") from None
         return AudienceList(*row)
 
     async def remove_people_from_list(self, brand: str, name: str, recipients: Sequence[int]) -> int:

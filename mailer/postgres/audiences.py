@@ -6,7 +6,15 @@ from mailer.database.statements import Connection, load_statements
 from mailer.policy.policy_file import Policy
 from mailer.policy.segment_checks import faults_of_condition
 from mailer.policy.segment_parsing import SegmentRefused, parse_condition
-from mailer.policy.segments import Condition, ListCondition, MailCondition, leaves_of_condition, split_audience_name
+from mailer.policy.segments import (
+    SEGMENT_PREFIX,
+    Condition,
+    ListCondition,
+    MailCondition,
+    fault_of_unknown_audience,
+    leaves_of_condition,
+    split_audience_name,
+)
 from mailer.postgres.segment_queries import SegmentQuery
 
 _SQL = load_statements("audiences")
@@ -46,7 +54,7 @@ async def find_audience_fault(connection: Connection, policy: Policy, name: str)
     is_segment, short = split_audience_name(name)
     if not is_segment:
         is_known = name == EVERYONE or await connection.fetchval(_SQL["has_list"], policy.brand, name)
-        return None if is_known else f"{policy.brand} has no audience {name!r}; import it first"
+        return None if is_known else fault_of_unknown_audience(policy.brand, name)
     try:
         faults = await faults_of_condition_now(
             connection, policy, await _read_condition(connection, policy.brand, short)
@@ -74,7 +82,7 @@ async def faults_of_condition_now(connection: Connection, policy: Policy, condit
 async def _read_condition(connection: Connection, brand: str, name: str) -> Condition:
     stored = await connection.fetchval(_SQL["condition"], brand, name)
     if stored is None:
-        raise AudienceUnknown(f"{brand} has no segment {name!r}; save it first")
+        raise AudienceUnknown(fault_of_unknown_audience(brand, f"{SEGMENT_PREFIX}{name}"))
     try:
         return parse_condition(stored)
     except SegmentRefused as error:

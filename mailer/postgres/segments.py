@@ -131,9 +131,9 @@ async def limited_transaction(pool: Pool, seconds: float, what: str) -> AsyncIte
             await set_statement_limit(connection, seconds)
             yield connection
     except StatementTimedOut:
-        raise _slow(seconds, what) from None
+        raise slow_segment(seconds, what) from None
     except asyncpg.QueryCanceledError:
-        raise _slow(seconds, what) from None
+        raise slow_segment(seconds, what) from None
 
 
 async def set_statement_limit(connection: Connection, seconds: float) -> None:
@@ -141,7 +141,8 @@ async def set_statement_limit(connection: Connection, seconds: float) -> None:
     await connection.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
 
 
-def _slow(seconds: float, what: str) -> SegmentSlow:
+def slow_segment(seconds: float, what: str) -> SegmentSlow:
+    """Returns the refusal of a query that was stopped at its time limit."""
     return SegmentSlow(f"{what} took longer than {seconds:g} seconds and was stopped; make the condition simpler")
 
 

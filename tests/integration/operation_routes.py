@@ -7,6 +7,7 @@ from tests.factories import BRAND
 from tests.integration.desk_routes import Row
 
 _LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letters", "halts", "policies"))
+_SEGMENTS = f"/api/v1/segments/{BRAND}"
 _ONE = "/api/v1/publishers/role:nobody"
 
 
@@ -28,6 +29,19 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/halts/{brand}/{act}"): tuple(
         (f"{_HALTS}/{act}", _do(f"{act}_brand"), {"reason": "a wrong price"}) for act in ("pause", "resume")
     ),
+    ("GET", "/api/v1/segments/{brand}"): ((_SEGMENTS, _read(ReadableData.SEGMENTS), None),),
+    ("GET", "/api/v1/segments/{brand}/{name}"): ((f"{_SEGMENTS}/plus", _read(ReadableData.SEGMENTS), None),),
+    ("PUT", "/api/v1/segments/{brand}/{name}"): (
+        (
+            f"{_SEGMENTS}/plus",
+            _do("write_segments"),
+            {"condition": {"type": "country", "operator": "is", "values": ["DE"]}},
+        ),
+    ),
+    ("POST", "/api/v1/segments/{brand}/{name}/count"): (
+        (f"{_SEGMENTS}/plus/count", _read(ReadableData.SEGMENTS), None),
+    ),
+    ("DELETE", "/api/v1/segments/{brand}/{name}"): ((f"{_SEGMENTS}/plus", _do("write_segments"), None),),
     ("GET", "/api/v1/policies/{brand}"): ((_POLICY, _read(ReadableData.POLICIES), None),),
     ("GET", "/api/v1/policies/{brand}/differences"): (
         (f"{_POLICY}/differences?before=1&after=2", _read(ReadableData.POLICIES), None),

@@ -273,7 +273,7 @@ async def test_list_that_is_gone_stops_its_segments(world: World) -> None:
 
 
 async def test_two_people_save_one_segment(world: World) -> None:
-    """A person who has read an older revision is told, and nothing is saved. The count goes only if the condition is another."""
+    """A person who has read an older revision is told. The count goes only if the condition is another."""
     segments = Segments(world)
     await world.known(1, 2)
     store, policy = segments.store, segments.policy
