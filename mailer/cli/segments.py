@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.segment_display import count_in_words, list_as_json, segment_as_json, sentence_of_segment
@@ -26,10 +25,10 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By, person_or_system_user
-from mailer.input_types import Slug, parse_json_with_unique_keys
+from mailer.input_types import parse_json_with_unique_keys
 from mailer.policy.policy_file import Policy
 from mailer.policy.segment_parsing import SegmentRefused, condition_to_json, parse_condition
-from mailer.policy.segments import Condition
+from mailer.policy.segments import Condition, is_new_name_allowed
 from mailer.ports.audience_lists import ListRefused
 from mailer.ports.segments import FREEZE_SECONDS, Segment, SegmentSlow
 
@@ -41,7 +40,6 @@ Brand = Annotated[str, typer.Option(help="Whose people they are.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name; events write segment:NAME.")]
 After = Annotated[str, typer.Option(metavar="NAME", help="Those whose names follow this one.")]
 _T = TypeVar("_T")
-_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 
 
 @app.command("list")
@@ -162,9 +160,7 @@ def run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
 
 def check_name(name: str) -> None:
     """Ends the command if a new name has not the form of one."""
-    try:
-        _SLUG.validate_python(name)
-    except ValidationError:
+    if not is_new_name_allowed(name):
         exit_with_error(f"{name!r} is no name: write at most 60 lower case letters, digits and single hyphens", 2)
 
 

@@ -29,6 +29,8 @@ from mailer.policy.text_formats import LOCALE, SLUG, normalized_language_tag
 
 SEGMENT_PREFIX: Final = "segment:"
 """The beginning of an audience's name that names a segment."""
+LONGEST_NAME: Final = 60
+"""The longest name of a segment, a list or a campaign, in characters."""
 DEEPEST: Final = 8
 """The most conditions that stand inside one another."""
 MOST_CONDITIONS: Final = 100
@@ -161,9 +163,7 @@ ConditionValue = Annotated[
 """A value of an attribute. A text is read as the attribute's type when the condition is saved."""
 Values = Annotated[tuple[ConditionValue, ...], Field(max_length=MOST_VALUES)]
 Texts = Annotated[tuple[ConditionText, ...], Field(max_length=MOST_VALUES)]
-ListName = Annotated[str, BeforeValidator(_check_list_name), Field(pattern=SLUG, max_length=60)]
-SegmentName = Annotated[str, Field(pattern=SLUG, max_length=60)]
-"""The name of a segment, without `segment:`."""
+ListName = Annotated[str, BeforeValidator(_check_list_name), Field(pattern=SLUG, max_length=LONGEST_NAME)]
 ScopeText = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[A-Za-z0-9._-]+)?)$", max_length=120)]
 
 
@@ -280,7 +280,7 @@ class MailCondition(_Part):
 
     type: Literal["mail"] = "mail"
     operator: MailOperator = MailOperator.GOT
-    campaign: Annotated[str, Field(pattern=SLUG, max_length=60)]
+    campaign: Annotated[str, Field(pattern=SLUG, max_length=LONGEST_NAME)]
 
     @property
     def campaign_id(self) -> UUID | None:
@@ -372,3 +372,8 @@ def fault_of_unknown_audience(brand: str, name: str) -> str:
     if is_segment:
         return f"{brand} has no segment {short!r}; save it first"
     return f"{brand} has no audience {name!r}; import it first"
+
+
+def is_new_name_allowed(name: str) -> bool:
+    """Tells whether a segment or a list may get a name."""
+    return len(name) <= LONGEST_NAME and re.fullmatch(SLUG, name) is not None and not name.endswith("\n")

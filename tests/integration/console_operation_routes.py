@@ -5,6 +5,7 @@ from mailer.policy.staff_rights import StaffRight
 MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
 MANAGE = StaffRight.PUBLISHERS_MANAGE
+WRITE = StaffRight.CAMPAIGNS_WRITE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/mailings"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
@@ -43,6 +44,26 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/letters/{mail_id}"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/text"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/close"): StaffRight.PEOPLE_ACT,
+    ("GET", "/console/segments"): WRITE,
+    ("GET", "/console/segments/{brand}"): WRITE,
+    ("GET", "/console/segments/{brand}/_new"): WRITE,
+    ("POST", "/console/segments/{brand}/_new"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/edit"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/edit"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/count"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/people"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/people"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/segments/{brand}/{name}/freeze"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/delete"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/delete"): WRITE,
+    ("GET", "/console/lists"): WRITE,
+    ("GET", "/console/lists/{brand}"): WRITE,
+    ("GET", "/console/lists/{brand}/{name}"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/count"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/remove"): WRITE,
+    ("GET", "/console/lists/{brand}/{name}/delete"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/delete"): WRITE,
     ("GET", "/console/dead"): MAILINGS,
     ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
     ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
@@ -55,6 +76,7 @@ _EXAMPLES = {
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
     "letter_id": "1",
     "brand": "interpals",
+    "name": "nobody",
 }
 
 

@@ -60,7 +60,7 @@ async def test_event_to_segment_by_api(world: World) -> None:
         frozenset({BRAND}),
         frozenset({"newsletter"}),
         frozenset({"write_segments"}),
-        frozenset({ReadableData.STATUS.value}),
+        frozenset({"status"}),
     )
     async with as_key(world, shop, rights) as key:
         event = plain_event({"audience": "segment:us"})

@@ -16,6 +16,7 @@ from mailer.web.console import (
     landing,
     ledger_pages,
     letter_pages,
+    list_pages,
     mailing_pages,
     mailing_schedule_pages,
     oidc_sign_in,
@@ -26,6 +27,7 @@ from mailer.web.console import (
     policy_pages,
     processor_pages,
     publisher_pages,
+    segment_pages,
     sign_in,
     staff_pages,
     suppression_pages,
@@ -68,6 +70,7 @@ ROUTERS = (
     ),
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_operations,
+    *(segment_pages.router, list_pages.router),
     _files,
 )
 """The routers of all pages of the console. Each route has a gate."""
