@@ -51,6 +51,7 @@ from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.consents import PostgresConsents
@@ -79,6 +80,7 @@ from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
+from mailer.postgres.segments import PostgresSegments
 from mailer.postgres.soft_bounces import PostgresSoftBounces
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
@@ -150,6 +152,8 @@ class App:
         self.pictures = PostgresPictures(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
+        self.segments = PostgresSegments(pool, self.writers)
+        self.lists = PostgresAudienceLists(pool, self.writers)
         self.records = PostgresDeliveryHistory(pool)
         self.received_webhooks = PostgresReceivedWebhooks(pool, self.writers, self.hasher)
         self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers, tell=tell)

@@ -62,6 +62,11 @@ SELECT gen_random_uuid(), now() - n * interval '1 minute', 'interpals', 'opt_out
 FROM generate_series(1, $1::int) n
 """
 """Letters, of which every tenth waits for a person."""
+_SEGMENTS = """
+INSERT INTO segments (brand, name, condition, created_by, updated_by)
+SELECT 'interpals', 'segment-' || n, '{"type": "country", "operator": "is", "values": ["US"]}', 'Ada', 'Ada'
+FROM generate_series(1, 200) n
+"""
 
 _IMPORTS = """
 INSERT INTO recipient_imports
@@ -94,6 +99,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
     await connection.execute(_RECEIVED_MAIL, people)
     await connection.execute(_IMPORTS, people)
     await connection.execute(_PARTS)
+    await connection.execute(_SEGMENTS)
     await connection.execute("ANALYZE")
     staff, session, half = await _sessions(parts, connection)
     await _look_first_person_up(parts, filled, staff)

@@ -32,9 +32,8 @@ class CampaignChangedMeanwhile(Exception):
     """
 
     def __init__(self, current: "Campaign") -> None:
-        super().__init__(
-            f"{current.updated_by.removeprefix('person:')} has saved revision {current.revision} meanwhile: read it, then save on top of it"
-        )
+        who = current.updated_by.removeprefix("person:")
+        super().__init__(f"{who} has saved revision {current.revision} meanwhile: read it, then save on top of it")
         self.current = current
 
 

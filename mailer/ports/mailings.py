@@ -240,8 +240,8 @@ class MailingStore(Protocol):
         """
         ...
 
-    async def is_audience_of_brand(self, brand: str, name: str) -> bool:
-        """Returns True if the brand has an audience of that name; `everyone` always exists."""
+    async def find_audience_fault(self, brand: str, name: str) -> str | None:
+        """Returns why a brand cannot mail an audience now, with what to do; None if it can."""
         ...
 
     async def read_facts_of_mailings(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mailer.ports.audience_lists import AudienceListStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
@@ -16,6 +17,7 @@ from mailer.ports.pictures import PictureStore
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
 from mailer.ports.recipient_imports import RecipientImportDesk
+from mailer.ports.segments import SegmentStore
 from mailer.ports.staff import RightInSession
 from mailer.ports.stream_pauses import StreamPauseStore
 
@@ -50,6 +52,8 @@ class OperatorStores:
     manifests: ManifestStore
     releases: CampaignReleaser
     imports: RecipientImportDesk
+    segments: SegmentStore
+    lists: AudienceListStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

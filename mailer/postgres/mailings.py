@@ -24,6 +24,8 @@ from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, 
 from mailer.ports.time_ordered_uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_expansion import expand_audience
+from mailer.postgres.audiences import find_audience_fault
 from mailer.postgres.mailing_status_rows import mailing_status_from_row
 from mailer.postgres.releaser_independence import refuse_dependent_releaser
 from mailer.rendering.mentioned_members import references_in_context, replace_refs_by_ledger_numbers
@@ -46,9 +48,6 @@ _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
 )
 """Separate statements, so that a generic plan uses the right index for each."""
 
-EXPANSION_SECONDS = 600
-"""The time limit to expand a named audience in one statement. Ten million recipients take a minute; a broker waits
-half an hour."""
 BATCH_SIZE = 500
 """The recipients of a batch: one or two seconds of work, much less than a lease."""
 
@@ -59,7 +58,7 @@ async def _turning_data_errors_into_value_errors() -> AsyncIterator[None]:
     try:
         yield
     except asyncpg.DataError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"the database cannot hold a value of this event: {error}") from error
 
 
 class PostgresMailings:
@@ -124,15 +123,8 @@ class PostgresMailings:
         batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
         for mailing in mailings:
             if isinstance(mailing.event.to, Audience):
-                await connection.execute(
-                    f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'; SET LOCAL lock_timeout = 0"
-                )
-                batches += await connection.fetch(
-                    # The server's limit is shorter than ours. If ours came first, the server would seem to be away.
-                    _SQL["expand_audience"],
-                    mailing.id,
-                    BATCH_SIZE,
-                    timeout=EXPANSION_SECONDS + 10,
+                batches += await expand_audience(
+                    connection, mailing.id, mailing.event.brand, mailing.event.to.audience, BATCH_SIZE
                 )
         whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
         return {row["id"]: _facts_from_row(row) for row in whole}, batches
@@ -199,9 +191,10 @@ class PostgresMailings:
             for mailing, ref, context in wanted
         ]
 
-    async def is_audience_of_brand(self, brand: str, name: str) -> bool:
+    async def find_audience_fault(self, brand: str, name: str) -> str | None:
         """See the port."""
-        return bool(await self._pool.fetchval(_SQL["has_audience"], brand, name))
+        async with self._pool.acquire() as connection:
+            return await find_audience_fault(connection, self._policies[brand], name)
 
     async def read_facts_of_mailings(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """See the port."""

@@ -8,6 +8,7 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -21,6 +22,7 @@ from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.recipient_imports import PostgresRecipientImports
+from mailer.postgres.segments import PostgresSegments
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.rendering.campaign_fields import fields_used
@@ -48,6 +50,8 @@ def build_operator_stores_opener(
             PostgresManifests(pool, named, policies),
             PostgresCampaignReleases(pool, named, hasher, policies, fields_used),
             PostgresRecipientImports(pool, named),
+            PostgresSegments(pool, named),
+            PostgresAudienceLists(pool, named),
         )
 
     return open_stores

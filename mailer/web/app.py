@@ -37,6 +37,7 @@ from mailer.web import (
     public_notices_page,
     publisher_api,
     report_api,
+    segment_api,
     suppressions_api,
     tracking,
     unsubscribe,
@@ -68,8 +69,7 @@ _log = logging.getLogger(__name__)
 _API = (
     *(event_api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
-    picture_api,
-    import_api,
+    *(segment_api, picture_api, import_api),
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),

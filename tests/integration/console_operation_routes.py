@@ -6,6 +6,7 @@ MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
 MANAGE = StaffRight.PUBLISHERS_MANAGE
 IMPORT = StaffRight.CAMPAIGNS_WRITE
+WRITE = StaffRight.CAMPAIGNS_WRITE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/mailings"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
@@ -58,6 +59,26 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/imports/{import_id}/start"): IMPORT,
     ("POST", "/console/imports/{import_id}/discard"): IMPORT,
     ("POST", "/console/imports/{import_id}/refused"): IMPORT,
+    ("GET", "/console/segments"): WRITE,
+    ("GET", "/console/segments/{brand}"): WRITE,
+    ("GET", "/console/segments/{brand}/_new"): WRITE,
+    ("POST", "/console/segments/{brand}/_new"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/edit"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/edit"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/count"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/people"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/people"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/segments/{brand}/{name}/freeze"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/delete"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/delete"): WRITE,
+    ("GET", "/console/lists"): WRITE,
+    ("GET", "/console/lists/{brand}"): WRITE,
+    ("GET", "/console/lists/{brand}/{name}"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/count"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/remove"): WRITE,
+    ("GET", "/console/lists/{brand}/{name}/delete"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/delete"): WRITE,
     ("GET", "/console/dead"): MAILINGS,
     ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
     ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
@@ -72,6 +93,7 @@ _EXAMPLES = {
     "letter_id": "1",
     "picture_id": "0" * 32,
     "brand": "interpals",
+    "name": "nobody",
 }
 
 

@@ -28,6 +28,7 @@ from mailer.web.console import (
     landing,
     ledger_pages,
     letter_pages,
+    list_pages,
     mailing_pages,
     mailing_schedule_pages,
     oidc_sign_in,
@@ -39,6 +40,7 @@ from mailer.web.console import (
     policy_pages,
     processor_pages,
     publisher_pages,
+    segment_pages,
     sign_in,
     staff_pages,
     suppression_pages,
@@ -99,6 +101,7 @@ ROUTERS = (
     *_sending,
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
+    *(segment_pages.router, list_pages.router),
     _files,
 )
 """The routers of all pages of the console. Each route has a gate."""

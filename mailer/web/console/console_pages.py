@@ -132,6 +132,13 @@ NAVIGATION: list[NavigationGroup] = [
         ],
     ),
     NavigationGroup(
+        "group_campaigns",
+        [
+            NavigationEntry(f"{HOME}/segments", "segments", StaffRight.CAMPAIGNS_WRITE),
+            NavigationEntry(f"{HOME}/lists", "lists", StaffRight.CAMPAIGNS_WRITE),
+        ],
+    ),
+    NavigationGroup(
         "group_delivery",
         [
             NavigationEntry(f"{HOME}/processors", "processors", StaffRight.PROCESSORS_READ),
