@@ -20,10 +20,10 @@ from mailer.ports.mailings import NewMailing, ReleaseRefused
 from mailer.ports.manifests import CampaignMailing, CampaignToCheck, Manifest, ManifestRefused
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_expansion import EXPANSION_SECONDS
 from mailer.postgres.mailings import (
     BATCH_SIZE,
     CREATE,
-    EXPANSION_SECONDS,
     KEEP_TEMPLATE,
     build_mailing_acceptance_ledger_entry,
     column_values_of_mailing,
