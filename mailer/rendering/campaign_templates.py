@@ -31,8 +31,8 @@ from mailer.rendering.template_files import (
     TemplateManifest,
 )
 
-_PREHEADER_PADDING: Final = "&nbsp;&#847;&zwnj; " * 60
-"""Blanks behind the preheader, so that lists of mails do not show the greeting after it."""
+_PREVIEW_CHARACTERS: Final = 110
+"""The characters of a preheader that lists of mails show. Blanks follow a shorter one, so that no greeting does."""
 _GREETING: Final = "{% block greeting %}"
 _SAMPLES: Final[Mapping[AttributeType, object]] = {
     AttributeType.TEXT: "Sample",
@@ -133,7 +133,7 @@ class _LocaleWriter:
         marks = self._marks
         fillings = {
             "title": _without_isolation(marks.html_source(html.escape(subject))),
-            "preheader": marks.html_source(html.escape(preheader)) + _PREHEADER_PADDING if preheader.strip() else "",
+            "preheader": marks.html_source(html.escape(preheader)) + _padding_after(preheader),
             "heading": marks.html_source(html.escape(title)),
             "content": self._content(marks.html_source(markup)),
         }
@@ -171,6 +171,11 @@ def _split_heading(texts: LocalizedDraft) -> tuple[HeadingBlock | None, tuple[Bl
     """Returns the block that is the page's heading, if the first one is a heading, and the other blocks."""
     first = texts.blocks[0] if texts.blocks else None
     return (first, texts.blocks[1:]) if isinstance(first, HeadingBlock) else (None, texts.blocks)
+
+
+def _padding_after(preheader: str) -> str:
+    """Returns blanks that do not collapse, up to the length of a preview; none if there is no preheader."""
+    return " &#847;" * (_PREVIEW_CHARACTERS - len(preheader)) if preheader.strip() else ""
 
 
 def _without_isolation(source: str) -> str:

@@ -173,6 +173,7 @@ async def test_the_console_uploads_and_deletes(world: World) -> None:
         assert "&lt;b&gt;room.png" in page.text
         bad = await send(token, {"file": ("x.png", SVG, "image/png")}, own)
         assert (bad.status_code, "something else" in bad.text) == (422, True)
+        assert (await send(token, {"file": ("x.png", b"x" * 11_000_000, "image/png")}, own)).status_code == 413
         nothing = await send(token, {"other": ("x.png", b"", "image/png")}, own)
         assert (nothing.status_code, "has no file" in nothing.text) == (422, True)
         await show_in_campaign(world, id_, released=False)
