@@ -88,8 +88,8 @@ class CampaignFacts:
         return (self.policy.domain, *self.policy.reply_domains)
 
     def is_own_link(self, url: str) -> bool:
-        """Tells whether an address is ours: a signed link, or a picture that we serve."""
-        return url.startswith((f"{SAMPLE_ORIGIN}/", f"{self.public_url}/"))
+        """Tells whether an address is ours: a sample of a signed link, or a picture that we serve."""
+        return url.startswith((f"{SAMPLE_ORIGIN}/", f"{self.public_url}/m/"))
 
 
 class PageLink(NamedTuple):

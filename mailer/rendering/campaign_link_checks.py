@@ -46,6 +46,11 @@ LINK_PERSONAL = error_check(
     "An address has personal data in it, such as an e-mail address, or the id of the reader whose mail it is from.",
     "Take that part out of the address.",
 )
+LINK_SIGNED = error_check(
+    "link-of-one-reader",
+    "A link is copied from somebody's mail of ours, such as an unsubscribe link: all readers would act for that person.",
+    "Delete the link. The layout writes each reader's own.",
+)
 LINK_OTHER_DOMAIN = error_check(
     "link-shows-other-domain",
     "The words of a link are an address of one domain, and it leads to another. Filters take that for phishing.",
@@ -107,6 +112,7 @@ CHECKS: Final = (
     LINK_PLACEHOLDER,
     LINK_PRIVATE,
     LINK_PERSONAL,
+    LINK_SIGNED,
     LINK_OTHER_DOMAIN,
     LINK_WORDLESS,
     LINK_MISSING,
@@ -131,6 +137,8 @@ _SHORTENING = (
     " t.co t.ly t2m.io tiny.cc tinyurl.com v.gd x.co"
 )
 _SHORTENERS: Final = frozenset(_SHORTENING.split())
+_SIGNED: Final = re.compile(r"/+(?:u|preferences|o|c|confirm|view|report|data)/", re.IGNORECASE)
+"""The beginning of the path of a signed link."""
 _ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _PERSONAL = (
     "birthday birthdate dob e-mail e_mail email emailaddress email_address firstname first_name lastname last_name mail"
@@ -166,6 +174,8 @@ def _address_faults(url: str, facts: CampaignFacts) -> Iterator[tuple[CampaignCh
     host = _host_of(url)
     if url in ("", "#") or _is_for_examples(host, _FOR_EXAMPLES, facts):
         yield LINK_PLACEHOLDER, f"A link leads to {quoted(url)}."
+    elif _is_signed_link(url, facts.public_url):
+        yield LINK_SIGNED, f"A link of {host} acts for the one person whose mail it was copied from."
     elif link_or_image_url_fault("href", url):
         yield LINK_UNFIT, f"The link {quoted(url)} leads to no page, or its host is not clear."
     elif host:
@@ -194,6 +204,13 @@ def _web_address_faults(url: str, host: str) -> Iterator[tuple[CampaignCheck, st
     for key, times in Counter(key.lower() for key, _ in parse_qsl(urlsplit(url).query)).items():
         if times > 1 and _COUNTING.fullmatch(key):
             yield LINK_TAGGED_TWICE, f"The link {quoted(url)} has {key} {times} times."
+
+
+def _is_signed_link(url: str, public_url: str) -> bool:
+    """Tells whether an address is a signed link of this installation."""
+    own, path = urlsplit(public_url), unquote(urlsplit(url).path) if _host_of(url) else ""
+    below = path.removeprefix(own.path.rstrip("/"))
+    return _host_of(url) == own.hostname and _SIGNED.match(below) is not None
 
 
 def _host_of(url: str) -> str:

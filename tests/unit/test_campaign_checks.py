@@ -134,6 +134,8 @@ TRIPPED: list[tuple[str, CampaignFacts]] = [
     ("link-personal-data", with_link("https://paltalk.com/sam%40paltalk.com/rooms")),
     ("link-personal-data", with_link("https://paltalk.com/?Email=x")),
     ("link-personal-data", with_link("https://paltalk.com/?a=1&amp;mc_eid=0a1b2c3d")),
+    ("link-of-one-reader", replace(with_link("https://mail.brand.com/u/abc"), public_url="https://mail.brand.com")),
+    ("link-of-one-reader", replace(with_link("http://Mail.brand.com/x//%75/a"), public_url="https://mail.brand.com/x")),
     ("link-shows-other-domain", with_link("https://rooms.evil.com/", "www.paltalk.com")),
     ("link-shows-other-domain", with_link("https://rooms.evil.com/", "https://paltalk.com/rooms")),
     ("link-shows-other-domain", with_link("https://paltalk.com.evil.com/", "paltalk.com")),
