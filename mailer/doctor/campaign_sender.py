@@ -1,4 +1,4 @@
-"""Findings about the sender of a campaign: SPF, DKIM and DMARC of the brand's domain, as `mailer doctor` judges them."""
+"""Findings about the sender of a campaign: SPF, DKIM and DMARC of the domain, as `mailer doctor` judges them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -48,7 +48,7 @@ LINK_PERSONAL = error_check(
 )
 LINK_SIGNED = error_check(
     "link-of-one-reader",
-    "A link is copied from somebody's mail of ours, such as an unsubscribe link: all readers would act for that person.",
+    "A link is copied from somebody's mail of ours, such as an unsubscribe link: all readers act for that person.",
     "Delete the link. The layout writes each reader's own.",
 )
 LINK_OTHER_DOMAIN = error_check(
@@ -229,6 +229,10 @@ def _is_for_examples(host: str, domains: frozenset[str], facts: CampaignFacts) -
     return any(is_same_or_below(host, domain) for domain in domains)
 
 
+def _is_reserved(host: str) -> bool:
+    return any(is_same_or_below(host, domain) for domain in _RESERVED)
+
+
 def is_same_or_below(host: str, domain: str) -> bool:
     """Tells whether a host is a domain or one below it."""
     return host == domain or host.endswith(f".{domain}")
@@ -292,13 +296,13 @@ def links_to_ask(facts: CampaignFacts) -> Mapping[str, Place]:
     found: dict[str, Place] = {}
     for page in facts.pages:
         for link in page.links:
-            if _host_of(link.url) and not _is_useless_to_ask(link.url, facts):
+            if _host_of(link.url) and not _is_reserved(_host_of(link.url)) and not _has_address_error(link.url, facts):
                 found.setdefault(link.url.partition("#")[0], page.place_of(link.url))
     return found
 
 
-def _is_useless_to_ask(url: str, facts: CampaignFacts) -> bool:
-    return any(check.severity is Severity.ERROR or check is LINK_RESERVED for check, _ in _address_faults(url, facts))
+def _has_address_error(url: str, facts: CampaignFacts) -> bool:
+    return any(check.severity is Severity.ERROR for check, _ in _address_faults(url, facts))
 
 
 _OF_RESULT: Final[Mapping[LinkResult, tuple[CampaignCheck, str]]] = {
