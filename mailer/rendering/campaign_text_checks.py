@@ -55,7 +55,7 @@ TEXT_MARKUP = warning_check(
 )
 FIELD_LEFT = error_check(
     "field-unfilled",
-    "A field stands in the mail as it was written, such as {{ name }}, %%name%% or *|NAME|*.",
+    "A field stands in the mail as it was written, such as {{ name }} or %%name%%.",
     "Write fields as {{ name or 'friend' }}, with a name from the list of fields.",
 )
 INVISIBLE_LEFT = warning_check(

@@ -5,6 +5,7 @@
 import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from mailer.policy.link_urls import LinkAnswer, LinkResult
 from mailer.rendering.campaign_checks import CHECKS, check_campaign
 from mailer.rendering.campaign_facts import CampaignFacts, build_template_facts, preheader_of_page
 from mailer.rendering.campaign_findings import (
+    SEVERITIES,
     CheckFinding,
     Place,
     Severity,
@@ -394,3 +396,12 @@ def test_a_long_text_takes_a_short_time(text: str) -> None:
     begun = time.process_time()
     check_campaign(facts(texts(text=text)))
     assert time.process_time() - begun < 2
+
+
+def test_the_documentation_has_each_check() -> None:
+    """docs/campaign-checks.md lists the checks with the words of the code, the worst first."""
+    text = (Path(__file__).parents[2] / "docs" / "campaign-checks.md").read_text("utf-8")
+    listed = [line for line in text.partition("## All checks")[2].splitlines() if line.startswith("| `")]
+    by_weight = sorted(CHECKS, key=lambda check: SEVERITIES.index(check.severity))
+    expected = [f"| `{one.name}` | {one.severity.value} | {one.looks_for} | {one.remedy} |" for one in by_weight]
+    assert listed == expected
