@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mailer.policy.link_urls import LinkAnswer, LinkHostRefused, LinkResult, parse_link_url
 from mailer.rendering.allowed_markup import link_or_image_url_fault
-from mailer.rendering.campaign_facts import CampaignFacts, PageLink, PageUnderCheck
+from mailer.rendering.campaign_facts import MOST_LINKS, CampaignFacts, PageLink, PageUnderCheck
 from mailer.rendering.campaign_findings import (
     EVERYWHERE,
     CampaignCheck,
@@ -81,6 +81,11 @@ LINK_TAGGED_TWICE = warning_check(
     "A parameter that counts visits, such as utm_source, stands in an address twice.",
     "Leave each such parameter once.",
 )
+LINKS_MANY = warning_check(
+    "links-many",
+    f"The mail has more than {MOST_LINKS} links. The others are not checked.",
+    "Leave fewer links.",
+)
 LINK_VAGUE = note_check(
     "link-words-vague",
     "The words of a link, such as `click here`, do not say where it leads (WCAG 2.2, 2.4.4).",
@@ -121,6 +126,7 @@ CHECKS: Final = (
     LINK_ADDRESS,
     LINK_SHORTENED,
     LINK_TAGGED_TWICE,
+    LINKS_MANY,
     LINK_UNANSWERED,
     LINK_VAGUE,
     LINK_REDIRECTED,
@@ -160,6 +166,8 @@ _VAGUE: Final = frozenset(_VAGUE_WORDS.split("|"))
 
 def find_link_faults(page: PageUnderCheck) -> Iterator[CheckFinding]:
     """Yields the findings about the links of a mail that are not our own."""
+    if len(page.link_urls) > MOST_LINKS:
+        yield LINKS_MANY.finding(f"The mail has {len(page.link_urls):,} links.", page.place)
     for link in page.links:
         place, found = page.place_of(link.url), False
         for check, text in _address_faults(link.url, page.facts):

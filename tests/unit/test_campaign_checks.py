@@ -145,6 +145,7 @@ TRIPPED: list[tuple[str, CampaignFacts]] = [
     ("link-to-ip-address", with_link("https://93.184.215.14/")),
     ("link-shortened", with_link("https://bit.ly/3abc")),
     ("link-tagged-twice", with_link("https://paltalk.com/?utm_source=a&amp;utm_source=b")),
+    ("links-many", with_content("".join(f'<a href="https://paltalk.com/{n}">Room {n}</a>' for n in range(301)))),
     ("link-words-vague", with_link("https://paltalk.com/", "Click here!")),
     ("link-words-vague", with_link("https://paltalk.com/", "こちら")),
     ("picture-without-words", with_content('<img src="cid:a" width="600">')),
@@ -331,6 +332,14 @@ def test_findings_come_worst_first_and_once() -> None:
         }
     ]
     assert sorted_findings(reversed(found))[0].severity is Severity.ERROR
+
+
+def test_many_faults_of_one_kind_are_counted() -> None:
+    """A mail with a thousand faults has a page that can be read."""
+    links = "".join(f'<a class="link" href="http://paltalk.com/{n}">Room {n}</a>' for n in range(200))
+    found = check_campaign(with_content(links, WORDS * 10))
+    assert [finding.name for finding in found] == ["link-not-encrypted"] * 21
+    assert found[-1].text == "There are 180 more of this kind."
 
 
 def test_a_preheader_is_the_hidden_text_at_the_beginning() -> None:

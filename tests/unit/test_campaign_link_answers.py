@@ -1,12 +1,14 @@
 """The links of a campaign that servers are asked for, and the findings about what they answer."""
 
+import time
 from dataclasses import replace
 
+from mailer.policy.campaign_draft import TextBlock
 from mailer.policy.link_urls import LinkAnswer, LinkResult
 from mailer.rendering.campaign_checks import check_campaign
 from mailer.rendering.campaign_findings import CheckFinding, Place
 from mailer.rendering.campaign_link_checks import findings_about_answers, links_to_ask
-from tests.campaign_facts import with_content, with_link
+from tests.campaign_facts import draft, with_content, with_link
 
 
 def test_a_text_of_a_page_is_quoted_briefly() -> None:
@@ -26,6 +28,16 @@ def test_links_to_ask_are_those_of_others_without_an_error() -> None:
     )
     checked = replace(with_content(page_links), public_url="https://mail.brand.com")
     assert links_to_ask(checked) == {"https://paltalk.com/a": Place("a", "en")}
+
+
+def test_thousands_of_links_take_linear_time() -> None:
+    """A draft of a megabyte does not hold a process for a minute."""
+    links = [f'<a href="http://paltalk.com/{number}">Room {number}</a>' for number in range(5_000)]
+    blocks = [TextBlock(markdown="".join(links[start : start + 300])) for start in range(0, len(links), 300)]
+    begun = time.process_time()
+    found = check_campaign(replace(with_content("".join(links)), draft=draft(*blocks)))
+    assert time.process_time() - begun < 10
+    assert "links-many" in {finding.name for finding in found}
 
 
 def test_answers_become_findings() -> None:
