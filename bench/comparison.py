@@ -15,6 +15,7 @@ from bench.handing import opened, working
 from bench.population import FLAGS, SIZE, as_file, people
 from bench.setting import database, read_policies
 from mailer import bundled_files
+from mailer.actions.importing.table_reading import read_table
 from mailer.actions.recipient_import import import_recipients
 from mailer.app import App
 from mailer.database.statements import Pool
@@ -91,7 +92,9 @@ async def _mail(app: App, handover: HandOver, brand: str) -> None:
     importer = PostgresRecipientImporter(
         app.pool, app.writers, app.hasher, brand, policy.controller.id, policy.source_vocabulary
     )
-    done = await import_recipients(importer, policy, as_file(), _refused, lambda n: None)
+    done = await import_recipients(
+        importer, policy, read_table(as_file().getvalue().encode()), _refused, lambda n: None
+    )
     if done.taken != SIZE:
         raise RuntimeError(f"{done.taken} of {SIZE} people were taken")
     await _learn(app.pool, brand)

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 
 from mailer import database_startup, link_and_dkim_signers
 from mailer.actions.account_events import apply_account_event
+from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
@@ -50,7 +51,9 @@ from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.campaign_reports import PostgresCampaignReports
+from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -66,6 +69,7 @@ from mailer.postgres.optional_mail import build_optional_mail_stores
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.outgoing_webhooks import PostgresOutgoingWebhooks
 from mailer.postgres.people_look_up_stores import build_people_look_up_stores
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
@@ -76,6 +80,7 @@ from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
+from mailer.postgres.segments import PostgresSegments
 from mailer.postgres.soft_bounces import PostgresSoftBounces
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
@@ -144,8 +149,11 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
         self.public_notices = PostgresPublicNotices(pool, self.writers)
+        self.pictures = PostgresPictures(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
+        self.segments = PostgresSegments(pool, self.writers)
+        self.lists = PostgresAudienceLists(pool, self.writers)
         self.records = PostgresDeliveryHistory(pool)
         self.received_webhooks = PostgresReceivedWebhooks(pool, self.writers, self.hasher)
         self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers, tell=tell)
@@ -197,6 +205,12 @@ class App:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
         return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderer_cache_without_signing)
+
+    @cached_property
+    def campaign_renderer(self) -> CampaignRenderer:
+        """The renderer of drafts, for previews and tests."""
+        pictures = PostgresCampaigns(self.pool, self.writers, self.mailing_directory)
+        return CampaignRenderer(self.policies, lambda: self.templates, pictures, self.links, self.settings.public_url)
 
     def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""

@@ -22,6 +22,7 @@ from mailer import input_types
 from mailer.event_context_validation import Context
 from mailer.input_types import (
     Address,
+    AudienceName,
     Country,
     Id,
     Line,
@@ -130,10 +131,10 @@ class People(FrozenModelWithoutExtras):
 
 
 class Audience(FrozenModelWithoutExtras):
-    """An audience by its name; `everyone` is all recipients of the brand."""
+    """An audience by its name: `everyone` is all recipients of the brand, `segment:NAME` whom a segment chooses now."""
 
-    audience: Slug
-    """The name of the audience."""
+    audience: AudienceName
+    """`everyone`, the name of a list, or `segment:NAME`. It is resolved once, when the event is taken in."""
 
 
 class Attachment(FrozenModelWithoutExtras):

@@ -17,7 +17,7 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from mailer.policy.country_codes import FORM, country_code
-from mailer.policy.text_formats import LOCALE, SLUG, normalized_language_tag
+from mailer.policy.text_formats import AUDIENCE, LOCALE, SLUG, normalized_language_tag
 from mailer.text_checks import check_identifier, check_name, check_one_line, check_storable_text
 
 MAX_ID = 255
@@ -356,6 +356,8 @@ Id = Annotated[
 ]
 """A name that travels as a short string of AMQP."""
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
+AudienceName = Annotated[str, Field(pattern=AUDIENCE, max_length=68)]
+"""`everyone`, the name of a list, or `segment:` with the name of a segment."""
 Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[A-Za-z0-9._-]+)?)$", max_length=120)]
 """The scope of a consent or an opt-out."""
 Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(check_storable_text)]

@@ -1,18 +1,25 @@
-"""Composes the timekeeper and what runs beside it: partners, links by mail, public notices, webhooks, metrics."""
+"""Composes the timekeeper and what runs beside it, such as partners, public notices, webhooks and metrics."""
 
 import asyncio
 
 from mailer.app import App
+from mailer.campaign_parts import build_automatic_rest_sender, build_manifest_builder
+from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.public_notice_page_check import PublicNoticePageChecker
+from mailer.pipeline.recipient_import_worker import RecipientImportWorker
 from mailer.pipeline.requested_link_mail_publishing import RequestedLinkMailPublisher
 from mailer.pipeline.timekeeper import Timekeeper
+from mailer.pipeline.uploaded_column_reading import UploadedColumnReader
+from mailer.pipeline.uploaded_row_import import UploadedRowImporter
 from mailer.policy_loading import build_broker_topology_for_policies
 from mailer.ports.broker import Broker
+from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.recipient_import_queue import PostgresRecipientImportQueue
 from mailer.processors.partner_webhook_posting import post_json_or_raise
 from mailer.processors.public_page_fetching import fetch_public_page
 from mailer.runtime.system_resolver import SystemResolver
@@ -20,7 +27,7 @@ from mailer.runtime.webhook_posting import WebhookHttpPoster
 
 
 async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
-    """Runs the timekeeper, the sync with partners, the webhooks and the metrics until `stop` is set."""
+    """Runs the timekeeper, the sync with partners, webhooks, work on campaigns and metrics until `stop` is set."""
     async with app.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
         keeper = Timekeeper(app.upkeep, app.deliveries, broker, app.settings.copies)
         tasks.create_task(keeper.run_until_stopped(stop))
@@ -31,5 +38,18 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(looks.check_notice_pages_until_stopped(stop))
         webhooks = OutgoingWebhookSender(app.webhooks, WebhookHttpPoster(SystemResolver))
         tasks.create_task(webhooks.send_until_stopped(stop))
+        figures = CampaignFigureKeeper(PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher))
+        tasks.create_task(figures.count_until_stopped(stop))
+        tasks.create_task(build_manifest_builder(app).build_until_stopped(stop))
+        tasks.create_task(build_automatic_rest_sender(app).send_until_stopped(stop))
+        tasks.create_task(_build_import_worker(app).work_until_stopped(stop))
         queues = [queue.name for queue in build_broker_topology_for_policies(app.policies).queues]
         tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(app.pool), broker, queues, FLOW, stop))
+
+
+def _build_import_worker(app: App) -> RecipientImportWorker:
+    """Returns the worker that reads, checks and imports uploaded files."""
+    queue = PostgresRecipientImportQueue(app.pool, app.writers, app.hasher, app.policies)
+    reader = UploadedColumnReader(queue, app.policies, app.owner)
+    rows = UploadedRowImporter(queue, app.policies, app.owner)
+    return RecipientImportWorker(queue, app.owner, reader.read_columns, rows.check_or_import)

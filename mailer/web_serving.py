@@ -2,17 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mailer.actions.newsletter_archive import NewsletterArchive
 from mailer.actions.policy_comparison import PolicyComparer
+from mailer.actions.rest_of_test_sending import RestOfTestSender
 from mailer.app import App, names_of_configured_processors
+from mailer.campaign_parts import build_campaign_checker
 from mailer.metrics_and_logger import WEB
 from mailer.ports.received_webhooks import WebhookReceiver
 from mailer.postgres.attention_figures import PostgresAttentionFigures
+from mailer.postgres.campaign_figures import PostgresReleasedCampaignReports
+from mailer.postgres.campaign_people import build_campaign_report_stores
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
+from mailer.postgres.newsletter_archive import PostgresArchivedNewsletters
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.people_sample import PostgresPeopleSampler
@@ -60,6 +67,7 @@ def build_web_context(app: App) -> "WebContext":
     """Returns what the web app stands on."""
     from mailer.brand_look_loading import load_brand_looks
     from mailer.web.console.console_context import build_console_context
+    from mailer.web.kept_pictures import KeptPictures
     from mailer.web.web_context import WebContext
 
     settings = app.settings
@@ -73,6 +81,7 @@ def build_web_context(app: App) -> "WebContext":
         inviters=app.inviters,
         requests=app.requests,
         public_notices=app.public_notices,
+        pictures=KeptPictures(app.pictures),
         origins=PostgresMailAndAddressOrigins(app.pool),
         opens=app.opens,
         mailings=app.mailings,
@@ -96,6 +105,7 @@ def build_web_context(app: App) -> "WebContext":
         ),
         web_copies=app.web_copies,
         webhooks=_build_webhook_reception(app),
+        newsletters=NewsletterArchive(PostgresArchivedNewsletters(app.pool), app.web_copies, settings.public_url),
     )
 
 
@@ -145,8 +155,9 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
     from mailer.web.console.briefly_cached_value import BrieflyCachedValue
     from mailer.web.console.operation_stores import ConsoleOperationStores
 
+    open_stores = build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies)
     return ConsoleOperationStores(
-        build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies),
+        open_stores,
         app.mailing_directory,
         app.mailing_wait_explainer,
         app.mailing_release_previewer,
@@ -161,4 +172,10 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
         PolicyComparer(PostgresPeopleSampler(app.pool), app.templates),
         read_text_of_letter,
         BrieflyCachedValue(partial(asyncio.to_thread, load_promise_proofs_of_last_test_run, app.settings)),
+        replace(
+            build_campaign_report_stores(app.pool, app.writers, PostgresReleasedCampaignReports(app.pool)),
+            open_rest=lambda actor, network, used: RestOfTestSender(open_stores(actor, network, used).releases),
+        ),
+        app.campaign_renderer,
+        build_campaign_checker(app),
     )

@@ -160,10 +160,11 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
         "inviters",
         "requests",
         "public_notices",
+        "pictures",
         "origins",
         "opens",
     )
-    more = ("web_copies", "webhooks", "mailings", "reports", "rights", "desks", "outbox", "publishers")
+    more = ("web_copies", "newsletters", "webhooks", "mailings", "reports", "rights", "desks", "outbox", "publishers")
     return WebContext(
         public_url=SITE,
         links=links,

@@ -151,7 +151,18 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
     policies = parse_policies_in_force(bundled_files.read_texts_of_toml_files(folder), date(2026, 11, 29))
     none = cast(Any, SimpleNamespace())
     stores = dict.fromkeys(
-        ("consents", "suppressions", "inviters", "opens", "mailings", "reports", "rights", "web_copies", "webhooks"),
+        (
+            "consents",
+            "suppressions",
+            "inviters",
+            "opens",
+            "mailings",
+            "reports",
+            "rights",
+            "web_copies",
+            "webhooks",
+            "newsletters",
+        ),
         none,
     )
     return WebContext(
@@ -163,6 +174,7 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         origins=cast(Any, person),
         requests=RequestStores(cast(Any, person), cast(Any, person)),
         public_notices=cast(Any, person),
+        pictures=none,
         **stores,
         desks=none,
         outbox=none,

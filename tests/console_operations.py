@@ -1,5 +1,7 @@
 """The stores behind the pages of operations, over the database of a test."""
 
+from mailer.actions.campaign_checking import CampaignChecker
+from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.inbound.letter_text import read_text_of_letter
@@ -8,6 +10,9 @@ from mailer.pipeline.no_route import NoRoute
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
+from mailer.postgres.campaign_figures import PostgresReleasedCampaignReports
+from mailer.postgres.campaign_people import build_campaign_report_stores
+from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
@@ -35,6 +40,7 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
     def has_template(brand: str, name: str) -> bool:
         return templates().find_template(brand, name) is not None
 
+    campaigns = PostgresCampaigns(world.pool, world.writers, PostgresMailingDirectory(world.pool, world.policies))
     return ConsoleOperationStores(
         build_operator_stores_opener(world.pool, world.writers, world.hasher, world.policies),
         PostgresMailingDirectory(world.pool, world.policies),
@@ -51,4 +57,7 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         PolicyComparer(PostgresPeopleSampler(world.pool), templates()),
         read_text_of_letter,
         BrieflyCachedValue(lambda: recorded_proofs()),
+        build_campaign_report_stores(world.pool, world.writers, PostgresReleasedCampaignReports(world.pool)),
+        CampaignRenderer(world.policies, templates, campaigns, world.links, "https://mail.example.org"),
+        CampaignChecker(world.policies, templates().find_brand_files, campaigns, "https://mail.example.org"),
     )

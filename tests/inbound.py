@@ -179,7 +179,7 @@ async def receive_letter(
     to = f"postmaster@{world.policies[brand].domain}"
     new = NewReceivedMail(brand, Mailbox.POSTMASTER, sender, to, "192.0.2.1", "mx.people.example", content)
     [mail_id] = await store.store_mail([new])
-    mail = await store.get_unhandled_mail(mail_id)
+    mail = (await store.get_unhandled_mails([mail_id])).get(mail_id)
     assert mail is not None
     waits = ReceivedMailResult("reply", ReceivedMailEffect.WAITS, "it has to be read", recipient_id, None, suggested)
     await store.finish_mail(mail, replace(waits, is_writer_proven=recipient_id is not None))

@@ -91,3 +91,9 @@ SELECT uuid_floor(now() - id * interval '1 second'), 'newsletter', id, 1, '2024'
 INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at)
 SELECT uuid_floor(now() - id * interval '1 second'), brand, id, 'copy', 1, now(), now() + interval '30 days', now()
 FROM recipients WHERE id % 50 = 1
+
+-- name: pictures
+INSERT INTO pictures (id, brand, content_type, width, height, content, file_name, created_by, created_at)
+SELECT lpad(to_hex(k), 32, '0'), 'interpals', 'image/png', 600, 300, decode(repeat('00', 20000), 'hex'), k || '.png', 'key:shop',
+       now() - k * interval '1 minute'
+FROM generate_series(1, 2000) k

@@ -23,6 +23,8 @@ from mailer.web.app import page_routes
 from mailer.web.console.console_app import ROUTERS
 
 BRAND = "interpals"
+PICTURE = f"{100:032x}"
+"""The id of one of the pictures with which the database is filled."""
 NOT_LARGE = frozenset(
     {
         *("/console/static/{name}", "/healthz"),
@@ -44,6 +46,7 @@ class Known:
         policy: a brand's version, as the page of differences names it.
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
+        imported: the id of an uploaded file whose columns were read.
     """
 
     filled: Filled
@@ -57,6 +60,7 @@ class Known:
     confirmation: UUID
     request: UUID
     received: UUID
+    imported: UUID
 
 
 def get_routes() -> Iterator[str]:
@@ -71,6 +75,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
     older = f"?before={known.filled.small}"
+    segment, audience = f"/console/segments/{BRAND}/segment-1", f"/console/lists/{BRAND}/half"
     return {
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
@@ -101,6 +106,22 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/mailings/{mailing_id}/cancel": [f"/console/mailings/{known.waiting}/cancel"],
         "/console/mailings/{mailing_id}/reschedule": [f"/console/mailings/{known.waiting}/reschedule"],
         "/console/mailings/{mailing_id}/release": [f"/console/mailings/{known.waiting}/release"],
+        "/console/pictures": ["/console/pictures"],
+        "/console/pictures/to/{brand}": [
+            f"/console/pictures/to/{BRAND}",
+            f"/console/pictures/to/{BRAND}?before={PICTURE}",
+        ],
+        "/console/segments": ["/console/segments", f"/console/segments?brand={BRAND}"],
+        "/console/segments/{brand}": [f"/console/segments/{BRAND}", f"/console/segments/{BRAND}?after=segment-150"],
+        "/console/segments/{brand}/_new": [f"/console/segments/{BRAND}/_new"],
+        "/console/segments/{brand}/{name}": [segment],
+        "/console/segments/{brand}/{name}/edit": [f"{segment}/edit"],
+        "/console/segments/{brand}/{name}/people": [f"{segment}/people"],
+        "/console/segments/{brand}/{name}/delete": [f"{segment}/delete"],
+        "/console/lists": ["/console/lists", f"/console/lists?brand={BRAND}"],
+        "/console/lists/{brand}": [f"/console/lists/{BRAND}"],
+        "/console/lists/{brand}/{name}": [audience, f"{audience}?after={known.filled.first}"],
+        "/console/lists/{brand}/{name}/delete": [f"{audience}/delete"],
         "/console/halts": ["/console/halts"],
         "/console/processors": ["/console/processors"],
         "/console/flow": ["/console/flow"],
@@ -114,6 +135,10 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/publishers/revoke": [f"/console/publishers/revoke?who={known.publisher}"],
         "/console/letters": ["/console/letters"],
         "/console/letters/{mail_id}": [f"/console/letters/{known.received}"],
+        "/console/imports": ["/console/imports", f"/console/imports?brand={BRAND}&before={known.imported}"],
+        "/console/imports/to/{brand}": [f"/console/imports/to/{BRAND}"],
+        "/console/imports/{import_id}": [f"/console/imports/{known.imported}"],
+        "/console/imports/{import_id}/progress": [f"/console/imports/{known.imported}/progress"],
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
@@ -137,6 +162,7 @@ def recipient_rows(known: Known, links: SignedLinks) -> dict[str, list[str]]:
         "/c/{token}": [links.click_url(ClickToken(large, "https://interpals.example/", "nonce"))],
         "/view/{token}": [view],
         "/view/{token}/mail": [f"{view}/mail"],
+        "/m/{picture_id}": [f"/m/{PICTURE}"],
         "/leave/{brand}": [f"/leave/{BRAND}"],
         "/data/{brand}": [f"/data/{BRAND}"],
         "/notices/{brand}": [f"/notices/{BRAND}"],

@@ -62,6 +62,28 @@ SELECT gen_random_uuid(), now() - n * interval '1 minute', 'interpals', 'opt_out
 FROM generate_series(1, $1::int) n
 """
 """Letters, of which every tenth waits for a person."""
+_SEGMENTS = """
+INSERT INTO segments (brand, name, condition, created_by, updated_by)
+SELECT 'interpals', 'segment-' || n, '{"type": "country", "operator": "is", "values": ["US"]}', 'Ada', 'Ada'
+FROM generate_series(1, 200) n
+"""
+
+_IMPORTS = """
+INSERT INTO recipient_imports
+    (id, brand, file_name, digest, size, state, reading, rows_total, created_by, created_at, finished_at)
+SELECT gen_random_uuid(), 'interpals', 'people.csv', (n % 50)::text::bytea, 100,
+       CASE WHEN n = 1 THEN 'uploaded' ELSE 'done' END,
+       '{"encoding": "UTF-8", "delimiter": ",", "headings": ["ref", "email"],
+         "samples": [["u1"], ["u1@people.example"]]}',
+       1, 'person:Ada', now() - n * interval '1 minute', now()
+FROM generate_series(1, $1::int) n
+"""
+"""Uploaded files, of which the newest waits for its columns."""
+_PARTS = """
+INSERT INTO recipient_import_parts
+SELECT id, 'refused', n, 'u1,nonsense' FROM recipient_imports, generate_series(1, 4) n
+UNION ALL SELECT id, 'content', 1, 'ref,email' FROM recipient_imports WHERE state = 'uploaded'
+"""
 
 
 async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.Record]", people: int) -> Scene:
@@ -75,6 +97,9 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
     )
     await parts.ledger.store_one_seal_of_all_chains()
     await connection.execute(_RECEIVED_MAIL, people)
+    await connection.execute(_IMPORTS, people)
+    await connection.execute(_PARTS)
+    await connection.execute(_SEGMENTS)
     await connection.execute("ANALYZE")
     staff, session, half = await _sessions(parts, connection)
     await _look_first_person_up(parts, filled, staff)
@@ -87,6 +112,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
             "confirmation": "SELECT confirmation FROM wishes WHERE recipient_id = 1",
             "request": "SELECT id FROM data_requests WHERE recipient_id = 1",
             "received": "SELECT id FROM received_mail WHERE state = 'waiting' ORDER BY at LIMIT 1",
+            "imported": "SELECT id FROM recipient_imports WHERE state = 'uploaded'",
         }.items()
     }
     policy = f"{BRAND}@{parts.policies[BRAND].version}"

@@ -35,6 +35,7 @@ _NOTHING = "none null nil nan unknown undefined empty test todo tbd n a na lates
 _NO_VERSION = frozenset(_NOTHING.split())
 _MESSAGE = re.compile(r"message-id:<[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>", re.IGNORECASE)
 _PLACE = re.compile(r"ip:(?P<ip>\S+) at (?P<at>\S+)", re.IGNORECASE)
+_EXPORT = re.compile(r"export:[a-z0-9-]{1,40} at (?P<at>\S+)", re.IGNORECASE)
 IsOurs = Callable[[str], bool]
 """A function that tells whether a text is the token of a confirmation link that mailer signed."""
 
@@ -74,16 +75,18 @@ def is_confirmation_proof(text: str, said_at: datetime) -> bool:
     """Tells whether a proof names the mail with the confirmation link, or the IP address and time of the click.
 
     Args:
-        text: `message-id:<…@…>`, or `ip:… at …` with a time in the format of RFC 3339.
+        text: `message-id:<…@…>`, or `ip:… at …` with a time in the format of RFC 3339; or `export:SYSTEM at …`, the
+            time of the click in the export of another system.
         said_at: the time of the consent. The click cannot be later.
     """
     if _MESSAGE.fullmatch(text.strip()):
         return True
-    found = _PLACE.fullmatch(text.strip())
+    found = _PLACE.fullmatch(text.strip()) or _EXPORT.fullmatch(text.strip())
     if found is None:
         return False
     try:
-        ip_address(found["ip"])
+        if "ip" in found.groupdict():
+            ip_address(found["ip"])
         return parse_moment(found["at"]) <= said_at
     except ValueError:
         return False

@@ -3,10 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _csv import Reader
+from itertools import count
 
 
 class InputRefused(ValueError):
@@ -40,6 +37,46 @@ class CsvRow:
     fault: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CsvRecord:
+    """A record of a CSV file, which may take several lines.
+
+    Attributes:
+        number: its number, as a spreadsheet counts rows: the first is 1. Empty lines count.
+        line: the number of its first line.
+        cells: its values, unchanged; empty if it cannot be read.
+        fault: the reason why it cannot be read; None if it can.
+    """
+
+    number: int
+    line: int
+    cells: tuple[str, ...]
+    fault: str | None = None
+
+
+def read_csv_records(lines: Iterable[str], delimiter: str = ",") -> Iterator[CsvRecord]:
+    """Yields the records of a CSV file that are not empty.
+
+    Raises:
+        CsvUnreadableFromLine: from a line on, quotes do not match.
+    """
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
+    for number in count(1):
+        before = reader.line_num
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if reader.line_num > before + 1 or "unexpected end of data" in str(error):
+                reason = f"a quote is opened in this line, and not closed as it should be ({error}); mend it"
+                raise CsvUnreadableFromLine(before + 1, reason) from None
+            yield CsvRecord(number, reader.line_num, (), f"cannot be read: {error}; double the quotes within a value")
+            continue
+        if cells:
+            yield CsvRecord(number, before + 1, tuple(cells))
+
+
 def check_header_and_read_rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) -> Iterator[CsvRow]:
     """Checks the header line at once, and returns an iterator over the rows below it.
 
@@ -47,11 +84,8 @@ def check_header_and_read_rows(lines: Iterable[str], columns: Sequence[str], nee
         InputRefused: the header names a column twice, names an unknown one, or lacks a column that is needed.
         CsvUnreadableFromLine: raised by the iterator: from a line on, quotes do not match.
     """
-    reader = csv.reader(lines, strict=True)
-    try:
-        names = [name.strip() for name in next(reader, [])]
-    except csv.Error as error:
-        raise InputRefused(f"the header line cannot be read: {error}") from None
+    records = read_csv_records(lines)
+    names = read_header(records)
     unknown = [name for name in names if name not in columns]
     missing = [name for name in needed if name not in names]
     twice = sorted({name for name in names if names.count(name) > 1 and name})
@@ -64,23 +98,25 @@ def check_header_and_read_rows(lines: Iterable[str], columns: Sequence[str], nee
             else f"names {', '.join(twice)} twice; which one counts cannot be told: remove one"
         )
         raise InputRefused(f"the header line {what}; the columns are {', '.join(columns)}")
-    return _rows_below_header(reader, names)
+    return (_row_of_record(record, names) for record in records)
 
 
-def _rows_below_header(reader: "Reader", names: Sequence[str]) -> Iterator[CsvRow]:
-    while True:
-        before = reader.line_num
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if reader.line_num > before + 1 or "unexpected end of data" in str(error):
-                reason = f"a quote is opened in this line, and not closed as it should be ({error}); mend it"
-                raise CsvUnreadableFromLine(before + 1, reason) from None
-            yield CsvRow(reader.line_num, {}, f"cannot be read: {error}; double the quotes within a value")
-            continue
-        if cells:
-            many = len(cells) > len(names)
-            fault = "more values than columns; quote values that hold a comma" if many else None
-            yield CsvRow(before + 1, dict(zip(names, cells, strict=False)), fault)
+def read_header(records: Iterator[CsvRecord]) -> list[str]:
+    """Reads the headings, which stand in the first record; an empty list if there is none.
+
+    Raises:
+        InputRefused: it cannot be read.
+    """
+    try:
+        header = next(records, None)
+    except CsvUnreadableFromLine as error:
+        raise InputRefused(f"the header line cannot be read: {error}") from None
+    if header is not None and header.fault:
+        raise InputRefused(f"the header line {header.fault}")
+    return [name.strip() for name in header.cells] if header else []
+
+
+def _row_of_record(record: CsvRecord, names: Sequence[str]) -> CsvRow:
+    many = len(record.cells) > len(names)
+    fault = "more values than columns; quote values that hold a comma" if many else record.fault
+    return CsvRow(record.line, dict(zip(names, record.cells, strict=False)), fault)

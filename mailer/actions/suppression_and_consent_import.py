@@ -1,21 +1,17 @@
 """Imports lists of suppressions and of consents. Each line is imported, or rejected with a reason."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mailer.actions.consent_proof_checks import IsOurs, refuse_every_token
-from mailer.actions.csv_reading import CsvRow, check_header_and_read_rows
-from mailer.actions.recipient_import import (
-    CHUNK,
-    ImportChunkParser,
-    ImportCounts,
-    RejectedLine,
-    check_importable_consent,
-    rejection_reason_of_error,
-)
+from mailer.actions.csv_reading import CsvRow, CsvUnreadableFromLine, check_header_and_read_rows
+from mailer.actions.importing.imported_consents import check_importable_consent
+from mailer.actions.recipient_import import CHUNK, ImportCounts
 from mailer.actions.suppression import check_suppression_may_be_recorded, import_suppressed_addresses
 from mailer.input_types import Address, Line, Moment, Name, Scope, Words, parse_json_with_unique_keys
 from mailer.policy.policy_file import Policy
@@ -25,6 +21,16 @@ from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 SUPPRESSION_COLUMNS = ("email", "scope", "reason", "source", "at", "expires_at")
 _IMPORT = "import"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A rejected line: its number, its values and the reason."""
+
+    line: int
+    values: dict[str, str]
+    reason: str
 
 
 class SuppressionLine(BaseModel):
@@ -143,3 +149,39 @@ def _parse_ref_and_consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[
         raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
     given = said.model_dump(exclude={"ref", "recorded_at", "counts"})
     return said.ref, check_importable_consent(policy, Consent(**given), is_ours)
+
+
+class ImportChunkParser(Generic[_T]):
+    """Parses the rows of a file, until its end or as far as it can be read.
+
+    Attributes:
+        broken: the error that ended it early; None if there was none so far.
+    """
+
+    def __init__(self, lines: Iterator[CsvRow], read: Callable[[CsvRow], _T]) -> None:
+        """Takes the rows, and a function `read` that parses a row or raises `ValueError`."""
+        self._lines, self._read = lines, read
+        self.broken: CsvUnreadableFromLine | None = None
+
+    def parse_next_chunk(self) -> list[_T | RejectedLine]:
+        """Returns the next parsed or rejected rows, at most `CHUNK`; an empty list at the end."""
+        return list(islice(self._parse_lines(), CHUNK))
+
+    def _parse_lines(self) -> Iterator[_T | RejectedLine]:
+        try:
+            for row in self._lines:
+                try:
+                    yield RejectedLine(row.line, row.cells, row.fault) if row.fault else self._read(row)
+                except ValueError as error:
+                    yield RejectedLine(row.line, row.cells, rejection_reason_of_error(error))
+        except CsvUnreadableFromLine as broken:
+            self.broken = broken
+
+
+def rejection_reason_of_error(error: ValueError) -> str:
+    """Returns the text of an error as the reason why a line is rejected."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first: Any = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place or 'line'}: {first['msg'].removeprefix('Value error, ')}"

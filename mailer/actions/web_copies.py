@@ -81,6 +81,20 @@ class WebCopyRenderer:
             return NoWebCopyReason.UNSHOWABLE
         return ShownMail(copy, delivery.handed_over_at, bool(facts.attachments))
 
+    async def render_for_everybody(
+        self, mailing_id: UUID, locale: str, way_to_leave: str, own_page: str
+    ) -> WebCopy | None:
+        """Returns a mail without any person's values (`MailingRenderer.render_for_everybody`), or None if it cannot."""
+        facts = (await self._mailings.read_facts_of_mailings([mailing_id])).get(mailing_id)
+        if facts is None:
+            return None
+        try:
+            renderer = await self._make_renderer_of_mailing(facts)
+            return renderer.render_for_everybody(locale, way_to_leave, own_page)
+        except (UnknownTemplate, RenderError, KeyError) as error:
+            log.warning("a mail cannot be shown to everybody", mailing=str(mailing_id), error=type(error).__name__)
+            return None
+
     async def _render(
         self, policy: Policy, facts: MailingFacts, recipient_id: int, delivery: DeliveryToPerson
     ) -> WebCopy:

@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from mailer.cli import (
+    audience_lists,
     consents,
     data_request_commands,
     dead_letters,
@@ -31,6 +32,7 @@ from mailer.cli import (
     recipients,
     report,
     schema,
+    segments,
     staff,
     stop_start,
     suppressions,
@@ -56,6 +58,8 @@ for name, group in (
     ("recipients", recipients.app),
     ("consents", consents.app),
     ("suppressions", suppressions.app),
+    ("segment", segments.app),
+    ("audience", audience_lists.app),
     ("mailing", mailing.app),
     ("report", report.app),
     ("ledger", ledger.app),

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from mailer.actions.csv_reading import InputRefused
-from mailer.actions.recipient_import import ImportCounts, RejectedLine
+from mailer.actions.recipient_import import ImportCounts
+from mailer.actions.suppression_and_consent_import import RejectedLine
 from mailer.app import App
 from mailer.cli.shared import exit_with_error, out, print_json
 from mailer.policy.policy_file import Policy

@@ -8,7 +8,7 @@ from uuid import UUID
 from mailer.actions.recipient_import import ImportCounts
 from mailer.app import App
 from mailer.broker.event_publisher import EventPublisher
-from mailer.cli.recipients import import_recipients_file
+from mailer.cli.recipient_import import import_recipients_file
 from mailer.cli.shared import acting_person
 from mailer.cli.staff import AT_A_COMMAND, sign_up_link
 from mailer.embedded.demo_interfaces import LedgerVerificationSummary

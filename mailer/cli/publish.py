@@ -39,6 +39,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import refusal_of_publisher_without_right
+from mailer.policy.segments import fault_of_unknown_audience
 from mailer.policy_loading import load_policies
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import UNREACHABLE
@@ -103,7 +104,7 @@ def publish(
     A person publishes them, with rights of their own: who `--by` names, else the system's user.
     """
     person_or_system_user(by)
-    lines = _parse_events_or_exit(_read_file_or_stdin(file), file)
+    lines = _parse_events_or_exit(read_file_or_stdin(file), file)
     logging.disable()  # the error of this command says in one line what the drivers would log every second
     done = run_async_or_exit(partial(_check_and_publish, read_command_settings(), lines, wait))
     if done.problems:
@@ -122,14 +123,15 @@ def publish(
         exit_with_errors(open_ends, 1)
 
 
-def _read_file_or_stdin(file: str) -> str:
+def read_file_or_stdin(file: str) -> str:
+    """Returns the text of a file, or of the standard input for `-`. A text that cannot be read ends the command."""
     try:
         read = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return read.decode("utf-8-sig")
     except OSError as error:
         exit_with_error(f"{file}: {error}", 2)
     except UnicodeDecodeError as error:
-        exit_with_error(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
+        exit_with_error(f"{file}: octet {error.start:,} is not UTF-8; save it in UTF-8", 2)
 
 
 def _parse_events_or_exit(text: str, file: str) -> list[_EventWithPlaceInFile]:
@@ -252,7 +254,7 @@ async def _event_problems_found_in_database(
     ]
     unknown = await asked.find_unknown_audiences(events)
     return problems + [
-        f"{line.place}to.audience: {line.event.brand} has no audience {line.event.to.audience!r}; import it first"
+        f"{line.place}to.audience: {fault_of_unknown_audience(line.event.brand, line.event.to.audience)}"
         for line in lines
         if isinstance(line.event, MessageEvent)
         and isinstance(line.event.to, Audience)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -11,7 +11,6 @@ from uuid import UUID
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.soft_bounce_counting import SoftBounceCounter
 from mailer.actions.suppression import suppress_recipient
-from mailer.inbound.delivery_proof import find_delivery_proof
 from mailer.inbound.effects import (
     EffectDecision,
     decide_effect_of_bounce,
@@ -21,11 +20,10 @@ from mailer.inbound.effects import (
     reported_status,
 )
 from mailer.inbound.letter_handling import LetterHandler
-from mailer.inbound.letters import find_opt_out_token
+from mailer.inbound.mail_reading import MailReading, ReceivedMailReadingPool
 from mailer.inbound.reported_sender_faults import ReportedSenderFaults
-from mailer.inbound.reports.classification import classify_message
-from mailer.inbound.reports.received_report import CandidateSource, ReceivedReport, ReportKind
-from mailer.inbound.webhook_events import decide_effect_of_event, read_stored_event
+from mailer.inbound.reports.received_report import ReceivedReport, ReportKind
+from mailer.inbound.webhook_events import StoredWebhookEvent, decide_effect_of_event
 from mailer.metrics_and_logger import RECEIVED_MAIL, log
 from mailer.policy.bounce_suspicion import is_number_of_reported_bounces_suspicious
 from mailer.policy.policy_file import Policy
@@ -33,7 +31,6 @@ from mailer.policy.soft_bounces import SoftBounceVerdict, is_out_of_storage
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage, ReceivedMessage
 from mailer.ports.received_mail import (
-    Mailbox,
     ReceivedMail,
     ReceivedMailEffect,
     ReceivedMailHandledBefore,
@@ -44,7 +41,7 @@ from mailer.ports.received_mail import (
 from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.soft_bounces import SoftBounce
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.link_tokens import BounceToken, UnsubscribeToken
+from mailer.rendering.link_tokens import BounceToken
 from mailer.rendering.signed_links import SignedLinks
 
 SOURCE: Final = "feedback report"
@@ -52,11 +49,7 @@ SOURCE: Final = "feedback report"
 WEBHOOK_SOURCE: Final = "webhook"
 """The source of an opt-out by a link of an e-mail service, which its webhook tells."""
 ACTOR: Final = "inbound"
-READ_AT_ONCE: Final = 2
-"""The messages that are parsed at a time: one of `MAX_OCTETS` may take 100 MB meanwhile."""
-_PROOFS_OF_BOUNCE: Final = (CandidateSource.ENVELOPE_RECIPIENT, CandidateSource.ENVELOPE_ID)
-_KINDS_OF_LETTERS: Final = (ReportKind.REPLY, ReportKind.AUTOMATIC_REPLY, ReportKind.UNREADABLE)
-"""Kinds in which a token is obeyed: some mail programs call the mail that they write for a person automatic."""
+_Deliveries = Mapping[BounceToken, ReportedDelivery]
 _REPORT: Final = "report"
 """The processor in whose name a bounce is kept, if nothing says which one had the message."""
 
@@ -87,37 +80,56 @@ class ReceivedMailHandler:
         self._store = store
         self._letters = letters
         self._policies = policies
-        self._links = links
-        self._reading = asyncio.Semaphore(READ_AT_ONCE)
+        self._reading = ReceivedMailReadingPool(policies, links)
         self._judging = asyncio.Lock()
 
     async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
         """Handles the messages whose ids have arrived side by side, and settles them.
 
-        Raises the first error once all have ended: the others are settled.
+        All are read from the database together, and so are their deliveries. Raises the first error once all have
+        ended: the others are settled.
         """
-        ended = await asyncio.gather(*map(self._handle_message, arrived), return_exceptions=True)
+        ids = [_mail_id_of_broker_message(received.message) for received in arrived]
+        mails = await self._store.get_unhandled_mails([one for one in ids if one is not None])
+        readings = dict(zip(mails, await self._reading.read_mails(list(mails.values())), strict=True))
+        deliveries = await self._find_known_deliveries(readings.values())
+        handling = (
+            _reject_message_without_id(received)
+            if one is None
+            else self._handle_message(received, readings.get(one), deliveries)
+            for received, one in zip(arrived, ids, strict=True)
+        )
+        ended = await asyncio.gather(*handling, return_exceptions=True)
         for error in ended:
             if error is not None:
                 raise error
 
-    async def _handle_message(self, received: ReceivedMessage) -> None:
-        mail_id = _mail_id_of_broker_message(received.message)
-        if mail_id is None:
-            await received.reject('not a received mail: it takes {"received": "<its id>"}')
-            return
-        mail = await self._store.get_unhandled_mail(mail_id)
-        if mail is not None:
+    async def _handle_message(
+        self, received: ReceivedMessage, reading: MailReading | Exception | None, deliveries: _Deliveries
+    ) -> None:
+        """Handles a message, or none if it was handled before, and settles it."""
+        if isinstance(reading, Exception):
+            raise reading
+        if reading is not None:
             with suppress(ReceivedMailHandledBefore):
-                result = await self._handle_mail(mail)
+                result = await self._handle_mail(reading, deliveries.get(reading.proof) if reading.proof else None)
+                mail = reading.mail
                 log.info("received mail was handled", id=str(mail.id), kind=result.kind, effect=result.effect.value)
                 RECEIVED_MAIL.labels(mail.mail.mailbox, result.effect).inc()
         await received.acknowledge()
 
+    async def _find_known_deliveries(self, readings: Iterable[MailReading | Exception]) -> _Deliveries:
+        """Returns the deliveries that messages prove to answer, if there is still anything of them and their brands."""
+        proofs = {one.proof for one in readings if isinstance(one, MailReading) and one.proof is not None}
+        if not proofs:
+            return {}
+        found = await self._store.find_reported_deliveries([(one.mailing_id, one.recipient_id) for one in proofs])
+        return {BounceToken(one.mailing_id, one.recipient_id): one for one in found if one.brand in self._policies}
+
     async def give_up(self, received: ReceivedMessage, place: str, tries: int) -> None:
         """Leaves a message that meets a bug at each try to a person, and settles it."""
         mail_id = _mail_id_of_broker_message(received.message)
-        mail = await self._store.get_unhandled_mail(mail_id) if mail_id else None
+        mail = (await self._store.get_unhandled_mails([mail_id])).get(mail_id) if mail_id else None
         if mail is not None:
             log.error("received mail met a bug; a person has to read it", id=str(mail.id), error=place, tries=tries)
             reason = f"a bug kept it from being handled: {place}"
@@ -125,36 +137,23 @@ class ReceivedMailHandler:
             await self._store.finish_mail(mail, result)
         await received.acknowledge()
 
-    async def _handle_mail(self, mail: ReceivedMail) -> ReceivedMailResult:
-        """Reads a message, and commits its effect.
+    async def _handle_mail(self, reading: MailReading, delivery: ReportedDelivery | None) -> ReceivedMailResult:
+        """Commits the effect of a message.
 
         Raises:
             ReceivedMailHandledBefore: somebody else has handled it meanwhile.
         """
-        if mail.mail.mailbox is Mailbox.WEBHOOK:
-            return await self._handle_event(mail)
-        async with self._reading:
-            report = await asyncio.to_thread(classify_message, mail.mail.content, mail.mail.recipient)
-            is_letter = report.kind in _KINDS_OF_LETTERS
-            token = await asyncio.to_thread(self._find_opt_out_token, mail) if is_letter else None
-        if token is not None:
-            return await self._letters.handle_letter_with_token(mail, token)
-        delivery = await self._find_delivery(report)
-        if report.kind is ReportKind.REPLY:
+        mail, content = reading.mail, reading.content
+        if isinstance(content, StoredWebhookEvent):
+            decision = decide_effect_of_event(content, delivery)
+            return await self._finish_with_effect(mail, content.result_kind, decision, delivery, None)
+        if reading.token is not None:
+            return await self._letters.handle_letter_with_token(mail, reading.token)
+        if content.kind is ReportKind.REPLY:
             return await self._letters.handle_letter(mail, delivery)
-        decision = _decide_effect(mail, report, delivery)
-        feedback_type = report.feedback.feedback_type if report.feedback else None
-        return await self._finish_with_effect(mail, report.kind.value, decision, delivery, feedback_type)
-
-    def _find_opt_out_token(self, mail: ReceivedMail) -> UnsubscribeToken | None:
-        return find_opt_out_token(mail.mail, self._links.opt_out_mail, self._policies)
-
-    async def _handle_event(self, mail: ReceivedMail) -> ReceivedMailResult:
-        """Commits the effect of a webhook's event. Its token was verified before it was stored."""
-        event = read_stored_event(mail.mail.content)
-        delivery = await self._find_known_delivery(event.delivery)
-        decision = decide_effect_of_event(event, delivery)
-        return await self._finish_with_effect(mail, event.result_kind, decision, delivery, None)
+        decision = _decide_effect(mail, content, delivery)
+        feedback_type = content.feedback.feedback_type if content.feedback else None
+        return await self._finish_with_effect(mail, content.kind.value, decision, delivery, feedback_type)
 
     async def _finish_with_effect(
         self,
@@ -173,15 +172,6 @@ class ReceivedMailHandler:
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
         return result
-
-    async def _find_delivery(self, report: ReceivedReport) -> ReportedDelivery | None:
-        """Returns the delivery that a message proves to answer, if there is still anything of it and of its brand."""
-        proof = find_delivery_proof(_candidates_of_kind(report), self._links)
-        return await self._find_known_delivery(proof) if proof else None
-
-    async def _find_known_delivery(self, proof: BounceToken) -> ReportedDelivery | None:
-        found = await self._store.find_reported_delivery(proof.mailing_id, proof.recipient_id)
-        return found if found is not None and found.brand in self._policies else None
 
     async def _commit_effect(
         self, mail: ReceivedMail, result: ReceivedMailResult, decision: EffectDecision, delivery: ReportedDelivery
@@ -259,15 +249,6 @@ def _verdict_in_words(verdict: SoftBounceVerdict) -> str:
     return f"it counts on {verdict.counted} days{stopped}"
 
 
-def _candidates_of_kind(report: ReceivedReport) -> Sequence[str]:
-    """Returns the values that may prove a message of its kind.
-
-    A bounce makes an address dead, also for mandatory mail: so what it quotes is not enough (MAIL.md, "Bounces").
-    """
-    is_bounce = report.kind is ReportKind.BOUNCE
-    return [one.value for one in report.candidates if not is_bounce or one.source in _PROOFS_OF_BOUNCE]
-
-
 def _decide_effect(mail: ReceivedMail, report: ReceivedReport, delivery: ReportedDelivery | None) -> EffectDecision:
     match report.kind:
         case ReportKind.BOUNCE:
@@ -276,6 +257,10 @@ def _decide_effect(mail: ReceivedMail, report: ReceivedReport, delivery: Reporte
             return decide_effect_of_complaint(report.feedback.feedback_type if report.feedback else None, delivery)
         case _:
             return decide_effect_of_other_mail(mail.mail.mailbox, report.kind)
+
+
+async def _reject_message_without_id(received: ReceivedMessage) -> None:
+    await received.reject('not a received mail: it takes {"received": "<its id>"}')
 
 
 def _mail_id_of_broker_message(message: BrokerMessage) -> UUID | None:

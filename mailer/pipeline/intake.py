@@ -129,10 +129,10 @@ class Intake:
     async def _build_new_mailing(self, message: BrokerMessage, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
         _check_routing_key(message, event)
-        if isinstance(event.to, Audience) and not await self._mailings.is_audience_of_brand(
-            event.brand, event.to.audience
-        ):
-            raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
+        if isinstance(event.to, Audience):
+            fault = await self._mailings.find_audience_fault(event.brand, event.to.audience)
+            if fault:
+                raise EventRefused([f"to.audience: {fault}"])
         policy = self._policies[event.brand]
         category = policy.get_category(event.category)
         if is_release_needed_for_rights_mail(publisher, event.category):
@@ -163,9 +163,7 @@ class Intake:
             return list(zip(good, await self._mailings.accept_mailings([item.mailing for item in good]), strict=True))
         except ValueError as error:
             if len(good) == 1:
-                await self._refuse_event_message(
-                    lane, good[0].received, f"the database cannot hold a value of this event: {error}"
-                )
+                await self._refuse_event_message(lane, good[0].received, str(error))
                 return []
         return [pair for item in good for pair in await self._store_mailings(lane, [item])]
 

@@ -18,14 +18,18 @@ OWN_CATEGORY = "rights"
 """The category of mailer's own mail. From any other publisher it waits for a second person, for any template."""
 MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing", "reschedule_mailing")
 """The actions on mailings by the API, beside the account actions."""
-BRAND_ACTIONS = ("pause_brand", "resume_brand", "replay_dead_letters")
-"""The actions on the flow of one brand by the API."""
+BRAND_ACTIONS = ("pause_brand", "resume_brand", "replay_dead_letters", "write_segments")
+"""The actions on the flow and the segments of one brand by the API."""
+CAMPAIGN_ACTIONS = ("write_campaigns",)
+"""The actions on the campaigns of one brand, and on their pictures, by the API."""
+IMPORT_ACTIONS = ("import_recipients",)
+"""The actions on the people of one brand together by the API."""
 EVERYWHERE_ACTIONS = (
     *("stop_everything", "start_everything", "pause_processor", "resume_processor"),
     "manage_publishers",
 )
 """The actions by the API that concern every brand. They need the right at each brand that has a policy here."""
-OPERATION_ACTIONS = (*MAILING_ACTIONS, *BRAND_ACTIONS, *EVERYWHERE_ACTIONS)
+OPERATION_ACTIONS = (*MAILING_ACTIONS, *BRAND_ACTIONS, *CAMPAIGN_ACTIONS, *IMPORT_ACTIONS, *EVERYWHERE_ACTIONS)
 """All actions of operations by the API. Each is a right of its own."""
 
 
@@ -54,6 +58,8 @@ class ReadableData(StrEnum):
     """The states of the processors. They serve every brand."""
     FLOW = "flow"
     """The waiting work of every brand, and the running processes."""
+    SEGMENTS = "segments"
+    """The segments of a brand, with their counts."""
     PUBLISHERS = "publishers"
     """The publishers of every brand, with their rights."""
 
@@ -203,6 +209,9 @@ _OPERATIONS_IN_WORDS = {
     "pause_brand": "stop the mail",
     "resume_brand": "start the mail",
     "replay_dead_letters": "replay dead letters",
+    "write_campaigns": "write campaigns",
+    "import_recipients": "import people",
+    "write_segments": "save and delete segments",
     "stop_everything": "stop the mail of every brand, also",
     "start_everything": "start the mail of every brand, also",
     "pause_processor": "pause a processor that has mail",

@@ -18,6 +18,7 @@ class ScheduledMailing:
         has_begun: a worker has taken some of it, or something of it was decided.
         expires_at: the time after which nothing is sent.
         released_by: the person who released it; None if nobody did, or nobody has to.
+        has_own_times: its people get it at different times: a campaign at a local time, or one spread over hours.
     """
 
     state: str
@@ -25,6 +26,7 @@ class ScheduledMailing:
     has_begun: bool
     expires_at: datetime | None
     released_by: str | None
+    has_own_times: bool = False
 
     @property
     def needs_release(self) -> bool:
@@ -46,6 +48,11 @@ def refusal_to_reschedule(mailing: ScheduledMailing, at: datetime, now: datetime
         return "the mailing is finished: nothing of it is left to be sent"
     if mailing.has_begun:
         return "some of the mailing has begun already; pause it, or cancel what is left and publish that as a new event"
+    if mailing.has_own_times:
+        return (
+            "its people get this campaign at times of their own, which one time would undo;"
+            " cancel it, duplicate the campaign, and choose another time there"
+        )
     if at <= now:
         return f"the time {moment_in_words(at)} is over; give a time to come"
     if mailing.expires_at is not None and at >= mailing.expires_at:

@@ -3,7 +3,9 @@
 import re
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-"""The form of a brand's, template's and audience's name."""
+"""The form of a brand's, template's and list's name."""
+AUDIENCE = r"^(segment:)?[a-z0-9]+(-[a-z0-9]+)*$"
+"""The form of an audience's name: a list, or a segment after its prefix."""
 
 LINE = r"^\P{Cc}+$"
 NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"

@@ -220,6 +220,10 @@ class MailingDirectory(Protocol):
         """Returns the status of a mailing without opens and clicks, or None if there is none."""
         ...
 
+    async def find_mailings(self, mailing_ids: Sequence[UUID]) -> Sequence[MailingStatus]:
+        """Returns the statuses of mailings without opens and clicks. Those that do not exist are missing."""
+        ...
+
 
 class ReleaseRefused(Exception):
     """A mailing may not be released. The message says why, and who could release it."""
@@ -236,8 +240,8 @@ class MailingStore(Protocol):
         """
         ...
 
-    async def is_audience_of_brand(self, brand: str, name: str) -> bool:
-        """Returns True if the brand has an audience of that name; `everyone` always exists."""
+    async def find_audience_fault(self, brand: str, name: str) -> str | None:
+        """Returns why a brand cannot mail an audience now, with what to do; None if it can."""
         ...
 
     async def read_facts_of_mailings(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mailer.ports.audience_lists import AudienceListStore
+from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveryStore
 from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
+from mailer.ports.manifests import CampaignReleaser, ManifestStore
+from mailer.ports.pictures import PictureStore
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
+from mailer.ports.recipient_imports import RecipientImportDesk
+from mailer.ports.segments import SegmentStore
 from mailer.ports.staff import RightInSession
 from mailer.ports.stream_pauses import StreamPauseStore
 
@@ -41,6 +47,13 @@ class OperatorStores:
     publishers: PublisherDesk
     schedule: MailingRescheduler
     received: ReceivedMailReader
+    pictures: PictureStore
+    campaigns: CampaignStore
+    manifests: ManifestStore
+    releases: CampaignReleaser
+    imports: RecipientImportDesk
+    segments: SegmentStore
+    lists: AudienceListStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -1,6 +1,6 @@
 """Mail that was received for a brand: bounces, complaints, automatic replies, letters; and the events of webhooks."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -274,12 +274,16 @@ class ReceivedMailStore(Protocol):
         """
         ...
 
-    async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
-        """Returns a message that is not handled yet; None if it is, or is not known."""
+    async def get_unhandled_mails(self, mail_ids: Sequence[UUID]) -> Mapping[UUID, ReceivedMail]:
+        """Returns messages by id, without those that are handled or not known."""
         ...
 
-    async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
-        """Returns the delivery of a verified return path; None if mailer keeps nothing of it any more."""
+    async def find_reported_deliveries(self, deliveries: Sequence[tuple[UUID, int]]) -> Sequence[ReportedDelivery]:
+        """Returns the deliveries of verified return paths, without those of which mailer keeps nothing any more.
+
+        Args:
+            deliveries: the mailing and the recipient of each.
+        """
         ...
 
     async def find_recipient_with_address(self, brand: str, address: str) -> int | None:
@@ -314,6 +318,19 @@ class ReceivedMailReader(Protocol):
             brands: the brands whose mail is listed; None: all.
             waiting: only what waits.
             limit: the most messages.
+        """
+        ...
+
+    async def list_waiting_letters(
+        self, brands: Collection[str], limit: int, *, asking: bool = False, after: UUID | None = None
+    ) -> Sequence[ListedReceivedMail]:
+        """Returns a page of the messages at which a person has to look, the oldest first.
+
+        Args:
+            brands: the brands whose mail is listed.
+            limit: the most messages.
+            asking: only those in which a request was recognised: who writes much of nothing cannot bury them.
+            after: the last message of the page before; None: from the oldest on.
         """
         ...
 

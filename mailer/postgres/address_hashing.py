@@ -99,6 +99,11 @@ class AddressHasher:
             return None
         return f"{_HIDDEN}{self._mac(f'event:{brand}:{event_id}'.encode()).hex()}"
 
+    def ref_of_address(self, brand: str, address: str) -> str:
+        """Returns the ref of a person whom a file names by their address alone. All spellings have the same one."""
+        message = f"import-ref:{brand}:{canonical_mailbox(address)}"
+        return f"email:{self._mac(message.encode()).hex()[:32]}"
+
     def hash_replacing_ref(self, brand: str, ref: str) -> str:
         """Returns the keyed hash that replaces the ref of an erased person. Without the key it leads to nobody."""
         return f"erased:{self._mac(f'ref:{brand}:{ref}'.encode()).hex()}"

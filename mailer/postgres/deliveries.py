@@ -11,17 +11,14 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import (
-    STANDING_COLUMNS,
     Connection,
     Pool,
     int_array_literal,
     load_statements,
     renumber_parameters,
-    standing_from_row,
 )
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import LedgerWriters, ledger_entries_as_sql_parameters
-from mailer.policy.category import CATEGORIES
 from mailer.policy.decision_types import Mailing
 from mailer.policy.required_frequency_counts import RequiredFrequencyCount
 from mailer.ports.deliveries import (
@@ -35,14 +32,19 @@ from mailer.ports.deliveries import (
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.delivery_partitions import DeliveryPartitionFinder, statement_on_partition
+from mailer.postgres.delivery_rows import (
+    ELSEWHERE,
+    delivery_row_from_record,
+    rate_columns,
+    statement_with_rows,
+)
 from mailer.postgres.enabled_webhooks import EnabledWebhooks
 from mailer.postgres.halts import HALTED
 from mailer.postgres.non_email_notices import insert_notices_of_diverted_deliveries
 
 _SQL = load_statements("deliveries")
-_OPTIONAL = f"ARRAY[{', '.join(repr(name) for name, category in CATEGORIES.items() if category.is_optional)}]"
 _CLAIM, _READ_AGAIN, _READ, _WAITING, _FORESEE = (
-    _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED).replace("{optional}", _OPTIONAL)
+    statement_with_rows(_SQL[name]).replace("{halted}", HALTED)
     for name in ("claim", "read_again", "read", "waiting", "foresee")
 )
 _ENTRIES = load_statements("ledger", "ledger")["entries"]
@@ -58,8 +60,6 @@ _TRIES = 5
 """The most attempts for refused moves, when the conflict is already gone."""
 _SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
 _TO_STATE = DeliveryMove._fields.index("to_state")
-_ELSEWHERE = UUID(int=0)
-"""Stands for the mailing of an invitation that another system sent, and for a mailing without an id."""
 
 Key = tuple[UUID, int]
 
@@ -92,13 +92,7 @@ class PostgresDeliveries:
         *,
         tell: bool = False,
     ) -> None:
-        self._rates = (
-            [rate.brand for rate in rates],
-            [rate.category for rate in rates],
-            [rate.name for rate in rates],
-            [rate.counted for rate in rates],
-            [rate.days for rate in rates],
-        )
+        self._rates = rate_columns(rates)
         self._pool = pool
         self._writers = writers
         self._lease = lease_seconds
@@ -123,7 +117,7 @@ class PostgresDeliveries:
             await self.end_claim_and_requeue_rest(token, None)
             return None
         try:
-            return Claim(token, [_delivery_row_from_record(row) for row in rows], deadline)
+            return Claim(token, [delivery_row_from_record(row) for row in rows], deadline)
         except Exception:
             await self.end_claim_and_requeue_rest(
                 token, None
@@ -238,7 +232,7 @@ class PostgresDeliveries:
         mailings, recipients = zip(*keys, strict=True)
         again = statement_on_partition(_READ_AGAIN, await self._partitions.find_deliveries_table_of_mailings(mailings))
         rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
-        return [_delivery_row_from_record(row) for row in rows]
+        return [delivery_row_from_record(row) for row in rows]
 
     async def read_mailing_deliveries_of_recipients(
         self, mailing_id: UUID, recipients: Sequence[int]
@@ -246,7 +240,7 @@ class PostgresDeliveries:
         """See the port."""
         table = await self._partitions.find_deliveries_table_of_mailings([mailing_id])
         return [
-            _delivery_row_from_record(row)
+            delivery_row_from_record(row)
             for row in await self._pool.fetch(
                 statement_on_partition(_READ, table), *self._rates, mailing_id, recipients
             )
@@ -256,19 +250,19 @@ class PostgresDeliveries:
         """See the port."""
         table = await self._partitions.find_deliveries_table_of_mailings([mailing_id])
         rows = await self._pool.fetch(statement_on_partition(_WAITING, table), *self._rates, mailing_id, after, limit)
-        return [_delivery_row_from_record(row) for row in rows]
+        return [delivery_row_from_record(row) for row in rows]
 
     async def read_standing_as_delivery_row(
         self, brand: str, recipient_id: int, mailing: Mailing
     ) -> DeliveryRow | None:
         """See the port."""
-        id_ = mailing.id or _ELSEWHERE
+        id_ = mailing.id or ELSEWHERE
         row = await self._pool.fetchrow(
             _FORESEE, *self._rates, id_, recipient_id, brand, mailing.category.name, mailing.inviter
         )
         if row is None:
             return None
-        found = _delivery_row_from_record(row)
+        found = delivery_row_from_record(row)
         copy_of = await self._pool.fetchval(_SQL["copy_of"], id_, recipient_id)
         return replace(found, standing=replace(found.standing, copy_of=copy_of))
 
@@ -316,27 +310,6 @@ async def _reserve_addresses_or_refuse(connection: Connection, moves: Sequence[D
 
 def _delivery_keys_from_rows(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
     return frozenset((row["mailing_id"], row["recipient_id"]) for row in rows)
-
-
-def _delivery_row_from_record(row: asyncpg.Record) -> DeliveryRow:
-    """Returns a delivery from a row of the statement `rows`, which begins with the columns of the standing."""
-    invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
-    standing = standing_from_row(row, _parse_inviting_mailing_id(invited_by), _sent_counts_from_row(sent), locale)
-    return DeliveryRow(
-        mailing_id, standing.recipient_id, attempt, standing, name, locale, context or {}, paused, shared, tried_at
-    )
-
-
-def _sent_counts_from_row(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
-    return tuple((name, n) for name, n in counts) if counts else ()
-
-
-def _parse_inviting_mailing_id(source: str | None) -> UUID | None:
-    """Returns the id of the mailing that used an address for an invitation; `_ELSEWHERE` if another system used it."""
-    try:
-        return UUID(source) if source is not None else None
-    except ValueError:
-        return _ELSEWHERE
 
 
 def _moves_as_columns(moves: Sequence[DeliveryMove]) -> Sequence[Sequence[Any]]:

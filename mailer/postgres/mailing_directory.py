@@ -1,6 +1,6 @@
 """Lists of mailings in PostgreSQL, for staff."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -37,11 +37,11 @@ class PostgresMailingDirectory:
                 break
         shown = fitting[:limit]
         more = shown if len(fitting) > limit else [row["id"] for row in rows] if len(rows) == most else []
-        return MailingPage(await self._read_statuses(shown), more[-1] if more else None)
+        return MailingPage(await self.find_mailings(shown), more[-1] if more else None)
 
     async def find_mailing(self, mailing_id: UUID) -> MailingStatus | None:
         """See the port."""
-        return next(iter(await self._read_statuses([mailing_id])), None)
+        return next(iter(await self.find_mailings([mailing_id])), None)
 
     async def _fetch_mailing_rows(self, chosen: MailingFilter, most: int) -> list[asyncpg.Record]:
         before = chosen.before or _NEWEST
@@ -49,8 +49,9 @@ class PostgresMailingDirectory:
             return await self._pool.fetch(_SQL["unfinished"], before, most)
         return await self._pool.fetch(_SQL["of_brands"], sorted(chosen.brands), before, most)
 
-    async def _read_statuses(self, ids: list[UUID]) -> list[MailingStatus]:
-        rows = await self._pool.fetch(_STATUS, ids) if ids else []
+    async def find_mailings(self, mailing_ids: Sequence[UUID]) -> list[MailingStatus]:
+        """See the port."""
+        rows = await self._pool.fetch(_STATUS, mailing_ids) if mailing_ids else []
         return [mailing_status_from_row(row, self._policies) for row in rows]
 
 

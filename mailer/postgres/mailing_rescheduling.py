@@ -37,6 +37,7 @@ class PostgresMailingSchedule:
                 await work.connection.fetchval(_SQL["has_begun"], mailing_id),
                 row["expires_at"],
                 row["released_by"],
+                await work.connection.fetchval(_SQL["has_own_times"], mailing_id) or False,
             )
             if refusal := refusal_to_reschedule(mailing, at, datetime.now(UTC)):
                 raise MailingControlRefused(refusal)

@@ -24,6 +24,8 @@ from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, 
 from mailer.ports.time_ordered_uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_expansion import expand_audience
+from mailer.postgres.audiences import find_audience_fault
 from mailer.postgres.mailing_status_rows import mailing_status_from_row
 from mailer.postgres.releaser_independence import refuse_dependent_releaser
 from mailer.rendering.mentioned_members import references_in_context, replace_refs_by_ledger_numbers
@@ -31,7 +33,8 @@ from mailer.rendering.mentioned_members import references_in_context, replace_re
 _SQL = load_statements("mailings")
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
 """The columns in the order that `_facts_from_row` needs."""
-_CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
+CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
+KEEP_TEMPLATE = _SQL["keep_template"]
 
 _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
     _SQL["status"].replace("{fetches}", _SQL["fetches"]).replace("{which}", which) + limit
@@ -45,9 +48,6 @@ _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
 )
 """Separate statements, so that a generic plan uses the right index for each."""
 
-EXPANSION_SECONDS = 600
-"""The time limit to expand a named audience in one statement. Ten million recipients take a minute; a broker waits
-half an hour."""
 BATCH_SIZE = 500
 """The recipients of a batch: one or two seconds of work, much less than a lease."""
 
@@ -58,7 +58,7 @@ async def _turning_data_errors_into_value_errors() -> AsyncIterator[None]:
     try:
         yield
     except asyncpg.DataError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"the database cannot hold a value of this event: {error}") from error
 
 
 class PostgresMailings:
@@ -79,10 +79,10 @@ class PostgresMailings:
         """See the port."""
         contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
         async with _turning_data_errors_into_value_errors(), open_unit_of_work(self._pool, self._writers) as work:
-            first, differs = await _insert_or_find_mailings(work.connection, mailings, self._hasher, contents)
+            first, differs = await insert_or_find_mailings(work.connection, mailings, self._hasher, contents)
             fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
             facts, batches = await self._store_mailings_and_deliveries(work.connection, fresh) if fresh else ({}, [])
-            await work.append_entries([_build_mailing_acceptance_ledger_entry(mailing) for mailing in fresh])
+            await work.append_entries([build_mailing_acceptance_ledger_entry(mailing) for mailing in fresh])
             crash_if_armed(CrashPoint.IN_INTAKE)
         self._kept.update(mailing.template_version for mailing in fresh)
         due: defaultdict[UUID, list[int]] = defaultdict(list)
@@ -112,26 +112,19 @@ class PostgresMailings:
         templates = {mailing.template_version: mailing.template_source for mailing in mailings}
         new = {version: source for version, source in templates.items() if version not in self._kept}
         if new:
-            await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
+            await connection.execute(KEEP_TEMPLATE, list(new), list(new.values()))
         numbers = await self._find_or_create_mentioned_member_ids(connection, mailings)
         named = await self._store_recipients_returning_rows(connection, mailings, numbers)
         sizes = Counter(row["mailing_id"] for row in named)
         created = await connection.fetch(
-            _CREATE, [_column_values_of_mailing(mailing, sizes, numbers) for mailing in mailings]
+            CREATE, [column_values_of_mailing(mailing, sizes, numbers) for mailing in mailings]
         )
         attached = await _store_attachments(connection, mailings)
         batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
         for mailing in mailings:
             if isinstance(mailing.event.to, Audience):
-                await connection.execute(
-                    f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'; SET LOCAL lock_timeout = 0"
-                )
-                batches += await connection.fetch(
-                    # The server's limit is shorter than ours. If ours came first, the server would seem to be away.
-                    _SQL["expand_audience"],
-                    mailing.id,
-                    BATCH_SIZE,
-                    timeout=EXPANSION_SECONDS + 10,
+                batches += await expand_audience(
+                    connection, mailing.id, mailing.event.brand, mailing.event.to.audience, BATCH_SIZE
                 )
         whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
         return {row["id"]: _facts_from_row(row) for row in whole}, batches
@@ -198,9 +191,10 @@ class PostgresMailings:
             for mailing, ref, context in wanted
         ]
 
-    async def is_audience_of_brand(self, brand: str, name: str) -> bool:
+    async def find_audience_fault(self, brand: str, name: str) -> str | None:
         """See the port."""
-        return bool(await self._pool.fetchval(_SQL["has_audience"], brand, name))
+        async with self._pool.acquire() as connection:
+            return await find_audience_fault(connection, self._policies[brand], name)
 
     async def read_facts_of_mailings(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """See the port."""
@@ -285,7 +279,7 @@ class PostgresMailings:
             await work.append_entries([entry])
 
 
-async def _insert_or_find_mailings(
+async def insert_or_find_mailings(
     connection: Connection, mailings: Sequence[NewMailing], hasher: AddressHasher, contents: Sequence[bytes]
 ) -> tuple[dict[UUID, UUID], dict[UUID, tuple[str, ...]]]:
     """Inserts new mailings, unless there is a mailing for the event id already.
@@ -349,9 +343,16 @@ def _replace_member_refs(
     )
 
 
-def _column_values_of_mailing(
+def column_values_of_mailing(
     mailing: NewMailing, sizes: Mapping[str, int], numbers: Mapping[tuple[str, str], int]
 ) -> dict[str, Any]:
+    """Returns the row of a new mailing for the statement `CREATE`.
+
+    Args:
+        mailing: the mailing.
+        sizes: the number of recipients by the mailing's id, unless it has a named audience.
+        numbers: the ids of mentioned members by (brand, ref).
+    """
     event, said = mailing.event, vars(mailing.event)
     return {
         "id": str(mailing.id),
@@ -375,7 +376,8 @@ def _with_invited_source_if_invitation(mailing: NewMailing, person: Person) -> P
     return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
 
 
-def _build_mailing_acceptance_ledger_entry(mailing: NewMailing) -> LedgerEntry:
+def build_mailing_acceptance_ledger_entry(mailing: NewMailing) -> LedgerEntry:
+    """Returns the ledger entry of a mailing that was accepted, with its publisher."""
     return LedgerEntry(
         EntryKind.MAILING,
         mailing.event.brand,

@@ -8,15 +8,24 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.audience_lists import PostgresAudienceLists
+from mailer.postgres.campaign_release import PostgresCampaignReleases
+from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.manifests import PostgresManifests
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
+from mailer.postgres.recipient_imports import PostgresRecipientImports
+from mailer.postgres.segments import PostgresSegments
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.postgres.stream_pauses import PostgresStreamPauses
+from mailer.rendering.campaign_fields import fields_used
 
 
 def build_operator_stores_opener(
@@ -36,6 +45,13 @@ def build_operator_stores_opener(
             PostgresPublishers(pool, named),
             PostgresMailingSchedule(pool, named),
             PostgresReceivedMail(pool, named, hasher, controllers),
+            PostgresPictures(pool, named),
+            PostgresCampaigns(pool, named, PostgresMailingDirectory(pool, policies)),
+            PostgresManifests(pool, named, policies),
+            PostgresCampaignReleases(pool, named, hasher, policies, fields_used),
+            PostgresRecipientImports(pool, named),
+            PostgresSegments(pool, named),
+            PostgresAudienceLists(pool, named),
         )
 
     return open_stores

@@ -13,6 +13,7 @@ from mailer.events import Person
 from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.policy_versions import Days, versions_at_collection
 from mailer.ports.database_errors import EverybodyLocked
+from mailer.ports.recipient_import import PersonWithoutEmail
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.former_hash_suppressions import SLICE, carry_over_suppressions
 from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
@@ -37,7 +38,7 @@ class DatedPersonData:
 
     brand: str
     controller: str
-    person: Person
+    person: Person | PersonWithoutEmail
     observed_at: datetime
     versions: str | None = None
     is_invited: bool = False
@@ -46,7 +47,7 @@ class DatedPersonData:
 def dated_person_data(
     brand: str,
     controller: str,
-    person: Person,
+    person: Person | PersonWithoutEmail,
     now: datetime,
     days: Days = (),
     said: datetime | None = None,
@@ -89,7 +90,8 @@ async def upsert_people(
         return {}
     people = _merge_same_person(people)
     await connection.execute(SQL["make_known"])
-    await carry_over_suppressions(connection, hasher, [(known.controller, known.person.email) for known in people])
+    addresses = [(known.controller, known.person.email) for known in people if known.person.email is not None]
+    await carry_over_suppressions(connection, hasher, addresses)
     rows = await _rows_to_upsert(hasher, people)
     invited = [f"{known.brand}\n{known.person.source}" for known in people if known.is_invited]
     upserted = await connection.fetch(SQL["upsert"], *_person_rows_as_columns(rows), invited)
@@ -141,7 +143,7 @@ async def _share_address_sources_across_owner_mailboxes(
     other = [
         (ids[known.brand, known.person.ref], hashed)
         for known in people
-        if (known.brand, known.person.ref) in ids
+        if (known.brand, known.person.ref) in ids and known.person.email is not None
         for hashed in hasher.hashes_of_owners_other_mailboxes(known.person.email)
     ]
     if not other:
@@ -303,8 +305,8 @@ def _person_row(hasher: AddressHasher, known: DatedPersonData) -> tuple[object, 
         hasher.hash_replacing_ref(known.brand, person.ref),
         known.controller,
         person.email,
-        hasher.key_id,
-        hasher.hash_address(person.email),
+        None if person.email is None else hasher.key_id,
+        None if person.email is None else hasher.hash_address(person.email),
         person.name,
         person.locale,
         person.country,

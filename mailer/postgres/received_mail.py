@@ -105,19 +105,15 @@ class PostgresReceivedMail:
             for mail, keys in zip(mails, named, strict=True)
         ]
 
-    async def get_unhandled_mail(self, mail_id: UUID) -> ReceivedMail | None:
+    async def get_unhandled_mails(self, mail_ids: Sequence[UUID]) -> Mapping[UUID, ReceivedMail]:
         """See the port."""
-        row = await self._pool.fetchrow(SQL["unhandled"], mail_id)
-        if row is None:
-            return None
-        mailbox, sent = Mailbox(row["mailbox"]), (row["sender"], row["recipient"])
-        new = NewReceivedMail(row["brand"], mailbox, *sent, row["peer"], row["helo"], row["content"])
-        return ReceivedMail(row["id"], row["at"], new)
+        rows = await self._pool.fetch(SQL["unhandled"], mail_ids)
+        return {row["id"]: _received_mail_from_row(row) for row in rows}
 
-    async def find_reported_delivery(self, mailing_id: UUID, recipient_id: int) -> ReportedDelivery | None:
+    async def find_reported_deliveries(self, deliveries: Sequence[tuple[UUID, int]]) -> Sequence[ReportedDelivery]:
         """See the port."""
-        row = await self._pool.fetchrow(SQL["delivery"], mailing_id, recipient_id)
-        return ReportedDelivery(**row) if row else None
+        rows = await self._pool.fetch(SQL["deliveries"], *zip(*deliveries, strict=True))
+        return [ReportedDelivery(**row) for row in rows]
 
     async def find_recipient_with_address(self, brand: str, address: str) -> int | None:
         """See the port."""
@@ -141,6 +137,9 @@ class PostgresReceivedMail:
 
     async def finish_mail(self, mail: ReceivedMail, result: ReceivedMailResult) -> None:
         """See the port."""
+        if result.acknowledgement is None:  # one statement needs no transaction: two round trips less
+            await self._store_result(mail, result, self._pool)
+            return
         async with self._pool.acquire() as connection, connection.transaction():
             await self._finish(mail, result, connection)
 
@@ -149,7 +148,14 @@ class PostgresReceivedMail:
     ) -> Sequence[ListedReceivedMail]:
         """See the port."""
         wanted = None if brands is None else list(brands)
-        rows = await self._pool.fetch(SQL["waiting" if waiting else "listed"], wanted, limit)
+        which = (SQL["waiting"], wanted, limit, None) if waiting else (SQL["listed"], wanted, limit)
+        return [_listed_mail_from_row(row) for row in await self._pool.fetch(*which)]
+
+    async def list_waiting_letters(
+        self, brands: Collection[str], limit: int, *, asking: bool = False, after: UUID | None = None
+    ) -> Sequence[ListedReceivedMail]:
+        """See the port."""
+        rows = await self._pool.fetch(SQL["asking" if asking else "waiting"], list(brands), limit, after)
         return [_listed_mail_from_row(row) for row in rows]
 
     async def find_mail(self, mail_id: UUID) -> ListedReceivedMail | None:
@@ -180,15 +186,21 @@ class PostgresReceivedMail:
 
     async def _finish(self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection) -> bool:
         """Stores the result in the caller's transaction. Returns False if there is one already."""
+        is_new = await self._store_result(mail, result, connection)
+        if is_new and result.acknowledgement is not None:
+            await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
+        return is_new
+
+    async def _store_result(
+        self, mail: ReceivedMail, result: ReceivedMailResult, connection: Connection | Pool
+    ) -> bool:
+        """Stores the result by one statement, without an acknowledgement. Returns False if there is one already."""
         facts = result.kind, result.effect.value, result.reason[:500], result.recipient_id, result.mailing_id
         outcome = STATE_OF_EFFECT.get(result.effect), result.reported[:100], self._tell
         suggested = list(result.suggested)
         counted = (*result.counted.key, result.counted.handed_over_at) if result.counted else (None,) * 4
         values = *facts, *outcome, suggested, *counted, result.is_writer_proven
-        is_new = await connection.fetchval(SQL["finish"], mail.id, *values) is not None
-        if is_new and result.acknowledgement is not None:
-            await _publish_acknowledgement(mail.id, result.acknowledgement, connection)
-        return is_new
+        return await connection.fetchval(SQL["finish"], mail.id, *values) is not None
 
     def _person_keys_of_mail(self, mail: NewReceivedMail) -> list[str]:
         """Returns the keyed hashes of the addresses in an envelope and the first `_SEARCHED` octets of its message."""
@@ -239,6 +251,12 @@ async def delete_old_received_mail(pool: Pool, age: timedelta) -> None:
 def _build_received_mail_entry(brand: str, mail_id: UUID, what: str, end: str | None = None) -> LedgerEntry:
     """Returns the entry that somebody has done something with a received message."""
     return LedgerEntry(EntryKind.CONTROL, brand, category=end, reason=what, rule=f"received:{mail_id}")
+
+
+def _received_mail_from_row(row: asyncpg.Record) -> ReceivedMail:
+    mailbox, sent = Mailbox(row["mailbox"]), (row["sender"], row["recipient"])
+    new = NewReceivedMail(row["brand"], mailbox, *sent, row["peer"], row["helo"], row["content"])
+    return ReceivedMail(row["id"], row["at"], new)
 
 
 def _listed_mail_from_row(row: asyncpg.Record) -> ListedReceivedMail:

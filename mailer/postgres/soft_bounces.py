@@ -20,8 +20,8 @@ class PostgresSoftBounces:
     async def count_soft_bounces(self, bounces: Sequence[SoftBounce]) -> list[CountedSoftBounces]:
         """See the port."""
         ids = [bounce.recipient_id for bounce in bounces]
-        await self._pool.execute(
-            _SQL["add"],
+        rows = await self._pool.fetch(
+            _SQL["count"],
             ids,
             [self._hasher.hash_address(bounce.address) for bounce in bounces],
             [bounce.status for bounce in bounces],
@@ -33,7 +33,7 @@ class PostgresSoftBounces:
                 row["recipient_id"],
                 tuple(map(SoftBounceDay, row["days"], row["full"])),
             )
-            for row in await self._pool.fetch(_SQL["days"], ids)
+            for row in rows
         ]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 
@@ -19,6 +19,10 @@ class TokenPurpose(StrEnum):
     UNDO = "undo"
     DATA_REQUEST = "data-request"
     VIEW = "view"
+
+
+TEST_RECIPIENT: Final = 0
+"""The recipient whom the links of previews and test mails name. Nobody has this id: such a link acts on nobody."""
 
 
 class UnsubscribeToken(NamedTuple):

@@ -86,6 +86,8 @@ def _marked_text_of_expression(node: nodes.Expr, html: bool) -> str:
             return node.data
         case nodes.Const():
             return str(escape(node.value)) if html else str(node.value)
+        case nodes.Filter(name="tracked", node=nodes.Const(value=str(url))):  # a link that is written out
+            return f"{VALUE}{END}{escape(url) if html else url}"
         case _:
             parts = [str(part.value) for part in node.find_all(nodes.Const)]
             said = f" {''.join(parts)} {' '.join(parts)} " if any(parts) else ""  # an expression joins or chooses texts

@@ -33,7 +33,7 @@ from mailer.rendering.mentioned_members import (
 )
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
 from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
-from mailer.rendering.safe_names import row_with_safe_name
+from mailer.rendering.safe_names import name_without_link, profile_without_links, row_with_safe_name
 from mailer.rendering.signed_links import SERVICE, SignedLinks
 from mailer.rendering.template_library import (
     RESERVED,
@@ -188,6 +188,33 @@ class MailingRenderer:
         form = add_advertising_marks(own, mark, category, locale)
         return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), locale)
 
+    def render_for_everybody(self, locale: str | None, way_to_leave: str, own_page: str) -> WebCopy:
+        """Renders the mail for a page that everybody may read: nobody's name or values, no person's link, no counting.
+
+        Args:
+            locale: of the reader, for the choice among the languages of the mail.
+            way_to_leave: the URL where somebody leaves the brand's mail by an address.
+            own_page: the URL of the page.
+
+        Raises:
+            RenderError: the mail cannot do without a person's values.
+        """
+        chosen = self._choose_locale(locale)
+        values: dict[str, Any] = {
+            **context_in_locale(self.facts.context, self._by_language, chosen),
+            **display_names_of_mentioned_members(self.facts.context, {}, chosen),
+            **self._same_for_all,
+            "recipient": RecipientNameAndLocale(None, chosen),
+            "profile": {},
+            "service_footer": "none",
+            **NOT_COUNTED,
+            NAME: None,
+            **dict.fromkeys(_OWN_LINKS | {"unsubscribe_all_url"}, way_to_leave),
+            "view_url": own_page,
+        }
+        form = self._render_form_for_one_person(chosen, values)
+        return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), chosen)
+
     def mailing_with_inviter_pause_of_row(self, row: DeliveryRow) -> Mailing:
         """Returns the mailing as the rules see it for a recipient, whose inviter may be paused by now."""
         return replace(self.mailing, inviter_paused=True) if row.inviter_paused else self.mailing
@@ -310,11 +337,11 @@ class MailingRenderer:
         """Returns the values of this person alone. Links that the template does not use are left out."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
         generation = row.standing.generation
-        personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
+        personal: dict[str, Any] = {NAME: name_without_link(row.name), "unsubscribe_url": None}
         if row.context:
             personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
             if row.context.get("profile") and not is_personalisation_refused(row.standing):
-                personal["profile"] = row.context["profile"]
+                personal["profile"] = profile_without_links(row.context["profile"])
         if self.names_members:
             personal |= self._member_names_by_context_name(row)
         if category.is_optional:
@@ -351,7 +378,7 @@ class MailingRenderer:
         return {
             **context_in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
-            "recipient": RecipientNameAndLocale(row.name, row.locale),
+            "recipient": RecipientNameAndLocale(name_without_link(row.name), row.locale),
             "profile": {},
             "service_footer": footer,
             "leave_url": None,

@@ -49,9 +49,12 @@ __all__ = [
 class TemplateLibrary:
     """Every template, by brand and name."""
 
-    def __init__(self, templates: Mapping[tuple[str, str], Template]) -> None:
-        """Stores templates that have been checked; see `load_library`."""
+    def __init__(
+        self, templates: Mapping[tuple[str, str], Template], brand_files: Mapping[str, BrandFiles] | None = None
+    ) -> None:
+        """Stores templates that have been checked, and the layouts of brands; see `load_library`."""
         self._templates = dict(templates)
+        self._brand_files = dict(brand_files or {})
 
     @classmethod
     def load_library(
@@ -69,6 +72,7 @@ class TemplateLibrary:
         """
         faults: list[TemplateFileFault] = []
         templates: dict[tuple[str, str], Template] = {}
+        layouts: dict[str, BrandFiles] = {}
         for brand_folder in _brand_or_template_folders(folder):
             if brands is not None and brand_folder.name not in brands:
                 continue
@@ -81,6 +85,7 @@ class TemplateLibrary:
             except TemplateError as error:
                 faults.extend(error.faults)
                 continue
+            layouts[brand_folder.name] = brand
             for template_folder in _brand_or_template_folders(brand_folder):
                 try:
                     templates[brand_folder.name, template_folder.name] = _load_template(template_folder, brand)
@@ -88,11 +93,15 @@ class TemplateLibrary:
                     faults.extend(error.faults)
         if faults:
             raise TemplateError(*dict.fromkeys(faults))
-        return cls(templates)
+        return cls(templates, layouts)
 
     def find_template(self, brand: str, name: str) -> Template | None:
         """Returns a brand's template, or None if there is none of this name."""
         return self._templates.get((brand, name))
+
+    def find_brand_files(self, brand: str) -> BrandFiles | None:
+        """Returns the files that all templates of a brand share, or None if the brand has no folder of templates."""
+        return self._brand_files.get(brand)
 
     def template_names_of_brand(self, brand: str) -> list[str]:
         """Returns the names of a brand's templates, sorted."""

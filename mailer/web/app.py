@@ -24,8 +24,12 @@ from mailer.web import (
     event_api,
     halts_api,
     health,
+    import_api,
     mailing_api,
+    newsletter_archive_pages,
     people_api,
+    picture_api,
+    picture_page,
     policy_api,
     preferences,
     processor_and_waiting_work_api,
@@ -33,6 +37,7 @@ from mailer.web import (
     public_notices_page,
     publisher_api,
     report_api,
+    segment_api,
     suppressions_api,
     tracking,
     unsubscribe,
@@ -40,6 +45,7 @@ from mailer.web import (
     web_copy_page,
     why_this_mail_page,
 )
+from mailer.web.console.campaign_access import is_editor_path
 from mailer.web.console.console_app import (
     add_console,
     answer_console_problem,
@@ -50,8 +56,10 @@ from mailer.web.middleware import AccessLogAndTimeLimit, BodyLimit, SecurityHead
 from mailer.web.one_click_shortcut import OneClickShortcut
 from mailer.web.openapi_common_answers import RETRY_SECONDS, add_common_answers_to_openapi
 from mailer.web.page_rendering import ProblemName, problem_page
+from mailer.web.picture_limits import MAX_PICTURE_BODY, is_picture_upload_path
 from mailer.web.provider_webhooks import answer_failed_webhook, is_webhook_path
 from mailer.web.request_parsing import PathCheckMiddleware
+from mailer.web.upload_limits import MAX_UPLOAD_OCTETS, is_upload_path, seconds_of_file_path
 from mailer.web.web_context import WebContext, WebCounters
 
 __all__ = ["WebContext", "create_app"]
@@ -61,12 +69,15 @@ _log = logging.getLogger(__name__)
 _API = (
     *(event_api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
+    *(segment_api, picture_api, import_api),
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
     *(unsubscribe_link_request_form, data_request_form, data_request_page, public_notices_page, tracking, health),
-    provider_webhooks,
+    *(provider_webhooks, picture_page, newsletter_archive_pages),
 )
+MAX_DRAFT_FORM_BYTES = 4 * 1024 * 1024
+"""The largest form of a campaign's editor: a draft, each of whose octets may need three in a form."""
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 
@@ -86,7 +97,7 @@ def create_app(site: WebContext) -> FastAPI:
     meters = WebCounters(site.registry)
     app = _app_with_routes(
         Middleware(SecurityHeaders, https=site.is_https),
-        Middleware(AccessLogAndTimeLimit, meters=meters, failure=_answer_for_failure_status),
+        Middleware(AccessLogAndTimeLimit, meters=meters, failure=_answer_for_failure_status, slow=seconds_of_file_path),
         Middleware(PathCheckMiddleware, refuse=_http_error_answer),
         Middleware(BodyLimit, limit=_body_limit_of_path),
         Middleware(OneClickShortcut, site=site, meters=meters),
@@ -140,8 +151,14 @@ def _is_api_path(path: str) -> bool:
 
 
 def _body_limit_of_path(path: str) -> int:
+    if is_picture_upload_path(path):
+        return MAX_PICTURE_BODY
+    if is_upload_path(path):
+        return MAX_UPLOAD_OCTETS
     if is_webhook_path(path):
         return MAX_WEBHOOK_OCTETS
+    if is_editor_path(path):
+        return MAX_DRAFT_FORM_BYTES
     return MAX_EVENT_BYTES if _is_api_path(path) else MAX_PAGE_BYTES
 
 

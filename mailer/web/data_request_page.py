@@ -20,7 +20,7 @@ from mailer.policy.data_requests import (
     step_of_data_request,
 )
 from mailer.policy.policy_file import Policy
-from mailer.rendering.link_tokens import DataRequestToken
+from mailer.rendering.link_tokens import TEST_RECIPIENT, DataRequestToken
 from mailer.web.correction_form import TypedCorrection, country_choices, locale_choices, read_typed_correction
 from mailer.web.form_posts import METHODS, is_link_for_address_on_record, is_post_method, read_form
 from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
@@ -39,6 +39,8 @@ async def data_request_page(request: Request, token: str, site: TheSite) -> Resp
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
     set_page_brand(request, policy)
+    if link.recipient_id == TEST_RECIPIENT:
+        return problem_page(request, ProblemName.TEST_LINK, 200)
     found = await _data_request_of_link_or_problem(request, site, policy, link)
     if isinstance(found, ProblemName):
         return problem_page(request, found, 410)

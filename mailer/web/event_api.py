@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.account_event_types import account_event_schema
 from mailer.event_digests import EventIdTakenByDifferentEvent
-from mailer.events import EventRefused, MessageEvent
+from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.input_types import Id, Slug, limited_problems
 from mailer.policy.publisher_rights import (
     PublishAttempt,
@@ -25,6 +25,7 @@ from mailer.policy.publisher_rights import (
     has_right,
     refusal_of_publisher_without_right,
 )
+from mailer.policy.segments import SEGMENT_PREFIX
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.mailings import MailingStatus
 from mailer.web.web_context import TheSite, WebContext
@@ -160,6 +161,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
             _event_status_of_mailing(site, known) if readable else _build_event_accepted_answer(site, event), 200
         )
     site.admit(event)
+    await _refuse_segment_that_cannot_be_used(site, event)
     message = BrokerMessage(body, event.routing_key, event.id, {HeaderName.PUBLISHER: str(client.identity)})
     await site.outbox.add_messages("mailer.events", [message])
     return _json_response(_build_event_accepted_answer(site, event), 202)
@@ -183,6 +185,14 @@ async def show_event_status(brand: Slug, event_id: Id, site: TheSite, client: Th
             "taken in yet: ask again",
         )
     return _json_response(_event_status_of_mailing(site, known), 200)
+
+
+async def _refuse_segment_that_cannot_be_used(site: WebContext, event: MessageEvent) -> None:
+    """Refuses an event to a segment that is unknown or not allowed. A list may still be imported before its intake."""
+    if isinstance(event.to, Audience) and event.to.audience.startswith(SEGMENT_PREFIX):
+        fault = await site.mailings.find_audience_fault(event.brand, event.to.audience)
+        if fault:
+            raise EventRefused([f"to.audience: {fault}"])
 
 
 async def refused_event_answer(_: Request, error: EventRefused) -> Response:

@@ -21,11 +21,11 @@ GONE = 499
 """The status that is counted for a client that went away before its request was read."""
 
 MAX_DRAIN = 64 * 1024 * 1024
-"""The most octets of a refused body that are read and thrown away before the connection is cut off."""
+"""The most octets of a refused body, beyond its limit, that are read and thrown away before the connection is cut."""
 
-UNSEEN = frozenset({"/o/{token}.gif", "/c/{token}"})
+UNSEEN = frozenset({"/o/{token}.gif", "/c/{token}", "/m/{picture_id}"})
 """Routes whose good answers are neither logged nor measured one by one, as that would show when a person reads a mail.
-They are counted by the hour (`tracking.write_counts_each_hour`)."""
+Opens and clicks are counted by the hour (`tracking.write_counts_each_hour`); fetches of pictures are not counted."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -80,11 +80,25 @@ class AccessLogAndTimeLimit:
     The log gets `safe_request_line` of a request. It gets only the place of a failure, whose message may name a person.
     """
 
-    def __init__(self, app: ASGIApp, meters: WebCounters, failure: Callable[[Request, int], Response]) -> None:
-        """Stores the parts. `failure` makes the answer for a status of 400, 408, 500 or 503."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        meters: WebCounters,
+        failure: Callable[[Request, int], Response],
+        slow: Callable[[str], int | None] = lambda path: None,
+    ) -> None:
+        """Stores the parts.
+
+        Args:
+            app: the next application.
+            meters: the counters.
+            failure: makes the answer for a status of 400, 408, 500 or 503.
+            slow: returns the seconds that a request for a path may take; None: `REQUEST_SECONDS`.
+        """
         self._app = app
         self._meters = meters
         self._failure = failure
+        self._slow = slow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -108,7 +122,7 @@ class AccessLogAndTimeLimit:
             await send(message)
 
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
+            async with asyncio.timeout(self._slow(scope["path"]) or REQUEST_SECONDS):
                 await self._app(scope, waited, noting)
         except ClientDisconnect:
             log.info("a client went away before its request was read", request=safe_request_line(scope))
@@ -174,7 +188,7 @@ class BodyLimit:
 
         async def once_read(message: Message) -> None:
             if message["type"] == "http.response.start":
-                while more and size < MAX_DRAIN:
+                while more and size < limit + MAX_DRAIN:
                     await counted()
             await send(message)
 

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.policy.policy_file import Policy
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.rendering.link_tokens import UnsubscribeToken
+from mailer.rendering.link_tokens import TEST_RECIPIENT, UnsubscribeToken
 from mailer.web.unsubscribe import (
     ONE_CLICK_BODY,
     answer_to_one_click,
@@ -32,7 +32,7 @@ class OneClickShortcut:
     """Answers a one-click POST as its route does (`unsubscribe.handle_unsubscribe_link`), in a third of the time.
 
     Any other request goes on to the routes: another body, a privacy signal, a wished language, a token that is none,
-    and one of mail that cannot be left. So does one whose database is away.
+    and one of a test mail or of mail that cannot be left. So does one whose database is away.
 
     Args:
         app: the routes.
@@ -69,7 +69,9 @@ class OneClickShortcut:
             return None
         token = scope["path"].removeprefix(_BEGIN)
         found = find_unsubscribe_token_and_policy(self._site.links, self._site.policies, token)
-        return None if found is None or is_link_to_close_account(found[0]) else found
+        if found is None or is_link_to_close_account(found[0]) or found[0].recipient_id == TEST_RECIPIENT:
+            return None
+        return found
 
     async def _opt_out(self, link: UnsubscribeToken, policy: Policy) -> bool:
         """Records the opt-out. Returns False if the database is away: the route tries again, and tells it."""

@@ -57,6 +57,7 @@ class ProblemName(StrEnum):
     GONE = "gone"
     STALE = "stale"
     VIEW_NOT_SENT = "view_not_sent"
+    TEST_LINK = "test_link"
     VIEW_UNSHOWABLE = "view_unshowable"
 
 

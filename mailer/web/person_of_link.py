@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
+from mailer.rendering.link_tokens import TEST_RECIPIENT
 from mailer.web.page_brand_and_locale import set_page_brand, set_page_brand_and_reader_locale
 from mailer.web.page_rendering import ProblemName, problem_page
 from mailer.web.web_context import WebContext
@@ -39,12 +40,15 @@ async def person_of_link_or_problem(
         link: the token of the link; None if it is not ours.
 
     Returns:
-        Instead, the page of a problem: the link is not ours, its brand is gone, or the person is erased.
+        Instead, the page of a problem: the link is not ours or of a test mail, its brand is gone, or the person is
+            erased.
     """
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
     set_page_brand(request, policy)
+    if link.recipient_id == TEST_RECIPIENT:
+        return problem_page(request, ProblemName.TEST_LINK, 200)
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)

@@ -20,7 +20,7 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.standings import OptOutResult
-from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
+from mailer.rendering.link_tokens import TEST_RECIPIENT, UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.form_posts import (
     METHODS,
@@ -61,6 +61,8 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
         return problem_page(request, ProblemName.BAD_LINK, 400)
     link, policy = found
     set_page_brand(request, policy)
+    if link.recipient_id == TEST_RECIPIENT:
+        return problem_page(request, ProblemName.TEST_LINK, 200)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_link_to_close_account(link):
         return await _answer_close_account_link(request, site, policy, link)

@@ -12,6 +12,7 @@ from mailer.actions.account_events import AccountEventStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationRequestDependencies
 from mailer.actions.confirmed_requests import ConfirmationStores
 from mailer.actions.data_requests import DataRequestStores
+from mailer.actions.newsletter_archive import NewsletterArchive
 from mailer.actions.web_copies import WebCopyRenderer
 from mailer.events import MessageEvent
 from mailer.nonblocking_event_parser import NonblockingEventParser
@@ -35,6 +36,7 @@ from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.brand_look import BrandLook
 from mailer.web.console.console_context import ConsoleContext
+from mailer.web.kept_pictures import KeptPictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class WebContext:
     inviters: InviterPauseStore
     requests: RequestStores
     public_notices: PublicNoticeStore
+    pictures: KeptPictures
     origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore
@@ -74,6 +77,7 @@ class WebContext:
     console: ConsoleContext
     web_copies: WebCopyRenderer
     webhooks: WebhookReceiver
+    newsletters: NewsletterArchive
     reader: NonblockingEventParser = field(default_factory=NonblockingEventParser)
     looks: Mapping[str, BrandLook] = field(default_factory=dict)
 

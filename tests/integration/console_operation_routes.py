@@ -5,6 +5,8 @@ from mailer.policy.staff_rights import StaffRight
 MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
 MANAGE = StaffRight.PUBLISHERS_MANAGE
+IMPORT = StaffRight.CAMPAIGNS_WRITE
+WRITE = StaffRight.CAMPAIGNS_WRITE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/mailings"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
@@ -17,6 +19,10 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
     ("POST", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
+    ("GET", "/console/pictures"): StaffRight.CAMPAIGNS_WRITE,
+    ("GET", "/console/pictures/to/{brand}"): StaffRight.CAMPAIGNS_WRITE,
+    ("POST", "/console/pictures/to/{brand}"): StaffRight.CAMPAIGNS_WRITE,
+    ("POST", "/console/pictures/to/{brand}/{picture_id}/delete"): StaffRight.CAMPAIGNS_WRITE,
     ("GET", "/console/halts"): MAILINGS,
     ("POST", "/console/halts/stop"): CONTROL,
     ("POST", "/console/halts/start"): CONTROL,
@@ -40,9 +46,39 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/publishers/revoke"): MANAGE,
     ("POST", "/console/publishers/revoke"): MANAGE,
     ("GET", "/console/letters"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/letters/close"): StaffRight.PEOPLE_ACT,
     ("GET", "/console/letters/{mail_id}"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/text"): StaffRight.PEOPLE_READ,
     ("POST", "/console/letters/{mail_id}/close"): StaffRight.PEOPLE_ACT,
+    ("GET", "/console/imports"): IMPORT,
+    ("GET", "/console/imports/to/{brand}"): IMPORT,
+    ("POST", "/console/imports/to/{brand}"): IMPORT,
+    ("GET", "/console/imports/{import_id}"): IMPORT,
+    ("GET", "/console/imports/{import_id}/progress"): IMPORT,
+    ("POST", "/console/imports/{import_id}/mapping"): IMPORT,
+    ("POST", "/console/imports/{import_id}/start"): IMPORT,
+    ("POST", "/console/imports/{import_id}/discard"): IMPORT,
+    ("POST", "/console/imports/{import_id}/refused"): IMPORT,
+    ("GET", "/console/segments"): WRITE,
+    ("GET", "/console/segments/{brand}"): WRITE,
+    ("GET", "/console/segments/{brand}/_new"): WRITE,
+    ("POST", "/console/segments/{brand}/_new"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/edit"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/edit"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/count"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/people"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/people"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/segments/{brand}/{name}/freeze"): WRITE,
+    ("GET", "/console/segments/{brand}/{name}/delete"): WRITE,
+    ("POST", "/console/segments/{brand}/{name}/delete"): WRITE,
+    ("GET", "/console/lists"): WRITE,
+    ("GET", "/console/lists/{brand}"): WRITE,
+    ("GET", "/console/lists/{brand}/{name}"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/count"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/remove"): WRITE,
+    ("GET", "/console/lists/{brand}/{name}/delete"): WRITE,
+    ("POST", "/console/lists/{brand}/{name}/delete"): WRITE,
     ("GET", "/console/dead"): MAILINGS,
     ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
     ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
@@ -53,8 +89,11 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
 _EXAMPLES = {
     "mailing_id": "0192f0c1-0000-7000-8000-000000000001",
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
+    "import_id": "0192f0c1-0000-7000-8000-000000000003",
     "letter_id": "1",
+    "picture_id": "0" * 32,
     "brand": "interpals",
+    "name": "nobody",
 }
 
 

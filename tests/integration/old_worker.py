@@ -19,7 +19,8 @@ from mailer.policy.required_frequency_counts import frequency_counts_needed_by_p
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _delivery_row_from_record, _moves_as_columns
+from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _moves_as_columns
+from mailer.postgres.delivery_rows import delivery_row_from_record
 from tests.factories import KEY, World
 
 _PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_name("old_worker.sql").read_text(), flags=re.MULTILINE)
@@ -92,7 +93,7 @@ def _known(row: asyncpg.Record) -> DeliveryRow:
     """A row by the names of its old columns, without what was not read yet."""
     standing = (_of_standing(row, name) for name in _STANDING)
     columns: Any = (*standing, *(_NEW[name] if name in _NEW else row[name] for name in _OTHERS))
-    return _delivery_row_from_record(columns)
+    return delivery_row_from_record(columns)
 
 
 class OldDeliveries(PostgresDeliveries):

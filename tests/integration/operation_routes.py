@@ -7,7 +7,11 @@ from tests.factories import BRAND
 from tests.integration.desk_routes import Row
 
 _LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letters", "halts", "policies"))
+_PICTURES = f"/api/v1/pictures/{BRAND}"
+_SEGMENTS = f"/api/v1/segments/{BRAND}"
 _ONE = "/api/v1/publishers/role:nobody"
+_IMPORTS = f"/api/v1/imports/{BRAND}"
+_FILE, _IMPORT = f"{_IMPORTS}/0192f0c1-0000-7000-8000-000000000003", OperationAttempt(BRAND, "import_recipients")
 
 
 def _read(what: ReadableData) -> ReadDataAttempt:
@@ -28,10 +32,35 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/halts/{brand}/{act}"): tuple(
         (f"{_HALTS}/{act}", _do(f"{act}_brand"), {"reason": "a wrong price"}) for act in ("pause", "resume")
     ),
+    ("GET", "/api/v1/imports/{brand}"): ((_IMPORTS, _IMPORT, None),),
+    ("POST", "/api/v1/imports/{brand}"): ((_IMPORTS, _IMPORT, {}),),
+    ("GET", "/api/v1/imports/{brand}/{import_id}"): ((_FILE, _IMPORT, None),),
+    ("POST", "/api/v1/imports/{brand}/{import_id}/mapping"): ((f"{_FILE}/mapping", _IMPORT, {}),),
+    ("POST", "/api/v1/imports/{brand}/{import_id}/start"): (
+        (f"{_FILE}/start", _IMPORT, {"seen": "2026-01-01T00:00:00Z"}),
+    ),
+    ("POST", "/api/v1/imports/{brand}/{import_id}/discard"): ((f"{_FILE}/discard", _IMPORT, {}),),
+    ("GET", "/api/v1/imports/{brand}/{import_id}/refused-rows"): ((f"{_FILE}/refused-rows", _IMPORT, None),),
+    ("GET", "/api/v1/segments/{brand}"): ((_SEGMENTS, _read(ReadableData.SEGMENTS), None),),
+    ("GET", "/api/v1/segments/{brand}/{name}"): ((f"{_SEGMENTS}/plus", _read(ReadableData.SEGMENTS), None),),
+    ("PUT", "/api/v1/segments/{brand}/{name}"): (
+        (
+            f"{_SEGMENTS}/plus",
+            _do("write_segments"),
+            {"condition": {"type": "country", "operator": "is", "values": ["DE"]}},
+        ),
+    ),
+    ("POST", "/api/v1/segments/{brand}/{name}/count"): (
+        (f"{_SEGMENTS}/plus/count", _read(ReadableData.SEGMENTS), None),
+    ),
+    ("DELETE", "/api/v1/segments/{brand}/{name}"): ((f"{_SEGMENTS}/plus", _do("write_segments"), None),),
     ("GET", "/api/v1/policies/{brand}"): ((_POLICY, _read(ReadableData.POLICIES), None),),
     ("GET", "/api/v1/policies/{brand}/differences"): (
         (f"{_POLICY}/differences?before=1&after=2", _read(ReadableData.POLICIES), None),
     ),
+    ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
+    ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
+    ("DELETE", "/api/v1/pictures/{brand}/{picture_id}"): ((f"{_PICTURES}/{'0' * 32}", _do("write_campaigns"), None),),
 }
 """The routes that are about one brand, with the requests that are tried."""
 EVERYWHERE_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {

@@ -54,6 +54,11 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "recipients show": ((REF, *AT, *BY),),
     "recipients history": ((REF, *AT, *BY),),
     "suppressions explain": ((*AT, "--ref", REF, *BY),),
+    "segment save": (("everywhere", "condition.json", *AT, *BY),),
+    "segment freeze": (("everywhere", *AT, "--list", "frozen", *BY),),
+    "audience remove": (("frozen", REF, *AT, *BY),),
+    "audience delete": (("frozen", *AT, *BY),),
+    "segment delete": (("everywhere", *AT, *BY),),
     "recipients erase": ((REF, *AT),),
     "staff add": tuple((name, "--email", "a@work.example", "--role", "admin", *BY) for name in ("Ada Admin", "Eva")),
     "staff disable": (("Ada Admin", *BY),),
@@ -109,6 +114,7 @@ SHOWS = {
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
+    "segment list", "segment show", "segment count", "audience list", "audience count",
     "schema outcomes", "webhook list", "webhook send-test",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
@@ -167,6 +173,7 @@ def acted(
         monkeypatch.setenv(f"MAILER_{name}", value)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.csv").write_text("ref,email,opted_out\nuser-2,user-2@people.example,newsletter\n")
+    (tmp_path / "condition.json").write_text('{"type": "country", "operator": "is_not", "values": ["AQ"]}')
     (tmp_path / "left.csv").write_text("email\nuser-2@people.example\n")
     said = {
         "ref": REF,

@@ -99,3 +99,28 @@ async def test_a_letter_whose_text_is_gone_says_so(world: World) -> None:
         await officer.enter(role=StaffRole.PRIVACY_OFFICER)
         answer = await officer.send(f"{LETTERS}/{mail_id}/text", on=f"{LETTERS}/{mail_id}")
         assert "The text is deleted by now." in answer.text
+
+
+async def test_many_letters_of_nothing_bury_none_that_asks(world: World) -> None:
+    """Who writes sixty letters hides no request: it is listed apart, and what is ticked closes at once."""
+    [ada] = await world.known(1)
+    noise = [
+        await receive_letter(world, "eve@people.example", HOSTILE + str(n).encode(), ada, BRAND) for n in range(60)
+    ]
+    asks = await receive_letter(world, "user-1@people.example", b"Subject: x\r\n\r\nErase me", ada, BRAND, "erasure")
+    async with open_browser(world) as officer, open_browser(world) as support:
+        await officer.enter(role=StaffRole.PRIVACY_OFFICER)
+        first = (await officer.open(LETTERS)).text
+        assert str(asks) not in first
+        later = (await officer.open(f"{LETTERS}?after={noise[49]}")).text
+        assert (str(noise[50]) in later, str(asks) in later, str(noise[49]) in later) == (True, True, False)
+        apart = (await officer.open(f"{LETTERS}?only=asking")).text
+        assert (str(asks) in apart, str(noise[0]) in apart) == (True, False)
+        assert (await officer.send(f"{LETTERS}/close", {"end": "spam"}, LETTERS)).status_code == 422
+        ticked: dict[str, str | list[str]] = {"end": "spam", "letter": [str(one) for one in noise[:50]]}
+        await support.enter("Sam", StaffRole.SUPPORT, BRAND)
+        assert (await support.send(f"{LETTERS}/close", ticked, LETTERS)).status_code == 403
+        assert (await officer.send(f"{LETTERS}/close", ticked, LETTERS)).status_code == 303
+        left = (await officer.open(LETTERS)).text
+        assert (str(noise[50]) in left, str(noise[49]) in left, str(asks) in left) == (True, False, True)
+    assert len([one for one in await said_of_letters(world) if one[1] == "spam"]) == 50

@@ -99,6 +99,8 @@ async def test_services_that_are_away(small_stack: Stack, tmp_path: Path) -> Non
         DKIM=f"{DOMAINS[0]}:k1:{tmp_path / 'key.pem'}",
         DATABASE_URL=f"postgresql://somebody:hunter2@127.0.0.1:{free_port()}/mailer",
         BROKER_URL=f"amqp://somebody:hunter2@127.0.0.1:{free_port()}/",
+        INBOUND=f"imaps://box:hunter2@127.0.0.1:{free_port()}/INBOX?to=opt-out@interpals.example",
+        WEBHOOKS="ses://main",
         PROCESSORS=f"smtp://127.0.0.1:{free_port()}?name=r&country=ZZ&contract=none&tls=none,postmark://:hunter2@127.0.0.1:1?name=p",
     )
     done = await doctor(away, zone())
@@ -106,6 +108,8 @@ async def test_services_that_are_away(small_stack: Stack, tmp_path: Path) -> Non
     assert done.status == 1
     assert {found[check] for check in ("database", "RabbitMQ", "relay r")} == {"problem"}
     assert found["relay p"] == "ok"  # a double on this machine
+    assert [level for check, level in found.items() if check.startswith("mailbox ")] == ["problem"]
+    assert (found["webhooks"], found.get("webhook of p")) == ("problem", None)
     assert found["DKIM by p"] == "warning"  # it takes no MIME
     assert found["templates"] == "ok"
     assert "hunter2" not in done.out

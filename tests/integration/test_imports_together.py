@@ -6,7 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from mailer.actions.recipient_import import CONSENT, ImportCounts, import_recipients
+from mailer.actions.importing.table_reading import read_table
+from mailer.actions.recipient_import import ImportCounts, import_recipients
 from mailer.actions.suppression_and_consent_import import import_consents_from_json_lines, import_suppression_file
 from tests.factories import BRAND, World, person, policies
 
@@ -28,7 +29,10 @@ MAILS = {
 
 async def consented(world: World) -> ImportCounts:
     """The file of people. Each of them has asked for the newsletter."""
-    head = f"ref,email,country,source,{','.join(CONSENT[:5])},objected,restricted\n"
+    head = (
+        "ref,email,country,source,consents,consent_source,consent_version,consent_at,consent_words,"
+        "objected,restricted\n"
+    )
     lines = [f"{ref},{ref}@people.example,US,sign-up,newsletter,{PROOF},,no\n" for ref in PEOPLE]
     return await read_people(world, [head, *lines])
 
@@ -60,7 +64,7 @@ async def told(world: World) -> ImportCounts:
 
 async def read_people(world: World, lines: list[str]) -> ImportCounts:
     """Imports lines of people."""
-    return await import_recipients(world.importer(), POLICY, lines, print, lambda _: None)
+    return await import_recipients(world.importer(), POLICY, read_table("".join(lines).encode()), print, lambda _: None)
 
 
 async def known(world: World) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from mailer.actions.privacy_rights import erase_recipient
-from mailer.inbound import handling
+from mailer.inbound import mail_reading
 from mailer.inbound.collection.collected_messages import MessageCollector
 from mailer.inbound.mailboxes import MailboxDirectory
 from mailer.ports.received_mail import MAX_OCTETS
@@ -108,7 +108,7 @@ async def test_a_message_that_meets_a_bug_waits_for_a_person(
     def broken(content: bytes, recipient: str) -> None:
         raise KeyError(content[:10])
 
-    monkeypatch.setattr(handling, "classify_message", broken)
+    monkeypatch.setattr(mail_reading, "classify_message", broken)
     await reception.send(f"postmaster@{DOMAIN}", b"Subject: Hello\r\n\r\nWho are you?\r\n")
     [row] = await reception.world.outbox.lease_rows("inbound", 10, 30)
     received = FakeReceived(row.message)

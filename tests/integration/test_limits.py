@@ -10,8 +10,8 @@ import pytest
 
 from mailer.database.connections import SERVING, TimeLimits, open_pool
 from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
-from mailer.postgres import mailings
-from mailer.postgres.mailings import EXPANSION_SECONDS
+from mailer.postgres import audience_expansion
+from mailer.postgres.audience_expansion import EXPANSION_SECONDS
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 from tests.factories import World, make_event, new_mailing, person, until, waiting
 
@@ -68,10 +68,10 @@ async def test_a_claim_that_takes_too_long_has_taken_nothing(world: World, hurri
 
 async def test_an_audience_that_takes_too_long_is_no_outage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The event is tried a few times, and not for ever as where the database is away."""
-    monkeypatch.setattr(mailings, "EXPANSION_SECONDS", 1)
+    monkeypatch.setattr(audience_expansion, "EXPANSION_SECONDS", 1)
     mailing = new_mailing(make_event({"audience": "everyone"}))
     async with world.pool.acquire() as connection, connection.transaction():
-        await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
+        await connection.execute("LOCK TABLE standings IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(StatementTimedOut) as slow:
             await world.mailings.accept_mailings([mailing])
     assert classify_error(slow.value) is ErrorKind.PASSING
@@ -84,7 +84,7 @@ async def test_a_large_audience_has_more_time(world: World, hurried: World) -> N
     async with world.pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
+        await connection.execute("LOCK TABLE standings IN ACCESS EXCLUSIVE MODE")
         accepting = asyncio.create_task(hurried.mailings.accept_mailings([mailing]))
         await until(lambda: waiting(world.pool))
         limit = (

@@ -245,8 +245,10 @@ async def test_a_named_audience(world: World) -> None:
     await world.importer("paltalk-2006", "paltalk").import_rows_in_one_transaction(
         [RecipientImportRow(make_person(9), audiences=("vip",))]
     )
-    assert await world.mailings.is_audience_of_brand(BRAND, "vip")
-    assert not await world.mailings.is_audience_of_brand(BRAND, "nobody")
+    assert await world.mailings.find_audience_fault(BRAND, "vip") is None
+    assert await world.mailings.find_audience_fault(BRAND, "nobody") == (
+        f"{BRAND} has no audience 'nobody'; import it first"
+    )
     accepted = await world.accept({"audience": "vip"})
     assert accepted.size == 5
     assert set(await world.states(accepted.mailing_id)) == {f"user-{n}" for n in range(5)}
@@ -260,7 +262,7 @@ async def test_everyone(world: World) -> None:
     await world.known(3, 4, email="ada@people.example")
     await world.accept({"refs": ["ghost"]})
     await world.accept([person(9)], brand="paltalk-2006", controller="paltalk")
-    assert await world.mailings.is_audience_of_brand(BRAND, "everyone")
+    assert await world.mailings.find_audience_fault(BRAND, "everyone") is None
     accepted = await world.accept({"audience": "everyone"})
     assert accepted.size == 4
     await world.handover().hand_over_batches(accepted.batches)

@@ -223,7 +223,7 @@ async def test_a_file_brings_opt_outs_closures_and_audiences(world: World) -> No
     assert standing is not None
     assert standing.opted_out == {"newsletter", "promotional"}
     assert standing.deactivated
-    assert await world.mailings.is_audience_of_brand(BRAND, "vip")
+    assert await world.mailings.find_audience_fault(BRAND, "vip") is None
     said = [(entry["reason"], entry["category"], entry["rule"]) for entry in await world.entries(kind="action")]
     once = [(reason, category, "action:import") for reason, category in IMPORTED]
     assert said == once * 2, "each import of it is on record, and the one without them says nothing"

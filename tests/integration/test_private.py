@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mailer import bundled_files, link_and_dkim_signers
-from mailer.actions.recipient_import import RejectedLine
+from mailer.actions.suppression_and_consent_import import RejectedLine
 from mailer.cli import app
 from mailer.cli.import_file_helpers import RejectedLinesFile
 from mailer.cli.templates import write_and_open_preview

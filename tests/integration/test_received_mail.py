@@ -160,13 +160,13 @@ async def test_a_message_is_handled_once(reception: Reception) -> None:
     mailing, [ada] = await handed_over(world)
     await reception.send(return_path(world.links, mailing, ada), bounce(ADA))
     [mail] = await reception.store.list_mail(None, waiting=False, limit=10)
-    stored = await reception.store.get_unhandled_mail(mail.id)
+    stored = (await reception.store.get_unhandled_mails([mail.id])).get(mail.id)
     assert stored is not None
     await asyncio.gather(*(reception.handle_ids(mail.id) for _ in range(4)))
     await reception.handle_stored()
     dead = [entry for entry in await world.entries(kind="action") if entry["reason"] == "address_dead"]
     assert len(dead) == 1
-    assert await reception.store.get_unhandled_mail(mail.id) is None
+    assert (await reception.store.get_unhandled_mails([mail.id])).get(mail.id) is None
 
 
 async def test_a_message_that_is_sent_again_is_stored_once(reception: Reception) -> None:

@@ -11,9 +11,8 @@ import pytest
 
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.opt_out import record_opt_out
-from mailer.actions.recipient_import import RejectedLine
 from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
-from mailer.actions.suppression_and_consent_import import import_suppression_file
+from mailer.actions.suppression_and_consent_import import RejectedLine, import_suppression_file
 from mailer.events import Person
 from mailer.pipeline.notes_about_database_on_disk import NotesAboutDatabaseInFiles
 from mailer.policy.standing import Standing

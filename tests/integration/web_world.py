@@ -20,6 +20,7 @@ import mailer.ports.outbox
 import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
+from mailer.actions.newsletter_archive import NewsletterArchive
 from mailer.actions.web_copies import WebCopyRenderer
 from mailer.brand_look_loading import load_brand_looks
 from mailer.events import EventRefused, MessageEvent
@@ -42,6 +43,8 @@ from mailer.postgres.account_event_stores import build_account_event_stores_open
 from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
+from mailer.postgres.newsletter_archive import PostgresArchivedNewsletters
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
@@ -49,6 +52,7 @@ from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from mailer.web.console.console_context import build_console_context
+from mailer.web.kept_pictures import KeptPictures
 from tests import factories
 from tests.console_operations import console_operations_over
 from tests.hours import opens_of
@@ -270,6 +274,7 @@ class World:
                 inviters=_elsewhere,
                 requests=_elsewhere,
                 public_notices=_elsewhere,
+                pictures=_elsewhere,
                 origins=_elsewhere,
                 opens=self.opens,
                 mailings=cast(mailer.ports.mailings.MailingStore, self.mailings),
@@ -282,6 +287,7 @@ class World:
                 console=_elsewhere,
                 web_copies=_elsewhere,
                 webhooks=_elsewhere,
+                newsletters=_elsewhere,
                 registry=self.registry,
                 looks=load_brand_looks(POLICIES, self.policies),
             )
@@ -334,6 +340,12 @@ async def browse(
 def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> WebContext:
     """A site over a real database."""
     links = SignedLinks(PUBLIC_URL, keys)
+    web_copies = WebCopyRenderer(
+        PostgresMailAndAddressOrigins(world.pool),
+        world.mailings,
+        world.deliveries,
+        lambda: MailingRendererCache(world.policies, factories.templates(), links, None),
+    )
     return WebContext(
         public_url=PUBLIC_URL,
         links=links,
@@ -345,6 +357,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         inviters=world.inviters,
         requests=world.requests,
         public_notices=PostgresPublicNotices(world.pool, world.writers),
+        pictures=KeptPictures(PostgresPictures(world.pool, world.writers)),
         origins=PostgresMailAndAddressOrigins(world.pool),
         opens=opens_of(world),
         mailings=world.mailings,
@@ -366,11 +379,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
             PostgresAttentionFigures(world.pool),
             console_operations_over(world),
         ),
-        web_copies=WebCopyRenderer(
-            PostgresMailAndAddressOrigins(world.pool),
-            world.mailings,
-            world.deliveries,
-            lambda: MailingRendererCache(world.policies, factories.templates(), links, None),
-        ),
+        web_copies=web_copies,
         webhooks=webhook_reception_over(world),
+        newsletters=NewsletterArchive(PostgresArchivedNewsletters(world.pool), web_copies, PUBLIC_URL),
     )

@@ -43,6 +43,12 @@ async def _problems(stack: Stack) -> str:
     return ""
 
 
+async def _checked_mailbox(stack: Stack) -> str:
+    """The finding of `mailer doctor` about the mailbox."""
+    checked = (await stack.run("doctor", "--json")).json
+    return next(str(one["text"]) for one in checked if one["check"].startswith("mailbox "))
+
+
 async def _says(stack: Stack, process: Process, words: str) -> None:
     """Waits until the readiness and the log of the process have some words."""
 
@@ -77,10 +83,12 @@ async def test_a_mailbox_is_read(small_stack: Stack, place: Path, vouched: Certi
     stack = stack.with_env(SSL_CERT_FILE=str(vouched.certificate))
     for name in ("bounce", "letter"):
         server.deliver(f"1.{name}.host", answers[name])
+    assert "it cannot be read: there is no connection" in await _checked_mailbox(stack)
     async with stack.starting("inbound") as [process]:
         await _says(stack, process, "there is no connection")
         async with dovecot(place, server, vouched):
             await _seen(server, "1.bounce.host", "1.letter.host")
+            assert "0 messages are unread" in await _checked_mailbox(stack)
             server.deliver("2.mailto.host", answers["mailto"])  # news by IDLE
             await _seen(server, "1.bounce.host", "1.letter.host", "2.mailto.host")
             await _handled(stack, 3)

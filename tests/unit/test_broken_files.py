@@ -1,13 +1,16 @@
 """CSV files that are broken: lines before the fault are told apart from lines behind it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from mailer.actions.csv_reading import CsvRow, InputRefused, check_header_and_read_rows
-from mailer.actions.recipient_import import ImportCounts, RejectedLine, import_recipients
-from mailer.ports.recipient_import import RecipientImportRow
+from mailer.actions.importing.row_parsing import RefusedRow
+from mailer.actions.importing.table_reading import read_table
+from mailer.actions.recipient_import import ImportCounts, import_recipients
+from mailer.ports.recipient_import import RecipientImportRow, WrittenRows
 from tests.factories import policies
 
 DUPLICATE = Path(__file__).parents[1] / "cases" / "csv" / "dup-header.csv"
@@ -20,9 +23,12 @@ class Importer:
     def __init__(self) -> None:
         self.refs: list[str] = []
 
-    async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
+    async def import_rows_in_one_transaction(
+        self, rows: Sequence[RecipientImportRow], said_at: datetime | None = None, *, dry_run: bool = False
+    ) -> WrittenRows:
         """Keeps the refs of a chunk."""
         self.refs += [row.person.ref for row in rows]
+        return WrittenRows()
 
 
 def line(number: int, name: str = "Ann", collected_at: str = "") -> str:
@@ -30,12 +36,11 @@ def line(number: int, name: str = "Ann", collected_at: str = "") -> str:
     return f"u{number},u{number}@example.org,{name},{collected_at}\n"
 
 
-async def imported(lines: list[str]) -> tuple[ImportCounts, list[str], list[RejectedLine]]:
+async def imported(lines: list[str]) -> tuple[ImportCounts, list[str], list[RefusedRow]]:
     """Imports these lines below the header: the refs taken, and what was rejected."""
-    importer, rejected = Importer(), list[RejectedLine]()
-    done = await import_recipients(
-        importer, policies()["interpals"], [HEADER, *lines], rejected.append, lambda done: None
-    )
+    importer, rejected = Importer(), list[RefusedRow]()
+    table = read_table("".join([HEADER, *lines]).encode())
+    done = await import_recipients(importer, policies()["interpals"], table, rejected.append, lambda done: None)
     return done, importer.refs, rejected
 
 
@@ -67,18 +72,17 @@ async def test_a_quote_that_is_closed_by_the_next_one_is_named() -> None:
 
 
 async def test_a_field_of_several_lines_is_read_whole() -> None:
-    """RFC 4180 2.6: it is one row with the number of its first line; a name of two lines is rejected as such."""
-    done, refs, [rejected] = await imported([line(1), line(2, name='"Ann\nLee"'), line(3)])
-    assert (refs, done.broken) == (["u1", "u3"], None)
-    assert rejected.line == 3
-    assert rejected.reason.startswith("name: has a line break")
+    """RFC 4180 2.6: it is one row, and the rows below it have the numbers of a spreadsheet."""
+    done, refs, [rejected] = await imported([line(1), line(2, name='"Ann\nLee"'), line(3, collected_at="soon")])
+    assert (refs, done.broken) == (["u1", "u2"], None)
+    assert rejected.number == 4
 
 
 async def test_a_bad_quote_costs_its_own_line() -> None:
     """Text behind a closed quote, and a field without end, are rejected with their line, and the others are taken."""
     done, refs, rejected = await imported([line(1), line(2, name='"Ann"x'), line(3, name="x" * 200_000), line(4)])
     assert (refs, done.taken, done.rejected) == (["u1", "u4"], 2, 2)
-    assert [item.line for item in rejected] == [3, 4]
+    assert [item.number for item in rejected] == [3, 4]
     assert all(item.reason.startswith("cannot be read: ") for item in rejected)
 
 
@@ -91,7 +95,7 @@ async def test_a_time_that_is_none_costs_its_own_line(at: str) -> None:
     lines = [line(number, collected_at=at if number == 11_999 else "2026-01-01T00:00:00Z") for number in range(12_500)]
     done, refs, [rejected] = await imported(lines)
     assert (len(refs), done.taken, done.rejected) == (12_499, 12_499, 1)
-    assert rejected.line == 12_001
+    assert rejected.number == 12_001
     assert rejected.reason.startswith("collected_at: is no")
 
 

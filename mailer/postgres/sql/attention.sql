@@ -19,9 +19,10 @@ FROM (SELECT brand, channel, since FROM notices WHERE state IN ('open', 'taken')
 GROUP BY 1, 2
 
 -- name: letters
-SELECT brand, replace(mailbox, '_', ' ') AS label, count(*) AS n, extract(epoch FROM now() - min(at)) AS seconds
-FROM (SELECT brand, mailbox, at FROM received_mail WHERE state = 'waiting' AND state <> 'handled' ORDER BY at LIMIT 10000) few
-GROUP BY 1, 2
+SELECT brand, replace(mailbox, '_', ' ') AS label, n, seconds
+FROM (SELECT brand, mailbox, count(*) AS n, extract(epoch FROM now() - min(at)) AS seconds
+      FROM (SELECT brand, mailbox, at FROM received_mail WHERE state = 'waiting' AND state <> 'handled' ORDER BY at LIMIT 10000) few
+      GROUP BY 1, 2) grouped
 
 -- name: awaiting_release
 SELECT brand, lane AS label, count(*) AS n, extract(epoch FROM now() - min(created_at)) AS seconds

@@ -74,19 +74,15 @@ FROM cut JOIN numbered USING (id) ORDER BY cut.id
 -- name: expand_audience
 -- A named audience, by the database alone: no recipient passes through a process.
 WITH mailing AS (
-    SELECT id, brand, audience, lane, state, send_at FROM mailings WHERE id = $1
+    SELECT id, lane, state, send_at FROM mailings WHERE id = $1
 ), member AS (
-    SELECT r.id FROM mailing JOIN recipients r ON r.brand = mailing.brand
-    WHERE mailing.audience = 'everyone' AND r.address_hash IS NOT NULL
-    UNION ALL
-    SELECT am.recipient_id FROM mailing JOIN audience_members am USING (brand, audience)
-    WHERE mailing.audience <> 'everyone'
+    {members}
 ), audience AS (
     SELECT r.id AS recipient_id,
            CASE WHEN lag(r.id) OVER sharing IS NOT NULL THEN first_value(r.id) OVER sharing
                 WHEN lead(r.id) OVER sharing IS NOT NULL THEN 0 END AS copy_of,
            (row_number() OVER (ORDER BY r.id) - 1) / $2::int AS slice
-    FROM member JOIN recipients r ON r.id = member.id
+    FROM member JOIN recipients r ON r.id = member.recipient_id
     JOIN standings s ON s.recipient_id = r.id
     WINDOW sharing AS (
         PARTITION BY coalesce(r.address_hash, int8send(r.id))
@@ -183,3 +179,4 @@ FROM mailings m WHERE m.id = $1 AND b.mailing_id = m.id AND b.due_at = 'infinity
 
 -- name: has_audience
 SELECT $2 = 'everyone' OR EXISTS (SELECT FROM audience_members WHERE brand = $1 AND audience = $2)
+    OR $2 ^@ 'segment:' AND EXISTS (SELECT FROM segments WHERE brand = $1 AND name = substr($2, 9))

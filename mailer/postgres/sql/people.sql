@@ -25,9 +25,9 @@ WHERE NOT EXISTS (SELECT FROM recipients e
                     AND s.lifted_at IS NULL AND s.at >= p.observed_at)
 ORDER BY brand, ref, observed_at DESC
 ON CONFLICT (brand, ref) DO UPDATE SET
-    email = CASE WHEN {newer} THEN EXCLUDED.email ELSE r.email END,
-    address_key = CASE WHEN {newer} THEN EXCLUDED.address_key ELSE r.address_key END,
-    address_hash = CASE WHEN {newer} THEN EXCLUDED.address_hash ELSE r.address_hash END,
+    email = CASE WHEN {newer} THEN coalesce(EXCLUDED.email, r.email) ELSE r.email END,
+    address_key = CASE WHEN {newer} THEN coalesce(EXCLUDED.address_key, r.address_key) ELSE r.address_key END,
+    address_hash = CASE WHEN {newer} THEN coalesce(EXCLUDED.address_hash, r.address_hash) ELSE r.address_hash END,
     name = CASE WHEN {newer} THEN coalesce(EXCLUDED.name, r.name) ELSE r.name END,
     locale = CASE WHEN {newer} THEN coalesce(EXCLUDED.locale, r.locale) ELSE r.locale END,
     -- The later of them: only of a clock ahead of ours is it not the newer one's, and an erasure has to know of it.

@@ -12,7 +12,7 @@ INSERT INTO collected_mail (digest) VALUES ($1) ON CONFLICT (digest) DO NOTHING 
 
 -- name: unhandled
 SELECT id, at, brand, mailbox, sender, recipient, peer, helo, content FROM received_mail
-WHERE id = $1 AND state = 'received' AND content IS NOT NULL
+WHERE id = ANY ($1::uuid[]) AND state = 'received' AND content IS NOT NULL
 
 -- name: finish
 -- Returns nothing if it was finished before. A bounce, complaint or opt-out is told in the same statement. Complaints and hard
@@ -77,17 +77,19 @@ SET thread = CASE WHEN is_answered OR NOT is_enough THEN $3::bytea[] END,
 FROM earlier, recipients r WHERE m.id = $1 AND r.id = $2
 RETURNING r.ref, r.country, m.acknowledged_at IS NOT NULL AS is_due
 
--- name: delivery
+-- name: deliveries
 -- Whoever changes their address may give a stranger's: an hour is left for a mail that was under way.
 SELECT m.brand, coalesce(d.sent_as, m.category) AS category, d.mailing_id, d.recipient_id, d.attempt, r.email AS address,
        h.processor, EXISTS (SELECT FROM former_addresses f WHERE f.recipient_id = d.recipient_id
                             AND f.at > coalesce(h.at, m.created_at) - interval '1 hour') AS has_moved,
        h.at AS handed_over_at
-FROM deliveries d JOIN mailings m ON m.id = d.mailing_id JOIN recipients r ON r.id = d.recipient_id
+FROM unnest($1::uuid[], $2::bigint[]) AS k (mailing_id, recipient_id)
+CROSS JOIN LATERAL (SELECT * FROM deliveries o WHERE o.mailing_id = k.mailing_id AND o.recipient_id = k.recipient_id OFFSET 0) d
+JOIN mailings m ON m.id = d.mailing_id JOIN recipients r ON r.id = d.recipient_id
 LEFT JOIN LATERAL (SELECT l.processor, l.at FROM ledger l
                    WHERE l.mailing_id = d.mailing_id AND l.recipient_id = d.recipient_id AND l.kind = 'hand_over'
                    ORDER BY l.at DESC LIMIT 1) h ON true
-WHERE d.mailing_id = $1 AND d.recipient_id = $2 AND d.attempt > 0
+WHERE d.attempt > 0
 
 -- name: with_address
 SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
@@ -104,7 +106,15 @@ FROM received_mail WHERE ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at DES
 
 -- name: waiting
 SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven
-FROM received_mail WHERE state = 'waiting' AND ($1::text[] IS NULL OR brand = ANY($1)) ORDER BY at LIMIT $2
+FROM received_mail WHERE state = 'waiting' AND ($1::text[] IS NULL OR brand = ANY($1))
+  AND (at, id) > (coalesce((SELECT l.at FROM received_mail l WHERE l.id = $3), '-infinity'), coalesce($3::uuid, '00000000-0000-0000-0000-000000000000'))
+ORDER BY at, id LIMIT $2
+
+-- name: asking
+SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven
+FROM received_mail WHERE state = 'waiting' AND cardinality(suggested) > 0 AND ($1::text[] IS NULL OR brand = ANY($1))
+  AND (at, id) > (coalesce((SELECT l.at FROM received_mail l WHERE l.id = $3), '-infinity'), coalesce($3::uuid, '00000000-0000-0000-0000-000000000000'))
+ORDER BY at, id LIMIT $2
 
 -- name: one
 SELECT id, at, brand, mailbox, sender, state, kind, effect, reason, recipient_id, mailing_id, octet_length(content) AS octets, suggested, is_writer_proven, content

@@ -35,7 +35,8 @@ from mailer.web.console.console_context import HOME, ConsoleContext, TheConsole,
 from mailer.web.form_posts import Form
 
 SIGN_IN, SECOND_STEP, SECOND_FACTORS = f"{HOME}/sign-in", f"{HOME}/second-step", f"{HOME}/second-factors"
-MAX_FIELDS = 400
+MAX_FIELDS = 4000
+"""The most fields of a form. The editor of a campaign has a few for each block."""
 _COOKIE_LENGTH = 200
 _HALTS_READ = 200
 
@@ -146,6 +147,15 @@ class ConsoleRequest:
         """The rights that the person has somewhere."""
         return rights_at_any_brand(self.member)
 
+    def require_form_token(self, token: str) -> None:
+        """Refuses the token of a form that no page of ours has given to this session.
+
+        Raises:
+            HTTPException: 403.
+        """
+        if not self.token or not self.console.secrets.is_form_token(self.token, token):
+            raise HTTPException(403, "form_old")
+
     def require_right(self, right: StaffRight, brand: str | None = None) -> None:
         """Refuses a person who lacks a right at a brand.
 
@@ -186,10 +196,16 @@ class ConsoleRequest:
 
 @dataclass(frozen=True)
 class StaffGate:
-    """A dependency of a route that lets some requests in."""
+    """A dependency of a route that lets some requests in.
+
+    Attributes:
+        kind: of the gate. right: that the person needs.
+        is_upload: True if the form has a file. The route reads its body, and checks its token before the file.
+    """
 
     kind: GateKind
     right: StaffRight | None = None
+    is_upload: bool = False
 
     async def __call__(self, http_request: Request, console: TheConsole) -> ConsoleRequest:
         """Returns the request, with the halts that its sender has to know of.
@@ -198,7 +214,7 @@ class StaffGate:
             RedirectWithinConsole: they have to sign in first, or to set a second factor up.
             HTTPException: 403: the form is not ours, or a right is missing.
         """
-        request = await _read_console_request(http_request, console)
+        request = await _read_console_request(http_request, console, self.is_upload)
         if self.kind is GateKind.EVERYBODY:
             return request
         if request.session is None:
@@ -290,9 +306,11 @@ async def read_request_of_signed_in_person(http_request: Request, console: Conso
     return request if request.session else None
 
 
-async def _read_console_request(http_request: Request, console: ConsoleContext) -> ConsoleRequest:
+async def _read_console_request(http_request: Request, console: ConsoleContext, is_upload: bool) -> ConsoleRequest:
     request, held = await _read_request_and_held_cookie(http_request, console)
-    if http_request.method == "POST":
+    if is_upload and not _is_same_origin_request(http_request, console):
+        raise HTTPException(403, "form_foreign")
+    if http_request.method == "POST" and not is_upload:
         return replace(request, form=await _read_csrf_checked_form(http_request, console, held))
     return request
 

@@ -11,11 +11,24 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    campaign_check_pages,
+    campaign_edit_pages,
+    campaign_history_pages,
+    campaign_pages,
+    campaign_preview_pages,
+    campaign_release_pages,
+    campaign_report_pages,
+    campaign_schedule_pages,
+    campaign_sending_pages,
+    campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
+    import_mapping_pages,
+    import_pages,
     landing,
     ledger_pages,
     letter_pages,
+    list_pages,
     mailing_pages,
     mailing_schedule_pages,
     oidc_sign_in,
@@ -23,9 +36,11 @@ from mailer.web.console import (
     passkeys,
     people_pages,
     person_act_pages,
+    picture_pages,
     policy_pages,
     processor_pages,
     publisher_pages,
+    segment_pages,
     sign_in,
     staff_pages,
     suppression_pages,
@@ -46,6 +61,18 @@ from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 _STATIC = Path(__file__).with_name("static")
 _FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
+_campaigns = (
+    campaign_pages.router,
+    campaign_edit_pages.router,
+    campaign_history_pages.router,
+    campaign_preview_pages.router,
+)
+_sending = (
+    campaign_check_pages.router,
+    campaign_schedule_pages.router,
+    campaign_release_pages.router,
+    campaign_sending_pages.router,
+)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -56,6 +83,9 @@ _operations = (
     policy_pages.router,
     ledger_pages.router,
     publisher_pages.router,
+    picture_pages.router,
+    campaign_report_pages.router,
+    campaign_winner_pages.router,
 )
 ROUTERS = (
     *(
@@ -67,7 +97,11 @@ ROUTERS = (
         landing.router,
     ),
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
+    *_campaigns,
+    *_sending,
+    *(import_pages.router, import_mapping_pages.router),
     *_operations,
+    *(segment_pages.router, list_pages.router),
     _files,
 )
 """The routers of all pages of the console. Each route has a gate."""

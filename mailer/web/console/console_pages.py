@@ -118,14 +118,24 @@ NAVIGATION: list[NavigationGroup] = [
             NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
             NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
             NavigationEntry(f"{HOME}/letters", "letters", StaffRight.PEOPLE_READ),
+            NavigationEntry(f"{HOME}/imports", "imports", StaffRight.CAMPAIGNS_WRITE),
         ],
     ),
     NavigationGroup(
         "group_mail",
         [
+            NavigationEntry(f"{HOME}/pictures", "pictures", StaffRight.CAMPAIGNS_WRITE),
+            NavigationEntry(f"{HOME}/campaigns", "campaigns", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
+        ],
+    ),
+    NavigationGroup(
+        "group_campaigns",
+        [
+            NavigationEntry(f"{HOME}/segments", "segments", StaffRight.CAMPAIGNS_WRITE),
+            NavigationEntry(f"{HOME}/lists", "lists", StaffRight.CAMPAIGNS_WRITE),
         ],
     ),
     NavigationGroup(
@@ -187,10 +197,10 @@ def console_page(
     return page
 
 
-def console_fragment(request: ConsoleRequest, template: str, **values: Any) -> HTMLResponse:
+def console_fragment(request: ConsoleRequest, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Returns a part of a page, by which the script replaces an older one."""
     html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, request=request, base=request.console.base_path)
-    return HTMLResponse(html, 200, _HEADERS)
+    return HTMLResponse(html, status, _HEADERS)
 
 
 def console_problem_page(

@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -18,7 +18,9 @@ from mailer.web.console.people_pages import path_of_person
 router = APIRouter(include_in_schema=False)
 LETTERS: Final = f"{HOME}/letters"
 ROWS: Final = 50
-"""The letters of a page, the oldest first. Whoever closes them sees the next ones."""
+"""The letters of a page, the oldest first."""
+ASKING: Final = "asking"
+"""The choice of letters in which a request was recognised."""
 ACTS: Final = {
     "opt_out": PersonActName.OPT_OUT,
     "objection": PersonActName.OBJECT,
@@ -32,12 +34,27 @@ LetterCloser = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, Staff
 
 
 @router.get(LETTERS)
-async def show_waiting_letters(request: LetterReader) -> Response:
+async def show_waiting_letters(
+    request: LetterReader, only: Annotated[str, Query()] = "", after: Annotated[UUID | None, Query()] = None
+) -> Response:
     """Shows what waits of the person's brands, with the suggested request and its reasons, without personal data."""
-    brands = request.visible_brands_with_right(StaffRight.PEOPLE_READ)
-    store = _open_store(request, StaffRight.PEOPLE_READ, brands)
-    letters = await store.list_mail(brands, waiting=True, limit=ROWS + 1)
-    return console_page(request, "letters.html.j2", letters=letters[:ROWS], are_more_left=len(letters) > ROWS)
+    return await _letters_page(request, after, asking=only == ASKING)
+
+
+@router.post(f"{LETTERS}/close")
+async def close_letters(request: LetterCloser) -> Response:
+    """Notes one end of all letters that were ticked. Those that somebody else has closed meanwhile stay as they are."""
+    asking = request.field("only") == ASKING
+    end = request.field("end")
+    if end not in LetterEnd.__members__.values():
+        return await _letters_page(request, None, "letter_end_missing", asking=asking)
+    letters = [await _require_letter(request, one, StaffRight.PEOPLE_ACT) for one in _ticked_letters(request)]
+    if not letters:
+        return await _letters_page(request, None, "letters_unticked", asking=asking)
+    store = _open_store(request, StaffRight.PEOPLE_ACT, {letter.brand for letter in letters})
+    for letter in letters:
+        await store.close_waiting_mail(letter.id, str(request.member.identity), LetterEnd(end))
+    raise RedirectWithinConsole(f"{LETTERS}?only={ASKING}" if asking else LETTERS)
 
 
 @router.get(f"{LETTERS}/{{mail_id}}")
@@ -67,6 +84,38 @@ async def close_letter(mail_id: UUID, request: LetterCloser) -> Response:
     if not await store.close_waiting_mail(mail_id, str(request.member.identity), LetterEnd(end)):
         return _letter_page(request, letter, error="letter_closed")
     raise RedirectWithinConsole(LETTERS)
+
+
+def _ticked_letters(request: ConsoleRequest) -> list[UUID]:
+    """Returns the ids of the letters that are ticked, at most a page of them.
+
+    Raises:
+        HTTPException: 404: one is no id.
+    """
+    try:
+        return [UUID(one) for one in dict.fromkeys(request.form.get("letter", [])[:ROWS])]
+    except ValueError:
+        raise HTTPException(404, "letter_unknown") from None
+
+
+async def _letters_page(
+    request: ConsoleRequest, after: UUID | None, error: str | None = None, *, asking: bool
+) -> Response:
+    brands = request.visible_brands_with_right(StaffRight.PEOPLE_READ)
+    store = _open_store(request, StaffRight.PEOPLE_READ, brands)
+    letters = await store.list_waiting_letters(brands, ROWS + 1, asking=asking, after=after)
+    return console_page(
+        request,
+        "letters.html.j2",
+        422 if error else 200,
+        error,
+        letters=letters[:ROWS],
+        are_more_left=len(letters) > ROWS,
+        asking=asking,
+        after=after,
+        ends=list(LetterEnd),
+        closable=request.visible_brands_with_right(StaffRight.PEOPLE_ACT),
+    )
 
 
 def _open_store(request: ConsoleRequest, right: StaffRight, brands: frozenset[str] | set[str]) -> ReceivedMailReader:

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mailer.actions.campaign_checking import CampaignChecker
+from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
+from mailer.ports.campaign_people import CampaignReportStores
 from mailer.ports.flow_metrics import Values
 from mailer.ports.halts import HaltLister
 from mailer.ports.ledger_inspection import LedgerInspector
@@ -39,7 +42,10 @@ class ConsoleOperationStores:
         figures: the figures of `/metrics` that come from the database.
         comparer: compares policies over the people there are.
         read_letter: reads the text of a letter from its octets.
+        campaign_renderer: renders drafts of campaigns for previews.
+        campaign_checker: checks drafts of campaigns.
         proofs: the tests that prove promises, as a recorded run of all tests has them; None: there is no record.
+        campaign_reports: the reports of campaigns, and their people.
     """
 
     open_stores: OperatorStoresOpener
@@ -57,3 +63,6 @@ class ConsoleOperationStores:
     comparer: PolicyComparer
     read_letter: Callable[[bytes], LetterText]
     proofs: BrieflyCachedValue[RecordedProofs | None]
+    campaign_reports: CampaignReportStores
+    campaign_renderer: CampaignRenderer
+    campaign_checker: CampaignChecker

@@ -1,0 +1,158 @@
+"""The check of a campaign: its draft is compiled and looked at, then its manifest is requested."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from mailer.actions.campaign_rendering import PictureFinder, picture_ids
+from mailer.policy.campaign_draft import CampaignDraft, ScheduleKind, VariantName
+from mailer.policy.campaign_gaps import campaign_categories
+from mailer.policy.campaign_manifest import ManifestTemplate
+from mailer.policy.campaign_schedule import known_zone_or_none
+from mailer.policy.moment_wording import moment_in_words
+from mailer.policy.policy_file import Policy
+from mailer.ports.manifests import CampaignToCheck, Manifest, ManifestStore, template_name_of_campaign
+from mailer.ports.pictures import PictureFacts
+from mailer.rendering.campaign_checks import check_campaign
+from mailer.rendering.campaign_facts import build_campaign_facts
+from mailer.rendering.campaign_findings import (
+    CheckFinding,
+    Place,
+    Severity,
+    error_check,
+    findings_as_json,
+    has_errors,
+)
+from mailer.rendering.campaign_templates import compile_campaign_template
+from mailer.rendering.template import RenderError, Template
+from mailer.rendering.template_files import BrandFiles, TemplateError
+
+FindBrandFiles = Callable[[str], BrandFiles | None]
+"""Returns the layout and texts of a brand, or None if it has no templates."""
+
+_UNFIT = error_check("draft", "The draft cannot be sent as it is.", "Change it in the editor or the schedule.")
+_TEMPLATE = error_check("template", "A text has a fault for which it cannot be rendered.", "Correct it in the editor.")
+
+
+class CheckOutcome(NamedTuple):
+    """The outcome of a check's begin.
+
+    Attributes:
+        manifest: the requested one; None: errors were found, and nothing is requested.
+        findings: all findings, the worst first.
+    """
+
+    manifest: Manifest | None
+    findings: list[CheckFinding]
+
+
+class CampaignChecker:
+    """Checks drafts, and requests the manifests of those without errors.
+
+    Args:
+        policies: in force, by brand.
+        find_brand_files: finds the layout of a brand.
+        pictures: finds the pictures of a brand.
+        public_url: the beginning of the addresses of pictures.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        find_brand_files: FindBrandFiles,
+        pictures: PictureFinder,
+        public_url: str,
+    ) -> None:
+        self._policies = policies
+        self._find_brand_files = find_brand_files
+        self._pictures = pictures
+        self._public_url = public_url
+
+    async def check_campaign(self, store: ManifestStore, campaign: CampaignToCheck, by: str) -> CheckOutcome:
+        """Checks a draft, and requests its manifest if there is no error.
+
+        Args:
+            store: of the person who asks.
+            campaign: as it was seen.
+            by: the identity of the person, as text.
+
+        Raises:
+            ManifestRefused: the draft has changed meanwhile, or the campaign is released, cancelled or archived.
+        """
+        policy = self._policies.get(campaign.brand)
+        files = self._find_brand_files(campaign.brand)
+        if policy is None or files is None:
+            fault = f"the brand {campaign.brand} has no policy or no templates here; ask an operator"
+            return CheckOutcome(None, [_UNFIT.finding(fault)])
+        problems = [*draft_problems(campaign.draft, policy, datetime.now(UTC))]
+        problems += [one async for one in _audience_problems(store, campaign)]
+        if problems:
+            return CheckOutcome(None, [_UNFIT.finding(problem) for problem in problems])
+        pictures = await self._pictures.find_pictures(campaign.brand, picture_ids(campaign.draft))
+        templates, findings = self._compile_variants(campaign, files, pictures)
+        if not findings:
+            findings = _findings_about_texts(policy, campaign.draft, templates, pictures, self._public_url)
+        if has_errors(findings):
+            return CheckOutcome(None, findings)
+        kept = {str(name): ManifestTemplate(one.version, one.source) for name, one in templates.items()}
+        manifest = await store.request_manifest(campaign, kept, policy.version, findings_as_json(findings), by)
+        return CheckOutcome(manifest, findings)
+
+    def _compile_variants(
+        self, campaign: CampaignToCheck, files: BrandFiles, pictures: Mapping[str, PictureFacts]
+    ) -> tuple[dict[VariantName, Template], list[CheckFinding]]:
+        """Returns the templates by variant, and the faults of the variants that do not compile."""
+        templates, findings = dict[VariantName, Template](), list[CheckFinding]()
+        for variant in sorted(campaign.draft.variants):
+            try:
+                templates[variant] = compile_campaign_template(
+                    files,
+                    template_name_of_campaign(campaign.id),
+                    campaign.draft,
+                    variant,
+                    pictures,
+                    self._public_url,
+                )
+            except TemplateError as error:
+                findings += [_TEMPLATE.finding(str(fault), Place(variant)) for fault in error.faults]
+        return templates, findings
+
+
+def _findings_about_texts(
+    policy: Policy,
+    draft: CampaignDraft,
+    templates: Mapping[VariantName, Template],
+    pictures: Mapping[str, PictureFacts],
+    public_url: str,
+) -> list[CheckFinding]:
+    try:
+        return check_campaign(build_campaign_facts(policy, draft, templates, pictures, public_url))
+    except RenderError as error:
+        return [CheckFinding(_TEMPLATE.name, Severity.ERROR, Place(), str(error), _TEMPLATE.remedy)]
+
+
+def draft_problems(draft: CampaignDraft, policy: Policy, now: datetime) -> Iterator[str]:
+    """Yields why a draft cannot be checked, with what to do.
+
+    Args:
+        draft: the draft.
+        policy: of the brand.
+        now: an aware datetime.
+    """
+    schedule = draft.schedule
+    if draft.category not in (known := campaign_categories(policy)):
+        yield f"campaigns of {policy.brand} cannot be {draft.category}; choose one of {', '.join(known)}"
+    elif policy.terms[draft.category].reason == "required":
+        yield f"{policy.brand} sends {draft.category} mail with a stated reason only; publish it as an event with one"
+    if draft.purpose not in policy.purposes:
+        yield f"the policy has no purpose {draft.purpose}; choose one of {', '.join(policy.purposes)}"
+    if known_zone_or_none(schedule.zone) is None:
+        yield "the schedule's time zone is unknown; choose one such as Europe/Berlin"
+    if schedule.kind is ScheduleKind.INSTANT and schedule.at and schedule.at <= now:
+        yield f"the time {moment_in_words(schedule.at)} is over; choose one to come"
+
+
+async def _audience_problems(store: ManifestStore, campaign: CampaignToCheck) -> AsyncIterator[str]:
+    for name in (campaign.draft.audience, *campaign.draft.exclude):
+        if not await store.has_audience(campaign.brand, name):
+            yield f"{campaign.brand} has no list or segment {name}, or nobody is in it; choose another one"

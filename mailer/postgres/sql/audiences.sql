@@ -1,0 +1,20 @@
+-- name: everyone
+SELECT r.id AS recipient_id FROM recipients r WHERE r.brand = $1::text AND r.address_hash IS NOT NULL
+
+-- name: list
+SELECT l.recipient_id FROM audience_members l WHERE l.brand = $1::text AND l.audience = $2::text
+
+-- name: has_list
+SELECT EXISTS (SELECT FROM audience_members WHERE brand = $1 AND audience = $2)
+
+-- name: condition
+SELECT condition FROM segments WHERE brand = $1 AND name = $2
+
+-- name: missing_lists
+SELECT name FROM unnest($2::text[]) AS named (name)
+WHERE NOT EXISTS (SELECT FROM audience_members WHERE brand = $1 AND audience = name) ORDER BY name
+
+-- name: missing_campaigns
+SELECT k.name FROM unnest($2::text[], $3::uuid[]) AS k (name, id)
+WHERE NOT EXISTS (SELECT FROM mailings WHERE brand = $1 AND (campaign = k.name OR id = k.id))
+  AND NOT EXISTS (SELECT FROM campaigns WHERE brand = $1 AND campaigns.id = k.id) ORDER BY k.name
