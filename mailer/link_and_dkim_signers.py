@@ -1,19 +1,14 @@
-"""The signers that the settings describe, for links and by DKIM, and the checks that ask for their records."""
+"""The signers that the settings describe: for links, and for messages by DKIM."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from mailer.doctor.campaign_outside import CampaignOutsideChecker
 from mailer.metrics_and_logger import log
-from mailer.processors.registry import hosts_of_outside_relays
 from mailer.rendering.dkim import DkimKey, DkimSigner
 from mailer.rendering.mailing_renderer import Sign
 from mailer.rendering.signed_links import SignedLinks
-from mailer.runtime.link_checking import LinkChecker, read_proxy_setting
-from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings, SettingsError
 
 
@@ -45,21 +40,6 @@ def build_dkim_signers_by_domain(settings: Settings) -> dict[str, DkimSigner]:
         return {domain: DkimSigner(domain, *pair) for domain, pair in keys.items()}
     except (OSError, TypeError, ValueError) as error:
         raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
-
-
-def build_campaign_outside_checker(settings: Settings) -> CampaignOutsideChecker:
-    """Returns the checks of campaigns that ask others: for links, and for the sender's records in the DNS.
-
-    Raises:
-        SettingsError: `HTTPS_PROXY`, `MAILER_DKIM` or `MAILER_PROCESSORS` cannot be read.
-    """
-    keys = {domain: signer.dns_records() for domain, signer in build_dkim_signers_by_domain(settings).items()}
-    try:
-        proxy, relays = read_proxy_setting(os.environ), hosts_of_outside_relays(settings.processors)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-    links = LinkChecker(SystemResolver, settings.public_url, proxy=proxy)
-    return CampaignOutsideChecker(links, SystemResolver, keys, relays, settings.is_mail_captured)
 
 
 def exposed_secret_file_problems(settings: Settings) -> list[str]:

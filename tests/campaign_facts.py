@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from mailer.policy.campaign_draft import AbTest, Block, CampaignDraft, LocalizedDraft, TextBlock, VariantName
 from mailer.policy.policy_file import Policy
 from mailer.rendering.campaign_facts import CampaignFacts, RenderedTexts
+from mailer.rendering.campaign_findings import CheckFinding
 from mailer.rendering.template_samples import LEAVE, LINK
 from tests.factories import policies
 
@@ -96,3 +97,8 @@ def service_facts(html: str = f"<p>{WORDS}</p>", text: str = WORDS, **changes: A
     service = draft().model_copy(update={"category": "service", "purpose": "service_notice"})
     usual = {"category": "service", "purpose": "service_notice", "draft": service, "leave_link": None}
     return facts(mail, **{**usual, **changes})
+
+
+async def ask_nobody(checked: CampaignFacts) -> list[CheckFinding]:
+    """The checks that ask others, without asking: no finding."""
+    return []

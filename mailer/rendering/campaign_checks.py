@@ -1,7 +1,7 @@
 """The checks of a campaign before it is sent. Pure; `runtime.link_checking` and `doctor` ask what is outside."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -54,6 +54,8 @@ _OF_PAGE: Final[tuple[Callable[[PageUnderCheck], Iterator[CheckFinding]], ...]] 
 )
 
 
+CheckOutside = Callable[[CampaignFacts], Awaitable[list[CheckFinding]]]
+"""Asks others about a campaign: servers for its links, the DNS for its sender. See `doctor.campaign_outside`."""
 MOST_OF_ONE_CHECK: Final = 20
 """The findings of one check about one mail that are told one by one."""
 

@@ -7,13 +7,13 @@ from typing import Literal
 
 import pytest
 
+from mailer.campaign_parts import build_campaign_outside_checker
 from mailer.doctor.campaign_outside import CampaignOutsideChecker
 from mailer.doctor.campaign_sender import campaign_sender_domain, check_campaign_sender
-from mailer.link_and_dkim_signers import build_campaign_outside_checker
 from mailer.policy.link_urls import LinkAnswer, LinkResult
 from mailer.ports.dns_lookup import Address, LookupFailed
 from mailer.rendering.campaign_findings import Place
-from mailer.settings import Settings, SettingsError
+from mailer.settings import Settings
 from tests.campaign_facts import facts, policy, with_link
 from tests.dns_zone import WrittenZone
 
@@ -43,7 +43,7 @@ async def found(zone: WrittenZone, links: WrittenAnswers | None = None, **more: 
     checker = CampaignOutsideChecker(
         links or WrittenAnswers(),
         lambda: zone,
-        {DOMAIN: KEYS},
+        lambda: {DOMAIN: KEYS},
         {"relay-us": "relay.example"},
         **more,  # type: ignore[arg-type]
     )
@@ -107,8 +107,8 @@ async def test_captured_mail_needs_no_records() -> None:
     assert (zone.asked, links.asked) == ([], ["https://paltalk.com/rooms"])
 
 
-def test_settings_make_the_checker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relays outside of this machine count; services and this machine's own do not. A wrong proxy is said."""
+async def test_settings_make_the_checker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relays outside of this machine count, and no others. A wrong proxy and hidden keys are said at the check."""
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
     relay = "smtp://relay.example:587?name=relay-us&country=US&contract=DPA-1"
@@ -117,5 +117,11 @@ def test_settings_make_the_checker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checker.relays == {"relay-us": "relay.example"}
     assert not checker.is_mail_captured
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example")
-    with pytest.raises(SettingsError, match="HTTPS_PROXY"):
-        build_campaign_outside_checker(settings)
+    [unasked] = await build_campaign_outside_checker(settings).links.ask_for_links(["https://paltalk.com/"])
+    assert unasked.result is LinkResult.NOT_CHECKED
+    assert unasked.words.startswith("HTTPS_PROXY:")
+    hidden = build_campaign_outside_checker(
+        Settings(processors=(relay,), dkim=("paltalk.example:k1:no-such-file.pem",))
+    )
+    [finding] = await hidden(facts())
+    assert (finding.name, "cannot read the DKIM keys" in finding.text) == ("sender-weakly-authenticated", True)
