@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from mailer.ports.manifests import CampaignToCheck, Manifest, ManifestStore, tem
 from mailer.ports.pictures import PictureFacts
 from mailer.rendering.campaign_checks import CheckOutside, check_campaign
 from mailer.rendering.campaign_facts import build_campaign_facts
+from mailer.rendering.campaign_fields import fields_used
 from mailer.rendering.campaign_findings import (
     CheckFinding,
     Place,
@@ -114,6 +116,12 @@ class CampaignChecker:
             facts = build_campaign_facts(policy, campaign.draft, templates, pictures, self._public_url)
         except RenderError as error:
             return templates, [_TEMPLATE.finding(str(error))]
+        readers = await store.count_readers(
+            campaign.brand, campaign.draft.audience, sorted(fields_used(campaign.draft))
+        )
+        facts = replace(
+            facts, people=readers.people, people_by_locale=readers.by_locale, people_without=readers.without
+        )
         findings = await asyncio.to_thread(check_campaign, facts)
         if not has_errors(findings):
             findings = sorted_findings([*findings, *await self._check_outside(facts)])
