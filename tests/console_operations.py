@@ -21,6 +21,7 @@ from mailer.postgres.people_sample import PostgresPeopleSampler
 from mailer.postgres.running_process_query import PostgresRunningProcesses
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 from mailer.web.console.operation_stores import ConsoleOperationStores
+from tests.campaign_facts import ask_nobody
 from tests.factories import World, templates
 
 
@@ -59,5 +60,7 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         BrieflyCachedValue(lambda: recorded_proofs()),
         build_campaign_report_stores(world.pool, world.writers, PostgresReleasedCampaignReports(world.pool)),
         CampaignRenderer(world.policies, templates, campaigns, world.links, "https://mail.example.org"),
-        CampaignChecker(world.policies, templates().find_brand_files, campaigns, "https://mail.example.org"),
+        CampaignChecker(
+            world.policies, templates().find_brand_files, campaigns, "https://mail.example.org", ask_nobody
+        ),
     )

@@ -1,6 +1,8 @@
 """The check of a campaign: its draft is compiled and looked at, then its manifest is requested."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -13,15 +15,16 @@ from mailer.policy.moment_wording import moment_in_words
 from mailer.policy.policy_file import Policy
 from mailer.ports.manifests import CampaignToCheck, Manifest, ManifestStore, template_name_of_campaign
 from mailer.ports.pictures import PictureFacts
-from mailer.rendering.campaign_checks import check_campaign
+from mailer.rendering.campaign_checks import CheckOutside, check_campaign
 from mailer.rendering.campaign_facts import build_campaign_facts
+from mailer.rendering.campaign_fields import fields_used
 from mailer.rendering.campaign_findings import (
     CheckFinding,
     Place,
-    Severity,
     error_check,
     findings_as_json,
     has_errors,
+    sorted_findings,
 )
 from mailer.rendering.campaign_templates import compile_campaign_template
 from mailer.rendering.template import RenderError, Template
@@ -54,6 +57,7 @@ class CampaignChecker:
         find_brand_files: finds the layout of a brand.
         pictures: finds the pictures of a brand.
         public_url: the beginning of the addresses of pictures.
+        check_outside: asks others about links and the sender; it takes half a minute at most.
     """
 
     def __init__(
@@ -62,11 +66,13 @@ class CampaignChecker:
         find_brand_files: FindBrandFiles,
         pictures: PictureFinder,
         public_url: str,
+        check_outside: CheckOutside,
     ) -> None:
         self._policies = policies
         self._find_brand_files = find_brand_files
         self._pictures = pictures
         self._public_url = public_url
+        self._check_outside = check_outside
 
     async def check_campaign(self, store: ManifestStore, campaign: CampaignToCheck, by: str) -> CheckOutcome:
         """Checks a draft, and requests its manifest if there is no error.
@@ -80,23 +86,46 @@ class CampaignChecker:
             ManifestRefused: the draft has changed meanwhile, or the campaign is released, cancelled or archived.
         """
         policy = self._policies.get(campaign.brand)
-        files = self._find_brand_files(campaign.brand)
-        if policy is None or files is None:
-            fault = f"the brand {campaign.brand} has no policy or no templates here; ask an operator"
-            return CheckOutcome(None, [_UNFIT.finding(fault)])
-        problems = [*draft_problems(campaign.draft, policy, datetime.now(UTC))]
-        problems += [one async for one in _audience_problems(store, campaign)]
-        if problems:
-            return CheckOutcome(None, [_UNFIT.finding(problem) for problem in problems])
-        pictures = await self._pictures.find_pictures(campaign.brand, picture_ids(campaign.draft))
-        templates, findings = self._compile_variants(campaign, files, pictures)
-        if not findings:
-            findings = _findings_about_texts(policy, campaign.draft, templates, pictures, self._public_url)
-        if has_errors(findings):
+        templates, findings = await self.find_findings(store, campaign)
+        if policy is None or has_errors(findings):
             return CheckOutcome(None, findings)
         kept = {str(name): ManifestTemplate(one.version, one.source) for name, one in templates.items()}
         manifest = await store.request_manifest(campaign, kept, policy.version, findings_as_json(findings), by)
         return CheckOutcome(manifest, findings)
+
+    async def find_findings(
+        self, store: ManifestStore, campaign: CampaignToCheck
+    ) -> tuple[Mapping[VariantName, Template], list[CheckFinding]]:
+        """Returns the templates of a draft by variant, and all findings, the worst first. Nothing is changed.
+
+        Others are asked only if the texts have no error.
+        """
+        policy, files = self._policies.get(campaign.brand), self._find_brand_files(campaign.brand)
+        if policy is None or files is None:
+            fault = f"the brand {campaign.brand} has no policy or no templates here; ask an operator"
+            return {}, [_UNFIT.finding(fault)]
+        problems = [*draft_problems(campaign.draft, policy, datetime.now(UTC))]
+        problems += [one async for one in _audience_problems(store, campaign)]
+        if problems:
+            return {}, [_UNFIT.finding(problem) for problem in problems]
+        pictures = await self._pictures.find_pictures(campaign.brand, picture_ids(campaign.draft))
+        templates, faults = self._compile_variants(campaign, files, pictures)
+        if faults:
+            return templates, faults
+        try:
+            facts = build_campaign_facts(policy, campaign.draft, templates, pictures, self._public_url)
+        except RenderError as error:
+            return templates, [_TEMPLATE.finding(str(error))]
+        readers = await store.count_readers(
+            campaign.brand, campaign.draft.audience, sorted(fields_used(campaign.draft))
+        )
+        facts = replace(
+            facts, people=readers.people, people_by_locale=readers.by_locale, people_without=readers.without
+        )
+        findings = await asyncio.to_thread(check_campaign, facts)
+        if not has_errors(findings):
+            findings = sorted_findings([*findings, *await self._check_outside(facts)])
+        return templates, findings
 
     def _compile_variants(
         self, campaign: CampaignToCheck, files: BrandFiles, pictures: Mapping[str, PictureFacts]
@@ -116,19 +145,6 @@ class CampaignChecker:
             except TemplateError as error:
                 findings += [_TEMPLATE.finding(str(fault), Place(variant)) for fault in error.faults]
         return templates, findings
-
-
-def _findings_about_texts(
-    policy: Policy,
-    draft: CampaignDraft,
-    templates: Mapping[VariantName, Template],
-    pictures: Mapping[str, PictureFacts],
-    public_url: str,
-) -> list[CheckFinding]:
-    try:
-        return check_campaign(build_campaign_facts(policy, draft, templates, pictures, public_url))
-    except RenderError as error:
-        return [CheckFinding(_TEMPLATE.name, Severity.ERROR, Place(), str(error), _TEMPLATE.remedy)]
 
 
 def draft_problems(draft: CampaignDraft, policy: Policy, now: datetime) -> Iterator[str]:

@@ -16,6 +16,9 @@ from mailer.input_types import parse_locale as tag
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy_loading import load_policies
+from mailer.rendering.campaign_checks import check_campaign
+from mailer.rendering.campaign_facts import build_template_facts
+from mailer.rendering.campaign_findings import Severity
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.gmail_clipping import clipping_warning
 from mailer.rendering.languages import is_known_locale
@@ -38,12 +41,13 @@ app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
 
 @app.command()
 def check(json: AsJson = False) -> None:
-    """Checks every template; lists everything that is wrong, with file and remedy, and what Gmail would cut off.
+    """Checks every template; lists everything that is wrong, with file and remedy.
 
+    Warns of what the checks of campaigns warn of, such as pale text, and what Gmail would cut off.
     A template that mailer's own mail needs and a brand lacks is wrong, too.
     """
     try:
-        library = load_templates(read_command_settings())
+        policies, library = load_policies(read_command_settings()), load_templates(read_command_settings())
     except TemplateError as error:
         faults = [{"file": str(fault.file), "line": fault.line, "problem": fault.problem} for fault in error.faults]
         if json:
@@ -55,29 +59,29 @@ def check(json: AsJson = False) -> None:
         exit_with_error(str(error), 2)
     rows = [(template.brand, template.name, template.category, " ".join(template.locales)) for template in library]
     missing = list(find_missing_own_templates(library))
-    clipped = [
+    warned = [
         (f"{one.brand}/{one.name} ({locale})", said)
         for one in library
-        for locale, said in _clipping_warnings_by_locale(one)
+        for locale, said in _warnings_by_locale(one, policies[one.brand])
     ]
     if json:
-        warnings = [{"template": where, "warning": said} for where, said in clipped]
+        warnings = [{"template": where, "warning": said} for where, said in warned]
         listed = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
         lacking = [{"file": f"{one.brand}/{one.name}", "line": None, "problem": one.text} for one in missing]
         print_json({"faults": lacking, "templates": listed, "warnings": warnings})
     else:
         print_table(_COLUMNS, rows)
-        for where, said in clipped:
+        for where, said in warned:
             out.print(f"Warning: {where}: {said}")
     if missing:
         exit_with_error("; ".join(one.text for one in missing), 1)
 
 
-def _clipping_warnings_by_locale(template: Template) -> Iterator[tuple[str, str]]:
-    """Yields each locale in which Gmail would clip a template's example, or nearly would, with a warning."""
-    for locale in template.locales:
-        if warning := _clipping_warning(template, render_template_preview(template, locale)):
-            yield locale, warning
+def _warnings_by_locale(template: Template, policy: Policy) -> Iterator[tuple[str, str]]:
+    """Yields each fault that the checks of campaigns find in a template's example, with its locale and remedy."""
+    for finding in check_campaign(build_template_facts(policy, template)):
+        if finding.severity is not Severity.NOTE:
+            yield finding.place.locale or template.default_locale, f"{finding.text} {finding.remedy}"
 
 
 def _clipping_warning(template: Template, rendered: RenderedTemplate) -> str | None:

@@ -1,1 +1,1 @@
-"""The checks of a process at its start, and of `mailer doctor`. Only `dns_lookup`, `relays` and `disk_space` do I/O."""
+"""The checks at a start and of `mailer doctor`. Only `relays`, `disk_space` and `campaign_outside` do I/O."""

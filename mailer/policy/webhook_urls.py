@@ -10,6 +10,14 @@ MAX_URL: Final = 2_000
 _LOOPBACK: Final = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1", "::1": "::1"}
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 """The prefix of IPv4 addresses behind a translator (RFC 6052 2.1)."""
+_NOT_PUBLIC: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23", "3fff::/20", "5f00::/16"),
+    )
+)
+"""Networks of the special-purpose registries (RFC 6890) that older versions of Python take for public. A cloud has its
+metadata at 192.0.0.192."""
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -71,6 +79,8 @@ def is_public_address(address: IpAddress) -> bool:
             return is_public_address(carried)
         if address.is_site_local:
             return False
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

@@ -190,6 +190,20 @@ class CampaignMailing(NamedTuple):
     template_variant: str | None
 
 
+class AudienceReaders(NamedTuple):
+    """Counts of an audience, before exclusions and decisions.
+
+    Attributes:
+        people: all of them with an address; 0: they were not counted in time.
+        by_locale: by the locale that they read; the key "" is for people without one.
+        without: those who lack a field, by its name.
+    """
+
+    people: int
+    by_locale: Mapping[str, int]
+    without: Mapping[str, int]
+
+
 class ManifestStore(Protocol):
     """Checks and releases of campaigns. Each change is an entry of the ledger."""
 
@@ -199,6 +213,10 @@ class ManifestStore(Protocol):
 
     async def has_audience(self, brand: str, name: str) -> bool:
         """Returns True if the brand has a list or a segment of that name; `everyone` always exists."""
+        ...
+
+    async def count_readers(self, brand: str, audience: str, fields: Sequence[str]) -> AudienceReaders:
+        """Returns the counts of an audience that the brand has, by locale and for some attributes."""
         ...
 
     async def request_manifest(

@@ -12,8 +12,16 @@ from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.campaign_release import StepFacts, refusal_to_ask
 from mailer.policy.policy_file import Policy
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.manifests import CampaignMailing, CampaignToCheck, Manifest, ManifestPerson, ManifestRefused
+from mailer.ports.manifests import (
+    AudienceReaders,
+    CampaignMailing,
+    CampaignToCheck,
+    Manifest,
+    ManifestPerson,
+    ManifestRefused,
+)
 from mailer.ports.time_ordered_uuids import uuid7
+from mailer.postgres.audience_readers import count_audience_readers
 from mailer.postgres.audiences import audience_query
 from mailer.postgres.manifest_rows import SQL, campaign_from_row, manifest_from_row
 
@@ -46,6 +54,10 @@ class PostgresManifests:
         async with self._pool.acquire() as connection:
             query, parameters = await audience_query(connection, brand, name)
             return bool(await connection.fetchval(f"SELECT EXISTS ({query})", *parameters))
+
+    async def count_readers(self, brand: str, audience: str, fields: Sequence[str]) -> AudienceReaders:
+        """See the port."""
+        return await count_audience_readers(self._pool, brand, audience, fields)
 
     async def request_manifest(
         self,

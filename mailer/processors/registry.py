@@ -1,7 +1,7 @@
 """The schemes of `MAILER_PROCESSORS`: each has a folder here, and a function that opens its adapter from a URL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +15,7 @@ from mailer.processors.sendgrid.processor import open_sendgrid_processor, parse_
 from mailer.processors.ses.processor import open_ses_processor, parse_ses_url
 from mailer.processors.smtp.processor import open_smtp_processor
 from mailer.processors.smtp.relay_url import parse_relay_url
+from mailer.processors.url_values import is_loopback
 
 
 class ProcessorScheme(NamedTuple):
@@ -58,6 +59,18 @@ def find_processor_scheme_for_url(url: str) -> ProcessorScheme:
     if found is None:
         raise ValueError(f"a processor's URL begins with {' or '.join(f'{name}://' for name in SCHEMES)}")
     return found
+
+
+def hosts_of_outside_relays(urls: Iterable[str]) -> dict[str, str]:
+    """Returns the host of each SMTP relay that is not on this machine, by the relay's name.
+
+    A service has no entry: it sends from addresses of its own.
+
+    Raises:
+        ValueError: a URL is wrong. The message does not quote it.
+    """
+    relays = [parse_relay_url(url) for url in urls if find_processor_scheme_for_url(url) is SCHEMES["smtp"]]
+    return {relay.name: relay.host for relay in relays if not is_loopback(relay.host)}
 
 
 async def start_shutdown_timers_on_stop(processors: Sequence[Processor], stop: asyncio.Event) -> None:

@@ -1,6 +1,8 @@
 """The checks of a campaign before it is sent. Pure; `runtime.link_checking` and `doctor` ask what is outside."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from mailer.rendering import (
@@ -52,8 +54,17 @@ _OF_PAGE: Final[tuple[Callable[[PageUnderCheck], Iterator[CheckFinding]], ...]] 
 )
 
 
+CheckOutside = Callable[[CampaignFacts], Awaitable[list[CheckFinding]]]
+"""Asks others about a campaign: servers for its links, the DNS for its sender. See `doctor.campaign_outside`."""
+MOST_OF_ONE_CHECK: Final = 20
+"""The findings of one check about one mail that are told one by one."""
+
+
 def check_campaign(facts: CampaignFacts) -> list[CheckFinding]:
-    """Returns the findings about a campaign, the worst first, each once. No I/O."""
+    """Returns the findings about a campaign, the worst first, each once.
+
+    No I/O. A mail of a megabyte takes seconds, so a process that serves others calls this in a thread.
+    """
     return sorted_findings(_findings_of_all_checks(facts))
 
 
@@ -62,4 +73,19 @@ def _findings_of_all_checks(facts: CampaignFacts) -> Iterator[CheckFinding]:
         yield from find(facts)
     for page in facts.pages:
         for find_on_page in _OF_PAGE:
-            yield from find_on_page(page)
+            yield from _first_of_each_check(find_on_page(page))
+
+
+def _first_of_each_check(findings: Iterable[CheckFinding]) -> Iterator[CheckFinding]:
+    """Yields the first findings of each check about a mail, then how many more there are."""
+    counts, last = Counter[str](), dict[str, CheckFinding]()
+    for finding in findings:
+        counts[finding.name] += 1
+        last[finding.name] = finding
+        if counts[finding.name] <= MOST_OF_ONE_CHECK:
+            yield finding
+    for name, finding in last.items():
+        if (more := counts[name] - MOST_OF_ONE_CHECK) > 0:
+            yield replace(
+                finding, text=f"There are {more:,} more of this kind.", place=finding.place._replace(block=None)
+            )

@@ -15,6 +15,8 @@ from mailer.rendering.template import RenderedTemplate, Template, service_footer
 from mailer.rendering.template_samples import LEAVE, LINK, CategoryWithFooter
 from mailer.rendering.visible_text import TextRun, VisibleTextAndLinks, text_runs, visible_text
 
+MOST_LINKS = 300
+"""The most links of a mail that are checked."""
 SAMPLE_ORIGIN = "https://mail.example"
 """The origin of the links that samples have in the place of the signed ones."""
 
@@ -88,8 +90,8 @@ class CampaignFacts:
         return (self.policy.domain, *self.policy.reply_domains)
 
     def is_own_link(self, url: str) -> bool:
-        """Tells whether an address is ours: a signed link, or a picture that we serve."""
-        return url.startswith((f"{SAMPLE_ORIGIN}/", f"{self.public_url}/"))
+        """Tells whether an address is ours: a sample of a signed link, or a picture that we serve."""
+        return url.startswith((f"{SAMPLE_ORIGIN}/", f"{self.public_url}/m/"))
 
 
 class PageLink(NamedTuple):
@@ -123,19 +125,19 @@ class PageUnderCheck:
 
     @cached_property
     def links(self) -> tuple[PageLink, ...]:
-        """The links of the HTML that are not our own, each address once."""
-        found = dict.fromkeys(
-            dict(attributes)["href"].strip()
-            for tag, attributes in self.tags
-            if tag == "a" and "href" in dict(attributes)
-        )
+        """The first `MOST_LINKS` links of the HTML that are not our own, each address once."""
         words: dict[str, str] = {}
         for run in self.runs:
             if run.link is not None and run.styles[""] is not None:
                 words[run.link.strip()] = words.get(run.link.strip(), "") + run.words
-        return tuple(
-            PageLink(url, " ".join(words.get(url, "").split())) for url in found if not self.facts.is_own_link(url)
-        )
+        return tuple(PageLink(url, " ".join(words.get(url, "").split())) for url in self.link_urls[:MOST_LINKS])
+
+    @cached_property
+    def link_urls(self) -> tuple[str, ...]:
+        """The addresses of all links of the HTML that are not our own, each once."""
+        found = (dict(attributes).get("href") for tag, attributes in self.tags if tag == "a")
+        urls = dict.fromkeys(url.strip() for url in found if url is not None)
+        return tuple(url for url in urls if not self.facts.is_own_link(url))
 
     @property
     def place(self) -> Place:
@@ -144,12 +146,15 @@ class PageUnderCheck:
 
     def place_of(self, words: str) -> Place:
         """Returns the place of words or an address: the first block of the draft that has them."""
+        found = (number for number, said in enumerate(self._texts_of_blocks, 1) if words and words in said)
+        return self.place._replace(block=next(found, None))
+
+    @cached_property
+    def _texts_of_blocks(self) -> tuple[str, ...]:
+        """All texts of each block of the draft."""
         draft = self.facts.draft
-        blocks = draft.variants.get(self.texts.variant, {}).get(self.texts.locale) if draft else None
-        for number, block in enumerate(blocks.blocks if blocks and words else (), 1):
-            if any(words in text for text in _texts_in(block.model_dump())):
-                return self.place._replace(block=number)
-        return self.place
+        own = draft.variants.get(self.texts.variant, {}).get(self.texts.locale) if draft else None
+        return tuple("\n".join(_texts_in(block.model_dump())) for block in own.blocks) if own else ()
 
 
 def _texts_in(value: Any) -> Iterator[str]:

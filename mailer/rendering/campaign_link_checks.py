@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mailer.policy.link_urls import LinkAnswer, LinkHostRefused, LinkResult, parse_link_url
 from mailer.rendering.allowed_markup import link_or_image_url_fault
-from mailer.rendering.campaign_facts import CampaignFacts, PageLink, PageUnderCheck
+from mailer.rendering.campaign_facts import MOST_LINKS, CampaignFacts, PageLink, PageUnderCheck
 from mailer.rendering.campaign_findings import (
     EVERYWHERE,
     CampaignCheck,
@@ -46,6 +46,11 @@ LINK_PERSONAL = error_check(
     "An address has personal data in it, such as an e-mail address, or the id of the reader whose mail it is from.",
     "Take that part out of the address.",
 )
+LINK_SIGNED = error_check(
+    "link-of-one-reader",
+    "A link is copied from somebody's mail of ours, such as an unsubscribe link: all readers act for that person.",
+    "Delete the link. The layout writes each reader's own.",
+)
 LINK_OTHER_DOMAIN = error_check(
     "link-shows-other-domain",
     "The words of a link are an address of one domain, and it leads to another. Filters take that for phishing.",
@@ -75,6 +80,11 @@ LINK_TAGGED_TWICE = warning_check(
     "link-tagged-twice",
     "A parameter that counts visits, such as utm_source, stands in an address twice.",
     "Leave each such parameter once.",
+)
+LINKS_MANY = warning_check(
+    "links-many",
+    f"The mail has more than {MOST_LINKS} links. The others are not checked.",
+    "Leave fewer links.",
 )
 LINK_VAGUE = note_check(
     "link-words-vague",
@@ -107,6 +117,7 @@ CHECKS: Final = (
     LINK_PLACEHOLDER,
     LINK_PRIVATE,
     LINK_PERSONAL,
+    LINK_SIGNED,
     LINK_OTHER_DOMAIN,
     LINK_WORDLESS,
     LINK_MISSING,
@@ -115,6 +126,7 @@ CHECKS: Final = (
     LINK_ADDRESS,
     LINK_SHORTENED,
     LINK_TAGGED_TWICE,
+    LINKS_MANY,
     LINK_UNANSWERED,
     LINK_VAGUE,
     LINK_REDIRECTED,
@@ -131,6 +143,8 @@ _SHORTENING = (
     " t.co t.ly t2m.io tiny.cc tinyurl.com v.gd x.co"
 )
 _SHORTENERS: Final = frozenset(_SHORTENING.split())
+_SIGNED: Final = re.compile(r"/+(?:u|preferences|o|c|confirm|view|report|data)/", re.IGNORECASE)
+"""The beginning of the path of a signed link."""
 _ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _PERSONAL = (
     "birthday birthdate dob e-mail e_mail email emailaddress email_address firstname first_name lastname last_name mail"
@@ -152,6 +166,8 @@ _VAGUE: Final = frozenset(_VAGUE_WORDS.split("|"))
 
 def find_link_faults(page: PageUnderCheck) -> Iterator[CheckFinding]:
     """Yields the findings about the links of a mail that are not our own."""
+    if len(page.link_urls) > MOST_LINKS:
+        yield LINKS_MANY.finding(f"The mail has {len(page.link_urls):,} links.", page.place)
     for link in page.links:
         place, found = page.place_of(link.url), False
         for check, text in _address_faults(link.url, page.facts):
@@ -166,6 +182,8 @@ def _address_faults(url: str, facts: CampaignFacts) -> Iterator[tuple[CampaignCh
     host = _host_of(url)
     if url in ("", "#") or _is_for_examples(host, _FOR_EXAMPLES, facts):
         yield LINK_PLACEHOLDER, f"A link leads to {quoted(url)}."
+    elif _is_signed_link(url, facts.public_url):
+        yield LINK_SIGNED, f"A link of {host} acts for the one person whose mail it was copied from."
     elif link_or_image_url_fault("href", url):
         yield LINK_UNFIT, f"The link {quoted(url)} leads to no page, or its host is not clear."
     elif host:
@@ -196,6 +214,13 @@ def _web_address_faults(url: str, host: str) -> Iterator[tuple[CampaignCheck, st
             yield LINK_TAGGED_TWICE, f"The link {quoted(url)} has {key} {times} times."
 
 
+def _is_signed_link(url: str, public_url: str) -> bool:
+    """Tells whether an address is a signed link of this installation."""
+    own, path = urlsplit(public_url), unquote(urlsplit(url).path) if _host_of(url) else ""
+    below = path.removeprefix(own.path.rstrip("/"))
+    return _host_of(url) == own.hostname and _SIGNED.match(below) is not None
+
+
 def _host_of(url: str) -> str:
     """Returns the host of an address of the web in lower case; empty for another one, and where it cannot be read."""
     try:
@@ -210,6 +235,10 @@ def _is_for_examples(host: str, domains: frozenset[str], facts: CampaignFacts) -
     if facts.draft is None or any(is_same_or_below(host, domain) for domain in facts.own_domains):
         return False
     return any(is_same_or_below(host, domain) for domain in domains)
+
+
+def _is_reserved(host: str) -> bool:
+    return any(is_same_or_below(host, domain) for domain in _RESERVED)
 
 
 def is_same_or_below(host: str, domain: str) -> bool:
@@ -275,13 +304,13 @@ def links_to_ask(facts: CampaignFacts) -> Mapping[str, Place]:
     found: dict[str, Place] = {}
     for page in facts.pages:
         for link in page.links:
-            if _host_of(link.url) and not _is_useless_to_ask(link.url, facts):
+            if _host_of(link.url) and not _is_reserved(_host_of(link.url)) and not _has_address_error(link.url, facts):
                 found.setdefault(link.url.partition("#")[0], page.place_of(link.url))
     return found
 
 
-def _is_useless_to_ask(url: str, facts: CampaignFacts) -> bool:
-    return any(check.severity is Severity.ERROR or check is LINK_RESERVED for check, _ in _address_faults(url, facts))
+def _has_address_error(url: str, facts: CampaignFacts) -> bool:
+    return any(check.severity is Severity.ERROR for check, _ in _address_faults(url, facts))
 
 
 _OF_RESULT: Final[Mapping[LinkResult, tuple[CampaignCheck, str]]] = {

@@ -147,7 +147,7 @@ def _is_shouted(subject: str) -> bool:
     """Tells whether most letters are capitals. Letters of scripts without capitals do not count."""
     cased = [letter for letter in subject if letter.isupper() or letter.islower()]
     capitals = sum(letter.isupper() for letter in cased)
-    return len(cased) >= _SHOUTING_LETTERS and capitals > 0.7 * len(cased)
+    return len(cased) >= _SHOUTING_LETTERS and capitals > len(cased) / 2
 
 
 def find_preheader_faults(page: PageUnderCheck) -> Iterator[CheckFinding]:

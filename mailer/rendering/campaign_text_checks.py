@@ -22,6 +22,8 @@ LEAST_TEXT_SHARE: Final = 0.5
 _MOST_HIDDEN_LETTERS: Final = 20
 """The letters of hidden text that count as a mistake of the layout, and as no finding."""
 _QUOTED: Final = 60
+_SCANNED: Final = 200_000
+"""The characters of a part in which markup and fields are looked for. Mail programs show fewer."""
 
 WAY_OUT = error_check(
     "way-out-missing",
@@ -55,7 +57,7 @@ TEXT_MARKUP = warning_check(
 )
 FIELD_LEFT = error_check(
     "field-unfilled",
-    "A field stands in the mail as it was written, such as {{ name }}, %%name%% or *|NAME|*.",
+    "A field stands in the mail as it was written, such as {{ name }} or %%name%%.",
     "Write fields as {{ name or 'friend' }}, with a name from the list of fields.",
 )
 INVISIBLE_LEFT = warning_check(
@@ -140,7 +142,7 @@ def find_text_part_faults(page: PageUnderCheck) -> Iterator[CheckFinding]:
         yield TEXT_EMPTY.finding("The text part is empty.", page.place)
     elif said < LEAST_TEXT_SHARE * shown:
         yield TEXT_SHORT.finding(f"The text part has {said:,} letters, and the HTML shows {shown:,}.", page.place)
-    if found := _MARKUP.search(text):
+    if found := _MARKUP.search(text[:_SCANNED]):
         yield TEXT_MARKUP.finding(f"The text part has {quoted(found[0])}.", page.place_of(found[0]))
 
 
@@ -154,7 +156,7 @@ def find_unfilled_fields(page: PageUnderCheck) -> Iterator[CheckFinding]:
         ("HTML", page.shown.text),
         ("address of a link", "\n".join(link.url for link in page.links)),
     ):
-        if found := _FIELD.search(content):
+        if found := _FIELD.search(content[:_SCANNED]):
             yield FIELD_LEFT.finding(f"The {where} has {quoted(found[0])}.", page.place_of(found[0]))
 
 

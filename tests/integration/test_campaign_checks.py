@@ -262,3 +262,19 @@ async def test_a_template_that_does_not_compile_fails_the_check_with_its_reason(
     assert failed.state == "failed"
     assert failed.problem
     assert await campaigns.state(campaign) == "draft"
+
+
+async def test_readers_are_counted_by_language_and_by_what_they_lack(campaigns: Campaigns, world: World) -> None:
+    """People of an audience by locale, and those without a value; of everybody, of a list, and of nobody."""
+    ids = await world.known(1, 2, 3, 4)
+    for number, locale in zip(ids, ("en", "en", "fr", None), strict=True):
+        await world.pool.execute("UPDATE recipients SET locale = $2 WHERE id = $1", number, locale)
+    await campaigns.set_attributes("user-1", first_name="Ada")
+    await world.pool.execute("INSERT INTO audience_members VALUES ($1, 'fans', $2)", BRAND, ids[2])
+    found = await campaigns.store.count_readers(BRAND, "everyone", ["first_name", "plan"])
+    assert (found.people, found.by_locale) == (4, {"en": 2, "fr": 1, "": 1})
+    assert found.without == {"first_name": 3, "plan": 4}
+    fans = await campaigns.store.count_readers(BRAND, "fans", [])
+    assert (fans.people, fans.by_locale, fans.without) == (1, {"fr": 1}, {})
+    nobody = await campaigns.store.count_readers(BRAND, "strangers", ["plan"])
+    assert (nobody.people, nobody.by_locale, nobody.without) == (0, {}, {"plan": 0})

@@ -26,6 +26,8 @@ ZONE = WrittenZone(
         "www.shop.example": ["127.0.0.1"],
         "other.example": ["127.0.0.1"],
         "inside.example": ["10.0.0.1"],
+        "mapped.example": ["::ffff:127.0.0.1"],
+        "127.0.0.1.nip.example": ["127.0.0.2"],
         "mixed.example": ["127.0.0.1", "10.0.0.1"],
         "mail.brand.example": ["127.0.0.1"],
     }
@@ -68,12 +70,30 @@ UNSAFE = [
     "http://a.localhost:{port}/",
     "http://127。0。0。1:{port}/",
     "http://①②⑦.⓪.⓪.①:{port}/",
+    "http://[::127.0.0.1]:{port}/",
+    "http://[::ffff:0:127.0.0.1]:{port}/",
+    "http://[0:0:0:0:0:ffff:127.0.0.1]:{port}/",
+    "http://[64:ff9b:1::7f00:1]:{port}/",
+    "http://[2001:0:7f00:1::80ff:fffe]:{port}/",
+    "http://[fec0::1]/",
+    "http://[ff02::1]/",
+    "http://[fd00:ec2::254]/latest/meta-data/",
+    "http://0.0.0.0:{port}/",
+    "http://127.127.127.127:{port}/",
+    "http://255.255.255.255/",
+    "http://240.0.0.1/",
+    "http://198.18.0.1/",
+    "http://100.100.100.200/latest/meta-data/",
+    "http://192.0.0.192/opc/v1/",
     "http://169.254.169.254/latest/meta-data/",
     "http://metadata.google.internal/",
     "http://10.0.0.1/",
     "http://224.0.0.1/",
     "http://inside.example/",
     "http://mixed.example:{port}/",
+    "http://mapped.example:{port}/",
+    "http://127.0.0.1.nip.example:{port}/",
+    "http://printer.local/",
 ]
 NO_PAGES = [
     "file:///etc/passwd",
@@ -195,6 +215,54 @@ async def test_links_of_ours_are_never_asked_for() -> None:
         for url in (own, f"http://shop.example:{server.port}/"):
             assert await ask(url) == (LinkResult.NOT_CHECKED, "it leads to a link of ours")
         assert server.asked == ["HEAD /"]
+
+
+@pytest.mark.parametrize(
+    ("location", "result"),
+    [
+        (b"http://shop.example/\r\n folded: http://127.0.0.1/", LinkResult.FAILED),
+        (b"http://sh\xc3\xb6p.example/", LinkResult.FAILED),
+        (b"\xff\xfe\x00", LinkResult.FAILED),
+        (b"https://" + b"a" * 70_000, LinkResult.FAILED),
+        (b"https://" + b"a" * 3_000, LinkResult.FAILED),
+        (b"http://shop.example%2f@127.0.0.1/", LinkResult.FAILED),
+        (b"http://127.0.0.1%00.shop.example/", LinkResult.FAILED),
+        (b"http://shop.example:99999/", LinkResult.FAILED),
+        (b"http://[::ffff:127.0.0.1", LinkResult.FAILED),
+        (b"data:text/html,x", LinkResult.FAILED),
+        (b"", LinkResult.FAILED),
+    ],
+)
+async def test_a_redirect_out_of_form_is_a_fault(location: bytes, result: LinkResult) -> None:
+    """Folded, not ASCII, endless, with a user, a port beyond all: each is a fault in words, and goes nowhere."""
+    raw = b"HTTP/1.1 302 Moved\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+    async with serving(PageServer({"/": raw})) as server:
+        found, words = await ask(f"http://shop.example:{server.port}/")
+    assert found is result
+    assert words.isascii()
+    assert len(words) < 120
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+        b"HTTP/1.1 99999 Odd\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n: odd\r\nno colon\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"220 mail.example ESMTP\r\n\r\n",
+        b"HTTP/1.1 302 Moved\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    ],
+)
+async def test_an_answer_out_of_form_is_a_fault_or_an_answer(raw: bytes) -> None:
+    """Whatever a server sends, the check of its link ends with a result, and with no error."""
+    async with serving(PageServer({"/": raw})) as server:
+        found, _ = await ask(f"http://shop.example:{server.port}/")
+    assert found in (LinkResult.FAILED, LinkResult.REFUSED, LinkResult.ANSWERED)
 
 
 async def test_redirects_without_end_end() -> None:

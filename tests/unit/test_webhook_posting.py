@@ -76,6 +76,11 @@ def test_a_good_url_is_taken_apart() -> None:
         ("224.0.0.1", False),
         ("255.255.255.255", False),
         ("0.0.0.0", False),  # noqa: S104 - an address to refuse
+        ("192.0.0.192", False),
+        ("192.88.99.1", False),
+        ("64:ff9b:1::1", False),
+        ("3fff::1", False),
+        ("5f00::1", False),
         ("::1", False),
         ("fe80::1", False),
         ("fd00::1", False),
