@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 
 from mailer import database_startup, link_and_dkim_signers
-from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.account_events import apply_account_event
+from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
@@ -27,6 +27,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.campaign_test_sender import CampaignTestSender
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
@@ -52,6 +53,7 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_reports import PostgresCampaignReports
+from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -275,6 +277,17 @@ class App:
         checks = SendChecks(control, routes, meter, streams, self._tally)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
+    def _build_campaign_test_sender(self, handover: HandOver) -> CampaignTestSender:
+        """Returns the sender of test messages, with the checks and signatures of all mail."""
+        return CampaignTestSender(
+            PostgresCampaignTests(self.pool, self.writers),
+            self.campaign_renderer,
+            handover.checks,
+            self.suppressions,
+            handover.sign,
+            self.owner,
+        )
+
     async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the consumers of a worker until `stop` is set, then finishes the messages in hand."""
         control, meter = self.control, RateLimiter(self.rates, self.owner)
@@ -295,6 +308,7 @@ class App:
             watching.create_task(start_shutdown_timers_on_stop(self._opened_processors, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
+            watching.create_task(self._build_campaign_test_sender(handover).send_until_stopped(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._start_worker_consumer_tasks(tasks, broker, intake, overtime, stop)

@@ -33,7 +33,8 @@ class CampaignChangedMeanwhile(Exception):
 
     def __init__(self, current: "Campaign") -> None:
         super().__init__(
-            f"{current.updated_by.removeprefix('person:')} has saved revision {current.revision} meanwhile: read it, then save on top of it"
+            f"{current.updated_by.removeprefix('person:')} has saved revision {current.revision} meanwhile:"
+            " read it, then save on top of it"
         )
         self.current = current
 

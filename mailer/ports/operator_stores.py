@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mailer.ports.campaign_tests import CampaignTestStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
@@ -43,6 +44,7 @@ class OperatorStores:
     schedule: MailingRescheduler
     received: ReceivedMailReader
     campaigns: CampaignStore
+    campaign_tests: CampaignTestStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

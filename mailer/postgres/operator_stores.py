@@ -8,6 +8,7 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
@@ -39,6 +40,7 @@ def build_operator_stores_opener(
             PostgresMailingSchedule(pool, named),
             PostgresReceivedMail(pool, named, hasher, controllers),
             PostgresCampaigns(pool, named, PostgresMailingDirectory(pool, policies)),
+            PostgresCampaignTests(pool, named),
         )
 
     return open_stores

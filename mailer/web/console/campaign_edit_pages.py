@@ -198,7 +198,8 @@ def _change_languages(
             return add_variant(draft), shown
         case "remove-variant":
             return remove_variant(draft, what), [name for name in shown if name.startswith("a@")]
-    return draft, shown
+        case _:
+            return draft, shown
 
 
 def _query_of(shown: Sequence[str], where: str) -> str:

@@ -15,6 +15,7 @@ from mailer.web.console import (
     campaign_history_pages,
     campaign_pages,
     campaign_preview_pages,
+    campaign_test_pages,
     dead_letter_pages,
     halt_pages,
     landing,
@@ -55,6 +56,7 @@ _campaigns = (
     campaign_edit_pages.router,
     campaign_history_pages.router,
     campaign_preview_pages.router,
+    campaign_test_pages.router,
 )
 _operations = (
     mailing_pages.router,
