@@ -54,7 +54,6 @@ from mailer.postgres.account_event_stores import build_account_event_stores_open
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.campaign_tests import PostgresCampaignTests
-from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -70,6 +69,7 @@ from mailer.postgres.optional_mail import build_optional_mail_stores
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.outgoing_webhooks import PostgresOutgoingWebhooks
 from mailer.postgres.people_look_up_stores import build_people_look_up_stores
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
@@ -148,6 +148,7 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
         self.public_notices = PostgresPublicNotices(pool, self.writers)
+        self.pictures = PostgresPictures(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
@@ -205,8 +206,9 @@ class App:
     @cached_property
     def campaign_renderer(self) -> CampaignRenderer:
         """The renderer of drafts, for previews and tests."""
-        pictures = PostgresCampaigns(self.pool, self.writers, self.mailing_directory)
-        return CampaignRenderer(self.policies, lambda: self.templates, pictures, self.links, self.settings.public_url)
+        return CampaignRenderer(
+            self.policies, lambda: self.templates, self.pictures, self.links, self.settings.public_url
+        )
 
     def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""

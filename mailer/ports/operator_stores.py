@@ -12,6 +12,7 @@ from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveryStore
 from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
+from mailer.ports.pictures import PictureStore
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
 from mailer.ports.staff import RightInSession
@@ -45,6 +46,7 @@ class OperatorStores:
     received: ReceivedMailReader
     campaigns: CampaignStore
     campaign_tests: CampaignTestStore
+    pictures: PictureStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -16,6 +16,7 @@ from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
@@ -41,6 +42,7 @@ def build_operator_stores_opener(
             PostgresReceivedMail(pool, named, hasher, controllers),
             PostgresCampaigns(pool, named, PostgresMailingDirectory(pool, policies)),
             PostgresCampaignTests(pool, named),
+            PostgresPictures(pool, named),
         )
 
     return open_stores

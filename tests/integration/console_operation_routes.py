@@ -34,6 +34,10 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
     ("POST", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
+    ("GET", "/console/pictures"): StaffRight.CAMPAIGNS_WRITE,
+    ("GET", "/console/pictures/to/{brand}"): StaffRight.CAMPAIGNS_WRITE,
+    ("POST", "/console/pictures/to/{brand}"): StaffRight.CAMPAIGNS_WRITE,
+    ("POST", "/console/pictures/to/{brand}/{picture_id}/delete"): StaffRight.CAMPAIGNS_WRITE,
     ("GET", "/console/halts"): MAILINGS,
     ("POST", "/console/halts/stop"): CONTROL,
     ("POST", "/console/halts/start"): CONTROL,
@@ -72,6 +76,7 @@ _EXAMPLES = {
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
     "letter_id": "1",
     "campaign_id": "0192f0c1-0000-7000-8000-000000000003",
+    "picture_id": "0" * 32,
     "brand": "interpals",
 }
 

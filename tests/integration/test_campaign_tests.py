@@ -17,6 +17,7 @@ from mailer.ports.campaign_tests import TESTS_AN_HOUR, CampaignTestRefused
 from mailer.ports.campaigns import Campaign
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.campaign_tests import PostgresCampaignTests
+from mailer.postgres.pictures import PostgresPictures
 from tests.factories import BRAND, World, templates
 from tests.integration.console_browser import open_browser
 from tests.integration.test_campaign_store import ANN, DRAFT, store_over
@@ -48,7 +49,9 @@ def sender_over(world: World, policy_change: dict[str, object] | None = None) ->
     if policy_change:
         policies[BRAND] = policies[BRAND].model_copy(update=policy_change)
     handover = world.handover()
-    renderer = CampaignRenderer(policies, templates, store_over(world), world.links, "https://mail.example.org")
+    renderer = CampaignRenderer(
+        policies, templates, PostgresPictures(world.pool, world.writers), world.links, "https://mail.example.org"
+    )
     queue = PostgresCampaignTests(world.pool, world.writers)
     return CampaignTestSender(queue, renderer, handover.checks, world.suppressions, handover.sign, "worker")
 
@@ -193,18 +196,14 @@ async def test_page_orders_tests(world: World) -> None:
         page = (await browser.open(path)).text
         assert "Otto" not in page
         assert member.email not in page
-        fields = {"variant": "a", "locale": "de", "reader": [str(member.id)]}
+        fields: dict[str, str | list[str]] = {"variant": "a", "locale": "de", "reader": [str(member.id)]}
         assert (await browser.send(path, fields, path)).status_code == 303
         assert "waits for a worker" in (await browser.open(path)).text
         await sender_over(world).send_waiting_tests()
         assert re.search(r'data-label="State">sent<', (await browser.open(path)).text)
-        for wrong in (
-            {"reader": [str(other.id)]},
-            {"reader": []},
-            {"variant": "b"},
-            {"locale": "fr"},
-            {"reader": ["x"]},
-        ):
+        wrongs: list[dict[str, str | list[str]]] = [{"reader": one} for one in ([str(other.id)], ["x"], list[str]())]
+        wrongs += [{"variant": "b"}, {"locale": "fr"}]
+        for wrong in wrongs:
             answer = await browser.send(path, {**fields, **wrong}, path)
             assert answer.status_code == 422, wrong
     assert len(await states_of(world, campaign)) == 1

@@ -28,6 +28,7 @@ from mailer.web.console import (
     passkeys,
     people_pages,
     person_act_pages,
+    picture_pages,
     policy_pages,
     processor_pages,
     publisher_pages,
@@ -68,6 +69,7 @@ _operations = (
     policy_pages.router,
     ledger_pages.router,
     publisher_pages.router,
+    picture_pages.router,
 )
 ROUTERS = (
     *(
