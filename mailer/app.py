@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 
 from mailer import database_startup, link_and_dkim_signers
-from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.account_events import apply_account_event
+from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
 from mailer.actions.refusal_judgement import RefusalJudge
@@ -27,6 +27,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.campaign_test_sender import CampaignTestSender
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
@@ -52,7 +53,7 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_reports import PostgresCampaignReports
-from mailer.postgres.campaigns import PostgresCampaigns
+from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -68,6 +69,7 @@ from mailer.postgres.optional_mail import build_optional_mail_stores
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.outgoing_webhooks import PostgresOutgoingWebhooks
 from mailer.postgres.people_look_up_stores import build_people_look_up_stores
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
@@ -146,6 +148,7 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
         self.public_notices = PostgresPublicNotices(pool, self.writers)
+        self.pictures = PostgresPictures(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
@@ -203,8 +206,9 @@ class App:
     @cached_property
     def campaign_renderer(self) -> CampaignRenderer:
         """The renderer of drafts, for previews and tests."""
-        pictures = PostgresCampaigns(self.pool, self.writers, self.mailing_directory)
-        return CampaignRenderer(self.policies, lambda: self.templates, pictures, self.links, self.settings.public_url)
+        return CampaignRenderer(
+            self.policies, lambda: self.templates, self.pictures, self.links, self.settings.public_url
+        )
 
     def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
@@ -275,6 +279,17 @@ class App:
         checks = SendChecks(control, routes, meter, streams, self._tally)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
+    def _build_campaign_test_sender(self, handover: HandOver) -> CampaignTestSender:
+        """Returns the sender of test messages, with the checks and signatures of all mail."""
+        return CampaignTestSender(
+            PostgresCampaignTests(self.pool, self.writers),
+            self.campaign_renderer,
+            handover.checks,
+            self.suppressions,
+            handover.sign,
+            self.owner,
+        )
+
     async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the consumers of a worker until `stop` is set, then finishes the messages in hand."""
         control, meter = self.control, RateLimiter(self.rates, self.owner)
@@ -295,6 +310,7 @@ class App:
             watching.create_task(start_shutdown_timers_on_stop(self._opened_processors, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
+            watching.create_task(self._build_campaign_test_sender(handover).send_until_stopped(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._start_worker_consumer_tasks(tasks, broker, intake, overtime, stop)

@@ -7,7 +7,6 @@ from mailer.pipeline.manifest_builder import ManifestBuilder
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.postgres.campaign_figures import PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
-from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.manifest_building import PostgresManifestQueue
 from mailer.postgres.manifests import PostgresManifests
 from mailer.rendering.campaign_fields import fields_used
@@ -19,7 +18,7 @@ def build_campaign_checker(app: App) -> CampaignChecker:
     return CampaignChecker(
         app.policies,
         lambda brand: app.templates.find_brand_files(brand),
-        PostgresCampaigns(app.pool, app.writers, app.mailing_directory),
+        app.pictures,
         app.settings.public_url,
     )
 

@@ -67,6 +67,7 @@ def build_web_context(app: App) -> "WebContext":
     """Returns what the web app stands on."""
     from mailer.brand_look_loading import load_brand_looks
     from mailer.web.console.console_context import build_console_context
+    from mailer.web.kept_pictures import KeptPictures
     from mailer.web.web_context import WebContext
 
     settings = app.settings
@@ -80,6 +81,7 @@ def build_web_context(app: App) -> "WebContext":
         inviters=app.inviters,
         requests=app.requests,
         public_notices=app.public_notices,
+        pictures=KeptPictures(app.pictures),
         origins=PostgresMailAndAddressOrigins(app.pool),
         opens=app.opens,
         mailings=app.mailings,

@@ -160,6 +160,7 @@ def site_of_made_up_person(links: SignedLinks) -> WebContext:
         "inviters",
         "requests",
         "public_notices",
+        "pictures",
         "origins",
         "opens",
     )

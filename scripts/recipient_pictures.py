@@ -174,6 +174,7 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         origins=cast(Any, person),
         requests=RequestStores(cast(Any, person), cast(Any, person)),
         public_notices=cast(Any, person),
+        pictures=none,
         **stores,
         desks=none,
         outbox=none,

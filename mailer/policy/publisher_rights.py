@@ -20,12 +20,14 @@ MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing", "resched
 """The actions on mailings by the API, beside the account actions."""
 BRAND_ACTIONS = ("pause_brand", "resume_brand", "replay_dead_letters")
 """The actions on the flow of one brand by the API."""
+CAMPAIGN_ACTIONS = ("write_campaigns",)
+"""The actions on the campaigns of one brand, and on their pictures, by the API."""
 EVERYWHERE_ACTIONS = (
     *("stop_everything", "start_everything", "pause_processor", "resume_processor"),
     "manage_publishers",
 )
 """The actions by the API that concern every brand. They need the right at each brand that has a policy here."""
-OPERATION_ACTIONS = (*MAILING_ACTIONS, *BRAND_ACTIONS, *EVERYWHERE_ACTIONS)
+OPERATION_ACTIONS = (*MAILING_ACTIONS, *BRAND_ACTIONS, *CAMPAIGN_ACTIONS, *EVERYWHERE_ACTIONS)
 """All actions of operations by the API. Each is a right of its own."""
 
 
@@ -203,6 +205,7 @@ _OPERATIONS_IN_WORDS = {
     "pause_brand": "stop the mail",
     "resume_brand": "start the mail",
     "replay_dead_letters": "replay dead letters",
+    "write_campaigns": "write campaigns",
     "stop_everything": "stop the mail of every brand, also",
     "start_everything": "start the mail of every brand, also",
     "pause_processor": "pause a processor that has mail",

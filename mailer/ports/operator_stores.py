@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mailer.ports.campaign_tests import CampaignTestStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
@@ -12,6 +13,7 @@ from mailer.ports.held_deliveries import HeldDeliveryStore
 from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.manifests import CampaignReleaser, ManifestStore
+from mailer.ports.pictures import PictureStore
 from mailer.ports.publishers import PublisherDesk
 from mailer.ports.received_mail import ReceivedMailReader
 from mailer.ports.staff import RightInSession
@@ -46,6 +48,8 @@ class OperatorStores:
     campaigns: CampaignStore
     manifests: ManifestStore
     releases: CampaignReleaser
+    campaign_tests: CampaignTestStore
+    pictures: PictureStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -9,6 +9,7 @@ from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_release import PostgresCampaignReleases
+from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
@@ -17,6 +18,7 @@ from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.manifests import PostgresManifests
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.received_mail import PostgresReceivedMail
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
@@ -44,6 +46,8 @@ def build_operator_stores_opener(
             PostgresCampaigns(pool, named, PostgresMailingDirectory(pool, policies)),
             PostgresManifests(pool, named, policies),
             PostgresCampaignReleases(pool, named, hasher, policies, fields_used),
+            PostgresCampaignTests(pool, named),
+            PostgresPictures(pool, named),
         )
 
     return open_stores

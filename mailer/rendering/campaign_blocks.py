@@ -46,13 +46,18 @@ class PicturesOfCampaign:
 
     def picture_url(self, id_: str) -> str:
         """Returns the address at which a picture is served."""
-        return f"{self.public_url}/m/{id_}"
+        return picture_url(self.public_url, id_)
 
     @property
     def html_sources(self) -> PictureSources | None:
         """The pictures that HTML of a writer may show; None: no pictures."""
         urls = frozenset(map(self.picture_url, self.facts))
         return PictureSources(urls, self.domains) if self.are_fetched else None
+
+
+def picture_url(public_url: str, id_: str) -> str:
+    """Returns the address at which a picture is served."""
+    return f"{public_url.rstrip('/')}/m/{id_}"
 
 
 def block_html(block: Block, marks: SourceMarks, pictures: PicturesOfCampaign, width: int = CONTENT_WIDTH) -> str:

@@ -27,6 +27,8 @@ from mailer.web import (
     mailing_api,
     newsletter_archive_pages,
     people_api,
+    picture_api,
+    picture_page,
     policy_api,
     preferences,
     processor_and_waiting_work_api,
@@ -52,6 +54,7 @@ from mailer.web.middleware import AccessLogAndTimeLimit, BodyLimit, SecurityHead
 from mailer.web.one_click_shortcut import OneClickShortcut
 from mailer.web.openapi_common_answers import RETRY_SECONDS, add_common_answers_to_openapi
 from mailer.web.page_rendering import ProblemName, problem_page
+from mailer.web.picture_limits import MAX_PICTURE_BODY, is_picture_upload_path
 from mailer.web.provider_webhooks import answer_failed_webhook, is_webhook_path
 from mailer.web.request_parsing import PathCheckMiddleware
 from mailer.web.web_context import WebContext, WebCounters
@@ -63,12 +66,13 @@ _log = logging.getLogger(__name__)
 _API = (
     *(event_api, report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
+    picture_api,
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
     *(unsubscribe_link_request_form, data_request_form, data_request_page, public_notices_page, tracking, health),
     newsletter_archive_pages,
-    provider_webhooks,
+    *(provider_webhooks, picture_page),
 )
 MAX_DRAFT_FORM_BYTES = 4 * 1024 * 1024
 """The largest form of a campaign's editor: a draft, each of whose octets may need three in a form."""
@@ -145,6 +149,8 @@ def _is_api_path(path: str) -> bool:
 
 
 def _body_limit_of_path(path: str) -> int:
+    if is_picture_upload_path(path):
+        return MAX_PICTURE_BODY
     if is_webhook_path(path):
         return MAX_WEBHOOK_OCTETS
     if is_editor_path(path):

@@ -23,9 +23,9 @@ GONE = 499
 MAX_DRAIN = 64 * 1024 * 1024
 """The most octets of a refused body that are read and thrown away before the connection is cut off."""
 
-UNSEEN = frozenset({"/o/{token}.gif", "/c/{token}"})
+UNSEEN = frozenset({"/o/{token}.gif", "/c/{token}", "/m/{picture_id}"})
 """Routes whose good answers are neither logged nor measured one by one, as that would show when a person reads a mail.
-They are counted by the hour (`tracking.write_counts_each_hour`)."""
+Opens and clicks are counted by the hour (`tracking.write_counts_each_hour`); fetches of pictures are not counted."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -36,6 +36,7 @@ from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.brand_look import BrandLook
 from mailer.web.console.console_context import ConsoleContext
+from mailer.web.kept_pictures import KeptPictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class WebContext:
     inviters: InviterPauseStore
     requests: RequestStores
     public_notices: PublicNoticeStore
+    pictures: KeptPictures
     origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore

@@ -5,7 +5,24 @@ from mailer.policy.staff_rights import StaffRight
 MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
 MANAGE = StaffRight.PUBLISHERS_MANAGE
+WRITE = StaffRight.CAMPAIGNS_WRITE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
+    ("GET", "/console/campaigns"): MAILINGS,
+    ("GET", "/console/campaigns/new"): WRITE,
+    ("POST", "/console/campaigns/new"): WRITE,
+    ("GET", "/console/campaigns/{campaign_id}"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/duplicate"): WRITE,
+    ("POST", "/console/campaigns/{campaign_id}/archive"): WRITE,
+    ("POST", "/console/campaigns/{campaign_id}/unarchive"): WRITE,
+    ("GET", "/console/campaigns/{campaign_id}/edit"): WRITE,
+    ("POST", "/console/campaigns/{campaign_id}/edit"): WRITE,
+    ("GET", "/console/campaigns/{campaign_id}/history"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/history/restore"): WRITE,
+    ("GET", "/console/campaigns/{campaign_id}/preview"): WRITE,
+    ("POST", "/console/campaigns/{campaign_id}/preview"): WRITE,
+    ("GET", "/console/campaigns/{campaign_id}/preview-body"): WRITE,
+    ("GET", "/console/campaigns/{campaign_id}/test"): WRITE,
+    ("POST", "/console/campaigns/{campaign_id}/test"): WRITE,
     ("GET", "/console/mailings"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}/progress"): MAILINGS,
@@ -17,6 +34,10 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
     ("POST", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
+    ("GET", "/console/pictures"): StaffRight.CAMPAIGNS_WRITE,
+    ("GET", "/console/pictures/to/{brand}"): StaffRight.CAMPAIGNS_WRITE,
+    ("POST", "/console/pictures/to/{brand}"): StaffRight.CAMPAIGNS_WRITE,
+    ("POST", "/console/pictures/to/{brand}/{picture_id}/delete"): StaffRight.CAMPAIGNS_WRITE,
     ("GET", "/console/halts"): MAILINGS,
     ("POST", "/console/halts/stop"): CONTROL,
     ("POST", "/console/halts/start"): CONTROL,
@@ -54,6 +75,8 @@ _EXAMPLES = {
     "mailing_id": "0192f0c1-0000-7000-8000-000000000001",
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
     "letter_id": "1",
+    "campaign_id": "0192f0c1-0000-7000-8000-000000000003",
+    "picture_id": "0" * 32,
     "brand": "interpals",
 }
 

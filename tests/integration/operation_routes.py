@@ -7,6 +7,7 @@ from tests.factories import BRAND
 from tests.integration.desk_routes import Row
 
 _LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letters", "halts", "policies"))
+_PICTURES = f"/api/v1/pictures/{BRAND}"
 _ONE = "/api/v1/publishers/role:nobody"
 
 
@@ -32,6 +33,9 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/api/v1/policies/{brand}/differences"): (
         (f"{_POLICY}/differences?before=1&after=2", _read(ReadableData.POLICIES), None),
     ),
+    ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
+    ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
+    ("DELETE", "/api/v1/pictures/{brand}/{picture_id}"): ((f"{_PICTURES}/{'0' * 32}", _do("write_campaigns"), None),),
 }
 """The routes that are about one brand, with the requests that are tried."""
 EVERYWHERE_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {

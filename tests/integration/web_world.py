@@ -44,6 +44,7 @@ from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.newsletter_archive import PostgresArchivedNewsletters
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
@@ -51,6 +52,7 @@ from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from mailer.web.console.console_context import build_console_context
+from mailer.web.kept_pictures import KeptPictures
 from tests import factories
 from tests.console_operations import console_operations_over
 from tests.hours import opens_of
@@ -272,6 +274,7 @@ class World:
                 inviters=_elsewhere,
                 requests=_elsewhere,
                 public_notices=_elsewhere,
+                pictures=_elsewhere,
                 origins=_elsewhere,
                 opens=self.opens,
                 mailings=cast(mailer.ports.mailings.MailingStore, self.mailings),
@@ -354,6 +357,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         inviters=world.inviters,
         requests=world.requests,
         public_notices=PostgresPublicNotices(world.pool, world.writers),
+        pictures=KeptPictures(PostgresPictures(world.pool, world.writers)),
         origins=PostgresMailAndAddressOrigins(world.pool),
         opens=opens_of(world),
         mailings=world.mailings,

@@ -4,129 +4,36 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from email import message_from_bytes
-from email.policy import default
-from html import escape as html_escape
-from html.parser import HTMLParser
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mailer.policy.campaign_draft import (
-    Article,
-    ArticlesBlock,
     Block,
     ButtonBlock,
     CampaignDraft,
-    ColumnsBlock,
-    DividerBlock,
     HeadingBlock,
     HtmlBlock,
     LocalizedDraft,
     PictureBlock,
     TextBlock,
 )
-from mailer.policy.category import CATEGORIES
-from mailer.policy.policy_file import Policy
-from mailer.policy.recipient_attributes import AttributeType, RecipientAttribute
-from mailer.policy.standing import Standing
-from mailer.ports.deliveries import DeliveryRow
-from mailer.ports.pictures import PictureFacts
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, fields_used, parse_field
-from mailer.rendering.campaign_markup import ATTRIBUTES, HTML_ELEMENTS, PictureSources, clean_html, html_of_markdown
+from mailer.rendering.campaign_fields import fields_used, parse_field
 from mailer.rendering.campaign_templates import compile_campaign_template
-from mailer.rendering.campaign_text_part import text_of_html
-from mailer.rendering.css_inlining import inline_css
-from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.signed_links import SignedLinks
-from mailer.rendering.template import Template
-from mailer.rendering.template_compiler import compile_stored_source
-from mailer.rendering.template_files import TAG, BrandFiles, TemplateError
 from mailer.rendering.template_samples import render_template_preview
-from tests.factories import KEY, policies, templates
-from tests.renderers import facts_of
-
-BRANDS = ("interpals", "paltalk-2002", "paltalk-2006", "peerstream")
-NAME, PUBLIC_URL = "campaign-0123456789ab", "https://mail.example"
-PICTURE = PictureFacts(
-    "a" * 32, "paltalk-2006", "image/png", 1200, 600, 9000, "room.png", "dana", datetime(2026, 11, 1, tzinfo=UTC)
+from tests.composed import (
+    BLOCKS,
+    BRANDS,
+    LETTER,
+    NAME,
+    PICTURE,
+    PUBLIC_URL,
+    compiled,
+    draft_of,
+    faults_of,
+    files_of,
+    mail_of,
 )
-TYPES = {"plan": AttributeType.TEXT, "points": AttributeType.NUMBER, "since": AttributeType.DATE}
-LETTER = """Hello {{ first_name or 'there' }}, you have {{ points or 'no' }} points on {{ plan or 'the free plan' }},
-since {{ since or 'today' }}. *Read* [all of it](https://rooms.example/all?a=1&b=2).
-
-- one
-- two
-  - three
-
-1. first
-2. second
-"""
-BLOCKS: tuple[Block, ...] = (
-    HeadingBlock(text="What is new, {{ name or 'friend' }}"),
-    TextBlock(markdown=LETTER),
-    HtmlBlock(html='<div class="panel"><b>Raw</b> <a href="https://rooms.example/raw">link</a></div>'),
-    PictureBlock(picture=PICTURE.id, alt="A room", href="https://rooms.example/room"),
-    ButtonBlock(label="Go on", href="https://rooms.example/go"),
-    ArticlesBlock(articles=(Article(title="Karaoke", markdown="Each *Friday*", href="https://rooms.example/karaoke"),)),
-    DividerBlock(),
-    ColumnsBlock(
-        first=(HeadingBlock(text="Left", level=3), TextBlock(markdown="To the left")),
-        second=(PictureBlock(picture=PICTURE.id, is_decoration=True),),
-    ),
-)
-
-
-def files_of(brand: str) -> BrandFiles:
-    """The layout of a brand, whose policy declares some attributes."""
-    files = templates().find_brand_files(brand)
-    assert files is not None
-    declared = {
-        name: RecipientAttribute(type=kind, purpose=files.policy.purposes[0], retention_days=30)
-        for name, kind in TYPES.items()
-    }
-    return replace(files, policy=files.policy.model_copy(update={"attributes": declared}).with_earlier_versions({}))
-
-
-def draft_of(*blocks: Block, category: str = "newsletter", policy: Policy | None = None, **texts: Any) -> CampaignDraft:
-    """A draft of one variant in English, or in the locales of `locales`."""
-    locales = texts.pop("locales", ("en",))
-    text = LocalizedDraft(**{"subject": "This week", "blocks": blocks, **texts})
-    purpose = (policy or policies()["paltalk-2006"]).purposes[0]
-    return CampaignDraft(category=category, purpose=purpose, variants={"a": dict.fromkeys(locales, text)})
-
-
-def compiled(*blocks: Block, brand: str = "paltalk-2006", **values: Any) -> Template:
-    """A template that was composed of blocks."""
-    files = files_of(brand)
-    draft = draft_of(*blocks, policy=files.policy, **values)
-    return compile_campaign_template(files, NAME, draft, "a", {PICTURE.id: PICTURE}, PUBLIC_URL)
-
-
-def faults_of(*blocks: Block, **values: Any) -> str:
-    """The faults of blocks that cannot be sent."""
-    with pytest.raises(TemplateError) as caught:
-        compiled(*blocks, **values)
-    return str(caught.value)
-
-
-def mail_of(template: Template, **values: Any) -> tuple[str, str, str]:
-    """The subject and both parts of the mail to one person, as the hand-over renders it."""
-    facts = facts_of(template_version=template.version, brand="paltalk-2006", template=NAME)
-    policy = files_of("paltalk-2006").policy
-    stored = compile_stored_source(policy, NAME, template.source)
-    renderer = MailingRenderer(facts, policy, stored, SignedLinks(PUBLIC_URL, (KEY,)), {})
-    row = DeliveryRow(facts.id, 7, 1, Standing(7, 1, "ada@people.example"), **values)
-    message = message_from_bytes(
-        renderer.render_message(row, CATEGORIES["newsletter"], 1_790_000_000).outgoing.content, policy=default
-    )
-    text, markup = message.get_body(("plain",)), message.get_body(("html",))
-    assert text is not None
-    assert markup is not None
-    return message["Subject"], text.get_content(), markup.get_content()
+from tests.factories import policies
 
 
 @pytest.mark.parametrize("brand", BRANDS)
@@ -319,128 +226,3 @@ def test_html_of_a_writer_keeps_nothing_that_acts_or_fetches() -> None:
     for gone in ("alert", "evil.example", "<form", "<input", "onclick", 'id="q"', "fixed", "-99px", "gone", "<svg"):
         assert gone not in page
     assert re.search(r'<p class="panel" style="[^"]*color: #333[^"]*">kept</p>', page)
-
-
-WORDS = st.text(max_size=60)
-SNIPPETS = st.sampled_from(
-    [
-        "{{", "}}", "{%", "%}", "{#", "#}", "{", "}", "{{ 1234*5678 }}",
-        "{% raw %}", "{% endblock %}", "{% block content %}",
-        "{{ unsubscribe_url }}", "{{ name or 'friend' }}", "{{ first_name or '}}{{ 1234*5678' }}",
-        "&#123;&#123; 1234*5678 }}",
-        "&lbrace;&lbrace; 1234*5678 }}", "&#x7b;% if x %}", "q0jinja0q", "<!--q0jinja1q-->", "q0jinja",
-        "{{ strings.why }}",
-        "{{ brand.name }}", "\\x7b\\x7b", "'", '"', "`", "\\", "</p>", "<b>", "</title>", "<!--", "-->", "\n\n", "* ",
-        "[a](", "https://x.example/{{7*7}}", ")", "<https://x.example>", "|", "&amp;#123;{", "\u2028", "{{\n}}", "{-",
-        "{{-", "{%-",
-    ]
-)  # fmt: skip
-HOSTILE = st.lists(st.one_of(SNIPPETS, WORDS), max_size=12).map("".join)
-OUR_TAG = re.compile(
-    r"\{\{ (?:'\{'|'j'|recipient\.name|'[^']*' \| tracked|profile\.\w+ (?:\| default\('[^']*', true\)"
-    r"|(?:\| when )?if profile\.\w+ is (?:number|string) else '[^']*')) \}\}"
-    r"|\{%\+ (?:if recipient\.name|else|endif) \+%\}"
-)
-
-
-def marks() -> SourceMarks:
-    """Marks for the declared attributes, with counted links."""
-    return SourceMarks({"first_name": AttributeType.TEXT, **TYPES}, tracks=True)
-
-
-def rest_after_our_tags(source: str) -> str:
-    """A source without the tags that this program writes."""
-    return OUR_TAG.sub("", source)
-
-
-@settings(max_examples=400, deadline=None)
-@given(HOSTILE)
-def test_no_text_of_a_line_reaches_the_engine_as_syntax(text: str) -> None:
-    """All tags of a line's sources are ours, in both parts and after the inlining of CSS."""
-    one = marks()
-    try:
-        marked = one.mark_fields(text)
-    except UnfitText:
-        return
-    assert "{" not in rest_after_our_tags(one.plain_source(marked))
-    page = f"<html><head><title>x</title></head><body><p>{one.html_source(html_escape(marked))}</p></body></html>"
-    assert_only_our_tags(page)
-
-
-@settings(max_examples=400, deadline=None)
-@given(HOSTILE, st.sampled_from(["text", "html"]))
-def test_no_text_of_a_block_reaches_the_engine_as_syntax(text: str, kind: str) -> None:
-    """The same holds for Markdown and HTML, and for the text part that is made of them."""
-    one = marks()
-    try:
-        marked = one.mark_fields(text)
-        made = html_of_markdown(marked, one) if kind == "text" else clean_html(marked, one, None)
-    except UnfitText:
-        return
-    assert "{" not in rest_after_our_tags(one.plain_source(text_of_html(made, one)))
-    assert_only_our_tags(f"<html><head></head><body><div>{one.html_source(made)}</div></body></html>")
-
-
-def assert_only_our_tags(page: str) -> None:
-    """Asserts that a page has our tags only, also after the inlining of CSS, which reads and writes it again."""
-    assert "{" not in rest_after_our_tags(page)
-    assert "q0jinja" not in page
-    inlined = inline_css(page)
-    assert sorted(TAG.findall(page)) == sorted(TAG.findall(inlined))
-    assert "{" not in rest_after_our_tags(inlined)
-
-
-@settings(max_examples=15, deadline=None)
-@given(HOSTILE, HOSTILE, HOSTILE)
-def test_hostile_texts_are_shown_as_they_are_written(line: str, markdown: str, markup: str) -> None:
-    """A whole campaign of hostile texts is refused, or its mail has no result of an expression."""
-    line = "".join(char for char in line if char.isprintable())[:100]
-    blocks = (HeadingBlock(text=line or "x"), TextBlock(markdown=markdown), HtmlBlock(html=markup))
-    try:
-        template = compiled(*blocks, subject=line or "x")
-    except TemplateError:
-        return
-    said = "".join(mail_of(template))
-    assert str(1234 * 5678) not in said
-
-
-class AllowedOnly(HTMLParser):
-    """A reader that notes each element and attribute that a writer must not have."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.refused: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Notes what is not on the lists."""
-        if tag not in HTML_ELEMENTS:
-            self.refused.append(tag)
-        self.refused += [name for name, _ in attrs if name not in ATTRIBUTES["*"] | ATTRIBUTES.get(tag, set())]
-
-
-TAGS = st.sampled_from(
-    [
-        "<script>", "</script>", "<svg>", "<math>", "<mtext>", "<style>", "</style>", "<p onclick=x>", "<img src=x>",
-        "<img src=x onerror=y>", "<a href=javascript:x>", "<noscript>", "<template>", "<table>", "<td>", "</table>",
-        "<!--", "-->", "<![CDATA[", "]]>", "<mglyph>", "<form>", "<form id=x>", "<input>",
-        "<annotation-xml encoding=text/html>",
-        '<p title="</style><img src=x onerror=y>">', "<xmp>", "<plaintext>", "<object data=x>",
-        "<b style=color:red>", "<li>",
-    ]
-)  # fmt: skip
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.one_of(TAGS, WORDS), max_size=12).map("".join))
-def test_html_has_only_what_is_allowed(markup: str) -> None:
-    """Whatever a writer types, the result has allowed elements and attributes only, also when it is read again."""
-    one = marks()
-    try:
-        made = clean_html(one.mark_fields(markup), one, PictureSources(frozenset(), ()))
-    except UnfitText:
-        return
-    reader = AllowedOnly()
-    reader.feed(made)
-    reader.close()
-    assert reader.refused == []
-    assert clean_html(made, marks(), PictureSources(frozenset(), ())) == made or "\ue000" in made

@@ -20,6 +20,7 @@ from mailer.web.console import (
     campaign_report_pages,
     campaign_schedule_pages,
     campaign_sending_pages,
+    campaign_test_pages,
     campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
@@ -33,6 +34,7 @@ from mailer.web.console import (
     passkeys,
     people_pages,
     person_act_pages,
+    picture_pages,
     policy_pages,
     processor_pages,
     publisher_pages,
@@ -61,6 +63,7 @@ _campaigns = (
     campaign_edit_pages.router,
     campaign_history_pages.router,
     campaign_preview_pages.router,
+    campaign_test_pages.router,
 )
 _sending = (
     campaign_check_pages.router,
@@ -80,6 +83,7 @@ _operations = (
     publisher_pages.router,
     campaign_report_pages.router,
     campaign_winner_pages.router,
+    picture_pages.router,
 )
 ROUTERS = (
     *(
