@@ -20,7 +20,7 @@ MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing", "resched
 """The actions on mailings by the API, beside the account actions."""
 BRAND_ACTIONS = ("pause_brand", "resume_brand", "replay_dead_letters")
 """The actions on the flow of one brand by the API."""
-CAMPAIGN_ACTIONS = ("write_campaigns",)
+CAMPAIGN_ACTIONS = ("write_campaigns", "schedule_campaigns")
 """The actions on the campaigns of one brand, and on their pictures, by the API."""
 EVERYWHERE_ACTIONS = (
     *("stop_everything", "start_everything", "pause_processor", "resume_processor"),
@@ -206,6 +206,7 @@ _OPERATIONS_IN_WORDS = {
     "resume_brand": "start the mail",
     "replay_dead_letters": "replay dead letters",
     "write_campaigns": "write campaigns",
+    "schedule_campaigns": "check and schedule campaigns",
     "stop_everything": "stop the mail of every brand, also",
     "start_everything": "start the mail of every brand, also",
     "pause_processor": "pause a processor that has mail",
