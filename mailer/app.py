@@ -54,6 +54,7 @@ from mailer.postgres.account_event_stores import build_account_event_stores_open
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.campaign_tests import PostgresCampaignTests
+from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -127,6 +128,7 @@ class App:
         self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self._unhalted_routes: ProcessorRoutes | None = None
         self.mailing_directory = PostgresMailingDirectory(pool, self.policies)
+        self.campaigns = PostgresCampaigns(pool, self.writers, self.mailing_directory)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.is_broker_in_process
@@ -149,6 +151,7 @@ class App:
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
         self.public_notices = PostgresPublicNotices(pool, self.writers)
         self.pictures = PostgresPictures(pool, self.writers)
+        self.campaign_tests = PostgresCampaignTests(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
@@ -279,17 +282,6 @@ class App:
         checks = SendChecks(control, routes, meter, streams, self._tally)
         return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
-    def _build_campaign_test_sender(self, handover: HandOver) -> CampaignTestSender:
-        """Returns the sender of test messages, with the checks and signatures of all mail."""
-        return CampaignTestSender(
-            PostgresCampaignTests(self.pool, self.writers),
-            self.campaign_renderer,
-            handover.checks,
-            self.suppressions,
-            handover.sign,
-            self.owner,
-        )
-
     async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the consumers of a worker until `stop` is set, then finishes the messages in hand."""
         control, meter = self.control, RateLimiter(self.rates, self.owner)
@@ -310,7 +302,10 @@ class App:
             watching.create_task(start_shutdown_timers_on_stop(self._opened_processors, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
-            watching.create_task(self._build_campaign_test_sender(handover).send_until_stopped(drained))
+            tests = CampaignTestSender(
+                self.campaign_tests, self.campaign_renderer, handover, self.suppressions, self.owner
+            )
+            watching.create_task(tests.send_until_stopped(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._start_worker_consumer_tasks(tasks, broker, intake, overtime, stop)

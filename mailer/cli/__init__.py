@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from mailer.cli import (
+    campaigns,
     consents,
     data_request_commands,
     dead_letters,
@@ -57,6 +58,7 @@ for name, group in (
     ("consents", consents.app),
     ("suppressions", suppressions.app),
     ("mailing", mailing.app),
+    ("campaign", campaigns.app),
     ("report", report.app),
     ("ledger", ledger.app),
     ("dead", dead_letters.app),

@@ -11,8 +11,8 @@ from typing import Final
 
 from mailer.actions.campaign_rendering import CampaignRenderer, UnrenderableDraft
 from mailer.metrics_and_logger import log
+from mailer.pipeline.handover import HandOver
 from mailer.pipeline.no_route import NoRoute
-from mailer.pipeline.preparation import SendChecks
 from mailer.policy.category import Category
 from mailer.policy.decision_types import FactsForRules, Mailing
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -25,7 +25,7 @@ from mailer.ports.rates import RateAdmissionRequest
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.campaign_samples import SamplePerson
 from mailer.rendering.link_tokens import TEST_RECIPIENT
-from mailer.rendering.mailing_renderer import RenderedMessage, Sign
+from mailer.rendering.mailing_renderer import RenderedMessage
 from mailer.runtime.repeating import run_every
 
 PERIOD: Final = 2.0
@@ -42,9 +42,8 @@ class CampaignTestSender:
 
     Args:
         queue: the tests. renderer: renders drafts.
-        checks: what may go, and by which processor; the same as for all mail.
+        handover: of this worker. Its checks say what may go and by which processor, and it signs.
         suppressions: tells which addresses are dead.
-        sign: adds DKIM signatures; None if no domain has keys.
         owner: this process's name.
     """
 
@@ -52,16 +51,15 @@ class CampaignTestSender:
         self,
         queue: CampaignTestQueue,
         renderer: CampaignRenderer,
-        checks: SendChecks,
+        handover: HandOver,
         suppressions: SuppressionStore,
-        sign: Sign | None,
         owner: str,
     ) -> None:
         self._queue = queue
         self._renderer = renderer
-        self._checks = checks
+        self._checks = handover.checks
         self._suppressions = suppressions
-        self._sign = sign
+        self._sign = handover.sign
         self._owner = owner
 
     async def send_until_stopped(self, stop: asyncio.Event, period: float = PERIOD) -> None:

@@ -8,6 +8,15 @@ from tests.integration.desk_routes import Row
 
 _LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letters", "halts", "policies"))
 _PICTURES = f"/api/v1/pictures/{BRAND}"
+_CAMPAIGNS = f"/api/v1/campaigns/{BRAND}"
+_CAMPAIGN = f"{_CAMPAIGNS}/0192f0c1-0000-7000-8000-000000000003"
+_DRAFT = {"category": "newsletter", "purpose": "newsletter"}
+_CAMPAIGN_ACTS: Mapping[str, Mapping[str, str]] = {
+    "duplicate": {"name": "B"},
+    "archive": {},
+    "unarchive": {},
+    "preview": {"locale": "en"},
+}
 _ONE = "/api/v1/publishers/role:nobody"
 
 
@@ -33,6 +42,21 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/api/v1/policies/{brand}/differences"): (
         (f"{_POLICY}/differences?before=1&after=2", _read(ReadableData.POLICIES), None),
     ),
+    ("GET", "/api/v1/campaigns/{brand}"): ((_CAMPAIGNS, _do("write_campaigns"), None),),
+    ("POST", "/api/v1/campaigns/{brand}"): ((_CAMPAIGNS, _do("write_campaigns"), {"name": "A", "draft": _DRAFT}),),
+    ("GET", "/api/v1/campaigns/{brand}/{campaign_id}"): ((_CAMPAIGN, _do("write_campaigns"), None),),
+    ("PUT", "/api/v1/campaigns/{brand}/{campaign_id}"): (
+        (_CAMPAIGN, _do("write_campaigns"), {"revision": 1, "draft": _DRAFT}),
+    ),
+    ("GET", "/api/v1/campaigns/{brand}/{campaign_id}/history"): (
+        (f"{_CAMPAIGN}/history", _do("write_campaigns"), None),
+    ),
+    **{
+        ("POST", f"/api/v1/campaigns/{{brand}}/{{campaign_id}}/{act}"): (
+            (f"{_CAMPAIGN}/{act}", _do("write_campaigns"), body),
+        )
+        for act, body in _CAMPAIGN_ACTS.items()
+    },
     ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("DELETE", "/api/v1/pictures/{brand}/{picture_id}"): ((f"{_PICTURES}/{'0' * 32}", _do("write_campaigns"), None),),

@@ -48,12 +48,11 @@ def sender_over(world: World, policy_change: dict[str, object] | None = None) ->
     policies = dict(world.policies)
     if policy_change:
         policies[BRAND] = policies[BRAND].model_copy(update=policy_change)
-    handover = world.handover()
     renderer = CampaignRenderer(
         policies, templates, PostgresPictures(world.pool, world.writers), world.links, "https://mail.example.org"
     )
     queue = PostgresCampaignTests(world.pool, world.writers)
-    return CampaignTestSender(queue, renderer, handover.checks, world.suppressions, handover.sign, "worker")
+    return CampaignTestSender(queue, renderer, world.handover(), world.suppressions, "worker")
 
 
 async def rows_counted(world: World) -> dict[str, int]:
