@@ -11,6 +11,11 @@ _PICTURES = f"/api/v1/pictures/{BRAND}"
 _CAMPAIGNS = f"/api/v1/campaigns/{BRAND}"
 _CAMPAIGN = f"{_CAMPAIGNS}/0192f0c1-0000-7000-8000-000000000003"
 _DRAFT = {"category": "newsletter", "purpose": "newsletter"}
+_CAMPAIGN_STEPS: Mapping[str, Mapping[str, object]] = {
+    "check": {"revision": 1},
+    "ask-release": {"manifest": "0192f0c1-0000-7000-8000-000000000003"},
+    "schedule": {"revision": 1, "schedule": {"kind": "now"}},
+}
 _CAMPAIGN_ACTS: Mapping[str, Mapping[str, str]] = {
     "duplicate": {"name": "B"},
     "archive": {},
@@ -57,6 +62,18 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
         )
         for act, body in _CAMPAIGN_ACTS.items()
     },
+    ("GET", "/api/v1/campaigns/{brand}/{campaign_id}/manifest"): (
+        (f"{_CAMPAIGN}/manifest", ReadDataAttempt(BRAND, ReadableData.STATUS), None),
+    ),
+    **{
+        ("POST", f"/api/v1/campaigns/{{brand}}/{{campaign_id}}/{step}"): (
+            (f"{_CAMPAIGN}/{step}", _do("schedule_campaigns"), body),
+        )
+        for step, body in _CAMPAIGN_STEPS.items()
+    },
+    ("POST", "/api/v1/campaigns/{brand}/{campaign_id}/mailings/{act}"): tuple(
+        (f"{_CAMPAIGN}/mailings/{act}", _do(f"{act}_mailing"), {}) for act in ("pause", "resume", "cancel")
+    ),
     ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("DELETE", "/api/v1/pictures/{brand}/{picture_id}"): ((f"{_PICTURES}/{'0' * 32}", _do("write_campaigns"), None),),

@@ -92,6 +92,14 @@ TRIED_ELSEWHERE = {
     "inviters resume": "tests/integration/test_invitations.py",
     "processors confirm-purge": "tests/integration/test_rights.py",
     "processors confirm-erasure": "tests/integration/test_rights.py",
+    "campaign check": "tests/integration/test_cli_campaign_sending.py",
+    "campaign ask-release": "tests/integration/test_cli_campaign_sending.py",
+    "campaign release": "tests/integration/test_cli_campaign_sending.py",
+    "campaign schedule": "tests/integration/test_cli_campaign_sending.py",
+    "campaign pause": "tests/integration/test_cli_campaign_sending.py",
+    "campaign resume": "tests/integration/test_cli_campaign_sending.py",
+    "campaign cancel": "tests/integration/test_cli_campaign_sending.py",
+    "campaign send-rest": "tests/integration/test_cli_campaign_sending.py",
 }
 """Commands that act on what other tests have to make first; each takes `--by`."""
 PUBLISHES = {
@@ -109,7 +117,7 @@ SHOWS = {
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
-    "schema outcomes", "webhook list", "webhook send-test",
+    "schema outcomes", "campaign show-manifest", "webhook list", "webhook send-test",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}
