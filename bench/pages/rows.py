@@ -44,6 +44,7 @@ class Known:
         policy: a brand's version, as the page of differences names it.
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
+        campaign: the id of a campaign with revisions 1 and 2.
     """
 
     filled: Filled
@@ -57,6 +58,7 @@ class Known:
     confirmation: UUID
     request: UUID
     received: UUID
+    campaign: UUID
 
 
 def get_routes() -> Iterator[str]:
@@ -70,7 +72,7 @@ def get_routes() -> Iterator[str]:
 def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
-    older = f"?before={known.filled.small}"
+    older, campaign = f"?before={known.filled.small}", f"/console/campaigns/{known.campaign}"
     return {
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
@@ -89,6 +91,18 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/suppressions/{BRAND}?before={known.suppression}",
         ],
         "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
+        "/console/campaigns": [
+            "/console/campaigns",
+            f"/console/campaigns?brand={BRAND}&state=draft",
+            "/console/campaigns?state=archived",
+        ],
+        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
+        "/console/campaigns/{campaign_id}": [campaign],
+        "/console/campaigns/{campaign_id}/edit": [f"{campaign}/edit?text=a@en&text=a@de"],
+        "/console/campaigns/{campaign_id}/history": [f"{campaign}/history", f"{campaign}/history?before=1&after=2"],
+        "/console/campaigns/{campaign_id}/preview": [f"{campaign}/preview"],
+        "/console/campaigns/{campaign_id}/preview-body": [f"{campaign}/preview-body?locale=en"],
+        "/console/campaigns/{campaign_id}/test": [f"{campaign}/test"],
         "/console/mailings": [
             "/console/mailings",
             f"/console/mailings{older}",

@@ -48,7 +48,7 @@ def check(identifier: Id, by: By = "", json: AsJson = False) -> None:
         print_json(done)
     else:
         for one in done["findings"]:
-            out.print(f"{one['severity']}: {one['text']} {one['remedy']}", markup=False)
+            out.print(f"{one['severity']}: {one['text']} {one['remedy']}")
     if done["manifest"] is None:
         exit_with_error("the texts have errors, so nothing was frozen; correct them, then check again", 2)
     if not json:
@@ -65,9 +65,9 @@ def show_manifest(identifier: Id, json: AsJson = False) -> None:
     if json:
         print_json(manifest_as_json(manifest))
         return
-    out.print(f"{manifest.state}: {manifest.people:,} of {manifest.people_total or 0:,} people", markup=False)
+    out.print(f"{manifest.state}: {manifest.people:,} of {manifest.people_total or 0:,} people")
     if manifest.problem:
-        out.print(manifest.problem, markup=False)
+        out.print(manifest.problem)
     rows = [(one.result.value, one.reason, one.people) for one in manifest.sums]
     print_table(("result", "reason", "people"), [*rows, ("all", "", manifest.people)])
     if manifest.hash:

@@ -67,12 +67,12 @@ def campaign_categories(policy: Policy) -> list[str]:
     Mandatory ones are not a marketer's to choose. An invitation needs its inviter and a partner's mail its partner, and
     a draft names neither; `updates` is the form of `service` for people without the product.
     """
-    return [
+    optional = [
         name
         for name, category in policy.categories.items()
-        if name == "service"
-        or (category.is_optional and not (category.invites or category.partners or category.stands_in))
+        if category.is_optional and not (category.invites or category.partners or category.stands_in)
     ]
+    return [*optional, *({"service"} & policy.categories.keys())]
 
 
 def refusal_of_category_or_purpose(draft: CampaignDraft, policy: Policy) -> str | None:

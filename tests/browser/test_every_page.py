@@ -15,6 +15,7 @@ from mailer.web import page_rendering, personal_data_html
 from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
+from tests.browser.campaign_tour import take_tour_of_campaigns
 from tests.browser.chromium import running_chromium, serving, serving_app, session_of
 from tests.browser.console_tour import (
     take_tour_of_operations,
@@ -34,6 +35,7 @@ WIDE: ViewportSize = {"width": 1280, "height": 800}
 NO_PAGES = {
     *("/o/{token}.gif", "/c/{token}", "/view/{token}/mail", "/notices/{brand}/feed.atom", "/healthz"),
     *("/console/static/{name}", "/console/mailings/{mailing_id}/progress", "/console/sign-in/oidc"),
+    "/console/campaigns/{campaign_id}/preview-body",
     *("/inbox/{id}/html", "/inbox/{id}/raw"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""
@@ -96,7 +98,7 @@ async def test_recipients_pages(world: World) -> None:
 
 async def test_pages_of_the_console(world: World) -> None:
     """No page of the console has a fault; a new route or template is one, until a tour comes by."""
-    roles = (StaffRole.OPS, StaffRole.ADMIN, StaffRole.PRIVACY_OFFICER)
+    roles = (StaffRole.OPS, StaffRole.ADMIN, StaffRole.PRIVACY_OFFICER, StaffRole.MARKETER)
     tokens = {role: await session_of(world, role, name=f"{role} person") for role in roles}
     faults, paths = list[str](), list[str]()
     with (
@@ -109,6 +111,7 @@ async def test_pages_of_the_console(world: World) -> None:
             touring(browser, url, faults, tokens[StaffRole.OPS]) as ops,
             touring(browser, url, faults, tokens[StaffRole.ADMIN]) as admin,
             touring(browser, url, faults, tokens[StaffRole.PRIVACY_OFFICER]) as officer,
+            touring(browser, url, faults, tokens[StaffRole.MARKETER]) as marketer,
             touring(browser, url, faults) as stranger,
         ):
             tours = {StaffRole.OPS: ops, StaffRole.ADMIN: admin, StaffRole.PRIVACY_OFFICER: officer}
@@ -116,8 +119,9 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_people(officer, world)
             await take_tour_of_staff(admin, world)
             await take_tour_of_operations(tours, world)
+            await take_tour_of_campaigns(marketer)
             faults += await faults_of_open_menus(ops.page)
-            paths = [path for tour in (*tours.values(), stranger) for path in tour.paths]
+            paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)
     assert templates_in(Path(console_pages.__file__).with_name("templates")) - rendered == set()
     assert routes_not_visited(create_app(site_over(world)), "/console", paths) - NO_PAGES == set()

@@ -6,6 +6,7 @@ MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
 MANAGE = StaffRight.PUBLISHERS_MANAGE
 WRITE = StaffRight.CAMPAIGNS_WRITE
+SCHEDULE = StaffRight.CAMPAIGNS_SCHEDULE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/campaigns"): MAILINGS,
     ("GET", "/console/campaigns/new"): WRITE,
@@ -23,6 +24,23 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/campaigns/{campaign_id}/preview-body"): WRITE,
     ("GET", "/console/campaigns/{campaign_id}/test"): WRITE,
     ("POST", "/console/campaigns/{campaign_id}/test"): WRITE,
+    ("GET", "/console/campaigns/{campaign_id}/check"): MAILINGS,
+    ("GET", "/console/campaigns/{campaign_id}/check/progress"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/check"): SCHEDULE,
+    ("POST", "/console/campaigns/{campaign_id}/ask"): SCHEDULE,
+    ("GET", "/console/campaigns/{campaign_id}/audience"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/audience"): StaffRight.PEOPLE_READ,
+    ("POST", "/console/campaigns/{campaign_id}/audience/export"): StaffRight.PEOPLE_READ,
+    ("GET", "/console/campaigns/{campaign_id}/schedule"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/schedule"): SCHEDULE,
+    ("GET", "/console/campaigns/{campaign_id}/release"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/release"): StaffRight.CAMPAIGNS_RELEASE,
+    ("GET", "/console/campaigns/{campaign_id}/sending"): MAILINGS,
+    ("GET", "/console/campaigns/{campaign_id}/sending/progress"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/pause"): CONTROL,
+    ("POST", "/console/campaigns/{campaign_id}/resume"): CONTROL,
+    ("GET", "/console/campaigns/{campaign_id}/cancel"): CONTROL,
+    ("POST", "/console/campaigns/{campaign_id}/cancel"): CONTROL,
     ("GET", "/console/mailings"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}/progress"): MAILINGS,

@@ -63,6 +63,10 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Commands that act, or look people up on record, in an order in which each has something to do. Whom none names, the
 system's user has done it."""
 TRIED_ELSEWHERE = {
+    **dict.fromkeys(
+        ("campaign create", "campaign save", "campaign duplicate", "campaign archive"),
+        "tests/integration/test_cli_campaigns.py",
+    ),
     "webhook add": "tests/integration/test_cli_webhooks.py",
     "webhook disable": "tests/integration/test_cli_webhooks.py",
     "webhook enable": "tests/integration/test_cli_webhooks.py",
@@ -117,7 +121,8 @@ SHOWS = {
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
-    "schema outcomes", "campaign show-manifest", "webhook list", "webhook send-test",
+    "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
+    "campaign show-manifest",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

@@ -240,7 +240,7 @@ async def test_history_shows_and_restores(world: World) -> None:
         await browser.enter(role=StaffRole.MARKETER, brand=BRAND)
         path = f"{LIST}/{campaign.id}/history"
         page = (await browser.open(f"{path}?before=1&after=2")).text
-        assert re.search(r"<h3>Audience</h3>.* everyone</del>\s*<ins>.*\+ members</ins>", page, re.S)
+        assert re.search(r"<h3>Audience</h3>.*- everyone</del>\s*<ins>.*\+ members</ins>", page, re.S)
         assert (await browser.open(f"{path}?before=1&after=9")).status_code == 404
         answer = await browser.send(f"{path}/restore", {"revision": "1", "expected": "1"}, path)
         assert answer.status_code == 409
