@@ -27,6 +27,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.campaign_test_sender import CampaignTestSender
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
@@ -53,6 +54,7 @@ from mailer.postgres.account_event_stores import build_account_event_stores_open
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.campaign_reports import PostgresCampaignReports
+from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -128,6 +130,7 @@ class App:
         self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self._unhalted_routes: ProcessorRoutes | None = None
         self.mailing_directory = PostgresMailingDirectory(pool, self.policies)
+        self.campaigns = PostgresCampaigns(pool, self.writers, self.mailing_directory)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.is_broker_in_process
@@ -150,6 +153,7 @@ class App:
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
         self.public_notices = PostgresPublicNotices(pool, self.writers)
         self.pictures = PostgresPictures(pool, self.writers)
+        self.campaign_tests = PostgresCampaignTests(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
         self.segments = PostgresSegments(pool, self.writers)
@@ -209,8 +213,9 @@ class App:
     @cached_property
     def campaign_renderer(self) -> CampaignRenderer:
         """The renderer of drafts, for previews and tests."""
-        pictures = PostgresCampaigns(self.pool, self.writers, self.mailing_directory)
-        return CampaignRenderer(self.policies, lambda: self.templates, pictures, self.links, self.settings.public_url)
+        return CampaignRenderer(
+            self.policies, lambda: self.templates, self.pictures, self.links, self.settings.public_url
+        )
 
     def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
@@ -301,6 +306,10 @@ class App:
             watching.create_task(start_shutdown_timers_on_stop(self._opened_processors, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
+            tests = CampaignTestSender(
+                self.campaign_tests, self.campaign_renderer, handover, self.suppressions, self.owner
+            )
+            watching.create_task(tests.send_until_stopped(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._start_worker_consumer_tasks(tasks, broker, intake, overtime, stop)

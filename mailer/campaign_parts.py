@@ -11,7 +11,6 @@ from mailer.pipeline.manifest_builder import ManifestBuilder
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.postgres.campaign_figures import PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
-from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.manifest_building import PostgresManifestQueue
 from mailer.postgres.manifests import PostgresManifests
 from mailer.processors.registry import hosts_of_outside_relays
@@ -27,7 +26,7 @@ def build_campaign_checker(app: App) -> CampaignChecker:
     return CampaignChecker(
         app.policies,
         lambda brand: app.templates.find_brand_files(brand),
-        PostgresCampaigns(app.pool, app.writers, app.mailing_directory),
+        app.pictures,
         app.settings.public_url,
         build_campaign_outside_checker(app.settings),
     )

@@ -12,12 +12,12 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
 from mailer.postgres.campaign_figures import PostgresReleasedCampaignReports
 from mailer.postgres.campaign_people import build_campaign_report_stores
-from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.people_sample import PostgresPeopleSampler
+from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.running_process_query import PostgresRunningProcesses
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 from mailer.web.console.operation_stores import ConsoleOperationStores
@@ -41,7 +41,7 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
     def has_template(brand: str, name: str) -> bool:
         return templates().find_template(brand, name) is not None
 
-    campaigns = PostgresCampaigns(world.pool, world.writers, PostgresMailingDirectory(world.pool, world.policies))
+    pictures = PostgresPictures(world.pool, world.writers)
     return ConsoleOperationStores(
         build_operator_stores_opener(world.pool, world.writers, world.hasher, world.policies),
         PostgresMailingDirectory(world.pool, world.policies),
@@ -59,8 +59,6 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         read_text_of_letter,
         BrieflyCachedValue(lambda: recorded_proofs()),
         build_campaign_report_stores(world.pool, world.writers, PostgresReleasedCampaignReports(world.pool)),
-        CampaignRenderer(world.policies, templates, campaigns, world.links, "https://mail.example.org"),
-        CampaignChecker(
-            world.policies, templates().find_brand_files, campaigns, "https://mail.example.org", ask_nobody
-        ),
+        CampaignRenderer(world.policies, templates, pictures, world.links, "https://mail.example.org"),
+        CampaignChecker(world.policies, templates().find_brand_files, pictures, "https://mail.example.org", ask_nobody),
     )

@@ -47,6 +47,7 @@ class Known:
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
         imported: the id of an uploaded file whose columns were read.
+        campaign: the id of a campaign with revisions 1 and 2.
     """
 
     filled: Filled
@@ -61,6 +62,7 @@ class Known:
     request: UUID
     received: UUID
     imported: UUID
+    campaign: UUID
 
 
 def get_routes() -> Iterator[str]:
@@ -74,8 +76,8 @@ def get_routes() -> Iterator[str]:
 def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
-    older = f"?before={known.filled.small}"
     segment, audience = f"/console/segments/{BRAND}/segment-1", f"/console/lists/{BRAND}/half"
+    older, campaign = f"?before={known.filled.small}", f"/console/campaigns/{known.campaign}"
     return {
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
@@ -94,6 +96,18 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/suppressions/{BRAND}?before={known.suppression}",
         ],
         "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
+        "/console/campaigns": [
+            "/console/campaigns",
+            f"/console/campaigns?brand={BRAND}&state=draft",
+            "/console/campaigns?state=archived",
+        ],
+        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
+        "/console/campaigns/{campaign_id}": [campaign],
+        "/console/campaigns/{campaign_id}/edit": [f"{campaign}/edit?text=a@en&text=a@de"],
+        "/console/campaigns/{campaign_id}/history": [f"{campaign}/history", f"{campaign}/history?before=1&after=2"],
+        "/console/campaigns/{campaign_id}/preview": [f"{campaign}/preview"],
+        "/console/campaigns/{campaign_id}/preview-body": [f"{campaign}/preview-body?locale=en"],
+        "/console/campaigns/{campaign_id}/test": [f"{campaign}/test"],
         "/console/mailings": [
             "/console/mailings",
             f"/console/mailings{older}",

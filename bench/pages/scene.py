@@ -67,7 +67,6 @@ INSERT INTO segments (brand, name, condition, created_by, updated_by)
 SELECT 'interpals', 'segment-' || n, '{"type": "country", "operator": "is", "values": ["US"]}', 'Ada', 'Ada'
 FROM generate_series(1, 200) n
 """
-
 _IMPORTS = """
 INSERT INTO recipient_imports
     (id, brand, file_name, digest, size, state, reading, rows_total, created_by, created_at, finished_at)
@@ -84,6 +83,23 @@ INSERT INTO recipient_import_parts
 SELECT id, 'refused', n, 'u1,nonsense' FROM recipient_imports, generate_series(1, 4) n
 UNION ALL SELECT id, 'content', 1, 'ref,email' FROM recipient_imports WHERE state = 'uploaded'
 """
+_CAMPAIGNS = """
+INSERT INTO campaigns (id, brand, name, revision, draft, created_by, updated_by, updated_at)
+SELECT gen_random_uuid(), 'interpals', 'Campaign ' || n, 2, d.draft::jsonb, 'person:Ann', 'person:Ben',
+       now() - n * interval '1 hour'
+FROM generate_series(1, 2000) n, (VALUES ('{"category": "newsletter", "purpose": "newsletter", "variants": {"a": {
+    "en": {"subject": "Hi", "blocks": [{"type": "text", "markdown": "Hello"}]},
+    "de": {"subject": "Hallo", "blocks": [{"type": "text", "markdown": "Hallo"}]}}}}')) d (draft);
+INSERT INTO campaign_revisions (campaign_id, revision, draft, by)
+SELECT c.id, r, c.draft, c.created_by FROM campaigns c, generate_series(1, 2) r;
+"""
+"""Campaigns with two revisions."""
+_CAMPAIGN_TESTS = """
+INSERT INTO campaign_tests (id, campaign_id, brand, revision, variant, locale, staff_id, state, requested_by)
+SELECT gen_random_uuid(), c.id, c.brand, 1, 'a', 'en', s.id, 'sent', 'person:Ann' FROM campaigns c, staff s;
+ANALYZE campaign_tests
+"""
+"""A test of each campaign to each person."""
 
 
 async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.Record]", people: int) -> Scene:
@@ -100,8 +116,10 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
     await connection.execute(_IMPORTS, people)
     await connection.execute(_PARTS)
     await connection.execute(_SEGMENTS)
+    await connection.execute(_CAMPAIGNS)
     await connection.execute("ANALYZE")
     staff, session, half = await _sessions(parts, connection)
+    await connection.execute(_CAMPAIGN_TESTS)
     await _look_first_person_up(parts, filled, staff)
     join = await parts.staff.directory.add_staff_member(parse_person_identity("Joe New"), "joe@work.example", [], _BY)
     ids = {
@@ -111,6 +129,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
             "suppression": "SELECT max(id) - 50 FROM suppressions WHERE brand = 'interpals'",
             "confirmation": "SELECT confirmation FROM wishes WHERE recipient_id = 1",
             "request": "SELECT id FROM data_requests WHERE recipient_id = 1",
+            "campaign": "SELECT id FROM campaigns ORDER BY updated_at DESC LIMIT 1",
             "received": "SELECT id FROM received_mail WHERE state = 'waiting' ORDER BY at LIMIT 1",
             "imported": "SELECT id FROM recipient_imports WHERE state = 'uploaded'",
         }.items()

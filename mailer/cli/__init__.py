@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     audience_lists,
+    campaigns,
     consents,
     data_request_commands,
     dead_letters,
@@ -61,6 +62,7 @@ for name, group in (
     ("segment", segments.app),
     ("audience", audience_lists.app),
     ("mailing", mailing.app),
+    ("campaign", campaigns.app),
     ("report", report.app),
     ("ledger", ledger.app),
     ("dead", dead_letters.app),

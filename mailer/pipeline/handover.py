@@ -56,6 +56,8 @@ class HandOver:
         self._stop = stop
         preparation = WindowPreparation(checks, renderers.sign, deliveries.find_last_delivery_of_text_to_shared_address)
         self._setup = HandOverSetupOfProcess(deliveries, preparation, checks, stop)
+        self.checks = checks
+        self.sign = renderers.sign
         self.precedence = checks.precedence
         self.routes = checks.routes
 

@@ -67,9 +67,18 @@ def campaign_categories(policy: Policy) -> list[str]:
     Mandatory ones are not a marketer's to choose. An invitation needs its inviter and a partner's mail its partner, and
     a draft names neither; `updates` is the form of `service` for people without the product.
     """
-    return [
+    optional = [
         name
         for name, category in policy.categories.items()
-        if name == "service"
-        or (category.is_optional and not (category.invites or category.partners or category.stands_in))
+        if category.is_optional and not (category.invites or category.partners or category.stands_in)
     ]
+    return [*optional, *({"service"} & policy.categories.keys())]
+
+
+def refusal_of_category_or_purpose(draft: CampaignDraft, policy: Policy) -> str | None:
+    """Returns the reason for which a brand's campaign may not have the category or the purpose of a draft, or None."""
+    if draft.category not in (known := campaign_categories(policy)):
+        return f"category: a campaign of {policy.brand} may be {', '.join(known)}"
+    if draft.purpose not in policy.purposes:
+        return f"purpose: the policy of {policy.brand} has {', '.join(policy.purposes)}"
+    return None

@@ -20,7 +20,7 @@ MAILING_ACTIONS = ("pause_mailing", "resume_mailing", "cancel_mailing", "resched
 """The actions on mailings by the API, beside the account actions."""
 BRAND_ACTIONS = ("pause_brand", "resume_brand", "replay_dead_letters", "write_segments")
 """The actions on the flow and the segments of one brand by the API."""
-CAMPAIGN_ACTIONS = ("write_campaigns",)
+CAMPAIGN_ACTIONS = ("write_campaigns", "schedule_campaigns")
 """The actions on the campaigns of one brand, and on their pictures, by the API."""
 IMPORT_ACTIONS = ("import_recipients",)
 """The actions on the people of one brand together by the API."""
@@ -212,6 +212,7 @@ _OPERATIONS_IN_WORDS = {
     "write_campaigns": "write campaigns",
     "import_recipients": "import people",
     "write_segments": "save and delete segments",
+    "schedule_campaigns": "check and schedule campaigns",
     "stop_everything": "stop the mail of every brand, also",
     "start_everything": "start the mail of every brand, also",
     "pause_processor": "pause a processor that has mail",

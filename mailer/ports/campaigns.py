@@ -1,6 +1,6 @@
 """The drafts of campaigns with their history, for staff."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -8,7 +8,6 @@ from uuid import UUID
 
 from mailer.policy.campaign_draft import CampaignDraft
 from mailer.policy.campaign_stages import CampaignStage, CampaignState
-from mailer.ports.pictures import PictureFacts
 
 MAX_DRAFT_OCTETS: Final = 900_000
 """The largest draft, as JSON. The database takes a megabyte, with its blanks."""
@@ -32,8 +31,10 @@ class CampaignChangedMeanwhile(Exception):
     """
 
     def __init__(self, current: "Campaign") -> None:
-        who = current.updated_by.removeprefix("person:")
-        super().__init__(f"{who} has saved revision {current.revision} meanwhile: read it, then save on top of it")
+        super().__init__(
+            f"{current.updated_by.removeprefix('person:')} has saved revision {current.revision} meanwhile:"
+            " read it, then save on top of it"
+        )
         self.current = current
 
 
@@ -155,29 +156,6 @@ class CampaignSteps:
     finished_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PictureChoice:
-    """A picture that a block can show, with its size in pixels."""
-
-    id: str
-    file_name: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignChoices:
-    """The lists, segments and pictures of a brand that a draft can name; at most 200 of each.
-
-    Attributes:
-        audiences: `everyone`, the names of lists, then `segment:NAME`.
-        pictures: the newest first.
-    """
-
-    audiences: Sequence[str]
-    pictures: Sequence[PictureChoice]
-
-
 class CampaignStore(Protocol):
     """Stores the drafts of campaigns. Each change is an entry of the ledger."""
 
@@ -224,12 +202,8 @@ class CampaignStore(Protocol):
         """Returns a revision that the history keeps, or None."""
         ...
 
-    async def read_choices(self, brand: str) -> CampaignChoices:
-        """Returns what a draft of a brand can name."""
-        ...
-
-    async def find_pictures(self, brand: str, ids: Collection[str]) -> Mapping[str, PictureFacts]:
-        """Returns those of the pictures that the brand has, by id."""
+    async def read_audiences(self, brand: str) -> Sequence[str]:
+        """Returns the audiences that a draft can name: `everyone`, lists, then `segment:NAME`; at most 200 of each."""
         ...
 
     async def read_attributes(self, brand: str, recipient_id: int, names: Sequence[str]) -> Mapping[str, object]:

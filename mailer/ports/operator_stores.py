@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.ports.audience_lists import AudienceListStore
+from mailer.ports.campaign_tests import CampaignTestStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
@@ -47,13 +48,14 @@ class OperatorStores:
     publishers: PublisherDesk
     schedule: MailingRescheduler
     received: ReceivedMailReader
-    pictures: PictureStore
     campaigns: CampaignStore
     manifests: ManifestStore
     releases: CampaignReleaser
     imports: RecipientImportDesk
     segments: SegmentStore
     lists: AudienceListStore
+    campaign_tests: CampaignTestStore
+    pictures: PictureStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

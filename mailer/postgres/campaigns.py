@@ -1,7 +1,7 @@
 """Drafts of campaigns in PostgreSQL."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,7 +19,6 @@ from mailer.ports.campaigns import (
     Campaign,
     CampaignChangedMeanwhile,
     CampaignChangeRefused,
-    CampaignChoices,
     CampaignFilter,
     CampaignListPlace,
     CampaignPage,
@@ -27,11 +26,9 @@ from mailer.ports.campaigns import (
     CampaignSteps,
     CampaignSummary,
     CampaignUnknown,
-    PictureChoice,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingDirectory, MailingStatus
-from mailer.ports.pictures import PictureFacts
 from mailer.ports.time_ordered_uuids import uuid7
 
 _SQL = {
@@ -122,17 +119,11 @@ class PostgresCampaigns:
         row = await self._pool.fetchrow(_SQL["revision"], campaign_id, revision)
         return _revision_from_row(row) if row else None
 
-    async def read_choices(self, brand: str) -> CampaignChoices:
+    async def read_audiences(self, brand: str) -> Sequence[str]:
         """See the port."""
         lists = [row["audience"] for row in await self._pool.fetch(_SQL["lists"], brand)]
         segments = [f"segment:{row['name']}" for row in await self._pool.fetch(_SQL["segments"], brand)]
-        pictures = [PictureChoice(**row) for row in await self._pool.fetch(_SQL["pictures"], brand)]
-        return CampaignChoices(["everyone", *lists, *segments], pictures)
-
-    async def find_pictures(self, brand: str, ids: Collection[str]) -> Mapping[str, PictureFacts]:
-        """See the port."""
-        rows = await self._pool.fetch(_SQL["named_pictures"], brand, list(ids)) if ids else []
-        return {row["id"]: PictureFacts(**row) for row in rows}
+        return ["everyone", *lists, *segments]
 
     async def read_attributes(self, brand: str, recipient_id: int, names: Sequence[str]) -> Mapping[str, object]:
         """See the port."""

@@ -10,6 +10,7 @@ from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.campaign_release import PostgresCampaignReleases
+from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
@@ -45,13 +46,14 @@ def build_operator_stores_opener(
             PostgresPublishers(pool, named),
             PostgresMailingSchedule(pool, named),
             PostgresReceivedMail(pool, named, hasher, controllers),
-            PostgresPictures(pool, named),
             PostgresCampaigns(pool, named, PostgresMailingDirectory(pool, policies)),
             PostgresManifests(pool, named, policies),
             PostgresCampaignReleases(pool, named, hasher, policies, fields_used),
             PostgresRecipientImports(pool, named),
             PostgresSegments(pool, named),
             PostgresAudienceLists(pool, named),
+            PostgresCampaignTests(pool, named),
+            PostgresPictures(pool, named),
         )
 
     return open_stores

@@ -11,6 +11,12 @@ from uuid import UUID
 
 from mailer.policy.campaign_draft import CampaignDraft
 from mailer.policy.policy_file import Policy
+from mailer.policy.recipient_attributes import (
+    FIRST_NAME,
+    AttributeType,
+    AttributeValue,
+    attribute_types_of_policy,
+)
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
@@ -21,6 +27,14 @@ from mailer.rendering.template import Template
 
 _MARK = "[Test] "
 _LONGEST_LINE = 400
+MADE_UP_ADDRESS = "reader@example.org"
+_SAMPLES: Mapping[AttributeType, AttributeValue] = {
+    AttributeType.TEXT: "Sample",
+    AttributeType.NUMBER: 12,
+    AttributeType.DATE: "2026-04-12",
+    AttributeType.YES_NO: True,
+    AttributeType.TIME_ZONE: "Europe/Berlin",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,15 @@ class MessageParts(NamedTuple):
     subject: str
     html: str
     text: str
+
+
+def made_up_person(policy: Policy, locale: str, *, lacks_values: bool) -> SamplePerson:
+    """Returns a made-up reader in a language: with a value for each attribute of the policy, or without any."""
+    if lacks_values:
+        return SamplePerson(MADE_UP_ADDRESS, locale)
+    types = attribute_types_of_policy(policy.attributes)
+    profile = {name: "Ada" if name == FIRST_NAME else _SAMPLES[kind] for name, kind in types.items()}
+    return SamplePerson(MADE_UP_ADDRESS, locale, "Ada Lovelace", profile=profile)
 
 
 def mark_subjects(draft: CampaignDraft) -> CampaignDraft:

@@ -40,8 +40,8 @@ async def person_of_link_or_problem(
         link: the token of the link; None if it is not ours.
 
     Returns:
-        Instead, the page of a problem: the link is not ours or of a test mail, its brand is gone, or the person is
-            erased.
+        Instead, the page of a problem: the link is not ours, its brand is gone, the person is erased, or it is
+            the link of a test mail.
     """
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:

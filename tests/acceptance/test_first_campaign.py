@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyotp
-import pytest
 from playwright.async_api import Browser, Page
 
 from mailer import bundled_files

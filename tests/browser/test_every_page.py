@@ -15,6 +15,7 @@ from mailer.web import page_rendering, personal_data_html
 from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
+from tests.browser.campaign_tour import take_tour_of_campaigns
 from tests.browser.chromium import running_chromium, serving, serving_app, session_of
 from tests.browser.console_tour import (
     take_tour_of_operations,
@@ -42,6 +43,7 @@ NO_PAGES = {
         "/console/imports/{import_id}/progress",
         "/console/sign-in/oidc",
     ),
+    "/console/campaigns/{campaign_id}/preview-body",
     *("/inbox/{id}/html", "/inbox/{id}/raw"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""
@@ -127,6 +129,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_pictures(marketer, world)
             await take_tour_of_imports(marketer, world)
             await take_tour_of_operations(tours, world)
+            await take_tour_of_campaigns(marketer)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)

@@ -6,11 +6,11 @@ WITHOUT_KEY = {
     "/healthz": {"GET"},
     **dict.fromkeys(("/leave/{brand}", "/data/{brand}", "/u/{token}", "/preferences/{token}"), PRESSED),
     **dict.fromkeys(("/confirm/{token}", "/report/{token}", "/data-request/{token}"), PRESSED),
+    **dict.fromkeys(("/archive/{brand}", "/archive/{brand}/feed.xml"), LOOKED_AT),
+    **dict.fromkeys(("/archive/{brand}/{campaign_id}", "/archive/{brand}/{campaign_id}/mail"), LOOKED_AT),
     **dict.fromkeys(
         ("/o/{token}.gif", "/c/{token}", "/notices/{brand}", "/notices/{brand}/feed.atom", "/m/{picture_id}"), LOOKED_AT
     ),
-    **dict.fromkeys(("/archive/{brand}", "/archive/{brand}/feed.xml"), LOOKED_AT),
-    **dict.fromkeys(("/archive/{brand}/{campaign_id}", "/archive/{brand}/{campaign_id}/mail"), LOOKED_AT),
     "/webhooks/{provider}/{name}": {"POST"},
     **dict.fromkeys(("/view/{token}", "/view/{token}/mail"), LOOKED_AT),
 }

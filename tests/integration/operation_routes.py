@@ -9,6 +9,20 @@ from tests.integration.desk_routes import Row
 _LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letters", "halts", "policies"))
 _PICTURES = f"/api/v1/pictures/{BRAND}"
 _SEGMENTS = f"/api/v1/segments/{BRAND}"
+_CAMPAIGNS = f"/api/v1/campaigns/{BRAND}"
+_CAMPAIGN = f"{_CAMPAIGNS}/0192f0c1-0000-7000-8000-000000000003"
+_DRAFT = {"category": "newsletter", "purpose": "newsletter"}
+_CAMPAIGN_STEPS: Mapping[str, Mapping[str, object]] = {
+    "check": {"revision": 1},
+    "ask-release": {"manifest": "0192f0c1-0000-7000-8000-000000000003"},
+    "schedule": {"revision": 1, "schedule": {"kind": "now"}},
+}
+_CAMPAIGN_ACTS: Mapping[str, Mapping[str, str]] = {
+    "duplicate": {"name": "B"},
+    "archive": {},
+    "unarchive": {},
+    "preview": {"locale": "en"},
+}
 _ONE = "/api/v1/publishers/role:nobody"
 _IMPORTS = f"/api/v1/imports/{BRAND}"
 _FILE, _IMPORT = f"{_IMPORTS}/0192f0c1-0000-7000-8000-000000000003", OperationAttempt(BRAND, "import_recipients")
@@ -57,6 +71,33 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/api/v1/policies/{brand}"): ((_POLICY, _read(ReadableData.POLICIES), None),),
     ("GET", "/api/v1/policies/{brand}/differences"): (
         (f"{_POLICY}/differences?before=1&after=2", _read(ReadableData.POLICIES), None),
+    ),
+    ("GET", "/api/v1/campaigns/{brand}"): ((_CAMPAIGNS, _do("write_campaigns"), None),),
+    ("POST", "/api/v1/campaigns/{brand}"): ((_CAMPAIGNS, _do("write_campaigns"), {"name": "A", "draft": _DRAFT}),),
+    ("GET", "/api/v1/campaigns/{brand}/{campaign_id}"): ((_CAMPAIGN, _do("write_campaigns"), None),),
+    ("PUT", "/api/v1/campaigns/{brand}/{campaign_id}"): (
+        (_CAMPAIGN, _do("write_campaigns"), {"revision": 1, "draft": _DRAFT}),
+    ),
+    ("GET", "/api/v1/campaigns/{brand}/{campaign_id}/history"): (
+        (f"{_CAMPAIGN}/history", _do("write_campaigns"), None),
+    ),
+    **{
+        ("POST", f"/api/v1/campaigns/{{brand}}/{{campaign_id}}/{act}"): (
+            (f"{_CAMPAIGN}/{act}", _do("write_campaigns"), body),
+        )
+        for act, body in _CAMPAIGN_ACTS.items()
+    },
+    ("GET", "/api/v1/campaigns/{brand}/{campaign_id}/manifest"): (
+        (f"{_CAMPAIGN}/manifest", ReadDataAttempt(BRAND, ReadableData.STATUS), None),
+    ),
+    **{
+        ("POST", f"/api/v1/campaigns/{{brand}}/{{campaign_id}}/{step}"): (
+            (f"{_CAMPAIGN}/{step}", _do("schedule_campaigns"), body),
+        )
+        for step, body in _CAMPAIGN_STEPS.items()
+    },
+    ("POST", "/api/v1/campaigns/{brand}/{campaign_id}/mailings/{act}"): tuple(
+        (f"{_CAMPAIGN}/mailings/{act}", _do(f"{act}_mailing"), {}) for act in ("pause", "resume", "cancel")
     ),
     ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),

@@ -200,7 +200,7 @@ async def test_processes_killed_in_a_check_or_a_release_leave_nothing_half_done(
 
 
 async def test_a_leased_manifest_is_left_to_its_builder(campaigns: Campaigns, world: World) -> None:
-    """As long as the lease lasts, nobody else begins, and progress is to be seen."""
+    """Nobody else begins while the lease lasts, and progress is to be seen."""
     await world.known(1)
     await campaigns.request(await campaigns.write())
     manifest = await _claim(campaigns)

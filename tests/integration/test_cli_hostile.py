@@ -25,6 +25,7 @@ HOSTILE = f"{SEEN}\x1b]0;owned\x07\x9b31m\u202egnp\u2028state  finished\nstate  
 REF, EVENT = "[/b]:smile:user-1", "[/b]:smile:one"
 REQUEST = "01a22881-3838-723d-b2ac-a6014c1659bb"
 LETTER = "01a22881-3838-723d-b2ac-a6014c1659bc"
+CAMPAIGN = "01a22881-3838-723d-b2ac-a6014c1659bd"
 ABOUT = ("--brand", BRAND, "--ref", REF)
 
 SHOWS: dict[str, tuple[str, ...]] = {
@@ -57,6 +58,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "inbound show": (LETTER,),
     "inbound webhook": (LETTER,),
     "webhook list": (),
+    "campaign list": (),
+    "campaign show": (CAMPAIGN,),
+    "campaign history": (CAMPAIGN, "--revision", "1"),
     "rate list": (),
     "halts": (),
     "flow": (),
@@ -86,6 +90,7 @@ OWN = {
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
     "schema queues", "schema api", "ledger seals", "policy diff",
+    "campaign create", "campaign save", "campaign duplicate", "campaign archive",
     "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
     "inbound classify",  # tried in tests/unit/test_inbound_command.py
 }  # fmt: skip
@@ -152,6 +157,18 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         " VALUES ('interpals', $1, '{failed}', '', $1)",
         HOSTILE,
     )
+    draft = {"category": "newsletter", "purpose": HOSTILE[:60], "variants": {"a": {"en": {}}}}
+    text = {"type": "text", "markdown": HOSTILE}
+    later = {**draft, "variants": {"a": {"en": {"blocks": [text]}}}}
+    await world.pool.execute(
+        "INSERT INTO campaigns (id, brand, name, revision, draft, created_by, updated_by)"
+        " VALUES ($1, 'interpals', $2, 2, $3, $2, $2)",
+        *(UUID(CAMPAIGN), HOSTILE, later),
+    )
+    for number, one in enumerate((draft, later), 1):
+        await world.pool.execute(
+            "INSERT INTO campaign_revisions VALUES ($1, $2, $3, $4)", UUID(CAMPAIGN), number, one, HOSTILE
+        )
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
     await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)
     await world.pool.execute(

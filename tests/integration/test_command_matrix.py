@@ -68,6 +68,10 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Commands that act, or look people up on record, in an order in which each has something to do. Whom none names, the
 system's user has done it."""
 TRIED_ELSEWHERE = {
+    **dict.fromkeys(
+        ("campaign create", "campaign save", "campaign duplicate", "campaign archive"),
+        "tests/integration/test_cli_campaigns.py",
+    ),
     "webhook add": "tests/integration/test_cli_webhooks.py",
     "webhook disable": "tests/integration/test_cli_webhooks.py",
     "webhook enable": "tests/integration/test_cli_webhooks.py",
@@ -97,6 +101,14 @@ TRIED_ELSEWHERE = {
     "inviters resume": "tests/integration/test_invitations.py",
     "processors confirm-purge": "tests/integration/test_rights.py",
     "processors confirm-erasure": "tests/integration/test_rights.py",
+    "campaign check": "tests/integration/test_cli_campaign_sending.py",
+    "campaign ask-release": "tests/integration/test_cli_campaign_sending.py",
+    "campaign release": "tests/integration/test_cli_campaign_sending.py",
+    "campaign schedule": "tests/integration/test_cli_campaign_sending.py",
+    "campaign pause": "tests/integration/test_cli_campaign_sending.py",
+    "campaign resume": "tests/integration/test_cli_campaign_sending.py",
+    "campaign cancel": "tests/integration/test_cli_campaign_sending.py",
+    "campaign send-rest": "tests/integration/test_cli_campaign_sending.py",
 }
 """Commands that act on what other tests have to make first; each takes `--by`."""
 PUBLISHES = {
@@ -115,7 +127,8 @@ SHOWS = {
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
     "segment list", "segment show", "segment count", "audience list", "audience count",
-    "schema outcomes", "webhook list", "webhook send-test",
+    "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
+    "campaign show-manifest",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

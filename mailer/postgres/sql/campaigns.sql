@@ -75,12 +75,5 @@ SELECT audience FROM named WHERE audience IS NOT NULL LIMIT 200
 -- name: segments
 SELECT name FROM segments WHERE brand = $1 ORDER BY name LIMIT 200
 
--- name: pictures
-SELECT id, file_name, width, height FROM pictures WHERE brand = $1 ORDER BY created_at DESC LIMIT 200
-
--- name: named_pictures
-SELECT id, brand, content_type, width, height, octet_length(content) AS size, file_name, created_by, created_at
-FROM pictures WHERE brand = $1 AND id = ANY ($2::text[])
-
 -- name: attributes
 SELECT attributes FROM recipient_attributes WHERE brand = $1 AND recipient_id = $2

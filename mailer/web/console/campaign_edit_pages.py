@@ -25,6 +25,7 @@ from mailer.policy.campaign_stages import refusal_to_change_draft
 from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.campaigns import Campaign, CampaignChangedMeanwhile, CampaignChangeRefused
+from mailer.ports.pictures import PictureFacts
 from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.campaign_access import (
     CAMPAIGNS,
@@ -55,6 +56,7 @@ from mailer.web.console.console_pages import console_fragment, console_page, red
 
 router = APIRouter(include_in_schema=False)
 EDIT = f"{CAMPAIGNS}/{{campaign_id}}/edit"
+_MOST_PICTURES = 200
 _BLOCK_VERBS = ("add", "up", "down", "remove")
 Texts = Annotated[tuple[str, ...], Query(max_length=MOST_SHOWN)]
 
@@ -98,7 +100,7 @@ async def save_draft(campaign_id: UUID, request: CampaignWriter) -> Response:
     typed, revision, where = _read_typed_draft(request, campaign), _read_revision(request), ""
     try:
         if action.partition("@")[0] in _BLOCK_VERBS:
-            pictures = (await campaign_store(request, None).read_choices(campaign.brand)).pictures
+            pictures = await _newest_pictures(request, campaign)
             texts, where = change_blocks(typed.texts, action, pictures[0].id if pictures else None)
             typed = TypedDraft(typed.name, typed.settings, texts)
         draft, faults = build_draft(typed, campaign.draft, request.console.operations.policies[campaign.brand])
@@ -207,6 +209,11 @@ def _query_of(shown: Sequence[str], where: str) -> str:
     return f"{f'?{query}' if query else ''}{f'#{where}' if where else ''}"
 
 
+async def _newest_pictures(request: ConsoleRequest, campaign: Campaign) -> Sequence[PictureFacts]:
+    stores = request.open_stores(StaffRight.CAMPAIGNS_WRITE, [campaign.brand])
+    return await stores.pictures.list_pictures(campaign.brand, before=None, limit=_MOST_PICTURES)
+
+
 async def _answer(
     request: ConsoleRequest, campaign: Campaign, typed: TypedDraft, action: str, answer: EditorAnswer
 ) -> Response:
@@ -233,7 +240,8 @@ async def _editor_page(
         differences=answer.differences,
         grid=grid_of_texts(campaign.draft),
         shown=[f"{text.variant}@{text.locale}" for text in typed.texts],
-        choices=await campaign_store(request, None).read_choices(campaign.brand),
+        audiences=await campaign_store(request, None).read_audiences(campaign.brand),
+        pictures=await _newest_pictures(request, campaign),
         policy=policy,
         categories=campaign_categories(policy),
         metrics=list(AbMetric),

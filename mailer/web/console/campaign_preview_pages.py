@@ -1,7 +1,6 @@
 """The preview of a draft: the engine's own message in a frame in which nothing runs, loads or is sent."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -16,17 +15,16 @@ from mailer.actions.campaign_rendering import UnrenderableDraft
 from mailer.actions.people_look_up import LookUpRefused, has_looked_person_up, look_people_up, person_with_ref
 from mailer.policy.campaign_draft import VARIANT_NAMES, VariantName
 from mailer.policy.campaign_gaps import locales_of_draft
-from mailer.policy.recipient_attributes import (
-    FIRST_NAME,
-    AttributeType,
-    AttributeValue,
-    attribute_types_of_policy,
-)
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.campaigns import Campaign
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.campaign_fields import fields_used
-from mailer.rendering.campaign_samples import SamplePerson, parts_of_message
+from mailer.rendering.campaign_samples import (
+    MADE_UP_ADDRESS,
+    SamplePerson,
+    made_up_person,
+    parts_of_message,
+)
 from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.campaign_access import (
     CAMPAIGNS,
@@ -42,14 +40,6 @@ router = APIRouter(include_in_schema=False)
 PREVIEW = f"{CAMPAIGNS}/{{campaign_id}}/preview"
 View = Literal["desktop", "phone", "dark", "text", "source"]
 VIEWS: tuple[View, ...] = get_args(View)
-MADE_UP_ADDRESS = "reader@example.org"
-_SAMPLES: Mapping[AttributeType, AttributeValue] = {
-    AttributeType.TEXT: "Sample",
-    AttributeType.NUMBER: 12,
-    AttributeType.DATE: "2026-04-12",
-    AttributeType.YES_NO: True,
-    AttributeType.TIME_ZONE: "Europe/Berlin",
-}
 _BODY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; base-uri 'none'; "
@@ -188,22 +178,15 @@ async def _render(request: ConsoleRequest, campaign: Campaign, chosen: Chosen) -
         UnrenderableDraft: it cannot be rendered.
         HTTPException: 404: the person was not looked up, or is gone.
     """
-    reader = (
-        await _real_person(request, campaign, chosen) if chosen.person else _made_up_person(request, campaign, chosen)
-    )
+    if chosen.person:
+        reader = await _real_person(request, campaign, chosen)
+    else:
+        policy = request.console.operations.policies[campaign.brand]
+        reader = made_up_person(policy, chosen.locale, lacks_values=chosen.lacks_values)
     rendered = await request.console.operations.campaign_renderer.render_draft(
         campaign.brand, campaign.id, campaign.draft, chosen.variant, reader, uuid7(), datetime.now(UTC)
     )
     return rendered.outgoing.content
-
-
-def _made_up_person(request: ConsoleRequest, campaign: Campaign, chosen: Chosen) -> SamplePerson:
-    """Returns a made-up reader in a language: with a value for each attribute, or with none."""
-    if chosen.lacks_values:
-        return SamplePerson(MADE_UP_ADDRESS, chosen.locale)
-    types = attribute_types_of_policy(request.console.operations.policies[campaign.brand].attributes)
-    profile = {name: "Ada" if name == FIRST_NAME else _SAMPLES[kind] for name, kind in types.items()}
-    return SamplePerson(MADE_UP_ADDRESS, chosen.locale, "Ada Lovelace", profile=profile)
 
 
 async def _real_person(request: ConsoleRequest, campaign: Campaign, chosen: Chosen) -> SamplePerson:

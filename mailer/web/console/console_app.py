@@ -20,6 +20,7 @@ from mailer.web.console import (
     campaign_report_pages,
     campaign_schedule_pages,
     campaign_sending_pages,
+    campaign_test_pages,
     campaign_winner_pages,
     dead_letter_pages,
     halt_pages,
@@ -66,6 +67,7 @@ _campaigns = (
     campaign_edit_pages.router,
     campaign_history_pages.router,
     campaign_preview_pages.router,
+    campaign_test_pages.router,
 )
 _sending = (
     campaign_check_pages.router,
@@ -83,9 +85,9 @@ _operations = (
     policy_pages.router,
     ledger_pages.router,
     publisher_pages.router,
-    picture_pages.router,
     campaign_report_pages.router,
     campaign_winner_pages.router,
+    picture_pages.router,
 )
 ROUTERS = (
     *(

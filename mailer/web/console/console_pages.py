@@ -124,8 +124,8 @@ NAVIGATION: list[NavigationGroup] = [
     NavigationGroup(
         "group_mail",
         [
-            NavigationEntry(f"{HOME}/pictures", "pictures", StaffRight.CAMPAIGNS_WRITE),
             NavigationEntry(f"{HOME}/campaigns", "campaigns", StaffRight.MAILINGS_READ),
+            NavigationEntry(f"{HOME}/pictures", "pictures", StaffRight.CAMPAIGNS_WRITE),
             NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),

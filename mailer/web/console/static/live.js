@@ -1,4 +1,5 @@
-// Replaces parts of a page by newer ones while it is looked at. All of it works without this script, by reloading.
+// Replaces parts of a page by newer ones while it is looked at, and stores drafts while somebody writes. All of it works
+// without this script, by reloading and by the button to save.
 
 const SECONDS = 3;
 const shown = new WeakMap();
@@ -68,3 +69,52 @@ const watch = (part) => {
 };
 
 document.querySelectorAll("[data-live]").forEach(watch);
+
+// A form with `data-autosave` is stored some seconds after a change. Its answer says when, and the new revision, on top
+// of which the next saving stands. A press of a button waits for a saving that is under way: it would be a conflict.
+const PAUSE = 3;
+
+const autosave = (form) => {
+  const status = form.querySelector("[data-saved]");
+  let changes = 0;
+  let timer;
+  let saving;
+  let isOver = false;
+
+  const store = async () => {
+    const until = changes;
+    const body = new URLSearchParams(new FormData(form));
+    body.set("do", "autosave");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, redirect: "error" });
+      status.innerHTML = await answer.text();
+      const saved = status.querySelector("[data-revision]");
+      if (answer.ok && saved) {
+        form.elements.revision.value = saved.dataset.revision;
+      }
+      isOver = answer.status === 409 || answer.status === 403;
+    } catch {
+      status.textContent = form.dataset.unsaved;
+    }
+    saving = undefined;
+    if (changes !== until) later();
+  };
+  const later = () => {
+    clearTimeout(timer);
+    if (!isOver) timer = setTimeout(() => (saving ??= store()), PAUSE * 1000);
+  };
+  form.addEventListener("input", () => {
+    changes += 1;
+    later();
+  });
+  form.addEventListener("submit", async (event) => {
+    clearTimeout(timer);
+    if (!saving) return;
+    event.preventDefault();
+    await saving;
+    clearTimeout(timer);
+    form.requestSubmit(event.submitter);
+  });
+};
+
+document.querySelectorAll("form[data-autosave]").forEach(autosave);
