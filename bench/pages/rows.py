@@ -77,7 +77,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
     segment, audience = f"/console/segments/{BRAND}/segment-1", f"/console/lists/{BRAND}/half"
-    older, campaign = f"?before={known.filled.small}", f"/console/campaigns/{known.campaign}"
+    older = f"?before={known.filled.small}"
     return {
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
@@ -96,18 +96,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/suppressions/{BRAND}?before={known.suppression}",
         ],
         "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
-        "/console/campaigns": [
-            "/console/campaigns",
-            f"/console/campaigns?brand={BRAND}&state=draft",
-            "/console/campaigns?state=archived",
-        ],
-        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
-        "/console/campaigns/{campaign_id}": [campaign],
-        "/console/campaigns/{campaign_id}/edit": [f"{campaign}/edit?text=a@en&text=a@de"],
-        "/console/campaigns/{campaign_id}/history": [f"{campaign}/history", f"{campaign}/history?before=1&after=2"],
-        "/console/campaigns/{campaign_id}/preview": [f"{campaign}/preview"],
-        "/console/campaigns/{campaign_id}/preview-body": [f"{campaign}/preview-body?locale=en"],
-        "/console/campaigns/{campaign_id}/test": [f"{campaign}/test"],
+        **_campaign_rows(f"/console/campaigns/{known.campaign}"),
         "/console/mailings": [
             "/console/mailings",
             f"/console/mailings{older}",
@@ -156,6 +145,24 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
+    }
+
+
+def _campaign_rows(campaign: str) -> dict[str, list[str]]:
+    """The pages of campaigns, of which one has this path."""
+    return {
+        "/console/campaigns": [
+            "/console/campaigns",
+            f"/console/campaigns?brand={BRAND}&state=draft",
+            "/console/campaigns?state=archived",
+        ],
+        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
+        "/console/campaigns/{campaign_id}": [campaign],
+        "/console/campaigns/{campaign_id}/edit": [f"{campaign}/edit?text=a@en&text=a@de"],
+        "/console/campaigns/{campaign_id}/history": [f"{campaign}/history", f"{campaign}/history?before=1&after=2"],
+        "/console/campaigns/{campaign_id}/preview": [f"{campaign}/preview"],
+        "/console/campaigns/{campaign_id}/preview-body": [f"{campaign}/preview-body?locale=en"],
+        "/console/campaigns/{campaign_id}/test": [f"{campaign}/test"],
     }
 
 
