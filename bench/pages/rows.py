@@ -44,6 +44,7 @@ class Known:
         policy: a brand's version, as the page of differences names it.
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
+        campaign: the id of a released campaign.
     """
 
     filled: Filled
@@ -57,6 +58,7 @@ class Known:
     confirmation: UUID
     request: UUID
     received: UUID
+    campaign: UUID
 
 
 def get_routes() -> Iterator[str]:
@@ -70,7 +72,7 @@ def get_routes() -> Iterator[str]:
 def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
-    older = f"?before={known.filled.small}"
+    older, campaign = f"?before={known.filled.small}", f"/console/campaigns/{known.campaign}"
     return {
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
@@ -101,6 +103,9 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/mailings/{mailing_id}/cancel": [f"/console/mailings/{known.waiting}/cancel"],
         "/console/mailings/{mailing_id}/reschedule": [f"/console/mailings/{known.waiting}/reschedule"],
         "/console/mailings/{mailing_id}/release": [f"/console/mailings/{known.waiting}/release"],
+        "/console/campaigns/{campaign_id}/report": [f"{campaign}/report"],
+        "/console/campaigns/{campaign_id}/report.csv": [f"{campaign}/report.csv"],
+        "/console/campaigns/{campaign_id}/winner": [f"{campaign}/winner"],
         "/console/halts": ["/console/halts"],
         "/console/processors": ["/console/processors"],
         "/console/flow": ["/console/flow"],
@@ -141,6 +146,10 @@ def recipient_rows(known: Known, links: SignedLinks) -> dict[str, list[str]]:
         "/data/{brand}": [f"/data/{BRAND}"],
         "/notices/{brand}": [f"/notices/{BRAND}"],
         "/notices/{brand}/feed.atom": [f"/notices/{BRAND}/feed.atom"],
+        "/archive/{brand}": [f"/archive/{BRAND}"],
+        "/archive/{brand}/feed.xml": [f"/archive/{BRAND}/feed.xml"],
+        "/archive/{brand}/{campaign_id}": [f"/archive/{BRAND}/{known.campaign}"],
+        "/archive/{brand}/{campaign_id}/mail": [f"/archive/{BRAND}/{known.campaign}/mail"],
     }
 
 

@@ -17,6 +17,13 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
     ("POST", "/console/mailings/{mailing_id}/reschedule"): CONTROL,
+    ("GET", "/console/campaigns/{campaign_id}/report"): MAILINGS,
+    ("GET", "/console/campaigns/{campaign_id}/report.csv"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/people.csv"): StaffRight.EVIDENCE_EXPORT,
+    ("POST", "/console/campaigns/{campaign_id}/follow-up"): StaffRight.CAMPAIGNS_WRITE,
+    ("POST", "/console/campaigns/{campaign_id}/withdraw"): StaffRight.CAMPAIGNS_WRITE,
+    ("GET", "/console/campaigns/{campaign_id}/winner"): MAILINGS,
+    ("POST", "/console/campaigns/{campaign_id}/winner"): StaffRight.CAMPAIGNS_RELEASE,
     ("GET", "/console/halts"): MAILINGS,
     ("POST", "/console/halts/stop"): CONTROL,
     ("POST", "/console/halts/start"): CONTROL,
@@ -53,6 +60,7 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
 _EXAMPLES = {
     "mailing_id": "0192f0c1-0000-7000-8000-000000000001",
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
+    "campaign_id": "0192f0c1-0000-7000-8000-000000000003",
     "letter_id": "1",
     "brand": "interpals",
 }

@@ -77,7 +77,7 @@ async def test_a_newsletter_for_everybody_has_nothing_of_anybody(world: World) -
 
 
 async def test_only_released_mail_that_is_out_is_shown(world: World) -> None:
-    """Drafts, mail that still goes out or was cancelled, other categories and brands, and unchosen mail are not shown."""
+    """Drafts, mail that goes out or was cancelled, other categories and brands, and unchosen mail are not shown."""
     shown = await archived(world)
     hidden: list[ReleasedCampaign] = [
         await archived(world, 2, is_in_archive=False),
