@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from mailer.cli import (
+    campaign_report,
     consents,
     data_request_commands,
     dead_letters,
@@ -57,6 +58,7 @@ for name, group in (
     ("consents", consents.app),
     ("suppressions", suppressions.app),
     ("mailing", mailing.app),
+    ("campaign", campaign_report.app),
     ("report", report.app),
     ("ledger", ledger.app),
     ("dead", dead_letters.app),

@@ -174,7 +174,7 @@ async def test_older_newsletters_are_on_later_pages(world: World, monkeypatch: p
 
 
 async def test_the_page_speaks_the_readers_language(world: World) -> None:
-    """In six languages, with the mail in its own; an empty archive says so."""
+    """Pages come in six languages, with the mail in its own; an empty archive says so."""
     async with browse(world) as client:
         empty = await client.get(PAGE)
         assert LANGUAGES["en"].texts["archive_none"].format(brand="InterPals") in unescape(empty.text)
