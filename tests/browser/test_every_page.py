@@ -23,7 +23,7 @@ from tests.browser.console_tour import (
     take_tour_of_staff,
 )
 from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
-from tests.browser.recipient_tour import add_notice_and_busy_brand, add_reader, take_tour
+from tests.browser.recipient_tour import add_newsletter, add_notice_and_busy_brand, add_reader, take_tour
 from tests.browser.tours import Look, Sight, Tour, names_of_rendered_templates, routes_not_visited, templates_in
 from tests.factories import World
 from tests.integration.console_browser import CLOCK
@@ -34,7 +34,8 @@ WIDE: ViewportSize = {"width": 1280, "height": 800}
 NO_PAGES = {
     *("/o/{token}.gif", "/c/{token}", "/view/{token}/mail", "/notices/{brand}/feed.atom", "/healthz"),
     *("/console/static/{name}", "/console/mailings/{mailing_id}/progress", "/console/sign-in/oidc"),
-    *("/inbox/{id}/html", "/inbox/{id}/raw"),
+    *("/inbox/{id}/html", "/inbox/{id}/raw", "/console/campaigns/{campaign_id}/report.csv"),
+    *("/archive/{brand}/feed.xml", "/archive/{brand}/{campaign_id}/mail"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""
 
@@ -82,6 +83,7 @@ async def faults_of_open_menus(page: Page) -> list[str]:
 async def test_recipients_pages(world: World) -> None:
     """No page for recipients has a fault; a new route or template is one, until the tour comes by."""
     await add_notice_and_busy_brand(world)
+    await add_newsletter(world)
     faults, reader = list[str](), await add_reader(world, 1, "en")
     environments = page_rendering._TEMPLATES, personal_data_html._PAGES
     with names_of_rendered_templates(*environments) as rendered:

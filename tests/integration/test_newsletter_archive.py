@@ -35,7 +35,7 @@ async def listed(client: httpx.AsyncClient, query: str = "") -> list[UUID]:
     """The newsletters of the page."""
     page = await client.get(f"{PAGE}{query}")
     assert page.status_code == 200
-    return [UUID(one) for one in re.findall(rf"{PAGE}/([0-9a-f-]{{36}})", page.text)]
+    return [UUID(one) for one in re.findall(rf"{BRAND}/([0-9a-f-]{{36}})", page.text)]
 
 
 async def statuses(client: httpx.AsyncClient, campaign_id: UUID) -> set[int]:
@@ -49,7 +49,7 @@ async def test_a_newsletter_for_everybody_has_nothing_of_anybody(world: World) -
     async with browse(world) as client:
         page = await client.get(f"{PAGE}/{campaign.id}")
         source = re.findall(r'<iframe class="mail" src="([^"]+)"', page.text)[0]
-        frame = await client.get(unescape(source).removeprefix("https://mail.example"))
+        frame = await client.get(page.url.join(unescape(source)))
         every = page.text + frame.text + (await client.get(PAGE)).text + (await client.get(f"{PAGE}/feed.xml")).text
     sent = world.processor.sent[0].content.decode()
     token = max(re.findall(r"/u/([A-Za-z0-9_=\-]{10,})", sent), key=len)[:8]
