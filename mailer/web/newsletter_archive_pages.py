@@ -67,8 +67,9 @@ async def newsletter_page(request: Request, brand: str, campaign_id: str, site: 
         return found
     policy, newsletter = found
     sent = reader_or_brand_language(request, policy).format_day_of_moment(newsletter.entry.sent_at)
-    values = {"newsletter": newsletter, "sent": sent, "archive": site.newsletters.path_of_archive(brand)}
-    return _cached(brand_page(request, policy, "newsletter.html.j2", **values))
+    archive = site.newsletters.path_of_archive(brand)
+    page = brand_page(request, policy, "newsletter.html.j2", newsletter=newsletter, sent=sent, archive=archive)
+    return _cached(page)
 
 
 @router.api_route("/archive/{brand}/{campaign_id}/mail", methods=_READ_ONLY)
