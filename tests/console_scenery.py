@@ -14,6 +14,7 @@ from mailer.ports.processor_states import ReportedProcessorState
 from mailer.postgres.halts import PostgresHalts
 from tests.factories import BRAND, World, person, plain_event, policies
 from tests.inbound import receive_letter
+from tests.released_campaigns import add_reported_campaign
 
 PALTALK = "paltalk-2006"
 QUESTION = "From: eve@people.example\r\nSubject: Question %d\r\n\r\nWho are you?\r\n"
@@ -47,10 +48,13 @@ async def add_scenery(world: World) -> list[Shot]:
     )
     for who in ("key:web-shop", "role:billing"):
         await world.publishers.grant_rights_and_missing_key(Identity.parse_identity(who), rights)
-    return _pages(running, paused, breach, await _add_dead_letters(world), await _add_letters(world, known[0]))
+    campaign = await add_reported_campaign(world)
+    return _pages(
+        running, paused, breach, campaign, await _add_dead_letters(world), await _add_letters(world, known[0])
+    )
 
 
-def _pages(running: UUID, paused: UUID, breach: UUID, letter: int, written: UUID) -> list[Shot]:
+def _pages(running: UUID, paused: UUID, breach: UUID, campaign: UUID, letter: int, written: UUID) -> list[Shot]:
     admin, ops = StaffRole.ADMIN.value, StaffRole.OPS.value
     return [
         ("mailings", ops, "/console/mailings"),
@@ -59,6 +63,8 @@ def _pages(running: UUID, paused: UUID, breach: UUID, letter: int, written: UUID
         ("mailing-reschedule", ops, f"/console/mailings/{paused}/reschedule"),
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
+        ("campaign-report", StaffRole.PRIVACY_OFFICER.value, f"/console/campaigns/{campaign}/report"),
+        ("campaign-winner", ops, f"/console/campaigns/{campaign}/winner"),
         ("flow", ops, "/console/flow"),
         ("policies", ops, "/console/policies"),
         ("policy", ops, f"/console/policies/{BRAND}"),

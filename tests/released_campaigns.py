@@ -4,16 +4,25 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from mailer.policy.campaign_draft import CampaignDraft, LocalizedDraft, TextBlock
+from mailer.policy.campaign_figures import (
+    CampaignFigures,
+    FetchesOfVariant,
+    LinkClicks,
+    OutcomeCell,
+    ReturnsOfDay,
+    ReturnsOfDomain,
+    ReturnsOfVariant,
+)
 from mailer.policy.consent_validity import format_consent_days
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
-from tests.factories import BRAND, World, templates
+from tests.factories import BRAND, World, person, templates
 
 Person = Mapping[str, Any]
 
@@ -68,9 +77,12 @@ async def release(
     mailings = {variant: await world.accept(list(some), campaign=slug) for variant, some in people.items()}
     asked, today = ["newsletter", "promotional"], datetime.now(UTC).date()
     await world.pool.execute(
-        "UPDATE standings SET consents = $1, consented = $2",
+        "UPDATE standings SET consents = $1, consented = $2"
+        " WHERE recipient_id IN (SELECT id FROM recipients WHERE brand = $3 AND ref = ANY ($4::text[]))",
         asked,
         format_consent_days(asked, today, confirmed_on=today),
+        BRAND,
+        [one["ref"] for some in people.values() for one in some],
     )
     made = ReleasedCampaign(uuid7(), uuid7(), mailings)
     draft = draft_of(*sorted(people), **values).model_dump(mode="json")
@@ -102,6 +114,65 @@ async def release(
                 *(made.manifest_id, await world.id_of(one["ref"]), result, reason, variant),
             )
     return made
+
+
+async def add_reported_campaign(world: World) -> UUID:
+    """Adds a campaign with an A/B test whose report has figures of every kind. Returns its id."""
+    people = {"a": [person(900)], "b": [person(901)]}
+    campaign = await release(world, people, ab_test={"share_percent": 20, "metric": "opt_outs"}, is_in_archive=True)
+    figures = CampaignFigures(
+        minimum_cell=20,
+        cells=(
+            *(cell(variant, "send", "", "handed_over", "", 1900) for variant in "ab"),
+            *(cell(variant, "send", "", "suppressed", "opted_out", 31) for variant in "ab"),
+            *(cell(variant, "send", "", "failed", "gave_up", 69) for variant in "ab"),
+            cell("a", "suppress", "no_opt_in", "suppressed", "no_opt_in", 412),
+            cell("a", "suppress", "opted_out", "handed_over", "", 3),
+            cell("rest", "send", "", "", "", 16_000),
+        ),
+        returns=(
+            ReturnsOfVariant(variant="a", sent=1903, opt_outs=14, complaints=1, hard_bounces=22, soft_bounces=9),
+            ReturnsOfVariant(variant="b", sent=1900, opt_outs=51, complaints=4, hard_bounces=19, soft_bounces=12),
+        ),
+        fetches=tuple(
+            FetchesOfVariant(variant=variant, opens=n, machine_opens=300, opened=None, clicks=n // 4, machine_clicks=20)
+            for variant, n in (("a", 640), ("b", 580))
+        ),
+        days=tuple(
+            ReturnsOfDay(
+                day=date(2026, 11, 20 + n), opt_outs=30 // (n + 1), complaints=3 - n // 2, hard_bounces=24 - 4 * n
+            )
+            for n in (0, 1, 2, 3, 5)
+        ),
+        domains=(
+            ReturnsOfDomain(
+                domain="mail.example", sent=2600, opt_outs=40, complaints=5, hard_bounces=12, soft_bounces=8
+            ),
+            ReturnsOfDomain(domain="post.example", sent=800, opt_outs=20, hard_bounces=20),
+            ReturnsOfDomain(domain="other", sent=403, opt_outs=5, hard_bounces=9, soft_bounces=13),
+        ),
+        links=(
+            LinkClicks(link="https://interpals.example/groups/harbour-walks?from=newsletter", clicks=211),
+            LinkClicks(link="other", clicks=94),
+        ),
+    )
+    await world.pool.execute(
+        "INSERT INTO campaign_figures (campaign_id, figures, counted_at, next_at)"
+        " VALUES ($1, $2, now() - interval '9 seconds', 'infinity')",
+        *(campaign.id, figures.model_dump(mode="json")),
+    )
+    earlier = await release(world, {"a": [person(902)]}, name="Winter", days_ago=30)
+    await earlier.hand_over(world)
+    while await counts_of(world).count_next_campaign():
+        pass
+    return campaign.id
+
+
+def cell(variant: str, result: str, shown_reason: str, state: str, reason: str, people: int) -> OutcomeCell:
+    """People who were decided alike, and to whom the same happened."""
+    return OutcomeCell(
+        variant=variant, result=result, shown_reason=shown_reason, state=state, reason=reason, people=people
+    )
 
 
 def counts_of(world: World) -> PostgresCampaignFigureCounts:

@@ -22,7 +22,7 @@ LARGE = frozenset(
         ),
         *("counters", "ledger", "ledger_notes", "sends", "opens", "dead_letters", "quarantine", "notices", "wishes"),
         *("data_requests", "batches", "outbox", "attachments", "former_addresses", "mailboxes", "clicks"),
-        *("received_mail", "webhook_requests"),
+        *("received_mail", "webhook_requests", "manifest_people"),
     }
 )
 """Tables that grow with people, mail or time."""

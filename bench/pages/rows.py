@@ -47,7 +47,8 @@ class Known:
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
         imported: the id of an uploaded file whose columns were read.
-        campaign: the id of a campaign with revisions 1 and 2.
+        draft: the id of a campaign with revisions 1 and 2.
+        campaign: the id of a released campaign.
     """
 
     filled: Filled
@@ -62,6 +63,7 @@ class Known:
     request: UUID
     received: UUID
     imported: UUID
+    draft: UUID
     campaign: UUID
 
 
@@ -96,7 +98,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/suppressions/{BRAND}?before={known.suppression}",
         ],
         "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
-        **_campaign_rows(f"/console/campaigns/{known.campaign}"),
+        **_campaign_rows(f"/console/campaigns/{known.draft}", f"/console/campaigns/{known.campaign}"),
         "/console/mailings": [
             "/console/mailings",
             f"/console/mailings{older}",
@@ -148,21 +150,24 @@ def console_rows(known: Known) -> dict[str, list[str]]:
     }
 
 
-def _campaign_rows(campaign: str) -> dict[str, list[str]]:
-    """The pages of campaigns, of which one has this path."""
+def _campaign_rows(draft: str, campaign: str) -> dict[str, list[str]]:
+    """The pages of campaigns, of which a draft and a released one have these paths."""
     return {
         "/console/campaigns": [
             "/console/campaigns",
             f"/console/campaigns?brand={BRAND}&state=draft",
             "/console/campaigns?state=archived",
         ],
+        "/console/campaigns/{campaign_id}/report": [f"{campaign}/report"],
+        "/console/campaigns/{campaign_id}/report.csv": [f"{campaign}/report.csv"],
+        "/console/campaigns/{campaign_id}/winner": [f"{campaign}/winner"],
         "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
-        "/console/campaigns/{campaign_id}": [campaign],
-        "/console/campaigns/{campaign_id}/edit": [f"{campaign}/edit?text=a@en&text=a@de"],
-        "/console/campaigns/{campaign_id}/history": [f"{campaign}/history", f"{campaign}/history?before=1&after=2"],
-        "/console/campaigns/{campaign_id}/preview": [f"{campaign}/preview"],
-        "/console/campaigns/{campaign_id}/preview-body": [f"{campaign}/preview-body?locale=en"],
-        "/console/campaigns/{campaign_id}/test": [f"{campaign}/test"],
+        "/console/campaigns/{campaign_id}": [draft],
+        "/console/campaigns/{campaign_id}/edit": [f"{draft}/edit?text=a@en&text=a@de"],
+        "/console/campaigns/{campaign_id}/history": [f"{draft}/history", f"{draft}/history?before=1&after=2"],
+        "/console/campaigns/{campaign_id}/preview": [f"{draft}/preview"],
+        "/console/campaigns/{campaign_id}/preview-body": [f"{draft}/preview-body?locale=en"],
+        "/console/campaigns/{campaign_id}/test": [f"{draft}/test"],
     }
 
 
@@ -188,6 +193,10 @@ def recipient_rows(known: Known, links: SignedLinks) -> dict[str, list[str]]:
         "/data/{brand}": [f"/data/{BRAND}"],
         "/notices/{brand}": [f"/notices/{BRAND}"],
         "/notices/{brand}/feed.atom": [f"/notices/{BRAND}/feed.atom"],
+        "/archive/{brand}": [f"/archive/{BRAND}"],
+        "/archive/{brand}/feed.xml": [f"/archive/{BRAND}/feed.xml"],
+        "/archive/{brand}/{campaign_id}": [f"/archive/{BRAND}/{known.campaign}"],
+        "/archive/{brand}/{campaign_id}/mail": [f"/archive/{BRAND}/{known.campaign}/mail"],
     }
 
 

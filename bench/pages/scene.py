@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -12,6 +14,16 @@ from bench.pages.rows import BRAND, Known
 from mailer.actions.people_look_up import PersonLookUpAndActStores, record_look_at_person
 from mailer.events import validate_event
 from mailer.ledger.ledger_operations import LedgerOperations
+from mailer.policy.campaign_draft import AbTest, CampaignDraft, LocalizedDraft
+from mailer.policy.campaign_figures import (
+    CampaignFigures,
+    FetchesOfVariant,
+    LinkClicks,
+    OutcomeCell,
+    ReturnsOfDay,
+    ReturnsOfDomain,
+    ReturnsOfVariant,
+)
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity, parse_person_identity
@@ -101,6 +113,27 @@ ANALYZE campaign_tests
 """
 """A test of each campaign to each person."""
 
+_CAMPAIGN = """
+WITH campaign AS (
+    INSERT INTO campaigns (id, brand, name, state, draft, manifest_id, created_by, updated_by)
+    VALUES ($1, 'interpals', 'Spring', 'released', $3, $2, 'person:Ada Admin', 'person:Ada Admin') RETURNING id
+), manifest AS (
+    INSERT INTO manifests (id, campaign_id, brand, revision, state, draft, templates, policy_version, people,
+                           requested_by, released_by, released_at)
+    SELECT $2, id, 'interpals', 1, 'released', $3, '{}', '2024', $6, 'person:Ada Admin', 'person:Rae Releaser', now()
+    FROM campaign RETURNING id, campaign_id
+), mailed AS (
+    INSERT INTO campaign_mailings (campaign_id, manifest_id, variant, mailing_id)
+    SELECT campaign_id, id, variant, mailing_id
+    FROM manifest, (VALUES ('a', $4::uuid), ('b', $5::uuid)) AS v (variant, mailing_id)
+), figured AS (
+    INSERT INTO campaign_figures (campaign_id, figures, counted_at, is_final) SELECT id, $7, now(), true FROM campaign
+)
+INSERT INTO manifest_people (manifest_id, recipient_id, result)
+SELECT manifest.id, d.recipient_id, 'send' FROM manifest, deliveries d WHERE d.mailing_id = $4
+"""
+"""A campaign of two variants that was released, over mailings that are out, with the figures of its report."""
+
 
 async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.Record]", people: int) -> Scene:
     """Fills a database that nothing else uses."""
@@ -117,6 +150,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
     await connection.execute(_PARTS)
     await connection.execute(_SEGMENTS)
     await connection.execute(_CAMPAIGNS)
+    campaign = await _add_campaign(connection, filled)
     await connection.execute("ANALYZE")
     staff, session, half = await _sessions(parts, connection)
     await connection.execute(_CAMPAIGN_TESTS)
@@ -129,15 +163,50 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
             "suppression": "SELECT max(id) - 50 FROM suppressions WHERE brand = 'interpals'",
             "confirmation": "SELECT confirmation FROM wishes WHERE recipient_id = 1",
             "request": "SELECT id FROM data_requests WHERE recipient_id = 1",
-            "campaign": "SELECT id FROM campaigns ORDER BY updated_at DESC LIMIT 1",
+            "draft": "SELECT id FROM campaigns WHERE state = 'draft' ORDER BY updated_at DESC LIMIT 1",
             "received": "SELECT id FROM received_mail WHERE state = 'waiting' ORDER BY at LIMIT 1",
             "imported": "SELECT id FROM recipient_imports WHERE state = 'uploaded'",
         }.items()
     }
     policy = f"{BRAND}@{parts.policies[BRAND].version}"
     return Scene(
-        Known(filled, waiting, staff=staff, publisher=str(PUBLISHER), policy=policy, join=join, **ids), session, half
+        Known(
+            filled, waiting, staff=staff, publisher=str(PUBLISHER), policy=policy, join=join, campaign=campaign, **ids
+        ),
+        session,
+        half,
     )
+
+
+async def _add_campaign(connection: "asyncpg.Connection[asyncpg.Record]", filled: Filled) -> UUID:
+    """Adds a released campaign, whose figures stand for many people. Returns its id."""
+    campaign_id, texts = uuid7(), {"en": LocalizedDraft(subject="Spring")}
+    draft = CampaignDraft(
+        category="newsletter",
+        purpose="newsletter",
+        variants={"a": texts, "b": texts},
+        ab_test=AbTest(share_percent=100),
+        is_in_archive=True,
+    )
+    figures = CampaignFigures(
+        minimum_cell=20,
+        cells=tuple(
+            OutcomeCell(variant=v, result="send", shown_reason="", state=state, reason=reason, people=400_000)
+            for v in ("a", "b")
+            for state, reason in (("handed_over", ""), ("suppressed", "opted_out"), ("failed", "gave_up"))
+        ),
+        returns=tuple(ReturnsOfVariant(variant=v, sent=400_000, opt_outs=n) for v, n in (("a", 900), ("b", 1400))),
+        fetches=tuple(FetchesOfVariant(variant=v, opens=90_000, clicks=9_000) for v in ("a", "b")),
+        days=tuple(ReturnsOfDay(day=date(2026, 10, n), opt_outs=n, complaints=2) for n in range(1, 31)),
+        domains=tuple(ReturnsOfDomain(domain=f"d{n}.example", sent=20_000) for n in range(20)),
+        links=tuple(LinkClicks(link=f"https://interpals.example/{n}", clicks=300) for n in range(50)),
+    )
+    await connection.execute(
+        _CAMPAIGN,
+        *(campaign_id, uuid7(), draft.model_dump_json(), filled.large, filled.small, filled.people),
+        figures.model_dump_json(),
+    )
+    return campaign_id
 
 
 def cookie_of(scene: Scene, address: str) -> str:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from mailer.actions.web_copies import WebCopyRenderer
@@ -47,6 +48,10 @@ class NewsletterArchive:
         self._copies = copies
         self._public_url = public_url.rstrip("/")
         self._kept: OrderedDict[tuple[UUID, str], WebCopy | None] = OrderedDict()
+
+    def path_of_archive(self, brand: str) -> str:
+        """Returns the path of a brand's archive page, also below the path of the public address."""
+        return urlsplit(self.url_of_archive(brand)).path
 
     def url_of_archive(self, brand: str) -> str:
         """Returns the URL of a brand's archive page."""

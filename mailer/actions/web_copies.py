@@ -13,6 +13,7 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.deliveries import DeliveryState, DeliveryStore
 from mailer.ports.mail_origins import DeliveryToPerson, MailAndAddressOriginReader
 from mailer.ports.mailings import MailingFacts, MailingStore
+from mailer.rendering.mail_for_everybody import render_mail_for_everybody
 from mailer.rendering.mailing_renderer import MailingRenderer, WebCopy
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
@@ -84,13 +85,13 @@ class WebCopyRenderer:
     async def render_for_everybody(
         self, mailing_id: UUID, locale: str, way_to_leave: str, own_page: str
     ) -> WebCopy | None:
-        """Returns a mail without any person's values (`MailingRenderer.render_for_everybody`), or None if it cannot."""
+        """Returns a mail without any person's values (`render_mail_for_everybody`), or None if it cannot."""
         facts = (await self._mailings.read_facts_of_mailings([mailing_id])).get(mailing_id)
         if facts is None:
             return None
         try:
             renderer = await self._make_renderer_of_mailing(facts)
-            return renderer.render_for_everybody(locale, way_to_leave, own_page)
+            return render_mail_for_everybody(facts, renderer.template, locale, way_to_leave, own_page)
         except (UnknownTemplate, RenderError, KeyError) as error:
             log.warning("a mail cannot be shown to everybody", mailing=str(mailing_id), error=type(error).__name__)
             return None

@@ -152,7 +152,7 @@ def _as_differences(sums: _Sums) -> tuple[Difference, ...]:
 
 
 class ReturnsOfVariant(_Figures):
-    """What came back of the mail of one variant, in people; each counts once for each kind.
+    """Opt-outs, complaints and bounces of the mail of one variant, in people; each counts once for each kind.
 
     Attributes:
         sent: mail that was handed over.
@@ -186,7 +186,7 @@ class FetchesOfVariant(_Figures):
 
 
 class ReturnsOfDay(_Figures):
-    """What came back on one day (UTC)."""
+    """Opt-outs, complaints and bounces of one day (UTC)."""
 
     day: date
     opt_outs: int = 0
@@ -235,7 +235,7 @@ class CampaignFigures(_Figures):
 
     @property
     def all_returns(self) -> ReturnsOfVariant:
-        """What came back of all variants together."""
+        """Opt-outs, complaints and bounces of all variants together."""
         names = ("sent", "opt_outs", "complaints", "hard_bounces", "soft_bounces")
         return ReturnsOfVariant(variant="", **{name: sum(getattr(one, name) for one in self.returns) for name in names})
 

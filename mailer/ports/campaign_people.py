@@ -11,7 +11,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.campaign_figures import CampaignReport, CampaignReportReader
 from mailer.ports.staff import RightInSession
 
-MOST_EXPORTED: Final = 200_000
+MOST_EXPORTED: Final = 100_000
 """The most people of an export at the console, which has to end within the time of a request."""
 
 

@@ -188,33 +188,6 @@ class MailingRenderer:
         form = add_advertising_marks(own, mark, category, locale)
         return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), locale)
 
-    def render_for_everybody(self, locale: str | None, way_to_leave: str, own_page: str) -> WebCopy:
-        """Renders the mail for a page that everybody may read: nobody's name or values, no person's link, no counting.
-
-        Args:
-            locale: of the reader, for the choice among the languages of the mail.
-            way_to_leave: the URL where somebody leaves the brand's mail by an address.
-            own_page: the URL of the page.
-
-        Raises:
-            RenderError: the mail cannot do without a person's values.
-        """
-        chosen = self._choose_locale(locale)
-        values: dict[str, Any] = {
-            **context_in_locale(self.facts.context, self._by_language, chosen),
-            **display_names_of_mentioned_members(self.facts.context, {}, chosen),
-            **self._same_for_all,
-            "recipient": RecipientNameAndLocale(None, chosen),
-            "profile": {},
-            "service_footer": "none",
-            **NOT_COUNTED,
-            NAME: None,
-            **dict.fromkeys(_OWN_LINKS | {"unsubscribe_all_url"}, way_to_leave),
-            "view_url": own_page,
-        }
-        form = self._render_form_for_one_person(chosen, values)
-        return WebCopy(fill_pieces(form.subject, {}), fill_pieces(form.html, {}), chosen)
-
     def mailing_with_inviter_pause_of_row(self, row: DeliveryRow) -> Mailing:
         """Returns the mailing as the rules see it for a recipient, whose inviter may be paused by now."""
         return replace(self.mailing, inviter_paused=True) if row.inviter_paused else self.mailing

@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_BEGINS_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""The characters by which spreadsheets take a cell for a formula; the last four are those of full width."""
 Cell = str | int | float | datetime | None
 
 

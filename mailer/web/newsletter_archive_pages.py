@@ -42,8 +42,8 @@ async def archive_page(
     language = reader_or_brand_language(request, policy)
     page = await site.newsletters.list_newsletters(policy, language.code, before, ROWS)
     listed = [(one, language.format_day_of_moment(one.entry.sent_at)) for one in page.newsletters]
-    url = site.newsletters.url_of_archive(brand)
-    return _cached(brand_page(request, policy, "newsletters.html.j2", listed=listed, page=page, url=url))
+    archive = site.newsletters.path_of_archive(brand)
+    return _cached(brand_page(request, policy, "newsletters.html.j2", listed=listed, page=page, archive=archive))
 
 
 @router.api_route("/archive/{brand}/feed.xml", methods=_READ_ONLY)
@@ -67,8 +67,9 @@ async def newsletter_page(request: Request, brand: str, campaign_id: str, site: 
         return found
     policy, newsletter = found
     sent = reader_or_brand_language(request, policy).format_day_of_moment(newsletter.entry.sent_at)
-    url = site.newsletters.url_of_archive(brand)
-    return _cached(brand_page(request, policy, "newsletter.html.j2", newsletter=newsletter, sent=sent, url=url))
+    archive = site.newsletters.path_of_archive(brand)
+    page = brand_page(request, policy, "newsletter.html.j2", newsletter=newsletter, sent=sent, archive=archive)
+    return _cached(page)
 
 
 @router.api_route("/archive/{brand}/{campaign_id}/mail", methods=_READ_ONLY)

@@ -27,6 +27,7 @@ PAGES = (
     "/data/",
     "/data-request/",
     "/notices/",
+    "/archive/",
 )
 """The beginnings of the paths of links in mails and on home pages."""
 

@@ -23,6 +23,8 @@ HEADINGS = {
     "mailing-cancel": "Cancel this mailing?",
     "mailing-reschedule": "When should this mailing begin?",
     "mailing-release": "Release this mailing?",
+    "campaign-report": "Report: Spring",
+    "campaign-winner": "A/B test: Spring",
     "halts": "What stands still",
     "processors": "Processors",
     "flow": "Flow",

@@ -24,6 +24,7 @@ from tests.data_requests import link_of
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import PUBLIC_URL
 from tests.letters import LINKS, answers, read
+from tests.released_campaigns import release
 
 OTHER, CLOSABLE, BUSY = "peerstream", "paltalk-2002", "paltalk-2006"
 """A brand without notices, one whose account is closed by the link of service mail, and one with too many requests."""
@@ -98,6 +99,12 @@ async def add_notice_and_busy_brand(world: World) -> None:
     )
 
 
+async def add_newsletter(world: World) -> None:
+    """Sends a newsletter that everybody can read in the archive."""
+    campaign = await release(world, {"a": [person(900)]}, is_in_archive=True)
+    await campaign.hand_over(world)
+
+
 async def take_tour(tour: Tour, world: World, reader: Reader) -> None:
     """Opens every page for recipients and presses every button. The person is erased at the end."""
     parts: list[Callable[[Tour, World, Reader], Awaitable[None]]] = [
@@ -110,6 +117,7 @@ async def take_tour(tour: Tour, world: World, reader: Reader) -> None:
             _close,
             _write_address,
             _read_notices,
+            _read_newsletters,
             _meet_problems,
             _ask_for_data,
         ),
@@ -194,6 +202,14 @@ async def _read_notices(tour: Tour, world: World, reader: Reader) -> None:
     await tour.open(f"/notices/{BRAND}", reader.says("notices_title"))
     assert await tour.page.inner_text("article h2") == f"Notice in {reader.language.code}"
     assert await tour.page.locator("article h3").first.inner_text() == reader.says("notice_parts", "what_happened")
+
+
+async def _read_newsletters(tour: Tour, world: World, reader: Reader) -> None:
+    await tour.open(f"/archive/{OTHER}", reader.says("archive_title", brand=world.policies[OTHER].name))
+    await tour.open(f"/archive/{BRAND}", reader.says("archive_title"))
+    subject = await tour.page.inner_text(".newsletters a")
+    await tour.press(".newsletters a", subject)
+    assert await tour.page.frame_locator("iframe").locator("a").count() > 0
 
 
 async def _meet_problems(tour: Tour, world: World, reader: Reader) -> None:

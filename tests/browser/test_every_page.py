@@ -26,7 +26,7 @@ from tests.browser.console_tour import (
 from tests.browser.import_tour import take_tour_of_imports
 from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.picture_tour import take_tour_of_pictures
-from tests.browser.recipient_tour import add_notice_and_busy_brand, add_reader, take_tour
+from tests.browser.recipient_tour import add_newsletter, add_notice_and_busy_brand, add_reader, take_tour
 from tests.browser.tours import Look, Sight, Tour, names_of_rendered_templates, routes_not_visited, templates_in
 from tests.factories import World
 from tests.integration.console_browser import CLOCK
@@ -44,7 +44,8 @@ NO_PAGES = {
         "/console/sign-in/oidc",
     ),
     "/console/campaigns/{campaign_id}/preview-body",
-    *("/inbox/{id}/html", "/inbox/{id}/raw"),
+    *("/inbox/{id}/html", "/inbox/{id}/raw", "/console/campaigns/{campaign_id}/report.csv"),
+    *("/archive/{brand}/feed.xml", "/archive/{brand}/{campaign_id}/mail"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""
 
@@ -92,6 +93,7 @@ async def faults_of_open_menus(page: Page) -> list[str]:
 async def test_recipients_pages(world: World) -> None:
     """No page for recipients has a fault; a new route or template is one, until the tour comes by."""
     await add_notice_and_busy_brand(world)
+    await add_newsletter(world)
     faults, reader = list[str](), await add_reader(world, 1, "en")
     environments = page_rendering._TEMPLATES, personal_data_html._PAGES
     with names_of_rendered_templates(*environments) as rendered:

@@ -6,7 +6,7 @@ from playwright.async_api import Page
 from mailer.web.languages import LANGUAGES, PageLanguage
 from tests.browser.chromium import running_chromium, serving
 from tests.browser.page_faults import NARROW, cut_off_parts
-from tests.browser.recipient_tour import add_notice_and_busy_brand, add_reader, take_tour
+from tests.browser.recipient_tour import add_newsletter, add_notice_and_busy_brand, add_reader, take_tour
 from tests.browser.tours import Look, Sight, Tour
 from tests.factories import BRAND, World
 
@@ -25,6 +25,7 @@ def look_in_language(language: PageLanguage, faults: list[str]) -> Look:
 async def test_each_page_in_each_language(world: World, *, has_script: bool) -> None:
     """Each page speaks the person's language and each button works; at 400 % nothing is cut off, in Arabic neither."""
     await add_notice_and_busy_brand(world)
+    await add_newsletter(world)
     faults, asked = list[str](), set[str]()
     async with serving(world) as url, running_chromium() as browser:
         for number, (code, language) in enumerate(LANGUAGES.items()):

@@ -139,7 +139,7 @@ async def test_opens_and_clicks_below_the_cell_are_hidden(world: World) -> None:
 
 
 async def test_while_it_runs_figures_of_opens_are_whole_cells(world: World) -> None:
-    """While mail is still to go out, opens and clicks by link rise by whole cells only."""
+    """Opens and clicks by link rise by whole cells only, as long as mail is still to go out."""
     campaign = await release(world, {"a": [person(number) for number in range(30)]})
     mailing_id = campaign.mailings["a"].mailing_id
     await world.pool.execute("INSERT INTO opens VALUES ($1, current_date, false, 47)", mailing_id)
@@ -158,7 +158,7 @@ async def test_while_it_runs_figures_of_opens_are_whole_cells(world: World) -> N
 
 
 async def test_deliveries_of_a_finished_campaign_are_not_counted_again(world: World) -> None:
-    """Once all is over, a count looks for what came back, and leaves the deliveries alone, which may be gone."""
+    """A count after all is over looks for what came back, and leaves the deliveries alone, which may be gone."""
     campaign = await release(world, {"a": [person(number) for number in range(3)]})
     await campaign.hand_over(world)
     before = await figures_of(world, campaign)
@@ -191,7 +191,7 @@ async def test_earlier_campaigns_stand_beside(world: World) -> None:
 
 
 async def test_old_campaigns_are_left_alone(world: World) -> None:
-    """After ninety days nothing is counted any more."""
+    """Nothing is counted any more after ninety days."""
     await release(world, {"a": [person(1)]}, days_ago=91)
     await count_all(world)
     due = await world.pool.fetchval("SELECT next_at = 'infinity' FROM campaign_figures")

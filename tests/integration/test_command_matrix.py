@@ -93,6 +93,7 @@ TRIED_ELSEWHERE = {
     "inbound close": "tests/integration/test_cli_inbound.py",
     "inbound show": "tests/integration/test_cli_inbound.py",
     "inbound webhook": "tests/integration/test_cli_inbound.py",
+    "campaign people": "tests/integration/test_campaign_report_api.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
@@ -119,7 +120,7 @@ PUBLISHES = {
 SHOWS = {
     "recipients list", "recipients export", "consents list", "consents export",
     "suppressions list", "suppressions export", "mailing list", "mailing show",
-    "mailing coverage", "report advertiser", "ledger export", "ledger verify", "dead list",
+    "mailing coverage", "report advertiser", "campaign report", "ledger export", "ledger verify", "dead list",
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
     "policy jurisdictions", "policy causes",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",

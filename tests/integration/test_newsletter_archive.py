@@ -35,7 +35,7 @@ async def listed(client: httpx.AsyncClient, query: str = "") -> list[UUID]:
     """The newsletters of the page."""
     page = await client.get(f"{PAGE}{query}")
     assert page.status_code == 200
-    return [UUID(one) for one in re.findall(rf"{PAGE}/([0-9a-f-]{{36}})", page.text)]
+    return [UUID(one) for one in re.findall(rf"{BRAND}/([0-9a-f-]{{36}})", page.text)]
 
 
 async def statuses(client: httpx.AsyncClient, campaign_id: UUID) -> set[int]:
@@ -49,7 +49,7 @@ async def test_a_newsletter_for_everybody_has_nothing_of_anybody(world: World) -
     async with browse(world) as client:
         page = await client.get(f"{PAGE}/{campaign.id}")
         source = re.findall(r'<iframe class="mail" src="([^"]+)"', page.text)[0]
-        frame = await client.get(unescape(source).removeprefix("https://mail.example"))
+        frame = await client.get(page.url.join(unescape(source)))
         every = page.text + frame.text + (await client.get(PAGE)).text + (await client.get(f"{PAGE}/feed.xml")).text
     sent = world.processor.sent[0].content.decode()
     token = max(re.findall(r"/u/([A-Za-z0-9_=\-]{10,})", sent), key=len)[:8]
@@ -77,7 +77,7 @@ async def test_a_newsletter_for_everybody_has_nothing_of_anybody(world: World) -
 
 
 async def test_only_released_mail_that_is_out_is_shown(world: World) -> None:
-    """Drafts, mail that goes out still or was cancelled, other categories and brands, and unchosen mail are hidden."""
+    """Drafts, mail that goes out or was cancelled, other categories and brands, and unchosen mail are not shown."""
     shown = await archived(world)
     hidden: list[ReleasedCampaign] = [
         await archived(world, 2, is_in_archive=False),
@@ -174,7 +174,7 @@ async def test_older_newsletters_are_on_later_pages(world: World, monkeypatch: p
 
 
 async def test_the_page_speaks_the_readers_language(world: World) -> None:
-    """In six languages, with the mail in its own; an empty archive says so."""
+    """Pages come in six languages, with the mail in its own; an empty archive says so."""
     async with browse(world) as client:
         empty = await client.get(PAGE)
         assert LANGUAGES["en"].texts["archive_none"].format(brand="InterPals") in unescape(empty.text)

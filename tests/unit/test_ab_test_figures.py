@@ -59,7 +59,7 @@ def test_differences_are_those_of_newcombe(
 
 
 def test_fewer_opt_outs_win() -> None:
-    """Of opt-outs and complaints fewer are better, of opens and clicks more."""
+    """Fewer opt-outs and complaints are better, and more opens and clicks."""
     shares = {"a": (20, 1000), "b": (60, 1000)}
     assert choose_winner(figures(AbMetric.OPT_OUTS, **shares)) == Winner("a")
     assert choose_winner(figures(AbMetric.COMPLAINTS, **shares)) == Winner("a")
@@ -96,7 +96,7 @@ def test_any_figures_are_judged(pairs: list[tuple[int, int]], metric: AbMetric) 
 
 
 def test_equal_variants_seldom_have_a_winner() -> None:
-    """Of tests between equal variants at most one in twenty names a winner, with two variants and with four."""
+    """One in twenty tests between equal variants names a winner at most, with two variants and with four."""
     lot = random.Random(1)
     for names in ("ab", "abcd"):
         won = 0

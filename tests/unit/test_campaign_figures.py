@@ -64,12 +64,12 @@ def test_no_shown_cell_is_small(cells: dict[str, int], lot: bytes, most: int) ->
 
 
 def test_many_small_links_that_their_total_would_tell_are_not_shown() -> None:
-    """Of 25 links with 19 clicks each, the total would tell each; nothing is shown."""
+    """The total of 25 links with 19 clicks each would tell each; nothing is shown."""
     assert shown_cells({f"link {n}": 19 for n in range(25)}, 20, b"lot", 50) == {}
 
 
 def test_links_of_a_running_mailing_are_whole_cells() -> None:
-    """While a mailing runs, clicks by link are rounded down to whole cells; then they are exact."""
+    """Clicks by link of a running mailing are rounded down to whole cells; then they are exact."""
     clicks = {"https://a.example/": 59, "": 41}
     assert shown_links_of_mailing(clicks, 20, b"", is_finished=False) == {"https://a.example/": 40, OTHER: 40}
     assert shown_links_of_mailing(clicks, 20, b"", is_finished=True) == {"https://a.example/": 59, OTHER: 41}
@@ -78,7 +78,7 @@ def test_links_of_a_running_mailing_are_whole_cells() -> None:
 
 
 def test_a_hidden_figure_of_a_variant_is_in_no_sum() -> None:
-    """Of two variants, one hidden: the sum is that of the other, so that nothing is left by subtraction."""
+    """The sum of a hidden and a shown variant is that of the other, so that nothing is left by subtraction."""
     fetches = (FetchesOfVariant(variant="a", opens=60), FetchesOfVariant(variant="b", opens=None, clicks=None))
     figures = CampaignFigures(minimum_cell=20, fetches=fetches)
     assert (figures.all_fetches.opens, figures.all_fetches.clicks) == (60, None)
