@@ -1,5 +1,6 @@
 """Reads words of exports: yes and no, and the status of a subscription, in several languages."""
 
+from functools import lru_cache
 from typing import Final
 
 from mailer.actions.importing.place_names import fold_name
@@ -32,6 +33,7 @@ def _fold(text: str) -> str:
     return fold_name(text).replace(" ", "") or text.strip()
 
 
+@lru_cache(maxsize=1000)
 def yes_or_no(text: str) -> bool | None:
     """Reads yes or no in several languages, also as 1 and 0 or a check mark; None if the text is neither."""
     word = _fold(text)
