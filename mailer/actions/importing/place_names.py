@@ -56,6 +56,8 @@ _OTHER_LANGUAGE_NAMES: Final[Mapping[str, str]] = {
     **{"traditional chinese": "zh-Hant", "gaelic": "ga", "norwegian": "no", "norwegisch": "no", "norsk": "no"},
 }
 _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_LONGEST: Final = 100
+"""The characters of the longest name of a country or language that is looked for."""
 _AND: Final = frozenset({"and", "und", "et", "y"})
 """Words that other texts write as `&`."""
 _BETWEEN: Final = re.compile(r"[\W_]+")
@@ -73,10 +75,13 @@ def fold_name(text: str) -> str:
     return " ".join(word for word in words if word not in _AND)
 
 
-@lru_cache(maxsize=2000)
 def country_of_text(text: str) -> str | None:
     """Returns the code of a country (ISO 3166-1 alpha-2) from a code or a name; None if it is no country."""
-    text = text.strip()
+    return _country_of_short_text(text.strip()) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=2000)
+def _country_of_short_text(text: str) -> str | None:
     if found := country_code_or_none(text):
         return found
     name, inner = _without_brackets(text)
@@ -84,13 +89,16 @@ def country_of_text(text: str) -> str | None:
     return names.get(fold_name(text)) or names.get(fold_name(name)) or (country_code_or_none(inner) if inner else None)
 
 
-@lru_cache(maxsize=2000)
 def locale_of_text(text: str) -> str | None:
     """Returns a language tag from a tag or the name of a language; None if it is none.
 
     A region in brackets is kept: `English (United Kingdom)` is en-GB.
     """
-    text = text.strip()
+    return _locale_of_short_text(text.strip()) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=2000)
+def _locale_of_short_text(text: str) -> str | None:
     names = _language_names()
     name, inner = _without_brackets(text)
     if found := names.get(fold_name(text)):

@@ -31,7 +31,7 @@ from mailer.actions.importing.value_parsing import (
     strict_yes_or_no,
 )
 from mailer.events import Person
-from mailer.input_types import Slug
+from mailer.input_types import MAX_ADDRESS, Slug
 from mailer.policy.policy_file import Policy
 from mailer.policy.recipient_attributes import AttributeValue, attribute_types_of_policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -366,10 +366,7 @@ class _RowParser:
 
 def provisional_ref(email: str) -> str:
     """Returns the text that stands for the ref of somebody without one, within a file. It is never stored."""
-    try:
-        mailbox = canonical_mailbox(email)
-    except ValueError:
-        mailbox = email
+    mailbox = canonical_mailbox(email) if len(email) <= MAX_ADDRESS else email
     return f"email:{sha256(mailbox.encode('utf-8', 'replace')).hexdigest()}"
 
 
