@@ -45,6 +45,7 @@ from mailer.pipeline.routing import ProcessorRoutes
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
+from mailer.policy.recipient_attributes import days_that_values_are_kept
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.policy_loading import build_broker_topology_for_policies, load_policies
 from mailer.ports.broker import Broker
@@ -113,6 +114,10 @@ def _load_template_library(settings: Settings, policies: Mapping[str, Policy], *
     return TemplateLibrary.load_library(settings.templates, policies, brands or None)
 
 
+def _days_that_attribute_values_are_kept(policies: Mapping[str, Policy]) -> dict[str, dict[str, int | None]]:
+    return {name: days_that_values_are_kept(policy.attributes) for name, policy in policies.items()}
+
+
 class App:
     """All adapters and settings of a process, put together. `open_app` makes it."""
 
@@ -166,9 +171,9 @@ class App:
         self.webhooks = PostgresOutgoingWebhooks(pool, self.writers, settings.secret_keys)
         self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
-        self.upkeep = PostgresTimekeeping(
-            pool, self.ledger, self.writers, brand_processors_stating_no_retention(self.policies.values())
-        )
+        forgetful = brand_processors_stating_no_retention(self.policies.values())
+        kept_days = _days_that_attribute_values_are_kept(self.policies)
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, forgetful, kept_days)
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = build_account_event_stores_opener(
