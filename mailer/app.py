@@ -43,6 +43,7 @@ from mailer.pipeline.routing import ProcessorRoutes
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
+from mailer.policy.recipient_attributes import days_that_values_are_kept
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.policy_loading import build_broker_topology_for_policies, load_policies
 from mailer.ports.broker import Broker
@@ -155,7 +156,11 @@ class App:
         self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
-            pool, self.ledger, self.writers, brand_processors_stating_no_retention(self.policies.values())
+            pool,
+            self.ledger,
+            self.writers,
+            brand_processors_stating_no_retention(self.policies.values()),
+            {name: days_that_values_are_kept(policy.attributes) for name, policy in self.policies.items()},
         )
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)

@@ -32,6 +32,7 @@ from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
 from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
 from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.recipient_attributes import days_that_values_are_kept
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.halts import LocalCommitNotes
@@ -175,7 +176,11 @@ class World:
         self.partners = PostgresSuppressionsForPartners(pool, KEY)
         self.ledger = LedgerOperations(pool, KEY)
         self.upkeep = PostgresTimekeeping(
-            pool, self.ledger, self.writers, brand_processors_stating_no_retention(policies().values())
+            pool,
+            self.ledger,
+            self.writers,
+            brand_processors_stating_no_retention(policies().values()),
+            {name: days_that_values_are_kept(policy.attributes) for name, policy in policies().items()},
         )
         self.rights = PostgresPrivacyRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessorDutiesAndStates(pool, self.writers)

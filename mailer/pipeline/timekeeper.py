@@ -36,6 +36,8 @@ from mailer.runtime.repeating import rounds_until_stopped
 
 AT_ONCE = 1000
 """The most rows of one statement. Statements are short, so that no other process waits for the timekeeper."""
+PEOPLE_AT_ONCE = 10_000
+"""The people whose attributes are looked at in one round of the less urgent steps."""
 PUBLISHED_AT_ONCE = 100
 """Batches that are published before the list is read again: other processes may be publishing them, too."""
 ROUNDS = 10
@@ -103,6 +105,7 @@ class Timekeeper:
                 partial(self._upkeep.delete_old_received_mail, CONTENT_DAYS_KEPT),
                 partial(self._upkeep.delete_old_webhook_requests, REQUEST_DAYS_KEPT),
                 self._upkeep.delete_expired_wishes,
+                partial(self._upkeep.delete_expired_attribute_values, PEOPLE_AT_ONCE),
                 partial(self._upkeep.delete_remaining_data_after_erasures, AT_ONCE),
                 self._upkeep.seal_ledger,
             ]

@@ -64,6 +64,11 @@ def attribute_types_of_policy(declared: Mapping[str, RecipientAttribute]) -> dic
     return {**BUILT_IN, **{name: one.type for name, one in declared.items()}}
 
 
+def days_that_values_are_kept(declared: Mapping[str, RecipientAttribute]) -> dict[str, int | None]:
+    """Returns the days after which values are deleted, by attribute; None: as long as the person is known."""
+    return {**dict.fromkeys(BUILT_IN), **{name: one.retention_days for name, one in declared.items()}}
+
+
 def parse_attribute_value(kind: AttributeType, text: str) -> AttributeValue:
     """Reads the value of an attribute from its text.
 

@@ -168,6 +168,13 @@ class TimekeeperStore(Protocol):
         """Deletes requests of e-mail services that are older than so many days, with their keys."""
         ...
 
+    async def delete_expired_attribute_values(self, limit: int) -> None:
+        """Deletes attributes that nobody has said again for as long as the policy keeps them, or that it dropped.
+
+        Each call looks at the next people, at most `limit`, so that all are looked at in turn.
+        """
+        ...
+
     async def delete_old_dead_letters(self, days: int) -> None:
         """Deletes dead letters that are older than so many days, also those that nobody has judged."""
         ...

@@ -29,6 +29,7 @@ from mailer.postgres.processor_duties_and_states import insert_purge_duties_of_f
 from mailer.postgres.rates import delete_finished_rate_windows
 from mailer.postgres.received_mail import delete_old_received_mail, queue_late_received_mail
 from mailer.postgres.received_webhooks import delete_old_webhook_requests
+from mailer.postgres.recipient_attributes import KeptDays, delete_expired_attribute_values
 from mailer.postgres.refusal_quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.soft_bounces import delete_old_soft_bounces
 from mailer.postgres.suppressions import end_expired_suppressions
@@ -47,15 +48,23 @@ class PostgresTimekeeping:
     Args:
         pool: the connections. ledger: the ledger to seal. writers: the writers of the ledger.
         forgetful: (brand, processor), if an outside processor must keep nothing of a finished mailing.
+        kept_days: the days that values of attributes are kept.
     """
 
     def __init__(
-        self, pool: Pool, ledger: LedgerOperations, writers: LedgerWriters, forgetful: Collection[tuple[str, str]]
+        self,
+        pool: Pool,
+        ledger: LedgerOperations,
+        writers: LedgerWriters,
+        forgetful: Collection[tuple[str, str]],
+        kept_days: KeptDays,
     ) -> None:
         self._pool = pool
         self._ledger = ledger
         self._writers = writers
         self._forgetful = forgetful
+        self._kept_days = kept_days
+        self._attributes_looked_at = 0
 
     @asynccontextmanager
     async def holding_publishing_lock_if_free(self) -> AsyncIterator[bool]:
@@ -153,6 +162,12 @@ class PostgresTimekeeping:
     async def delete_old_webhook_requests(self, days: int) -> None:
         """See the port."""
         await delete_old_webhook_requests(self._pool, timedelta(days=days))
+
+    async def delete_expired_attribute_values(self, limit: int) -> None:
+        """See the port."""
+        self._attributes_looked_at = await delete_expired_attribute_values(
+            self._pool, self._kept_days, self._attributes_looked_at, limit
+        )
 
     async def delete_old_dead_letters(self, days: int) -> None:
         """See the port."""

@@ -69,8 +69,9 @@ async def why_not(world: World, ref: str = "ada") -> tuple[str, str]:
 async def imports(operator: Stack, text: str, *options: str, brand: str = BRAND) -> dict[str, Any]:
     """Imports recipients from a file's text. Returns the command's answer."""
     (operator.folder / "people.csv").write_text(text)
-    done = await operator.done("recipients", "import", "people.csv", "--brand", brand, *options, "--json")
+    done = await operator.run("recipients", "import", "people.csv", "--brand", brand, *options, "--json")
     answer: dict[str, Any] = done.json
+    assert done.status == (0 if answer["taken"] else 1), done.err
     return answer
 
 

@@ -14,4 +14,4 @@ def make_cell_harmless(text: str) -> str:
 
 def undo_harmless_cell(text: str) -> str:
     """Returns the value of a cell that `make_cell_harmless` made, so that a file can be mended and sent again."""
-    return text[1:] if text[:1] == "'" and _FORMULA.match(text[1:]) else text
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text[1:].lstrip(" ")) else text

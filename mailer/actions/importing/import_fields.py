@@ -197,6 +197,8 @@ _NEVER_TAKEN: Final = (
     *("ssn", "socialsecuritynumber", "iban", "creditcard", "cardnumber", "kreditkarte"),
 )
 """Headings of data that are never taken, declared or not: addresses of machines, places, and secrets."""
+_LONG: Final = 8
+"""The letters from which on a heading that differs in one of them is more likely a slip than another word."""
 _OURS: Final = frozenset({"reason", "rejected", "line", "row"})
 """The columns that a file of refused rows has beside its own."""
 
@@ -211,6 +213,12 @@ def field_of_heading(heading: str) -> ImportField | None:
     if heading in OWN_COLUMNS:
         return ImportField(heading)
     return _BY_HEADING.get(heading_key(heading))
+
+
+def protecting_headings() -> Mapping[str, ImportField]:
+    """Returns the long headings of columns that keep mail from people, in the form in which headings are compared."""
+    by_name = {heading_key(field): field for field in PROTECTING}
+    return by_name | {key: field for key, field in _BY_HEADING.items() if field in PROTECTING and len(key) >= _LONG}
 
 
 def is_never_taken(heading: str) -> bool:

@@ -10,7 +10,6 @@ from mailer.actions.importing.column_mapping import BadValue, ColumnMapping, Map
 from mailer.actions.importing.import_fields import (
     DATES,
     OWN_COLUMNS,
-    PROTECTING,
     SEVERAL,
     ImportField,
     attribute_name_of_heading,
@@ -19,6 +18,7 @@ from mailer.actions.importing.import_fields import (
     is_column_of_refused_rows,
     is_customer_since,
     is_never_taken,
+    protecting_headings,
 )
 from mailer.actions.importing.local_dates import DateEvidence, DateOrder, evidence_of_values
 from mailer.actions.importing.table_reading import Table
@@ -148,7 +148,7 @@ def _guess_by_heading(guess: _Guess, policy: Policy, preset: Preset | None) -> N
 
 def _question_if_like_protecting(guess: _Guess) -> str:
     """Returns a question if a heading is a misspelled one of a column that keeps mail from people."""
-    known = {heading_key(name): name for name in PROTECTING}
+    known = protecting_headings()
     if alike := get_close_matches(guess.key, known, 1, _ALIKE):
         return (
             f"the column {guess.heading!r} looks like {known[alike[0]].value!r}, which keeps mail from people: "

@@ -27,13 +27,14 @@ md5(ROW (r.email, r.name, r.locale, r.country, r.source, r.policy_version, r.pur
 
 -- name: describe
 -- Values that are said now replace older ones, by name; the others stay. Nothing is kept of somebody who was erased, or
--- whose data are from before their erasure: those have no address then.
+-- whose data are from before their erasure: those have no address then. Attributes of more than the table takes are left
+-- as they were.
 INSERT INTO recipient_attributes AS a (recipient_id, brand, attributes, said_at)
 SELECT r.id, r.brand, k.attributes::jsonb,
        (SELECT jsonb_object_agg(name, $5::text) FROM jsonb_object_keys(k.attributes::jsonb) AS name)
 FROM unnest($2::bigint[], $3::text[], $4::boolean[]) AS k (id, attributes, by_mail)
 JOIN recipients r ON r.id = k.id AND r.brand = $1 JOIN standings s ON s.recipient_id = r.id
-WHERE s.erased_at IS NULL AND (r.email IS NOT NULL OR NOT k.by_mail)
+WHERE s.erased_at IS NULL AND (r.email IS NOT NULL OR NOT k.by_mail) AND octet_length(k.attributes::jsonb::text) <= 16384
 ORDER BY r.id
 ON CONFLICT (recipient_id) DO UPDATE SET
     attributes = a.attributes || (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(EXCLUDED.attributes) e
@@ -53,24 +54,3 @@ ORDER BY r.id
 ON CONFLICT (recipient_id) DO UPDATE SET lines = EXCLUDED.lines, source = EXCLUDED.source, at = now()
 WHERE p.lines <> EXCLUDED.lines
 RETURNING recipient_id
-
--- name: forget_attributes
--- Values of one attribute of a brand that nobody has said again for so long.
-WITH old AS (
-    SELECT a.recipient_id FROM recipient_attributes a
-    WHERE a.brand = $1 AND a.attributes ? $2
-      AND coalesce((a.said_at ->> $2)::timestamptz, a.updated_at) < now() - make_interval(days => $3)
-    ORDER BY a.recipient_id LIMIT $4 FOR UPDATE SKIP LOCKED
-)
-UPDATE recipient_attributes a SET attributes = a.attributes - $2, said_at = a.said_at - $2
-FROM old WHERE a.recipient_id = old.recipient_id
-
--- name: forget_undeclared
--- Values of attributes that a brand's policy declares no more.
-WITH old AS (
-    SELECT a.recipient_id FROM recipient_attributes a
-    WHERE a.brand = $1 AND a.attributes - $2::text[] <> '{}' ORDER BY a.recipient_id LIMIT $3 FOR UPDATE SKIP LOCKED
-)
-UPDATE recipient_attributes a
-SET attributes = a.attributes - (SELECT coalesce(array_agg(k), '{}') FROM jsonb_object_keys(a.attributes) k WHERE k <> ALL ($2))
-FROM old WHERE a.recipient_id = old.recipient_id
