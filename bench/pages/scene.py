@@ -92,7 +92,7 @@ FROM generate_series(1, $1::int) n
 """Uploaded files, of which the newest waits for its columns."""
 _PARTS = """
 INSERT INTO recipient_import_parts
-SELECT id, 'refused', n, 'u1,nonsense' FROM recipient_imports, generate_series(1, 4) n
+SELECT id, 'refused', n, 'u1,nonsense'::bytea FROM recipient_imports, generate_series(1, 4) n
 UNION ALL SELECT id, 'content', 1, 'ref,email' FROM recipient_imports WHERE state = 'uploaded'
 """
 _CAMPAIGNS = """

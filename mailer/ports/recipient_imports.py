@@ -37,8 +37,8 @@ class ImportState(StrEnum):
 
 AT_WORK: Final = frozenset({ImportState.DRY_RUN, ImportState.QUEUED, ImportState.RUNNING})
 """The states in which the timekeeper has something to do."""
-ENDED: Final = frozenset({ImportState.DONE, ImportState.DISCARDED})
-"""The states that nothing leaves."""
+MAPPABLE: Final = frozenset({ImportState.UPLOADED, ImportState.PREVIEWED, ImportState.FAILED})
+"""The states in which a person can say what the columns mean."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/api/v1/imports/{brand}"): ((_IMPORTS, _IMPORT, None),),
     ("POST", "/api/v1/imports/{brand}"): ((_IMPORTS, _IMPORT, {}),),
     ("GET", "/api/v1/imports/{brand}/{import_id}"): ((_FILE, _IMPORT, None),),
-    ("POST", "/api/v1/imports/{brand}/{import_id}/mapping"): ((f"{_FILE}/mapping", _IMPORT, {}),),
+    ("POST", "/api/v1/imports/{brand}/{import_id}/mapping"): (
+        (f"{_FILE}/mapping", _IMPORT, {"columns": [{"heading": "ref", "field": "ref"}]}),
+    ),
     ("POST", "/api/v1/imports/{brand}/{import_id}/start"): (
         (f"{_FILE}/start", _IMPORT, {"seen": "2026-01-01T00:00:00Z"}),
     ),

@@ -141,6 +141,10 @@ async def test_a_proxy_passes_on_what_is_public_and_writes_no_token(name: str, t
         large = await proxy.client.post(f"/u/{TOKEN}", content=b"x" * (5 * 1024 * 1024))
         assert large.status_code in (413, 502)
         assert len(proxy.upstream.seen) <= len(paths) + 1
+        uploads = ["/api/v1/imports/harbour", *(["/console/imports/to/harbour"] if name == "nginx" else [])]
+        for path in uploads:
+            file = await proxy.client.post(path, content=b"x" * (5 * 1024 * 1024))
+            assert (file.status_code, proxy.upstream.seen[-1]) == (200, path)
         proxy.listener.close()
         away = await proxy.client.post(f"/u/{TOKEN}")
         assert away.status_code == 502

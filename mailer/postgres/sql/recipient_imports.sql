@@ -7,8 +7,8 @@ INSERT INTO recipient_import_parts (import_id, kind, number, content) VALUES ($1
 -- name: columns
 i.id, i.brand, i.file_name, i.digest, i.size, i.state, i.reading, i.mapping, i.counts, i.reasons, i.rows_done, i.rows_total,
 i.problem, i.created_by, i.created_at, i.started_by, i.finished_at, i.attempts,
-EXISTS (SELECT FROM recipient_import_parts p WHERE p.import_id = i.id AND p.kind = 'refused') AS has_refused_rows,
-EXISTS (SELECT FROM recipient_import_parts p WHERE p.import_id = i.id AND p.kind = 'content') AS is_readable
+coalesce((SELECT true FROM recipient_import_parts p WHERE p.import_id = i.id AND p.kind = 'refused' LIMIT 1), false) AS has_refused_rows,
+coalesce((SELECT true FROM recipient_import_parts p WHERE p.import_id = i.id AND p.kind = 'content' LIMIT 1), false) AS is_readable
 
 -- name: find
 SELECT {columns} FROM recipient_imports i WHERE i.id = $1

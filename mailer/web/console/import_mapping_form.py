@@ -96,6 +96,14 @@ def parse_mapping(values: Mapping[str, Any]) -> ColumnMapping:
         raise ValueError(rejection_reason_of_error(error)) from None
 
 
+def stored_mapping(reading: FileReading, values: Mapping[str, Any]) -> ColumnMapping:
+    """Returns the stored mapping; one that leaves all out if it is of another version of mailer, and no longer fits."""
+    try:
+        return parse_mapping(values)
+    except ValueError:
+        return ColumnMapping(columns=tuple(MappedColumn(heading=heading) for heading in reading.headings))
+
+
 def _column_shown(number: int, column: MappedColumn, samples: Sequence[str]) -> ColumnShown:
     chosen = (
         f"{_FIELD}{column.field.value}"

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from mailer.ports.recipient_imports import ImportChangeRefused
 from mailer.web.console.console_pages import redirect_within_console
-from mailer.web.console.import_mapping_form import columns_shown, mapping_of_form, parse_mapping
+from mailer.web.console.import_mapping_form import columns_shown, mapping_of_form, stored_mapping
 from mailer.web.console.import_pages import IMPORTS, ImportWriter, import_page, open_import_desk, require_import
 
 router = APIRouter(include_in_schema=False)
@@ -19,7 +19,7 @@ async def check_rows(import_id: UUID, request: ImportWriter) -> Response:
     one = await require_import(request, import_id)
     if one.reading is None:
         return await import_page(request, one, "its columns are not read yet, or no longer kept")
-    before = parse_mapping(one.mapping)
+    before = stored_mapping(one.reading, one.mapping)
     try:
         policy = request.console.people.policies[one.brand]
         mapping = mapping_of_form(request.form, columns_shown(one.reading, before), before, policy)

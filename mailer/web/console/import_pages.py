@@ -12,6 +12,7 @@ from mailer.actions.importing.local_dates import DateOrder
 from mailer.input_types import parse_moment
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.recipient_imports import (
+    MAPPABLE,
     MAX_IMPORT_OCTETS,
     ImportChangeRefused,
     RecipientImport,
@@ -20,7 +21,7 @@ from mailer.ports.recipient_imports import (
 from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_fragment, console_page, redirect_within_console
-from mailer.web.console.import_mapping_form import attribute_choices, columns_shown, field_choices, parse_mapping
+from mailer.web.console.import_mapping_form import attribute_choices, columns_shown, field_choices, stored_mapping
 from mailer.web.import_downloads import refused_rows_headers
 from mailer.web.uploaded_files import MultipartForm, UploadRefused, receiving_file
 
@@ -125,16 +126,18 @@ async def require_import(request: ConsoleRequest, import_id: UUID) -> RecipientI
 
 
 async def import_page(request: ConsoleRequest, one: RecipientImport, problem: str | None = None) -> Response:
-    """Returns the page of an import, and records that values of its file are shown."""
+    """Returns the page of an import, and records it if values of its file are shown."""
     desk = open_import_desk(request, [one.brand])
-    if one.reading is not None:
+    reading = one.reading if one.state in MAPPABLE and one.is_readable else None
+    if reading is not None or one.reasons:
         await desk.record_reading(one.id)
-    values: dict[str, Any] = {"one": one, "same": await desk.find_same_file(one.id)}
-    if one.reading is not None:
-        mapping = parse_mapping(one.mapping)
+    values: dict[str, Any] = {"one": one, "same": await desk.find_same_file(one.id), "is_mappable": False}
+    if reading is not None:
+        mapping = stored_mapping(reading, one.mapping)
         values |= {
+            "is_mappable": True,
             "mapping": mapping,
-            "columns": columns_shown(one.reading, mapping),
+            "columns": columns_shown(reading, mapping),
             "fields": field_choices(),
             "attributes": attribute_choices(request.console.people.policies[one.brand]),
             "orders": [DateOrder.DAY_FIRST.value, DateOrder.MONTH_FIRST.value],
