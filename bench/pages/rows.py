@@ -71,7 +71,6 @@ def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
     older = f"?before={known.filled.small}"
-    segment, audience = f"/console/segments/{BRAND}/segment-1", f"/console/lists/{BRAND}/half"
     return {
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
@@ -102,17 +101,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/mailings/{mailing_id}/cancel": [f"/console/mailings/{known.waiting}/cancel"],
         "/console/mailings/{mailing_id}/reschedule": [f"/console/mailings/{known.waiting}/reschedule"],
         "/console/mailings/{mailing_id}/release": [f"/console/mailings/{known.waiting}/release"],
-        "/console/segments": ["/console/segments", f"/console/segments?brand={BRAND}"],
-        "/console/segments/{brand}": [f"/console/segments/{BRAND}", f"/console/segments/{BRAND}?after=segment-150"],
-        "/console/segments/{brand}/_new": [f"/console/segments/{BRAND}/_new"],
-        "/console/segments/{brand}/{name}": [segment],
-        "/console/segments/{brand}/{name}/edit": [f"{segment}/edit"],
-        "/console/segments/{brand}/{name}/people": [f"{segment}/people"],
-        "/console/segments/{brand}/{name}/delete": [f"{segment}/delete"],
-        "/console/lists": ["/console/lists", f"/console/lists?brand={BRAND}"],
-        "/console/lists/{brand}": [f"/console/lists/{BRAND}"],
-        "/console/lists/{brand}/{name}": [audience, f"{audience}?after={known.filled.first}"],
-        "/console/lists/{brand}/{name}/delete": [f"{audience}/delete"],
+        **_segment_and_list_rows(known),
         "/console/halts": ["/console/halts"],
         "/console/processors": ["/console/processors"],
         "/console/flow": ["/console/flow"],
@@ -129,6 +118,24 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
+    }
+
+
+def _segment_and_list_rows(known: Known) -> dict[str, list[str]]:
+    """The pages of segments and lists: the paths to open, by the route's path."""
+    segment, audience = f"/console/segments/{BRAND}/segment-1", f"/console/lists/{BRAND}/half"
+    return {
+        "/console/segments": ["/console/segments", f"/console/segments?brand={BRAND}"],
+        "/console/segments/{brand}": [f"/console/segments/{BRAND}", f"/console/segments/{BRAND}?after=segment-150"],
+        "/console/segments/{brand}/_new": [f"/console/segments/{BRAND}/_new"],
+        "/console/segments/{brand}/{name}": [segment],
+        "/console/segments/{brand}/{name}/edit": [f"{segment}/edit"],
+        "/console/segments/{brand}/{name}/people": [f"{segment}/people"],
+        "/console/segments/{brand}/{name}/delete": [f"{segment}/delete"],
+        "/console/lists": ["/console/lists", f"/console/lists?brand={BRAND}"],
+        "/console/lists/{brand}": [f"/console/lists/{BRAND}"],
+        "/console/lists/{brand}/{name}": [audience, f"{audience}?after={known.filled.first}"],
+        "/console/lists/{brand}/{name}/delete": [f"{audience}/delete"],
     }
 
 
