@@ -4,7 +4,7 @@ import runpy
 import sys
 from itertools import takewhile
 
-ALL = ("table", "latency", "scale", "decisions", "composed", "expansion", "memory", "pages", "inbound")
+ALL = ("table", "latency", "scale", "decisions", "composed", "expansion", "memory", "pages", "inbound", "segments")
 
 if __name__ == "__main__":
     names = list(takewhile(lambda word: not word.startswith("-"), sys.argv[1:]))

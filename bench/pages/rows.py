@@ -78,7 +78,6 @@ def get_routes() -> Iterator[str]:
 def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
-    segment, audience = f"/console/segments/{BRAND}/segment-1", f"/console/lists/{BRAND}/half"
     older = f"?before={known.filled.small}"
     return {
         "/console": ["/console", f"/console?brand={BRAND}"],
@@ -116,17 +115,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/pictures/to/{BRAND}",
             f"/console/pictures/to/{BRAND}?before={PICTURE}",
         ],
-        "/console/segments": ["/console/segments", f"/console/segments?brand={BRAND}"],
-        "/console/segments/{brand}": [f"/console/segments/{BRAND}", f"/console/segments/{BRAND}?after=segment-150"],
-        "/console/segments/{brand}/_new": [f"/console/segments/{BRAND}/_new"],
-        "/console/segments/{brand}/{name}": [segment],
-        "/console/segments/{brand}/{name}/edit": [f"{segment}/edit"],
-        "/console/segments/{brand}/{name}/people": [f"{segment}/people"],
-        "/console/segments/{brand}/{name}/delete": [f"{segment}/delete"],
-        "/console/lists": ["/console/lists", f"/console/lists?brand={BRAND}"],
-        "/console/lists/{brand}": [f"/console/lists/{BRAND}"],
-        "/console/lists/{brand}/{name}": [audience, f"{audience}?after={known.filled.first}"],
-        "/console/lists/{brand}/{name}/delete": [f"{audience}/delete"],
+        **_segment_and_list_rows(known),
         "/console/halts": ["/console/halts"],
         "/console/processors": ["/console/processors"],
         "/console/flow": ["/console/flow"],
@@ -168,6 +157,24 @@ def _campaign_rows(draft: str, campaign: str) -> dict[str, list[str]]:
         "/console/campaigns/{campaign_id}/preview": [f"{draft}/preview"],
         "/console/campaigns/{campaign_id}/preview-body": [f"{draft}/preview-body?locale=en"],
         "/console/campaigns/{campaign_id}/test": [f"{draft}/test"],
+    }
+
+
+def _segment_and_list_rows(known: Known) -> dict[str, list[str]]:
+    """The pages of segments and lists: the paths to open, by the route's path."""
+    segment, audience = f"/console/segments/{BRAND}/segment-1", f"/console/lists/{BRAND}/half"
+    return {
+        "/console/segments": ["/console/segments", f"/console/segments?brand={BRAND}"],
+        "/console/segments/{brand}": [f"/console/segments/{BRAND}", f"/console/segments/{BRAND}?after=segment-150"],
+        "/console/segments/{brand}/_new": [f"/console/segments/{BRAND}/_new"],
+        "/console/segments/{brand}/{name}": [segment],
+        "/console/segments/{brand}/{name}/edit": [f"{segment}/edit"],
+        "/console/segments/{brand}/{name}/people": [f"{segment}/people"],
+        "/console/segments/{brand}/{name}/delete": [f"{segment}/delete"],
+        "/console/lists": ["/console/lists", f"/console/lists?brand={BRAND}"],
+        "/console/lists/{brand}": [f"/console/lists/{BRAND}"],
+        "/console/lists/{brand}/{name}": [audience, f"{audience}?after={known.filled.first}"],
+        "/console/lists/{brand}/{name}/delete": [f"{audience}/delete"],
     }
 
 

@@ -137,8 +137,8 @@ async def limited_transaction(pool: Pool, seconds: float, what: str) -> AsyncIte
 
 
 async def set_statement_limit(connection: Connection, seconds: float) -> None:
-    """Limits each further statement of the transaction."""
-    await connection.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+    """Limits each further statement of the transaction, and gives it memory for a hash of a million ids."""
+    await connection.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}; SET LOCAL work_mem = '64MB'")
 
 
 def slow_segment(seconds: float, what: str) -> SegmentSlow:

@@ -30,6 +30,11 @@ async def known_values(world: World) -> dict[str, str]:
     [ada] = await world.known(3)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     number = await world.pool.fetchval("SELECT max(id) FROM suppressions")
+    await world.pool.execute(
+        "INSERT INTO segments (brand, name, condition, created_by, updated_by)"
+        " VALUES ($1, 'capture', $2, 'Ada', 'Ada')",
+        *(BRAND, {"type": "country", "operator": "is", "values": ["US"]}),
+    )
     return {
         "brand": BRAND,
         "ref": "user-1",
