@@ -10,6 +10,7 @@ from functools import cached_property, partial
 
 from mailer import database_startup, link_and_dkim_signers
 from mailer.actions.account_events import apply_account_event
+from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.redo_lost_changes import redo_lost_change_if_it_reduces_mail
@@ -197,14 +198,14 @@ class App:
     def mailing_release_previewer(self) -> MailingReleasePreviewer:
         """The previews of mailings that wait for their release."""
         return MailingReleasePreviewer(
-            self.mailings, self.deliveries, self._make_renderer_cache_without_signing, self.reason_for_no_processor
+            self.mailings, self.deliveries, self.make_renderer_cache_without_signing, self.reason_for_no_processor
         )
 
     @cached_property
     def web_copies(self) -> WebCopyRenderer:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
-        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderer_cache_without_signing)
+        return WebCopyRenderer(origins, self.mailings, self.deliveries, self.make_renderer_cache_without_signing)
 
     @cached_property
     def campaign_renderer(self) -> CampaignRenderer:
@@ -213,7 +214,12 @@ class App:
             self.policies, lambda: self.templates, self.pictures, self.links, self.settings.public_url
         )
 
-    def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
+    @cached_property
+    def campaign_checker(self) -> CampaignChecker:
+        """The check of drafts. Templates are loaded at the first one."""
+        return CampaignChecker(self.policies, lambda: self.templates, self.pictures, self.settings.public_url)
+
+    def make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
         return MailingRendererCache(self.policies, self.templates, self.links, None)
 

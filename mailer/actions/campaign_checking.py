@@ -26,9 +26,7 @@ from mailer.rendering.campaign_findings import (
 from mailer.rendering.campaign_templates import compile_campaign_template
 from mailer.rendering.template import RenderError, Template
 from mailer.rendering.template_files import BrandFiles, TemplateError
-
-FindBrandFiles = Callable[[str], BrandFiles | None]
-"""Returns the layout and texts of a brand, or None if it has no templates."""
+from mailer.rendering.template_library import TemplateLibrary
 
 _UNFIT = error_check("draft", "The draft cannot be sent as it is.", "Change it in the editor or the schedule.")
 _TEMPLATE = error_check("template", "A text has a fault for which it cannot be rendered.", "Correct it in the editor.")
@@ -51,7 +49,7 @@ class CampaignChecker:
 
     Args:
         policies: in force, by brand.
-        find_brand_files: finds the layout of a brand.
+        load_templates: returns the templates; they are loaded at first use.
         pictures: finds the pictures of a brand.
         public_url: the beginning of the addresses of pictures.
     """
@@ -59,12 +57,12 @@ class CampaignChecker:
     def __init__(
         self,
         policies: Mapping[str, Policy],
-        find_brand_files: FindBrandFiles,
+        load_templates: Callable[[], TemplateLibrary],
         pictures: PictureFinder,
         public_url: str,
     ) -> None:
         self._policies = policies
-        self._find_brand_files = find_brand_files
+        self._load_templates = load_templates
         self._pictures = pictures
         self._public_url = public_url
 
@@ -80,7 +78,7 @@ class CampaignChecker:
             ManifestRefused: the draft has changed meanwhile, or the campaign is released, cancelled or archived.
         """
         policy = self._policies.get(campaign.brand)
-        files = self._find_brand_files(campaign.brand)
+        files = self._load_templates().find_brand_files(campaign.brand)
         if policy is None or files is None:
             fault = f"the brand {campaign.brand} has no policy or no templates here; ask an operator"
             return CheckOutcome(None, [_UNFIT.finding(fault)])

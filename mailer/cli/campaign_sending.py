@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from mailer.actions.campaign_control import cancel_campaign, pause_campaign, resume_campaign
 from mailer.actions.manifest_json import mailings_as_json, manifest_as_json
 from mailer.app import App
-from mailer.campaign_parts import build_campaign_checker
 from mailer.cli.shared import AsJson, acting_person, exit_with_error, out, print_json, print_table, run_with_app
 from mailer.cli.stop_start import By, Reason, person_or_system_user
 from mailer.policy.campaign_draft import Schedule, ScheduleKind, ZonelessRule
@@ -39,7 +38,7 @@ def check(identifier: Id, by: By = "", json: AsJson = False) -> None:
     person_or_system_user(by)
 
     async def act(app: App, stores: OperatorStores, campaign: CampaignToCheck) -> dict[str, Any]:
-        outcome = await build_campaign_checker(app).check_campaign(stores.manifests, campaign, str(acting_person()))
+        outcome = await app.campaign_checker.check_campaign(stores.manifests, campaign, str(acting_person()))
         findings = [dict(one) for one in findings_as_json(outcome.findings)]
         return {"manifest": str(outcome.manifest.id) if outcome.manifest else None, "findings": findings}
 
