@@ -206,14 +206,14 @@ class App:
     def mailing_release_previewer(self) -> MailingReleasePreviewer:
         """The previews of mailings that wait for their release."""
         return MailingReleasePreviewer(
-            self.mailings, self.deliveries, self._make_renderer_cache_without_signing, self.reason_for_no_processor
+            self.mailings, self.deliveries, self.make_renderer_cache_without_signing, self.reason_for_no_processor
         )
 
     @cached_property
     def web_copies(self) -> WebCopyRenderer:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
-        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderer_cache_without_signing)
+        return WebCopyRenderer(origins, self.mailings, self.deliveries, self.make_renderer_cache_without_signing)
 
     @cached_property
     def campaign_renderer(self) -> CampaignRenderer:
@@ -222,7 +222,7 @@ class App:
             self.policies, lambda: self.templates, self.pictures, self.links, self.settings.public_url
         )
 
-    def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
+    def make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
         return MailingRendererCache(self.policies, self.templates, self.links, None)
 

@@ -47,7 +47,7 @@ class Known:
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
         imported: the id of an uploaded file whose columns were read.
-        draft: the id of a campaign with revisions 1 and 2.
+        draft: the id of a campaign with revisions 1 and 2 that waits for its release.
         campaign: the id of a released campaign.
     """
 
@@ -75,11 +75,45 @@ def get_routes() -> Iterator[str]:
             yield route.path
 
 
+def _campaign_rows(known: Known) -> dict[str, list[str]]:
+    """The pages of campaigns: of one that waits for its release, whose check has its id, and of a released one."""
+    draft, campaign = f"/console/campaigns/{known.draft}", f"/console/campaigns/{known.campaign}"
+    return {
+        "/console/campaigns": [
+            "/console/campaigns",
+            f"/console/campaigns?brand={BRAND}&state=draft",
+            "/console/campaigns?state=archived",
+        ],
+        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
+        "/console/campaigns/{campaign_id}": [draft, campaign],
+        "/console/campaigns/{campaign_id}/edit": [f"{draft}/edit?text=a@en&text=a@de"],
+        "/console/campaigns/{campaign_id}/history": [f"{draft}/history", f"{draft}/history?before=1&after=2"],
+        "/console/campaigns/{campaign_id}/preview": [f"{draft}/preview"],
+        "/console/campaigns/{campaign_id}/preview-body": [f"{draft}/preview-body?locale=en"],
+        "/console/campaigns/{campaign_id}/test": [f"{draft}/test"],
+        "/console/campaigns/{campaign_id}/check": [f"{draft}/check"],
+        "/console/campaigns/{campaign_id}/check/progress": [f"{draft}/check/progress"],
+        "/console/campaigns/{campaign_id}/audience": [
+            f"{draft}/audience?manifest={known.draft}&result=send",
+            f"{draft}/audience?manifest={known.draft}&result=suppress&reason=opted_out&after=1000",
+        ],
+        "/console/campaigns/{campaign_id}/schedule": [f"{draft}/schedule"],
+        "/console/campaigns/{campaign_id}/release": [f"{draft}/release"],
+        "/console/campaigns/{campaign_id}/sending": [f"{draft}/sending"],
+        "/console/campaigns/{campaign_id}/sending/progress": [f"{draft}/sending/progress"],
+        "/console/campaigns/{campaign_id}/report": [f"{campaign}/report"],
+        "/console/campaigns/{campaign_id}/report.csv": [f"{campaign}/report.csv"],
+        "/console/campaigns/{campaign_id}/winner": [f"{campaign}/winner"],
+        "/console/campaigns/{campaign_id}/cancel": [f"{draft}/cancel"],
+    }
+
+
 def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
     older = f"?before={known.filled.small}"
     return {
+        **_campaign_rows(known),
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
         "/console/second-step": ["/console/second-step"],
@@ -97,7 +131,6 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/suppressions/{BRAND}?before={known.suppression}",
         ],
         "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
-        **_campaign_rows(f"/console/campaigns/{known.draft}", f"/console/campaigns/{known.campaign}"),
         "/console/mailings": [
             "/console/mailings",
             f"/console/mailings{older}",
@@ -136,27 +169,6 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
-    }
-
-
-def _campaign_rows(draft: str, campaign: str) -> dict[str, list[str]]:
-    """The pages of campaigns, of which a draft and a released one have these paths."""
-    return {
-        "/console/campaigns": [
-            "/console/campaigns",
-            f"/console/campaigns?brand={BRAND}&state=draft",
-            "/console/campaigns?state=archived",
-        ],
-        "/console/campaigns/{campaign_id}/report": [f"{campaign}/report"],
-        "/console/campaigns/{campaign_id}/report.csv": [f"{campaign}/report.csv"],
-        "/console/campaigns/{campaign_id}/winner": [f"{campaign}/winner"],
-        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
-        "/console/campaigns/{campaign_id}": [draft],
-        "/console/campaigns/{campaign_id}/edit": [f"{draft}/edit?text=a@en&text=a@de"],
-        "/console/campaigns/{campaign_id}/history": [f"{draft}/history", f"{draft}/history?before=1&after=2"],
-        "/console/campaigns/{campaign_id}/preview": [f"{draft}/preview"],
-        "/console/campaigns/{campaign_id}/preview-body": [f"{draft}/preview-body?locale=en"],
-        "/console/campaigns/{campaign_id}/test": [f"{draft}/test"],
     }
 
 
