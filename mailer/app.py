@@ -107,6 +107,10 @@ def _load_template_library(settings: Settings, policies: Mapping[str, Policy], *
     return TemplateLibrary.load_library(settings.templates, policies, brands or None)
 
 
+def _days_that_attribute_values_are_kept(policies: Mapping[str, Policy]) -> dict[str, dict[str, int | None]]:
+    return {name: days_that_values_are_kept(policy.attributes) for name, policy in policies.items()}
+
+
 class App:
     """All adapters and settings of a process, put together. `open_app` makes it."""
 
@@ -155,13 +159,9 @@ class App:
         self.webhooks = PostgresOutgoingWebhooks(pool, self.writers, settings.secret_keys)
         self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
-        self.upkeep = PostgresTimekeeping(
-            pool,
-            self.ledger,
-            self.writers,
-            brand_processors_stating_no_retention(self.policies.values()),
-            {name: days_that_values_are_kept(policy.attributes) for name, policy in self.policies.items()},
-        )
+        forgetful = brand_processors_stating_no_retention(self.policies.values())
+        kept_days = _days_that_attribute_values_are_kept(self.policies)
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, forgetful, kept_days)
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = build_account_event_stores_opener(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from mailer.actions.csv_reading import InputRefused
 from mailer.actions.importing.column_mapping import MAX_MAPPING_BYTES, BadValue, ColumnMapping
+from mailer.actions.importing.import_fields import ImportField
 from mailer.actions.importing.local_dates import DateOrder
 from mailer.actions.importing.mapping_proposal import PRESETS, propose_mapping
 from mailer.actions.importing.refused_rows import RefusedRowsWriter
@@ -28,6 +29,7 @@ from mailer.runtime.private_files import open_private_file_descriptor
 _SHOWN = 50
 """The most refused rows and notes that the terminal shows. The file of refused rows has all."""
 _IN_JSON = 1_000
+_TIMES_OF_CONSENT = (ImportField.CONSENT_AT, ImportField.CONFIRMED_AT)
 
 
 class DateAnswer(StrEnum):
@@ -297,11 +299,16 @@ def _print_how_many_more(count: int, what: str) -> None:
 
 
 def _left_out(mapping: ColumnMapping) -> list[tuple[str, str]]:
-    return [
+    """Returns the columns of which nothing is kept, or no consent, each with the reason."""
+    columns = [
         (column.heading, column.why_left_out or "it is mapped to nothing")
         for column in mapping.columns
         if not column.field and not column.attribute
     ]
+    if mapping.consent is None and mapping.preset != "own":
+        no_words = "a time is no consent without the words that were shown: say them as `consent` in the mapping"
+        columns += [(one.heading, no_words) for one in mapping.columns if one.field in _TIMES_OF_CONSENT]
+    return columns
 
 
 def _delimiter_word(delimiter: str) -> str:

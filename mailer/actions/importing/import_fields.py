@@ -218,7 +218,7 @@ def field_of_heading(heading: str) -> ImportField | None:
 def protecting_headings() -> Mapping[str, ImportField]:
     """Returns the long headings of columns that keep mail from people, in the form in which headings are compared."""
     by_name = {heading_key(field): field for field in PROTECTING}
-    return by_name | {key: field for key, field in _BY_HEADING.items() if field in PROTECTING and len(key) >= _LONG}
+    return {key: field for key, field in _BY_HEADING.items() if field in PROTECTING and len(key) >= _LONG} | by_name
 
 
 def is_never_taken(heading: str) -> bool:

@@ -13,6 +13,8 @@ from babel import Locale
 from mailer.actions.importing.place_names import fold_name
 
 EARLIEST_DAY: Final = date(1900, 1, 1)
+_LONGEST: Final = 60
+"""The characters of the longest text that is looked at as a date."""
 LATEST_DAY: Final = date(2200, 1, 1)
 _NUMBERS: Final = re.compile(r"(\d{1,4})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{1,4})\.?")
 _YEAR_FIRST: Final = re.compile(
@@ -139,6 +141,8 @@ def age_in_years(born: date, today: date) -> int:
 def _date_part(text: str) -> str:
     """Returns the date in a text, without the time of the day behind it."""
     text = text.strip()
+    if len(text) > _LONGEST:
+        return ""
     found = re.search(r"[Tt,]?\s*\d{1,2}:\d\d", text)
     return text[: found.start()].strip() if found else text
 

@@ -1,12 +1,12 @@
 """Reads the names of countries and languages, in English, German, French, Spanish and others, and in their own."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Final
 from unicodedata import combining, normalize
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale, UnknownLocaleError, localedata
 from babel.languages import get_official_languages
 
 from mailer.input_types import MAX_LOCALE, parse_locale
@@ -56,6 +56,8 @@ _OTHER_LANGUAGE_NAMES: Final[Mapping[str, str]] = {
     **{"traditional chinese": "zh-Hant", "gaelic": "ga", "norwegian": "no", "norwegisch": "no", "norsk": "no"},
 }
 _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_LONGEST: Final = 100
+"""The characters of the longest name of a country or language that is looked for."""
 _AND: Final = frozenset({"and", "und", "et", "y"})
 """Words that other texts write as `&`."""
 _BETWEEN: Final = re.compile(r"[\W_]+")
@@ -73,10 +75,13 @@ def fold_name(text: str) -> str:
     return " ".join(word for word in words if word not in _AND)
 
 
-@lru_cache(maxsize=2000)
 def country_of_text(text: str) -> str | None:
     """Returns the code of a country (ISO 3166-1 alpha-2) from a code or a name; None if it is no country."""
-    text = text.strip()
+    return _country_of_short_text(text.strip()) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=2000)
+def _country_of_short_text(text: str) -> str | None:
     if found := country_code_or_none(text):
         return found
     name, inner = _without_brackets(text)
@@ -84,13 +89,16 @@ def country_of_text(text: str) -> str | None:
     return names.get(fold_name(text)) or names.get(fold_name(name)) or (country_code_or_none(inner) if inner else None)
 
 
-@lru_cache(maxsize=2000)
 def locale_of_text(text: str) -> str | None:
     """Returns a language tag from a tag or the name of a language; None if it is none.
 
     A region in brackets is kept: `English (United Kingdom)` is en-GB.
     """
-    text = text.strip()
+    return _locale_of_short_text(text.strip()) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=2000)
+def _locale_of_short_text(text: str) -> str | None:
     names = _language_names()
     name, inner = _without_brackets(text)
     if found := names.get(fold_name(text)):
@@ -113,27 +121,29 @@ def _without_brackets(text: str) -> tuple[str, str]:
 @cache
 def _country_names() -> Mapping[str, str]:
     made: dict[str, str] = {}
-    for locale in _locales():
+    for locale in _locales(_IN_LANGUAGES):
         for code, name in locale.territories.items():
             if code in COUNTRIES:
                 _add_name(made, name, code)
-    for code in COUNTRIES:
+    spoken: dict[str, list[str]] = {}
+    for code in sorted(COUNTRIES):
         for language in get_official_languages(code, de_facto=True):
-            if own := _locale_or_none(language):
-                _add_name(made, own.territories.get(code, ""), code)
+            spoken.setdefault(language, []).append(code)
+    for locale in _locales(spoken):
+        for code in spoken.get(str(locale), ()):
+            _add_name(made, locale.territories.get(code, ""), code)
     return {**made, **_OTHER_COUNTRY_NAMES}
 
 
 @cache
 def _language_names() -> Mapping[str, str]:
     made: dict[str, str] = {}
-    for locale in _locales():
+    for locale in _locales(_IN_LANGUAGES):
         for code, name in locale.languages.items():
             if tag := _language_tag_or_none(code):
                 _add_name(made, name, tag)
-    for code in sorted(_known_languages()):
-        if own := _locale_or_none(code):
-            _add_name(made, own.languages.get(code, ""), code)
+    for locale in _locales(sorted(_known_languages())):
+        _add_name(made, locale.languages.get(str(locale), ""), str(locale))
     return {**made, **_OTHER_LANGUAGE_NAMES}
 
 
@@ -158,12 +168,12 @@ def _language_tag_or_none(code: str) -> str | None:
         return None
 
 
-def _locales() -> Iterator[Locale]:
-    return (Locale.parse(name) for name in _IN_LANGUAGES)
-
-
-def _locale_or_none(name: str) -> Locale | None:
-    try:
-        return Locale.parse(name)
-    except (UnknownLocaleError, ValueError):
-        return None
+def _locales(names: Iterable[str]) -> Iterator[Locale]:
+    """Yields the locales that Babel has. Its cache is emptied behind each, since all together would take 150 MB."""
+    for name in names:
+        try:
+            yield Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            continue
+        with localedata._cache_lock:
+            localedata._cache.clear()

@@ -31,7 +31,7 @@ from mailer.actions.importing.value_parsing import (
     strict_yes_or_no,
 )
 from mailer.events import Person
-from mailer.input_types import Slug
+from mailer.input_types import MAX_ADDRESS, Slug
 from mailer.policy.policy_file import Policy
 from mailer.policy.recipient_attributes import AttributeValue, attribute_types_of_policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -45,6 +45,7 @@ CHILD_BELOW: Final = 13
 _PERSONAL: Final = (
     *(_F.REF, _F.EMAIL, _F.NAME, _F.LOCALE, _F.COUNTRY, _F.SOURCE, _F.COLLECTED_AT, _F.POLICY_VERSION, _F.PURPOSE),
 )
+_FLAGS: Final = frozenset({_F.DEACTIVATED, _F.OBJECTED, _F.RESTRICTED, _F.PAID, _F.PRODUCTS})
 _NEEDED: Final = frozenset({"ref", "email"})
 _POSTAL: Final = TypeAdapter[tuple[str, ...]](Annotated[tuple[PostalLine, ...], Field(max_length=MAX_LINES)])
 _SLUGS: Final = TypeAdapter[tuple[str, ...]](tuple[Slug, ...])
@@ -240,25 +241,25 @@ class _RowParser:
         if person is None:
             return None
         is_ref_from_email = _F.REF not in values.texts
-        try:
-            flags = {
-                name: strict_yes_or_no(name, values.texts)
-                for name in (_F.DEACTIVATED, _F.OBJECTED, _F.RESTRICTED, _F.PAID)
-            }
-            named = _Products(products=split_semicolons(values.texts.get(_F.PRODUCTS, ""))).products
-            products = combine_paid_and_products(flags[_F.PAID], named)
-        except ValueError as error:
-            values.faults.append(_text_with_place_of_error(error))
-            return None
+        flags: Mapping[ImportField, bool | None] = {}
+        products = None
+        if not _FLAGS.isdisjoint(values.texts):
+            try:
+                flags = {name: strict_yes_or_no(name, values.texts) for name in _FLAGS - {_F.PRODUCTS}}
+                named = _Products(products=split_semicolons(values.texts.get(_F.PRODUCTS, ""))).products
+                products = combine_paid_and_products(flags[_F.PAID], named)
+            except ValueError as error:
+                values.faults.append(_text_with_place_of_error(error))
+                return None
         return RecipientImportRow(
             person,
             tuple(dict.fromkeys(values.opted_out)),
-            bool(flags[_F.DEACTIVATED]),
+            bool(flags.get(_F.DEACTIVATED)),
             tuple(dict.fromkeys((*values.audiences, *self._mapping.audiences))),
             self._consents(values),
             products,
-            bool(flags[_F.OBJECTED]),
-            bool(flags[_F.RESTRICTED]),
+            bool(flags.get(_F.OBJECTED)),
+            bool(flags.get(_F.RESTRICTED)),
             is_ref_from_email,
             values.attributes,
             self._postal_lines(values, person.country),
@@ -266,6 +267,8 @@ class _RowParser:
         )
 
     def _consents(self, values: _RowValues) -> tuple[Consent, ...]:
+        if self._mapping.consent is None and _F.CONSENTS not in values.texts:
+            return ()
         try:
             return tuple(parse_consents(values.texts, values.moments, self._mapping, self._policy, self._from))
         except ValueError as error:
@@ -288,6 +291,8 @@ class _RowParser:
         return ["email: a row needs an e-mail address or a ref, to say who it is"]
 
     def _postal_lines(self, values: _RowValues, country: str | None) -> tuple[str, ...]:
+        if _F.STREET not in values.texts and _F.POSTAL_ADDRESS not in values.texts:
+            return ()
         try:
             return _POSTAL.validate_python(postal_lines(values.texts, country))
         except ValidationError as error:
@@ -356,15 +361,12 @@ class _RowParser:
             values.faults.append(reason)
             return None
         version = policy_version_to_store(person, self._policy, self._from, self._now)
-        return person.model_copy(update={"policy_version": version})
+        return person if version == person.policy_version else person.model_copy(update={"policy_version": version})
 
 
 def provisional_ref(email: str) -> str:
     """Returns the text that stands for the ref of somebody without one, within a file. It is never stored."""
-    try:
-        mailbox = canonical_mailbox(email)
-    except ValueError:
-        mailbox = email
+    mailbox = canonical_mailbox(email) if len(email) <= MAX_ADDRESS else email
     return f"email:{sha256(mailbox.encode('utf-8', 'replace')).hexdigest()}"
 
 

@@ -1,5 +1,6 @@
 """Reads words of exports: yes and no, and the status of a subscription, in several languages."""
 
+from functools import lru_cache
 from typing import Final
 
 from mailer.actions.importing.place_names import fold_name
@@ -24,6 +25,7 @@ _LEAVING: Final = (
     " supprime baja dadodebaja inactivo bloqueado desuscrito rebotado disiscritto inattivo bloccato descadastrado"
     " inativo cancelado hardbounce softbounce hardbounced unengaged"
 )
+_LONGEST: Final = 40
 _YES, _NO = frozenset(_YES_WORDS.split()), frozenset(_NO_WORDS.split())
 _STAYS, _LEAVES = frozenset(_STAYING.split()), frozenset(_LEAVING.split())
 
@@ -34,6 +36,11 @@ def _fold(text: str) -> str:
 
 def yes_or_no(text: str) -> bool | None:
     """Reads yes or no in several languages, also as 1 and 0 or a check mark; None if the text is neither."""
+    return _yes_or_no(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1000)
+def _yes_or_no(text: str) -> bool | None:
     word = _fold(text)
     return True if word in _YES else False if word in _NO else None
 
