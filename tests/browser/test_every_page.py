@@ -24,6 +24,7 @@ from tests.browser.console_tour import (
 )
 from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.recipient_tour import add_notice_and_busy_brand, add_reader, take_tour
+from tests.browser.segment_tour import take_tour_of_segments
 from tests.browser.tours import Look, Sight, Tour, names_of_rendered_templates, routes_not_visited, templates_in
 from tests.factories import World
 from tests.integration.console_browser import CLOCK
@@ -96,7 +97,7 @@ async def test_recipients_pages(world: World) -> None:
 
 async def test_pages_of_the_console(world: World) -> None:
     """No page of the console has a fault; a new route or template is one, until a tour comes by."""
-    roles = (StaffRole.OPS, StaffRole.ADMIN, StaffRole.PRIVACY_OFFICER)
+    roles = (StaffRole.OPS, StaffRole.ADMIN, StaffRole.PRIVACY_OFFICER, StaffRole.MARKETER)
     tokens = {role: await session_of(world, role, name=f"{role} person") for role in roles}
     faults, paths = list[str](), list[str]()
     with (
@@ -109,6 +110,7 @@ async def test_pages_of_the_console(world: World) -> None:
             touring(browser, url, faults, tokens[StaffRole.OPS]) as ops,
             touring(browser, url, faults, tokens[StaffRole.ADMIN]) as admin,
             touring(browser, url, faults, tokens[StaffRole.PRIVACY_OFFICER]) as officer,
+            touring(browser, url, faults, tokens[StaffRole.MARKETER]) as marketer,
             touring(browser, url, faults) as stranger,
         ):
             tours = {StaffRole.OPS: ops, StaffRole.ADMIN: admin, StaffRole.PRIVACY_OFFICER: officer}
@@ -116,8 +118,9 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_people(officer, world)
             await take_tour_of_staff(admin, world)
             await take_tour_of_operations(tours, world)
+            await take_tour_of_segments(marketer, world)
             faults += await faults_of_open_menus(ops.page)
-            paths = [path for tour in (*tours.values(), stranger) for path in tour.paths]
+            paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)
     assert templates_in(Path(console_pages.__file__).with_name("templates")) - rendered == set()
     assert routes_not_visited(create_app(site_over(world)), "/console", paths) - NO_PAGES == set()
