@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from mailer.actions.campaign_json import campaign_as_json, campaign_revision_as_json, campaign_summary_as_json
 from mailer.actions.csv_reading import InputRefused
 from mailer.app import App
-from mailer.cli import campaign_report, campaign_sending
+from mailer.cli import campaign_lint, campaign_report, campaign_sending
 from mailer.cli.import_file_helpers import policy_of_brand_or_raise
 from mailer.cli.shared import (
     AsJson,
@@ -49,6 +49,7 @@ app = typer.Typer(
 )
 campaign_sending.register(app)
 campaign_report.register(app)
+campaign_lint.register(app)
 _T = TypeVar("_T")
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="The campaign's id; `mailer campaign list` shows it.")]
 DraftFile = Annotated[Path, typer.Argument(metavar="FILE", help="The draft as JSON; - is standard input.")]

@@ -91,3 +91,26 @@ def test_bad_drafts_are_refused_with_their_place(command: Command, tmp_path: Pat
     assert command("campaign", "create", str(file), "--brand", BRAND, "--name", " ")[0] == 2
     assert command("campaign", "create", str(file), "--brand", "nobody", "--name", "x")[0] == 2
     assert command("campaign", "show", "01a22881-3838-723d-b2ac-a6014c1659bd")[0] == 1
+
+
+def test_a_lint_tells_faults_and_changes_nothing(command: Command, tmp_path: Path) -> None:
+    """Errors are told with their place and remedy, and end with status 1; a good draft ends with 0."""
+    file = tmp_path / "draft.json"
+    bad = {**TEXT, "subject": "Re: news", "blocks": [*TEXT["blocks"], {"type": "button", "label": "Go", "href": "#"}]}
+    file.write_text(json.dumps({**DRAFT, "variants": {"a": {"en": bad}}}))
+    made = json.loads(command("campaign", "create", str(file), "--brand", BRAND, "--name", "Lint", *BY, "--json")[1])
+    status, out, _ = command("campaign", "lint", made["campaign"], "--json")
+    found = json.loads(out)["findings"]
+    assert status == 1
+    assert {one["severity"] for one in found} >= {"error", "warning"}
+    assert "subject-false-reply" in {one["name"] for one in found}
+    assert set(found[0]) == {"name", "severity", "variant", "locale", "block", "text", "remedy"}
+    status, out, _ = command("campaign", "lint", made["campaign"])
+    assert 'error: subject-false-reply (variant a, en): The subject begins with "Re:".' in out
+    file.write_text(json.dumps({**made["draft"], "variants": {"a": {"en": TEXT}}}))
+    assert command("campaign", "save", made["campaign"], str(file), "--revision", "1", *BY)[0] == 0
+    assert command("campaign", "lint", made["campaign"])[0] == 0
+    shown = json.loads(command("campaign", "show", made["campaign"], "--json")[1])
+    assert (shown["revision"], shown["state"]) == (2, "draft")
+    status, _, err = command("campaign", "lint", "0192f0c1-0000-7000-8000-000000000000")
+    assert (status, "there is no such campaign" in err) == (2, True)
