@@ -69,41 +69,11 @@ def get_routes() -> Iterator[str]:
             yield route.path
 
 
-def _campaign_rows(known: Known) -> dict[str, list[str]]:
-    campaign = f"/console/campaigns/{known.campaign}"
-    return {
-        "/console/campaigns": [
-            "/console/campaigns",
-            f"/console/campaigns?brand={BRAND}&state=draft",
-            "/console/campaigns?state=archived",
-        ],
-        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
-        "/console/campaigns/{campaign_id}": [campaign],
-        "/console/campaigns/{campaign_id}/edit": [f"{campaign}/edit?text=a@en&text=a@de"],
-        "/console/campaigns/{campaign_id}/history": [f"{campaign}/history", f"{campaign}/history?before=1&after=2"],
-        "/console/campaigns/{campaign_id}/preview": [f"{campaign}/preview"],
-        "/console/campaigns/{campaign_id}/preview-body": [f"{campaign}/preview-body?locale=en"],
-        "/console/campaigns/{campaign_id}/test": [f"{campaign}/test"],
-        "/console/campaigns/{campaign_id}/check": [f"{campaign}/check"],
-        "/console/campaigns/{campaign_id}/check/progress": [f"{campaign}/check/progress"],
-        "/console/campaigns/{campaign_id}/audience": [
-            f"{campaign}/audience?manifest={known.campaign}&result=send",
-            f"{campaign}/audience?manifest={known.campaign}&result=suppress&reason=opted_out&after=1000",
-        ],
-        "/console/campaigns/{campaign_id}/schedule": [f"{campaign}/schedule"],
-        "/console/campaigns/{campaign_id}/release": [f"{campaign}/release"],
-        "/console/campaigns/{campaign_id}/sending": [f"{campaign}/sending"],
-        "/console/campaigns/{campaign_id}/sending/progress": [f"{campaign}/sending/progress"],
-        "/console/campaigns/{campaign_id}/cancel": [f"{campaign}/cancel"],
-    }
-
-
 def console_rows(known: Known) -> dict[str, list[str]]:
     """The pages of the console: the paths to open, by the route's path."""
     mailing, first = f"/console/mailings/{known.filled.large}", f"/console/people/{BRAND}/{known.filled.first}"
     older = f"?before={known.filled.small}"
     return {
-        **_campaign_rows(known),
         "/console": ["/console", f"/console?brand={BRAND}"],
         "/console/sign-in": ["/console/sign-in"],
         "/console/second-step": ["/console/second-step"],
@@ -121,6 +91,8 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/suppressions/{BRAND}?before={known.suppression}",
         ],
         "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
+        **_campaign_rows(f"/console/campaigns/{known.campaign}"),
+        **_sending_rows(known.campaign),
         "/console/mailings": [
             "/console/mailings",
             f"/console/mailings{older}",
@@ -149,6 +121,35 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
+    }
+
+
+def _campaign_rows(campaign: str) -> dict[str, list[str]]:
+    """The pages of campaigns, of which one has this path."""
+    return {
+        "/console/campaigns": [
+            "/console/campaigns",
+            f"/console/campaigns?brand={BRAND}&state=draft",
+            "/console/campaigns?state=archived",
+        ],
+        "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
+        "/console/campaigns/{campaign_id}": [campaign],
+        "/console/campaigns/{campaign_id}/edit": [f"{campaign}/edit?text=a@en&text=a@de"],
+        "/console/campaigns/{campaign_id}/history": [f"{campaign}/history", f"{campaign}/history?before=1&after=2"],
+        "/console/campaigns/{campaign_id}/preview": [f"{campaign}/preview"],
+        "/console/campaigns/{campaign_id}/preview-body": [f"{campaign}/preview-body?locale=en"],
+        "/console/campaigns/{campaign_id}/test": [f"{campaign}/test"],
+    }
+
+
+def _sending_rows(campaign_id: UUID) -> dict[str, list[str]]:
+    """The pages from the check to the sending of a campaign, whose check has the same id."""
+    route, own = "/console/campaigns/{campaign_id}", f"/console/campaigns/{campaign_id}"
+    names = ("check", "check/progress", "schedule", "release", "sending", "sending/progress", "cancel")
+    people = f"{own}/audience?manifest={campaign_id}"
+    return {
+        **{f"{route}/{name}": [f"{own}/{name}"] for name in names},
+        f"{route}/audience": [f"{people}&result=send", f"{people}&result=suppress&reason=opted_out&after=1000"],
     }
 
 

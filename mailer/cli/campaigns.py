@@ -246,6 +246,6 @@ def _print_stored(campaign: Campaign, *, as_json: bool) -> None:
 def _print_differences(before: CampaignDraft, after: CampaignDraft) -> None:
     signs = {"same": " ", "added": "+", "removed": "-"}
     for one in compare_drafts(before, after):
-        out.print(" ".join(filter(None, (one.variant, one.locale, one.field))), markup=False)
+        out.print(" ".join(filter(None, (one.variant, one.locale, one.field))))
         for line in one.lines:
-            out.print(f"{signs[line.change]} {line.text}", markup=False)
+            out.print(f"{signs[line.change]} {line.text}")

@@ -43,7 +43,7 @@ async def entries_of(world: World, campaign_id: UUID) -> list[tuple[str, str, li
 
 
 async def test_second_editor_is_told_and_nothing_is_lost(world: World) -> None:
-    """Of two savings of one revision, the first is stored; the second is refused with what is stored."""
+    """The first of two savings of one revision is stored; the second is refused with what is stored."""
     store = store_over(world)
     made = await store.create_campaign(BRAND, "Autumn", DRAFT, ANN)
     mine, theirs = with_subject(DRAFT, "Mine"), with_subject(DRAFT, "Theirs")

@@ -157,6 +157,20 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         " VALUES ('interpals', $1, '{failed}', '', $1)",
         HOSTILE,
     )
+    await write_campaign(world)
+    await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
+    await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)
+    await world.pool.execute(
+        "INSERT INTO quarantine (processor, domain, mailing_id, recipient_id, attempt, address_key, address_hash,"
+        " status) VALUES ($1, $1, $2, $3, 1, '', '', $1)",
+        HOSTILE,
+        mailing_id,
+        ada,
+    )
+
+
+async def write_campaign(world: World) -> None:
+    """Writes what people have called a campaign, and have written into it."""
     draft = {"category": "newsletter", "purpose": HOSTILE[:60], "variants": {"a": {"en": {}}}}
     text = {"type": "text", "markdown": HOSTILE}
     later = {**draft, "variants": {"a": {"en": {"blocks": [text]}}}}
@@ -169,15 +183,6 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         await world.pool.execute(
             "INSERT INTO campaign_revisions VALUES ($1, $2, $3, $4)", UUID(CAMPAIGN), number, one, HOSTILE
         )
-    await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
-    await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)
-    await world.pool.execute(
-        "INSERT INTO quarantine (processor, domain, mailing_id, recipient_id, attempt, address_key, address_hash,"
-        " status) VALUES ($1, $1, $2, $3, 1, '', '', $1)",
-        HOSTILE,
-        mailing_id,
-        ada,
-    )
 
 
 @pytest.fixture

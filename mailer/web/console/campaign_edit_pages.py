@@ -63,7 +63,7 @@ Texts = Annotated[tuple[str, ...], Query(max_length=MOST_SHOWN)]
 
 @dataclass(frozen=True, slots=True)
 class EditorAnswer:
-    """What the editor shows beside the typed draft.
+    """The faults and problems that the editor shows beside the typed draft.
 
     Attributes:
         faults: of the fields.
