@@ -119,7 +119,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_people(officer, world)
             await take_tour_of_staff(admin, world)
             await take_tour_of_operations(tours, world)
-            await take_tour_of_campaigns(marketer)
+            await take_tour_of_campaigns(marketer, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)
