@@ -132,7 +132,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_pictures(marketer, world)
             await take_tour_of_imports(marketer, world)
             await take_tour_of_operations(tours, world)
-            await take_tour_of_campaigns(marketer)
+            await take_tour_of_campaigns(marketer, world)
             await take_tour_of_segments(marketer, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
