@@ -17,7 +17,7 @@ def build_campaign_checker(app: App) -> CampaignChecker:
     return CampaignChecker(
         app.policies,
         lambda: app.templates,
-        app.pictures,
+        app.campaign_stores.pictures,
         app.settings.public_url,
         build_campaign_outside_checker(app.settings),
     )
