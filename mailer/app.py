@@ -53,10 +53,8 @@ from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.campaign_reports import PostgresCampaignReports
-from mailer.postgres.campaign_tests import PostgresCampaignTests
-from mailer.postgres.campaigns import PostgresCampaigns
+from mailer.postgres.campaign_stores import build_campaign_stores
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -72,7 +70,6 @@ from mailer.postgres.optional_mail import build_optional_mail_stores
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.outgoing_webhooks import PostgresOutgoingWebhooks
 from mailer.postgres.people_look_up_stores import build_people_look_up_stores
-from mailer.postgres.pictures import PostgresPictures
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.public_notices import PostgresPublicNotices
@@ -83,7 +80,6 @@ from mailer.postgres.received_webhooks import PostgresReceivedWebhooks
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from mailer.postgres.request_stores import build_request_stores
-from mailer.postgres.segments import PostgresSegments
 from mailer.postgres.soft_bounces import PostgresSoftBounces
 from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
@@ -135,7 +131,7 @@ class App:
         self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self._unhalted_routes: ProcessorRoutes | None = None
         self.mailing_directory = PostgresMailingDirectory(pool, self.policies)
-        self.campaigns = PostgresCampaigns(pool, self.writers, self.mailing_directory)
+        self.campaign_stores = build_campaign_stores(pool, self.writers, self.mailing_directory)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.is_broker_in_process
@@ -157,12 +153,8 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
         self.public_notices = PostgresPublicNotices(pool, self.writers)
-        self.pictures = PostgresPictures(pool, self.writers)
-        self.campaign_tests = PostgresCampaignTests(pool, self.writers)
         self.requests = build_request_stores(pool, self.hasher, self.writers)
         self.reports = PostgresCampaignReports(pool)
-        self.segments = PostgresSegments(pool, self.writers)
-        self.lists = PostgresAudienceLists(pool, self.writers)
         self.records = PostgresDeliveryHistory(pool)
         self.received_webhooks = PostgresReceivedWebhooks(pool, self.writers, self.hasher)
         self.received_mail = PostgresReceivedMail(pool, self.writers, self.hasher, controllers, tell=tell)
@@ -206,23 +198,23 @@ class App:
     def mailing_release_previewer(self) -> MailingReleasePreviewer:
         """The previews of mailings that wait for their release."""
         return MailingReleasePreviewer(
-            self.mailings, self.deliveries, self._make_renderer_cache_without_signing, self.reason_for_no_processor
+            self.mailings, self.deliveries, self.make_renderer_cache_without_signing, self.reason_for_no_processor
         )
 
     @cached_property
     def web_copies(self) -> WebCopyRenderer:
         """The web copies of mails."""
         origins = PostgresMailAndAddressOrigins(self.pool)
-        return WebCopyRenderer(origins, self.mailings, self.deliveries, self._make_renderer_cache_without_signing)
+        return WebCopyRenderer(origins, self.mailings, self.deliveries, self.make_renderer_cache_without_signing)
 
     @cached_property
     def campaign_renderer(self) -> CampaignRenderer:
         """The renderer of drafts, for previews and tests."""
         return CampaignRenderer(
-            self.policies, lambda: self.templates, self.pictures, self.links, self.settings.public_url
+            self.policies, lambda: self.templates, self.campaign_stores.pictures, self.links, self.settings.public_url
         )
 
-    def _make_renderer_cache_without_signing(self) -> MailingRendererCache:
+    def make_renderer_cache_without_signing(self) -> MailingRendererCache:
         """Returns an empty cache of renderers that sign nothing."""
         return MailingRendererCache(self.policies, self.templates, self.links, None)
 
@@ -312,7 +304,7 @@ class App:
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
             tests = CampaignTestSender(
-                self.campaign_tests, self.campaign_renderer, handover, self.suppressions, self.owner
+                self.campaign_stores.tests, self.campaign_renderer, handover, self.suppressions, self.owner
             )
             watching.create_task(tests.send_until_stopped(drained))
             try:

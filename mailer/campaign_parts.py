@@ -1,4 +1,4 @@
-"""The parts of campaigns over an application: checks, the builder of manifests, and the rests of tests."""
+"""Builds the checks of campaigns over an application."""
 
 import os
 
@@ -6,16 +6,7 @@ from mailer.actions.campaign_checking import CampaignChecker
 from mailer.app import App
 from mailer.doctor.campaign_outside import CampaignOutsideChecker, UnaskedLinks
 from mailer.link_and_dkim_signers import build_dkim_signers_by_domain
-from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
-from mailer.pipeline.manifest_builder import ManifestBuilder
-from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
-from mailer.postgres.campaign_figures import PostgresReleasedCampaignReports
-from mailer.postgres.campaign_release import PostgresCampaignReleases
-from mailer.postgres.manifest_building import PostgresManifestQueue
-from mailer.postgres.manifests import PostgresManifests
 from mailer.processors.registry import hosts_of_outside_relays
-from mailer.rendering.campaign_fields import fields_used
-from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.runtime.link_checking import LinkChecker, read_proxy_setting
 from mailer.runtime.system_resolver import SystemResolver
 from mailer.settings import Settings
@@ -25,8 +16,8 @@ def build_campaign_checker(app: App) -> CampaignChecker:
     """Returns what checks drafts. Templates are loaded at the first check."""
     return CampaignChecker(
         app.policies,
-        lambda brand: app.templates.find_brand_files(brand),
-        app.pictures,
+        lambda: app.templates,
+        app.campaign_stores.pictures,
         app.settings.public_url,
         build_campaign_outside_checker(app.settings),
     )
@@ -48,25 +39,3 @@ def build_campaign_outside_checker(settings: Settings) -> CampaignOutsideChecker
         links = UnaskedLinks(str(error))
     relays = hosts_of_outside_relays(settings.processors)
     return CampaignOutsideChecker(links, SystemResolver, read_keys, relays, settings.is_mail_captured)
-
-
-def build_manifest_builder(app: App) -> ManifestBuilder:
-    """Returns what builds manifests in the background."""
-    queue = PostgresManifestQueue(app.pool, frequency_counts_needed_by_policies(app.policies.values()))
-    return ManifestBuilder(
-        queue,
-        app.owner,
-        app.policies,
-        lambda: MailingRendererCache(app.policies, app.templates, app.links, None),
-        app.reason_for_no_processor,
-    )
-
-
-def build_automatic_rest_sender(app: App) -> AutomaticRestSender:
-    """Returns what sends the rests of tests whose winner a rule chooses."""
-    return AutomaticRestSender(
-        PostgresManifests(app.pool, app.writers, app.policies),
-        PostgresReleasedCampaignReports(app.pool),
-        PostgresCampaignReleases(app.pool, app.writers, app.hasher, app.policies, fields_used),
-        app.policies,
-    )

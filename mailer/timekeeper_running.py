@@ -3,9 +3,10 @@
 import asyncio
 
 from mailer.app import App
-from mailer.campaign_parts import build_automatic_rest_sender, build_manifest_builder
+from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
 from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
+from mailer.pipeline.manifest_builder import ManifestBuilder
 from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
 from mailer.pipeline.partner_sync import PartnerSync
@@ -15,13 +16,18 @@ from mailer.pipeline.requested_link_mail_publishing import RequestedLinkMailPubl
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.pipeline.uploaded_column_reading import UploadedColumnReader
 from mailer.pipeline.uploaded_row_import import UploadedRowImporter
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.policy_loading import build_broker_topology_for_policies
 from mailer.ports.broker import Broker
-from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts
+from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
+from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.manifest_building import PostgresManifestQueue
+from mailer.postgres.manifests import PostgresManifests
 from mailer.postgres.recipient_import_queue import PostgresRecipientImportQueue
 from mailer.processors.partner_webhook_posting import post_json_or_raise
 from mailer.processors.public_page_fetching import fetch_public_page
+from mailer.rendering.campaign_fields import fields_used
 from mailer.runtime.system_resolver import SystemResolver
 from mailer.runtime.webhook_posting import WebhookHttpPoster
 
@@ -40,9 +46,9 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(webhooks.send_until_stopped(stop))
         figures = CampaignFigureKeeper(PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher))
         tasks.create_task(figures.count_until_stopped(stop))
-        tasks.create_task(build_manifest_builder(app).build_until_stopped(stop))
-        tasks.create_task(build_automatic_rest_sender(app).send_until_stopped(stop))
         tasks.create_task(_build_import_worker(app).work_until_stopped(stop))
+        tasks.create_task(_build_manifest_builder(app).build_until_stopped(stop))
+        tasks.create_task(_build_automatic_rest_sender(app).send_until_stopped(stop))
         queues = [queue.name for queue in build_broker_topology_for_policies(app.policies).queues]
         tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(app.pool), broker, queues, FLOW, stop))
 
@@ -53,3 +59,18 @@ def _build_import_worker(app: App) -> RecipientImportWorker:
     reader = UploadedColumnReader(queue, app.policies, app.owner)
     rows = UploadedRowImporter(queue, app.policies, app.owner)
     return RecipientImportWorker(queue, app.owner, reader.read_columns, rows.check_or_import)
+
+
+def _build_manifest_builder(app: App) -> ManifestBuilder:
+    queue = PostgresManifestQueue(app.pool, frequency_counts_needed_by_policies(app.policies.values()))
+    renderers, obstacle = app.make_renderer_cache_without_signing, app.reason_for_no_processor
+    return ManifestBuilder(queue, app.owner, app.policies, renderers, obstacle)
+
+
+def _build_automatic_rest_sender(app: App) -> AutomaticRestSender:
+    return AutomaticRestSender(
+        PostgresManifests(app.pool, app.writers, app.policies),
+        PostgresReleasedCampaignReports(app.pool),
+        PostgresCampaignReleases(app.pool, app.writers, app.hasher, app.policies, fields_used),
+        app.policies,
+    )

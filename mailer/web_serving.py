@@ -81,7 +81,7 @@ def build_web_context(app: App) -> "WebContext":
         inviters=app.inviters,
         requests=app.requests,
         public_notices=app.public_notices,
-        pictures=KeptPictures(app.pictures),
+        pictures=KeptPictures(app.campaign_stores.pictures),
         origins=PostgresMailAndAddressOrigins(app.pool),
         opens=app.opens,
         mailings=app.mailings,

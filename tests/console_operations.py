@@ -60,5 +60,5 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         BrieflyCachedValue(lambda: recorded_proofs()),
         build_campaign_report_stores(world.pool, world.writers, PostgresReleasedCampaignReports(world.pool)),
         CampaignRenderer(world.policies, templates, pictures, world.links, "https://mail.example.org"),
-        CampaignChecker(world.policies, templates().find_brand_files, pictures, "https://mail.example.org", ask_nobody),
+        CampaignChecker(world.policies, templates, pictures, "https://mail.example.org", ask_nobody),
     )

@@ -47,7 +47,7 @@ class Known:
         confirmation, request: ids of a wish and of a request for data of the first person.
         received: the id of a letter that waits.
         imported: the id of an uploaded file whose columns were read.
-        draft: the id of a campaign with revisions 1 and 2.
+        draft: the id of a campaign with revisions 1 and 2 that waits for its release.
         campaign: the id of a released campaign.
     """
 
@@ -97,7 +97,6 @@ def console_rows(known: Known) -> dict[str, list[str]]:
             f"/console/suppressions/{BRAND}?before={known.suppression}",
         ],
         "/console/suppressions/{brand}/{number}": [f"/console/suppressions/{BRAND}/{known.suppression}"],
-        **_campaign_rows(f"/console/campaigns/{known.draft}", f"/console/campaigns/{known.campaign}"),
         "/console/mailings": [
             "/console/mailings",
             f"/console/mailings{older}",
@@ -129,34 +128,43 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/publishers/revoke": [f"/console/publishers/revoke?who={known.publisher}"],
         "/console/letters": ["/console/letters"],
         "/console/letters/{mail_id}": [f"/console/letters/{known.received}"],
-        "/console/imports": ["/console/imports", f"/console/imports?brand={BRAND}&before={known.imported}"],
-        "/console/imports/to/{brand}": [f"/console/imports/to/{BRAND}"],
-        "/console/imports/{import_id}": [f"/console/imports/{known.imported}"],
-        "/console/imports/{import_id}/progress": [f"/console/imports/{known.imported}/progress"],
+        **_import_rows(known),
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
     }
 
 
-def _campaign_rows(draft: str, campaign: str) -> dict[str, list[str]]:
-    """The pages of campaigns, of which a draft and a released one have these paths."""
+def _campaign_rows(known: Known) -> dict[str, list[str]]:
+    """The pages of campaigns: of one that waits for its release, and of a released one."""
+    draft, campaign = f"/console/campaigns/{known.draft}", f"/console/campaigns/{known.campaign}"
     return {
         "/console/campaigns": [
             "/console/campaigns",
             f"/console/campaigns?brand={BRAND}&state=draft",
             "/console/campaigns?state=archived",
         ],
-        "/console/campaigns/{campaign_id}/report": [f"{campaign}/report"],
-        "/console/campaigns/{campaign_id}/report.csv": [f"{campaign}/report.csv"],
-        "/console/campaigns/{campaign_id}/winner": [f"{campaign}/winner"],
         "/console/campaigns/new": ["/console/campaigns/new", f"/console/campaigns/new?brand={BRAND}"],
-        "/console/campaigns/{campaign_id}": [draft],
+        "/console/campaigns/{campaign_id}": [draft, campaign],
         "/console/campaigns/{campaign_id}/edit": [f"{draft}/edit?text=a@en&text=a@de"],
         "/console/campaigns/{campaign_id}/history": [f"{draft}/history", f"{draft}/history?before=1&after=2"],
         "/console/campaigns/{campaign_id}/preview": [f"{draft}/preview"],
         "/console/campaigns/{campaign_id}/preview-body": [f"{draft}/preview-body?locale=en"],
         "/console/campaigns/{campaign_id}/test": [f"{draft}/test"],
+        "/console/campaigns/{campaign_id}/report": [f"{campaign}/report"],
+        "/console/campaigns/{campaign_id}/report.csv": [f"{campaign}/report.csv"],
+        "/console/campaigns/{campaign_id}/winner": [f"{campaign}/winner"],
+        **_sending_rows(known.draft),
+    }
+
+
+def _import_rows(known: Known) -> dict[str, list[str]]:
+    """The pages of imports."""
+    return {
+        "/console/imports": ["/console/imports", f"/console/imports?brand={BRAND}&before={known.imported}"],
+        "/console/imports/to/{brand}": [f"/console/imports/to/{BRAND}"],
+        "/console/imports/{import_id}": [f"/console/imports/{known.imported}"],
+        "/console/imports/{import_id}/progress": [f"/console/imports/{known.imported}/progress"],
     }
 
 
@@ -175,6 +183,17 @@ def _segment_and_list_rows(known: Known) -> dict[str, list[str]]:
         "/console/lists/{brand}": [f"/console/lists/{BRAND}"],
         "/console/lists/{brand}/{name}": [audience, f"{audience}?after={known.filled.first}"],
         "/console/lists/{brand}/{name}/delete": [f"{audience}/delete"],
+    }
+
+
+def _sending_rows(campaign_id: UUID) -> dict[str, list[str]]:
+    """The pages from the check to the sending of a campaign, whose check has the same id."""
+    route, own = "/console/campaigns/{campaign_id}", f"/console/campaigns/{campaign_id}"
+    names = ("check", "check/progress", "schedule", "release", "sending", "sending/progress", "cancel")
+    people = f"{own}/audience?manifest={campaign_id}"
+    return {
+        **{f"{route}/{name}": [f"{own}/{name}"] for name in names},
+        f"{route}/audience": [f"{people}&result=send", f"{people}&result=suppress&reason=opted_out&after=1000"],
     }
 
 

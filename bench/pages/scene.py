@@ -106,6 +106,24 @@ INSERT INTO campaign_revisions (campaign_id, revision, draft, by)
 SELECT c.id, r, c.draft, c.created_by FROM campaigns c, generate_series(1, 2) r;
 """
 """Campaigns with two revisions."""
+_MANIFESTS = """
+INSERT INTO manifests (id, campaign_id, brand, revision, state, draft, templates, policy_version, sums, hash, people,
+                       people_total, requested_by, ready_at)
+SELECT c.id, c.id, c.brand, 2, 'ready', c.draft, '{"a": ["1", "{}"]}', '2024',
+       '[["send", "", 90], ["suppress", "opted_out", 10]]', sha256('x'), 100, 100, 'person:Ben', now()
+FROM campaigns c;
+UPDATE campaigns SET manifest_id = id, state = 'awaiting_release';
+INSERT INTO manifest_people (manifest_id, recipient_id, result, reason)
+SELECT c.id, r.id, CASE WHEN r.id % 10 = 0 THEN 'suppress' ELSE 'send' END,
+       CASE WHEN r.id % 10 = 0 THEN 'opted_out' ELSE '' END
+FROM (SELECT id FROM campaigns ORDER BY updated_at DESC LIMIT 20) c CROSS JOIN recipients r;
+INSERT INTO campaign_mailings (campaign_id, manifest_id, variant, mailing_id, template_variant)
+SELECT c.id, c.id, 'a', m.id, 'a'
+FROM (SELECT id, row_number() OVER (ORDER BY updated_at DESC) AS n FROM campaigns) c
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM mailings) m USING (n);
+ANALYZE manifests; ANALYZE manifest_people; ANALYZE campaign_mailings
+"""
+"""A check of each campaign under the campaign's id, with the people of some, and mailings."""
 _CAMPAIGN_TESTS = """
 INSERT INTO campaign_tests (id, campaign_id, brand, revision, variant, locale, staff_id, state, requested_by)
 SELECT gen_random_uuid(), c.id, c.brand, 1, 'a', 'en', s.id, 'sent', 'person:Ann' FROM campaigns c, staff s;
@@ -154,6 +172,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
     await connection.execute("ANALYZE")
     staff, session, half = await _sessions(parts, connection)
     await connection.execute(_CAMPAIGN_TESTS)
+    await connection.execute(_MANIFESTS)
     await _look_first_person_up(parts, filled, staff)
     join = await parts.staff.directory.add_staff_member(parse_person_identity("Joe New"), "joe@work.example", [], _BY)
     ids = {
@@ -163,7 +182,7 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
             "suppression": "SELECT max(id) - 50 FROM suppressions WHERE brand = 'interpals'",
             "confirmation": "SELECT confirmation FROM wishes WHERE recipient_id = 1",
             "request": "SELECT id FROM data_requests WHERE recipient_id = 1",
-            "draft": "SELECT id FROM campaigns WHERE state = 'draft' ORDER BY updated_at DESC LIMIT 1",
+            "draft": "SELECT id FROM campaigns WHERE state = 'awaiting_release' ORDER BY updated_at DESC LIMIT 1",
             "received": "SELECT id FROM received_mail WHERE state = 'waiting' ORDER BY at LIMIT 1",
             "imported": "SELECT id FROM recipient_imports WHERE state = 'uploaded'",
         }.items()

@@ -29,9 +29,7 @@ from mailer.rendering.campaign_findings import (
 from mailer.rendering.campaign_templates import compile_campaign_template
 from mailer.rendering.template import RenderError, Template
 from mailer.rendering.template_files import BrandFiles, TemplateError
-
-FindBrandFiles = Callable[[str], BrandFiles | None]
-"""Returns the layout and texts of a brand, or None if it has no templates."""
+from mailer.rendering.template_library import TemplateLibrary
 
 _UNFIT = error_check("draft", "The draft cannot be sent as it is.", "Change it in the editor or the schedule.")
 _TEMPLATE = error_check("template", "A text has a fault for which it cannot be rendered.", "Correct it in the editor.")
@@ -54,7 +52,7 @@ class CampaignChecker:
 
     Args:
         policies: in force, by brand.
-        find_brand_files: finds the layout of a brand.
+        load_templates: returns the templates; they are loaded at first use.
         pictures: finds the pictures of a brand.
         public_url: the beginning of the addresses of pictures.
         check_outside: asks others about links and the sender; it takes half a minute at most.
@@ -63,13 +61,13 @@ class CampaignChecker:
     def __init__(
         self,
         policies: Mapping[str, Policy],
-        find_brand_files: FindBrandFiles,
+        load_templates: Callable[[], TemplateLibrary],
         pictures: PictureFinder,
         public_url: str,
         check_outside: CheckOutside,
     ) -> None:
         self._policies = policies
-        self._find_brand_files = find_brand_files
+        self._load_templates = load_templates
         self._pictures = pictures
         self._public_url = public_url
         self._check_outside = check_outside
@@ -100,7 +98,7 @@ class CampaignChecker:
 
         Others are asked only if the texts have no error.
         """
-        policy, files = self._policies.get(campaign.brand), self._find_brand_files(campaign.brand)
+        policy, files = self._policies.get(campaign.brand), self._load_templates().find_brand_files(campaign.brand)
         if policy is None or files is None:
             fault = f"the brand {campaign.brand} has no policy or no templates here; ask an operator"
             return {}, [_UNFIT.finding(fault)]

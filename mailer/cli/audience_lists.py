@@ -24,7 +24,7 @@ def list_lists(brand: Brand, after: After = "", json: AsJson = False) -> None:
 
     async def act(app: App) -> None:
         policy_of_brand_or_raise(app, brand)
-        _print_lists(list(await app.lists.list_lists(brand, after, MOST)), json)
+        _print_lists(list(await app.campaign_stores.lists.list_lists(brand, after, MOST)), json)
 
     run_or_exit(act)
 
@@ -35,7 +35,7 @@ def count_list(name: Name, brand: Brand, json: AsJson = False) -> None:
 
     async def act(app: App) -> None:
         policy_of_brand_or_raise(app, brand)
-        _print_lists([await app.lists.count_list(brand, name)], json)
+        _print_lists([await app.campaign_stores.lists.count_list(brand, name)], json)
 
     run_or_exit(act)
 
@@ -58,7 +58,9 @@ def remove_people(
         ids = [await app.standings.find_recipient_id(brand, ref) for ref in refs]
         if unknown := [ref for ref, id_ in zip(refs, ids, strict=True) if id_ is None]:
             raise InputRefused(f"{brand} has no recipient {', '.join(map(repr, unknown[:5]))}; nobody was removed")
-        gone = await app.lists.remove_people_from_list(brand, name, [id_ for id_ in ids if id_ is not None])
+        gone = await app.campaign_stores.lists.remove_people_from_list(
+            brand, name, [id_ for id_ in ids if id_ is not None]
+        )
         if json:
             print_json({"list": name, "removed": gone})
         else:
@@ -74,7 +76,7 @@ def delete_list(name: Name, brand: Brand, by: By = "", json: AsJson = False) -> 
 
     async def act(app: App) -> None:
         policy_of_brand_or_raise(app, brand)
-        if not await app.lists.delete_list(brand, name):
+        if not await app.campaign_stores.lists.delete_list(brand, name):
             raise InputRefused(f"{brand} has no list {name!r}; `mailer audience list --brand {brand}` shows them")
         if json:
             print_json({"deleted": name})

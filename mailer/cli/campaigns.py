@@ -67,7 +67,7 @@ def list_(
 
     async def act(app: App) -> CampaignPage:
         brands = frozenset(app.policies) if brand is None else frozenset({policy_of_brand_or_raise(app, brand).brand})
-        return await app.campaigns.list_campaigns(CampaignFilter(brands, state), limit)
+        return await app.campaign_stores.drafts.list_campaigns(CampaignFilter(brands, state), limit)
 
     page = _run_or_exit(act)
     if json:
@@ -117,7 +117,7 @@ def create(
     async def act(app: App) -> Campaign:
         if refusal := refusal_of_category_or_purpose(draft, policy_of_brand_or_raise(app, brand)):
             raise InputRefused(refusal)
-        return await app.campaigns.create_campaign(brand, _checked_name(name), draft, str(acting_person()))
+        return await app.campaign_stores.drafts.create_campaign(brand, _checked_name(name), draft, str(acting_person()))
 
     _print_stored(_run_or_exit(act), as_json=json)
 
@@ -140,7 +140,7 @@ def save(
         if refusal := refusal_of_category_or_purpose(draft, policy_of_brand_or_raise(app, known.brand)):
             raise InputRefused(refusal)
         new_name = None if name is None else _checked_name(name)
-        return await app.campaigns.save_draft(campaign, revision, draft, str(acting_person()), new_name)
+        return await app.campaign_stores.drafts.save_draft(campaign, revision, draft, str(acting_person()), new_name)
 
     _print_stored(_run_or_exit(act), as_json=json)
 
@@ -155,10 +155,10 @@ def history(
 
     async def act(app: App) -> tuple[Campaign, list[CampaignRevision], CampaignRevision | None]:
         found = await _find_or_raise(app, campaign)
-        chosen = await app.campaigns.find_revision(campaign, revision) if revision else None
+        chosen = await app.campaign_stores.drafts.find_revision(campaign, revision) if revision else None
         if revision and chosen is None:
             raise CampaignUnknown(f"the history has no revision {revision}")
-        return found, list(await app.campaigns.read_history(campaign, 1000)), chosen
+        return found, list(await app.campaign_stores.drafts.read_history(campaign, 1000)), chosen
 
     found, revisions, chosen = _run_or_exit(act)
     if json:
@@ -176,7 +176,7 @@ def duplicate(campaign: Id, name: Name, by: By = "", json: AsJson = False) -> No
     person_or_system_user(by)
 
     async def act(app: App) -> Campaign:
-        return await app.campaigns.duplicate_campaign(campaign, _checked_name(name), str(acting_person()))
+        return await app.campaign_stores.drafts.duplicate_campaign(campaign, _checked_name(name), str(acting_person()))
 
     _print_stored(_run_or_exit(act), as_json=json)
 
@@ -192,7 +192,7 @@ def archive(
     person_or_system_user(by)
 
     async def act(app: App) -> Campaign:
-        change = app.campaigns.unarchive_campaign if undo else app.campaigns.archive_campaign
+        change = app.campaign_stores.drafts.unarchive_campaign if undo else app.campaign_stores.drafts.archive_campaign
         return await change(campaign, str(acting_person()))
 
     _print_stored(_run_or_exit(act), as_json=json)
@@ -209,7 +209,7 @@ def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
 
 
 async def _find_or_raise(app: App, campaign_id: UUID) -> Campaign:
-    found = await app.campaigns.find_campaign(campaign_id)
+    found = await app.campaign_stores.drafts.find_campaign(campaign_id)
     if found is None:
         raise CampaignUnknown(f"there is no campaign {campaign_id}; `mailer campaign list` shows them")
     return found

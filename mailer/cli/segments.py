@@ -48,7 +48,7 @@ def list_segments(brand: Brand, after: After = "", json: AsJson = False) -> None
 
     async def act(app: App) -> None:
         policy = policy_of_brand_or_raise(app, brand)
-        found = await app.segments.list_segments(brand, after, MOST)
+        found = await app.campaign_stores.segments.list_segments(brand, after, MOST)
         if json:
             print_json([segment_as_json(policy, one) for one in found])
             return
@@ -84,7 +84,9 @@ def save_segment(
 
     async def act(app: App) -> None:
         policy = policy_of_brand_or_raise(app, brand)
-        saved = await app.segments.save_segment(policy, name, _read_condition(file), str(acting_person()))
+        saved = await app.campaign_stores.segments.save_segment(
+            policy, name, _read_condition(file), str(acting_person())
+        )
         _print_segment(policy, saved, json)
 
     run_or_exit(act)
@@ -97,7 +99,7 @@ def count_segment(name: Name, brand: Brand, json: AsJson = False) -> None:
     async def act(app: App) -> None:
         policy = policy_of_brand_or_raise(app, brand)
         await _segment_or_raise(app, brand, name)
-        _print_segment(policy, await app.segments.count_segment(policy, name, FREEZE_SECONDS), json)
+        _print_segment(policy, await app.campaign_stores.segments.count_segment(policy, name, FREEZE_SECONDS), json)
 
     run_or_exit(act)
 
@@ -117,7 +119,7 @@ def freeze_segment(
     async def act(app: App) -> None:
         policy = policy_of_brand_or_raise(app, brand)
         await _segment_or_raise(app, brand, name)
-        made = await app.lists.freeze_segment(policy, name, to, str(acting_person()))
+        made = await app.campaign_stores.lists.freeze_segment(policy, name, to, str(acting_person()))
         if json:
             print_json(list_as_json(made))
         else:
@@ -134,8 +136,8 @@ def delete_segment(name: Name, brand: Brand, by: By = "", json: AsJson = False) 
     async def act(app: App) -> None:
         policy_of_brand_or_raise(app, brand)
         await _segment_or_raise(app, brand, name)
-        drafts = await app.segments.list_drafts_using_segment(brand, name)
-        await app.segments.delete_segment(brand, name)
+        drafts = await app.campaign_stores.segments.list_drafts_using_segment(brand, name)
+        await app.campaign_stores.segments.delete_segment(brand, name)
         if json:
             print_json({"deleted": name, "drafts": list(drafts)})
             return
@@ -174,7 +176,7 @@ def _read_condition(file: str) -> Condition:
 
 
 async def _segment_or_raise(app: App, brand: str, name: str) -> Segment:
-    found = await app.segments.find_segment(brand, name)
+    found = await app.campaign_stores.segments.find_segment(brand, name)
     if found is None:
         raise InputRefused(f"{brand} has no segment {name!r}; `mailer segment list --brand {brand}` shows them")
     return found

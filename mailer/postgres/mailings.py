@@ -346,13 +346,7 @@ def _replace_member_refs(
 def column_values_of_mailing(
     mailing: NewMailing, sizes: Mapping[str, int], numbers: Mapping[tuple[str, str], int]
 ) -> dict[str, Any]:
-    """Returns the row of a new mailing for the statement `CREATE`.
-
-    Args:
-        mailing: the mailing.
-        sizes: the number of recipients by the mailing's id, unless it has a named audience.
-        numbers: the ids of mentioned members by (brand, ref).
-    """
+    """Returns the row of a mailing for `CREATE`, by recipients a mailing's id and members' ids by (brand, ref)."""
     event, said = mailing.event, vars(mailing.event)
     return {
         "id": str(mailing.id),

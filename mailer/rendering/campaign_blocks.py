@@ -1,15 +1,17 @@
 """The blocks of a campaign as HTML of a mail, in the classes of the brand's layout. Both parts are made of it."""
 
 import html
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from mailer.policy.campaign_draft import (
     Article,
     ArticlesBlock,
     Block,
     ButtonBlock,
+    CampaignDraft,
     ColumnsBlock,
     DividerBlock,
     HeadingBlock,
@@ -26,6 +28,7 @@ CONTENT_WIDTH: Final = 500
 COLUMN_WIDTH: Final = 240
 _TABLE: Final = 'role="presentation" cellpadding="0" cellspacing="0" border="0"'
 _HEADING_STYLES: Final = {1: "", 2: "", 3: ' style="margin: 20px 0 6px; font-size: 16px; line-height: 1.4"'}
+_PICTURE_PATH: Final = re.compile(r"/m/([0-9a-f]{32})(?![0-9a-f])")
 _DIVIDER: Final = '<hr style="margin: 24px 0; border: 0; border-top: 1px solid #8a8f98">'
 _COLUMN_STYLE: Final = f"display: inline-block; width: 100%; max-width: {COLUMN_WIDTH}px; vertical-align: top"
 
@@ -58,6 +61,27 @@ class PicturesOfCampaign:
 def picture_url(public_url: str, id_: str) -> str:
     """Returns the address at which a picture is served."""
     return f"{public_url.rstrip('/')}/m/{id_}"
+
+
+def pictures_used(draft: CampaignDraft) -> frozenset[str]:
+    """Returns the ids of the uploaded pictures that a draft shows, in any variant and language."""
+    return frozenset(_picture_ids_in([one.model_dump() for texts in draft.variants.values() for one in texts.values()]))
+
+
+def _picture_ids_in(value: Any) -> Iterator[str]:
+    match value:
+        case {"type": "html", "html": str(markup)}:
+            yield from _PICTURE_PATH.findall(markup)
+        case dict():
+            if value.get("picture"):
+                yield value["picture"]
+            for inner in value.values():
+                yield from _picture_ids_in(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _picture_ids_in(inner)
+        case _:
+            pass
 
 
 def block_html(block: Block, marks: SourceMarks, pictures: PicturesOfCampaign, width: int = CONTENT_WIDTH) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import nh3
 from markdown_it import MarkdownIt
@@ -124,9 +124,22 @@ def url_mark(url: str, marks: SourceMarks) -> str:
     """
     if has_mark(url) or _ESCAPED_MARK in url.upper():
         raise UnfitText("has a field in the address of a link, which would tell others; write the address out")
-    if fault := link_or_image_url_fault("href", url.strip()):
+    url = _with_ascii_host(url.strip())
+    if fault := link_or_image_url_fault("href", url):
         raise UnfitText(fault)
     return marks.mark_url(url)
+
+
+def _with_ascii_host(url: str) -> str:
+    """Returns an address with its host in ASCII (RFC 5890), as all mail programs read it."""
+    try:
+        parts = urlsplit(url)
+        if url.isascii() or not parts.hostname or parts.hostname.isascii():
+            return url
+        host = parts.hostname.encode("idna").decode()
+        return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))
+    except ValueError:  # of the host, or of the port
+        raise UnfitText("has a link whose host is not clear; write https:// and the host") from None
 
 
 def _lowered_heading(token: Token) -> Token:

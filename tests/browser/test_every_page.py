@@ -27,6 +27,7 @@ from tests.browser.import_tour import take_tour_of_imports
 from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.picture_tour import take_tour_of_pictures
 from tests.browser.recipient_tour import add_newsletter, add_notice_and_busy_brand, add_reader, take_tour
+from tests.browser.segment_tour import take_tour_of_segments
 from tests.browser.tours import Look, Sight, Tour, names_of_rendered_templates, routes_not_visited, templates_in
 from tests.factories import World
 from tests.integration.console_browser import CLOCK
@@ -131,7 +132,8 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_pictures(marketer, world)
             await take_tour_of_imports(marketer, world)
             await take_tour_of_operations(tours, world)
-            await take_tour_of_campaigns(marketer)
+            await take_tour_of_campaigns(marketer, world)
+            await take_tour_of_segments(marketer, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)

@@ -63,9 +63,7 @@ async def checked(campaigns: Campaigns, outside: Outside, **texts: Any) -> list[
 
 def checker(world: World, outside: Outside) -> CampaignChecker:
     """A checker over the shipped layouts."""
-    return CampaignChecker(
-        world.policies, templates().find_brand_files, NoPictures(), "https://mail.example.org", outside
-    )
+    return CampaignChecker(world.policies, templates, NoPictures(), "https://mail.example.org", outside)
 
 
 async def test_a_draft_is_checked_with_its_audience_and_its_links(campaigns: Campaigns, world: World) -> None:

@@ -171,7 +171,7 @@ async def test_another_process_begins_again_without_double_lines(world: World) -
 async def test_processes_killed_in_a_check_or_a_release_leave_nothing_half_done(
     world: World, database_url: str, point: CrashPoint
 ) -> None:
-    """After `kill -9` there is no line and no mailing. Then the same step is done, and done once."""
+    """No line and no mailing is left after `kill -9`. Then the same step is done, and done once."""
     await world.known(1, 2, 3)
     campaigns = Campaigns(world)
     campaign = await campaigns.write()
@@ -225,7 +225,7 @@ async def test_a_draft_that_changes_while_its_check_runs_outdates_it(campaigns: 
 
 
 async def test_a_check_of_an_older_revision_is_refused(campaigns: Campaigns) -> None:
-    """Who has not seen the last change does not check it by mistake."""
+    """Nobody checks by mistake what has changed since they looked."""
     seen = await campaigns.store.find_campaign(campaign := await campaigns.write())
     assert seen is not None
     await campaigns.edit(campaign, topic="news")
@@ -234,7 +234,7 @@ async def test_a_check_of_an_older_revision_is_refused(campaigns: Campaigns) -> 
 
 
 async def test_a_second_check_replaces_the_first(campaigns: Campaigns, world: World) -> None:
-    """Only the last check can be released; lines of the former one are deleted after some days."""
+    """The last check can be released, no other; lines of the former one are deleted after some days."""
     await world.known(1)
     campaign = await campaigns.write()
     first = await campaigns.check(campaign)

@@ -8,19 +8,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from mailer.events import EventRefused, validate_event
+from mailer.policy.campaign_draft import CampaignDraft
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind, parse_person_identity
+from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import ReleaseRefused
 from mailer.ports.manifests import ManifestRefused
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from tests.campaign_world import ASKER, RELEASER, WRITER, Campaigns
-from tests.factories import BRAND, World, open_world, plain_event
+from tests.factories import BRAND, World, open_world, plain_event, received
+from tests.integration.web_world import browse
 from tests.staff import add_person
 
 SOON = (datetime.now(UTC) + timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
-TEST: dict[str, Any] = {"variants": {"a": {}, "b": {}}, "ab_test": {"share_percent": 60}}
 GRACE = Identity(IdentityKind.PERSON, "Grace")
 
 
@@ -79,7 +82,7 @@ async def test_below_the_limit_of_the_policy_one_person_is_enough(campaigns: Cam
 
 
 async def test_a_new_name_made_by_the_writer_does_not_release(campaigns: Campaigns, world: World) -> None:
-    """Who made the one-time link of an account could be that account: a renamed writer is refused."""
+    """A renamed writer is refused: who made the one-time link of an account could be that account."""
     await world.known(1)
     await add_person(world.staff, "Wilma")
     await world.pool.execute("UPDATE staff_access_grants SET giver = $1", parse_person_identity("Wanda").form[1])
@@ -129,7 +132,7 @@ async def test_nobody_releases_what_nobody_has_asked_for_or_nobody_would_get(
 
 
 async def test_two_releases_at_once_make_one_mailing(campaigns: Campaigns, world: World, database_url: str) -> None:
-    """Over two pools, one release wins, the other is told; a replay afterwards is refused, too."""
+    """One release of two pools wins, the other is told; a replay afterwards is refused, too."""
     await world.known(1, 2)
     manifest = await campaigns.checked_and_asked(await campaigns.write())
     async with open_world(database_url) as other:
@@ -234,59 +237,6 @@ async def test_spreading_cuts_even_batches_over_the_hours(campaigns: Campaigns, 
     assert gaps == {timedelta(minutes=5)}
 
 
-async def test_variants_go_to_their_people_and_the_rest_once_with_the_winner(
-    campaigns: Campaigns, world: World
-) -> None:
-    """Each variant is a mailing with its own texts; the rest is sent once, with the chosen texts, to the others."""
-    await world.known(*range(1, 41))
-    manifest = await campaigns.checked_and_asked(campaign := await campaigns.write(**TEST))
-    made = await campaigns.release(manifest)
-    assert [one.variant for one in made] == ["a", "b"]
-    await campaigns.send_all()
-    tested = len(world.processor.sent)
-    assert tested == manifest.variants["a"] + manifest.variants["b"]
-    with pytest.raises(ManifestRefused, match="choose one of a, b"):
-        await campaigns.releases.send_rest(manifest.id, "rest", GRACE)
-    results = await asyncio.gather(
-        *(campaigns.releases.send_rest(manifest.id, name, GRACE) for name in ("b", "a")), return_exceptions=True
-    )
-    assert sorted(type(one).__name__ for one in results) == ["CampaignMailing", "ManifestRefused"]
-    await campaigns.send_all()
-    assert len(world.processor.sent) == 40
-    rest = next(one for one in await campaigns.store.list_mailings(campaign) if one.variant == "rest")
-    version = await world.pool.fetchval("SELECT template_version FROM mailings WHERE id = $1", rest.mailing_id)
-    assert version == manifest.templates[rest.template_variant or ""].version
-
-
-async def test_the_rest_is_not_sent_before_the_release_or_after_a_cancellation(
-    campaigns: Campaigns, world: World
-) -> None:
-    """A cancelled campaign sends nothing more."""
-    await world.known(*range(1, 11))
-    manifest = await campaigns.checked_and_asked(campaign := await campaigns.write(**TEST))
-    with pytest.raises(ManifestRefused, match="after the release"):
-        await campaigns.releases.send_rest(manifest.id, "a", GRACE)
-    await campaigns.release(manifest)
-    await campaigns.store.cancel_campaign(campaign, "person:Dana")
-    with pytest.raises(ManifestRefused, match="unless it is cancelled"):
-        await campaigns.releases.send_rest(manifest.id, "a", GRACE)
-
-
-async def test_tests_that_decide_are_found_after_their_hours(campaigns: Campaigns, world: World) -> None:
-    """Only automatic ones, after the hours, once."""
-    await world.known(*range(1, 11))
-    automatic: dict[str, Any] = {**TEST, "ab_test": {"share_percent": 60, "hours": 4, "is_automatic": True}}
-    manifest = await campaigns.checked_and_asked(await campaigns.write(**automatic))
-    await campaigns.release(manifest)
-    by_hand = await campaigns.checked_and_asked(await campaigns.write(**TEST))
-    await campaigns.release(by_hand)
-    assert not await campaigns.store.list_tests_that_decide()
-    await world.pool.execute("UPDATE mailings SET released_at = now() - interval '4 hours'")
-    assert [one.id for one in await campaigns.store.list_tests_that_decide()] == [manifest.id]
-    await campaigns.releases.send_rest(manifest.id, "a", GRACE)
-    assert not await campaigns.store.list_tests_that_decide()
-
-
 @pytest.mark.parametrize("to", [{"audience": "manifest:0192f0c1:a"}, {"audience": "manifest:"}])
 def test_events_cannot_name_manifests(to: dict[str, Any]) -> None:
     """The form of an audience's name lets no event, at any door, name a manifest."""
@@ -357,3 +307,24 @@ async def test_what_was_shown_is_what_was_sent_and_the_differences_have_reasons(
         for ref in sent ^ shown:
             assert changes[ref] != "none"
             assert found[ref][1] or found[ref][3], "a difference has a reason"
+
+
+async def test_no_door_takes_an_audience_of_a_manifest(campaigns: Campaigns, world: World) -> None:
+    """An event from a queue or the outbox, a draft and an exclusion that name one are refused before anything is."""
+    await world.known(1)
+    manifest = await campaigns.checked_and_asked(await campaigns.write())
+    name = f"manifest:{manifest.id}:a"
+    arrived = received(plain_event({"audience": name}))
+    await world.intake().accept_event_messages("newsletter", [arrived])
+    assert arrived.settled != "ack"
+    assert await world.pool.fetchval("SELECT count(*) FROM mailings WHERE audience IS NOT NULL") == 0
+    for draft in ({"audience": name}, {"exclude": [name]}):
+        with pytest.raises(ValidationError):
+            CampaignDraft.model_validate({"category": "newsletter", "purpose": "newsletter", **draft})
+    async with browse(world) as client:
+        rights = RightsOfOnePublisher(frozenset({BRAND}), frozenset({"newsletter"}))
+        key = await world.publishers.grant_rights_and_missing_key(Identity.parse_identity("key:shop"), rights)
+        event = plain_event({"audience": name})
+        answer = await client.post("/api/v1/events", json=event, headers={"authorization": f"Bearer {key}"})
+    assert answer.status_code == 422
+    assert "to.audience" in answer.text

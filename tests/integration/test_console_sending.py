@@ -182,7 +182,7 @@ async def test_schedule_is_saved_in_the_draft_and_shows_clock_changes(world: Wor
 
 
 async def test_local_times_are_shown_with_people_without_a_zone(world: World) -> None:
-    """After the check, the page has each time in UTC and by the author's clock, and the group without a zone."""
+    """The page has each time in UTC and by the author's clock after the check, and the group without a zone."""
     await world.known(1, 2)
     campaigns = Campaigns(world)
     await campaigns.set_attributes("user-1", time_zone="Asia/Tokyo")
@@ -199,7 +199,7 @@ async def test_local_times_are_shown_with_people_without_a_zone(world: World) ->
 
 
 async def test_cancelling_a_campaign_ends_its_check_and_its_mailings(world: World) -> None:
-    """What has gone stays gone; nothing more of it can be checked, released or sent."""
+    """Sent mail stays sent; nothing more of it can be checked, released or sent."""
     await world.known(1, 2)
     later = Schedule(kind="instant", at=datetime.now(UTC) + timedelta(days=1))
     campaign = await write(world, DRAFT.model_copy(update={"schedule": later}))

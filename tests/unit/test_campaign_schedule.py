@@ -119,7 +119,7 @@ def test_people_without_a_zone_follow_the_rule(rule: str, expected: str | None) 
 
 
 def test_last_is_after_the_time_in_every_zone_of_the_table() -> None:
-    """With `last`, no zone still waits for the time."""
+    """No zone still waits for the time, with the rule `last`."""
     from mailer.policy.time_zones_by_country import ZONES
 
     times = _local(zoneless="last")

@@ -8,17 +8,22 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.campaign_draft import (
+    Article,
+    ArticlesBlock,
     Block,
     ButtonBlock,
     CampaignDraft,
+    ColumnsBlock,
     HeadingBlock,
     HtmlBlock,
     LocalizedDraft,
     PictureBlock,
     TextBlock,
 )
+from mailer.rendering.campaign_blocks import pictures_used
 from mailer.rendering.campaign_fields import fields_used, parse_field
 from mailer.rendering.campaign_templates import compile_campaign_template
+from mailer.rendering.open_and_click_tracking import is_shared_url
 from mailer.rendering.template_samples import render_template_preview
 from tests.composed import (
     BLOCKS,
@@ -195,6 +200,29 @@ def test_fields_used_are_those_of_all_variants_and_languages() -> None:
     )
     assert fields_used(draft) == {"first_name"}
     assert fields_used(both) == {"first_name", "plan", "since", "points"}
+
+
+def test_pictures_used_are_those_of_blocks_articles_columns_and_html() -> None:
+    """Each id is found once, wherever a draft shows the picture."""
+    ids = [digit * 32 for digit in "abcde"]
+    blocks = (
+        PictureBlock(picture=ids[0]),
+        ArticlesBlock(articles=(Article(title="x", picture=ids[1]), Article(title="y"))),
+        ColumnsBlock(first=(PictureBlock(picture=ids[2]),), second=(PictureBlock(picture=ids[0]),)),
+        HtmlBlock(html=f'<img src="https://mail.example/m/{ids[3]}"><p>/m/{ids[4]}ff</p>'),
+    )
+    assert pictures_used(draft_of(*blocks)) == set(ids[:4])
+
+
+def test_links_count_clicks_and_have_ascii_hosts() -> None:
+    """An address stands in the source as it is, so that its clicks count without a consent (paltalk06-18)."""
+    urls = ("https://rooms.example/a?b=1&c=%C3%BC#d", "https://b\u00fccher.example:8443/\u00fc'{{x")
+    written = ("https://rooms.example/a?b=1&c=%C3%BC#d", "https://xn--bcher-kva.example:8443/%C3%BC%27%7B%7Bx")
+    block = ButtonBlock(label="Go", href=urls[0])
+    template = compiled(block, HtmlBlock(html=f'<a href="{urls[1].replace("{{", "%7B%7B")}">x</a>'))
+    assert all(is_shared_url(url, frozenset(), template.source) for url in written)
+    assert mail_of(template)[1].count("https://mail.example/c/") == 2
+    assert "host is not clear" in faults_of(ButtonBlock(label="Go", href="https://\u00fc..example/"))
 
 
 def test_the_text_part_is_readable() -> None:

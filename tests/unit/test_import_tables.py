@@ -66,6 +66,10 @@ def test_a_file_in_two_encodings() -> None:
         (bytes(range(256)) * 40, "is no text|cannot be told"),
         (b"\xff\xfea\x00\x00\xd8\n\x00", "has bytes that are none"),
         (b",,,\n1,2,3\n", "has no headings"),
+        (
+            "email,Größe,Grüße,Ort\n".encode().replace(b"Ort", b"St\xe4dte"),
+            "has a heading with a byte of another encoding",
+        ),
         (",".join(f"c{n}" for n in range(MAX_COLUMNS + 1)).encode(), "at most 300"),
         (b'"email\na@example.org\n', "the header line cannot be read"),
         (b"name,colour\nAda,red\n", "lacks ref and email"),

@@ -129,6 +129,8 @@ def _table_of_lines(open_lines: Callable[[], Iterator[str]], encoding: str, deli
         raise InputRefused(f"has {len(names):,} columns; at most {MAX_COLUMNS}: remove those that are not needed")
     if any(len(name) > MAX_HEADING for name in names):
         raise InputRefused(f"has a heading of more than {MAX_HEADING} characters; the first row names the columns")
+    if any(_FOREIGN.search(name) or "\0" in name for name in names):
+        raise InputRefused("has a heading with a byte of another encoding than the rest of the file; write it anew")
     return Table(encoding, delimiter, _distinct_headings(names), open_lines)
 
 
