@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mailer.web.app import create_app, openapi_document
+from tests.campaign_world import Campaigns
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import PUBLIC_URL, site_over
 from tests.publishers import issue_key
@@ -30,6 +31,8 @@ async def known_values(world: World) -> dict[str, str]:
     [ada] = await world.known(3)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     number = await world.pool.fetchval("SELECT max(id) FROM suppressions")
+    campaigns = Campaigns(world)
+    await campaigns.check(campaign := await campaigns.write())
     return {
         "brand": BRAND,
         "ref": "user-1",
@@ -37,6 +40,7 @@ async def known_values(world: World) -> dict[str, str]:
         "event_id": "event-1",
         "campaign": "spring",
         "mailing_id": str(accepted.mailing_id),
+        "campaign_id": str(campaign),
         "number": str(number),
         "name": "capture",
     }
