@@ -39,6 +39,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "suppressions list": ABOUT,
     "suppressions explain": ABOUT,
     "suppressions export": ("--brand", BRAND),
+    "segment list": ("--brand", BRAND),
+    "segment show": ("odd", "--brand", BRAND),
+    "audience list": ("--brand", BRAND),
     "mailing list": (),
     "mailing show": (EVENT,),
     "mailing coverage": (EVENT,),
@@ -87,6 +90,8 @@ OWN = {
     "schema outcomes",
     "webhook add", "webhook disable", "webhook enable", "webhook rotate", "webhook replay", "webhook send-test",
     "inbound file",
+    "segment save", "segment count", "segment freeze", "segment delete", "audience count", "audience remove",
+    "audience delete",
     "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list",
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
@@ -119,6 +124,14 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
     """Writes what relays, receivers and operators have said, and what an application calls a person."""
     await world.pool.execute("UPDATE recipients SET ref = $1, name = $2", REF, HOSTILE)
     await world.pool.execute("UPDATE mailings SET campaign = $1, publisher = $1", HOSTILE)
+    await world.pool.execute(
+        "INSERT INTO segments (brand, name, condition, created_by, updated_by) VALUES ($1, 'odd', $2, $3, $3)",
+        *(BRAND, {"type": HOSTILE}, HOSTILE),
+    )
+    await world.pool.execute("INSERT INTO audience_members VALUES ($1, $2, $3)", BRAND, "list", ada)
+    await world.pool.execute(
+        "INSERT INTO audience_lists (brand, name, origin, created_by) VALUES ($1, 'list', 'odd', $2)", BRAND, HOSTILE
+    )
     await world.pool.execute("INSERT INTO relay_states VALUES ($1, 'w', 'down', now(), $1, $1, 1)", HOSTILE)
     await world.pool.execute(
         "INSERT INTO notices (mailing_id, recipient_id, brand, category, channel, reason, changed_by, note)"
