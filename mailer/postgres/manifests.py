@@ -52,7 +52,10 @@ class PostgresManifests:
         if name == "everyone":
             return True
         async with self._pool.acquire() as connection:
-            query, parameters = await audience_query(connection, brand, name)
+            try:
+                query, parameters = await audience_query(connection, brand, name)
+            except ValueError:  # the brand has no such segment
+                return False
             return bool(await connection.fetchval(f"SELECT EXISTS ({query})", *parameters))
 
     async def count_readers(self, brand: str, audience: str, fields: Sequence[str]) -> AudienceReaders:

@@ -97,6 +97,8 @@ OWN = {
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
     "schema queues", "schema api", "ledger seals", "policy diff",
     "campaign create", "campaign save", "campaign duplicate", "campaign archive",
+    "campaign check", "campaign show-manifest", "campaign ask-release", "campaign release", "campaign schedule",
+    "campaign pause", "campaign resume", "campaign cancel", "campaign send-rest",
     "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
     "inbound classify",  # tried in tests/unit/test_inbound_command.py
 }  # fmt: skip
