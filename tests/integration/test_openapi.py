@@ -12,6 +12,7 @@ import pytest
 
 from mailer.web.app import create_app, openapi_document
 from tests.factories import BRAND, World, person
+from tests.integration.test_campaign_store import ANN, DRAFT, store_over
 from tests.integration.web_world import PUBLIC_URL, site_over
 from tests.publishers import issue_key
 
@@ -30,6 +31,7 @@ async def known_values(world: World) -> dict[str, str]:
     [ada] = await world.known(3)
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
     number = await world.pool.fetchval("SELECT max(id) FROM suppressions")
+    campaign = await store_over(world).create_campaign(BRAND, "Autumn", DRAFT, ANN)
     return {
         "brand": BRAND,
         "ref": "user-1",
@@ -39,6 +41,7 @@ async def known_values(world: World) -> dict[str, str]:
         "mailing_id": str(accepted.mailing_id),
         "number": str(number),
         "name": "capture",
+        "campaign_id": str(campaign.id),
     }
 
 
