@@ -63,6 +63,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "webhook list": (),
     "campaign list": (),
     "campaign show": (CAMPAIGN,),
+    "campaign lint": (CAMPAIGN,),
     "campaign history": (CAMPAIGN, "--revision", "1"),
     "rate list": (),
     "halts": (),
