@@ -48,7 +48,6 @@ async def known_values(world: World) -> dict[str, str]:
         "campaign_id": str(campaign),
         "number": str(number),
         "name": "capture",
-        "campaign_id": str(campaign.id),
     }
 
 

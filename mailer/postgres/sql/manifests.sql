@@ -187,9 +187,15 @@ ORDER BY m.released_at LIMIT 100
 -- name: campaign_of
 SELECT campaign_id FROM manifests WHERE id = $1
 
--- name: lock_building
--- A builder whose lease is over, but whose transaction is not, still has its lines.
-SELECT pg_try_advisory_xact_lock(hashtextextended('manifest ' || $1::uuid::text, 0))
+-- name: name_turn
+INSERT INTO work_turns (name) VALUES ('manifest ' || $1::uuid::text) ON CONFLICT DO NOTHING
+
+-- name: take_turn
+-- Nothing, while a builder has it whose lease is over, but whose transaction is not: it still has its lines.
+SELECT name FROM work_turns WHERE name = 'manifest ' || $1::uuid::text FOR UPDATE SKIP LOCKED
+
+-- name: end_turn
+DELETE FROM work_turns WHERE name = 'manifest ' || $1::uuid::text
 
 -- name: former
 -- The check before, if it was finished.
