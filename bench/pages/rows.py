@@ -129,6 +129,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/letters": ["/console/letters"],
         "/console/letters/{mail_id}": [f"/console/letters/{known.received}"],
         **_import_rows(known),
+        **_campaign_rows(known),
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],

@@ -111,16 +111,19 @@ INSERT INTO manifests (id, campaign_id, brand, revision, state, draft, templates
                        people_total, requested_by, ready_at)
 SELECT c.id, c.id, c.brand, 2, 'ready', c.draft, '{"a": ["1", "{}"]}', '2024',
        '[["send", "", 90], ["suppress", "opted_out", 10]]', sha256('x'), 100, 100, 'person:Ben', now()
-FROM campaigns c;
-UPDATE campaigns SET manifest_id = id, state = 'awaiting_release';
+FROM campaigns c WHERE c.state = 'draft';
+UPDATE campaigns SET manifest_id = id, state = 'awaiting_release' WHERE state = 'draft';
 INSERT INTO manifest_people (manifest_id, recipient_id, result, reason)
 SELECT c.id, r.id, CASE WHEN r.id % 10 = 0 THEN 'suppress' ELSE 'send' END,
        CASE WHEN r.id % 10 = 0 THEN 'opted_out' ELSE '' END
-FROM (SELECT id FROM campaigns ORDER BY updated_at DESC LIMIT 20) c CROSS JOIN recipients r;
+FROM (SELECT id FROM campaigns WHERE state = 'awaiting_release' ORDER BY updated_at DESC LIMIT 1) c
+CROSS JOIN recipients r;
 INSERT INTO campaign_mailings (campaign_id, manifest_id, variant, mailing_id, template_variant)
 SELECT c.id, c.id, 'a', m.id, 'a'
 FROM (SELECT id, row_number() OVER (ORDER BY updated_at DESC) AS n FROM campaigns) c
-JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM mailings) m USING (n);
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM mailings
+      WHERE id NOT IN (SELECT mailing_id FROM campaign_mailings)) m USING (n)
+WHERE c.id NOT IN (SELECT campaign_id FROM campaign_mailings);
 ANALYZE manifests; ANALYZE manifest_people; ANALYZE campaign_mailings
 """
 """A check of each campaign under the campaign's id, with the people of some, and mailings."""

@@ -11,6 +11,7 @@ from mailer.cli.shared import (
     acting_person,
     exit_with_error,
     format_utc_time,
+    out,
     print_facts,
     print_json,
     print_table,
@@ -61,11 +62,16 @@ def people(
     async def act(app: App) -> None:
         found = await _find_report_or_exit(app, campaign)
         stores = build_campaign_report_stores(app.pool, app.writers, PostgresReleasedCampaignReports(app.pool))
-        typer.echo(csv_lines([CampaignPerson._fields]), nl=False)
+        _print_lines(csv_lines([CampaignPerson._fields]))
         async for some in stores.open_people(str(acting_person()), "", None).export_people(found, reason):
-            typer.echo(csv_lines(some), nl=False)
+            _print_lines(csv_lines(some))
 
     run_with_app(act)
+
+
+def _print_lines(text: str) -> None:
+    for line in text.splitlines():
+        out.print(line)
 
 
 async def _find_report_or_exit(app: App, campaign: str) -> CampaignReport:

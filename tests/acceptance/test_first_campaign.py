@@ -1,16 +1,21 @@
-"""A campaign from an export of Excel to its report, in Chromium: two people, and mailer's own processes."""
+"""A campaign from exports of Excel and others to its report, in Chromium without scripts: docs/first-campaign.md.
+
+Two people do it over mailer's own processes, each in a browser of their own.
+"""
 
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pyotp
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from mailer import bundled_files
+from mailer.processors.capture.folder import CaptureFolder
 from tests.browser.chromium import running_chromium
+from tests.campaign_console import ConsolePerson
 from tests.processes import ROOT, Stack, free_port, until
 from tests.staff import PASSWORD
 
@@ -24,74 +29,41 @@ retention_days = 365
 may_choose_audience = true
 """
 WORDS = "Ja, schickt mir den Newsletter."
-NOBODY = "nobody"
-SECONDS = 20_000
+MEMBERS, LEFT, UNCONFIRMED = 60, 3, 1
+"""The people of the brand's own export, those of them who have left, and a German whose consent is not confirmed."""
+ALL = MEMBERS + UNCONFIRMED
+TEXTS = {
+    "a": {"de": "Frühling für {{ first_name or 'dich' }}", "en": "Spring for {{ first_name or 'you' }}"},
+    "b": {"de": "Zehn neue Räume", "en": "Ten new rooms"},
+}
+SECONDS = 60_000
 """Milliseconds that a page may take on a busy machine."""
 
 
-@dataclass
-class Person:
-    """A person at the console.
-
-    Attributes:
-        page: a page of a browser of their own. site: the address of the site.
-    """
-
-    page: Page
-    site: str
-
-    async def open(self, path: str) -> str:
-        """Opens a page; returns its words."""
-        await self.page.goto(path if path.startswith("http") else self.site + path)
-        return await self.words()
-
-    async def words(self) -> str:
-        """The words of the page."""
-        return await self.page.inner_text("main")
-
-    async def press(self, name: str) -> str:
-        """Presses a button or a link of a name, and returns the words of the page that follows."""
-        button = self.page.locator("main").get_by_role("button", name=name, exact=True)
-        link = self.page.locator("main").get_by_role("link", name=name, exact=True)
-        async with self.page.expect_navigation():
-            await button.or_(link).first.click()
-        return await self.words()
-
-    async def wait_for(self, path: str, words: str) -> str:
-        """Opens a page again and again until it has some words."""
-
-        async def has_words() -> str:
-            found = await self.open(path)
-            return found if words in found else ""
-
-        return await until(has_words, f"{path} to say {words!r}")
-
-
 @asynccontextmanager
-async def _signed_in(browser: Browser, stack: Stack, name: str) -> AsyncIterator[Person]:
-    """Adds a marketer, who sets a password and an authenticator app up in a browser of their own, without scripts."""
+async def _signed_in(browser: Browser, stack: Stack, name: str) -> AsyncIterator[ConsolePerson]:
+    """Adds a marketer, who sets a password and an authenticator app up."""
     address = f"{name.split()[0].lower()}@work.example"
     added = await stack.done("staff", "add", name, "--email", address, "--role", "marketer")
     [link] = re.findall(r"http\S+/console/join/\S+", added.out)
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     page.set_default_timeout(SECONDS)
-    person = Person(page, link.partition("/console")[0])
+    person = ConsolePerson(page, link.partition("/console")[0])
     await page.goto(link)
-    for field in await page.locator("input[type=password]").all():
-        await field.fill(PASSWORD)
+    for one in await page.locator("input[type=password]").all():
+        await one.fill(PASSWORD)
     await page.locator("main button").first.click()
     await person.open("/console/second-factors")
-    await page.locator("form[action*='/app'] button").first.click()
+    await person.submit("form[action*='/app'] button")
     key = (await page.locator(".key").first.inner_text()).replace(" ", "")
     await page.locator("input[name=code]").fill(pyotp.TOTP(key).now())
-    await page.locator("main form button").first.click()
-    await page.wait_for_load_state()
+    await person.submit("main form button")
     yield person
     await context.close()
 
 
-def _policies_with_attributes(folder: Path) -> Path:
+def _policies_with_attribute(folder: Path) -> Path:
     """The shipped policies, of which the brand's declares an attribute."""
     folder.mkdir()
     for file in bundled_files.bundled_folder("policies").glob("*.toml"):
@@ -99,119 +71,186 @@ def _policies_with_attributes(folder: Path) -> Path:
     return folder
 
 
-async def _import(writer: Person, file: Path, consent_column: str = "") -> str:
+async def _import(writer: ConsolePerson, file: Path, consent_column: str = "") -> str:
     """Uploads a file, says what its columns mean, and imports it. Returns the words of its result."""
-    await writer.open(f"/console/imports/to/{BRAND}")
-    await writer.page.set_input_files("#file", file)
-    await writer.press("Upload")
-    path = writer.page.url
-    await writer.wait_for(path, "What do the columns mean?")
     page = writer.page
+    await writer.open(f"/console/imports/to/{BRAND}")
+    await page.set_input_files("#file", file)
+    await writer.press("Upload")
+    path = page.url
+    await writer.wait_for(path, "What do the columns mean?")
+    if consent_column or file.name == "members.csv":
+        await page.fill("[name=source]", "sign-up")
     if consent_column:
         row = page.locator("tbody tr", has=page.get_by_text(consent_column, exact=True))
         await row.locator("select").select_option(label="consent: when it was given")
-        if not await page.locator("#consent_scopes").is_visible():
-            await page.locator("summary", has_text="What did people agree to?").click()
+        await writer.unfold(page.locator("details", has=page.locator("#consent_scopes")))
         for name, value in (("scopes", "newsletter"), ("version", "2026"), ("source", "newsletter-form")):
             await page.fill(f"[name=consent_{name}]", value)
         await page.fill("[name=consent_words]", WORDS)
     for order in await page.locator("[value=day_first]").all():
-        if not await page.locator(f"[name='{await order.get_attribute('name')}']:checked").count():
+        question = await order.get_attribute("name")
+        if not await page.locator(f"[name='{question}']:checked").count():
             await order.check()
     for settled in await page.locator("[name^=settled-]").all():
         await settled.check()
-    print(file.name, await writer.press("Check each row"))
-    print(await writer.wait_for(path, "Result of the check"))
+    await writer.press("Check each row")
+    checked = await writer.wait_for(path, "Result of the check")
+    assert "Nothing was imported yet." in checked
     await writer.press("Import")
     return await writer.wait_for(path, "The refused rows can be downloaded")
 
 
-async def _write_text(writer: Person, place: int, subject: str, words: str) -> None:
-    """Writes the subject and the one text block of a text that the editor shows, and adds a button."""
+async def _write(writer: ConsolePerson) -> str:
+    """Writes a campaign in two variants and two languages to the segment. Returns its path."""
     page = writer.page
-    await page.fill(f"[id='t{place}.subject']", subject)
-    await page.fill(f"[id='t{place}.preheader']", f"{subject}, in short")
-    async with page.expect_navigation():
-        await page.locator(f"button[value='add@t{place}@text']").click()
-    await page.fill(f"[id='t{place}.0.markdown']", words)
-    await writer.press("Save")
-
-
-async def _write_campaign(writer: Person, name: str) -> str:
-    """Writes a campaign in two languages and two variants to the segment. Returns the path of its page."""
-    page = writer.page
-    await writer.open("/console/campaigns")
     await writer.open(f"/console/campaigns/new?brand={BRAND}")
-    await page.fill("#name", name)
+    await page.fill("#name", "spring")
     await page.select_option("#category", "newsletter")
     await page.select_option("#purpose", "newsletter")
-    await _submit(page, "main form button.main")
+    await writer.submit("main form button.main")
     path = page.url.removeprefix(writer.site).partition("?")[0].removesuffix("/edit")
-    await writer.open(f"{path}/edit")
-    for locale in ("de", "en"):
-        await page.locator("details", has=page.locator("#new_language")).evaluate("one => one.open = true")
+    for locale in TEXTS["a"]:
+        await writer.open(f"{path}/edit")
         await page.fill("#new_language", locale)
-        await _submit(page, "button[value=add-language]")
+        await writer.submit("button[value=add-language]")
+    for locale, subject in TEXTS["a"].items():
+        await writer.open(f"{path}/edit?text=a@{locale}")
+        await page.fill("[id='t0.subject']", subject)
+        await page.fill("[id='t0.preheader']", "What is new this week")
+        await writer.submit("button[value='add@t0@text']")
+        await page.fill("[id='t0.0.markdown']", "The *new* rooms are open.")
+        await writer.press("Save")
+    await writer.submit("button[value=add-variant]")
+    for locale, subject in TEXTS["b"].items():
+        await writer.open(f"{path}/edit?text=b@{locale}")
+        await page.fill("[id='t0.subject']", subject)
+        await writer.press("Save")
+    await writer.unfold(page.locator("form.draft details").first)
+    await page.select_option("#audience", "segment:plus")
+    await page.fill("[id='ab_test.share_percent']", "50")
+    await writer.press("Save")
     return path
 
 
-async def _submit(page: Page, selector: str) -> None:
-    async with page.expect_navigation():
-        await page.locator(selector).first.click()
+async def _look_and_test(writer: ConsolePerson, stack: Stack, path: str) -> None:
+    """Looks at the mail as three readers, and sends a test to oneself."""
+    assert "Subject: Frühling für Ada" in await writer.open(f"{path}/preview?variant=a&locale=de")
+    assert "Subject: Spring for you" in await writer.open(f"{path}/preview?variant=a&locale=en&lacks=yes")
+    await writer.page.fill("#ref", "m-7")
+    await writer.page.fill("[name=reason]", "a check of the name")
+    assert "Subject: Frühling für Member" in await writer.press("Show it for this person")
+    await writer.open(f"{path}/test")
+    await writer.submit("form[action$='/test'] button.main")
+
+    async def has_arrived() -> bool:
+        return bool(stack.mails(Subject="[Test]"))
+
+    await until(has_arrived, "the test to arrive")
+    assert stack.mails(Subject="[Test]")[0].recipients == ("mira@work.example",)
+
+
+def _own_export(folder: Path) -> Path:
+    """An export of Excel with the brand's members, as it saves it in Europe; some have left."""
+    rows = ["Kundennr;E-Mail;First Name;Last Name;Country;Language;Abo;Unsubscribed"]
+    for n in range(MEMBERS):
+        left, language = ("yes" if n < LEFT else "no"), ("German" if n % 2 else "English")
+        rows.append(f"m-{n};m{n}@people.example;Member;Number {n};United States;{language};Plus;{left}")
+    file = folder / "members.csv"
+    file.write_bytes("\r\n".join(rows).encode("cp1252"))
+    return file
 
 
 async def test_first_campaign(small_stack: Stack, tmp_path: Path) -> None:
-    """From the export to the follow-up."""
+    """From twelve exports to a report and a follow-up, with a release by a second person, a pause and a winner."""
     port = free_port()
     stack = small_stack.having(
-        POLICIES=str(_policies_with_attributes(tmp_path / "policies")),
+        POLICIES=str(_policies_with_attribute(tmp_path / "policies")),
         PUBLIC_URL=f"http://localhost:{port}",
         PORT=str(port),
+        PROCESSORS="capture://",
+        DATA=str(tmp_path / "data"),
     )
+    stack = replace(stack, inbox=CaptureFolder(tmp_path / "data" / "captured"))
     async with AsyncExitStack() as all_:
-        await all_.enter_async_context(stack.running("worker", "timekeeper", "web"))
+        await all_.enter_async_context(stack.running("timekeeper", "web"))
         await all_.enter_async_context(stack.client())
         browser = await all_.enter_async_context(running_chromium())
         mira = await all_.enter_async_context(_signed_in(browser, stack, "Mira Marketer"))
         lena = await all_.enter_async_context(_signed_in(browser, stack, "Lena Lead"))
-        for file in sorted(CASES.iterdir())[:1]:
-            print("=====", file.name, await _import(mira, file, "Kunde seit" if file.name.startswith("01") else ""))
-        page = mira.page
-        await mira.open(f"/console/segments/{BRAND}/_new")
-        await page.fill("#name", "german")
-        await page.select_option("#g0r0-fact", "locale")
-        await page.select_option("#g0r0-operator", "is")
-        await page.fill("#g0r0-value", "de; it")
-        print("SEGMENT", await mira.press("Save"))
-        path = await _write_campaign(mira, "spring")
-        for place, subject, words in (
-            (0, "Frühling, {{ first_name or 'du' }}", "Die *neuen* Räume sind da."),
-            (1, "Spring, {{ first_name or 'you' }}", "The *new* rooms are here."),
-        ):
-            await _write_text(mira, place, subject, words)
-        await page.locator("details", has=page.locator("#new_language")).evaluate("one => one.open = true")
-        await _submit(page, "button[value=add-variant]")
-        print("AB", await mira.words())
-        await mira.open(f"{path}/edit?text=b@de&text=b@en")
-        await page.fill("[id='t0.subject']", "Zehn neue Räume")
-        await page.fill("[id='t1.subject']", "Ten new rooms")
-        await page.locator("form.draft details").first.evaluate("one => one.open = true")
-        await page.select_option("#audience", "segment:german")
-        await page.locator("form.draft details").nth(1).evaluate("one => one.open = true")
-        await page.fill("[id='ab_test.share_percent']", "50")
-        await mira.press("Save")
-        print("CAMPAIGN", await mira.open(path))
-        print("PREVIEW", await mira.open(f"{path}/preview"))
-        print("TEST", await mira.open(f"{path}/test"))
-        print("CHECK0", await mira.open(f"{path}/check"))
-        print("CHECK1", await mira.press("Check now"))
-        print("CHECK2", await mira.wait_for(f"{path}/check", "The sum"))
-        print("ASK", await mira.press("Ask for the release"))
-        print("REL", await lena.open(f"{path}/release"))
-        await _submit(lena.page, "form[action$='/release'] button")
-        print("REL2", await lena.words())
-        print("SENDING", await lena.wait_for(f"{path}/sending", "All of it is done"))
-        print("REPORT", await lena.open(f"{path}/report"))
-        print("WINNER", await lena.open(f"{path}/winner"))
-        for mail in stack.mails():
-            print(mail.sender, mail.content[:300] if hasattr(mail, "content") else mail)
+        for file in [*sorted(CASES.iterdir()), _own_export(tmp_path)]:
+            result = await _import(mira, file, "Kunde seit" if file.name.startswith("01") else "")
+            assert ("is refused" in result) is (file.name[:2] in ("01", "10")), (file.name, result)
+        await _choose_audience(mira)
+        path = await _write(mira)
+        async with stack.running("worker"):
+            await _look_and_test(mira, stack, path)
+        await _check_and_release(mira, lena, path)
+        assert "0 have gone; " in await lena.open(f"{path}/sending")
+        assert "It is paused." in await lena.press("Pause all")
+        async with stack.running("worker"):
+            await lena.wait_for(f"{path}/sending", "0 have gone")
+            assert not stack.mails(Subject="Ten new rooms")
+            await _go_on_and_send_rest(lena, stack, path)
+        await _read_report_and_follow_up(mira, path)
+
+
+async def _choose_audience(writer: ConsolePerson) -> None:
+    """Saves a segment, and reads in plain words whom it chooses."""
+    await writer.open(f"/console/segments/{BRAND}/_new")
+    await writer.page.fill("#name", "plus")
+    for row, (fact, value) in enumerate((("country", "US; DE"), ("attribute:abo", "Plus"))):
+        await writer.page.select_option(f"#g0r{row}-fact", fact)
+        await writer.page.select_option(f"#g0r{row}-operator", "is")
+        await writer.page.fill(f"#g0r{row}-value", value)
+    saved = await writer.press("Save")
+    assert "People in United States or Germany whose abo is Plus." in saved
+    assert f"{ALL} people, counted just now" in saved
+
+
+async def _check_and_release(writer: ConsolePerson, second: ConsolePerson, path: str) -> None:
+    """Says when, checks, asks, and is released by somebody else, who sees the sum; the writer herself cannot."""
+    page = writer.page
+    await writer.open(f"{path}/schedule")
+    await page.check("[name=kind][value=local]")
+    await page.fill("#local", "2026-01-05T09:00")
+    await page.fill("#zone", "Europe/Berlin")
+    await writer.press("Save the time")
+    await writer.open(f"{path}/check")
+    await writer.press("Check now")
+    checked = await writer.wait_for(f"{path}/check", "The sum")
+    assert f"{MEMBERS - LEFT} of {ALL} people get it now or later" in checked, checked
+    assert "opted out" in checked
+    assert "A second person has to release it" in await writer.press("Ask for the release")
+    assert "Release it to" not in await writer.words()
+    assert f"It goes to {MEMBERS - LEFT} of {ALL} people" in await second.open(f"{path}/release")
+    await second.press(f"Release it to {MEMBERS - LEFT} people")
+
+
+async def _go_on_and_send_rest(second: ConsolePerson, stack: Stack, path: str) -> None:
+    """Lets it go on, then chooses the variant for the rest as a person: so small a test decides nothing."""
+    await second.open(f"{path}/sending")
+    await second.press("Go on")
+    await second.wait_for(f"{path}/sending", "0 still will")
+    winner = await second.wait_for(f"{path}/winner", "people wait for it")
+    assert "Too small a sample" in winner, winner
+    await second.press("Send the rest with variant B")
+    await second.wait_for(f"{path}/sending", f"{MEMBERS - LEFT} have gone")
+    sent = [mail for mail in stack.mails() if not mail.subject.startswith("[Test]")]
+    assert len({mail.recipients for mail in sent}) == len(sent) == MEMBERS - LEFT
+    assert {mail.subject for mail in sent} == {
+        "Frühling für Member",
+        "Spring for Member",
+        "Zehn neue Räume",
+        "Ten new rooms",
+    }
+
+
+async def _read_report_and_follow_up(writer: ConsolePerson, path: str) -> None:
+    """Reads that the number shown is the number sent, and writes to those who did not get it in a new draft."""
+    report = await writer.wait_for(f"{path}/report", f"Sent\t{MEMBERS - LEFT}")
+    assert f"Shown at the release: will get it\t{MEMBERS - LEFT}" in report
+    assert "The sum adds up" in report
+    await writer.unfold(writer.page.locator("details", has=writer.page.get_by_text("Make the draft")))
+    await writer.page.get_by_label(f"({UNCONFIRMED})").check()
+    assert "followup-spring" in await writer.press("Make the draft")

@@ -157,7 +157,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 @pytest.mark.parametrize(
     "place",
     [
-        "mailer.postgres.deliveries._delivery_row_from_record",
+        "mailer.postgres.deliveries.delivery_row_from_record",
         "mailer.pipeline.hand_over_of_claim.keys_allowed_once_per_window",
     ],
 )

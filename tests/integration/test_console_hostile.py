@@ -8,9 +8,12 @@ import cbor2
 import httpx
 import pytest
 
+from mailer.web.app import MAX_DRAFT_FORM_BYTES
+from mailer.web.console.campaign_access import is_editor_path
 from mailer.web.console.console_context import console_path_or_home
 from mailer.web.console.passkey_checks import check_new_passkey, check_presented_passkey
 from mailer.web.picture_limits import is_picture_upload_path
+from mailer.web.upload_limits import is_upload_path
 from tests.factories import BRAND, World
 from tests.integration.console_browser import OWN, ConsoleBrowser, open_browser
 from tests.integration.test_console_passkeys import HERE
@@ -85,13 +88,18 @@ async def test_nobody_frames_or_keeps_a_page(world: World) -> None:
 async def test_bodies_are_bounded_at_every_form(world: World) -> None:
     """A larger one gets 413, whether its length is said or not, and is never held; a form has few fields.
 
-    Forms with a file have a limit of their own (`test_pictures`).
+    Forms with a file, and the editor of campaigns, have limits of their own (`test_pictures`, `test_import_api`).
     """
     async with open_browser(world) as browser:
         await browser.enter()
-        for path in (*(path for path in map(real, POSTS) if not is_picture_upload_path(path)), LEAVE):
-            large = await browser.client.post(path, content=b"email=" + b"x" * 70_000, headers=OWN)
+        for path in (*map(real, POSTS), LEAVE):
+            if is_picture_upload_path(path) or is_upload_path(path):
+                continue
+            most = MAX_DRAFT_FORM_BYTES if is_editor_path(path) else 65_536
+            large = await browser.client.post(path, content=b"email=" + b"x" * (most + 1), headers=OWN)
             assert large.status_code == 413, path
+            if is_editor_path(path):
+                continue
 
             async def pieces() -> AsyncIterator[bytes]:
                 for _ in range(70):
