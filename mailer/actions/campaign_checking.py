@@ -168,5 +168,5 @@ def draft_problems(draft: CampaignDraft, policy: Policy, now: datetime) -> Itera
 
 async def _audience_problems(store: ManifestStore, campaign: CampaignToCheck) -> AsyncIterator[str]:
     for name in (campaign.draft.audience, *campaign.draft.exclude):
-        if not await store.has_audience(campaign.brand, name):
-            yield f"{campaign.brand} has no list or segment {name}, or nobody is in it; choose another one"
+        if fault := await store.find_audience_fault(campaign.brand, name):
+            yield fault

@@ -72,7 +72,7 @@ def refusal_to_release(facts: StepFacts, policy_version: str, seen_hash: bytes, 
 
 
 def refusal_to_send_rest(
-    campaign_state: str, manifest_state: str, draft: CampaignDraft, variant: str, *, is_sent: bool
+    campaign_state: str, manifest_state: str, draft: CampaignDraft, variant: str, *, is_sent: bool, is_paused: bool
 ) -> str | None:
     """Returns why the rest of a test cannot be sent with a variant, with what to do; None: it can."""
     if manifest_state != "released" or campaign_state != "released":
@@ -83,6 +83,8 @@ def refusal_to_send_rest(
         return f"there is no such variant; choose one of {', '.join(sorted(draft.variants))}"
     if is_sent:
         return "the rest is sent already"
+    if is_paused:
+        return "this campaign is paused; resume it, then send the rest"
     return None
 
 

@@ -88,8 +88,9 @@ class PostgresCampaignReleases:
         async with open_unit_of_work(self._pool, self._writers) as work:
             campaign, manifest = await lock_campaign_and_manifest(work.connection, manifest_id)
             is_sent = await work.connection.fetchval(SQL["has_mailing"], manifest_id, REST)
+            is_paused = await work.connection.fetchval(SQL["is_paused"], campaign.id)
             if refusal := refusal_to_send_rest(
-                campaign.state, manifest.state, manifest.draft, variant, is_sent=is_sent
+                campaign.state, manifest.state, manifest.draft, variant, is_sent=is_sent, is_paused=is_paused
             ):
                 raise ManifestRefused(refusal)
             [made] = await self._make_mailings(work, manifest, [(REST, variant)], str(releaser))
