@@ -89,5 +89,11 @@ def refusal_to_send_rest(
 
 
 def is_second_person_needed(policy: Policy, category: str, people: int) -> bool:
-    """Tells whether somebody else than writer and requester has to release a campaign to so many people."""
+    """Tells whether somebody else than writer and requester has to release a campaign.
+
+    Args:
+        policy: of the brand.
+        category: of the campaign.
+        people: in reach of it. Those whom only a cap keeps back count: the release lasts longer than the cap.
+    """
     return people > policy.release_above or policy.get_category(category).needs_release

@@ -13,6 +13,7 @@ from mailer.policy.campaign_manifest import (
     ManifestSum,
     ManifestTemplate,
     ManifestTotals,
+    people_in_reach,
     people_to_get_mail,
 )
 from mailer.policy.policy_file import Policy
@@ -87,6 +88,11 @@ class Manifest:
     def people_to_get_mail(self) -> int:
         """The number of people who get the mail, now or later."""
         return people_to_get_mail(self.sums)
+
+    @property
+    def people_in_reach(self) -> int:
+        """The number of people who get the mail, and of those who would, once a cap of today is over."""
+        return people_in_reach(self.sums)
 
     @property
     def template_name(self) -> str:

@@ -69,7 +69,7 @@ class PostgresCampaignReleases:
         policy = self._policy_of(campaign)
         self._refuse_unless_releasable(campaign, manifest, policy, seen_hash)
         authors = await self._read_authors(self._pool, campaign, manifest)
-        if is_second_person_needed(policy, manifest.draft.category, manifest.people_to_get_mail):
+        if is_second_person_needed(policy, manifest.draft.category, manifest.people_in_reach):
             await self._refuse_dependent_releaser(releaser, authors)
         async with open_unit_of_work(self._pool, self._writers) as work:
             campaign, manifest = await lock_campaign_and_manifest(work.connection, manifest_id)
