@@ -107,11 +107,13 @@ class CampaignChecker:
         if problems:
             return {}, [_UNFIT.finding(problem) for problem in problems]
         pictures = await self._pictures.find_pictures(campaign.brand, picture_ids(campaign.draft))
-        templates, faults = self._compile_variants(campaign, files, pictures)
+        templates, faults = await asyncio.to_thread(self._compile_variants, campaign, files, pictures)
         if faults:
             return templates, faults
         try:
-            facts = build_campaign_facts(policy, campaign.draft, templates, pictures, self._public_url)
+            facts = await asyncio.to_thread(
+                build_campaign_facts, policy, campaign.draft, templates, pictures, self._public_url
+            )
         except RenderError as error:
             return templates, [_TEMPLATE.finding(str(error))]
         readers = await store.count_readers(

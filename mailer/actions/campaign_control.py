@@ -28,7 +28,7 @@ class CampaignControlStores(Protocol):
 
 async def pause_campaign(stores: CampaignControlStores, campaign_id: UUID, by: str, reason: str) -> int:
     """Pauses a campaign: the rest of its test, and its mailings that are not over. Returns the number of these."""
-    await stores.manifests.pause_campaign(campaign_id, by)
+    await stores.manifests.pause_campaign(campaign_id)
     paused = 0
     for one in await stores.manifests.list_mailings(campaign_id):
         try:
@@ -41,7 +41,7 @@ async def pause_campaign(stores: CampaignControlStores, campaign_id: UUID, by: s
 
 async def resume_campaign(stores: CampaignControlStores, campaign_id: UUID, by: str) -> int:
     """Lets a campaign go on: the rest of its test, and its mailings that are not over. Returns the number of these."""
-    await stores.manifests.resume_campaign(campaign_id, by)
+    await stores.manifests.resume_campaign(campaign_id)
     resumed = 0
     for one in await stores.manifests.list_mailings(campaign_id):
         try:

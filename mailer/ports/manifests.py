@@ -299,11 +299,11 @@ class ManifestStore(Protocol):
         """
         ...
 
-    async def pause_campaign(self, campaign_id: UUID, by: str) -> None:
+    async def pause_campaign(self, campaign_id: UUID) -> None:
         """Lets nobody send the rest of a released campaign's test. Its mailings are paused one by one, by who calls."""
         ...
 
-    async def resume_campaign(self, campaign_id: UUID, by: str) -> None:
+    async def resume_campaign(self, campaign_id: UUID) -> None:
         """Lets the rest of a paused campaign's test be sent again."""
         ...
 

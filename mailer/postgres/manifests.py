@@ -142,18 +142,18 @@ class PostgresManifests:
                 [_campaign_entry(row["brand"], "campaign_cancelled", campaign_id, row["manifest_id"], by)]
             )
 
-    async def pause_campaign(self, campaign_id: UUID, by: str) -> None:
+    async def pause_campaign(self, campaign_id: UUID) -> None:
         """See the port."""
-        await self._change_pause(campaign_id, "pause_campaign", "campaign_paused", by)
+        await self._change_pause(campaign_id, "pause_campaign", "campaign_paused")
 
-    async def resume_campaign(self, campaign_id: UUID, by: str) -> None:
+    async def resume_campaign(self, campaign_id: UUID) -> None:
         """See the port."""
-        await self._change_pause(campaign_id, "resume_campaign", "campaign_resumed", by)
+        await self._change_pause(campaign_id, "resume_campaign", "campaign_resumed")
 
-    async def _change_pause(self, campaign_id: UUID, statement: str, what: str, by: str) -> None:
+    async def _change_pause(self, campaign_id: UUID, statement: str, what: str) -> None:
         async with open_unit_of_work(self._pool, self._writers) as work:
             if row := await work.connection.fetchrow(SQL[statement], campaign_id):
-                entry = _campaign_entry(row["brand"], what, campaign_id, row["manifest_id"], by)
+                entry = _campaign_entry(row["brand"], what, campaign_id, row["manifest_id"], None)
                 await work.append_entries([entry])
 
     async def is_campaign_paused(self, campaign_id: UUID) -> bool:
@@ -220,6 +220,8 @@ def step_facts(campaign: CampaignToCheck, manifest: Manifest) -> StepFacts:
     )
 
 
-def _campaign_entry(brand: str, reason: str, campaign_id: UUID, manifest_id: UUID | None, by: str) -> LedgerEntry:
+def _campaign_entry(
+    brand: str, reason: str, campaign_id: UUID, manifest_id: UUID | None, by: str | None
+) -> LedgerEntry:
     fields = (f"manifest:{manifest_id}",) if manifest_id else None
     return LedgerEntry(EntryKind.MAILING, brand, reason=reason, rule=f"campaign:{campaign_id}", fields=fields, actor=by)

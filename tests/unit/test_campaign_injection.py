@@ -161,5 +161,21 @@ def test_html_has_only_what_is_allowed(markup: str) -> None:
 def test_a_number_of_a_character_is_not_read_without_end() -> None:
     """Python refuses to read a number of 5,000 digits, which would end each page that lists a draft's fields."""
     assert parse_field("name or '&#" + "9" * 5000 + ";'") is None
-    with pytest.raises(TemplateError, match="U\\+E000"):
+    with pytest.raises(TemplateError, match=r"U\+E000"):
         compiled(TextBlock(markdown="&#x00E000;0&#x00E001;"))
+
+
+@pytest.mark.parametrize("tag", ["<b>", "<div>", "<table><tr><td>", "<ul><li>", "<b><i><u><s>"])
+def test_deep_nesting_is_refused_before_it_ends_the_process(tag: str) -> None:
+    """The CSS inliner overflows the stack of the process at some thousands of elements within one another."""
+    for times in (70, 40_000 // len(tag)):
+        with pytest.raises(TemplateError, match=r"deep|tags"):
+            compiled(HtmlBlock(html=tag * times + "x"))
+    with pytest.raises(TemplateError, match="deep"):
+        compiled(TextBlock(markdown="*a **b " * 1400 + "x" + " b** a*" * 1400))
+
+
+def test_usual_nesting_is_taken() -> None:
+    """Tables within tables of a bought layout, and many elements side by side, are no fault."""
+    nested = "<table><tbody><tr><td>" * 8 + "x" + "</td></tr></tbody></table>" * 8
+    assert compiled(HtmlBlock(html=nested + '<p title="a > b">x<br></p>' * 500)).source
