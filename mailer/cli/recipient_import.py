@@ -40,7 +40,7 @@ class DateAnswer(StrEnum):
 
 
 class BadValueAnswer(StrEnum):
-    """What to do with a value that cannot be read, where a person can be known without it."""
+    """The treatment of a value that cannot be read, where a person can be known without it."""
 
     LEAVE_OUT = "leave-out"
     REFUSE = "refuse"

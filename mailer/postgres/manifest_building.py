@@ -52,13 +52,14 @@ class PostgresManifestQueue:
         self, manifest: Manifest, policy: Policy, owner: str
     ) -> "AsyncIterator[PostgresManifestBuilding]":
         """See the port."""
+        await self._pool.execute(SQL["name_turn"], manifest.id)
         async with (
             self._pool.acquire() as reading,
             self._pool.acquire() as writing,
             reading.transaction(isolation="repeatable_read", readonly=True),  # one moment for all people
             writing.transaction(),
         ):
-            if not await writing.fetchval(SQL["lock_building"], manifest.id):
+            if not await writing.fetchval(SQL["take_turn"], manifest.id):
                 raise ManifestBuildingLost
             building = PostgresManifestBuilding(self._pool, reading, writing, manifest, owner)
             building.rates, building.lease = self._rates, self._lease
@@ -210,6 +211,7 @@ class PostgresManifestBuilding:
         if row is None:
             raise ManifestBuildingLost
         await self._writing.execute(SQL["mark_checked"], self._manifest.campaign_id, self._manifest.id)
+        await self._writing.execute(SQL["end_turn"], self._manifest.id)
 
 
 async def audience_without_excluded(

@@ -6,7 +6,7 @@ from mailer.database.statements import Pool, load_statements
 
 _SQL = load_statements("recipient_attributes")
 KeptDays = Mapping[str, Mapping[str, int | None]]
-"""By brand and attribute: the days after which a value is deleted; None if it stays as long as the person is known."""
+"""Days after which a value is deleted, by brand and attribute; None: it stays as long as the person is known."""
 
 
 async def delete_expired_attribute_values(pool: Pool, kept_days: KeptDays, after: int, limit: int) -> int:

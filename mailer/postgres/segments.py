@@ -82,6 +82,7 @@ class PostgresSegments:
 
     async def count_segment(self, policy: Policy, name: str, seconds: float = COUNT_SECONDS) -> Segment:
         """See the port. One segment of a brand is counted at a time."""
+        await self._pool.execute(_SQL["name_turn"], policy.brand)
         async with limited_transaction(self._pool, seconds, "counting it") as connection:
             if not await connection.fetchval(_SQL["try_to_count_alone"], policy.brand):
                 raise SegmentSlow("another count of this brand is running; try again in a moment")

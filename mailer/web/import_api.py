@@ -43,7 +43,7 @@ router = APIRouter(tags=["imports"], route_class=JsonRoute)
 
 
 class ImportReason(BaseModel):
-    """What is said of a row, by its number in a spreadsheet, in which the headings are row 1."""
+    """A remark about a row, by its number in a spreadsheet, in which the headings are row 1."""
 
     row: int
     is_refused: bool

@@ -39,6 +39,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "suppressions list": ABOUT,
     "suppressions explain": ABOUT,
     "suppressions export": ("--brand", BRAND),
+    "segment list": ("--brand", BRAND),
+    "segment show": ("odd", "--brand", BRAND),
+    "audience list": ("--brand", BRAND),
     "mailing list": (),
     "mailing show": (EVENT,),
     "mailing coverage": (EVENT,),
@@ -60,6 +63,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "webhook list": (),
     "campaign list": (),
     "campaign show": (CAMPAIGN,),
+    "campaign lint": (CAMPAIGN,),
     "campaign history": (CAMPAIGN, "--revision", "1"),
     "rate list": (),
     "halts": (),
@@ -87,11 +91,15 @@ OWN = {
     "schema outcomes",
     "webhook add", "webhook disable", "webhook enable", "webhook rotate", "webhook replay", "webhook send-test",
     "inbound file",
+    "segment save", "segment count", "segment freeze", "segment delete", "audience count", "audience remove",
+    "audience delete",
     "staff add", "staff bind", "staff unbind", "staff disable", "staff enable", "staff reset", "staff list",
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
     "schema queues", "schema api", "ledger seals", "policy diff",
     "campaign create", "campaign save", "campaign duplicate", "campaign archive",
+    "campaign check", "campaign show-manifest", "campaign ask-release", "campaign release", "campaign schedule",
+    "campaign pause", "campaign resume", "campaign cancel", "campaign send-rest",
     "publishers add", "publishers restrict", "publishers list", "publishers show", "publishers revoke",
     "inbound classify",  # tried in tests/unit/test_inbound_command.py
 }  # fmt: skip
@@ -119,6 +127,7 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
     """Writes what relays, receivers and operators have said, and what an application calls a person."""
     await world.pool.execute("UPDATE recipients SET ref = $1, name = $2", REF, HOSTILE)
     await world.pool.execute("UPDATE mailings SET campaign = $1, publisher = $1", HOSTILE)
+    await write_audiences(world, ada)
     await world.pool.execute("INSERT INTO relay_states VALUES ($1, 'w', 'down', now(), $1, $1, 1)", HOSTILE)
     await world.pool.execute(
         "INSERT INTO notices (mailing_id, recipient_id, brand, category, channel, reason, changed_by, note)"
@@ -170,6 +179,18 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
     )
 
 
+async def write_audiences(world: World, ada: int) -> None:
+    """Writes a segment whose condition nobody can read, and a list, with what people have called them."""
+    await world.pool.execute(
+        "INSERT INTO segments (brand, name, condition, created_by, updated_by) VALUES ($1, 'odd', $2, $3, $3)",
+        *(BRAND, {"type": HOSTILE}, HOSTILE),
+    )
+    await world.pool.execute("INSERT INTO audience_members VALUES ($1, $2, $3)", BRAND, "list", ada)
+    await world.pool.execute(
+        "INSERT INTO audience_lists (brand, name, origin, created_by) VALUES ($1, 'list', 'odd', $2)", BRAND, HOSTILE
+    )
+
+
 async def write_campaign(world: World) -> None:
     """Writes what people have called a campaign, and have written into it."""
     draft = {"category": "newsletter", "purpose": HOSTILE[:60], "variants": {"a": {"en": {}}}}
@@ -203,7 +224,8 @@ def typed(
         with pytest.raises(SystemExit) as end:
             cli.main()
         printed = capsys.readouterr()
-        assert not end.value.code, f"{words}: {printed.err}"
+        is_found_faulty = words[:2] == ("campaign", "lint")  # the draft has errors, of which each is told
+        assert not end.value.code or (is_found_faulty and end.value.code == 1), f"{words}: {printed.err}"
         return printed.out
 
     return run

@@ -129,7 +129,7 @@ SHOWS = {
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
     "segment list", "segment show", "segment count", "audience list", "audience count",
     "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
-    "campaign show-manifest",
+    "campaign show-manifest", "campaign lint",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

@@ -102,7 +102,7 @@ async def test_a_letter_whose_text_is_gone_says_so(world: World) -> None:
 
 
 async def test_many_letters_of_nothing_bury_none_that_asks(world: World) -> None:
-    """Who writes sixty letters hides no request: it is listed apart, and what is ticked closes at once."""
+    """Sixty letters of one writer hide no request: it is listed apart, and what is ticked closes at once."""
     [ada] = await world.known(1)
     noise = [
         await receive_letter(world, "eve@people.example", HOSTILE + str(n).encode(), ada, BRAND) for n in range(60)

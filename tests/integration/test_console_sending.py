@@ -57,7 +57,7 @@ class Sending:
 
 
 async def test_from_the_check_to_the_report_by_two_people(world: World) -> None:
-    """Dana checks and asks, and may not release; Eli sees the sum and releases what he saw; ops pause and cancel."""
+    """Dana checks and asks, and may not release; Eli sees the sum and releases what he saw; she pauses, ops may not."""
     ids = await world.known(1, 2, 3)
     await world.standings.record_opt_out(BRAND, ids[2], "newsletter", "test")
     campaign = await write(world)
@@ -88,12 +88,12 @@ async def test_from_the_check_to_the_report_by_two_people(world: World) -> None:
         assert "released already" in await his.press("release", seen, 409)
         page = await theirs.page("sending")
         assert "0 have gone; 3 still will" in page
-        await hers.press("pause", {"reason": "typo"}, 403)
-        await theirs.press("pause", {"reason": "typo"})
+        await theirs.press("pause", {"reason": "typo"}, 403)
+        await hers.press("pause", {"reason": "typo"})
         await Campaigns(world).send_all()
         assert not world.processor.sent
         assert "It is paused" in await theirs.page("sending")
-        await theirs.press("resume", {})
+        await hers.press("resume", {})
         await Campaigns(world).send_all()
         assert len(world.processor.sent) == 2
         assert "All of it is done: 2 have gone" in await theirs.page("sending")
@@ -103,7 +103,7 @@ async def test_from_the_check_to_the_report_by_two_people(world: World) -> None:
 
 
 async def test_a_campaign_whose_rest_waits_is_not_over(world: World) -> None:
-    """Hours lie between the test and its rest. Ops can still pause and cancel; nobody sends the rest meanwhile."""
+    """Hours lie between the test and its rest. Marketing can still pause and cancel; nobody sends the rest meanwhile."""
     await world.known(*range(1, 11))
     draft = CampaignDraft.model_validate(
         {**DRAFT.model_dump(), "variants": {"a": TEXTS, "b": TEXTS}, "ab_test": {"share_percent": 60}}
@@ -111,9 +111,9 @@ async def test_a_campaign_whose_rest_waits_is_not_over(world: World) -> None:
     campaigns, campaign = Campaigns(world), await write(world, draft)
     await campaigns.release(await campaigns.checked_and_asked(campaign.id))
     await campaigns.send_all()
-    async with open_browser(world) as ops:
-        await ops.enter("Otto", StaffRole.OPS)
-        his = Sending(ops, campaign)
+    async with open_browser(world) as otto:
+        await otto.enter("Otto", StaffRole.MARKETER, BRAND)
+        his = Sending(otto, campaign)
         page = await his.page("sending")
         assert "Pause all" in page
         assert "All of it is done" not in page
@@ -229,7 +229,7 @@ async def test_cancelling_a_campaign_ends_its_check_and_its_mailings(world: Worl
     campaigns = Campaigns(world)
     async with open_browser(world) as dana, open_browser(world) as ops:
         await dana.enter(role=StaffRole.MARKETER, brand=BRAND)
-        await ops.enter("Otto", StaffRole.OPS)
+        await ops.enter("Mona", StaffRole.MARKETER)
         hers, theirs = Sending(dana, campaign), Sending(ops, campaign)
         manifest = hidden(await hers.check(world), "manifest")
         await hers.press("ask", {"manifest": manifest})

@@ -65,7 +65,7 @@ def figures(done: ImportCounts) -> tuple[int, int, int, int, int, int]:
 
 
 async def test_a_dry_run_counts_as_the_import_does_and_writes_nothing(world: World) -> None:
-    """For each of the twelve files: the dry run, the import and a second import give the right counts."""
+    """The dry run, the import and a second import of each of the twelve files give the right counts."""
     for name, people in NEW.items():
         await emptied(world)
         table = table_of(name)

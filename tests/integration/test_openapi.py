@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mailer.web.app import create_app, openapi_document
+from tests.campaign_world import Campaigns
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import PUBLIC_URL, site_over
 from tests.publishers import issue_key
@@ -35,6 +36,8 @@ async def known_values(world: World) -> dict[str, str]:
         " VALUES ($1, 'capture', $2, 'Ada', 'Ada')",
         *(BRAND, {"type": "country", "operator": "is", "values": ["US"]}),
     )
+    campaigns = Campaigns(world)
+    await campaigns.check(campaign := await campaigns.write())
     return {
         "brand": BRAND,
         "ref": "user-1",
@@ -42,6 +45,7 @@ async def known_values(world: World) -> dict[str, str]:
         "event_id": "event-1",
         "campaign": "spring",
         "mailing_id": str(accepted.mailing_id),
+        "campaign_id": str(campaign),
         "number": str(number),
         "name": "capture",
     }

@@ -303,7 +303,7 @@ async def test_slow_count_is_stopped(world: World) -> None:
     await segments.save("us", type="country", values=["US"])
     await segments.store.count_segment(segments.policy, "us")
     async with world.pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('mailer.count_segment'), hashtext($1))", BRAND)
+        await connection.execute("SELECT FROM work_turns WHERE name = $1 FOR UPDATE", f"count {BRAND}")
         with pytest.raises(SegmentSlow, match="another count"):
             await segments.store.count_segment(segments.policy, "us")
     async with world.pool.acquire() as connection, connection.transaction():

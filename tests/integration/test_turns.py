@@ -25,7 +25,7 @@ from tests.integration.web_world import PUBLIC_URL, browse
 from tests.publishers import issue_key
 
 OLD_LOCKS = ("addresses", "inviters", "seals", "paces", "lineages", "publishing", "ensure_partitions")
-TABLES = ("turns", "turn_addresses", "turn_inviters")
+TABLES = ("turns", "turn_addresses", "turn_inviters", "work_turns")
 RIGHTS = {
     "one that may only connect": "",
     "an application with the outbox": "GRANT INSERT (routing_key, message_id, body) ON outbox TO {role}",

@@ -286,7 +286,7 @@ def test_a_finding_names_the_block() -> None:
 
 
 def test_a_variant_has_the_languages_of_the_other() -> None:
-    """What is missing is told by variant and language, and so are different numbers of blocks."""
+    """A missing part is told by variant and language, and so are different numbers of blocks."""
     both = draft(variants=("a", "b"), locales=("en", "de"))
     lacking = both.model_copy(update={"variants": {**both.variants, "b": {"en": both.variants["b"]["en"]}}})
     found = check_campaign(facts(draft=lacking))

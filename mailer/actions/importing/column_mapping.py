@@ -16,7 +16,7 @@ MAX_MAPPING_BYTES: Final = 256 * 1024
 
 
 class BadValue(StrEnum):
-    """What to do with a value that cannot be read, in a column that a person can be known without."""
+    """The treatment of a value that cannot be read, in a column that a person can be known without."""
 
     LEAVE_OUT = "leave_out"
     """Take the person without the value, and report it."""
@@ -64,7 +64,7 @@ class ImportedConsent(_Part):
 
 
 class ColumnMapping(_Part):
-    """What each column of a file fills, and what holds for all rows.
+    """The meaning of each column of a file, and what holds for all rows.
 
     Attributes:
         preset: the system that exported the file, if it was recognized.

@@ -28,7 +28,7 @@ ON CONFLICT (brand, name) DO UPDATE SET people = EXCLUDED.people, counted_at = E
 
 -- name: lock_name
 -- One freeze or count of a list at a time.
-SELECT pg_advisory_xact_lock(hashtext('mailer.audience_list'), hashtext($1 || '/' || $2))
+INSERT INTO work_turns AS t (name) VALUES ('list ' || $1::text || '/' || $2::text) ON CONFLICT (name) DO UPDATE SET name = t.name
 
 -- name: freeze
 INSERT INTO audience_members (brand, audience, recipient_id) SELECT $1::text, {name}::text, q.recipient_id FROM ({query}) q

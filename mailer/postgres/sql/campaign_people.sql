@@ -11,7 +11,7 @@ ORDER BY p.recipient_id LIMIT $4
 
 -- name: lock_lists
 -- One follow-up at a time, so that two have not one name.
-SELECT pg_advisory_xact_lock(hashtextextended('followup ' || $1, 0))
+INSERT INTO work_turns AS t (name) VALUES ('follow-up ' || $1::text) ON CONFLICT (name) DO UPDATE SET name = t.name
 
 -- name: list_names
 SELECT DISTINCT audience FROM audience_members WHERE brand = $1 AND audience LIKE $2 || '%'

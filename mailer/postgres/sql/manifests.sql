@@ -32,7 +32,9 @@ SELECT {columns} FROM manifests m WHERE m.id = $1 FOR UPDATE
 UPDATE manifests m SET state = 'building', owner = $1, lease_until = clock_timestamp() + $2, people = 0
 WHERE m.id = (SELECT id FROM manifests
               WHERE state = 'queued' OR (state = 'building' AND lease_until < clock_timestamp()
-                                         AND pg_try_advisory_xact_lock(hashtextextended('manifest ' || id::text, 0)))
+                                         AND (NOT EXISTS (SELECT FROM work_turns w WHERE w.name = 'manifest ' || manifests.id::text)
+                                              OR EXISTS (SELECT FROM work_turns w WHERE w.name = 'manifest ' || manifests.id::text
+                                                         FOR UPDATE SKIP LOCKED)))
               ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING {columns}
 
@@ -198,9 +200,15 @@ ORDER BY m.released_at LIMIT 100
 -- name: campaign_of
 SELECT campaign_id FROM manifests WHERE id = $1
 
--- name: lock_building
--- A builder whose lease is over, but whose transaction is not, still has its lines.
-SELECT pg_try_advisory_xact_lock(hashtextextended('manifest ' || $1::uuid::text, 0))
+-- name: name_turn
+INSERT INTO work_turns (name) VALUES ('manifest ' || $1::uuid::text) ON CONFLICT DO NOTHING
+
+-- name: take_turn
+-- Nothing, while a builder has it whose lease is over, but whose transaction is not: it still has its lines.
+SELECT name FROM work_turns WHERE name = 'manifest ' || $1::uuid::text FOR UPDATE SKIP LOCKED
+
+-- name: end_turn
+DELETE FROM work_turns WHERE name = 'manifest ' || $1::uuid::text
 
 -- name: former
 -- The check before, if it was finished.

@@ -36,8 +36,8 @@ RETURNING brand
 
 -- name: lock_same_files
 -- Two people who start the same file at once are told of one another.
-SELECT pg_advisory_xact_lock(hashtextextended('recipient_imports:' || brand || encode(digest, 'hex'), 0))
-FROM recipient_imports WHERE id = $1
+SELECT FROM recipient_imports s JOIN recipient_imports i ON (s.brand, s.digest) = (i.brand, i.digest)
+WHERE i.id = $1 ORDER BY s.id FOR UPDATE OF s
 
 -- name: start
 UPDATE recipient_imports

@@ -25,8 +25,11 @@ WHERE c.brand = $1 AND c.state NOT IN ('released', 'cancelled', 'archived')
   AND (c.draft ->> 'audience' = $2 OR c.draft -> 'exclude' ? $2)
 ORDER BY c.updated_at DESC LIMIT 20
 
+-- name: name_turn
+INSERT INTO work_turns (name) VALUES ('count ' || $1::text) ON CONFLICT DO NOTHING
+
 -- name: try_to_count_alone
-SELECT pg_try_advisory_xact_lock(hashtext('mailer.count_segment'), hashtext($1))
+SELECT name FROM work_turns WHERE name = 'count ' || $1::text FOR UPDATE SKIP LOCKED
 
 -- name: keep_count
 -- Nothing, if the condition was saved anew while it was counted.

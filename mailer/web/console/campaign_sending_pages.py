@@ -18,9 +18,9 @@ from mailer.ports.mailings import MailingStatus
 from mailer.ports.manifests import ManifestRefused
 from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.campaign_access import CAMPAIGNS, CampaignReader, path_of_campaign, require_campaign
-from mailer.web.console.campaign_check_pages import open_manifests
+from mailer.web.console.campaign_check_pages import CampaignScheduler, open_manifests
 from mailer.web.console.console_pages import console_fragment, console_page, redirect_within_console
-from mailer.web.console.mailing_pages import MAX_REASON, MailingController
+from mailer.web.console.mailing_pages import MAX_REASON
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,35 +48,35 @@ async def show_sending_progress(campaign_id: UUID, request: CampaignReader) -> R
 
 
 @router.post(f"{CAMPAIGNS}/{{campaign_id}}/pause")
-async def pause_all(campaign_id: UUID, request: MailingController) -> Response:
+async def pause_all(campaign_id: UUID, request: CampaignScheduler) -> Response:
     """Pauses all mailings of a campaign."""
-    campaign = await require_campaign(request, campaign_id, StaffRight.MAILINGS_CONTROL)
-    stores = request.open_stores(StaffRight.MAILINGS_CONTROL, [campaign.brand])
+    campaign = await require_campaign(request, campaign_id, StaffRight.CAMPAIGNS_SCHEDULE)
+    stores = request.open_stores(StaffRight.CAMPAIGNS_SCHEDULE, [campaign.brand])
     await pause_campaign(stores, campaign.id, request.member.identity.name, request.field("reason", MAX_REASON))
     return redirect_within_console(request.console, f"{path_of_campaign(campaign)}/sending")
 
 
 @router.post(f"{CAMPAIGNS}/{{campaign_id}}/resume")
-async def resume_all(campaign_id: UUID, request: MailingController) -> Response:
+async def resume_all(campaign_id: UUID, request: CampaignScheduler) -> Response:
     """Lets all mailings of a campaign go on."""
-    campaign = await require_campaign(request, campaign_id, StaffRight.MAILINGS_CONTROL)
-    stores = request.open_stores(StaffRight.MAILINGS_CONTROL, [campaign.brand])
+    campaign = await require_campaign(request, campaign_id, StaffRight.CAMPAIGNS_SCHEDULE)
+    stores = request.open_stores(StaffRight.CAMPAIGNS_SCHEDULE, [campaign.brand])
     await resume_campaign(stores, campaign.id, request.member.identity.name)
     return redirect_within_console(request.console, f"{path_of_campaign(campaign)}/sending")
 
 
 @router.get(f"{CAMPAIGNS}/{{campaign_id}}/cancel")
-async def ask_before_cancelling(campaign_id: UUID, request: MailingController) -> Response:
+async def ask_before_cancelling(campaign_id: UUID, request: CampaignScheduler) -> Response:
     """Shows how many have gone and how many would not, before a campaign is cancelled."""
-    campaign = await require_campaign(request, campaign_id, StaffRight.MAILINGS_CONTROL)
+    campaign = await require_campaign(request, campaign_id, StaffRight.CAMPAIGNS_SCHEDULE)
     return console_page(request, "sending_cancel.html.j2", **await _progress_values(request, campaign))
 
 
 @router.post(f"{CAMPAIGNS}/{{campaign_id}}/cancel")
-async def cancel_all(campaign_id: UUID, request: MailingController) -> Response:
+async def cancel_all(campaign_id: UUID, request: CampaignScheduler) -> Response:
     """Ends a campaign for good: its mailings, and the rest of its test."""
-    campaign = await require_campaign(request, campaign_id, StaffRight.MAILINGS_CONTROL)
-    stores = request.open_stores(StaffRight.MAILINGS_CONTROL, [campaign.brand])
+    campaign = await require_campaign(request, campaign_id, StaffRight.CAMPAIGNS_SCHEDULE)
+    stores = request.open_stores(StaffRight.CAMPAIGNS_SCHEDULE, [campaign.brand])
     try:
         await cancel_campaign(stores, campaign.id, request.member.identity, request.field("reason", MAX_REASON))
     except ManifestRefused as refusal:
@@ -91,7 +91,7 @@ async def _sending_page(request: ConsoleRequest, campaign: Campaign, problem: st
         409 if problem else 200,
         problem=problem,
         **await _progress_values(request, campaign),
-        may_control=has_staff_right(request.member, StaffRight.MAILINGS_CONTROL, campaign.brand),
+        may_control=has_staff_right(request.member, StaffRight.CAMPAIGNS_SCHEDULE, campaign.brand),
     )
 
 
