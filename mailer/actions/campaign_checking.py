@@ -107,11 +107,13 @@ class CampaignChecker:
         if problems:
             return {}, [_UNFIT.finding(problem) for problem in problems]
         pictures = await self._pictures.find_pictures(campaign.brand, picture_ids(campaign.draft))
-        templates, faults = self._compile_variants(campaign, files, pictures)
+        templates, faults = await asyncio.to_thread(self._compile_variants, campaign, files, pictures)
         if faults:
             return templates, faults
         try:
-            facts = build_campaign_facts(policy, campaign.draft, templates, pictures, self._public_url)
+            facts = await asyncio.to_thread(
+                build_campaign_facts, policy, campaign.draft, templates, pictures, self._public_url
+            )
         except RenderError as error:
             return templates, [_TEMPLATE.finding(str(error))]
         readers = await store.count_readers(
@@ -168,5 +170,5 @@ def draft_problems(draft: CampaignDraft, policy: Policy, now: datetime) -> Itera
 
 async def _audience_problems(store: ManifestStore, campaign: CampaignToCheck) -> AsyncIterator[str]:
     for name in (campaign.draft.audience, *campaign.draft.exclude):
-        if not await store.has_audience(campaign.brand, name):
-            yield f"{campaign.brand} has no list or segment {name}, or nobody is in it; choose another one"
+        if fault := await store.find_audience_fault(campaign.brand, name):
+            yield fault

@@ -27,7 +27,8 @@ class CampaignControlStores(Protocol):
 
 
 async def pause_campaign(stores: CampaignControlStores, campaign_id: UUID, by: str, reason: str) -> int:
-    """Pauses the mailings of a campaign that are not over. Returns their number."""
+    """Pauses a campaign: the rest of its test, and its mailings that are not over. Returns the number of these."""
+    await stores.manifests.pause_campaign(campaign_id)
     paused = 0
     for one in await stores.manifests.list_mailings(campaign_id):
         try:
@@ -39,7 +40,8 @@ async def pause_campaign(stores: CampaignControlStores, campaign_id: UUID, by: s
 
 
 async def resume_campaign(stores: CampaignControlStores, campaign_id: UUID, by: str) -> int:
-    """Lets the mailings of a campaign go on that are not over. Returns their number."""
+    """Lets a campaign go on: the rest of its test, and its mailings that are not over. Returns the number of these."""
+    await stores.manifests.resume_campaign(campaign_id)
     resumed = 0
     for one in await stores.manifests.list_mailings(campaign_id):
         try:

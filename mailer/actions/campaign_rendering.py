@@ -1,5 +1,6 @@
 """Renders drafts of campaigns for previews and tests."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,7 +85,10 @@ class CampaignRenderer:
         marked = mark_subjects(draft) if is_test else draft
         used = {field: value for field, value in person.profile.items() if field in fields_used(draft)}
         try:
-            template = compile_campaign_template(files, name, marked, variant, shown, self.public_url)
+            # In a thread: a long draft takes seconds, in which others are to be served.
+            template = await asyncio.to_thread(
+                compile_campaign_template, files, name, marked, variant, shown, self.public_url
+            )
             reader = SamplePerson(person.address, person.locale, person.name, person.country, used, person.standing)
             return render_sample(template, self.policies[brand], self.links, marked, reader, message_id, now)
         except TemplateError as error:

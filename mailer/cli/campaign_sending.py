@@ -14,7 +14,7 @@ from mailer.app import App
 from mailer.campaign_parts import build_campaign_checker
 from mailer.cli.shared import AsJson, acting_person, exit_with_error, out, print_json, print_table, run_with_app
 from mailer.cli.stop_start import By, Reason, person_or_system_user
-from mailer.policy.campaign_draft import Schedule, ScheduleKind, ZonelessRule
+from mailer.policy.campaign_draft import SCHEDULE_YEARS, Schedule, ScheduleKind, ZonelessRule
 from mailer.policy.campaign_schedule import known_zone_or_none, moment_of_local_time
 from mailer.ports.campaigns import CampaignChangedMeanwhile, CampaignChangeRefused
 from mailer.ports.mailings import ReleaseRefused
@@ -197,6 +197,8 @@ def _schedule_of_options(
     raw: dict[str, Any] = {"kind": kind, "zone": zone.key, "zoneless": zoneless, "over_hours": over_hours}
     if kind is ScheduleKind.INSTANT:
         local = datetime.fromisoformat(at)
+        if local.year not in SCHEDULE_YEARS:
+            raise ValueError("not a year of a schedule")
         raw["at"] = local if local.tzinfo else moment_of_local_time(local, zone)
     if kind is ScheduleKind.LOCAL:
         raw["local"] = at[:16]

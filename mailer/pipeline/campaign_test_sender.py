@@ -79,6 +79,8 @@ class CampaignTestSender:
             await self._queue.end_test(test, result)
 
     async def _hand_over(self, test: ClaimedTest) -> TestResult:
+        if not test.address:
+            raise _Refused(f"the reader is no staff of {test.brand} any more")
         policy = self._renderer.policies.get(test.brand)
         if policy is None or test.draft.category not in policy.terms:
             raise _Refused(f"the policy of {test.brand} has no {test.draft.category} mail here")

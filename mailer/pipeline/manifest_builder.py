@@ -27,9 +27,9 @@ from mailer.policy.category import Lane
 from mailer.policy.deciding import decide
 from mailer.policy.policy_file import Policy
 from mailer.policy.recipient_attributes import TIME_ZONE
-from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
 from mailer.ports.mailings import MailingFacts
-from mailer.ports.manifests import AudienceMember, Manifest, ManifestBuildingLost, ManifestQueue
+from mailer.ports.manifests import AudienceMember, AudienceUnusable, Manifest, ManifestBuildingLost, ManifestQueue
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
@@ -41,6 +41,7 @@ _RARELY: Final = 600.0
 """Seconds between two deletions of lines that nobody can release any more."""
 _AT_ONCE: Final = 500
 """People about whom is decided before other work of the process has its turn."""
+_TOO_SLOW: Final = "the database took too long; make the segments of its audience simpler, or check again later"
 FindObstacle = Callable[[Policy, str, Lane], Awaitable[NoRoute | None]]
 """Returns why no processor may have a mail of a policy, purpose and lane; None: one may."""
 
@@ -94,8 +95,10 @@ class ManifestBuilder:
             await self._build(manifest)
         except ManifestBuildingLost:
             log.info("a check was given up: its campaign has changed, or another process does it", manifest=manifest.id)
-        except (ManifestUnbuildable, UnknownTemplate) as error:
+        except (ManifestUnbuildable, UnknownTemplate, AudienceUnusable) as error:
             await self._queue.mark_failed(manifest, self._owner, str(error))
+        except StatementTimedOut:
+            await self._queue.mark_failed(manifest, self._owner, _TOO_SLOW)
         except DatabaseUnavailable:
             raise  # the lease runs out, and the check begins again
         except Exception:
@@ -115,7 +118,7 @@ class ManifestBuilder:
         if obstacle := await self._find_obstacle(policy, manifest.draft.purpose, category.lane):
             raise ManifestUnbuildable(f"no processor may have this mail ({obstacle.reason}); ask an operator")
         totals, digest = ManifestTotals(), ManifestHash(manifest.draft, manifest.templates, manifest.policy_version)
-        async with self._queue.open_building(manifest, self._owner) as building:
+        async with self._queue.open_building(manifest, policy, self._owner) as building:
             portions = building.iterate_audience(judge.mailing_id, category.name, with_attributes=judge.needs_zones)
             async with aclosing(portions):
                 async for members in portions:

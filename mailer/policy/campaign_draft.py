@@ -9,6 +9,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from mailer.policy.text_formats import LOCALE, SLUG, normalized_language_tag
 
 MOST_BLOCKS: Final = 100
+SCHEDULE_YEARS: Final = range(2000, 2200)
+"""The years in which a campaign can go out. In the first and the last year of a calendar, other zones have no time."""
 VariantName = Literal["a", "b", "c", "d"]
 VARIANT_NAMES: Final[tuple[VariantName, ...]] = ("a", "b", "c", "d")
 Line = Annotated[str, Field(max_length=400, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
@@ -164,8 +166,9 @@ class Schedule(_Part):
             raise ValueError("at: an instant needs it, and nothing else has it")
         if (self.kind is ScheduleKind.LOCAL) != (self.local is not None):
             raise ValueError("local: a local time needs it, and nothing else has it")
-        if self.local is not None:
-            datetime.fromisoformat(self.local)
+        time = self.at or (datetime.fromisoformat(self.local) if self.local is not None else None)
+        if time is not None and time.year not in SCHEDULE_YEARS:
+            raise ValueError(f"the year {time.year} is none of {SCHEDULE_YEARS.start} to {SCHEDULE_YEARS.stop - 1}")
         return self
 
 

@@ -3,9 +3,11 @@
 import re
 from typing import Final
 
+from mailer.policy.campaign_manifest import CAPS, NO_TIME_ZONE
+
 _MAY_HAVE_ARRIVED: Final = ("in_doubt", "restored")
 _NEVER: Final = ("under_13", "erased")
-_LIMITS: Final = ("category_cap", "brand_cap", "no_time_zone")
+_LIMITS: Final = (*CAPS, NO_TIME_ZONE)
 """Reasons of a suppression that neither a person nor a law has said; another time, the mail may go."""
 _LIST_NAME_LENGTH: Final = 40
 

@@ -19,6 +19,8 @@ REST: Final = "rest"
 """The variant of people who wait for the winner of a test."""
 NO_TIME_ZONE: Final = "no_time_zone"
 """The reason of people who are left out of a campaign at a local time, since no zone of theirs is known."""
+CAPS: Final = ("category_cap", "brand_cap")
+"""The reasons of people who have got enough mail lately. Time takes them away, and nobody decides about it."""
 DUPLICATE_ADDRESS: Final = "duplicate_address"
 _PARTS: Final = 2**64
 
@@ -175,3 +177,8 @@ def _line_as_text(line: ManifestLine) -> str:
 def people_to_get_mail(sums: Iterable[ManifestSum]) -> int:
     """Returns the number of people who get the mail, now or later."""
     return sum(one.people for one in sums if one.result.gets_mail)
+
+
+def people_in_reach(sums: Iterable[ManifestSum]) -> int:
+    """Returns the number of people who get the mail, and of those who would, once a cap of today is over."""
+    return sum(one.people for one in sums if one.result.gets_mail or one.reason in CAPS)

@@ -72,7 +72,7 @@ def refusal_to_release(facts: StepFacts, policy_version: str, seen_hash: bytes, 
 
 
 def refusal_to_send_rest(
-    campaign_state: str, manifest_state: str, draft: CampaignDraft, variant: str, *, is_sent: bool
+    campaign_state: str, manifest_state: str, draft: CampaignDraft, variant: str, *, is_sent: bool, is_paused: bool
 ) -> str | None:
     """Returns why the rest of a test cannot be sent with a variant, with what to do; None: it can."""
     if manifest_state != "released" or campaign_state != "released":
@@ -83,9 +83,17 @@ def refusal_to_send_rest(
         return f"there is no such variant; choose one of {', '.join(sorted(draft.variants))}"
     if is_sent:
         return "the rest is sent already"
+    if is_paused:
+        return "this campaign is paused; resume it, then send the rest"
     return None
 
 
 def is_second_person_needed(policy: Policy, category: str, people: int) -> bool:
-    """Tells whether somebody else than writer and requester has to release a campaign to so many people."""
+    """Tells whether somebody else than writer and requester has to release a campaign.
+
+    Args:
+        policy: of the brand.
+        category: of the campaign.
+        people: in reach of it. Those whom only a cap keeps back count: the release lasts longer than the cap.
+    """
     return people > policy.release_above or policy.get_category(category).needs_release

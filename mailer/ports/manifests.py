@@ -13,8 +13,10 @@ from mailer.policy.campaign_manifest import (
     ManifestSum,
     ManifestTemplate,
     ManifestTotals,
+    people_in_reach,
     people_to_get_mail,
 )
+from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.deliveries import DeliveryRow
 
@@ -88,6 +90,11 @@ class Manifest:
         return people_to_get_mail(self.sums)
 
     @property
+    def people_in_reach(self) -> int:
+        """The number of people who get the mail, and of those who would, once a cap of today is over."""
+        return people_in_reach(self.sums)
+
+    @property
     def template_name(self) -> str:
         """The name of the campaign's template."""
         return template_name_of_campaign(self.campaign_id)
@@ -149,6 +156,10 @@ class ManifestBuildingLost(Exception):
     """Another process builds this manifest, or nobody wants it any more."""
 
 
+class AudienceUnusable(Exception):
+    """The audience of a manifest, or an excluded one, cannot be used. The message says why, and what to do."""
+
+
 class ManifestQueue(Protocol):
     """The manifests that have to be built."""
 
@@ -156,8 +167,15 @@ class ManifestQueue(Protocol):
         """Leases the oldest manifest that waits, or whose builder is gone, to an owner. None: there is none."""
         ...
 
-    def open_building(self, manifest: Manifest, owner: str) -> AbstractAsyncContextManager[ManifestBuilding]:
-        """Opens the building of a claimed manifest. An error in the context keeps none of its lines."""
+    def open_building(
+        self, manifest: Manifest, policy: Policy, owner: str
+    ) -> AbstractAsyncContextManager[ManifestBuilding]:
+        """Opens the building of a claimed manifest. An error in the context keeps none of its lines.
+
+        Raises:
+            AudienceUnusable: a list or a segment that the draft names cannot be used any more.
+            ManifestBuildingLost: another process builds it.
+        """
         ...
 
     async def mark_failed(self, manifest: Manifest, owner: str, problem: str) -> None:
@@ -211,8 +229,8 @@ class ManifestStore(Protocol):
         """Returns a campaign, or None if there is none."""
         ...
 
-    async def has_audience(self, brand: str, name: str) -> bool:
-        """Returns True if the brand has a list or a segment of that name; `everyone` always exists."""
+    async def find_audience_fault(self, brand: str, name: str) -> str | None:
+        """Returns why a brand cannot use an audience now, with what to do; None if it can."""
         ...
 
     async def count_readers(self, brand: str, audience: str, fields: Sequence[str]) -> AudienceReaders:
@@ -279,6 +297,18 @@ class ManifestStore(Protocol):
         Raises:
             ManifestRefused: there is none.
         """
+        ...
+
+    async def pause_campaign(self, campaign_id: UUID) -> None:
+        """Lets nobody send the rest of a released campaign's test. Its mailings are paused one by one, by who calls."""
+        ...
+
+    async def resume_campaign(self, campaign_id: UUID) -> None:
+        """Lets the rest of a paused campaign's test be sent again."""
+        ...
+
+    async def is_campaign_paused(self, campaign_id: UUID) -> bool:
+        """Returns True if the rest of the campaign's test cannot be sent now, since somebody has paused it."""
         ...
 
     async def list_mailings(self, campaign_id: UUID) -> Sequence[CampaignMailing]:

@@ -69,7 +69,7 @@ class PostgresCampaignReleases:
         policy = self._policy_of(campaign)
         self._refuse_unless_releasable(campaign, manifest, policy, seen_hash)
         authors = await self._read_authors(self._pool, campaign, manifest)
-        if is_second_person_needed(policy, manifest.draft.category, manifest.people_to_get_mail):
+        if is_second_person_needed(policy, manifest.draft.category, manifest.people_in_reach):
             await self._refuse_dependent_releaser(releaser, authors)
         async with open_unit_of_work(self._pool, self._writers) as work:
             campaign, manifest = await lock_campaign_and_manifest(work.connection, manifest_id)
@@ -88,8 +88,9 @@ class PostgresCampaignReleases:
         async with open_unit_of_work(self._pool, self._writers) as work:
             campaign, manifest = await lock_campaign_and_manifest(work.connection, manifest_id)
             is_sent = await work.connection.fetchval(SQL["has_mailing"], manifest_id, REST)
+            is_paused = await work.connection.fetchval(SQL["is_paused"], campaign.id)
             if refusal := refusal_to_send_rest(
-                campaign.state, manifest.state, manifest.draft, variant, is_sent=is_sent
+                campaign.state, manifest.state, manifest.draft, variant, is_sent=is_sent, is_paused=is_paused
             ):
                 raise ManifestRefused(refusal)
             [made] = await self._make_mailings(work, manifest, [(REST, variant)], str(releaser))

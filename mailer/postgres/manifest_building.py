@@ -14,9 +14,10 @@ from mailer.database.connections import UNHURRIED_SECONDS
 from mailer.database.statements import Connection, Pool, int_array_literal
 from mailer.policy.campaign_draft import CampaignDraft
 from mailer.policy.campaign_manifest import ManifestLine, ManifestTotals
+from mailer.policy.policy_file import Policy
 from mailer.policy.required_frequency_counts import RequiredFrequencyCount
-from mailer.ports.manifests import AudienceMember, Manifest, ManifestBuildingLost
-from mailer.postgres.audiences import audience_query
+from mailer.ports.manifests import AudienceMember, AudienceUnusable, Manifest, ManifestBuildingLost
+from mailer.postgres.audiences import audience_query, find_audience_fault
 from mailer.postgres.delivery_rows import delivery_row_from_record, rate_columns, statement_with_rows
 from mailer.postgres.manifest_rows import SQL, manifest_from_row
 
@@ -47,7 +48,9 @@ class PostgresManifestQueue:
         return manifest_from_row(row) if row else None
 
     @asynccontextmanager
-    async def open_building(self, manifest: Manifest, owner: str) -> "AsyncIterator[PostgresManifestBuilding]":
+    async def open_building(
+        self, manifest: Manifest, policy: Policy, owner: str
+    ) -> "AsyncIterator[PostgresManifestBuilding]":
         """See the port."""
         await self._pool.execute(SQL["name_turn"], manifest.id)
         async with (
@@ -60,7 +63,7 @@ class PostgresManifestQueue:
                 raise ManifestBuildingLost
             building = PostgresManifestBuilding(self._pool, reading, writing, manifest, owner)
             building.rates, building.lease = self._rates, self._lease
-            await building.resolve_audience()
+            await building.resolve_audience(policy)
             yield building
 
     async def mark_failed(self, manifest: Manifest, owner: str, problem: str) -> None:
@@ -104,8 +107,15 @@ class PostgresManifestBuilding:
         """The number of people of the audience."""
         return len(self._numbers)
 
-    async def resolve_audience(self) -> None:
-        """Finds the people of the audience, without the excluded ones, in order of their numbers."""
+    async def resolve_audience(self, policy: Policy) -> None:
+        """Finds the people of the audience, without the excluded ones, in order of their numbers.
+
+        A list that was deleted since the request would leave nobody out. Raises AudienceUnusable instead.
+        """
+        draft = self._manifest.draft
+        for name in (draft.audience, *draft.exclude):
+            if fault := await find_audience_fault(self._reading, policy, name):
+                raise AudienceUnusable(fault)
         await self._reading.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'")
         query, parameters = await audience_without_excluded(self._reading, self._manifest.brand, self._manifest.draft)
         statement = SQL["audience"].replace("{audience}", query)

@@ -22,7 +22,7 @@ from mailer.ports.manifests import (
 )
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.audience_readers import count_audience_readers
-from mailer.postgres.audiences import audience_query
+from mailer.postgres.audiences import find_audience_fault
 from mailer.postgres.manifest_rows import SQL, campaign_from_row, manifest_from_row
 
 NO_CAMPAIGN = "there is no such campaign; `mailer campaign list` shows them"
@@ -47,16 +47,10 @@ class PostgresManifests:
         row = await self._pool.fetchrow(SQL["campaign"], campaign_id)
         return campaign_from_row(row) if row else None
 
-    async def has_audience(self, brand: str, name: str) -> bool:
+    async def find_audience_fault(self, brand: str, name: str) -> str | None:
         """See the port."""
-        if name == "everyone":
-            return True
         async with self._pool.acquire() as connection:
-            try:
-                query, parameters = await audience_query(connection, brand, name)
-            except ValueError:  # the brand has no such segment
-                return False
-            return bool(await connection.fetchval(f"SELECT EXISTS ({query})", *parameters))
+            return await find_audience_fault(connection, self._policies[brand], name)
 
     async def count_readers(self, brand: str, audience: str, fields: Sequence[str]) -> AudienceReaders:
         """See the port."""
@@ -148,6 +142,24 @@ class PostgresManifests:
                 [_campaign_entry(row["brand"], "campaign_cancelled", campaign_id, row["manifest_id"], by)]
             )
 
+    async def pause_campaign(self, campaign_id: UUID) -> None:
+        """See the port."""
+        await self._change_pause(campaign_id, "pause_campaign", "campaign_paused")
+
+    async def resume_campaign(self, campaign_id: UUID) -> None:
+        """See the port."""
+        await self._change_pause(campaign_id, "resume_campaign", "campaign_resumed")
+
+    async def _change_pause(self, campaign_id: UUID, statement: str, what: str) -> None:
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            if row := await work.connection.fetchrow(SQL[statement], campaign_id):
+                entry = _campaign_entry(row["brand"], what, campaign_id, row["manifest_id"], None)
+                await work.append_entries([entry])
+
+    async def is_campaign_paused(self, campaign_id: UUID) -> bool:
+        """See the port."""
+        return bool(await self._pool.fetchval(SQL["is_paused"], campaign_id))
+
     async def record_look(self, manifest: Manifest, reason: str, result: str, why: str, by: str) -> None:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
@@ -208,6 +220,8 @@ def step_facts(campaign: CampaignToCheck, manifest: Manifest) -> StepFacts:
     )
 
 
-def _campaign_entry(brand: str, reason: str, campaign_id: UUID, manifest_id: UUID | None, by: str) -> LedgerEntry:
+def _campaign_entry(
+    brand: str, reason: str, campaign_id: UUID, manifest_id: UUID | None, by: str | None
+) -> LedgerEntry:
     fields = (f"manifest:{manifest_id}",) if manifest_id else None
     return LedgerEntry(EntryKind.MAILING, brand, reason=reason, rule=f"campaign:{campaign_id}", fields=fields, actor=by)

@@ -31,6 +31,7 @@ _BARE_NAME = re.compile(r"\s*[a-z][a-z0-9_ ]*\s*", re.IGNORECASE)
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ue000\ue001\ufffe\uffff]")
+_OVERLONG_NUMBER = re.compile(r"&#(?:[0-9]{8}|[xX][0-9a-fA-F]{8})")
 _PLACEHOLDER_OF_INLINING = "q0jinja"
 _PLAIN_IN_LITERAL = re.compile(r"[^A-Za-z0-9 ,.!?:;/_~=&+#@$*()-]")
 _UNFIT_IN_URL = re.compile(r"[^A-Za-z0-9:/._~?=&,+%#@!$*();\[\]-]")
@@ -70,7 +71,10 @@ class SourceMarks:
         Raises:
             UnfitText: it has braces that are no field, an unknown field, or a character that no mail can show.
         """
-        if found := _UNFIT.search(text.replace("\r\n", "\n")):
+        # HTML and Markdown can also write a character by its number, such as that of a mark.
+        if _OVERLONG_NUMBER.search(text):
+            raise UnfitText("has &# with more than seven digits, which is no character; remove it")
+        if found := _UNFIT.search(html.unescape(text.replace("\r\n", "\n"))):
             raise UnfitText(f"has the character U+{ord(found[0]):04X}, which no mail can show; remove it")
         marked = _BRACED.sub(self._mark_one_field, text.replace("\r\n", "\n"))
         if "{{" in marked:
@@ -119,6 +123,8 @@ class SourceMarks:
 
 def parse_field(inside: str) -> WrittenField | None:
     """Returns the field that is written between `{{` and `}}`, or None if it is no field with a fallback."""
+    if _OVERLONG_NUMBER.search(inside):
+        return None
     found = _FIELD.fullmatch(html.unescape(inside))
     if found is None or len(found["fallback"]) > MOST_FALLBACK_CHARACTERS or "\n" in found["fallback"]:
         return None

@@ -53,6 +53,12 @@ CSS_PROPERTIES: Final = frozenset(_CSS_PROPERTIES_NAMES.split())
 _CSS_VALUE = re.compile(r"(?:[\w\s#%.,'/!]|(?<=\w)-(?=\w)|\b(?:rgb|rgba|hsl|hsla)\([\d\s.,%/]*\))*")
 _ODD_CSS_WORD = re.compile(r"q0jinja|expression|javascript|/\*", re.IGNORECASE)
 _PRESENTATION = re.compile(r"[\w %.#,-]*")
+_CLEAN_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [a-z-]+="[^"]*")*>')
+_VOID: Final = frozenset(("br", "hr", "img", "col"))
+_MOST_NESTED: Final = 60
+"""The deepest nesting of elements. The CSS inliner ends the process at some thousands, and the cleaner gets slow."""
+_MOST_TAGS: Final = 3000
+"""The most tags of one block of HTML, twice those of a long newsletter."""
 _ESCAPED_MARK: Final = quote("\ue000")
 """The beginning of a mark as the reader of Markdown writes it into an address."""
 _URL_SCHEMES: Final = {"http", "https", "mailto", "tel"}
@@ -111,8 +117,10 @@ def clean_html(marked: str, marks: SourceMarks, pictures: PictureSources | None)
         pictures: the pictures that it may show; None: the mail must not have any.
 
     Raises:
-        UnfitText: it has a field within a tag, a foreign picture, or a link that no mail may have.
+        UnfitText: it has a field within a tag, a foreign picture, a link that no mail may have, or too many elements.
     """
+    if marked.count("<") > _MOST_TAGS:
+        raise UnfitText(f"has more than {_MOST_TAGS:,} tags; split it, or write less")
     return _clean(marked, marks, pictures, {})
 
 
@@ -163,7 +171,19 @@ def _clean(markup: str, marks: SourceMarks, pictures: PictureSources | None, fix
     )
     if faults:
         raise UnfitText("; ".join(dict.fromkeys(faults)))
+    if _depth_of_clean_html(cleaned) > _MOST_NESTED:
+        raise UnfitText(f"has elements within elements, more than {_MOST_NESTED} deep; mail programs do not show that")
     return cleaned
+
+
+def _depth_of_clean_html(cleaned: str) -> int:
+    """Returns how deep elements stand within one another, in HTML as the cleaner writes it."""
+    depth = deepest = 0
+    for end, name in _CLEAN_TAG.findall(cleaned):
+        if name not in _VOID:
+            depth += -1 if end else 1
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _attribute_filter(

@@ -7,10 +7,12 @@ from uuid import UUID
 
 import pytest
 
+from mailer.actions.campaign_control import pause_campaign, resume_campaign
 from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
 from mailer.policy.campaign_figures import ReturnsOfVariant
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.ports.manifests import ManifestRefused
+from mailer.postgres.halts import PostgresHalts
 from tests.campaign_world import Campaigns
 from tests.factories import World
 
@@ -75,6 +77,28 @@ async def test_tests_that_decide_are_found_after_their_hours(campaigns: Campaign
     assert [one.id for one in await campaigns.store.list_tests_that_decide()] == [manifest.id]
     await campaigns.releases.send_rest(manifest.id, "a", GRACE)
     assert not await campaigns.store.list_tests_that_decide()
+
+
+async def test_a_paused_campaign_sends_no_rest(campaigns: Campaigns, world: World) -> None:
+    """Its mailings are over while the test goes on, so the pause is the campaign's own; then it goes on."""
+    await world.known(*range(1, 21))
+    automatic: dict[str, Any] = {**TEST, "ab_test": {"share_percent": 60, "hours": 1, "is_automatic": True}}
+    manifest = await campaigns.checked_and_asked(campaign := await campaigns.write(**automatic))
+    await campaigns.release(manifest)
+    await campaigns.send_all()
+    await world.pool.execute("UPDATE mailings SET released_at = now() - interval '1 hour'")
+    stores: Any = SimpleNamespace(manifests=campaigns.store, halts=PostgresHalts(world.pool, world.writers), held=None)
+    assert await pause_campaign(stores, campaign, "person:Dana", "a wrong price") == 0
+    assert await campaigns.store.is_campaign_paused(campaign)
+    assert not await campaigns.store.list_tests_that_decide()
+    with pytest.raises(ManifestRefused, match="is paused; resume it"):
+        await campaigns.releases.send_rest(manifest.id, "a", GRACE)
+    await resume_campaign(stores, campaign, "person:Dana")
+    assert [one.id for one in await campaigns.store.list_tests_that_decide()] == [manifest.id]
+    assert await campaigns.releases.send_rest(manifest.id, "a", GRACE)
+    rows = await world.pool.fetch("SELECT reason FROM ledger WHERE rule = $1 ORDER BY at, n", f"campaign:{campaign}")
+    said = [row["reason"] for row in rows]
+    assert (said.count("campaign_paused"), said.count("campaign_resumed")) == (1, 1)
 
 
 class _Reports:

@@ -5,12 +5,16 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from mailer.crash_points import CrashPoint
 from mailer.policy.campaign_manifest import LineResult, ManifestHash, ManifestLine, ManifestTotals
-from mailer.ports.manifests import Manifest, ManifestBuildingLost, ManifestRefused
+from mailer.policy.segment_parsing import parse_condition
+from mailer.ports.manifests import Manifest, ManifestRefused
+from mailer.postgres.manifest_rows import SQL
+from mailer.postgres.segments import PostgresSegments
 from tests.campaign_world import ASKER, OWNER, Campaigns
 from tests.factories import BRAND, World
 
@@ -45,11 +49,11 @@ async def test_sums_add_up_to_the_audience_with_a_reason_for_each(campaigns: Cam
 
 
 async def test_excluded_lists_are_left_out(campaigns: Campaigns, world: World) -> None:
-    """Exclusions are no part of the audience; an unknown list excludes nobody."""
+    """Exclusions are no part of the audience."""
     ids = await world.known(1, 2, 3)
     for audience, number in (("fans", ids[0]), ("fans", ids[1]), ("staff", ids[1])):
         await world.pool.execute("INSERT INTO audience_members VALUES ($1, $2, $3)", BRAND, audience, number)
-    manifest = await campaigns.check(await campaigns.write(audience="fans", exclude=["staff", "nobody-knows"]))
+    manifest = await campaigns.check(await campaigns.write(audience="fans", exclude=["staff"]))
     assert list(await campaigns.lines(manifest.id)) == ["user-1"]
 
 
@@ -143,28 +147,30 @@ async def _claim(campaigns: Campaigns, owner: str = OWNER) -> Manifest:
     return claimed
 
 
-async def test_another_process_begins_again_without_double_lines(world: World) -> None:
-    """A builder that lost its lease stores nothing more; nobody begins beside its transaction, only after it."""
+async def test_a_builder_that_takes_longer_than_its_lease_is_left_to_finish(world: World) -> None:
+    """Nobody takes a manifest from an open transaction: two timekeepers would stop one another for ever."""
     await world.known(1, 2, 3)
     slow, campaigns = Campaigns(world, lease=timedelta(0)), Campaigns(world)
     requested = await campaigns.request(await campaigns.write())
     line = ManifestLine(await world.id_of("user-1"), LineResult.SEND, "", "a", None)
 
     async def build_slowly() -> None:
-        async with slow.queue.open_building(await _claim(slow, "slow"), "slow") as building:
+        async with slow.queue.open_building(await _claim(slow, "slow"), world.policies[BRAND], "slow") as building:
+            assert await campaigns.builder("quick").build_waiting_manifests() == 0
             await building.store_lines([line])
-            await campaigns.builder("quick").build_waiting_manifests()
-            assert (await campaigns.manifest(requested.id)).state == "building"
+            if dies:
+                raise ConnectionResetError
             await building.finish(ManifestTotals(), b"")
 
-    with pytest.raises(ManifestBuildingLost):
+    dies = True
+    with pytest.raises(ConnectionResetError):
         await build_slowly()
     assert not await campaigns.lines(requested.id)
-    await world.pool.execute("UPDATE manifests SET lease_until = now() - interval '1 second'")
-    await campaigns.builder("quick").build_waiting_manifests()
+    dies = False
+    await build_slowly()
     manifest = await campaigns.manifest(requested.id)
-    assert (manifest.state, manifest.people) == ("ready", 3)
-    assert len(await campaigns.lines(manifest.id)) == 3
+    assert (manifest.state, manifest.people) == ("ready", 1)
+    assert len(await campaigns.lines(manifest.id)) == 1
 
 
 @pytest.mark.parametrize("point", [CrashPoint.IN_MANIFEST, CrashPoint.IN_CAMPAIGN_RELEASE], ids=str)
@@ -199,13 +205,47 @@ async def test_processes_killed_in_a_check_or_a_release_leave_nothing_half_done(
     assert [state for state, _ in (await world.states(made.mailing_id)).values()] == ["handed_over"] * 3
 
 
+@pytest.mark.parametrize("draft", [{"audience": "segment:not-fans"}, {"exclude": ["fans"]}], ids=str)
+async def test_a_list_deleted_after_the_request_leaves_nobody_in(
+    campaigns: Campaigns, world: World, draft: dict[str, Any]
+) -> None:
+    """Without the list, both would choose everybody. The check fails with the reason, and nothing can be released."""
+    [one, _] = await world.known(1, 2)
+    await world.pool.execute("INSERT INTO audience_members VALUES ($1, 'fans', $2)", BRAND, one)
+    segments = PostgresSegments(world.pool, world.writers)
+    condition = parse_condition({"type": "list", "operator": "is_not_on", "name": "fans"})
+    await segments.save_segment(world.policies[BRAND], "not-fans", condition, ASKER)
+    manifest = await campaigns.request(campaign := await campaigns.write(**draft))
+    await world.pool.execute("DELETE FROM audience_members")
+    await campaigns.builder().build_waiting_manifests()
+    manifest = await campaigns.manifest(manifest.id)
+    assert (manifest.state, await campaigns.state(campaign)) == ("failed", "draft")
+    assert "fans" in manifest.problem
+    assert not await campaigns.lines(manifest.id)
+
+
+async def test_a_check_that_the_database_stops_fails_and_keeps_no_other_waiting(
+    campaigns: Campaigns, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be begun again for ever otherwise, and take the builder's time from the checks of others."""
+    await world.known(1)
+    slow = await campaigns.request(await campaigns.write())
+    with monkeypatch.context() as patched:
+        patched.setattr("mailer.postgres.manifest_building.UNHURRIED_SECONDS", 0.05)
+        statement = "SELECT 1::bigint, NULL::bigint FROM pg_sleep(5) WHERE $1::text <> ''"
+        patched.setitem(SQL, "audience", statement)
+        await campaigns.builder().build_waiting_manifests()
+    assert (await campaigns.manifest(slow.id)).problem.startswith("the database took too long")
+    assert (await campaigns.check(await campaigns.write())).state == "ready"
+
+
 async def test_a_leased_manifest_is_left_to_its_builder(campaigns: Campaigns, world: World) -> None:
     """Nobody else begins while the lease lasts, and progress is to be seen."""
     await world.known(1)
     await campaigns.request(await campaigns.write())
     manifest = await _claim(campaigns)
     assert await campaigns.queue.claim_manifest_to_build("another") is None
-    async with campaigns.queue.open_building(manifest, OWNER) as building:
+    async with campaigns.queue.open_building(manifest, world.policies[BRAND], OWNER) as building:
         assert building.total == 1
         seen = await campaigns.manifest(manifest.id)
         assert (seen.state, seen.people, seen.people_total) == ("building", 0, 1)

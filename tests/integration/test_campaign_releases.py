@@ -81,6 +81,21 @@ async def test_below_the_limit_of_the_policy_one_person_is_enough(campaigns: Cam
     assert await campaigns.release(manifest, "Wanda")
 
 
+async def test_people_behind_a_cap_count_for_the_second_person(campaigns: Campaigns, world: World) -> None:
+    """A release lasts longer than a cap: who checks on the day of another newsletter does not release alone."""
+    await world.known(1, 2)
+    world.policies[BRAND] = world.policies[BRAND].model_copy(update={"release_above": 1})
+    manifest = await campaigns.checked_and_asked(await campaigns.write())
+    for reason, needs_another in (("opted_out", False), ("brand_cap", True)):
+        sums = [["send", "", 1], ["suppress", reason, 1]]
+        await world.pool.execute("UPDATE manifests SET sums = $2 WHERE id = $1", manifest.id, sums)
+        if needs_another:
+            with pytest.raises(ReleaseRefused):
+                await campaigns.release(manifest, "Wanda")
+        seen = await campaigns.manifest(manifest.id)
+        assert (seen.people_to_get_mail, seen.people_in_reach) == (1, 1 + needs_another)
+
+
 async def test_a_new_name_made_by_the_writer_does_not_release(campaigns: Campaigns, world: World) -> None:
     """A renamed writer is refused: who made the one-time link of an account could be that account."""
     await world.known(1)

@@ -106,6 +106,20 @@ async def test_test_goes_to_staff_marked_and_counts_nothing(world: World) -> Non
     assert (await world.ledger.verify_ledger()).faults == ()
 
 
+@pytest.mark.parametrize(
+    "change", ["UPDATE staff SET disabled_at = now() WHERE id = $1", "DELETE FROM staff_roles WHERE staff_id = $1"]
+)
+async def test_a_test_does_not_reach_who_left_before_it_goes_out(world: World, change: str) -> None:
+    """An account that is closed, or has no role at the brand any more, gets nothing of what was ordered before."""
+    campaign = await new_campaign(world)
+    reader, _ = await add_person(world.staff, "Eve", StaffRole.MARKETER, BRAND)
+    await orders_over(world).order_tests(campaign, "a", "en", [reader.id], ANN)
+    await world.pool.execute(change, reader.id)
+    await sender_over(world).send_waiting_tests()
+    assert world.processor.sent == []
+    assert await states_of(world, campaign) == [("refused", f"the reader is no staff of {BRAND} any more")]
+
+
 async def test_only_staff_of_the_brand_and_so_many_an_hour(world: World) -> None:
     """People of other brands, disabled ones and unknown numbers get none; neither does anybody above the limit."""
     campaign = await new_campaign(world)

@@ -102,6 +102,29 @@ async def test_from_the_check_to_the_report_by_two_people(world: World) -> None:
         assert "Check again" not in page
 
 
+async def test_a_campaign_whose_rest_waits_is_not_over(world: World) -> None:
+    """Hours lie between the test and its rest. Marketing can still pause and cancel; nobody sends the rest meanwhile."""
+    await world.known(*range(1, 11))
+    draft = CampaignDraft.model_validate(
+        {**DRAFT.model_dump(), "variants": {"a": TEXTS, "b": TEXTS}, "ab_test": {"share_percent": 60}}
+    )
+    campaigns, campaign = Campaigns(world), await write(world, draft)
+    await campaigns.release(await campaigns.checked_and_asked(campaign.id))
+    await campaigns.send_all()
+    async with open_browser(world) as otto:
+        await otto.enter("Otto", StaffRole.MARKETER, BRAND)
+        his = Sending(otto, campaign)
+        page = await his.page("sending")
+        assert "Pause all" in page
+        assert "All of it is done" not in page
+        await his.press("pause", {"reason": "a wrong price"})
+        assert "It is paused" in await his.page("sending")
+        actor = await world.pool.fetchval("SELECT actor FROM ledger WHERE reason = 'campaign_paused'")
+        assert actor == "person:Otto"
+        await his.press("resume", {})
+        assert "Pause all" in await his.page("sending")
+
+
 async def test_errors_of_the_texts_stop_the_check_with_places_and_remedies(world: World) -> None:
     """A draft without texts freezes nothing; the page names each finding."""
     await world.known(1)

@@ -89,6 +89,19 @@ async def test_an_import_never_turns_an_opt_out_back(world: World) -> None:
     assert await world.pool.fetchval("SELECT count(*) FROM recipients WHERE email = 'ada@example.org'") == 1
 
 
+async def test_a_newer_consent_of_a_file_ends_no_opt_out_either(world: World) -> None:
+    """Whoever has left may come back by their own click only, whatever a file says of times and of a confirmation."""
+    await imported_text(world, "ref,email\nu1,ada@example.org\n")
+    ada = await world.id_of("u1")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "page")
+    columns = "ref,email,opted_out,consents,consent_source,consent_version,consent_at,consent_words,consent_proof"
+    later = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    for source in ("confirmed", "checkbox"):
+        text = f"{columns}\nu1,ada@example.org,,newsletter,{source},2026,{later},Yes,click 17\n"
+        await imported_text(world, text)
+        assert "newsletter" in (await standing_of(world, "ada@example.org")).opted_out
+
+
 async def test_a_later_row_replaces_an_earlier_one(world: World) -> None:
     """Row 5 replaces row 4, and it is reported. Two people with one address stay two."""
     done = await imported(world, table_of("11"))

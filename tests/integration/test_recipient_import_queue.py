@@ -8,7 +8,7 @@ import pytest
 
 from mailer.actions.csv_reading import CsvUnreadableFromLine, InputRefused
 from mailer.pipeline.recipient_import_worker import MOST_ATTEMPTS, RecipientImportWorker
-from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
 from mailer.ports.recipient_imports import ChunkResult, FileReading, ImportLost, ImportState, RecipientImport
 from mailer.postgres.recipient_import_queue import PostgresRecipientImportQueue
 from mailer.postgres.recipient_imports import PostgresRecipientImports
@@ -97,6 +97,23 @@ async def test_an_outage_is_waited_for(world: World) -> None:
     assert (await found(world, import_id)).state is ImportState.UPLOADED
     await run_worker(world)
     assert (await found(world, import_id)).reading == READING
+
+
+async def test_a_file_that_times_out_again_and_again_stops_no_other(world: World) -> None:
+    """After each time the others have their turn."""
+    slow, quick = await uploaded(world), await uploaded(world, (b"ref,email\n", b"2,2@people.example\n"))
+
+    async def read(job: RecipientImport, stop: asyncio.Event) -> None:
+        if job.id == slow:
+            raise StatementTimedOut("a statement took too long")
+        await queue_of(world).store_reading(job.id, "worker-1", READING, {"some": "mapping"}, 1)
+
+    worker = RecipientImportWorker(queue_of(world), "worker-1", read, read)
+    for _ in range(2):
+        with pytest.raises(StatementTimedOut):
+            await worker.work_on_waiting_files(asyncio.Event())
+    assert (await found(world, slow)).reading is None
+    assert (await found(world, quick)).reading == READING
 
 
 async def test_a_file_that_ends_each_process_fails(world: World) -> None:

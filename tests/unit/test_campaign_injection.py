@@ -4,6 +4,7 @@ import re
 from html import escape as html_escape
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from mailer.policy.campaign_draft import (
     TextBlock,
 )
 from mailer.policy.recipient_attributes import AttributeType
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText
+from mailer.rendering.campaign_fields import SourceMarks, UnfitText, parse_field
 from mailer.rendering.campaign_markup import ATTRIBUTES, HTML_ELEMENTS, PictureSources, clean_html, html_of_markdown
 from mailer.rendering.campaign_text_part import text_of_html
 from mailer.rendering.css_inlining import inline_css
@@ -64,6 +65,18 @@ def test_no_text_of_a_line_reaches_the_engine_as_syntax(text: str) -> None:
     assert "{" not in rest_after_our_tags(one.plain_source(marked))
     page = f"<html><head><title>x</title></head><body><p>{one.html_source(html_escape(marked))}</p></body></html>"
     assert_only_our_tags(page)
+
+
+@pytest.mark.parametrize("kind", ["text", "html"])
+@pytest.mark.parametrize("number", ["0", "7", "9" * 5000])
+@pytest.mark.parametrize(
+    "written", ["&#xE000;{}&#xE001;", "&#57344{}&#57345;", "{{{{ name or '&#xE000;{}&#xE001;' }}}}"]
+)
+def test_no_reference_to_a_character_makes_a_mark(written: str, number: str, kind: str) -> None:
+    """A mark that a text writes by numbers of characters would print another field, or end the page with an error."""
+    text = written.format(number)
+    with pytest.raises(TemplateError, match=r"U\+E00|no character"):
+        compiled(TextBlock(markdown=text) if kind == "text" else HtmlBlock(html=text))
 
 
 @settings(max_examples=400, deadline=None)
@@ -143,3 +156,26 @@ def test_html_has_only_what_is_allowed(markup: str) -> None:
     reader.close()
     assert reader.refused == []
     assert clean_html(made, marks(), PictureSources(frozenset(), ())) == made or "\ue000" in made
+
+
+def test_a_number_of_a_character_is_not_read_without_end() -> None:
+    """Python refuses to read a number of 5,000 digits, which would end each page that lists a draft's fields."""
+    assert parse_field("name or '&#" + "9" * 5000 + ";'") is None
+    with pytest.raises(TemplateError, match=r"U\+E000"):
+        compiled(TextBlock(markdown="&#x00E000;0&#x00E001;"))
+
+
+@pytest.mark.parametrize("tag", ["<b>", "<div>", "<table><tr><td>", "<ul><li>", "<b><i><u><s>"])
+def test_deep_nesting_is_refused_before_it_ends_the_process(tag: str) -> None:
+    """The CSS inliner overflows the stack of the process at some thousands of elements within one another."""
+    for times in (70, 40_000 // len(tag)):
+        with pytest.raises(TemplateError, match=r"deep|tags"):
+            compiled(HtmlBlock(html=tag * times + "x"))
+    with pytest.raises(TemplateError, match="deep"):
+        compiled(TextBlock(markdown="*a **b " * 1400 + "x" + " b** a*" * 1400))
+
+
+def test_usual_nesting_is_taken() -> None:
+    """Tables within tables of a bought layout, and many elements side by side, are no fault."""
+    nested = "<table><tbody><tr><td>" * 8 + "x" + "</td></tr></tbody></table>" * 8
+    assert compiled(HtmlBlock(html=nested + '<p title="a > b">x<br></p>' * 500)).source

@@ -22,11 +22,14 @@ FROM campaign_tests t JOIN staff s ON s.id = t.staff_id
 WHERE t.campaign_id = $1 ORDER BY t.requested_at DESC, t.id DESC LIMIT $2
 
 -- name: claim
+-- Without an address, if the reader is no staff of the brand any more.
 WITH next AS (
     SELECT id FROM campaign_tests WHERE state = 'queued' ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 UPDATE campaign_tests t SET state = 'sending', owner = $1, begun_at = now()
 FROM next, staff s WHERE t.id = next.id AND s.id = t.staff_id
-RETURNING t.id, t.campaign_id, t.brand, t.draft, t.variant, t.locale, s.email AS address, s.shown_name AS name
+RETURNING t.id, t.campaign_id, t.brand, t.draft, t.variant, t.locale, s.shown_name AS name,
+    CASE WHEN s.disabled_at IS NULL AND EXISTS (SELECT FROM staff_roles r WHERE r.staff_id = s.id AND r.brand IN ('*', t.brand))
+         THEN s.email ELSE '' END AS address
 
 -- name: end
 UPDATE campaign_tests SET state = $2, problem = $3, ended_at = now(), draft = NULL WHERE id = $1 AND state = 'sending'

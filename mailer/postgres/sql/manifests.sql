@@ -27,10 +27,14 @@ SELECT {columns} FROM manifests m WHERE m.id = $1
 SELECT {columns} FROM manifests m WHERE m.id = $1 FOR UPDATE
 
 -- name: claim
--- A builder that is gone has stored no line: all lines come with the state `ready`.
+-- A builder that is gone has stored no line: all lines come with the state `ready`. One whose lease is over while its
+-- transaction is open still works: to take its manifest away would stop it, and begin again what takes as long.
 UPDATE manifests m SET state = 'building', owner = $1, lease_until = clock_timestamp() + $2, people = 0
 WHERE m.id = (SELECT id FROM manifests
-              WHERE state = 'queued' OR (state = 'building' AND lease_until < clock_timestamp())
+              WHERE state = 'queued' OR (state = 'building' AND lease_until < clock_timestamp()
+                                         AND (NOT EXISTS (SELECT FROM work_turns w WHERE w.name = 'manifest ' || manifests.id::text)
+                                              OR EXISTS (SELECT FROM work_turns w WHERE w.name = 'manifest ' || manifests.id::text
+                                                         FOR UPDATE SKIP LOCKED)))
               ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING {columns}
 
@@ -172,13 +176,22 @@ UPDATE manifests SET state = 'released', released_by = $2, released_at = now() W
 -- name: mark_campaign
 UPDATE campaigns SET state = $2 WHERE id = $1
 
+-- name: pause_campaign
+UPDATE campaigns SET paused_at = now() WHERE id = $1 AND state = 'released' AND paused_at IS NULL RETURNING brand, manifest_id
+
+-- name: resume_campaign
+UPDATE campaigns SET paused_at = NULL WHERE id = $1 AND paused_at IS NOT NULL RETURNING brand, manifest_id
+
+-- name: is_paused
+SELECT paused_at IS NOT NULL FROM campaigns WHERE id = $1
+
 -- name: cancel_manifest
 UPDATE manifests SET state = 'cancelled', owner = NULL, lease_until = NULL WHERE campaign_id = $1 AND state <> 'released'
 
 -- name: tests_that_decide
 -- Tests whose winner a rule chooses, once their hours are over. Hours count from the begin of the last variant.
 SELECT {columns} FROM manifests m JOIN campaigns c ON c.id = m.campaign_id
-WHERE m.state = 'released' AND c.state = 'released' AND (m.draft -> 'ab_test' ->> 'is_automatic')::boolean
+WHERE m.state = 'released' AND c.state = 'released' AND c.paused_at IS NULL AND (m.draft -> 'ab_test' ->> 'is_automatic')::boolean
   AND NOT EXISTS (SELECT FROM campaign_mailings x WHERE x.manifest_id = m.id AND x.variant = 'rest')
   AND now() >= (SELECT max(greatest(k.released_at, k.send_at)) FROM campaign_mailings x JOIN mailings k ON k.id = x.mailing_id
                 WHERE x.manifest_id = m.id) + make_interval(hours => (m.draft -> 'ab_test' ->> 'hours')::int)

@@ -64,11 +64,12 @@ SELECT brand, (counts ->> 'refused')::bigint AS refused FROM recipient_imports W
 SELECT number, content FROM recipient_import_parts WHERE import_id = $1 AND kind = $2 AND number > $3 ORDER BY number LIMIT 1
 
 -- name: claim
+-- A file that was given back comes after the others, so that one that times out again and again stops no other.
 WITH next AS (
     SELECT id FROM recipient_imports
     WHERE (state IN ('dry_run', 'queued', 'running') OR (state = 'uploaded' AND reading = '{}'))
       AND (lease_until IS NULL OR lease_until <= now())
-    ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    ORDER BY lease_until NULLS FIRST, created_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE recipient_imports t
     SET owner = $1, lease_until = now() + $2::interval, started_at = coalesce(t.started_at, now()), attempts = t.attempts + 1,
@@ -82,7 +83,7 @@ UPDATE recipient_imports SET lease_until = now() + $3::interval
 WHERE id = $1 AND owner = $2 AND state NOT IN ('done', 'failed', 'discarded') RETURNING id
 
 -- name: release
-UPDATE recipient_imports SET owner = NULL, lease_until = NULL, attempts = 0 WHERE id = $1 AND owner = $2
+UPDATE recipient_imports SET owner = NULL, lease_until = now(), attempts = 0 WHERE id = $1 AND owner = $2
 
 -- name: store_reading
 UPDATE recipient_imports SET reading = $3, mapping = $4, rows_total = $5, owner = NULL, lease_until = NULL, attempts = 0

@@ -88,7 +88,7 @@ async def _release_values(request: ConsoleRequest, campaign: Campaign, manifest:
     store = open_manifests(request, None)
     before = await store.find_former_manifest(manifest)
     policy, authors = request.console.operations.policies[campaign.brand], await store.list_authors(manifest.id)
-    needed = is_second_person_needed(policy, manifest.draft.category, manifest.people_to_get_mail)
+    needed = is_second_person_needed(policy, manifest.draft.category, manifest.people_in_reach)
     return {
         "before": before,
         "changes": changes_of_sums(before, manifest),

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from mailer.policy.campaign_draft import Schedule, ScheduleKind, ZonelessRule
+from mailer.policy.campaign_draft import SCHEDULE_YEARS, Schedule, ScheduleKind, ZonelessRule
 from mailer.policy.campaign_schedule import (
     ClockChange,
     clock_change_on_day,
@@ -129,7 +129,7 @@ def schedule_of_form(typed: TypedSchedule) -> Schedule:
 def _parse_local_time(text: str) -> datetime:
     """Returns a time without a zone. Raises ValueError: it is none."""
     time = datetime.fromisoformat(text)
-    if time.tzinfo is not None or not 2000 <= time.year < 2200:
+    if time.tzinfo is not None or time.year not in SCHEDULE_YEARS:
         raise ValueError("not a local time")
     return time.replace(second=0, microsecond=0)
 

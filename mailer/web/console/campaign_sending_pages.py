@@ -1,5 +1,6 @@
 """The page of a campaign that is being sent: the progress of all its mailings, with pause, resume and cancel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from mailer.actions.campaign_control import cancel_campaign, pause_campaign, resume_campaign
+from mailer.policy.campaign_manifest import REST
+from mailer.policy.campaign_stages import CampaignState
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.campaigns import Campaign
 from mailer.ports.mailings import MailingStatus
@@ -92,6 +95,12 @@ async def _sending_page(request: ConsoleRequest, campaign: Campaign, problem: st
     )
 
 
+def _has_waiting_rest(campaign: Campaign, parts: Sequence[str]) -> bool:
+    """Tells whether the rest of a test can still be sent."""
+    test, is_released = campaign.draft.ab_test, campaign.state is CampaignState.RELEASED
+    return is_released and test is not None and test.share_percent < 100 and REST not in parts
+
+
 async def _progress_values(request: ConsoleRequest, campaign: Campaign) -> dict[str, Any]:
     now, store = datetime.now(UTC), open_manifests(request, None)
     mailings = list[MailingOfCampaign]()
@@ -113,6 +122,9 @@ async def _progress_values(request: ConsoleRequest, campaign: Campaign) -> dict[
         "rate": rate,
         "eta": max(ends) if ends and all(one.eta or not one.open for one in progress) else None,
         "next_at": min((one.next_at for one in mailings if one.next_at), default=None),
-        "is_over": bool(mailings) and all(one.status.finished_at for one in mailings),
-        "is_paused": any("mailing" in one.status.halted for one in mailings),
+        "is_over": bool(mailings)
+        and all(one.status.finished_at for one in mailings)
+        and not _has_waiting_rest(campaign, [one.part for one in mailings]),
+        "is_paused": await store.is_campaign_paused(campaign.id)
+        or any("mailing" in one.status.halted for one in mailings),
     }
