@@ -53,4 +53,4 @@ class ConsolePerson:
             found = await self.open(path)
             return found if words in found else ""
 
-        return await until(has_words, f"{path} to say {words!r}", 40)
+        return await until(has_words, f"{path} to say {words!r}")

@@ -29,9 +29,10 @@ retention_days = 365
 may_choose_audience = true
 """
 WORDS = "Ja, schickt mir den Newsletter."
-MEMBERS, LEFT, UNCONFIRMED = 60, 3, 1
-"""The people of the brand's own export, those of them who have left, and a German whose consent is not confirmed."""
-ALL = MEMBERS + UNCONFIRMED
+MEMBERS, LEFT, ZONELESS, UNCONFIRMED = 60, 3, 2, 1
+"""The people of the brand's own export, those of them who have left or whose time zone nobody knows, and a German whose
+consent is not confirmed."""
+ALL, READERS = MEMBERS + UNCONFIRMED, MEMBERS - LEFT - ZONELESS
 TEXTS = {
     "a": {"de": "Frühling für {{ first_name or 'dich' }}", "en": "Spring for {{ first_name or 'you' }}"},
     "b": {"de": "Zehn neue Räume", "en": "Ten new rooms"},
@@ -152,10 +153,11 @@ async def _look_and_test(writer: ConsolePerson, stack: Stack, path: str) -> None
 
 def _own_export(folder: Path) -> Path:
     """An export of Excel with the brand's members, as it saves it in Europe; some have left."""
-    rows = ["Kundennr;E-Mail;First Name;Last Name;Country;Language;Abo;Unsubscribed"]
+    rows = ["Kundennr;E-Mail;First Name;Last Name;Country;Language;Abo;Unsubscribed;Time zone"]
     for n in range(MEMBERS):
         left, language = ("yes" if n < LEFT else "no"), ("German" if n % 2 else "English")
-        rows.append(f"m-{n};m{n}@people.example;Member;Number {n};United States;{language};Plus;{left}")
+        zone = "" if n >= MEMBERS - ZONELESS else "America/New_York"
+        rows.append(f"m-{n};m{n}@people.example;Member;Number {n};United States;{language};Plus;{left};{zone}")
     file = folder / "members.csv"
     file.write_bytes("\r\n".join(rows).encode("cp1252"))
     return file
@@ -215,16 +217,18 @@ async def _check_and_release(writer: ConsolePerson, second: ConsolePerson, path:
     await page.check("[name=kind][value=local]")
     await page.fill("#local", "2026-01-05T09:00")
     await page.fill("#zone", "Europe/Berlin")
+    await page.check("[name=zoneless][value=leave_out]")
     await writer.press("Save the time")
     await writer.open(f"{path}/check")
     await writer.press("Check now")
     checked = await writer.wait_for(f"{path}/check", "The sum")
-    assert f"{MEMBERS - LEFT} of {ALL} people get it now or later" in checked, checked
-    assert "opted out" in checked
+    assert f"{READERS} of {ALL} people get it now or later" in checked, checked
+    for reason in ("opted out", "consent not confirmed", "no time zone"):
+        assert reason in checked, reason
     assert "A second person has to release it" in await writer.press("Ask for the release")
     assert "Release it to" not in await writer.words()
-    assert f"It goes to {MEMBERS - LEFT} of {ALL} people" in await second.open(f"{path}/release")
-    await second.press(f"Release it to {MEMBERS - LEFT} people")
+    assert f"It goes to {READERS} of {ALL} people" in await second.open(f"{path}/release")
+    await second.press(f"Release it to {READERS} people")
 
 
 async def _go_on_and_send_rest(second: ConsolePerson, stack: Stack, path: str) -> None:
@@ -235,9 +239,9 @@ async def _go_on_and_send_rest(second: ConsolePerson, stack: Stack, path: str) -
     winner = await second.wait_for(f"{path}/winner", "people wait for it")
     assert "Too small a sample" in winner, winner
     await second.press("Send the rest with variant B")
-    await second.wait_for(f"{path}/sending", f"{MEMBERS - LEFT} have gone")
+    await second.wait_for(f"{path}/sending", f"{READERS} have gone")
     sent = [mail for mail in stack.mails() if not mail.subject.startswith("[Test]")]
-    assert len({mail.recipients for mail in sent}) == len(sent) == MEMBERS - LEFT
+    assert len({mail.recipients for mail in sent}) == len(sent) == READERS
     assert {mail.subject for mail in sent} == {
         "Frühling für Member",
         "Spring for Member",
@@ -248,9 +252,10 @@ async def _go_on_and_send_rest(second: ConsolePerson, stack: Stack, path: str) -
 
 async def _read_report_and_follow_up(writer: ConsolePerson, path: str) -> None:
     """Reads that the number shown is the number sent, and writes to those who did not get it in a new draft."""
-    report = await writer.wait_for(f"{path}/report", f"Sent\t{MEMBERS - LEFT}")
-    assert f"Shown at the release: will get it\t{MEMBERS - LEFT}" in report
+    report = await writer.wait_for(f"{path}/report", f"Sent\t{READERS}")
+    assert f"Shown at the release: will get it\t{READERS}" in report
     assert "The sum adds up" in report
     await writer.unfold(writer.page.locator("details", has=writer.page.get_by_text("Make the draft")))
-    await writer.page.get_by_label(f"({UNCONFIRMED})").check()
-    assert "followup-spring" in await writer.press("Make the draft")
+    await writer.page.get_by_label(f"({ZONELESS})").check()
+    assert "Write: spring (follow-up)" in await writer.press("Make the draft")
+    assert await writer.page.input_value("#audience") == "followup-spring-1"

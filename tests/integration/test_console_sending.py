@@ -103,7 +103,7 @@ async def test_from_the_check_to_the_report_by_two_people(world: World) -> None:
 
 
 async def test_a_campaign_whose_rest_waits_is_not_over(world: World) -> None:
-    """Hours lie between the test and its rest. Marketing can still pause and cancel; nobody sends the rest meanwhile."""
+    """Hours lie between a test and its rest. Marketing can still pause and cancel; nobody sends the rest meanwhile."""
     await world.known(*range(1, 11))
     draft = CampaignDraft.model_validate(
         {**DRAFT.model_dump(), "variants": {"a": TEXTS, "b": TEXTS}, "ab_test": {"share_percent": 60}}

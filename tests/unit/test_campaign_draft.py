@@ -1,10 +1,15 @@
 """Drafts of campaigns: what does not fit together is refused before it is stored."""
 
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import ValidationError
 
+from mailer.actions.campaign_checking import draft_problems
 from mailer.policy.campaign_draft import CampaignDraft
+from tests.template_files import POLICIES
 
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 _LEAST = {"category": "newsletter", "purpose": "newsletter"}
 
 
@@ -49,3 +54,13 @@ def test_unfitting_drafts_are_refused(wrong: dict[str, object]) -> None:
     """A draft that contradicts itself, or has what nobody knows, is refused."""
     with pytest.raises(ValidationError):
         CampaignDraft.model_validate({**_LEAST, **wrong})
+
+
+def test_a_flood_of_links_is_a_problem_before_it_is_compiled() -> None:
+    """A draft of tens of thousands of links is told so; one of a few hundred is not."""
+    for number, is_flooded in ((300, False), (20_000, True)):
+        markdown = " ".join(["[a](x:)"] * min(number, 2_500))
+        blocks = [{"type": "text", "markdown": markdown}] * max(number // 2_500, 1)
+        draft = CampaignDraft.model_validate({**_LEAST, "variants": {"a": {"en": {"blocks": blocks}}}})
+        found = [one for one in draft_problems(draft, POLICIES["interpals"], NOW) if "links" in one]
+        assert bool(found) is is_flooded, number
