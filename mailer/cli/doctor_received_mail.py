@@ -12,12 +12,11 @@ from mailer.doctor.received_mail import (
     judge_webhooks_of_services,
 )
 from mailer.inbound.collection.imap_session import ImapSession, MailboxAway, MailboxRefused
-from mailer.inbound.collection.imap_url import ImapUrl
+from mailer.inbound.collection.imap_url import ImapUrl, is_imap_url, parse_imap_url
 from mailer.inbound.webhooks.registry import parse_webhook_endpoints
-from mailer.mail_receiving import inbound_urls_of_settings
 from mailer.policy.policy_file import Policy
 from mailer.processors.registry import SCHEMES
-from mailer.settings import Settings, SettingsError
+from mailer.settings import Settings
 
 
 async def examine_received_mail(current: Settings, policies: Mapping[str, Policy]) -> list[Finding]:
@@ -48,13 +47,11 @@ def _examine_webhooks(current: Settings) -> list[Finding]:
 
 
 async def _examine_mailboxes(current: Settings) -> Sequence[Finding]:
-    if not current.inbound:
-        return []
     try:
-        urls = inbound_urls_of_settings(current)
-    except SettingsError as error:
-        return [problem_finding("mailboxes", str(error))]
-    return await asyncio.gather(*(asyncio.to_thread(_examine_mailbox, url) for url in urls.mailboxes))
+        urls = [parse_imap_url(text) for text in current.inbound if is_imap_url(text)]
+    except ValueError as error:
+        return [problem_finding("mailboxes", f"MAILER_INBOUND: {error}")]
+    return await asyncio.gather(*(asyncio.to_thread(_examine_mailbox, url) for url in urls))
 
 
 def _examine_mailbox(url: ImapUrl) -> Finding:

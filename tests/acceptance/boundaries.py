@@ -110,18 +110,24 @@ def put(base: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
     return made
 
 
-def places(schema: Mapping[str, Any], parts: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
-    """Places of values by a JSON schema: each property, however deep, and the items of lists."""
-    if "$ref" in schema:
-        yield from places(parts[schema["$ref"].rpartition("/")[2]], parts, path)
+def places(
+    schema: Mapping[str, Any], parts: Mapping[str, Any], path: Path = (), within: tuple[str, ...] = ()
+) -> Iterator[Path]:
+    """Places of values by a JSON schema: each property, however deep, and the items of lists.
+
+    A part that holds itself, such as a condition of conditions, is entered once.
+    """
+    named = schema["$ref"].rpartition("/")[2] if "$ref" in schema else None
+    if named is not None and named not in within:
+        yield from places(parts[named], parts, path, (*within, named))
     for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        yield from places(option, parts, path)
+        yield from places(option, parts, path, within)
     for name, below in schema.get("properties", {}).items():
         yield (*path, name)
-        yield from places(below, parts, (*path, name))
+        yield from places(below, parts, (*path, name), within)
     if "items" in schema:
         yield (*path, 0)
-        yield from places(schema["items"], parts, (*path, 0))
+        yield from places(schema["items"], parts, (*path, 0), within)
 
 
 def stands(value: Any, path: Path = ()) -> Iterator[Path]:

@@ -28,6 +28,7 @@ from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.picture_tour import take_tour_of_pictures
 from tests.browser.recipient_tour import add_newsletter, add_notice_and_busy_brand, add_reader, take_tour
 from tests.browser.segment_tour import take_tour_of_segments
+from tests.browser.sending_tour import take_tour_of_sending
 from tests.browser.tours import Look, Sight, Tour, names_of_rendered_templates, routes_not_visited, templates_in
 from tests.factories import World
 from tests.integration.console_browser import CLOCK
@@ -42,6 +43,7 @@ NO_PAGES = {
         "/console/static/{name}",
         "/console/mailings/{mailing_id}/progress",
         "/console/imports/{import_id}/progress",
+        *(f"/console/campaigns/{{campaign_id}}/{part}/progress" for part in ("check", "sending")),
         "/console/sign-in/oidc",
     ),
     "/console/campaigns/{campaign_id}/preview-body",
@@ -133,6 +135,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_imports(marketer, world)
             await take_tour_of_operations(tours, world)
             await take_tour_of_campaigns(marketer, world)
+            await take_tour_of_sending(marketer, world)
             await take_tour_of_segments(marketer, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]

@@ -36,6 +36,11 @@ async def known_values(world: World) -> dict[str, str]:
         " VALUES ($1, 'capture', $2, 'Ada', 'Ada')",
         *(BRAND, {"type": "country", "operator": "is", "values": ["US"]}),
     )
+    imported = await world.pool.fetchval(
+        "INSERT INTO recipient_imports (id, brand, file_name, digest, size, state, created_by)"
+        " VALUES (gen_random_uuid(), $1, 'people.csv', '', 1, 'discarded', 'Ada') RETURNING id",
+        BRAND,
+    )
     campaigns = Campaigns(world)
     await campaigns.check(campaign := await campaigns.write())
     return {
@@ -46,6 +51,7 @@ async def known_values(world: World) -> dict[str, str]:
         "campaign": "spring",
         "mailing_id": str(accepted.mailing_id),
         "campaign_id": str(campaign),
+        "import_id": str(imported),
         "number": str(number),
         "name": "capture",
     }
