@@ -1,15 +1,16 @@
 """The facts from which a campaign is checked before it is sent, and the pages that they hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from mailer.policy.campaign_draft import CampaignDraft, VariantName
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.text_folding_for_comparison import UNSEEN
 from mailer.rendering.allowed_markup import Tag, list_tags_and_their_attributes
+from mailer.rendering.campaign_fields import texts_in
 from mailer.rendering.campaign_findings import Place
 from mailer.rendering.template import RenderedTemplate, Template, service_footer_of_category
 from mailer.rendering.template_samples import LEAVE, LINK, CategoryWithFooter
@@ -154,22 +155,7 @@ class PageUnderCheck:
         """All texts of each block of the draft."""
         draft = self.facts.draft
         own = draft.variants.get(self.texts.variant, {}).get(self.texts.locale) if draft else None
-        return tuple("\n".join(_texts_in(block.model_dump())) for block in own.blocks) if own else ()
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """Yields all texts within a value."""
-    match value:
-        case str():
-            yield value
-        case dict():
-            for inner in value.values():
-                yield from _texts_in(inner)
-        case list() | tuple():
-            for inner in value:
-                yield from _texts_in(inner)
-        case _:
-            pass
+        return tuple("\n".join(texts_in(block.model_dump())) for block in own.blocks) if own else ()
 
 
 def preheader_of_page(html: str) -> str:

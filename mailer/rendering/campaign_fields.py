@@ -144,25 +144,26 @@ def fields_used(draft: CampaignDraft) -> frozenset[str]:
 
 def uses_a_name(blocks: Iterable[BaseModel]) -> bool:
     """Tells whether blocks of a draft print the person's name, so that they greet by themselves."""
-    texts = _texts_in([one.model_dump() for one in blocks])
+    texts = texts_in([one.model_dump() for one in blocks])
     written = (parse_field(found["inside"]) for text in texts for found in _BRACED.finditer(text))
     return any(one.name in (NAME_FIELD, FIRST_NAME) for one in written if one)
 
 
 def _texts_of_draft(draft: CampaignDraft) -> Iterator[str]:
-    yield from _texts_in([one.model_dump() for locales in draft.variants.values() for one in locales.values()])
+    yield from texts_in([one.model_dump() for locales in draft.variants.values() for one in locales.values()])
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """Yields all texts within a value of lists and objects."""
     match value:
         case str():
             yield value
         case dict():
             for inner in value.values():
-                yield from _texts_in(inner)
+                yield from texts_in(inner)
         case list() | tuple():
             for inner in value:
-                yield from _texts_in(inner)
+                yield from texts_in(inner)
         case _:
             pass
 
