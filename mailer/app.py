@@ -53,6 +53,7 @@ from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_event_stores import build_account_event_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.breach_stores import build_breach_stores
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.campaign_stores import build_campaign_stores
 from mailer.postgres.consents import PostgresConsents
@@ -132,6 +133,7 @@ class App:
         self._unhalted_routes: ProcessorRoutes | None = None
         self.mailing_directory = PostgresMailingDirectory(pool, self.policies)
         self.campaign_stores = build_campaign_stores(pool, self.writers, self.mailing_directory)
+        self.breach_stores = build_breach_stores(pool, self.writers)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.is_broker_in_process

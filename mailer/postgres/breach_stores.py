@@ -1,0 +1,23 @@
+"""The stores of breach cases, put together."""
+
+from dataclasses import dataclass
+
+from mailer.database.statements import Pool
+from mailer.ledger.writers import LedgerWriters
+from mailer.postgres.breach_cases import PostgresBreachCases
+
+
+@dataclass(frozen=True, slots=True)
+class BreachStores:
+    """The stores of breach cases.
+
+    Attributes:
+        cases: the cases with their phases.
+    """
+
+    cases: PostgresBreachCases
+
+
+def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
+    """Builds the stores."""
+    return BreachStores(PostgresBreachCases(pool, writers))
