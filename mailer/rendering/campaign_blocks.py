@@ -20,7 +20,7 @@ from mailer.policy.campaign_draft import (
     TextBlock,
 )
 from mailer.ports.pictures import PictureFacts
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, has_mark
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks, has_mark
 from mailer.rendering.campaign_markup import PictureSources, clean_html, html_of_markdown, url_mark
 
 CONTENT_WIDTH: Final = 500
@@ -94,7 +94,7 @@ def block_html(block: Block, marks: SourceMarks, pictures: PicturesOfCampaign, w
         width: the widest picture, in pixels.
 
     Raises:
-        UnfitText: the block cannot be sent.
+        DraftTextRefused: the block cannot be sent.
     """
     match block:
         case HeadingBlock():
@@ -120,7 +120,7 @@ def line_html(text: str, marks: SourceMarks) -> str:
     """Returns one line of text as HTML, with marks for its fields.
 
     Raises:
-        UnfitText: it has braces that are no field.
+        DraftTextRefused: it has braces that are no field.
     """
     return html.escape(marks.mark_fields(text))
 
@@ -131,7 +131,7 @@ def _url_of(href: str, marks: SourceMarks) -> str:
 
 def _heading_html(text: str, level: int, marks: SourceMarks) -> str:
     if not text.strip():
-        raise UnfitText("has no text; write it, or remove the block")
+        raise DraftTextRefused("has no text; write it, or remove the block")
     return f"<h{level}{_HEADING_STYLES[level]}>{line_html(text, marks)}</h{level}>"
 
 
@@ -140,11 +140,11 @@ def _picture_html(
 ) -> str:
     facts = pictures.facts.get(id_)
     if facts is None:
-        raise UnfitText("shows a picture that the brand does not have; upload it first")
+        raise DraftTextRefused("shows a picture that the brand does not have; upload it first")
     if not pictures.are_fetched:
-        raise UnfitText("is a picture, and mail of this category fetches nothing; remove it")
+        raise DraftTextRefused("is a picture, and mail of this category fetches nothing; remove it")
     if has_mark(marks.mark_fields(alt)):
-        raise UnfitText("has a field in the picture's alt text; describe the picture for everybody")
+        raise DraftTextRefused("has a field in the picture's alt text; describe the picture for everybody")
     shown = min(facts.width, width)
     height = max(1, round(facts.height * shown / facts.width))
     image = (
@@ -156,7 +156,7 @@ def _picture_html(
 
 def _button_html(block: ButtonBlock, marks: SourceMarks) -> str:
     if not block.label.strip():
-        raise UnfitText("has no label; write what the button does")
+        raise DraftTextRefused("has no label; write what the button does")
     link = f'<a class="button-link" href="{_url_of(block.href, marks)}">{line_html(block.label, marks)}</a>'
     return f'<table {_TABLE} class="actions"><tbody><tr><td class="button">{link}</td></tr></tbody></table>'
 

@@ -14,7 +14,7 @@ from mailer.policy.campaign_draft import (
     TextBlock,
 )
 from mailer.policy.recipient_attributes import AttributeType
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, parse_field
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks, parse_field
 from mailer.rendering.campaign_markup import ATTRIBUTES, HTML_ELEMENTS, PictureSources, clean_html, html_of_markdown
 from mailer.rendering.campaign_text_part import text_of_html
 from mailer.rendering.css_inlining import inline_css
@@ -60,7 +60,7 @@ def test_no_text_of_a_line_reaches_the_engine_as_syntax(text: str) -> None:
     one = marks()
     try:
         marked = one.mark_fields(text)
-    except UnfitText:
+    except DraftTextRefused:
         return
     assert "{" not in rest_after_our_tags(one.plain_source(marked))
     page = f"<html><head><title>x</title></head><body><p>{one.html_source(html_escape(marked))}</p></body></html>"
@@ -87,7 +87,7 @@ def test_no_text_of_a_block_reaches_the_engine_as_syntax(text: str, kind: str) -
     try:
         marked = one.mark_fields(text)
         made = html_of_markdown(marked, one) if kind == "text" else clean_html(marked, one, None)
-    except UnfitText:
+    except DraftTextRefused:
         return
     assert "{" not in rest_after_our_tags(one.plain_source(text_of_html(made, one)))
     assert_only_our_tags(f"<html><head></head><body><div>{one.html_source(made)}</div></body></html>")
@@ -149,7 +149,7 @@ def test_html_has_only_what_is_allowed(markup: str) -> None:
     one = marks()
     try:
         made = clean_html(one.mark_fields(markup), one, PictureSources(frozenset(), ()))
-    except UnfitText:
+    except DraftTextRefused:
         return
     reader = AllowedOnly()
     reader.feed(made)
