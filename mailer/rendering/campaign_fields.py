@@ -65,7 +65,7 @@ class SourceMarks:
     _html: list[str] = field(default_factory=list)
     _shown: list[str] = field(default_factory=list)
 
-    def mark_fields(self, text: str) -> str:
+    def replace_fields_by_marks(self, text: str) -> str:
         """Returns a text with a mark in the place of each field.
 
         Raises:
@@ -83,7 +83,7 @@ class SourceMarks:
             )
         return marked
 
-    def mark_url(self, url: str) -> str:
+    def add_mark_for_url(self, url: str) -> str:
         """Returns a mark for the address of a link. Web pages are counted if `tracks`."""
         url = _UNFIT_IN_URL.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), url.strip())
         is_counted = self.tracks and url.lower().startswith(("https://", "http://"))

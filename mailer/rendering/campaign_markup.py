@@ -108,7 +108,7 @@ def html_of_markdown(marked: str, marks: SourceMarks) -> str:
     return _clean(made, marks, None, {"a": {"class": "link"}})
 
 
-def clean_html(marked: str, marks: SourceMarks, pictures: PictureSources | None) -> str:
+def clean_html_and_mark_links(marked: str, marks: SourceMarks, pictures: PictureSources | None) -> str:
     """Returns a writer's HTML with only what a mail may have, with marks for its links.
 
     Args:
@@ -136,7 +136,7 @@ def url_mark(url: str, marks: SourceMarks) -> str:
     url = _with_ascii_host(url.strip())
     if fault := link_or_image_url_fault("href", url):
         raise DraftTextRefused(fault)
-    return marks.mark_url(url)
+    return marks.add_mark_for_url(url)
 
 
 def _with_ascii_host(url: str) -> str:

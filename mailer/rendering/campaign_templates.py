@@ -151,7 +151,7 @@ class _LocaleWriter:
 
     def _marked_line(self, place: str, text: str) -> str:
         try:
-            return self._marks.mark_fields(text)
+            return self._marks.replace_fields_by_marks(text)
         except DraftTextRefused as error:
             self._add_fault(place, error)
             return ""
