@@ -50,7 +50,7 @@ async def _checked(room: Setting, store: PostgresManifests) -> Manifest:
         "INSERT INTO campaigns (id, brand, name, draft, created_by, updated_by) VALUES ($1, $2, 'x', $3, $4, $4)",
         *(id_, BRAND, draft, "person:Wanda"),
     )
-    campaign = await store.find_campaign(id_)
+    campaign = await store.find_campaign_to_check(id_)
     if campaign is None:
         raise LookupError("the campaign is not stored")
     templates = {"a": ManifestTemplate(template.version, template.source)}

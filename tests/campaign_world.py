@@ -102,7 +102,7 @@ class Campaigns:
 
     async def request(self, campaign_id: UUID, by: str = ASKER) -> Manifest:
         """Requests a check, with a template a variant."""
-        campaign = await self.store.find_campaign(campaign_id)
+        campaign = await self.store.find_campaign_to_check(campaign_id)
         assert campaign is not None
         compiled = {str(name): campaign_template(f"Variant {name}") for name in campaign.draft.variants}
         return await self.store.request_manifest(campaign, compiled, self.world.policies[BRAND].version, [], by)

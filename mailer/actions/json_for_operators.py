@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mailer.policy.publisher_rights import RightsOfOnePublisher
-from mailer.policy.setup_fault_replies import find_setup_checks_for_reply, find_setup_checks_for_status
+from mailer.policy.setup_fault_replies import find_setup_checks_for_enhanced_status, find_setup_checks_for_reply
 from mailer.ports.dead_letters import DeadLetter, ListedDeadLetter
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.ports.halts import Halt, HaltInForce
@@ -40,7 +40,7 @@ def processor_state_as_json(state: ReportedProcessorState) -> dict[str, Any]:
 
 def stream_pause_as_json(pause: StreamPause) -> dict[str, Any]:
     """Returns a stream that pauses, with what to check if our set-up is to blame."""
-    status = next((word for word in pause.says.split() if find_setup_checks_for_status(word)), None)
+    status = next((word for word in pause.says.split() if find_setup_checks_for_enhanced_status(word)), None)
     return {
         "processor": pause.processor,
         "category": pause.category,

@@ -123,7 +123,9 @@ async def record_look_at_person(
     await desk.access.record_look_up([(brand, recipient_id)], access)
 
 
-async def has_looked_person_up(desk: PersonLookUpAndActStores, brand: str, recipient_id: int, by: Identity) -> bool:
+async def has_looked_person_up_recently(
+    desk: PersonLookUpAndActStores, brand: str, recipient_id: int, by: Identity
+) -> bool:
     """Tells whether somebody has looked a person up at the console within `LOOK_UP_LASTS`."""
     return await desk.access.has_looked_person_up_within(brand, recipient_id, by, LOOK_UP_LASTS)
 

@@ -28,7 +28,7 @@ def lint(identifier: Id, json: AsJson = False) -> None:
 
     async def act(app: App) -> list[CheckFinding]:
         store = PostgresManifests(app.pool, app.writers, app.policies)
-        campaign = await store.find_campaign(identifier)
+        campaign = await store.find_campaign_to_check(identifier)
         if campaign is None:
             raise ManifestRefused(NO_CAMPAIGN)
         _, findings = await build_campaign_checker(app).find_findings(store, campaign)

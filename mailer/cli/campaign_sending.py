@@ -214,7 +214,7 @@ def _run(identifier: UUID, act: Callable[[App, OperatorStores, CampaignToCheck],
     async def run(app: App) -> _T:
         opener = build_operator_stores_opener(app.pool, app.writers, app.hasher, app.policies)
         stores = opener(str(acting_person()), "", None)
-        campaign = await stores.manifests.find_campaign(identifier)
+        campaign = await stores.manifests.find_campaign_to_check(identifier)
         if campaign is None:
             raise ManifestRefused(f"there is no campaign {identifier}; `mailer campaign list` shows them")
         return await act(app, stores, campaign)

@@ -28,7 +28,7 @@ from mailer.cli.shared import (
     shell_word_for_mailer_program,
     stop_event_of_signals,
 )
-from mailer.embedded.demo import DemoStoryInputs, run_demo_and_return_statuses
+from mailer.embedded.demo import DemoCommandsMailboxAndSite, run_demo_and_return_statuses
 from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
 from mailer.embedded.demo_tour import tour_lines
 from mailer.embedded.demo_tour_preparation import prepare_tour
@@ -99,7 +99,7 @@ async def _run_demo_scenario_and_print_hints(app: App, broker: Broker, narrator:
     data, site = app.settings.data, app.settings.public_url
     mailbox = CaptureFolder(data / "captured")
     examples = bundled_files.bundled_folder("examples")
-    stage = DemoStoryInputs(InProcessCommands(app, broker), mailbox, site, examples, data, narrator)
+    stage = DemoCommandsMailboxAndSite(InProcessCommands(app, broker), mailbox, site, examples, data, narrator)
     mailings = await run_demo_and_return_statuses(stage)
     tour = await prepare_tour(stage) if stay else None
     for line in _hint_lines_on_where_to_look_up_figures(app.settings, mailings, stay):

@@ -15,7 +15,7 @@ from mailer import bundled_files, link_and_dkim_signers
 from mailer.app import load_templates, yield_database_url_running_server_if_embedded
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
-from mailer.cli.doctor_received_mail import examine_received_mail
+from mailer.cli.doctor_received_mail import examine_mailboxes_and_webhooks
 from mailer.cli.shared import AsJson, out, print_json, read_command_settings, run_async_or_exit
 from mailer.database.connections import ATTENDED, DatabasePool, open_pool
 from mailer.database_startup import measure_lead_over_database_clock
@@ -92,7 +92,7 @@ async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> Async
         yield finding
     if current.is_mail_captured:
         yield ok_finding("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
-        for finding in await examine_received_mail(current, {}):
+        for finding in await examine_mailboxes_and_webhooks(current, {}):
             yield finding
         return
     try:
@@ -101,7 +101,7 @@ async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> Async
     except (*_REFUSED, ValueError) as error:
         yield problem_finding("mail", str(error))
         return
-    for finding in await examine_received_mail(current, policies):
+    for finding in await examine_mailboxes_and_webhooks(current, policies):
         yield finding
     for text in link_and_dkim_signers.exposed_secret_file_problems(current):
         yield warning_finding("private files", text)

@@ -19,7 +19,7 @@ from mailer.processors.registry import SCHEMES
 from mailer.settings import Settings
 
 
-async def examine_received_mail(current: Settings, policies: Mapping[str, Policy]) -> list[Finding]:
+async def examine_mailboxes_and_webhooks(current: Settings, policies: Mapping[str, Policy]) -> list[Finding]:
     """Returns the findings about mailboxes and webhooks. It signs in to mailboxes, and changes nothing in them.
 
     Args:

@@ -10,7 +10,7 @@ import typer
 from mailer.app import App
 from mailer.cli.processes import run_process
 from mailer.cli.received_mail_classify import classify
-from mailer.cli.received_mail_file import store_file
+from mailer.cli.received_mail_file_storing import store_file
 from mailer.cli.received_webhooks import list_webhook_requests, show_webhook_request
 from mailer.cli.shared import (
     AsJson,

@@ -112,14 +112,14 @@ def preview_(
     except (PolicyError, SettingsError, TemplateError) as error:
         exit_with_error(str(error), 2)
     if event is not None:
-        template, rendered = _preview_event_file(event, policies, library, locale)
+        template, rendered = _render_preview_of_event_file(event, policies, library, locale)
     else:
         template = _find_template_or_exit(library, name or "")
         rendered = render_template_preview(template, locale)
     write_and_open_preview(template, rendered, to)
 
 
-def _preview_event_file(
+def _render_preview_of_event_file(
     file: Path, policies: Mapping[str, Policy], library: TemplateLibrary, locale: str | None
 ) -> tuple[Template, RenderedTemplate]:
     """Returns an event's template and its rendered mail. An event that intake would refuse ends the command."""

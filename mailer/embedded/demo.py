@@ -38,7 +38,7 @@ _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True)
-class DemoStoryInputs:
+class DemoCommandsMailboxAndSite:
     """The parts that the story uses.
 
     Attributes:
@@ -58,7 +58,7 @@ class DemoStoryInputs:
     narrator: DemoPrinter
 
 
-async def run_demo_and_return_statuses(stage: DemoStoryInputs) -> list[MailingStatus]:
+async def run_demo_and_return_statuses(stage: DemoCommandsMailboxAndSite) -> list[MailingStatus]:
     """Runs the story; returns the status of each event's mailing.
 
     Raises:
@@ -82,7 +82,7 @@ Events = dict[tuple[str, str], MessageEvent]
 class _DemoStory:
     """The chapters of the story, in their order."""
 
-    def __init__(self, stage: DemoStoryInputs) -> None:
+    def __init__(self, stage: DemoCommandsMailboxAndSite) -> None:
         self._stage = stage
         self._pipeline, self._mailbox, self._narrator = stage.pipeline, stage.mailbox, stage.narrator
         self._claim, self._chapter = stage.narrator.print_statement_or_fail, stage.narrator.print_chapter_title
@@ -293,7 +293,7 @@ class _DemoStory:
 
     async def _wait_until_finished(self, events: Sequence[MessageEvent]) -> None:
         """Waits until the mailings of all given events are taken in and finished."""
-        with self._narrator.progress_line("handing over") as line:
+        with self._narrator.show_progress_bar("handing over") as line:
 
             async def done() -> bool:
                 found = [await self._pipeline.find_mailing_status_of_event(event.brand, event.id) for event in events]

@@ -53,7 +53,7 @@ class DemoPrinter:
         raise DemoCheckFailed(f"this does not hold: {text}")
 
     @contextmanager
-    def progress_line(self, what: str) -> Iterator["ProgressLine"]:
+    def show_progress_bar(self, what: str) -> Iterator["ProgressLine"]:
         """Shows a progress line, and removes it at the end. Without a terminal, it shows nothing."""
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(show_speed=True))
         with Progress(
@@ -75,7 +75,7 @@ class DemoPrinter:
 
 
 class ProgressLine:
-    """A line of `DemoPrinter.progress_line`."""
+    """A line of `DemoPrinter.show_progress_bar`."""
 
     def __init__(self, progress: Progress) -> None:
         """Adds a line that shows 0 of 0."""

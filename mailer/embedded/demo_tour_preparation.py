@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
-from mailer.embedded.demo import ADA, INTERPALS, PALTALK, DemoStoryInputs, read_example_events
+from mailer.embedded.demo import ADA, INTERPALS, PALTALK, DemoCommandsMailboxAndSite, read_example_events
 from mailer.embedded.demo_http import send_http_request
 from mailer.embedded.demo_tour import MIRA, OTTO, PETRA, TOUR_STAFF, PreparedTour
 from mailer.embedded.demo_waiting import wait_until
@@ -28,7 +28,7 @@ _NOTICE_TEXT = {
 }
 
 
-async def prepare_tour(stage: DemoStoryInputs) -> PreparedTour:
+async def prepare_tour(stage: DemoCommandsMailboxAndSite) -> PreparedTour:
     """Prepares all pages of the tour, after the story has imported people and mailed them.
 
     Raises:
@@ -52,7 +52,7 @@ async def prepare_tour(stage: DemoStoryInputs) -> PreparedTour:
 class _TourPreparation:
     """The parts of the tour's setting."""
 
-    def __init__(self, stage: DemoStoryInputs) -> None:
+    def __init__(self, stage: DemoCommandsMailboxAndSite) -> None:
         self._stage = stage
         self._pipeline = stage.pipeline
         self._claim = stage.narrator.print_statement_or_fail

@@ -27,7 +27,7 @@ _SALT = 16
 _json = JSONEncoder(separators=(",", ":")).encode
 
 
-class RepeatedEntryValues(NamedTuple):
+class SharedEntryColumnsAndJson(NamedTuple):
     """The columns that many entries share, and their parts of the canonical form.
 
     Attributes:
@@ -56,7 +56,7 @@ class ChainedEntries:
     writer: UUID
     first: int
     at: datetime
-    shapes: Sequence[RepeatedEntryValues] = ()
+    shapes: Sequence[SharedEntryColumnsAndJson] = ()
     numbers: Sequence[int] = ()
     mailings: Sequence[UUID] = ()
     places: Sequence[int | None] = ()
@@ -82,7 +82,7 @@ def entry_hash(
     The canonical form is a JSON array in the order of the columns. The actor is its last element. An entry without an
     actor has no such element, like all entries from the time before that column.
     """
-    shape = _build_repeated_entry_values(0, (*entry[:2], *entry[5:14], entry.actor))
+    shape = _build_shared_entry_columns_and_json(0, (*entry[:2], *entry[5:14], entry.actor))
     mailing, recipient, attempt = entry[2:5]
     moment = (at - _EPOCH) // _MICROSECOND
     mail = _mailing_id_json(mailing), recipient, attempt
@@ -120,12 +120,12 @@ def link_entries(
     replies, links.message_ids, actors = columns[14:]
     # Entries share all columns but mailing, recipient, attempt, reply and Message-ID. Each entry looks its shared
     # columns up only once, since one look-up of so many columns takes as long as hashing the entry.
-    shapes: dict[tuple[Any, ...], RepeatedEntryValues] = {}
-    shaped = list[RepeatedEntryValues]()
+    shapes: dict[tuple[Any, ...], SharedEntryColumnsAndJson] = {}
+    shaped = list[SharedEntryColumnsAndJson]()
     for one in zip(*columns[:2], *columns[5:14], actors, strict=True):
         shape = shapes.get(one)
         if shape is None:
-            shape = shapes[one] = _build_repeated_entry_values(len(shapes), one)
+            shape = shapes[one] = _build_shared_entry_columns_and_json(len(shapes), one)
         shaped.append(shape)
     links.shapes, links.numbers = list(shapes.values()), [shape.number for shape in shaped]
     quoted = {mailing: _mailing_id_json(mailing) for mailing in dict.fromkeys(mailings)}
@@ -151,17 +151,17 @@ def link_entries(
     return links
 
 
-def _build_repeated_entry_values(number: int, columns: tuple[Any, ...]) -> RepeatedEntryValues:
+def _build_shared_entry_columns_and_json(number: int, columns: tuple[Any, ...]) -> SharedEntryColumnsAndJson:
     actor = columns[-1]
     end = "" if actor is None else f",{_json(actor)}"
-    return RepeatedEntryValues(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
+    return SharedEntryColumnsAndJson(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
 
 
 def _canonical_entry_json(
     writer: str,
     n: int,
     moment: int,
-    shape: RepeatedEntryValues,
+    shape: SharedEntryColumnsAndJson,
     mailing: str,
     recipient_id: int | None,
     attempt: int | None,

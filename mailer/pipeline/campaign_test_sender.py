@@ -19,7 +19,7 @@ from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import suppress_outside_staging_fence
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
-from mailer.ports.campaign_tests import CampaignTestQueue, ClaimedTest, TestResult
+from mailer.ports.campaign_tests import CampaignTestQueue, ClaimedTest, TestMessageResult
 from mailer.ports.processor import Processor
 from mailer.ports.rates import RateAdmissionRequest
 from mailer.ports.suppressions import SuppressionStore
@@ -72,13 +72,13 @@ class CampaignTestSender:
             try:
                 result = await self._hand_over(test)
             except _Refused as refusal:
-                result = TestResult(str(refusal))
+                result = TestMessageResult(str(refusal))
             except Exception:
                 log.exception("a test message met a bug", campaign=str(test.campaign_id))
-                result = TestResult("it met a bug; the log of the worker tells more")
+                result = TestMessageResult("it met a bug; the log of the worker tells more")
             await self._queue.end_test(test, result)
 
-    async def _hand_over(self, test: ClaimedTest) -> TestResult:
+    async def _hand_over(self, test: ClaimedTest) -> TestMessageResult:
         if not test.address:
             raise _Refused(f"the reader is no staff of {test.brand} any more")
         policy = self._renderer.policies.get(test.brand)
@@ -91,7 +91,7 @@ class CampaignTestSender:
         outcome = await self._send(test, category, processor, rendered)
         if outcome.result is not OutcomeKind.ACCEPTED:
             raise _Refused(f"{processor.name} did not take it ({outcome.result}): {outcome.text}"[:500])
-        return TestResult(
+        return TestMessageResult(
             "",
             processor.name,
             processor.country,

@@ -29,10 +29,10 @@ class CircuitBreaker:
         self._left: int | None = None
 
     def allows_message(self, now: float) -> bool:
-        """Returns True if a message may pass. The caller then calls `record_attempt`."""
+        """Returns True if a message may pass. The caller then calls `record_passing_message`."""
         return self.closed or bool(self._left) or now >= self.retry_at
 
-    def record_attempt(self, now: float) -> None:
+    def record_passing_message(self, now: float) -> None:
         """Records that a message passes. Unless the breaker is closed, it is one of the probe."""
         if self.closed:
             return

@@ -221,7 +221,9 @@ async def relay_outbox_until_stopped(
     while not stop.is_set():
         try:
             parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.paused_destinations())
-            failures = await asyncio.gather(*(_publish_outbox_row(broker, letters, item, bugs) for item in parked))
+            failures = await asyncio.gather(
+                *(_publish_outbox_row_or_store_dead_letter(broker, letters, item, bugs) for item in parked)
+            )
             if parked:
                 crash_if_armed(CrashPoint.IN_OUTBOX_RELAY)
             tried = list(zip(parked, failures, strict=True))
@@ -259,7 +261,7 @@ def _destination_of_row(item: OutboxRow) -> _Destination:
     return item.exchange, item.message.routing_key
 
 
-async def _publish_outbox_row(
+async def _publish_outbox_row_or_store_dead_letter(
     broker: Broker, letters: DeadLetterRecorder, item: OutboxRow, bugs: Counter[int]
 ) -> Exception | None:
     """Publishes a row, or stores it as a dead letter. Returns the error if neither was possible."""

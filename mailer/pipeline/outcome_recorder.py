@@ -121,7 +121,7 @@ class OutcomeRecorder:
     async def record_pending_outcomes(self) -> None:
         """Records pending outcomes without new intents, and retracts intents whose commit is unknown."""
         if self._unsure:
-            await self._retract_unsure_intents()
+            await self._record_unsure_intents_as_unanswered()
         changes, self._pending = self._pending, []
         if not changes:
             return
@@ -158,7 +158,7 @@ class OutcomeRecorder:
             # What came of the window must not be lost for it.
             log.exception("refusals could not be judged", processor=processor, deliveries=len(rows))
 
-    async def _retract_unsure_intents(self) -> None:
+    async def _record_unsure_intents_as_unanswered(self) -> None:
         steps, self._unsure = self._unsure, ()
         now = datetime.now(UTC)
         lost = [transition_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, PlannedHandOver)]

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from mailer.metrics_and_logger import log
 from mailer.policy.category import Category, Lane
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.setup_fault_replies import find_setup_checks_for_reply, find_setup_checks_for_status
+from mailer.policy.setup_fault_replies import find_setup_checks_for_enhanced_status, find_setup_checks_for_reply
 from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.stream_pauses import SET_UP, StreamPause, StreamPauseStore
 
@@ -138,7 +138,7 @@ class PausesForBlockedMail:
 
         A reply without such a code may come from a single mailbox.
         """
-        is_by_status = find_setup_checks_for_status(outcome.status) is not None
+        is_by_status = find_setup_checks_for_enhanced_status(outcome.status) is not None
         if not is_by_status and _extend_streak(self._setup_streaks, stream) < STREAK:
             return False
         self._setup_streaks.pop(stream, None)

@@ -193,7 +193,7 @@ class ProcessorRoutes:
         if way is None:
             return self._build_no_route(ways, now, barred, lane)
         if not way.breaker.closed:
-            way.breaker.record_attempt(self._clock())
+            way.breaker.record_passing_message(self._clock())
         return way.processor
 
     @contextmanager

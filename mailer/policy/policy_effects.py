@@ -55,7 +55,7 @@ class PolicyEffectCounter:
     """
 
     def __init__(self, before: Policy, after: Policy, kinds: Iterable[Mailing], now: datetime) -> None:
-        self._before, self._after, self._now = before, _version_in_force_on_its_effective_day(after), now
+        self._before, self._after, self._now = before, _version_in_force_on_day_policy_takes_effect(after), now
         self._kinds = [(kind, PolicyChangeEffectsOnMail(kind.category.name, kind.purpose)) for kind in kinds]
 
     def count_people(self, people: Iterable[Standing]) -> None:
@@ -90,7 +90,7 @@ def build_sample_mailing_of_each_kind(
                 yield Mailing(category, purpose, partner=partner)
 
 
-def _version_in_force_on_its_effective_day(policy: Policy) -> Policy:
+def _version_in_force_on_day_policy_takes_effect(policy: Policy) -> Policy:
     return version_in_force(policy.all_versions, policy.effective)
 
 

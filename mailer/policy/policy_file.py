@@ -52,7 +52,7 @@ from mailer.policy.recipient_attributes import AttributeName, RecipientAttribute
 from mailer.policy.soft_bounces import SoftBounceTerms
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
-from mailer.policy.third_parties import Partner, ProcessorTerms
+from mailer.policy.third_parties import Partner, PermittedProcessor
 from mailer.policy.unfilled_policy_values import find_unfilled_values
 from mailer.policy.unmet_promise_needs import find_unmet_needs
 from mailer.policy.version_changes import GivenVersionNotice
@@ -121,7 +121,7 @@ class Policy(Section):
     jurisdictions: Annotated[dict[Country, SwitchFloor], BeforeValidator(check_each_country_once)] = Field(
         default_factory=dict
     )
-    processors: tuple[ProcessorTerms, ...] = ()
+    processors: tuple[PermittedProcessor, ...] = ()
     partners: tuple[Partner, ...] = ()
     no_retention: Flag = False
     retention_days: Whole = Field(default=1095, ge=30)

@@ -5,7 +5,7 @@ from datetime import date
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.third_parties import ProcessorTerms
+from mailer.policy.third_parties import PermittedProcessor
 
 REFUSALS = (
     "processor_not_in_policy",
@@ -64,7 +64,7 @@ def refusal_of_retaining_processor(policy: Policy, handover: ProcessorUse) -> st
     return None if terms is not None and terms.no_retention else "processor_may_retain"
 
 
-def _processor_terms_on_day(policy: Policy, handover: ProcessorUse) -> ProcessorTerms | None:
+def _processor_terms_on_day(policy: Policy, handover: ProcessorUse) -> PermittedProcessor | None:
     return next(
         (
             terms

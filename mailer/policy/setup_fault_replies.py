@@ -48,7 +48,7 @@ _WORDS: Final = tuple(
 )
 
 
-def find_setup_checks_for_status(status: str | None) -> str | None:
+def find_setup_checks_for_enhanced_status(status: str | None) -> str | None:
     """Returns the checks for an enhanced status code (RFC 3463); None if it says nothing about our set-up."""
     subject, _, detail = (status or "").rpartition(".")
     if subject == "5.7":
@@ -65,4 +65,4 @@ def find_setup_checks_for_reply_words(status: str | None, words: str) -> str | N
 
 def find_setup_checks_for_reply(status: str | None, words: str) -> str | None:
     """Returns the checks for a reply, by its status or its words; None if it says nothing about our set-up."""
-    return find_setup_checks_for_status(status) or find_setup_checks_for_reply_words(status, words)
+    return find_setup_checks_for_enhanced_status(status) or find_setup_checks_for_reply_words(status, words)

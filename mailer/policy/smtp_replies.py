@@ -11,7 +11,7 @@ from typing import Final
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import SmtpStage, session_trouble_of_refusal
-from mailer.policy.setup_fault_replies import find_setup_checks_for_reply_words, find_setup_checks_for_status
+from mailer.policy.setup_fault_replies import find_setup_checks_for_enhanced_status, find_setup_checks_for_reply_words
 
 HARD: Final = frozenset(
     ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.7.13", "5.7.17", "5.7.18"),
@@ -135,7 +135,7 @@ def _outcome_of_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
     found = _STATUS.search(text)
     outcome = Outcome(OutcomeKind.DEFERRED, code, found[1] if found else None, text)
     words = " ".join(_NOISE.sub(" ", text).split())
-    if find_setup_checks_for_status(outcome.status):
+    if find_setup_checks_for_enhanced_status(outcome.status):
         outcome.result = OutcomeKind.SET_UP
     elif believed := _outcome_kind_of_ambiguous_status(stage, outcome.status, words):
         outcome.result = believed

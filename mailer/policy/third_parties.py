@@ -30,7 +30,7 @@ class DatedTerms(Section):
         return self
 
 
-class ProcessorTerms(DatedTerms):
+class PermittedProcessor(DatedTerms):
     """A processor that may get data, with its purposes (GDPR Art. 28).
 
     Attributes:

@@ -18,7 +18,7 @@ class CampaignTestRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class TestReader:
+class StaffTestMessageRecipient:
     """A staff member of a brand, who can get its tests. The address stays in the database."""
 
     __test__ = False
@@ -63,7 +63,7 @@ class ClaimedTest:
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class TestMessageResult:
     """The end of a test. Without a problem, the processor has accepted it."""
 
     __test__ = False
@@ -79,7 +79,7 @@ class TestResult:
 class CampaignTestStore(Protocol):
     """Orders tests, for staff. Each order is an entry of the ledger."""
 
-    async def list_readers(self, brand: str) -> Sequence[TestReader]:
+    async def list_staff_for_test_messages(self, brand: str) -> Sequence[StaffTestMessageRecipient]:
         """Returns the staff members who have a role at the brand and may sign in, by name."""
         ...
 
@@ -105,6 +105,6 @@ class CampaignTestQueue(Protocol):
         """Returns the oldest test that waits, which no other worker gets from now on; None: none waits."""
         ...
 
-    async def end_test(self, test: ClaimedTest, result: TestResult) -> None:
+    async def end_test(self, test: ClaimedTest, result: TestMessageResult) -> None:
         """Stores the end of a test, with an entry of the ledger."""
         ...

@@ -225,7 +225,7 @@ class AudienceReaders(NamedTuple):
 class ManifestStore(Protocol):
     """Checks and releases of campaigns. Each change is an entry of the ledger."""
 
-    async def find_campaign(self, campaign_id: UUID) -> CampaignToCheck | None:
+    async def find_campaign_to_check(self, campaign_id: UUID) -> CampaignToCheck | None:
         """Returns a campaign, or None if there is none."""
         ...
 

@@ -41,7 +41,9 @@ class PostgresCampaignPeople:
     ) -> AsyncIterator[Sequence[CampaignPerson]]:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            await work.append_entries([_build_ledger_entry(report, EntryKind.ACCESS, "people_exported", reason.value)])
+            await work.append_entries(
+                [_build_ledger_entry_about_campaign(report, EntryKind.ACCESS, "people_exported", reason.value)]
+            )
         after, mailings = 0, list(report.mailings.values())
         while rows := await self._pool.fetch(_SQL["page"], report.manifest_id, mailings, after, _PAGE):
             after = rows[-1]["recipient_id"]
@@ -55,7 +57,9 @@ class PostgresCampaignPeople:
             title = f"{report.name[:80]} (follow-up)"
             await work.connection.execute(_SQL["create_draft"], campaign_id, report.brand, title, draft, self._actor)
             await work.connection.execute(_SQL["create_revision"], campaign_id, draft, self._actor)
-            await work.append_entries([_build_ledger_entry(report, EntryKind.CONTROL, "follow_up_created", name)])
+            await work.append_entries(
+                [_build_ledger_entry_about_campaign(report, EntryKind.CONTROL, "follow_up_created", name)]
+            )
         return FollowUp(campaign_id, name, people)
 
     async def _create_list(
@@ -84,7 +88,9 @@ class PostgresCampaignPeople:
         async with open_unit_of_work(self._pool, self._writers) as work:
             if await work.connection.fetchval(_SQL["withdraw"], report.id, self._actor) is None:
                 return False
-            await work.append_entries([_build_ledger_entry(report, EntryKind.CONTROL, "archive_withdrawn")])
+            await work.append_entries(
+                [_build_ledger_entry_about_campaign(report, EntryKind.CONTROL, "archive_withdrawn")]
+            )
         return True
 
 
@@ -105,5 +111,7 @@ def _draft_of_follow_up(draft: CampaignDraft, audience: str) -> CampaignDraft:
     return draft.model_copy(update={"audience": audience, "schedule": Schedule(), "is_in_archive": False})
 
 
-def _build_ledger_entry(report: CampaignReport, kind: EntryKind, what: str, note: str = "") -> LedgerEntry:
+def _build_ledger_entry_about_campaign(
+    report: CampaignReport, kind: EntryKind, what: str, note: str = ""
+) -> LedgerEntry:
     return LedgerEntry(kind, report.brand, reason=what, rule=f"campaign:{report.id}", reply=note or None)

@@ -12,8 +12,8 @@ from mailer.ports.campaign_tests import (
     CampaignTest,
     CampaignTestRefused,
     ClaimedTest,
-    TestReader,
-    TestResult,
+    StaffTestMessageRecipient,
+    TestMessageResult,
 )
 from mailer.ports.campaigns import Campaign
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -29,15 +29,15 @@ class PostgresCampaignTests:
         self._pool = pool
         self._writers = writers
 
-    async def list_readers(self, brand: str) -> Sequence[TestReader]:
+    async def list_staff_for_test_messages(self, brand: str) -> Sequence[StaffTestMessageRecipient]:
         """See the port."""
-        return [TestReader(**row) for row in await self._pool.fetch(_SQL["readers"], brand)]
+        return [StaffTestMessageRecipient(**row) for row in await self._pool.fetch(_SQL["readers"], brand)]
 
     async def order_tests(
         self, campaign: Campaign, variant: VariantName, locale: str, staff_ids: Sequence[int], by: str
     ) -> None:
         """See the port."""
-        known = {reader.staff_id for reader in await self.list_readers(campaign.brand)}
+        known = {reader.staff_id for reader in await self.list_staff_for_test_messages(campaign.brand)}
         if not staff_ids or not known.issuperset(staff_ids):
             raise CampaignTestRefused("a test goes to staff of the brand only: choose at least one of those shown")
         async with open_unit_of_work(self._pool, self._writers) as work:
@@ -72,7 +72,7 @@ class PostgresCampaignTests:
         row = await self._pool.fetchrow(_SQL["claim"], owner)
         return ClaimedTest(**{**row, "draft": CampaignDraft.model_validate(row["draft"])}) if row else None
 
-    async def end_test(self, test: ClaimedTest, result: TestResult) -> None:
+    async def end_test(self, test: ClaimedTest, result: TestMessageResult) -> None:
         """See the port."""
         state = "refused" if result.problem else "sent"
         async with open_unit_of_work(self._pool, self._writers) as work:

@@ -21,7 +21,7 @@ from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.pending_request_voiding import void_requests_of_withdrawn_consents
 from mailer.postgres.standings import (
-    build_own_opt_out,
+    build_opt_out_by_person,
     build_standing_change_ledger_entry,
     store_opt_outs_of_people_and_sharers,
 )
@@ -203,7 +203,9 @@ async def _lift_opt_outs(
     if instead:
         # With the time of the old opt-out: a person may have asked for a second kind at the same moment.
         since = next(row["at"] for row in rows if row["scope"] == EVERYTHING_OPTIONAL)
-        others = [replace(build_own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
+        others = [
+            replace(build_opt_out_by_person(scope, "instead of all optional mail"), at=since) for scope in instead
+        ]
         stops = [(recipient_id, brand, other) for other in others]
         await insert_or_extend_suppressions(connection, hasher, stops)
     ended = [row["id"] for row in rows]

@@ -35,7 +35,7 @@ from mailer.postgres.delivery_partitions import DeliveryPartitionFinder, stateme
 from mailer.postgres.delivery_rows import (
     ELSEWHERE,
     delivery_row_from_record,
-    rate_columns,
+    frequency_count_parameters,
     statement_with_rows,
 )
 from mailer.postgres.enabled_webhooks import EnabledWebhooks
@@ -92,7 +92,7 @@ class PostgresDeliveries:
         *,
         tell: bool = False,
     ) -> None:
-        self._rates = rate_columns(rates)
+        self._rates = frequency_count_parameters(rates)
         self._pool = pool
         self._writers = writers
         self._lease = lease_seconds

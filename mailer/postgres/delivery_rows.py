@@ -22,7 +22,7 @@ def statement_with_rows(statement: str) -> str:
     return statement.replace("{rows}", _ROWS).replace("{optional}", _OPTIONAL)
 
 
-def rate_columns(rates: Sequence[RequiredFrequencyCount]) -> tuple[list[Any], ...]:
+def frequency_count_parameters(rates: Sequence[RequiredFrequencyCount]) -> tuple[list[Any], ...]:
     """Returns the first five parameters of such a statement: the counts of sent mail that caps and alarms need."""
     return (
         [rate.brand for rate in rates],

@@ -18,7 +18,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.required_frequency_counts import RequiredFrequencyCount
 from mailer.ports.manifests import AudienceMember, AudienceUnusable, Manifest, ManifestBuildingLost
 from mailer.postgres.audiences import audience_query, find_audience_fault
-from mailer.postgres.delivery_rows import delivery_row_from_record, rate_columns, statement_with_rows
+from mailer.postgres.delivery_rows import delivery_row_from_record, frequency_count_parameters, statement_with_rows
 from mailer.postgres.manifest_rows import SQL, manifest_from_row
 
 LEASE: Final = timedelta(seconds=30)
@@ -39,7 +39,7 @@ class PostgresManifestQueue:
 
     def __init__(self, pool: Pool, rates: Sequence[RequiredFrequencyCount], lease: timedelta = LEASE) -> None:
         self._pool = pool
-        self._rates = rate_columns(rates)
+        self._rates = frequency_count_parameters(rates)
         self._lease = lease
 
     async def claim_manifest_to_build(self, owner: str) -> Manifest | None:

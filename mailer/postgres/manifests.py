@@ -42,7 +42,7 @@ class PostgresManifests:
         self._writers = writers
         self._policies = policies
 
-    async def find_campaign(self, campaign_id: UUID) -> CampaignToCheck | None:
+    async def find_campaign_to_check(self, campaign_id: UUID) -> CampaignToCheck | None:
         """See the port."""
         row = await self._pool.fetchrow(SQL["campaign"], campaign_id)
         return campaign_from_row(row) if row else None

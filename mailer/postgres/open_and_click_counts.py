@@ -129,14 +129,14 @@ class PostgresOpenAndClickCounts:
             if not await _mark_written_if_new(connection, due):
                 return
             current, waiting, due.fetches = self._current_hour_since_epoch(), OpenAndClickTallyByMailing(), Counter()
-            hours, parked = await self._take_saved_counts_and_merge_by_hour(connection, due, current)
+            hours, parked = await self._unpark_counts_and_merge_with_finished_hours(connection, due, current)
             for hour in sorted(hours):
                 written, waits = await self._write_counts_of_hour(connection, _day_of_hour(hour), hours[hour])
                 waiting.merge_tally(waits)
                 due.fetches.update(written.fetches)
             await connection.execute(_SQL["park"], [*parked, self._seal.encrypt_tally(current, waiting)])
 
-    async def _take_saved_counts_and_merge_by_hour(
+    async def _unpark_counts_and_merge_with_finished_hours(
         self, connection: Connection, due: _FinishedHourCounts, current: int
     ) -> tuple[dict[int, OpenAndClickTallyByMailing], list[bytes]]:
         """Deletes the parked rows. Returns the hours to write, merged with `due`, and the rows of unfinished hours."""

@@ -73,7 +73,7 @@ def find_person_keys_in_body(
     addresses = {
         _text_without_lone_surrogates(found) for text in said if "@" in text for found in _find_addresses(text)
     }
-    refs = {ref for text in said for ref in _find_refs_in_text(text)} | set(_document_refs(document))
+    refs = {ref for text in said for ref in _find_values_of_ref_fields_in_text(text)} | set(_document_refs(document))
     brands = _brands_of_body_and_routing_key(document, routing_key)
     keys = {key_of_address_hash(hasher.hash_address(address)) for address in addresses}
     keys |= {
@@ -220,7 +220,7 @@ def _has_type_of_ref(value: Any) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _find_refs_in_text(text: str) -> Iterator[str]:
+def _find_values_of_ref_fields_in_text(text: str) -> Iterator[str]:
     return (quoted or number for found in _REF.findall(text) for quoted, number in _TEXT.findall(found))
 
 

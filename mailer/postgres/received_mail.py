@@ -225,11 +225,11 @@ async def _publish_acknowledgement(
 async def _insert_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[UUID]:
     """Inserts messages, and outbox rows with their ids. Returns the ids of those that were not stored before."""
     stored = {row["id"] for row in await connection.fetch(SQL["store"], *zip(*rows, strict=True))}
-    await _queue_ids(connection, [(id_, brand) for id_, brand, *_ in rows if id_ in stored])
+    await _put_mail_ids_into_outbox(connection, [(id_, brand) for id_, brand, *_ in rows if id_ in stored])
     return [id_ for id_, *_ in rows if id_ in stored]
 
 
-async def _queue_ids(connection: Connection, mails: Iterable[tuple[UUID, str]]) -> None:
+async def _put_mail_ids_into_outbox(connection: Connection, mails: Iterable[tuple[UUID, str]]) -> None:
     """Puts the ids of messages of brands into the outbox."""
     calls = [BrokerMessage(json.dumps({"received": str(id_)}).encode(), brand, str(id_)) for id_, brand in mails]
     await insert_outbox_messages(connection, EXCHANGE, calls)
@@ -239,7 +239,7 @@ async def queue_late_received_mail(pool: Pool, age: timedelta) -> int:
     """Queues messages again that were not handled for so long. Returns their number, at most `_QUEUED_AT_ONCE`."""
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(SQL["queue_late"], age, _QUEUED_AT_ONCE)
-        await _queue_ids(connection, [(row["id"], row["brand"]) for row in rows])
+        await _put_mail_ids_into_outbox(connection, [(row["id"], row["brand"]) for row in rows])
     return len(rows)
 
 

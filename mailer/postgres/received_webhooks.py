@@ -44,7 +44,7 @@ class PostgresReceivedWebhooks:
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval(SQL["store_request"], uuid7(), *facts, *counts) is None:
                 return None
-            return await self._store_events(connection, request, events) if events else 0
+            return await self._store_new_events_with_outbox_rows(connection, request, events) if events else 0
 
     def _person_keys_of_request(self, request: NewWebhookRequest) -> list[str]:
         """Returns the keys of the addresses in the events that were read, and in the beginning of the body."""
@@ -52,7 +52,7 @@ class PostgresReceivedWebhooks:
         found = find_person_keys_in_body(request.body[:_SEARCHED], "", self._hasher)
         return sorted({*map(key_of_address_hash, hashes), *found})
 
-    async def _store_events(
+    async def _store_new_events_with_outbox_rows(
         self, connection: Connection, request: NewWebhookRequest, events: Sequence[ProvenWebhookEvent]
     ) -> int:
         """Stores the new events, with the outbox rows that let `mailer inbound` handle them. Returns their number."""

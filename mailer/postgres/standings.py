@@ -221,7 +221,9 @@ async def _store_opt_outs(
     connection: Connection, hasher: AddressHasher, group: Sequence[NewOptOut]
 ) -> dict[tuple[bytes | None, str, str], OptOutResult]:
     """Stores opt-outs, of each with its source and mailing. Returns the new records, by address, brand and scope."""
-    stops = [(new.recipient_id, new.brand, build_own_opt_out(new.scope, new.source, new.mailing_id)) for new in group]
+    stops = [
+        (new.recipient_id, new.brand, build_opt_out_by_person(new.scope, new.source, new.mailing_id)) for new in group
+    ]
     made = await insert_or_extend_suppressions(connection, hasher, stops)
     for scope in sorted({new.scope for new in group}):
         leaving = [new.recipient_id for new in group if new.scope == scope]
@@ -245,7 +247,7 @@ async def store_opt_outs_of_people_and_sharers(
         "SELECT id, brand FROM recipients WHERE id = ANY ($1::bigint[])", [recipient_id for recipient_id, _ in opt_outs]
     )
     brand_of = {row["id"]: row["brand"] for row in brands}
-    stops = [(id_, brand_of[id_], build_own_opt_out(scope, source, mailing_id)) for id_, scope in opt_outs]
+    stops = [(id_, brand_of[id_], build_opt_out_by_person(scope, source, mailing_id)) for id_, scope in opt_outs]
     made = await insert_or_extend_suppressions(connection, hasher, stops)
     for scope in {scope for _, scope in opt_outs}:
         await connection.execute(people.SQL["leave"], [id_ for id_, gone in opt_outs if gone == scope], scope)
@@ -262,6 +264,6 @@ def _suppression_of_own_limit(
     return NewSuppression(EVERYTHING_OPTIONAL, OWN_PAUSE, source, actor, since, until, mailing_id)
 
 
-def build_own_opt_out(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:
+def build_opt_out_by_person(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:
     """Returns an opt-out by the person, with the current time."""
     return NewSuppression(scope, "opt_out", source, "recipient", mailing_id=mailing_id)

@@ -22,6 +22,7 @@ from mailer.ports.timekeeping import (
 )
 from mailer.postgres.dead_letters import delete_old_dead_letters as forget_letters
 from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answering_person
+from mailer.postgres.expired_recipient_attributes import KeptDays, delete_expired_attribute_values
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
 from mailer.postgres.non_email_notices import insert_notices_missed_by_old_workers
@@ -29,7 +30,6 @@ from mailer.postgres.processor_duties_and_states import insert_purge_duties_of_f
 from mailer.postgres.rates import delete_finished_rate_windows
 from mailer.postgres.received_mail import delete_old_received_mail, queue_late_received_mail
 from mailer.postgres.received_webhooks import delete_old_webhook_requests
-from mailer.postgres.recipient_attributes import KeptDays, delete_expired_attribute_values
 from mailer.postgres.refusal_quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.soft_bounces import delete_old_soft_bounces
 from mailer.postgres.suppressions import end_expired_suppressions

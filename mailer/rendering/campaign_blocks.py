@@ -20,8 +20,8 @@ from mailer.policy.campaign_draft import (
     TextBlock,
 )
 from mailer.ports.pictures import PictureFacts
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, has_mark
-from mailer.rendering.campaign_markup import PictureSources, clean_html, html_of_markdown, url_mark
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks, has_mark
+from mailer.rendering.campaign_markup import PictureSources, clean_html_and_mark_links, html_of_markdown, url_mark
 
 CONTENT_WIDTH: Final = 500
 """The width of a picture in Outlook, in pixels, which fits into the layouts of all brands."""
@@ -94,15 +94,15 @@ def block_html(block: Block, marks: SourceMarks, pictures: PicturesOfCampaign, w
         width: the widest picture, in pixels.
 
     Raises:
-        UnfitText: the block cannot be sent.
+        DraftTextRefused: the block cannot be sent.
     """
     match block:
         case HeadingBlock():
             return _heading_html(block.text, block.level, marks)
         case TextBlock():
-            return html_of_markdown(marks.mark_fields(block.markdown), marks)
+            return html_of_markdown(marks.replace_fields_by_marks(block.markdown), marks)
         case HtmlBlock():
-            return clean_html(marks.mark_fields(block.html), marks, pictures.html_sources)
+            return clean_html_and_mark_links(marks.replace_fields_by_marks(block.html), marks, pictures.html_sources)
         case PictureBlock():
             alt = "" if block.is_decoration else block.alt
             return f"<p>{_picture_html(block.picture, alt, block.href, marks, pictures, width)}</p>"
@@ -120,18 +120,18 @@ def line_html(text: str, marks: SourceMarks) -> str:
     """Returns one line of text as HTML, with marks for its fields.
 
     Raises:
-        UnfitText: it has braces that are no field.
+        DraftTextRefused: it has braces that are no field.
     """
-    return html.escape(marks.mark_fields(text))
+    return html.escape(marks.replace_fields_by_marks(text))
 
 
 def _url_of(href: str, marks: SourceMarks) -> str:
-    return url_mark(marks.mark_fields(href), marks)
+    return url_mark(marks.replace_fields_by_marks(href), marks)
 
 
 def _heading_html(text: str, level: int, marks: SourceMarks) -> str:
     if not text.strip():
-        raise UnfitText("has no text; write it, or remove the block")
+        raise DraftTextRefused("has no text; write it, or remove the block")
     return f"<h{level}{_HEADING_STYLES[level]}>{line_html(text, marks)}</h{level}>"
 
 
@@ -140,11 +140,11 @@ def _picture_html(
 ) -> str:
     facts = pictures.facts.get(id_)
     if facts is None:
-        raise UnfitText("shows a picture that the brand does not have; upload it first")
+        raise DraftTextRefused("shows a picture that the brand does not have; upload it first")
     if not pictures.are_fetched:
-        raise UnfitText("is a picture, and mail of this category fetches nothing; remove it")
-    if has_mark(marks.mark_fields(alt)):
-        raise UnfitText("has a field in the picture's alt text; describe the picture for everybody")
+        raise DraftTextRefused("is a picture, and mail of this category fetches nothing; remove it")
+    if has_mark(marks.replace_fields_by_marks(alt)):
+        raise DraftTextRefused("has a field in the picture's alt text; describe the picture for everybody")
     shown = min(facts.width, width)
     height = max(1, round(facts.height * shown / facts.width))
     image = (
@@ -156,7 +156,7 @@ def _picture_html(
 
 def _button_html(block: ButtonBlock, marks: SourceMarks) -> str:
     if not block.label.strip():
-        raise UnfitText("has no label; write what the button does")
+        raise DraftTextRefused("has no label; write what the button does")
     link = f'<a class="button-link" href="{_url_of(block.href, marks)}">{line_html(block.label, marks)}</a>'
     return f'<table {_TABLE} class="actions"><tbody><tr><td class="button">{link}</td></tr></tbody></table>'
 
@@ -170,7 +170,7 @@ def _article_html(article: Article, marks: SourceMarks, pictures: PicturesOfCamp
         shown = _picture_html(article.picture, article.alt, article.href, marks, pictures, CONTENT_WIDTH - 50)
         pieces.insert(0, f"<p>{shown}</p>")
     if article.markdown.strip():
-        pieces.append(html_of_markdown(marks.mark_fields(article.markdown), marks))
+        pieces.append(html_of_markdown(marks.replace_fields_by_marks(article.markdown), marks))
     return "\n".join(('<div class="panel">', *pieces, "</div>"))
 
 

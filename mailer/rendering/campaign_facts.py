@@ -39,7 +39,7 @@ class RenderedTexts:
     preheader: str
 
 
-class PictureWeight(Protocol):
+class PictureFileSizeAndWidth(Protocol):
     """The facts of an uploaded picture that the checks look at."""
 
     @property
@@ -75,7 +75,7 @@ class CampaignFacts:
     draft: CampaignDraft | None = None
     leave_link: str | None = LINK
     public_url: str = SAMPLE_ORIGIN
-    pictures: Mapping[str, PictureWeight] = field(default_factory=dict)
+    pictures: Mapping[str, PictureFileSizeAndWidth] = field(default_factory=dict)
     people: int = 0
     people_by_locale: Mapping[str, int] = field(default_factory=dict)
     people_without: Mapping[str, int] = field(default_factory=dict)
@@ -189,7 +189,7 @@ def build_campaign_facts(
     policy: Policy,
     draft: CampaignDraft,
     templates: Mapping[VariantName, Template],
-    pictures: Mapping[str, PictureWeight],
+    pictures: Mapping[str, PictureFileSizeAndWidth],
     public_url: str,
 ) -> CampaignFacts:
     """Builds the facts of a draft. Counts of the audience are put in by `dataclasses.replace` once they are known.

@@ -45,7 +45,7 @@ class WrittenField:
     fallback: str
 
 
-class UnfitText(ValueError):
+class DraftTextRefused(ValueError):
     """A text of a draft cannot be used; the message says why, and the remedy."""
 
 
@@ -65,23 +65,25 @@ class SourceMarks:
     _html: list[str] = field(default_factory=list)
     _shown: list[str] = field(default_factory=list)
 
-    def mark_fields(self, text: str) -> str:
+    def replace_fields_by_marks(self, text: str) -> str:
         """Returns a text with a mark in the place of each field.
 
         Raises:
-            UnfitText: it has braces that are no field, an unknown field, or a character that no mail can show.
+            DraftTextRefused: it has braces that are no field, an unknown field, or a character that no mail can show.
         """
         # HTML and Markdown can also write a character by its number, such as that of a mark.
         if _OVERLONG_NUMBER.search(text):
-            raise UnfitText("has &# with more than seven digits, which is no character; remove it")
+            raise DraftTextRefused("has &# with more than seven digits, which is no character; remove it")
         if found := _UNFIT.search(html.unescape(text.replace("\r\n", "\n"))):
-            raise UnfitText(f"has the character U+{ord(found[0]):04X}, which no mail can show; remove it")
+            raise DraftTextRefused(f"has the character U+{ord(found[0]):04X}, which no mail can show; remove it")
         marked = _BRACED.sub(self._mark_one_field, text.replace("\r\n", "\n"))
         if "{{" in marked:
-            raise UnfitText("has {{ without }}; write a field such as {{ first_name or 'there' }}, or leave out {{")
+            raise DraftTextRefused(
+                "has {{ without }}; write a field such as {{ first_name or 'there' }}, or leave out {{"
+            )
         return marked
 
-    def mark_url(self, url: str) -> str:
+    def add_mark_for_url(self, url: str) -> str:
         """Returns a mark for the address of a link. Web pages are counted if `tracks`."""
         url = _UNFIT_IN_URL.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), url.strip())
         is_counted = self.tracks and url.lower().startswith(("https://", "http://"))
@@ -104,14 +106,16 @@ class SourceMarks:
     def _mark_one_field(self, found: re.Match[str]) -> str:
         written = parse_field(found["inside"])
         if written is None:
-            raise UnfitText(_fault_of_braces(found["inside"]))
+            raise DraftTextRefused(_fault_of_braces(found["inside"]))
         if written.name == NAME_FIELD:
             plain, marked = _name_sources(written.fallback)
         elif kind := self.types.get(written.name):
             plain = marked = _attribute_expression(written, kind)
         else:
             known = ", ".join(sorted({NAME_FIELD, *self.types}))
-            raise UnfitText(f"names the field {written.name}, which the policy does not declare; there are: {known}")
+            raise DraftTextRefused(
+                f"names the field {written.name}, which the policy does not declare; there are: {known}"
+            )
         return self._add_mark(plain, f"<bdi>{marked}</bdi>", written.fallback)
 
     def _add_mark(self, plain: str, marked: str, shown: str) -> str:
@@ -203,7 +207,9 @@ def _attribute_expression(written: WrittenField, kind: AttributeType) -> str:
         case AttributeType.DATE:
             return f"{{{{ {value} | when if {value} is string else {fallback} }}}}"
         case AttributeType.YES_NO:
-            raise UnfitText(f"prints {written.name}, which is yes or no; choose people by it in a segment instead")
+            raise DraftTextRefused(
+                f"prints {written.name}, which is yes or no; choose people by it in a segment instead"
+            )
         case _:
             return f"{{{{ {value} | default({fallback}, true) }}}}"
 

@@ -179,7 +179,7 @@ def find_link_faults(page: PageUnderCheck) -> Iterator[CheckFinding]:
 
 def _address_faults(url: str, facts: CampaignFacts) -> Iterator[tuple[CampaignCheck, str]]:
     """Yields the faults of a link's address."""
-    host = _host_of(url)
+    host = _web_host_or_empty(url)
     if url in ("", "#") or _is_for_examples(host, _FOR_EXAMPLES, facts):
         yield LINK_PLACEHOLDER, f"A link leads to {quoted(url)}."
     elif _is_signed_link(url, facts.public_url):
@@ -216,12 +216,12 @@ def _web_address_faults(url: str, host: str) -> Iterator[tuple[CampaignCheck, st
 
 def _is_signed_link(url: str, public_url: str) -> bool:
     """Tells whether an address is a signed link of this installation."""
-    own, path = urlsplit(public_url), unquote(urlsplit(url).path) if _host_of(url) else ""
+    own, path = urlsplit(public_url), unquote(urlsplit(url).path) if _web_host_or_empty(url) else ""
     below = path.removeprefix(own.path.rstrip("/"))
-    return _host_of(url) == own.hostname and _SIGNED.match(below) is not None
+    return _web_host_or_empty(url) == own.hostname and _SIGNED.match(below) is not None
 
 
-def _host_of(url: str) -> str:
+def _web_host_or_empty(url: str) -> str:
     """Returns the host of an address of the web in lower case; empty for another one, and where it cannot be read."""
     try:
         parts = urlsplit(url)
@@ -263,7 +263,7 @@ def _personal_data_in(url: str) -> str | None:
 def _words_faults(link: PageLink, page: PageUnderCheck) -> Iterator[tuple[CampaignCheck, str]]:
     """Yields the faults of a link's words."""
     shown = _SHOWN_HOST.fullmatch(link.words)
-    host = _host_of(link.url) or _mailbox_host_of(link.url)
+    host = _web_host_or_empty(link.url) or _mailbox_host_of(link.url)
     if shown and host and not _is_same_site(shown[1].lower(), host):
         yield LINK_OTHER_DOMAIN, f"A link shows {quoted(shown[1])} and leads to {host}."
     if link.words.casefold().strip(" .!>»→") in _VAGUE:
@@ -304,7 +304,11 @@ def links_to_ask(facts: CampaignFacts) -> Mapping[str, Place]:
     found: dict[str, Place] = {}
     for page in facts.pages:
         for link in page.links:
-            if _host_of(link.url) and not _is_reserved(_host_of(link.url)) and not _has_address_error(link.url, facts):
+            if (
+                _web_host_or_empty(link.url)
+                and not _is_reserved(_web_host_or_empty(link.url))
+                and not _has_address_error(link.url, facts)
+            ):
                 found.setdefault(link.url.partition("#")[0], page.place_of(link.url))
     return found
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from mailer.rendering.allowed_markup import link_or_image_url_fault
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, has_mark
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks, has_mark
 
 _TEXT_ELEMENTS_NAMES: Final = (
     "p br strong em b i u s del ins small sub sup code pre blockquote ul ol li h1 h2 h3 h4 h5 h6 hr a span bdi bdo "
@@ -99,16 +99,16 @@ def html_of_markdown(marked: str, marks: SourceMarks) -> str:
     """Returns the HTML of Markdown whose fields are marked, with marks for its links.
 
     Raises:
-        UnfitText: it has a picture, or a link that no mail may have.
+        DraftTextRefused: it has a picture, or a link that no mail may have.
     """
     tokens = _MARKDOWN.parse(marked)
     if any(inner.type == "image" for token in tokens for inner in token.children or ()):
-        raise UnfitText("has a picture in Markdown; upload it and add a picture block")
+        raise DraftTextRefused("has a picture in Markdown; upload it and add a picture block")
     made = _MARKDOWN.renderer.render([*map(_lowered_heading, tokens)], _MARKDOWN.options, {})
     return _clean(made, marks, None, {"a": {"class": "link"}})
 
 
-def clean_html(marked: str, marks: SourceMarks, pictures: PictureSources | None) -> str:
+def clean_html_and_mark_links(marked: str, marks: SourceMarks, pictures: PictureSources | None) -> str:
     """Returns a writer's HTML with only what a mail may have, with marks for its links.
 
     Args:
@@ -117,10 +117,11 @@ def clean_html(marked: str, marks: SourceMarks, pictures: PictureSources | None)
         pictures: the pictures that it may show; None: the mail must not have any.
 
     Raises:
-        UnfitText: it has a field within a tag, a foreign picture, a link that no mail may have, or too many elements.
+        DraftTextRefused: it has a field within a tag, a foreign picture, a link that no mail may have, or too many
+            elements.
     """
     if marked.count("<") > _MOST_TAGS:
-        raise UnfitText(f"has more than {_MOST_TAGS:,} tags; split it, or write less")
+        raise DraftTextRefused(f"has more than {_MOST_TAGS:,} tags; split it, or write less")
     return _clean(marked, marks, pictures, {})
 
 
@@ -128,14 +129,14 @@ def url_mark(url: str, marks: SourceMarks) -> str:
     """Returns a mark for the address of a link.
 
     Raises:
-        UnfitText: no mail may have such a link, or it has a field.
+        DraftTextRefused: no mail may have such a link, or it has a field.
     """
     if has_mark(url) or _ESCAPED_MARK in url.upper():
-        raise UnfitText("has a field in the address of a link, which would tell others; write the address out")
+        raise DraftTextRefused("has a field in the address of a link, which would tell others; write the address out")
     url = _with_ascii_host(url.strip())
     if fault := link_or_image_url_fault("href", url):
-        raise UnfitText(fault)
-    return marks.mark_url(url)
+        raise DraftTextRefused(fault)
+    return marks.add_mark_for_url(url)
 
 
 def _with_ascii_host(url: str) -> str:
@@ -147,7 +148,7 @@ def _with_ascii_host(url: str) -> str:
         host = parts.hostname.encode("idna").decode()
         return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))
     except ValueError:  # of the host, or of the port
-        raise UnfitText("has a link whose host is not clear; write https:// and the host") from None
+        raise DraftTextRefused("has a link whose host is not clear; write https:// and the host") from None
 
 
 def _lowered_heading(token: Token) -> Token:
@@ -170,9 +171,11 @@ def _clean(markup: str, marks: SourceMarks, pictures: PictureSources | None, fix
         link_rel=None,
     )
     if faults:
-        raise UnfitText("; ".join(dict.fromkeys(faults)))
+        raise DraftTextRefused("; ".join(dict.fromkeys(faults)))
     if _depth_of_clean_html(cleaned) > _MOST_NESTED:
-        raise UnfitText(f"has elements within elements, more than {_MOST_NESTED} deep; mail programs do not show that")
+        raise DraftTextRefused(
+            f"has elements within elements, more than {_MOST_NESTED} deep; mail programs do not show that"
+        )
     return cleaned
 
 
@@ -197,7 +200,7 @@ def _attribute_filter(
         if name == "href":
             try:
                 return url_mark(value, marks)
-            except UnfitText as error:
+            except DraftTextRefused as error:
                 add_fault(str(error))
                 return None
         if has_mark(value):

@@ -15,7 +15,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.recipient_attributes import AttributeType, attribute_types_of_policy
 from mailer.ports.pictures import PictureFacts
 from mailer.rendering.campaign_blocks import PicturesOfCampaign, block_html
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, fields_used, uses_a_name
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks, fields_used, uses_a_name
 from mailer.rendering.campaign_reasons import REASONS
 from mailer.rendering.campaign_text_part import text_of_html
 from mailer.rendering.languages import has_same_language_and_script, is_left_to_right, locale_and_fallbacks
@@ -151,19 +151,19 @@ class _LocaleWriter:
 
     def _marked_line(self, place: str, text: str) -> str:
         try:
-            return self._marks.mark_fields(text)
-        except UnfitText as error:
+            return self._marks.replace_fields_by_marks(text)
+        except DraftTextRefused as error:
             self._add_fault(place, error)
             return ""
 
     def _block_html(self, number: int, block: Block) -> str:
         try:
             return block_html(block, self._marks, self._pictures)
-        except UnfitText as error:
+        except DraftTextRefused as error:
             self._add_fault(f"block {number} ({block.type})", error)
             return ""
 
-    def _add_fault(self, place: str, error: UnfitText) -> None:
+    def _add_fault(self, place: str, error: DraftTextRefused) -> None:
         self.faults.append(TemplateFileFault(Path(self._locale), f"{place}: {error}"))
 
 

@@ -167,12 +167,12 @@ def find_unseen_text(page: PageUnderCheck) -> Iterator[CheckFinding]:
         yield INVISIBLE_LEFT.finding(
             f"There is U+{ord(found[0]):04X} in {quoted(INVISIBLE.sub('', around))}.", page.place_of(found[0])
         )
-    hidden = " ".join(_hidden_words_after_preheader(page))
+    hidden = " ".join(_hidden_words_after_first_shown_words(page))
     if letters_in(hidden) > _MOST_HIDDEN_LETTERS:
         yield HIDDEN_TEXT.finding(f"Nobody sees {quoted(hidden)}.", page.place_of(hidden))
 
 
-def _hidden_words_after_preheader(page: PageUnderCheck) -> Iterator[str]:
+def _hidden_words_after_first_shown_words(page: PageUnderCheck) -> Iterator[str]:
     """Yields the words that are hidden in light mode on a wide screen, after the first words that are shown."""
     has_begun = False
     for run in page.runs:

@@ -16,7 +16,7 @@ from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.processor_rules import ProcessorUse, refusal_of_processor_use
-from mailer.policy.third_parties import ProcessorTerms
+from mailer.policy.third_parties import PermittedProcessor
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import Template, TemplateLibrary
 from mailer.trial.sample_people import ADDRESS, base_people, person_with_traits, trait_of_many_mails
@@ -157,7 +157,7 @@ def try_audiences_with_small_difference(policy: Policy, templates: TemplateLibra
         yield "" if apart else f"the difference between two audiences tells of {few} people"
 
 
-def _sample_use_of_listed_processor(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
+def _sample_use_of_listed_processor(terms: PermittedProcessor, now: datetime) -> ProcessorUse:
     return ProcessorUse(terms.name, terms.country, True, terms.purposes[0], now.date())
 
 

@@ -213,7 +213,7 @@ async def _stores_and_campaign(
 
 
 async def _campaign_or_404(stores: OperatorStores, brand: str, campaign_id: UUID) -> CampaignToCheck:
-    campaign = await stores.manifests.find_campaign(campaign_id)
+    campaign = await stores.manifests.find_campaign_to_check(campaign_id)
     if campaign is None or campaign.brand != brand:
         raise HTTPException(404, f"{brand} has no campaign {campaign_id}")
     return campaign

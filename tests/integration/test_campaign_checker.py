@@ -54,7 +54,7 @@ def campaigns(world: World) -> Campaigns:
 async def checked(campaigns: Campaigns, outside: Outside, **texts: Any) -> list[CheckFinding]:
     """The findings about a draft with other texts; the campaign is as before."""
     campaign_id = await campaigns.write(variants={"a": {"en": {**TEXTS, **texts}}})
-    campaign = await campaigns.store.find_campaign(campaign_id)
+    campaign = await campaigns.store.find_campaign_to_check(campaign_id)
     assert campaign is not None
     _, findings = await checker(campaigns.world, outside).find_findings(campaigns.store, campaign)
     assert await campaigns.state(campaign_id) == "draft"
@@ -91,7 +91,7 @@ async def test_nobody_outside_is_asked_about_texts_with_an_error(campaigns: Camp
 async def test_an_error_keeps_a_campaign_from_its_check(campaigns: Campaigns, world: World) -> None:
     """No manifest is requested, so nothing can be released."""
     campaign_id = await campaigns.write(variants={"a": {"en": TEXTS}})
-    campaign = await campaigns.store.find_campaign(campaign_id)
+    campaign = await campaigns.store.find_campaign_to_check(campaign_id)
     assert isinstance(campaign, CampaignToCheck)
     outcome = await checker(world, Outside()).check_campaign(campaigns.store, campaign, ASKER)
     assert outcome.manifest is None

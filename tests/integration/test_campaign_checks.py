@@ -266,7 +266,7 @@ async def test_a_draft_that_changes_while_its_check_runs_outdates_it(campaigns: 
 
 async def test_a_check_of_an_older_revision_is_refused(campaigns: Campaigns) -> None:
     """Nobody checks by mistake what has changed since they looked."""
-    seen = await campaigns.store.find_campaign(campaign := await campaigns.write())
+    seen = await campaigns.store.find_campaign_to_check(campaign := await campaigns.write())
     assert seen is not None
     await campaigns.edit(campaign, topic="news")
     with pytest.raises(ManifestRefused, match="changed the draft meanwhile"):

@@ -128,7 +128,7 @@ async def test_only_staff_of_the_brand_and_so_many_an_hour(world: World) -> None
     gone, _ = await add_person(world.staff, "Gus", StaffRole.MARKETER, BRAND)
     await world.pool.execute("UPDATE staff SET disabled_at = now() WHERE id = $1", gone.id)
     store = orders_over(world)
-    assert [one.name for one in await store.list_readers(BRAND)] == ["Eve"]
+    assert [one.name for one in await store.list_staff_for_test_messages(BRAND)] == ["Eve"]
     for chosen in ([], [other.id], [gone.id], [eve.id, other.id], [10**9]):
         with pytest.raises(CampaignTestRefused, match="staff of the brand only"):
             await store.order_tests(campaign, "a", "en", chosen, ANN)

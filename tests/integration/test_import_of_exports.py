@@ -15,7 +15,7 @@ from mailer.actions.recipient_import import ImportCounts, import_parsed_rows
 from mailer.events import Person
 from mailer.policy.standing import Standing
 from mailer.ports.recipient_import import PersonWithoutEmail, RecipientImportRow
-from mailer.postgres.recipient_attributes import delete_expired_attribute_values
+from mailer.postgres.expired_recipient_attributes import delete_expired_attribute_values
 from tests.factories import BRAND, World
 from tests.import_files import policy_with_attributes, table_of
 

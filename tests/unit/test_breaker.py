@@ -18,7 +18,7 @@ def test_it_opens_for_five_seconds_doubling_to_five_minutes() -> None:
         pauses.append(breaker.retry_at - now)
         now = breaker.retry_at
         assert breaker.allows_message(now)
-        breaker.record_attempt(now)
+        breaker.record_passing_message(now)
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300]
     assert (pauses[0], pauses[-1]) == (FIRST_SECONDS, LONGEST_SECONDS)
 
@@ -37,7 +37,7 @@ def test_half_open_lets_one_window_probe() -> None:
     breaker.open_after_failure(0.0, SOME)
     for _ in range(PROBE):
         assert breaker.allows_message(FIRST_SECONDS)
-        breaker.record_attempt(FIRST_SECONDS)
+        breaker.record_passing_message(FIRST_SECONDS)
     assert not breaker.allows_message(FIRST_SECONDS)
     breaker.close_after_success()
     assert breaker.closed
@@ -49,7 +49,7 @@ def test_a_probe_of_which_nothing_is_heard_is_given_up() -> None:
     breaker = CircuitBreaker()
     breaker.open_after_failure(0.0, SOME)
     for _ in range(PROBE):
-        breaker.record_attempt(FIRST_SECONDS)
+        breaker.record_passing_message(FIRST_SECONDS)
     assert not breaker.allows_message(FIRST_SECONDS + PROBE_SECONDS - 0.001)
     assert breaker.allows_message(FIRST_SECONDS + PROBE_SECONDS)
 
@@ -66,7 +66,7 @@ def test_success_begins_anew() -> None:
     """The next failure after a success opens for the first, short pause. A success closes an open breaker too."""
     breaker = CircuitBreaker()
     breaker.open_after_failure(0.0, SOME)
-    breaker.record_attempt(breaker.retry_at)
+    breaker.record_passing_message(breaker.retry_at)
     breaker.open_after_failure(breaker.retry_at, SOME)
     breaker.close_after_success()
     assert breaker.closed

@@ -14,8 +14,14 @@ from mailer.policy.campaign_draft import (
     TextBlock,
 )
 from mailer.policy.recipient_attributes import AttributeType
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText, parse_field
-from mailer.rendering.campaign_markup import ATTRIBUTES, HTML_ELEMENTS, PictureSources, clean_html, html_of_markdown
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks, parse_field
+from mailer.rendering.campaign_markup import (
+    ATTRIBUTES,
+    HTML_ELEMENTS,
+    PictureSources,
+    clean_html_and_mark_links,
+    html_of_markdown,
+)
 from mailer.rendering.campaign_text_part import text_of_html
 from mailer.rendering.css_inlining import inline_css
 from mailer.rendering.template_files import TAG, TemplateError
@@ -59,8 +65,8 @@ def test_no_text_of_a_line_reaches_the_engine_as_syntax(text: str) -> None:
     """All tags of a line's sources are ours, in both parts and after the inlining of CSS."""
     one = marks()
     try:
-        marked = one.mark_fields(text)
-    except UnfitText:
+        marked = one.replace_fields_by_marks(text)
+    except DraftTextRefused:
         return
     assert "{" not in rest_after_our_tags(one.plain_source(marked))
     page = f"<html><head><title>x</title></head><body><p>{one.html_source(html_escape(marked))}</p></body></html>"
@@ -85,9 +91,9 @@ def test_no_text_of_a_block_reaches_the_engine_as_syntax(text: str, kind: str) -
     """The same holds for Markdown and HTML, and for the text part that is made of them."""
     one = marks()
     try:
-        marked = one.mark_fields(text)
-        made = html_of_markdown(marked, one) if kind == "text" else clean_html(marked, one, None)
-    except UnfitText:
+        marked = one.replace_fields_by_marks(text)
+        made = html_of_markdown(marked, one) if kind == "text" else clean_html_and_mark_links(marked, one, None)
+    except DraftTextRefused:
         return
     assert "{" not in rest_after_our_tags(one.plain_source(text_of_html(made, one)))
     assert_only_our_tags(f"<html><head></head><body><div>{one.html_source(made)}</div></body></html>")
@@ -148,14 +154,14 @@ def test_html_has_only_what_is_allowed(markup: str) -> None:
     """Whatever a writer types, the result has allowed elements and attributes only, also when it is read again."""
     one = marks()
     try:
-        made = clean_html(one.mark_fields(markup), one, PictureSources(frozenset(), ()))
-    except UnfitText:
+        made = clean_html_and_mark_links(one.replace_fields_by_marks(markup), one, PictureSources(frozenset(), ()))
+    except DraftTextRefused:
         return
     reader = AllowedOnly()
     reader.feed(made)
     reader.close()
     assert reader.refused == []
-    assert clean_html(made, marks(), PictureSources(frozenset(), ())) == made or "\ue000" in made
+    assert clean_html_and_mark_links(made, marks(), PictureSources(frozenset(), ())) == made or "\ue000" in made
 
 
 def test_a_number_of_a_character_is_not_read_without_end() -> None:

@@ -20,7 +20,7 @@ from mailer.policy.recipient_attributes import RecipientAttribute
 from mailer.policy.sending_hours import now_or_next_opening, time_zones_of_country
 from mailer.policy.soft_bounces import SoftBounceTerms
 from mailer.policy.switches import ORDER, SwitchFloor
-from mailer.policy.third_parties import Partner, ProcessorTerms
+from mailer.policy.third_parties import Partner, PermittedProcessor
 from mailer.policy.version_changes import GivenVersionNotice
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +112,7 @@ def test_every_key_is_on_the_page() -> None:
         SoftBounceTerms,
         RecipientAttribute,
         CategoryTerms,
-        ProcessorTerms,
+        PermittedProcessor,
         Partner,
         Promise,
         PrivacySealProgrammeContact,

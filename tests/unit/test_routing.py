@@ -31,7 +31,7 @@ from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.processor_rules import REFUSALS, ProcessorUse, refusal_of_processor_use
-from mailer.policy.third_parties import ProcessorTerms
+from mailer.policy.third_parties import PermittedProcessor
 from tests.doubles import FakeProcessor
 from tests.factories import policies, until
 
@@ -103,7 +103,7 @@ def test_each_serves_its_own_purposes() -> None:
 
 def test_the_policy_decides_who_may() -> None:
     """An outside processor that the policy does not name gets nothing; if all are so, its refusal is the reason."""
-    terms = ProcessorTerms(name="b", country="DE", purposes=(PURPOSE,), since=date(2026, 1, 1))
+    terms = PermittedProcessor(name="b", country="DE", purposes=(PURPOSE,), since=date(2026, 1, 1))
     policy = policies()["interpals"].model_copy(update={"processors": (terms,)})
     outside = [FakeProcessor(name=name, country="DE", is_outside_our_network=True) for name in ("a", "b")]
     assert Scene(outside).choose(policy) == "b"
@@ -113,7 +113,7 @@ def test_the_policy_decides_who_may() -> None:
 def test_a_new_day_is_looked_up_anew() -> None:
     """The policy's registry is dated: from the day on which a processor is in it, it gets mail."""
     tomorrow = NOW + timedelta(days=1)
-    terms = ProcessorTerms(name="a", country="DE", purposes=(PURPOSE,), since=tomorrow.date())
+    terms = PermittedProcessor(name="a", country="DE", purposes=(PURPOSE,), since=tomorrow.date())
     policy = policies()["interpals"].model_copy(update={"processors": (terms,)})
     scene = Scene([FakeProcessor(name="a", country="DE", is_outside_our_network=True)])
     assert isinstance(scene.choose(policy), NoRoute)
@@ -371,7 +371,7 @@ async def test_who_waits_for_a_slow_processor_is_told_while_others_can_take_mail
 
 def test_each_reason_that_forbids_a_hand_over_is_explained() -> None:
     """Operators read what to mend for each reason that `refusal` or the lack of a processor gives, and no other."""
-    terms = ProcessorTerms(name="a", country="DE", purposes=(PURPOSE,), since=date(2026, 1, 1))
+    terms = PermittedProcessor(name="a", country="DE", purposes=(PURPOSE,), since=date(2026, 1, 1))
     policy = policies()["interpals"].model_copy(update={"processors": (terms,), "no_retention": True})
     day = NOW.date()
     asked = [("b", "DE", PURPOSE), ("a", "US", PURPOSE), ("a", "DE", "notice"), ("a", "DE", PURPOSE)]

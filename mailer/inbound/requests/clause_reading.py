@@ -150,7 +150,7 @@ Recognised = tuple[RequestKind, OptOutReach | None, Marks | None]
 """A kind, its reach, and the marks that may stand in the clause; None in their place: the request is negated."""
 
 
-def _recognise_data_request(core: Marks, marks: Marks, negation_first: bool) -> Recognised | None:
+def _recognise_data_request_by_marks(core: Marks, marks: Marks, negation_first: bool) -> Recognised | None:
     has_object = bool(core & {Mark.DATA, Mark.ACCOUNT}) and Mark.LIST not in core
     is_stop_at_data = Mark.CEASE in core and Mark.PROCESSING in core
     found: RequestKind | None = None
@@ -249,7 +249,7 @@ def _reach_of(core: Marks) -> OptOutReach | None:
 _RECOGNISERS: tuple[Callable[[Marks, Marks, bool], Recognised | None], ...] = (
     _recognise_written_notice,
     _recognise_objection,
-    _recognise_data_request,
+    _recognise_data_request_by_marks,
     _recognise_stop,
     _recognise_refusal,
     _recognise_bare,

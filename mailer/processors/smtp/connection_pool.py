@@ -62,7 +62,7 @@ class ConnectionPool:
             if share.count_waiting > 1:
                 return await self._send_on_free_slots(share, urgent)
             try:
-                return await self._send_until_empty_or_trouble(share)
+                return await self._send_over_connections_until_empty_or_trouble(share)
             finally:
                 self._places.release_slot(urgent)
         finally:
@@ -87,7 +87,7 @@ class ConnectionPool:
 
     async def _send_on_free_slots(self, share: WindowMessageQueue, urgent: bool) -> NoConnectionResult | None:
         """Sends a window on the slot that it has and on each slot that becomes free meanwhile."""
-        crew = _WindowSenderTasks(share, urgent, self._send_until_empty_or_trouble, self._places)
+        crew = _WindowSenderTasks(share, urgent, self._send_over_connections_until_empty_or_trouble, self._places)
         crew.start_sender()
         try:
             self._places.start_giving_free_slots_to(crew)
@@ -107,7 +107,9 @@ class ConnectionPool:
         text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
         return NoConnectionResult(ConnectionTrouble.TIMED_OUT, text)
 
-    async def _send_until_empty_or_trouble(self, share: WindowMessageQueue) -> NoConnectionResult | None:
+    async def _send_over_connections_until_empty_or_trouble(
+        self, share: WindowMessageQueue
+    ) -> NoConnectionResult | None:
         """Sends waiting messages, one connection after another. Returns the reason that stopped it early, or None."""
         while share.count_waiting and (left := share.seconds_left) > 0:
             line = self._take_idle_connection() or await self._dialler.connect_or_return_failure(left)

@@ -108,7 +108,7 @@ async def show_people(
 async def show_addresses(campaign_id: UUID, request: PeopleReader) -> Response:
     """Shows people behind a figure with their addresses, and records in the ledger who has seen them."""
     campaign = await require_campaign(request, campaign_id, StaffRight.PEOPLE_READ)
-    lines = await _lines_of_form(request, campaign)
+    lines = await _read_posted_lines_of_reason(request, campaign)
     await _record_look(request, lines, "manifest_people_seen")
     return await _people_page(request, campaign, lines, _number_of_field(request, "after"), is_masked=False)
 
@@ -117,7 +117,7 @@ async def show_addresses(campaign_id: UUID, request: PeopleReader) -> Response:
 async def export_people(campaign_id: UUID, request: PeopleReader) -> Response:
     """Sends the people behind a figure as CSV, and records in the ledger who has them."""
     campaign = await require_campaign(request, campaign_id, StaffRight.PEOPLE_READ)
-    lines = await _lines_of_form(request, campaign)
+    lines = await _read_posted_lines_of_reason(request, campaign)
     await _record_look(request, lines, "manifest_people_exported")
     store = open_manifests(request, campaign.brand, StaffRight.PEOPLE_READ)
     name = f"campaign-{campaign.id.hex[:12]}-{lines.result.value}"
@@ -208,7 +208,7 @@ async def _require_manifest(request: ConsoleRequest, campaign: Campaign, manifes
     return manifest
 
 
-async def _lines_of_form(request: ConsoleRequest, campaign: Campaign) -> LinesOfReason:
+async def _read_posted_lines_of_reason(request: ConsoleRequest, campaign: Campaign) -> LinesOfReason:
     manifest = await _require_manifest(request, campaign, _uuid_of_field(request, "manifest"))
     try:
         result = LineResult(request.field("result"))

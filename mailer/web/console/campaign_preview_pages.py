@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.campaign_rendering import UnrenderableDraft
-from mailer.actions.people_look_up import LookUpRefused, has_looked_person_up, look_people_up, person_with_ref
+from mailer.actions.people_look_up import LookUpRefused, has_looked_person_up_recently, look_people_up, person_with_ref
 from mailer.policy.campaign_draft import VARIANT_NAMES, VariantName
 from mailer.policy.campaign_gaps import locales_of_draft
 from mailer.policy.staff_rights import StaffRight
@@ -192,7 +192,7 @@ async def _render(request: ConsoleRequest, campaign: Campaign, chosen: Chosen) -
 async def _real_person(request: ConsoleRequest, campaign: Campaign, chosen: Chosen) -> SamplePerson:
     """Returns a real reader whom the person has looked up here lately, with the values that the texts print."""
     people, brand = request.console.people, campaign.brand
-    if not await has_looked_person_up(people, brand, chosen.person, request.member.identity):
+    if not await has_looked_person_up_recently(people, brand, chosen.person, request.member.identity):
         raise HTTPException(404, "recipient_unknown")
     found = await people.directory.find_recipient_by_id(brand, chosen.person)
     standing = await people.standings.get_standing(brand, chosen.person)

@@ -61,7 +61,7 @@ async def _test_page(request: ConsoleRequest, campaign: Campaign, problem: str |
         problem=problem,
         campaign=campaign,
         path=path_of_campaign(campaign),
-        readers=await store.list_readers(campaign.brand),
+        readers=await store.list_staff_for_test_messages(campaign.brand),
         own=request.member.id,
         locales=locales_of_draft(campaign.draft),
         tests=await store.list_tests(campaign.id, _SHOWN),

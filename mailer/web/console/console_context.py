@@ -68,7 +68,7 @@ class ConsoleContext:
         """The path of the public address, without a slash at its end; every path of a page begins with it."""
         return urlsplit(self.public_url).path.rstrip("/")
 
-    def brand_in_words(self, brand: str) -> str:
+    def brand_name_with_id_if_they_differ(self, brand: str) -> str:
         """Returns a brand by its name, and by its id where that says more: `Paltalk (paltalk-2006)`."""
         policy = self.people.policies.get(brand)
         if policy is None or policy.name.casefold() == brand.casefold():

@@ -50,9 +50,9 @@ def refusal_as_sentence(refusal: str) -> str:
 
 
 @pass_context
-def _brand_in_words(page: Context, brand: str) -> str:
+def _brand_name_with_id_if_they_differ(page: Context, brand: str) -> str:
     request: ConsoleRequest = page["request"]
-    return request.console.brand_in_words(brand)
+    return request.console.brand_name_with_id_if_they_differ(brand)
 
 
 def _read_texts() -> dict[str, Any]:
@@ -79,7 +79,7 @@ _TEMPLATES.filters |= {
     "moment_in_words": moment_in_words,
     "day_in_words": day_in_words,
     "mark_moments": mark_moments,
-    "brand_name": _brand_in_words,
+    "brand_name": _brand_name_with_id_if_they_differ,
 }
 _HEADERS = {
     "content-security-policy": (

@@ -46,7 +46,7 @@ class FilterRefused(ValueError):
 @router.get(DEAD)
 async def show_dead_letters(http_request: Request, request: MailingReader) -> Response:
     """Shows the newest dead letters of the person's brands that fit the filter."""
-    fields = _read_filter_fields(http_request.query_params.get)
+    fields = _read_filled_filter_fields(http_request.query_params.get)
     try:
         chosen = _parse_dead_letter_filter(request, fields, StaffRight.MAILINGS_READ)
     except FilterRefused as error:
@@ -60,13 +60,13 @@ async def show_dead_letters(http_request: Request, request: MailingReader) -> Re
 @router.get(f"{DEAD}/replay")
 async def ask_before_replaying(http_request: Request, request: DeadLetterReplayer) -> Response:
     """Shows how many dead letters would be published again. It is bound to what is there now."""
-    return await _replay_page(request, _read_filter_fields(http_request.query_params.get))
+    return await _replay_page(request, _read_filled_filter_fields(http_request.query_params.get))
 
 
 @router.post(f"{DEAD}/replay")
 async def replay_letters(request: DeadLetterReplayer) -> Response:
     """Publishes dead letters again, and says how many. What is still wrong dies anew."""
-    fields = _read_filter_fields(lambda name: request.field(name))
+    fields = _read_filled_filter_fields(lambda name: request.field(name))
     try:
         chosen, bound = (
             _parse_dead_letter_filter(request, fields, StaffRight.DEAD_REPLAY),
@@ -99,7 +99,7 @@ async def show_unmasked_text_and_record_reading(letter_id: int, request: PersonR
     return await _letter_page(request, letter, unmasked_body(letter.message.body), is_masked=False)
 
 
-def _read_filter_fields(read: Any) -> dict[str, str]:
+def _read_filled_filter_fields(read: Any) -> dict[str, str]:
     """Returns the fields of a filter that are filled in."""
     texts = {name: str(read(name) or "").strip()[:200] for name in _FIELDS}
     return {name: text for name, text in texts.items() if text and text.isprintable()}

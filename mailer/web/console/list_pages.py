@@ -13,7 +13,7 @@ from mailer.web.console.access_gates import ConsoleRequest
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.people_pages import require_known_brands
-from mailer.web.console.segment_pages import ROWS, Writer, list_store, masked_person, writable_brands
+from mailer.web.console.segment_pages import ROWS, Writer, masked_person, open_audience_list_store, writable_brands
 
 router = APIRouter(include_in_schema=False)
 LISTS = f"{HOME}/lists"
@@ -34,7 +34,7 @@ async def show_lists_or_choose_brand(request: Writer) -> Response:
 
 
 @router.get(f"{LISTS}/{{brand}}")
-async def show_lists(brand: str, request: Writer, after: str = "") -> Response:
+async def show_lists_of_brand(brand: str, request: Writer, after: str = "") -> Response:
     """Shows the lists of a brand in the order of their names, with their last counts."""
     require_known_brands(request, [brand])
     return await _list_page(request, brand, after[:60])
@@ -53,7 +53,7 @@ async def count_list(brand: str, name: str, request: Writer) -> Response:
     """Counts a list for a bounded time, and shows it."""
     one = await _require_list(request, brand, name)
     try:
-        await list_store(request, brand).count_list(brand, name)
+        await open_audience_list_store(request, brand).count_list(brand, name)
     except (ListRefused, SegmentSlow) as refusal:
         return await _people_page(request, one, 0, str(refusal))
     return redirect_within_console(request.console, f"{LISTS}/{brand}/{name}")
@@ -71,8 +71,8 @@ async def remove_people(brand: str, name: str, request: Writer) -> Response:
         ids.add(found)
     if not ids:
         return await _people_page(request, one, 0, "tick somebody, or write a ref")
-    await list_store(request, brand).remove_people_from_list(brand, name, sorted(ids))
-    still = await list_store(request, brand).find_list(brand, name)
+    await open_audience_list_store(request, brand).remove_people_from_list(brand, name, sorted(ids))
+    still = await open_audience_list_store(request, brand).find_list(brand, name)
     return redirect_within_console(request.console, f"{LISTS}/{brand}/{name}" if still else f"{LISTS}/{brand}")
 
 
@@ -87,7 +87,7 @@ async def ask_before_deleting(brand: str, name: str, request: Writer) -> Respons
 async def delete_list(brand: str, name: str, request: Writer) -> Response:
     """Deletes a list. A second press changes nothing."""
     require_known_brands(request, [brand])
-    await list_store(request, brand).delete_list(brand, name)
+    await open_audience_list_store(request, brand).delete_list(brand, name)
     return redirect_within_console(request.console, f"{LISTS}/{brand}")
 
 
@@ -98,14 +98,14 @@ async def _require_list(request: ConsoleRequest, brand: str, name: str) -> Audie
         HTTPException: 404.
     """
     require_known_brands(request, [brand])
-    found = await list_store(request, brand).find_list(brand, name)
+    found = await open_audience_list_store(request, brand).find_list(brand, name)
     if found is None:
         raise HTTPException(404, "list_unknown")
     return found
 
 
 async def _list_page(request: ConsoleRequest, brand: str, after: str) -> Response:
-    found, now = await list_store(request, brand).list_lists(brand, after, ROWS + 1), datetime.now(UTC)
+    found, now = await open_audience_list_store(request, brand).list_lists(brand, after, ROWS + 1), datetime.now(UTC)
     return console_page(
         request,
         "lists.html.j2",
@@ -119,7 +119,9 @@ async def _list_page(request: ConsoleRequest, brand: str, after: str) -> Respons
 
 
 async def _people_page(request: ConsoleRequest, one: AudienceList, after: int, problem: str | None = None) -> Response:
-    people = await list_store(request, one.brand).read_people_of_list(one.brand, one.name, after, ROWS + 1)
+    people = await open_audience_list_store(request, one.brand).read_people_of_list(
+        one.brand, one.name, after, ROWS + 1
+    )
     return console_page(
         request,
         "list.html.j2",

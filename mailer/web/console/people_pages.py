@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from mailer.actions.explanations import suppression_in_words
 from mailer.actions.people_look_up import (
     LookUpRefused,
-    has_looked_person_up,
+    has_looked_person_up_recently,
     look_people_up,
     needs_look_up_reason,
     read_page_of_person_history,
@@ -72,7 +72,7 @@ async def look_up(request: PeopleReader) -> Response:
 async def show_person(brand: str, person: int, request: PeopleReader, before: str = "") -> Response:
     """Shows a person after a recent look-up by the reader. Else it asks for the reason."""
     recipient = await require_recipient(request, brand, person)
-    if not await has_looked_person_up(request.console.people, brand, person, request.member.identity):
+    if not await has_looked_person_up_recently(request.console.people, brand, person, request.member.identity):
         return _ask_for_look_up_reason_page(request, recipient)
     try:
         place = HistoryPlace.parse_place(before) if before else None

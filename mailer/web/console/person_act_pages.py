@@ -17,7 +17,7 @@ from mailer.actions.acts_on_person import (
     PersonActName,
     act_on_person,
 )
-from mailer.actions.people_look_up import has_looked_person_up
+from mailer.actions.people_look_up import has_looked_person_up_recently
 from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRight
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -101,7 +101,7 @@ async def _require_recently_looked_up_recipient(request: ConsoleRequest, brand: 
         RedirectWithinConsole: the look-up is missing or too long ago; the person's page asks for the reason.
     """
     recipient = await require_recipient(request, brand, person)
-    if not await has_looked_person_up(request.console.people, brand, person, request.member.identity):
+    if not await has_looked_person_up_recently(request.console.people, brand, person, request.member.identity):
         raise RedirectWithinConsole(path_of_person(brand, person))
     return recipient
 

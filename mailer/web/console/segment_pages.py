@@ -130,7 +130,7 @@ async def freeze_segment(brand: str, name: str, request: Writer) -> Response:
     if not is_new_name_allowed(to):
         return _segment_page(request, segment, "list: is no name; write at most 60 letters, digits and hyphens")
     try:
-        await list_store(request, brand).freeze_segment(policy, name, to, by, COUNT_SECONDS)
+        await open_audience_list_store(request, brand).freeze_segment(policy, name, to, by, COUNT_SECONDS)
     except (SegmentRefused, ListRefused) as refusal:
         return _segment_page(request, segment, str(refusal))
     except SegmentSlow:
@@ -166,7 +166,7 @@ def segment_store(request: ConsoleRequest, brand: str) -> SegmentStore:
     return request.open_stores(StaffRight.CAMPAIGNS_WRITE, [brand]).segments
 
 
-def list_store(request: ConsoleRequest, brand: str) -> AudienceListStore:
+def open_audience_list_store(request: ConsoleRequest, brand: str) -> AudienceListStore:
     """Returns the store of lists, which the person changes by their right at the brand."""
     return request.open_stores(StaffRight.CAMPAIGNS_WRITE, [brand]).lists
 

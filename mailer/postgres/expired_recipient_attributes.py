@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mailer.database.statements import Pool, load_statements
 
-_SQL = load_statements("recipient_attributes")
+_SQL = load_statements("expired_recipient_attributes")
 KeptDays = Mapping[str, Mapping[str, int | None]]
 """Days after which a value is deleted, by brand and attribute; None: it stays as long as the person is known."""
 
