@@ -7,9 +7,11 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.segment_display import count_in_words
+from mailer.policy.staff_rights import StaffRight
 from mailer.ports.audience_lists import AudienceList, ListRefused
 from mailer.ports.segments import SegmentSlow
 from mailer.web.console.access_gates import ConsoleRequest
+from mailer.web.console.brand_choice import show_for_chosen_brand
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.people_pages import require_known_brands
@@ -24,13 +26,9 @@ MAX_REF = 200
 @router.get(LISTS)
 async def show_lists_or_choose_brand(request: Writer) -> Response:
     """Shows the lists of the chosen brand, or of the only one; else the brands to choose from."""
-    brands = writable_brands(request)
-    if request.brand:
-        require_known_brands(request, [request.brand])
-        return await _list_page(request, request.brand, "")
-    if len(brands) == 1:
-        return await _list_page(request, brands[0], "")
-    return console_page(request, "segments_brands.html.j2", writable=brands, path=LISTS, noun="lists")
+    return await show_for_chosen_brand(
+        request, StaffRight.CAMPAIGNS_WRITE, lambda brand: _list_page(request, brand, ""), LISTS, "lists"
+    )
 
 
 @router.get(f"{LISTS}/{{brand}}")

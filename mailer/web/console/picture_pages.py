@@ -11,6 +11,7 @@ from mailer.policy.staff_rights import StaffRight
 from mailer.ports.pictures import PictureInUse, PictureStore
 from mailer.rendering.campaign_blocks import picture_url
 from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
+from mailer.web.console.brand_choice import show_for_chosen_brand
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
 
@@ -25,10 +26,9 @@ Uploader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, _RIGHT, i
 @router.get(PICTURES)
 async def show_pictures_or_choose_brand(request: CampaignWriter) -> Response:
     """Shows the newest pictures of the chosen brand, or of the only one; else the brands to choose from."""
-    brands = sorted(request.visible_brands_with_right(_RIGHT))
-    if len(brands) == 1:
-        return await _list_page(request, brands[0])
-    return console_page(request, "picture_brands.html.j2", writable=brands)
+    return await show_for_chosen_brand(
+        request, _RIGHT, lambda brand: _list_page(request, brand), f"{PICTURES}/to", "pictures"
+    )
 
 
 @router.get(f"{PICTURES}/to/{{brand}}")

@@ -21,6 +21,7 @@ from mailer.ports.segments import COUNT_SECONDS, SAMPLE_PEOPLE, Segment, Segment
 from mailer.rendering.segment_sentences import sentence_of_condition
 from mailer.web.address_masking import mask_address
 from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
+from mailer.web.console.brand_choice import show_for_chosen_brand
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.people_pages import PeopleReader, build_person_access_by_right, require_known_brands
@@ -46,13 +47,9 @@ Writer = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.
 @router.get(SEGMENTS)
 async def show_segments_or_choose_brand(request: Writer) -> Response:
     """Shows the segments of the chosen brand, or of the only one; else the brands to choose from."""
-    brands = writable_brands(request)
-    if request.brand:
-        require_known_brands(request, [request.brand])
-        return await _list_page(request, request.brand, "")
-    if len(brands) == 1:
-        return await _list_page(request, brands[0], "")
-    return console_page(request, "segments_brands.html.j2", writable=brands, path=SEGMENTS, noun="segments")
+    return await show_for_chosen_brand(
+        request, StaffRight.CAMPAIGNS_WRITE, lambda brand: _list_page(request, brand, ""), SEGMENTS, "segments"
+    )
 
 
 @router.get(f"{SEGMENTS}/{{brand}}")
