@@ -32,7 +32,7 @@ from bench.pages.report import Loaded, Round, put_section, section
 from bench.pages.rows import BRAND, console_rows, recipient_rows, routes_without_row
 from bench.pages.scene import Scene, SceneParts, cookie_of, make_scene
 from bench.setting import ADDRESS_KEY, LEDGER_KEY, SECRET_KEY, let_publish
-from bench.speed.machine import Program, cpu, free_port, until
+from bench.speed.machine import Program, cpu, free_port, peak_mib, until
 from bench.speed.ours import MAILER, Ours, event_of, publish
 from bench.speed.room import ROOT, Room, copy_templates
 from mailer import bundled_files
@@ -51,6 +51,8 @@ RATE = 20.0
 SECONDS = 90
 MOST = 100.0
 """Milliseconds that 95 of 100 requests of each page may take."""
+MOST_MEMORY = 200.0
+"""MiB that the web process may have had, once it has served all pages."""
 ROUNDS = 3
 CONNECTIONS = 128
 LOADED = {"/u": (20_000, 2_000.0), "/o": (30_000, None), "/preferences": (6_000, 500.0)}
@@ -84,6 +86,7 @@ def main() -> int:
         with _serving(room) as (port, web):
             stage = Stage(room, scene, links, port, web)
             latencies, flowed = _pages_beside_mailing(stage, asked.seconds)
+            memory = peak_mib(web)
         with _serving(room) as (port, web):
             stage = Stage(room, scene, links, port, web)
             loaded = _loaded_pages(stage, min(1.0, asked.people / 100_000))
@@ -93,6 +96,8 @@ def main() -> int:
         put_section(Path(out), text)
     faults += [f"{name}: 95 of 100 within {late:.0f} ms" for name, late in _late(latencies)]
     faults += [fault for row in loaded for fault in row.faults()]
+    print(f"the web process had {memory:,.0f} MiB at most", file=sys.stderr)
+    faults += [f"web: {memory:,.0f} MiB"] if memory > MOST_MEMORY else []
     faults += [] if flowed else ["the mailing was through before the measurement"]
     for fault in faults:
         print(fault, file=sys.stderr)
