@@ -90,7 +90,8 @@ def due_to_people(place: str, facts: BreachFacts, rules: BreachRules) -> datetim
 
     Args:
         place: empty: unknown.
-        facts: of the case. rules: the rows of the brand.
+        facts: of the case.
+        rules: the rows of the brand.
     """
     if facts.found_at is None:
         return None

@@ -58,7 +58,8 @@ def thresholds_reached(
 
     Args:
         counts_by_place: people concerned, by place.
-        facts: of the case. rules: the rows of the brand.
+        facts: of the case.
+        rules: the rows of the brand.
     """
     return tuple(
         found
@@ -88,7 +89,8 @@ def substitutes_due(
     Args:
         unreachable_by_place: people whom no mail and no letter reaches; the place is empty if nobody knows it.
         counts_by_place: all people concerned.
-        facts: of the case. rules: the rows of the brand.
+        facts: of the case.
+        rules: the rows of the brand.
     """
     rows = [row for row in rules.rows_of_kind(SubstituteRule) if row.is_true_of(facts)]
     places = sorted({*unreachable_by_place, *counts_by_place})
