@@ -66,7 +66,7 @@ MESSAGES = {
     "no_period": "needs a period of hours, days or months; add one",
     "no_rule": "is no rule that comes with mailer, so it cannot be switched off; remove it, or mend its spelling",
     "needed_by": "is what {other} begins after; switch that off, too, or replace it",
-    "no_clock": "is {given}, which leads to no clock that runs from the finding of the breach; write one of {clocks}",
+    "no_clock": "is {given}, which leads to no clock from the finding on; write one of `mailer policy breach-rules`",
     "not_in_force": "is {given}, and no version of {brand} is in force before; write {today} or an earlier day",
 }
 """The message of each kind of fault, which follows the key's name. The kinds up to `model_type` are pydantic's."""

@@ -146,13 +146,25 @@ def breach_rules_of_policy(policy: "Policy") -> BreachRules:
     return breach_rules_of_terms(policy.breach)
 
 
+def changes_of_terms(terms: BreachTerms) -> list[str]:
+    """Returns what a policy says otherwise than the shipped rules, a line each; none if it says nothing."""
+    lines = [
+        f"{name} is switched off: {row.off}" for name, row in terms.rules.items() if isinstance(row, RuleSwitchedOff)
+    ]
+    lines += [
+        f"{name} is {'replaced' if name in shipped_rules() else 'added'}"
+        for name, row in terms.rules.items()
+        if not isinstance(row, RuleSwitchedOff)
+    ]
+    return [*lines, *(["one person alone may release a notice with a reason"] if terms.break_glass != "never" else [])]
+
+
 def faults_of_breach_terms(terms: BreachTerms) -> Iterator[PydanticCustomError]:
     """Yields what is wrong between the rows of a policy and the shipped ones."""
     rules = breach_rules_of_terms(terms)
-    shipped, clocks = shipped_rules(), {row.id for row in rules.rows_of_kind(ClockRule)}
     for name, row in terms.rules.items():
         if isinstance(row, RuleSwitchedOff):
-            if name not in shipped:
+            if name not in shipped_rules():
                 yield build_pydantic_error_for_fault("no_rule", ("breach", "rules", name))
             for other in rules.rows_of_kind(ClockRule):
                 if other.after == name:
@@ -162,7 +174,6 @@ def faults_of_breach_terms(terms: BreachTerms) -> Iterator[PydanticCustomError]:
                 "no_clock",
                 ("breach", "rules", name, "after"),
                 given=format_toml_value(row.after),
-                clocks=", ".join(sorted(clocks - {name})),
             )
 
 
