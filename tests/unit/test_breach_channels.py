@@ -216,7 +216,7 @@ def test_a_substitute_says_what_to_do() -> None:
 @settings(max_examples=100, deadline=None)
 @given(said=FACTS, unreachable=st.dictionaries(PLACES | st.just(""), st.integers(1, 100), min_size=1))
 def test_unreachable_people_always_have_a_substitute(said: BreachFacts, unreachable: dict[str, int]) -> None:
-    """Where people cannot be reached and a notice is due to them, no place is left without a substitute notice."""
+    """No place with people whom nothing reaches is left without a substitute notice, if a notice is due to them."""
     worst = said.model_copy(update={"risk": "high", "is_encrypted": False})
     found = substitutes_due(unreachable, said.people_by_place, worst, RULES)
     assert set(unreachable) <= {place for one in found for place in one.places}
