@@ -42,7 +42,7 @@ OPERATORS_OF_TYPE: Final[Mapping[AttributeType, frozenset[AttributeOperator]]] =
     AttributeType.DATE: _ALWAYS | {_O.BEFORE, _O.ON_OR_AFTER, _O.IN_LAST_DAYS, _O.IN_NEXT_DAYS, _O.OVER_DAYS_AGO},
     AttributeType.YES_NO: _ALWAYS,
     AttributeType.TIME_ZONE: _ALWAYS,
-    AttributeType.REGION: _ALWAYS | {_O.BEGINS_WITH},
+    AttributeType.REGION: _ALWAYS,
 }
 """The operators that fit an attribute of a type."""
 _OF_ONE_PERSON: Final = frozenset(
