@@ -61,6 +61,7 @@ MESSAGES = {
     "same_day": "is {given}, as in {other}; let each version of {brand} take effect on a day of its own",
     "no_place": "is {given}, which is in no country; write a country or a part of one by ISO 3166, such as DE or US-CA",
     "no_zone": "is {given}; write the name of a time zone, such as America/New_York",
+    "no_variant": "is {given}; write another name than {other}, of {most} characters at most",
     "no_kind": "has no kind that is known; write kind = one of {kinds}",
     "two_of": "stands beside {other}; write one of them",
     "no_period": "needs a period of hours, days or months; add one",

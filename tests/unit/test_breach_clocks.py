@@ -217,6 +217,28 @@ def test_sentences_say_what_is_due_when_and_why() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("found_at", "0001-01-01T00:00:00+00:00"),
+        ("found_at", "9999-12-31T23:59:59+00:00"),
+        ("law_enforcement_delay_until", "9999-12-31"),
+        ("began_on", "0001-01-01"),
+    ],
+)
+def test_days_from_which_nothing_can_be_counted_are_refused(key: str, value: str) -> None:
+    """A slip of the pen in a year is told to the writer, and breaks no page with clocks."""
+    with pytest.raises(ValueError, match=key):
+        BreachFacts.model_validate({key: value, "law_enforcement": "FBI"})
+
+
+def test_the_last_possible_days_have_clocks() -> None:
+    """The limits leave room for all periods."""
+    last = datetime(2199, 12, 31, tzinfo=UTC)
+    said = facts(*FIVE, "BR", found_at=last, law_enforcement_delay_until=last.date(), law_enforcement="FBI")
+    assert len(clocks_of_case(said, RULES)) > len(FIVE)
+
+
 def test_clocks_are_in_order() -> None:
     """The first deadline comes first, and those without one last."""
     clocks = clocks_of_case(facts(*FIVE, people=6000), RULES)

@@ -285,6 +285,10 @@ def test_without_the_people_clock_a_place_has_the_strictest() -> None:
             NEW_JURISDICTION.replace("more_than = 20", "more_than = 20\nat_least = 2"),
             "breach.rules.aq-minister.at_least stands beside more_than",
         ),
+        (
+            NEW_JURISDICTION.replace('"atlantis"', '"elsewhere"'),
+            'breach.rules.aq-text.variant is "elsewhere"; write another name than elsewhere, of 30 characters at most',
+        ),
         ("[breach]\nrules = 7", "breach.rules is 7; write a section with keys of its own"),
     ],
 )

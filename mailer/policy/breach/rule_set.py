@@ -13,6 +13,8 @@ from pydantic_core import PydanticCustomError
 from mailer.policy.breach.rule_rows import (
     AnyRule,
     BreachRule,
+    ChannelReason,
+    ChannelRule,
     ClockRule,
     PolicyRule,
     RuleId,
@@ -74,6 +76,12 @@ class BreachRules:
     def by_id(self) -> Mapping[str, AnyRule]:
         """The rows by name."""
         return {row.id: row for row in self.rows}
+
+    @cached_property
+    def channel_rows(self) -> Mapping[ChannelReason, tuple[ChannelRule, ...]]:
+        """The rows about channels, by reason. They are asked about for each person of an audience."""
+        rows = tuple(self.rows_of_kind(ChannelRule))
+        return {reason: tuple(row for row in rows if row.reason is reason) for reason in ChannelReason}
 
     def rows_of_kind(self, kind: type[R]) -> Iterator[R]:
         """Yields the rows of a kind."""
