@@ -17,7 +17,8 @@ from mailer.rendering.campaign_markup import url_mark
 from mailer.rendering.campaign_templates import body_source, compile_checked, padding_after, without_isolation
 from mailer.rendering.campaign_text_part import text_of_html
 from mailer.rendering.languages import is_left_to_right
-from mailer.rendering.letter_content import BulletList, LetterContent, Paragraph, TextRun
+from mailer.rendering.letter_content import LetterContent
+from mailer.rendering.letter_html import html_of_content
 from mailer.rendering.template import Template
 from mailer.rendering.template_files import (
     BrandFiles,
@@ -96,7 +97,7 @@ def _write_sources(content: LetterContent, preheader: str, locale: str) -> tuple
         UnfitText: a link or the preheader cannot be sent.
     """
     marks = SourceMarks({}, tracks=False, is_left_to_right=is_left_to_right(locale))
-    markup = html_of_content(content, marks)
+    markup = html_of_content(content, lambda url: url_mark(url, marks))
     title, shown = html.escape(content.title), html.escape(checked_text(preheader))
     fillings = {
         "title": without_isolation(marks.html_source(title)),
@@ -113,32 +114,3 @@ def _write_sources(content: LetterContent, preheader: str, locale: str) -> tuple
         "txt": body_source(f"{_LAYOUT}.txt.j2", plain),
     }
     return marks.plain_source(content.title), bodies
-
-
-def html_of_content(content: LetterContent, marks: SourceMarks) -> str:
-    """Returns the sections as HTML in which all text is escaped, with marks for the addresses of links.
-
-    Raises:
-        UnfitText: no mail may have one of the links.
-    """
-    pieces = []
-    for section in content.sections:
-        pieces.append(f"<h2>{html.escape(section.heading)}</h2>")
-        for block in section.blocks:
-            if isinstance(block, BulletList):
-                items = "\n".join(f"<li>{_html_of_paragraph(item, marks)}</li>" for item in block.items)
-                pieces.append(f"<ul>\n{items}\n</ul>")
-            else:
-                pieces.append(f"<p>{_html_of_paragraph(block, marks)}</p>")
-    return "\n".join(pieces)
-
-
-def _html_of_paragraph(paragraph: Paragraph, marks: SourceMarks) -> str:
-    return "".join(_html_of_run(run, marks) for run in paragraph.runs)
-
-
-def _html_of_run(run: TextRun, marks: SourceMarks) -> str:
-    said = html.escape(run.text).replace("\n", "<br>")
-    if run.is_strong:
-        said = f"<strong>{said}</strong>"
-    return f'<a class="link" href="{url_mark(run.href, marks)}">{said}</a>' if run.href else said

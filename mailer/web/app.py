@@ -48,6 +48,7 @@ from mailer.web import (
     web_copy_page,
     why_this_mail_page,
 )
+from mailer.web.console.breach_text_form import is_text_path
 from mailer.web.console.campaign_access import is_editor_path
 from mailer.web.console.console_app import (
     add_console,
@@ -160,7 +161,7 @@ def _body_limit_of_path(path: str) -> int:
         return MAX_UPLOAD_OCTETS
     if is_webhook_path(path):
         return MAX_WEBHOOK_OCTETS
-    if is_editor_path(path):
+    if is_editor_path(path) or is_text_path(path):
         return MAX_DRAFT_FORM_BYTES
     return MAX_EVENT_BYTES if _is_api_path(path) else MAX_PAGE_BYTES
 

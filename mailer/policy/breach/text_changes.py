@@ -1,7 +1,8 @@
 """Changes of the variants and languages of a phase. Each returns a whole new draft. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +16,8 @@ from mailer.policy.breach.draft import (
 )
 from mailer.policy.campaign_draft import Locale
 
+MOST_OCTETS: Final = 3_500_000
+"""The most octets of all variants as JSON. The database holds four million for a draft."""
 _SLUG: TypeAdapter[str] = TypeAdapter(VariantSlug)
 _LOCALE: TypeAdapter[str] = TypeAdapter(Locale)
 
@@ -102,6 +105,8 @@ def _dumped(draft: BreachPhaseDraft) -> dict[str, dict[str, Any]]:
 
 
 def _with_variants(draft: BreachPhaseDraft, variants: Mapping[str, Any]) -> BreachPhaseDraft:
+    if len(json.dumps(variants, ensure_ascii=False).encode()) > MOST_OCTETS:
+        raise TextChangeRefused(f"all texts of a phase have at most {MOST_OCTETS:,} octets; shorten one, or remove one")
     if len(variants) > MOST_VARIANTS:
         raise TextChangeRefused(f"a phase has at most {MOST_VARIANTS} variants; put places together")
     try:
