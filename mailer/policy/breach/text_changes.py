@@ -100,17 +100,23 @@ def text_or_none(draft: BreachPhaseDraft, variant: str, locale: str) -> NoticeTe
     return found.texts.get(locale) if found else None
 
 
+def check_size(draft: BreachPhaseDraft) -> None:
+    """Refuses a draft that is larger than the database holds. Raises TextChangeRefused."""
+    if len(json.dumps(draft.model_dump(mode="json"), ensure_ascii=False).encode()) > MOST_OCTETS:
+        raise TextChangeRefused(f"all texts of a phase have at most {MOST_OCTETS:,} octets; shorten one, or remove one")
+
+
 def _dumped(draft: BreachPhaseDraft) -> dict[str, dict[str, Any]]:
     return {name: variant.model_dump(mode="json") for name, variant in draft.variants.items()}
 
 
 def _with_variants(draft: BreachPhaseDraft, variants: Mapping[str, Any]) -> BreachPhaseDraft:
-    if len(json.dumps(variants, ensure_ascii=False).encode()) > MOST_OCTETS:
-        raise TextChangeRefused(f"all texts of a phase have at most {MOST_OCTETS:,} octets; shorten one, or remove one")
     if len(variants) > MOST_VARIANTS:
         raise TextChangeRefused(f"a phase has at most {MOST_VARIANTS} variants; put places together")
     try:
-        return BreachPhaseDraft.model_validate({**draft.model_dump(mode="json"), "variants": variants})
+        changed = BreachPhaseDraft.model_validate({**draft.model_dump(mode="json"), "variants": variants})
+        check_size(changed)
+        return changed
     except ValidationError as error:
         fault = error.errors()[0]
         said = fault["msg"].removeprefix("Value error, ")

@@ -15,7 +15,6 @@ from mailer.web.console.console_context import HOME
 
 BREACHES = f"{HOME}/breaches"
 ONE_BREACH = f"{BREACHES}/{{case_id}}"
-BreachReader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.BREACH_RELEASE))]
 BreachWriter = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.BREACH_WRITE))]
 
 
@@ -45,6 +44,11 @@ def breach_stores(
 ) -> BreachStores:
     """Returns the stores by which a person works on cases of a brand; None: they are only read."""
     return request.open_stores(right, None if brand is None else [brand]).breach
+
+
+def is_breach_path(path: str) -> bool:
+    """Tells whether a path is that of a case, whose forms are large: facts, texts and reasons."""
+    return path.startswith(f"{BREACHES}/")
 
 
 def path_of_breach(case: BreachCase) -> str:

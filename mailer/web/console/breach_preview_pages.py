@@ -6,7 +6,7 @@ from html import escape
 from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -21,12 +21,14 @@ from mailer.rendering.campaign_fields import UnfitText
 from mailer.rendering.campaign_samples import MADE_UP_ADDRESS, MessageParts, SamplePerson, parts_of_message
 from mailer.rendering.languages import is_left_to_right
 from mailer.rendering.letter_html import html_of_content
-from mailer.web.console.access_gates import ConsoleRequest
-from mailer.web.console.breach_access import BreachReader, path_of_breach, policy_of_breach
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
+from mailer.web.console.breach_access import path_of_breach, policy_of_breach
 from mailer.web.console.breach_text_pages import ONE_PHASE, Number, path_of_phase, require_phase
 from mailer.web.console.console_pages import console_page
 from mailer.web.console.preview_frames import as_in_dark_mode, frame_body, page_of_text
 
+NoticeReader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.BREACH_RELEASE))]
+"""Whoever may release a notice has to see it; writers have that right too."""
 router = APIRouter(include_in_schema=False)
 View = Literal["desktop", "phone", "dark", "text", "source", "letter", "web", "script"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
@@ -51,7 +53,7 @@ class ChosenNotice:
 
 @router.get(f"{ONE_PHASE}/preview")
 async def show_notice_preview(
-    case_id: UUID, phase: Number, request: BreachReader, text: Text = "", view: Text = "desktop"
+    case_id: UUID, phase: Number, request: NoticeReader, text: Text = "", view: Text = "desktop"
 ) -> Response:
     """Shows the form of the choice, and the notice in a frame."""
     case, found = await require_phase(request, case_id, phase, StaffRight.BREACH_RELEASE)
@@ -77,7 +79,7 @@ async def show_notice_preview(
 
 @router.get(f"{ONE_PHASE}/preview-body")
 async def show_notice_body(
-    case_id: UUID, phase: Number, request: BreachReader, text: Text = "", view: Text = "desktop"
+    case_id: UUID, phase: Number, request: NoticeReader, text: Text = "", view: Text = "desktop"
 ) -> Response:
     """Returns the notice for the frame."""
     case, found = await require_phase(request, case_id, phase, StaffRight.BREACH_RELEASE)

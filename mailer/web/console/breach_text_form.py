@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from mailer.policy.breach.draft import BreachPhaseDraft, NoticePart, NoticeText
 from mailer.policy.breach.text_changes import TextChangeRefused, parse_places, put_text, set_places
 from mailer.web.console.campaign_form import FieldFault, one_line, words_of_fault
-from mailer.web.console.console_context import HOME
 from mailer.web.form_posts import Form
 
 LINES: Final = ("title", "preheader", "home_page")
@@ -18,11 +17,6 @@ AREAS: Final = (*(part.value for part in NoticePart), "telephone")
 """The fields of Markdown."""
 MOST_SHOWN: Final = 2
 """The texts that one page shows side by side."""
-
-
-def is_text_path(path: str) -> bool:
-    """Tells whether a path is that of a phase's texts, whose forms are large."""
-    return path.startswith(f"{HOME}/breaches/") and path.rpartition("/")[0].endswith("/phases")
 
 
 @dataclass(frozen=True, slots=True)

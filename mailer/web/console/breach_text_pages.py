@@ -1,5 +1,6 @@
 """The texts of a phase: variants and languages side by side, with what laws want of each. Nothing typed is lost."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -187,7 +188,8 @@ async def _texts_page(
 ) -> Response:
     policy = policy_of_breach(request, case)
     rules = breach_rules_of_policy(policy)
-    findings = check_breach_texts(phase.draft, case.facts, rules, policy)
+    # In a thread: long texts in many languages take seconds, in which others are to be served.
+    findings = await asyncio.to_thread(check_breach_texts, phase.draft, case.facts, rules, policy)
     phases = await breach_stores(request, None).cases.list_phases(case.id)
     former = next((one for one in phases if one.phase == phase.phase - 1), None)
     return console_page(
