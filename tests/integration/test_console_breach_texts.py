@@ -251,7 +251,7 @@ async def test_strangers_and_unknown_phases(world: World) -> None:
     """Another brand's staff, an unknown case and an unknown phase find nothing; a privacy officer does not write."""
     case = await new_case(world)
     async with open_browser(world) as browser:
-        await browser.enter(role=StaffRole.OPS, brand="interpals")
+        await browser.enter(role=StaffRole.OPS, brand="peerstream")
         for path in (f"{case.id}/phases/1", f"{uuid4()}/phases/1", f"{case.id}/phases/0", f"{case.id}/phases/101"):
             assert (await browser.open(f"{LIST}/{path}")).status_code == 404
     async with open_browser(world) as browser:
