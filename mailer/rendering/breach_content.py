@@ -15,7 +15,16 @@ from mailer.rendering.breach_wording import BreachWording, wording_of_locale
 from mailer.rendering.campaign_fields import SourceMarks, UnfitText
 from mailer.rendering.campaign_markup import parse_markdown
 from mailer.rendering.jinja_environment import babel_locale
-from mailer.rendering.letter_content import BulletList, LetterContent, LetterSection, Paragraph, TextRun
+from mailer.rendering.languages import is_left_to_right
+from mailer.rendering.letter_content import (
+    BulletList,
+    LetterContent,
+    LetterSection,
+    Paragraph,
+    TextRun,
+    map_texts_of_content,
+)
+from mailer.rendering.text_direction import MARK, keep_latin_in_order
 from mailer.text_checks import check_one_line
 
 Headings = Mapping[NoticePart, str]
@@ -56,7 +65,8 @@ def notice_content(
     """
     text = draft.variants[variant].texts[locale]
     shown = headings_in_locale(locale, headings)
-    return LetterContent(_checked_line("title", text.title), tuple(_sections(text, shown)))
+    content = LetterContent(_checked_line("title", text.title), tuple(_sections(text, shown)))
+    return content if is_left_to_right(locale) else map_texts_of_content(content, keep_latin_in_order)
 
 
 def headings_in_locale(locale: str, headings: Headings = NO_HEADINGS) -> Headings:
@@ -222,7 +232,9 @@ def text_of_blocks(blocks: tuple[Paragraph | BulletList, ...]) -> str:
 
 def _text_of_paragraph(paragraph: Paragraph) -> str:
     return "".join(
-        run.text if run.href in (None, run.text, f"mailto:{run.text}") else f"{run.text} ({run.href})"
+        run.text
+        if run.href is None or run.href.removeprefix("mailto:") == run.text.strip(MARK)
+        else f"{run.text} ({run.href})"
         for run in paragraph.runs
     )
 

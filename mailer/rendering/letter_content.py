@@ -1,7 +1,7 @@
 """The content of a letter: a title and sections of plain paragraphs and lists, without any markup. Pure values."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,25 @@ class LetterContent:
 
     title: str
     sections: tuple[LetterSection, ...]
+
+
+def map_texts_of_content(content: LetterContent, change: Callable[[str], str]) -> LetterContent:
+    """Returns a letter with each title, heading and piece of text changed. Addresses of links stay."""
+
+    def changed(paragraph: Paragraph) -> Paragraph:
+        return Paragraph(tuple(replace(run, text=change(run.text)) for run in paragraph.runs))
+
+    sections = (
+        LetterSection(
+            change(section.heading),
+            tuple(
+                BulletList(tuple(map(changed, block.items))) if isinstance(block, BulletList) else changed(block)
+                for block in section.blocks
+            ),
+        )
+        for section in content.sections
+    )
+    return LetterContent(change(content.title), tuple(sections))
 
 
 def texts_of_content(content: LetterContent) -> Sequence[str]:

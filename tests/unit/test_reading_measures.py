@@ -6,6 +6,7 @@ import pytest
 
 from mailer.rendering.dates_in_text import find_days_in_text
 from mailer.rendering.readability import measure_readability
+from mailer.rendering.text_direction import keep_latin_in_order
 
 DAY = date(2026, 3, 9)
 
@@ -60,3 +61,21 @@ def test_japanese_is_measured_in_characters() -> None:
     assert measured is not None
     assert (measured.unit, measured.total, measured.longest) == ("characters", 16, 10)
     assert measured.flesch is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("الهوية: 1-877-438-4338، 600 Road NW", "الهوية: \u200e1-877-438-4338\u200e، \u200e600 Road NW\u200e"),
+        (
+            "رسالة إلى 1 Example Plaza, NY 11201, United States.",
+            "رسالة إلى \u200e1 Example Plaza, NY 11201, United States\u200e.",
+        ),
+        ("+1 (800) 555", "\u200e+1 (800) 555\u200e"),
+        ("في 10 ديسمبر 2026", "في 10 ديسمبر 2026"),
+        ("بلا أرقام", "بلا أرقام"),
+    ],
+)
+def test_telephone_numbers_keep_their_order_in_arabic(text: str, kept: str) -> None:
+    """Marks stand around numbers with hyphens and around Latin words; days have none."""
+    assert keep_latin_in_order(text) == kept

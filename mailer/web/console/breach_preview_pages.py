@@ -24,6 +24,7 @@ from mailer.rendering.letter_html import html_of_content
 from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.breach_access import path_of_breach, policy_of_breach
 from mailer.web.console.breach_text_pages import ONE_PHASE, Number, path_of_phase, require_phase
+from mailer.web.console.breach_text_view import names_of_texts
 from mailer.web.console.console_pages import console_page
 from mailer.web.console.preview_frames import as_in_dark_mode, frame_body, page_of_text
 
@@ -71,7 +72,7 @@ async def show_notice_preview(
         case_path=path_of_breach(case),
         path=path_of_phase(found),
         chosen=chosen,
-        names=names_of_texts(found),
+        names=names_of_texts(found.draft),
         views=VIEWS,
         faults=faults,
     )
@@ -93,15 +94,9 @@ async def show_notice_body(
         return frame_body(page_of_text(f"<h1>It cannot be shown yet</h1><ul>{items}</ul>"), 422)
 
 
-def names_of_texts(phase: BreachPhase) -> list[str]:
-    """Returns the names of all texts of a phase, such as `us-ca@en`."""
-    variants = sorted(phase.draft.variants.items())
-    return [f"{name}@{locale}" for name, variant in variants for locale in sorted(variant.texts)]
-
-
 def _choice_or_404(phase: BreachPhase, text: str, view: str) -> ChosenNotice | None:
     """Returns the choice; the first text if none is chosen, and None if there is none at all."""
-    names, shown = names_of_texts(phase), next((one for one in VIEWS if one == view), None)
+    names, shown = names_of_texts(phase.draft), next((one for one in VIEWS if one == view), None)
     if shown is None or (text and text not in names):
         raise HTTPException(404, "page_bad")
     if not names:

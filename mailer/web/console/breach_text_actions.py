@@ -47,7 +47,7 @@ def change_texts(
         case "open":
             return draft, [what]
         case "beside":
-            return draft, [*shown[:1], what]
+            return draft, [*shown[:1], one_line(form, "beside")]
         case "suggest":
             return add_suggested_variants(draft, suggest_variants(desk.facts, desk.rules)), list(shown)
         case "add-variant":

@@ -37,7 +37,7 @@ from mailer.web.console.breach_text_form import (
     read_typed_phase,
     typed_phase_of_draft,
 )
-from mailer.web.console.breach_text_view import grid_of_phase, locales_of_phase, view_of_notice
+from mailer.web.console.breach_text_view import grid_of_phase, locales_of_phase, names_of_texts, view_of_notice
 from mailer.web.console.campaign_form import FieldFault, one_line
 from mailer.web.console.console_pages import console_page, redirect_within_console
 
@@ -214,7 +214,9 @@ async def _texts_page(
         elsewhere=ELSEWHERE,
         notices=[view_of_notice(one, phase.draft, case.facts, rules, findings) for one in typed.notices],
         shown=[notice.name for notice in typed.notices],
-        findings=findings,
+        others=[one for one in names_of_texts(phase.draft) if one not in {notice.name for notice in typed.notices}]
+        if typed.notices
+        else [],
         former=former,
         since_former=compare_phases(former.draft, phase.draft) if former else [],
         default_locale=policy.default_locale,

@@ -44,7 +44,6 @@ class PartField:
 
     Attributes:
         heading: that stands above it. wanted_by, forbidden_by: the laws, in words.
-        must_say, must_not_say: what the laws say about its text.
         findings: about what is stored.
     """
 
@@ -52,16 +51,22 @@ class PartField:
     heading: str
     wanted_by: Sequence[str]
     forbidden_by: Sequence[str]
-    must_say: Sequence[str]
-    must_not_say: Sequence[str]
     findings: Sequence[CheckFinding]
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """A shown text: what was typed, its parts, and the findings about the whole text."""
+    """A shown text.
+
+    Attributes:
+        typed: as it was typed. parts: its parts.
+        must_say, must_not_say: what the laws want it to say, and not to say, each with the law.
+        findings: about the whole stored text.
+    """
 
     typed: TypedNotice
+    must_say: Sequence[str]
+    must_not_say: Sequence[str]
     parts: Sequence[PartField]
     findings: Sequence[CheckFinding]
 
@@ -69,6 +74,12 @@ class NoticeView:
 def locales_of_phase(draft: BreachPhaseDraft) -> list[str]:
     """Returns the languages that any variant has, sorted."""
     return sorted({locale for variant in draft.variants.values() for locale in variant.texts})
+
+
+def names_of_texts(draft: BreachPhaseDraft) -> list[str]:
+    """Returns the names of all texts, such as `us-ca@en`, sorted."""
+    variants = sorted(draft.variants.items())
+    return [f"{name}@{locale}" for name, variant in variants for locale in sorted(variant.texts)]
 
 
 def grid_of_phase(draft: BreachPhaseDraft, findings: Sequence[CheckFinding]) -> list[GridRow]:
@@ -99,7 +110,8 @@ def view_of_notice(
     own = [one for one in findings if one.place[:2] == (typed.variant, typed.locale)]
     headings = _headings_or_names(typed.locale, required)
     parts = [_field_of_part(part, headings[part], required, rules, own) for part in NoticePart]
-    return NoticeView(typed, parts, [one for one in own if part_of_finding(one) is None])
+    must_say, must_not_say = (_demands(required, rules, is_forbidden=one) for one in (False, True))
+    return NoticeView(typed, must_say, must_not_say, parts, [one for one in own if part_of_finding(one) is None])
 
 
 def _headings_or_names(locale: str, required: PartsRequired) -> Mapping[NoticePart, str]:
@@ -113,16 +125,22 @@ def _headings_or_names(locale: str, required: PartsRequired) -> Mapping[NoticePa
 def _field_of_part(
     part: NoticePart, heading: str, required: PartsRequired, rules: BreachRules, findings: Sequence[CheckFinding]
 ) -> PartField:
-    notices = [one for one in required.notices if part in one.parts]
     return PartField(
         part.value,
         heading,
         _laws(required.required.get(part, ()), rules),
         _laws(required.forbidden.get(part, ()), rules),
-        list(dict.fromkeys(one.words for one in notices if not one.is_forbidden)),
-        list(dict.fromkeys(one.words for one in notices if one.is_forbidden)),
         [one for one in findings if part_of_finding(one) is part],
     )
+
+
+def _demands(required: PartsRequired, rules: BreachRules, *, is_forbidden: bool) -> list[str]:
+    """Returns what the text must say, or must not say, with the places and laws that want it."""
+    laws: dict[str, list[str]] = {}
+    for one in required.notices:
+        if one.is_forbidden is is_forbidden and (row := rules.by_id.get(one.rule)):
+            laws.setdefault(one.words, []).append(f"{row.name}, {row.law}")
+    return [f"{words} ({'; '.join(dict.fromkeys(by))})" for words, by in laws.items()]
 
 
 def _laws(ids: Sequence[str], rules: BreachRules) -> list[str]:
