@@ -90,7 +90,7 @@ class CampaignRenderer:
                 compile_campaign_template, files, name, marked, variant, shown, self.public_url
             )
             reader = SamplePerson(person.address, person.locale, person.name, person.country, used, person.standing)
-            return render_sample(template, self.policies[brand], self.links, marked, reader, message_id, now)
+            return render_sample(template, self.policies[brand], self.links, reader, message_id, now, draft.topic)
         except TemplateError as error:
             raise UnrenderableDraft(*map(str, error.faults)) from error
         except (RenderError, HeaderRefused, NoVisibleWayToLeave) as error:

@@ -48,7 +48,7 @@ def compare_drafts(before: CampaignDraft, after: CampaignDraft) -> list[FieldDif
     """Returns the fields that differ: settings first, then the texts by variant and language."""
     old, new = _fields_of_draft(before), _fields_of_draft(after)
     return [
-        FieldDifference(*key, tuple(_changed_lines(old.get(key, []), new.get(key, []))))
+        FieldDifference(*key, tuple(changed_lines(old.get(key, []), new.get(key, []))))
         for key in [*old, *(key for key in new if key not in old)]
         if old.get(key) != new.get(key)
     ]
@@ -125,7 +125,7 @@ def _lines_of_article(article: Article) -> Iterator[str]:
     yield from article.markdown.splitlines()
 
 
-def _changed_lines(before: list[str], after: list[str]) -> Iterator[ChangedLine]:
+def changed_lines(before: list[str], after: list[str]) -> Iterator[ChangedLine]:
     """Yields the changed lines with some others around them."""
     for group in SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_AROUND):
         for tag, first, last, begin, end in group:

@@ -15,7 +15,8 @@ VariantName = Literal["a", "b", "c", "d"]
 VARIANT_NAMES: Final[tuple[VariantName, ...]] = ("a", "b", "c", "d")
 Line = Annotated[str, Field(max_length=400, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
 """One line of text. It may hold fields such as `{{ first_name or 'there' }}`."""
-MarkdownText = Annotated[str, Field(max_length=20_000)]
+MarkdownText = Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")]
+"""Text of any number of lines, without U+0000, which the database cannot hold."""
 Href = Annotated[str, Field(max_length=2000)]
 """An https, http, mailto or tel address. The checks before sending judge it."""
 PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]

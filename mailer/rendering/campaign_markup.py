@@ -95,13 +95,18 @@ def _make_markdown_reader() -> MarkdownIt:
 _MARKDOWN: Final = _make_markdown_reader()
 
 
+def parse_markdown(text: str) -> list[Token]:
+    """Returns the tokens of CommonMark without HTML, with tables and struck text."""
+    return _MARKDOWN.parse(text)
+
+
 def html_of_markdown(marked: str, marks: SourceMarks) -> str:
     """Returns the HTML of Markdown whose fields are marked, with marks for its links.
 
     Raises:
         DraftTextRefused: it has a picture, or a link that no mail may have.
     """
-    tokens = _MARKDOWN.parse(marked)
+    tokens = parse_markdown(marked)
     if any(inner.type == "image" for token in tokens for inner in token.children or ()):
         raise DraftTextRefused("has a picture in Markdown; upload it and add a picture block")
     made = _MARKDOWN.renderer.render([*map(_lowered_heading, tokens)], _MARKDOWN.options, {})

@@ -89,10 +89,10 @@ def render_sample(
     template: Template,
     policy: Policy,
     links: SignedLinks,
-    draft: CampaignDraft,
     person: SamplePerson,
     message_id: UUID,
     now: datetime,
+    topic: str | None = None,
 ) -> RenderedMessage:
     """Renders the message of a draft for one reader: not tracked, and with links that stand for nobody.
 
@@ -100,16 +100,16 @@ def render_sample(
         template: the compiled variant.
         policy: of the brand.
         links: makes links and ids.
-        draft: of the template.
         person: the reader.
         message_id: stands in the place of a mailing's id; each sample has its own.
         now: an aware time.
+        topic: of the newsletter, if any.
 
     Raises:
         RenderError, HeaderRefused: a value cannot be rendered.
         NoVisibleWayToLeave: the message does not show how to leave the mail.
     """
-    category = policy.get_category(draft.category)
+    category = policy.get_category(template.category)
     facts = MailingFacts(
         *(message_id, policy.brand, str(message_id), category.name, category.lane, template.name, template.version),
         campaign=None,
@@ -120,7 +120,7 @@ def render_sample(
         expires_at=None,
         released_at=now,
         audience_size=1,
-        topic=draft.topic,
+        topic=topic,
     )
     made_up = Standing(TEST_RECIPIENT, 1, person.address, country=person.country, collected_under=policy.version)
     standing = replace(

@@ -83,7 +83,7 @@ def compile_campaign_template(
     faults += _missing_reason_faults(brand_files, category, texts)
     if faults:
         raise TemplateError(*faults)
-    return _compile_checked(_template_files(brand_files, name, draft, sources))
+    return compile_checked(_template_files(brand_files, name, draft, sources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,8 @@ class _LocaleWriter:
         text = text_of_html(markup, self._marks)
         marks = self._marks
         fillings = {
-            "title": _without_isolation(marks.html_source(html.escape(subject))),
-            "preheader": marks.html_source(html.escape(preheader)) + _padding_after(preheader),
+            "title": without_isolation(marks.html_source(html.escape(subject))),
+            "preheader": marks.html_source(html.escape(preheader)) + padding_after(preheader),
             "heading": marks.html_source(html.escape(title)),
             "content": self._content(marks.html_source(markup)),
         }
@@ -142,8 +142,8 @@ class _LocaleWriter:
         if self._layout.has_greeting and uses_a_name(blocks):
             fillings["greeting"] = plain["greeting"] = ""
         bodies: dict[Part, str] = {
-            "html": _body_source(f"{self._layout.name}.html.j2", fillings),
-            "txt": _body_source(f"{self._layout.name}.txt.j2", plain),
+            "html": body_source(f"{self._layout.name}.html.j2", fillings),
+            "txt": body_source(f"{self._layout.name}.txt.j2", plain),
         }
         return _LocalizedSources(marks.plain_source(subject), bodies)
 
@@ -174,17 +174,18 @@ def _split_heading(texts: LocalizedDraft) -> tuple[HeadingBlock | None, tuple[Bl
     return (first, texts.blocks[1:]) if isinstance(first, HeadingBlock) else (None, texts.blocks)
 
 
-def _padding_after(preheader: str) -> str:
+def padding_after(preheader: str) -> str:
     """Returns blanks that do not collapse, up to the length of a preview; none if there is no preheader."""
     return " &#847;" * (_PREVIEW_CHARACTERS - len(preheader)) if preheader.strip() else ""
 
 
-def _without_isolation(source: str) -> str:
+def without_isolation(source: str) -> str:
     """Returns the source of a title, which has no elements. Those of texts are escaped."""
     return source.replace("<bdi>", "").replace("</bdi>", "")
 
 
-def _body_source(layout: str, fillings: Mapping[str, str]) -> str:
+def body_source(layout: str, fillings: Mapping[str, str]) -> str:
+    """Returns the source of a body that fills the blocks of a layout."""
     blocks = (f"{{% block {name} %}}\n{source}\n{{% endblock %}}" for name, source in fillings.items())
     return "\n".join((f'{{% extends "{layout}" %}}', *blocks))
 
@@ -259,7 +260,12 @@ def _template_files(
     return TemplateFiles(files, Path(name), manifest, bodies, strings)
 
 
-def _compile_checked(files: TemplateFiles) -> Template:
+def compile_checked(files: TemplateFiles) -> Template:
+    """Compiles a template whose sources were made of a draft.
+
+    Raises:
+        TemplateError: it has faults, by the checks of templates from files.
+    """
     template = compile_template(files)
     if faults := tuple(find_template_faults(template, files)):
         raise TemplateError(*faults)

@@ -292,7 +292,7 @@ def _checked_url_filter(value: Any, attribute: str, before: str) -> Any:
 
 @lru_cache(maxsize=1000)
 def _date_in_words(value: str, locale: str) -> str:
-    words = _babel_locale(locale)
+    words = babel_locale(locale)
     try:
         if len(value) == len("2006-12-28"):
             return format_date(date.fromisoformat(value), "long", locale=words)
@@ -307,7 +307,8 @@ def _date_in_words(value: str, locale: str) -> str:
     return f"{joined.replace('{1}', day).replace('{0}', hour)} UTC"
 
 
-def _babel_locale(locale: str) -> Locale:
+def babel_locale(locale: str) -> Locale:
+    """Returns the locale data of a code, or of its nearest fallback."""
     for code in locale_and_fallbacks(locale, "en"):
         try:
             return Locale.parse(code, sep="-")

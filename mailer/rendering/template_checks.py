@@ -247,7 +247,7 @@ def carried_or_asked_secret_faults(page: RenderedTemplateUnderCheck) -> Iterator
 @rule("breach-alone", "interpals-16; GDPR Art. 34(2)", idle=())
 def missing_breach_fact_faults(page: RenderedTemplateUnderCheck) -> Iterator[str]:
     """A breach notice states five facts in each part. Everything forbidden in mandatory mail is forbidden in it too."""
-    if not page.face.category.written_fallback:
+    if not page.face.category.written_fallback or page.files.is_of_breach_case:
         return
     for (_, part), body in page.files.bodies.items():
         names = {name for name in _names_in_source(body) if name not in ("strings", "block", "endblock")}

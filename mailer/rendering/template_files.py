@@ -108,6 +108,7 @@ class TemplateFiles:
     Attributes:
         bodies: the sources, by locale and part; `""` is for all locales that have no body of their own.
         strings: the template's own texts, which override those of the layout. types: the types of the manifest.
+        is_of_breach_case: its parts were chosen by the rules of breaches, which may forbid to say what happened.
     """
 
     brand: BrandFiles
@@ -116,6 +117,7 @@ class TemplateFiles:
     bodies: Mapping[tuple[str, Part], str]
     strings: Strings = field(default_factory=dict)
     types: Mapping[str, ValueType] = field(default_factory=dict)
+    is_of_breach_case: bool = False
 
 
 def read_brand_files(folder: Path, policy: Policy) -> BrandFiles:

@@ -24,6 +24,7 @@ _CAMPAIGN_ACTS: Mapping[str, Mapping[str, str]] = {
     "preview": {"locale": "en"},
 }
 _ONE = "/api/v1/publishers/role:nobody"
+_PHASES = f"/api/v1/breach-cases/{BRAND}/0192f0c1-0000-7000-8000-000000000003/phases"
 _IMPORTS = f"/api/v1/imports/{BRAND}"
 _FILE, _IMPORT = f"{_IMPORTS}/0192f0c1-0000-7000-8000-000000000003", OperationAttempt(BRAND, "import_recipients")
 
@@ -103,6 +104,13 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ),
     ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
+    ("POST", "/api/v1/breach-cases/{brand}/{case_id}/phases"): ((_PHASES, _do("write_breach_cases"), None),),
+    ("GET", "/api/v1/breach-cases/{brand}/{case_id}/phases/{phase}"): (
+        (f"{_PHASES}/1", _do("write_breach_cases"), None),
+    ),
+    ("PUT", "/api/v1/breach-cases/{brand}/{case_id}/phases/{phase}"): (
+        (f"{_PHASES}/1", _do("write_breach_cases"), {"revision": 1, "draft": {}}),
+    ),
     ("DELETE", "/api/v1/pictures/{brand}/{picture_id}"): ((f"{_PICTURES}/{'0' * 32}", _do("write_campaigns"), None),),
 }
 """The routes that are about one brand, with the requests that are tried."""

@@ -110,7 +110,7 @@ def validate_typed_text(typed: TypedText, path: str) -> tuple[LocalizedDraft | N
     try:
         return LocalizedDraft.model_validate(raw), []
     except ValidationError as error:
-        faults = [FieldFault(_field_of_place(path, one["loc"]), _words_of_fault(one)) for one in error.errors()]
+        faults = [FieldFault(_field_of_place(path, one["loc"]), words_of_fault(one)) for one in error.errors()]
         # pydantic also says that a list is too short if one of its items has a fault.
         return None, [one for one in faults if not any(other.field.startswith(f"{one.field}.") for other in faults)]
 
@@ -138,7 +138,8 @@ def _field_of_place(path: str, place: Sequence[int | str]) -> str:
     return ".".join(parts)
 
 
-def _words_of_fault(fault: Mapping[str, Any]) -> str:
+def words_of_fault(fault: Mapping[str, Any]) -> str:
+    """Returns a fault of a field as a sentence for the writer."""
     limits = fault.get("ctx", {})
     match fault["type"]:
         case "string_too_long":
