@@ -57,11 +57,19 @@ COMMENT ON COLUMN letters.returned_on IS 'The day of the last return. Its code a
 COMMENT ON COLUMN letters.problem IS 'Why it cannot be printed; a changed address lets it be tried again.';
 CREATE INDEX letters_of_run ON letters (run_id, position) WHERE run_id IS NOT NULL;
 
+CREATE TABLE letter_counts (
+    case_id    uuid PRIMARY KEY REFERENCES breach_cases,
+    counts     jsonb NOT NULL,
+    counted_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE letter_counts IS 'Letters by state, language and window, counted by a scan at most every half minute; changes delete it.';
+CREATE INDEX notices_for_letters ON notices (mailing_id, id) WHERE channel = 'written_notice' AND state = 'open';
+
 -- The one place that says in which state a letter is.
 CREATE VIEW letter_states AS
 SELECT n.id AS letter, b.case_id, b.phase, b.manifest_id, b.variant, n.mailing_id, n.recipient_id, n.brand, n.reason,
        CASE
-           WHEN n.state = 'closed' THEN 'closed'
+           WHEN n.state = 'closed' OR (m.state = 'cancelled' AND n.state IN ('open', 'taken') AND l.printed_on IS NULL) THEN 'closed'
            WHEN n.state = 'returned' THEN 'given_up'
            WHEN n.state = 'done' THEN CASE WHEN l.run_id IS NULL THEN 'told_otherwise' ELSE 'posted' END
            WHEN l.run_id IS NOT NULL THEN CASE WHEN l.printed_on IS NULL THEN 'in_run' ELSE 'printed' END
@@ -77,9 +85,11 @@ SELECT n.id AS letter, b.case_id, b.phase, b.manifest_id, b.variant, n.mailing_i
        n.category
 FROM breach_mailings b
 JOIN notices n ON n.mailing_id = b.mailing_id AND n.channel = 'written_notice'
+JOIN mailings m ON m.id = n.mailing_id
 LEFT JOIN letters l ON l.notice_id = n.id
 LEFT JOIN postal_addresses p ON p.recipient_id = n.recipient_id;
 
 -- migrate:down
 DROP VIEW letter_states;
-DROP TABLE letters, letter_run_files, letter_runs;
+DROP INDEX notices_for_letters;
+DROP TABLE letter_counts, letters, letter_run_files, letter_runs;

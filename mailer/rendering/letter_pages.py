@@ -175,7 +175,9 @@ def _printable(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    kept = (char for char in text if unicodedata.category(char) not in ("Cf", "Cs", "Co", "Cn") or char in "\u200c\u200d")
+    kept = (
+        char for char in text if unicodedata.category(char) not in ("Cf", "Cs", "Co", "Cn") or char in "\u200c\u200d"
+    )
     return " ".join("".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in kept).split())
 
 

@@ -70,7 +70,9 @@ class LetterTypesetter:
     async def require_printable(self, lines: tuple[str, ...]) -> None:
         """Raises LetterUnprintable if no font has a character of an address."""
         if missing := await self.find_missing_characters(lines):
-            raise LetterUnprintable(f"no font has {name_characters(missing)} of the address; add one, or write it in Latin")
+            raise LetterUnprintable(
+                f"no font has {name_characters(missing)} of the address; add one, or write it in Latin"
+            )
 
     async def _require_characters(self, run: LetterRunPages) -> None:
         texts = tuple(text for content in run.contents for text in texts_of_content(content))
@@ -123,13 +125,17 @@ def characters_of_folder(folder: Path) -> frozenset[int]:
             except FontUnreadable:
                 continue
     if not known:
-        raise TypesettingFailed(f"MAILER_LETTER_FONTS: there is no font in {folder}; `mailer doctor` names the packages")
+        raise TypesettingFailed(
+            f"MAILER_LETTER_FONTS: there is no font in {folder}; `mailer doctor` names the packages"
+        )
     return frozenset(known)
 
 
 def name_characters(characters: str) -> str:
     """Returns characters by their code points, such as `U+1F600`, a few of them."""
     named = ", ".join(f"U+{ord(char):04X}" for char in characters[:MOST_CHARACTERS_NAMED])
-    return f"{named} and {len(characters) - MOST_CHARACTERS_NAMED} more" if len(characters) > MOST_CHARACTERS_NAMED else named
-
-
+    return (
+        f"{named} and {len(characters) - MOST_CHARACTERS_NAMED} more"
+        if len(characters) > MOST_CHARACTERS_NAMED
+        else named
+    )

@@ -27,9 +27,7 @@ def main() -> None:
     compiler = typst.Compiler(
         input=str(folder / "letter.typ"),
         root=str(folder),
-        font_paths=typst.Fonts(
-            include_system_fonts=False, include_embedded_fonts=False, font_paths=[order["fonts"]]
-        ),
+        font_paths=typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[order["fonts"]]),
         sys_inputs={"run": json.dumps(order["run"])},
         package_path=nowhere,
         package_cache_path=nowhere,

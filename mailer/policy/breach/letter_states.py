@@ -96,7 +96,9 @@ def letter_after_report(now: LetterNow, report: LetterReport, today: date) -> Le
     """Returns a letter after a report; the same value if it was known already.
 
     Args:
-        now: the letter before. report: of it. today: no report is of a later day.
+        now: the letter before.
+        report: of this letter.
+        today: no report is of a later day.
     """
     if report.day > today:
         return ReportRefused(f"day: {report.day} is yet to come")
@@ -141,11 +143,20 @@ def _after_return(now: LetterNow, report: LetterReport) -> LetterNow | ReportRef
     if now.posted_on and report.day < now.posted_on:
         return ReportRefused(f"day: it was posted on {now.posted_on}, so it cannot come back before")
     return replace(
-        now, state=LetterState.RETURNED, printed_on=None, posted_on=None, returned_on=report.day, return_code=report.code
+        now,
+        state=LetterState.RETURNED,
+        printed_on=None,
+        posted_on=None,
+        returned_on=report.day,
+        return_code=report.code,
     )
 
 
 def _refuse_state(now: LetterNow, needed: str) -> ReportRefused:
-    day = {LetterState.PRINTED: now.printed_on, LetterState.POSTED: now.posted_on, LetterState.RETURNED: now.returned_on}
+    day = {
+        LetterState.PRINTED: now.printed_on,
+        LetterState.POSTED: now.posted_on,
+        LetterState.RETURNED: now.returned_on,
+    }
     since = f" since {day[now.state]}" if day.get(now.state) else ""
     return ReportRefused(f"state: the letter is {now.state.value}{since}; this takes one that is {needed}")
