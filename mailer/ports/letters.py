@@ -40,6 +40,14 @@ class LetterCounts:
     counted_at: datetime
 
 
+class LetterCase(NamedTuple):
+    """A case of which people are told."""
+
+    id: UUID
+    brand: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class ListedLetter:
     """A letter without any personal data.
@@ -158,6 +166,14 @@ class PersonWithoutAddress(NamedTuple):
 
 class LetterDesk(Protocol):
     """Letters and runs, for the people who work them. Each change and each look at addresses is in the ledger."""
+
+    async def find_case(self, case_id: UUID) -> LetterCase | None:
+        """Returns a case, or None if there is none of this id."""
+        ...
+
+    async def list_cases(self, brands: Collection[str], limit: int) -> Sequence[LetterCase]:
+        """Returns the cases of brands of which people were told, the last changed first."""
+        ...
 
     async def count_letters(self, case_id: UUID) -> LetterCounts:
         """Returns the letters of a case by state. They are counted anew if the last count is half a minute old."""

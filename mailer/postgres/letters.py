@@ -13,6 +13,7 @@ from mailer.policy.breach.letter_states import NEEDS_ADDRESS, LetterNow, LetterR
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.letters import (
     MOST_LETTERS_OF_RUN,
+    LetterCase,
     LetterChangeRefused,
     LetterCount,
     LetterCounts,
@@ -37,6 +38,15 @@ class PostgresLetters:
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
+
+    async def find_case(self, case_id: UUID) -> LetterCase | None:
+        """See the port."""
+        row = await self._pool.fetchrow(SQL["find_case"], case_id)
+        return LetterCase(*row) if row else None
+
+    async def list_cases(self, brands: Collection[str], limit: int) -> Sequence[LetterCase]:
+        """See the port."""
+        return [LetterCase(*row) for row in await self._pool.fetch(SQL["list_cases"], sorted(brands), limit)]
 
     async def count_letters(self, case_id: UUID) -> LetterCounts:
         """See the port."""

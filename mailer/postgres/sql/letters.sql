@@ -11,6 +11,14 @@ s.printed_on, s.posted_on, s.returned_on, s.return_code, s.problem
 u.id, u.case_id, u.brand, u.window_format, u.language, u.state, u.letters, u.pages, u.digest, u.problem, u.requested_by,
 u.requested_at, u.dated, u.ready_at
 
+-- name: find_case
+SELECT id, brand, name FROM breach_cases WHERE id = $1
+
+-- name: list_cases
+SELECT c.id, c.brand, c.name FROM breach_cases c
+WHERE c.brand = ANY ($1::text[]) AND EXISTS (SELECT FROM breach_mailings b WHERE b.case_id = c.id)
+ORDER BY c.updated_at DESC, c.id DESC LIMIT $2
+
 -- name: kept_counts
 SELECT counts, counted_at FROM letter_counts WHERE case_id = $1 AND counted_at > now() - $2::interval
 
