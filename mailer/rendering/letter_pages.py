@@ -103,7 +103,8 @@ def lines_of_address(person: Addressee, language: str) -> tuple[str, ...]:
     words = words_of_language(language)
     name = _one_line(person.name or "") or words["account"].format(ref=_one_line(person.ref))
     first = words["guardians"].format(name=name) if person.is_under_13 else name
-    lines = [first, *filter(None, map(_one_line, person.lines))]
+    given = [line for line in map(_one_line, person.lines) if line]
+    lines = [first, *(given[1:] if given and given[0].casefold() == name.casefold() else given)]
     if len(lines) < 2:
         raise LetterUnprintable("the address is empty; import it again")
     country = _country_in_capitals(person.country)
