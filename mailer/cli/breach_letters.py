@@ -15,7 +15,16 @@ from mailer.actions.letter_making import csv_rows_of_run, put_preview_together
 from mailer.actions.letter_report_import import ImportedReports, import_letter_reports
 from mailer.actions.typesetting.letter_typesetting import LetterTypesetter, TypesettingFailed
 from mailer.app import App
-from mailer.cli.shared import AsJson, exit_with_error, format_utc_time, out, print_json, print_table, run_with_app
+from mailer.cli.shared import (
+    AsJson,
+    acting_person,
+    exit_with_error,
+    format_utc_time,
+    out,
+    print_json,
+    print_table,
+    run_with_app,
+)
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.breach.letter_sheets import WindowFormat
 from mailer.policy.breach.letter_states import LetterState
@@ -34,7 +43,7 @@ from mailer.web.csv_writing import csv_lines
 app = typer.Typer(help="Letters of breaches: count, list, print in runs, import states.", no_args_is_help=True)
 
 _T = TypeVar("_T")
-Case = Annotated[UUID, typer.Argument(metavar="CASE", help="The case's id; `mailer breach list` shows it.")]
+Case = Annotated[UUID, typer.Argument(metavar="CASE", help="The case's id, which its page shows.")]
 Run = Annotated[UUID, typer.Argument(metavar="RUN", help="The run's id; `mailer letters runs` shows it.")]
 OutFile = Annotated[Path, typer.Argument(metavar="FILE", help="Where to; it must not exist.")]
 Number = Annotated[int, typer.Argument(metavar="LETTER", min=1, max=2**63 - 1, help="By `mailer letters list`.")]
@@ -48,7 +57,7 @@ def count(case: Case, json: AsJson = False) -> None:
     """Counts the letters of a case by state; those that wait for a run by language and window."""
     found = _run_or_exit(lambda app: app.breach_stores.letters.count_letters(case))
     if json:
-        print_json(asdict(found))
+        print_json({"counted_at": found.counted_at, "counts": [one._asdict() for one in found.counts]})
         return
     rows = [(one.state, one.language, one.window, one.letters) for one in found.counts]
     print_table(("state", "language", "window", "letters"), rows)
@@ -115,7 +124,7 @@ def run(
     json: AsJson = False,
 ) -> None:
     """Takes waiting letters into a run. The timekeeper makes the PDF."""
-    who, today = person_or_system_user(by), datetime.now(UTC).date()
+    who, today = _acting(by), datetime.now(UTC).date()
     _print_run(
         _run_or_exit(lambda app: app.breach_stores.letters.request_run(case, language, window, letters, who, today)),
         json,
@@ -125,14 +134,14 @@ def run(
 @app.command()
 def retry(run_id: Run, by: By = "", json: AsJson = False) -> None:
     """Makes a run again that failed, or has letters that must not go out any more."""
-    who = person_or_system_user(by)
+    who = _acting(by)
     _print_run(_run_or_exit(lambda app: app.breach_stores.letters.retry_run(run_id, who)), json)
 
 
 @app.command()
 def export(run_id: Run, file: OutFile, by: By = "", json: AsJson = False) -> None:
     """Writes the PDF of a run, or its addresses if FILE ends in .csv. It is on record."""
-    who = person_or_system_user(by)
+    who = _acting(by)
     if file.suffix.lower() not in (".pdf", ".csv"):
         exit_with_error(f"{file}: end it in .pdf for the letters, or in .csv for the addresses", 2)
 
@@ -157,7 +166,7 @@ def import_(
     json: AsJson = False,
 ) -> None:
     """Imports what a printer or the post reports: printed, posted, returned. The same file twice changes nothing."""
-    who, today, content = person_or_system_user(by), datetime.now(UTC).date(), file.read_bytes()
+    who, today, content = _acting(by), datetime.now(UTC).date(), file.read_bytes()
 
     async def act(app: App) -> ImportedReports:
         return await import_letter_reports(app.breach_stores.letters, app.policies, content, who, today)
@@ -176,7 +185,7 @@ def import_(
 @app.command()
 def preview(letter: Number, file: OutFile, by: By = "", json: AsJson = False) -> None:
     """Writes one letter as PDF, as it would be printed. It is on record."""
-    who, today = person_or_system_user(by), datetime.now(UTC).date()
+    who, today = _acting(by), datetime.now(UTC).date()
 
     async def act(app: App) -> bytes:
         found = await app.breach_stores.letters.read_letter_to_set(letter, who)
@@ -204,7 +213,7 @@ def missing(
     json: AsJson = False,
 ) -> None:
     """Writes people who cannot be written to, as CSV. Fill in the address, then `mailer recipients import`."""
-    who = person_or_system_user(by)
+    who = _acting(by)
 
     async def act(app: App) -> Sequence[PersonWithoutAddress]:
         desk = app.breach_stores.letters
@@ -215,6 +224,12 @@ def missing(
 
     found = _run_or_exit(act)
     _write_file(file, csv_lines([PersonWithoutAddress._fields, *found]).encode(), json)
+
+
+def _acting(by: str) -> str:
+    """Returns the identity of the person who acts, as text."""
+    person_or_system_user(by)
+    return str(acting_person())
 
 
 def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:

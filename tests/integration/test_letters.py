@@ -1,6 +1,9 @@
 """Letters of breaches: nobody is in two runs, each state is on record, and what comes back is written to again."""
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -12,6 +15,7 @@ from mailer.actions.letter_report_import import import_letter_reports
 from mailer.actions.letter_reports import read_letter_reports
 from mailer.actions.non_email_notice_work import finish_notices, mark_notices_taken, reopen_or_give_up_returned_notices
 from mailer.actions.privacy_rights import erase_recipient
+from mailer.crash_points import CrashPoint
 from mailer.policy.breach.letter_sheets import WindowFormat, window_of_country
 from mailer.policy.breach.letter_states import LetterState
 from mailer.ports.letters import LetterChangeRefused, LetterRunLost
@@ -105,6 +109,23 @@ async def test_a_run_whose_maker_died_is_made_by_another(letters: Letters) -> No
         await letters.queue.extend_lease(claimed, "dead")
     assert (await letters.run(run.id)).state == "ready"
     assert await letters.world.pool.fetchval("SELECT count(*) FROM letter_run_files") == 1
+
+
+@pytest.mark.parametrize("point", [CrashPoint.IN_LETTER_RUN], ids=str)
+async def test_a_process_killed_in_a_run_leaves_nothing_half_done(
+    letters: Letters, database_url: str, point: CrashPoint
+) -> None:
+    """After `kill -9` there is no file. Another process makes the run when the lease is over, with the same letters."""
+    await ready(letters, 1, 2)
+    run = await letters.ask_run()
+    words = (sys.executable, "-m", "tests.letter_crash", database_url)
+    process = await asyncio.create_subprocess_exec(*words, env=os.environ | {"MAILER_CRASH_AT": point.value})
+    assert await process.wait() == -signal.SIGKILL
+    assert (await letters.run(run.id)).state == "making"
+    assert await letters.world.pool.fetchval("SELECT count(*) FROM letter_run_files") == 0
+    await letters.world.pool.execute("UPDATE letter_runs SET lease_until = now() - interval '1 second'")
+    assert await letters.maker.make_waiting_runs() == 1
+    assert ((await letters.run(run.id)).state, (await letters.run(run.id)).letters) == ("ready", 2)
 
 
 async def test_a_letter_is_printed_posted_returned_and_addressed_anew(letters: Letters) -> None:

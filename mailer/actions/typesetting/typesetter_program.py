@@ -34,6 +34,8 @@ def main() -> None:
     )
     made = compiler.compile(format=order["format"], timestamp=0, ppi=110, pdf_tags=order["is_tagged"])
     file = made[0] if isinstance(made, list) else made
+    if file is None:
+        raise SystemExit("nothing was set")
     first_pages = json.loads(compiler.query("<first-page>", field="value"))
     last_pages = json.loads(compiler.query("<last-page>", field="value"))
     sys.stdout.buffer.write(json.dumps({"first_pages": first_pages, "pages": last_pages[-1]}).encode() + b"\n" + file)
