@@ -25,10 +25,12 @@ demo: .venv/run  ## runs the whole pipeline once on this machine; STAY=1 leaves 
 
 test: .venv/dev  ## runs the tests that a change needs, in a few minutes: all but browsers, whole processes and foreign servers; PYTEST="-k word" chooses
 	@scripts/setup-services
+	@scripts/setup-letters --if-possible
 	@$(run_tests) $(foreach folder,$(long_tests),--ignore=tests/$(folder)) $(without_servers) $(PYTEST)
 
 test-all: .venv/dev  ## runs every test, as CI does; PYTEST="-k word" chooses
 	@scripts/setup-services
+	@scripts/setup-letters --if-possible
 	@scripts/setup-relays --if-possible postfix dovecot
 	@scripts/setup-verifiers --if-possible
 	@scripts/setup-axe --if-possible

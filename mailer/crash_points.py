@@ -33,6 +33,8 @@ class CrashPoint(StrEnum):
     """A point where some lines of a manifest are written, and none is committed."""
     IN_CAMPAIGN_RELEASE = "in_campaign_release"
     """Within the transaction that releases a campaign."""
+    IN_LETTER_RUN = "in_letter_run"
+    """A point where the letters of a run are set, and not stored yet."""
     IN_OUTBOX_RELAY = "in_outbox_relay"
     """A point between the broker's confirm and the removal of the row."""
     IN_CHAIN = "in_chain"

@@ -162,6 +162,8 @@ class Settings(BaseSettings):
     """List: the staging fence. Mail leaves for these addresses, or `@domain`s, only; empty: for everybody."""
     dkim: Listed = ()
     """List: `domain:selector:file.pem`. The second key of a domain makes an additional signature."""
+    letter_fonts: Path = Path("/usr/share/fonts")
+    """The folder with the fonts of printed letters: Noto Sans with Arabic, a Japanese one (docs/letters.md)."""
     data: Path = Path(".mailer")
     """A folder on a disk that lasts: the embedded database, captured mail, and what is remembered of the database."""
     oidc_issuer: Annotated[str, AfterValidator(_check_oidc_issuer)] = ""

@@ -2,10 +2,13 @@
 
 import asyncio
 
+from mailer.actions.letter_contents import content_of_letter
+from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.app import App
 from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
 from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
+from mailer.pipeline.letter_run_maker import LetterRunMaker
 from mailer.pipeline.manifest_builder import ManifestBuilder
 from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
@@ -22,6 +25,7 @@ from mailer.ports.broker import Broker
 from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.letter_runs import PostgresLetterRunQueue
 from mailer.postgres.manifest_building import PostgresManifestQueue
 from mailer.postgres.manifests import PostgresManifests
 from mailer.postgres.recipient_import_queue import PostgresRecipientImportQueue
@@ -48,6 +52,7 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(figures.count_until_stopped(stop))
         tasks.create_task(_build_import_worker(app).work_until_stopped(stop))
         tasks.create_task(_build_manifest_builder(app).build_until_stopped(stop))
+        tasks.create_task(_build_letter_run_maker(app).make_until_stopped(stop))
         tasks.create_task(_build_automatic_rest_sender(app).send_until_stopped(stop))
         queues = [queue.name for queue in build_broker_topology_for_policies(app.policies).queues]
         tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(app.pool), broker, queues, FLOW, stop))
@@ -65,6 +70,12 @@ def _build_manifest_builder(app: App) -> ManifestBuilder:
     queue = PostgresManifestQueue(app.pool, frequency_counts_needed_by_policies(app.policies.values()))
     renderers, obstacle = app.make_renderer_cache_without_signing, app.reason_for_no_processor
     return ManifestBuilder(queue, app.owner, app.policies, renderers, obstacle)
+
+
+def _build_letter_run_maker(app: App) -> LetterRunMaker:
+    queue = PostgresLetterRunQueue(app.pool, app.writers)
+    typesetter = LetterTypesetter(app.settings.letter_fonts)
+    return LetterRunMaker(queue, app.owner, app.policies, typesetter, content_of_letter)
 
 
 def _build_automatic_rest_sender(app: App) -> AutomaticRestSender:

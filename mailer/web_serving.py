@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mailer.actions.newsletter_archive import NewsletterArchive
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.actions.rest_of_test_sending import RestOfTestSender
+from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.app import App, names_of_configured_processors
 from mailer.campaign_parts import build_campaign_checker
 from mailer.metrics_and_logger import WEB
@@ -178,4 +179,5 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
         ),
         app.campaign_renderer,
         build_campaign_checker(app),
+        LetterTypesetter(app.settings.letter_fonts),
     )

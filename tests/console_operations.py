@@ -4,6 +4,7 @@ from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
+from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.inbound.letter_text import read_text_of_letter
 from mailer.pipeline.mailing_release_preview import MailingReleasePreviewer
 from mailer.pipeline.no_route import NoRoute
@@ -23,6 +24,7 @@ from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 from mailer.web.console.operation_stores import ConsoleOperationStores
 from tests.campaign_facts import ask_nobody
 from tests.factories import World, templates
+from tests.printed_letters import LETTER_FONTS
 
 
 async def _no_obstacle(policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
@@ -61,4 +63,5 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         build_campaign_report_stores(world.pool, world.writers, PostgresReleasedCampaignReports(world.pool)),
         CampaignRenderer(world.policies, templates, pictures, world.links, "https://mail.example.org"),
         CampaignChecker(world.policies, templates, pictures, "https://mail.example.org", ask_nobody),
+        LetterTypesetter(LETTER_FONTS),
     )

@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     audience_lists,
+    breach_letters,
     campaigns,
     consents,
     data_request_commands,
@@ -66,6 +67,7 @@ for name, group in (
     ("report", report.app),
     ("ledger", ledger.app),
     ("dead", dead_letters.app),
+    ("letters", breach_letters.app),
     ("templates", templates.app),
     ("policy", policy.app),
     ("partners", partners.app),

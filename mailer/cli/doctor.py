@@ -24,6 +24,7 @@ from mailer.doctor.broker import judge_exchange_existence, judge_rabbitmq_versio
 from mailer.doctor.database import judge_clock_difference, judge_database_at_process_start, judge_partitions_and_seals
 from mailer.doctor.disk_space import examine_disk
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding, worst_level
+from mailer.doctor.letter_fonts import examine_letter_fonts
 from mailer.embedded import PrivateServiceUnavailable
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.text_formats import split_sender
@@ -86,6 +87,7 @@ async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> Async
     ):
         yield _finding_of_one_settings_check(check, partial(judge, current))
     yield examine_disk("disk of MAILER_DATA", current.data)
+    yield examine_letter_fonts(current.letter_fonts)
     for finding in await _examine_database(current):
         yield finding
     for finding in await _examine_broker(current):

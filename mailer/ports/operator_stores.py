@@ -12,6 +12,7 @@ from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveryStore
+from mailer.ports.letters import LetterDesk
 from mailer.ports.mailing_rescheduling import MailingRescheduler
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.manifests import CampaignReleaser, ManifestStore
@@ -58,6 +59,7 @@ class OperatorStores:
     campaign_tests: CampaignTestStore
     pictures: PictureStore
     breach: BreachStores
+    breach_letters: LetterDesk
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -20,6 +20,7 @@ from mailer.ports.standings import OWN_WORDS
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.dead_letters import index_people_in_old_dead_letters
+from mailer.postgres.letter_rows import SQL as LETTERS
 from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.person_keys_in_bodies import (
     brands_perhaps_owning_dead_letter,
@@ -119,6 +120,7 @@ class PersonEraser:
         for name in ("empty_consents", "empty_suppressions"):
             await connection.execute(SQL[name], recipient_id, OWN_WORDS)
         await connection.execute(NOTICES["close_erased"], recipient_id)
+        await connection.execute(LETTERS["unmake_runs_of_erased"], recipient_id)
         await connection.execute(_RECEIVED_MAIL["erase"], recipient_id, sorted(marks.keys))
         await empty_webhook_requests_naming_person(connection, sorted(marks.keys))
         await self._erase_staff_texts_naming_person(connection, marks)

@@ -56,6 +56,22 @@ async def insert_notices_missed_by_old_workers(connection: Connection, mailings:
     await connection.execute(SQL["take_over"], mailings)
 
 
+async def change_locked_notices(
+    connection: Connection, notices: Sequence[NonEmailNotice], change: NoticeChange
+) -> list[LedgerEntry]:
+    """Changes notices that the transaction has locked. Returns the entries that the caller appends to the ledger."""
+    ids = [notice.id for notice in notices]
+    values = change.state.value, change.by, change.note, change.reference, change.day
+    await connection.execute(SQL["change"], ids, *values)
+    said = ", ".join(map(str, filter(None, (change.note, change.reference, change.day)))) or None
+    return [notice_ledger_entry(notice, f"notice_{change.state}", change.by, said) for notice in notices]
+
+
+async def lock_notices(connection: Connection, ids: Sequence[int]) -> list[NonEmailNotice]:
+    """Locks notices, in order of their ids, and returns them."""
+    return [_notice_from_row(row) for row in await connection.fetch(SQL["lock"], ids)]
+
+
 class PostgresNonEmailNotices:
     """Implements `ports.non_email_notices.NonEmailNoticeStore`."""
 
@@ -85,19 +101,13 @@ class PostgresNonEmailNotices:
     ) -> Sequence[NonEmailNotice]:
         """See the port."""
         async with open_unit_of_work(self._pool, self._writers) as work:
-            found = [_notice_from_row(row) for row in await work.connection.fetch(SQL["lock"], ids)]
+            found = await lock_notices(work.connection, ids)
             if missing := sorted(set(ids) - {notice.id for notice in found}):
                 raise NoticeChangeRefused(f"there is no notice {missing[0]}; `mailer notices list` shows them")
             for notice in found:
                 if said := refuses(notice):
                     raise NoticeChangeRefused(f"notice {notice.id} {said}")
-            await work.connection.execute(
-                SQL["change"], ids, change.state.value, change.by, change.note, change.reference, change.day
-            )
-            said = ", ".join(map(str, filter(None, (change.note, change.reference, change.day)))) or None
-            await work.append_entries(
-                [_build_notice_ledger_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
-            )
+            await work.append_entries(await change_locked_notices(work.connection, found, change))
         return found
 
     async def read_addressees_and_log_access(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
@@ -106,7 +116,7 @@ class PostgresNonEmailNotices:
             whom = [NoticeAddressee(**row) for row in await work.connection.fetch(SQL["whom"], ids)]
             named = {one.notice for one in whom}
             notices = [_notice_from_row(row) for row in await work.connection.fetch(SQL["get"], ids)]
-            entries = [_build_notice_ledger_entry(one, "notice_read", by, None) for one in notices if one.id in named]
+            entries = [notice_ledger_entry(one, "notice_read", by, None) for one in notices if one.id in named]
             await work.append_entries(entries)
         return whom
 
@@ -115,7 +125,8 @@ def _notice_from_row(row: Record) -> NonEmailNotice:
     return NonEmailNotice(**{**row, "state": NonEmailNoticeState(row["state"])})
 
 
-def _build_notice_ledger_entry(notice: NonEmailNotice, reason: str, by: str, said: str | None) -> LedgerEntry:
+def notice_ledger_entry(notice: NonEmailNotice, reason: str, by: str, said: str | None) -> LedgerEntry:
+    """Returns the entry of a change of a notice, or of a look at it, by a person."""
     return LedgerEntry(
         EntryKind.ACTION,
         notice.brand,

@@ -16,6 +16,7 @@ from mailer.postgres.campaigns import PostgresCampaigns
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.letters import PostgresLetters
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.mailing_rescheduling import PostgresMailingSchedule
 from mailer.postgres.mailings import PostgresMailings
@@ -56,6 +57,7 @@ def build_operator_stores_opener(
             PostgresCampaignTests(pool, named),
             PostgresPictures(pool, named),
             build_breach_stores(pool, named),
+            PostgresLetters(pool, named),
         )
 
     return open_stores

@@ -250,7 +250,7 @@ def _make_date_filter(locale: str) -> Callable[[Context, Any], str]:
     def when(context: Context, value: Any) -> str:
         if not isinstance(value, str):
             raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
-        return _date_in_words(value, date_locale_for_reader(getattr(context.get("recipient"), "locale", None), locale))
+        return date_in_words(value, date_locale_for_reader(getattr(context.get("recipient"), "locale", None), locale))
 
     return when
 
@@ -291,7 +291,8 @@ def _checked_url_filter(value: Any, attribute: str, before: str) -> Any:
 
 
 @lru_cache(maxsize=1000)
-def _date_in_words(value: str, locale: str) -> str:
+def date_in_words(value: str, locale: str) -> str:
+    """Returns a day or an instant of ISO 8601 in the words of a locale. Raises WrongValue."""
     words = babel_locale(locale)
     try:
         if len(value) == len("2006-12-28"):

@@ -69,6 +69,15 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/campaigns/{campaign_id}/withdraw"): StaffRight.CAMPAIGNS_WRITE,
     ("GET", "/console/campaigns/{campaign_id}/winner"): MAILINGS,
     ("POST", "/console/campaigns/{campaign_id}/winner"): StaffRight.CAMPAIGNS_RELEASE,
+    ("GET", "/console/breach-letters"): StaffRight.NOTICES_WORK,
+    ("GET", "/console/breaches/{case_id}/letters"): StaffRight.NOTICES_WORK,
+    ("POST", "/console/breaches/{case_id}/letters/runs"): StaffRight.NOTICES_WORK,
+    ("POST", "/console/breaches/{case_id}/letters/runs/{run_id}/retry"): StaffRight.NOTICES_WORK,
+    ("POST", "/console/breaches/{case_id}/letters/runs/{run_id}/pdf"): StaffRight.NOTICES_WORK,
+    ("POST", "/console/breaches/{case_id}/letters/runs/{run_id}/csv"): StaffRight.NOTICES_WORK,
+    ("POST", "/console/breaches/{case_id}/letters/without-address.csv"): StaffRight.NOTICES_WORK,
+    ("POST", "/console/breaches/{case_id}/letters/reports"): StaffRight.NOTICES_WORK,
+    ("POST", "/console/breaches/{case_id}/letters/{letter}/preview"): StaffRight.NOTICES_WORK,
     ("GET", "/console/halts"): MAILINGS,
     ("POST", "/console/halts/stop"): CONTROL,
     ("POST", "/console/halts/start"): CONTROL,
@@ -133,6 +142,9 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
 }
 """The routes, and the rights that they need. A release also needs `right_required_to_release_category`."""
 _EXAMPLES = {
+    "case_id": "0192f0c1-0000-7000-8000-000000000001",
+    "run_id": "0192f0c1-0000-7000-8000-000000000002",
+    "letter": "1",
     "mailing_id": "0192f0c1-0000-7000-8000-000000000001",
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
     "import_id": "0192f0c1-0000-7000-8000-000000000003",

@@ -93,6 +93,10 @@ TRIED_ELSEWHERE = {
     "inbound close": "tests/integration/test_cli_inbound.py",
     "inbound show": "tests/integration/test_cli_inbound.py",
     "inbound webhook": "tests/integration/test_cli_inbound.py",
+    **dict.fromkeys(
+        ("letters run", "letters retry", "letters export", "letters import", "letters preview", "letters missing"),
+        "tests/integration/test_cli_letters.py",
+    ),
     "campaign people": "tests/integration/test_campaign_report_api.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
@@ -129,7 +133,7 @@ SHOWS = {
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
     "segment list", "segment show", "segment count", "audience list", "audience count",
     "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
-    "campaign show-manifest", "campaign lint",
+    "campaign show-manifest", "campaign lint", "letters count", "letters list", "letters runs",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

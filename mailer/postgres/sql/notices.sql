@@ -47,6 +47,15 @@ SELECT {notice} FROM notices n WHERE n.id = ANY ($1::bigint[]) ORDER BY n.id
 SELECT {notice} FROM notices n WHERE n.id = ANY ($1::bigint[]) ORDER BY n.id FOR UPDATE OF n
 
 -- name: change
+-- A notice that is open again is in no run of letters any more. If its letter was posted, that one came back.
+WITH back AS (
+    UPDATE letters l SET run_id = NULL, position = NULL, first_page = NULL, pages = NULL, printed_on = NULL,
+        returned_on = CASE WHEN n.state = 'done' THEN (now() AT TIME ZONE 'UTC')::date ELSE l.returned_on END,
+        returned_at = CASE WHEN n.state = 'done' THEN now() ELSE l.returned_at END,
+        return_code = CASE WHEN n.state = 'done' THEN left($4, 100) ELSE l.return_code END
+    FROM notices n
+    WHERE n.id = l.notice_id AND n.id = ANY ($1::bigint[]) AND $2 IN ('open', 'returned') AND l.run_id IS NOT NULL
+)
 UPDATE notices SET state = $2, changed_at = now(), changed_by = $3, note = $4,
     reference = CASE WHEN $2 = 'done' THEN $5 ELSE reference END, day = CASE WHEN $2 = 'done' THEN $6 ELSE day END
 WHERE id = ANY ($1::bigint[])

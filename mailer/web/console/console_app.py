@@ -13,6 +13,7 @@ from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
     breach_preview_pages,
     breach_text_pages,
+    breach_letter_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -90,6 +91,7 @@ _operations = (
     campaign_report_pages.router,
     campaign_winner_pages.router,
     picture_pages.router,
+    breach_letter_pages.router,
 )
 ROUTERS = (
     *(

@@ -129,6 +129,7 @@ NAVIGATION: list[NavigationGroup] = [
             NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
+            NavigationEntry(f"{HOME}/breach-letters", "breach_letters", StaffRight.NOTICES_WORK),
         ],
     ),
     NavigationGroup(

@@ -7,6 +7,7 @@ from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
+from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise_report import RecordedProofs
 from mailer.ports.campaign_people import CampaignReportStores
@@ -46,6 +47,7 @@ class ConsoleOperationStores:
         campaign_checker: checks drafts of campaigns.
         proofs: the tests that prove promises, as a recorded run of all tests has them; None: there is no record.
         campaign_reports: the reports of campaigns, and their people.
+        typesetter: sets letters for previews.
     """
 
     open_stores: OperatorStoresOpener
@@ -66,3 +68,4 @@ class ConsoleOperationStores:
     campaign_reports: CampaignReportStores
     campaign_renderer: CampaignRenderer
     campaign_checker: CampaignChecker
+    typesetter: LetterTypesetter
