@@ -1,0 +1,26 @@
+"""The stores of breach cases, together."""
+
+from typing import Protocol
+
+from mailer.ports.breach_cases import BreachCaseStore
+from mailer.ports.breach_files import BreachFileStore
+from mailer.ports.breach_manifests import BreachManifestStore
+
+
+class BreachStores(Protocol):
+    """The stores by which a person works on breach cases. Each change is an entry of the ledger."""
+
+    @property
+    def cases(self) -> BreachCaseStore:
+        """The cases with their phases."""
+        ...
+
+    @property
+    def files(self) -> BreachFileStore:
+        """The uploaded files of people."""
+        ...
+
+    @property
+    def manifests(self) -> BreachManifestStore:
+        """The checks of phases."""
+        ...
