@@ -30,11 +30,11 @@ from mailer.ports.breach_manifests import (
     BreachBuildingLost,
     BreachManifest,
     BreachManifestQueue,
-    template_name_of_breach_phase,
 )
 from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
 from mailer.ports.manifests import AudienceUnusable
 from mailer.rendering.breach_locales import locale_of_notice
+from mailer.rendering.breach_templates import name_of_breach_template
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.runtime.repeating import run_every
 
@@ -129,7 +129,7 @@ class BreachManifestBuilder:
     def _mailing_of_variants(self, manifest: BreachManifest) -> Mailing:
         """Returns the mailing as the rules see it, the same for each variant. Raises UnknownTemplate."""
         renderers = self._make_renderers()
-        name, now = template_name_of_breach_phase(manifest.case_id, manifest.phase), datetime.now(UTC)
+        name, now = name_of_breach_template(manifest.case_id, manifest.phase), datetime.now(UTC)
         made = [
             renderers.make_and_cache_renderer(
                 facts_of_foreseen_mailing(manifest.brand, _BREACH.name, name, template.version, now), template.source

@@ -73,11 +73,6 @@ class BreachManifest:
         return sum(one.people for one in self.sums if one.channel is channel)
 
 
-def template_name_of_breach_phase(case_id: UUID, phase: int) -> str:
-    """Returns the name of a phase's template: `breach-`, 12 hexadecimal digits of the case's id, and the phase."""
-    return f"breach-{case_id.hex[:12]}-{phase}"
-
-
 class BreachCheckRequest(NamedTuple):
     """A check of a phase that is asked for.
 
