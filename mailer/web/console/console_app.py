@@ -11,6 +11,8 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    breach_audience_pages,
+    breach_check_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -69,6 +71,7 @@ _campaigns = (
     campaign_preview_pages.router,
     campaign_test_pages.router,
 )
+_breach_people = (breach_audience_pages.router, breach_check_pages.router)
 _sending = (
     campaign_check_pages.router,
     campaign_schedule_pages.router,
@@ -101,6 +104,7 @@ ROUTERS = (
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_campaigns,
     *_sending,
+    *_breach_people,
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
     *(segment_pages.router, list_pages.router),
