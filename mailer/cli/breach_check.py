@@ -106,7 +106,7 @@ def refused_rows(
         if found is None or found.case_id != case.id:
             raise BreachFileRefused("the case has no such file; `mailer breach files` lists them")
         parts = await stores.files.open_refused_rows(file)
-        with open(to, "wb", opener=open_private_file_descriptor) as written:
+        with open(to, "wb", opener=open_private_file_descriptor) as written:  # noqa: ASYNC230 - the only task
             async for part in parts:
                 written.write(part)
 

@@ -39,8 +39,8 @@ _FILE = {"content": {"text/csv": {"schema": {"type": "string", "format": "binary
 class BreachFileShown(BaseModel):
     """A file of people with its rows by end.
 
-    `counts`: `known`, `case_only` (people known for this case alone), `duplicate`, `nobody` (a reference that nobody has,
-    without an address), `refused`; and `people`, whom the rows name.
+    `counts`: `known`, `case_only` (people known for this case alone), `duplicate`, `nobody` (a reference that nobody
+    has, without an address), `refused`; and `people`, whom the rows name.
     """
 
     file: UUID

@@ -36,7 +36,7 @@ def compare_manifests(
     }
     old, new = (people_by(one, "channel", "reason") for one in (sums_before, sums))
     keys = [*new, *(key for key in old if key not in new)]
-    people = [SumDifference("people", *key, old.get(key, 0), new.get(key, 0)) for key in keys]
+    people = [SumDifference("people", key[0], key[1], old.get(key, 0), new.get(key, 0)) for key in keys]
     return [SumDifference(name) for name, differs in made_of.items() if differs] + [
         one for one in people if one.before != one.after
     ]

@@ -1,4 +1,4 @@
-"""The pages of a breach phase's check: start, progress, findings, sums, the plan of pace, and who is behind a figure."""
+"""The pages of a breach phase's check: start, progress, findings, sums, the plan of pace, and people by figure."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
