@@ -189,6 +189,8 @@ class BreachPersonJudge:
         )
 
     def _channel_of_person(self, member: BreachAudienceMember) -> tuple[BreachChannel, str]:
+        if member.standing.erased:  # before the rule about children, for whom letters go to their parents
+            return BreachChannel.NONE, "erased"
         decision = decide(self._mailing, member.standing, self._policy, self._now)
         standing, has_postal_address = member.standing, member.has_postal_address
         person = PersonToTell(

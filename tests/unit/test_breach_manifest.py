@@ -198,9 +198,9 @@ def test_unknown_terms_are_no_electronic_consent() -> None:
     assert has_electronic_consent(replace(known, source=None), policy) is None
 
 
-def judge_with(pace: BreachPace = BreachPace(), **facts: Any) -> BreachPersonJudge:
+def judge_with(**facts: Any) -> BreachPersonJudge:
     """A judge of people of a phase with variants for Europe and California."""
-    draft = phase_draft({"eu": ["DE", "FR"], "us-ca": ["US-CA"]}, pace=pace)
+    draft, pace = phase_draft({"eu": ["DE", "FR"], "us-ca": ["US-CA"]}), BreachPace()
     known = breach_facts(**facts)
     manifest = BreachManifest(
         uuid7(), uuid7(), 1, BRAND, 1, 1, "building", FROZEN, known, draft, (), (), None, 0, None, "", "person:Ann",
