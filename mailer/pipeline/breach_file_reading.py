@@ -92,15 +92,19 @@ class _Rows:
     """The rows of a file by chunks, as far as it can be read. `broken`: the place from which it cannot."""
 
     def __init__(self, rows: Iterator[ReadRow]) -> None:
-        self._rows = rows
+        self._rows = self._as_far_as_readable(rows)
         self.broken: CsvUnreadableFromLine | None = None
 
-    def read_next(self, most: int = CHUNK) -> list[ReadRow]:
-        return list(islice(self._as_far_as_readable(), most))
+    def read_next(self) -> list[ReadRow]:
+        return list(islice(self._rows, CHUNK))
 
-    def _as_far_as_readable(self) -> Iterator[ReadRow]:
+    def skip(self, rows: int) -> None:
+        for _ in islice(self._rows, rows):
+            pass
+
+    def _as_far_as_readable(self, rows: Iterator[ReadRow]) -> Iterator[ReadRow]:
         try:
-            yield from self._rows
+            yield from rows
         except CsvUnreadableFromLine as broken:
             self.broken = broken
 
@@ -143,7 +147,6 @@ class _Progress:
 def _open_rows(path: Path, job: BreachFile) -> tuple[_Rows, _Progress]:
     """Opens the rows of a file that are not stored yet, with the progress up to there."""
     table = open_table(path)
-    rows, left = _Rows(BreachFileReader(table).rows()), job.rows_done
-    while left and (skipped := rows.read_next(min(left, CHUNK))):
-        left -= len(skipped)
+    rows = _Rows(BreachFileReader(table).rows())
+    rows.skip(job.rows_done)
     return rows, _Progress(job, table)

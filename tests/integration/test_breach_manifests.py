@@ -34,7 +34,7 @@ async def set_flag(world: World, ref: str, column: str) -> None:
 async def test_each_person_has_a_line_with_place_language_channel_and_reason(
     checks: BreachChecks, world: World
 ) -> None:
-    """Closed, restricted and opted-out accounts are mailed; dead ones and children are not; the erased have a reason."""
+    """Closed and restricted accounts are mailed; dead addresses and children are not; the erased have a reason."""
     await world.known(1, country="DE", locale="de-AT")
     await world.known(2, 3, 4, 5, 6, country="US")
     await world.known(7)
