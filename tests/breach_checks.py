@@ -164,6 +164,12 @@ class BreachChecks:
         assert found is not None
         return found
 
+    async def erase(self, ref: str) -> None:
+        """Erases a person."""
+        id_ = await self.world.id_of(ref)
+        kept, law = timedelta(days=30), "GDPR Art. 17"
+        await self.world.rights.erase_recipient(BRAND, id_, "test", basis=law, keep=kept, blocks=lambda holds: None)
+
     async def lines(self, manifest_id: UUID) -> dict[str, tuple[str, str]]:
         """Channel and reason by ref."""
         rows = await self.world.pool.fetch(

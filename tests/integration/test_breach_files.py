@@ -102,7 +102,7 @@ async def test_erased_people_are_told_and_not_revived(checks: BreachChecks, worl
     """A breach may concern data from before an erasure: the notice goes out, and the erased account stays empty."""
     await world.known(1)
     erased = await world.id_of("user-1")
-    await world.rights.erase_person(BRAND, "user-1", "test")
+    await checks.erase("user-1")
     case = await checks.new_case()
     file = await checks.read(await checks.upload(case, "ref,email\nuser-1,user-1@people.example\n"))
     assert file.counts["case_only"] == 1

@@ -49,7 +49,7 @@ async def test_each_person_has_a_line_with_place_language_channel_and_reason(
         "INSERT INTO recipient_attributes (recipient_id, brand, attributes) VALUES ($1, $2, $3)",
         *(await world.id_of("user-6"), BRAND, {"region": "US-CA"}),
     )
-    await world.rights.erase_person(BRAND, "user-7", "test")
+    await checks.erase("user-7")
     case = await checks.new_case(phase_draft({"eu": ["DE"], "us-ca": ["US-CA"]}))
     manifest = await checks.check(case)
     assert (manifest.state, manifest.people, manifest.problem) == ("ready", 7, "")
@@ -257,6 +257,6 @@ async def test_a_person_is_shown_what_changed_since_their_last_look(checks: Brea
 async def test_everyone_has_no_people_of_other_brands(checks: BreachChecks, world: World) -> None:
     """The notice of one brand tells nobody else's people."""
     await world.known(1)
-    await world.accept([person(2)], "newsletter", brand="interpals", controller="interpals")
+    await world.accept([person(2)], "newsletter", brand="paltalk-2006", controller="paltalk")
     manifest = await checks.check(await checks.new_case())
     assert set(await checks.lines(manifest.id)) == {"user-1"}
