@@ -34,7 +34,8 @@ WITH fresh AS (
     INSERT INTO recipient_attributes (recipient_id, brand, attributes)
     SELECT id, $1, '{"region": "US-CA"}' FROM fresh WHERE id % 5 = 0
 ), posted AS (
-    INSERT INTO postal_addresses (recipient_id, lines, source) SELECT id, '{Elm 1}', 'bench' FROM fresh WHERE id % 10 = 0
+    INSERT INTO postal_addresses (recipient_id, lines, source)
+    SELECT id, '{Elm 1}', 'bench' FROM fresh WHERE id % 10 = 0
 )
 INSERT INTO standings (recipient_id, address_hash, country, source, opted_out, address_dead_at)
 SELECT id, address_hash, country, 'sign-up', '{}', CASE WHEN id % 20 = 0 THEN now() END FROM fresh
