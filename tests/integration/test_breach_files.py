@@ -15,7 +15,7 @@ def checks(world: World) -> BreachChecks:
     return BreachChecks(world)
 
 
-async def people_of(world: World, checks: BreachChecks, file_id: object) -> set[str]:
+async def people_of(world: World, file_id: object) -> set[str]:
     """The refs of the people whom a file names."""
     rows = await world.pool.fetch(
         "SELECT r.ref FROM breach_file_people f JOIN recipients r ON r.id = f.recipient_id WHERE f.file_id = $1",

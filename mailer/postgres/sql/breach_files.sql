@@ -69,8 +69,9 @@ UPDATE breach_files f SET reasons = '[]' FROM old WHERE f.id = old.id
 -- name: by_ref
 -- Also by the hash that stands for the ref of somebody who was erased.
 SELECT k.place, r.id, s.erased_at IS NOT NULL AS is_erased, r.email IS NOT NULL AS has_email
-FROM unnest($2::int[], $3::text[], $4::text[]) AS k (place, ref, erased_ref)
-JOIN recipients r ON r.brand = $1 AND r.ref IN (k.ref, k.erased_ref) JOIN standings s ON s.recipient_id = r.id
+FROM (SELECT place, ref FROM unnest($2::int[], $3::text[]) AS named (place, ref)
+      UNION ALL SELECT place, ref FROM unnest($2::int[], $4::text[]) AS hidden (place, ref)) k
+JOIN recipients r ON r.brand = $1 AND r.ref = k.ref JOIN standings s ON s.recipient_id = r.id
 ORDER BY k.place, r.id
 
 -- name: by_address
