@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from mailer.crash_points import CrashPoint, crash_if_armed
@@ -44,6 +44,8 @@ _RARELY: Final = 600.0
 """Seconds between two deletions of lines that nobody can release any more."""
 _AT_ONCE: Final = 500
 """People about whom is decided before other work of the process has its turn."""
+_ANSWERS: Final = 10_000
+"""The most answers of rules about people that are remembered."""
 _BREACH: Final = CATEGORIES["breach"]
 _TOO_SLOW: Final = "the database took too long; make the segments of its audience simpler, or check again later"
 _BUG: Final = "mailer met an error of its own; its log says which. Check again, or tell an operator"
@@ -170,8 +172,11 @@ class BreachPersonJudge:
     def __init__(
         self, manifest: BreachManifest, policy: Policy, mailing: Mailing, pace: PacePlanner, now: datetime
     ) -> None:
-        self._facts, self._draft = manifest.facts, manifest.draft
-        self._rules = breach_rules_of_policy(policy)
+        rules = breach_rules_of_policy(policy)
+        # Few answers differ, and a million people ask.
+        self._choose = lru_cache(_ANSWERS)(lambda person: choose_channel(person, manifest.facts, rules))
+        self._variant_of = lru_cache(_ANSWERS)(partial(variant_of_place, manifest.draft))
+        self._is_consent_promised = is_electronic_consent_promised(policy)
         self._policy, self._mailing, self._pace, self._now = policy, mailing, pace, now
         self._is_engaged_first = manifest.draft.pace.is_engaged_first
         self._spoken = {name: tuple(sorted(variant.texts)) for name, variant in manifest.draft.variants.items()}
@@ -179,7 +184,7 @@ class BreachPersonJudge:
     def judge_person(self, member: BreachAudienceMember) -> BreachLine:
         """Returns the line of a person. Call it once for each person of the audience."""
         place = member.place
-        variant = variant_of_place(self._draft, place or None)
+        variant = self._variant_of(place or None)
         locale = locale_of_notice(member.locale, place, self._policy.default_locale, self._spoken[variant])
         channel, reason = self._channel_of_person(member)
         due_at = self._pace.next_due_time(member.is_engaged and self._is_engaged_first)
@@ -198,25 +203,31 @@ class BreachPersonJudge:
             standing.address is not None,
             standing.address_dead,
             standing.electronic_refused,
-            has_electronic_consent(standing, self._policy),
+            has_electronic_consent(standing, self._policy, is_promised=self._is_consent_promised),
             standing.under_13,
             member.is_compromised,
             has_postal_address,
         )
-        choice = choose_channel(person, self._facts, self._rules)
+        choice = self._choose(person)
         chosen = BreachChannel(choice.channel), str(choice.reason)
         return strictest_channel(decision, chosen, has_postal_address=has_postal_address)
 
 
-def has_electronic_consent(standing: Standing, policy: Policy) -> bool | None:
+def is_electronic_consent_promised(policy: Policy) -> bool:
+    """Tells whether the brand's terms accept notices by mail (interpals-25): if this can be withdrawn (interpals-18)."""
+    return any("electronic-consent" in promise.rules for promise in policy.promises)
+
+
+def has_electronic_consent(standing: Standing, policy: Policy, *, is_promised: bool) -> bool | None:
     """Tells whether a person agreed to get notices by mail; None: nobody knows.
 
-    The brand's terms say so (interpals-25), if the policy promises that this can be withdrawn (interpals-18); who came
-    under a version that nobody knows did not agree to it.
+    Args:
+        standing: of the person. Who came under a version that nobody knows did not agree to its terms.
+        policy: in force.
+        is_promised: the terms accept notices by mail.
     """
     if standing.electronic_refused:
         return False
-    is_promised = any("electronic-consent" in promise.rules for promise in policy.promises)
     return True if is_promised and standing.source and policy.knows_versions(standing.collected_under) else None
 
 

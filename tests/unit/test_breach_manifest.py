@@ -13,7 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.breach_manifest_builder import BreachPersonJudge, has_electronic_consent, strictest_channel
+from mailer.pipeline.breach_manifest_builder import (
+    BreachPersonJudge,
+    has_electronic_consent,
+    is_electronic_consent_promised,
+    strictest_channel,
+)
 from mailer.policy.breach.draft import BreachPace
 from mailer.policy.breach.manifest import (
     BreachChannel,
@@ -191,11 +196,18 @@ def test_mail_goes_only_where_both_rules_allow_it(
 def test_unknown_terms_are_no_electronic_consent() -> None:
     """Consent to mail is known of who refused it, or who came under terms that promise it; else nobody knows."""
     policy = policies()["interpals"]
+    assert is_electronic_consent_promised(policy)
+    assert not is_electronic_consent_promised(policies()["paltalk-2006"])
     known = Standing(1, 1, "a@b.example", source="sign-up", collected_under=policy.version)
-    assert has_electronic_consent(known, policy) is True
-    assert has_electronic_consent(replace(known, electronic_refused=True), policy) is False
-    assert has_electronic_consent(replace(known, collected_under="lost"), policy) is None
-    assert has_electronic_consent(replace(known, source=None), policy) is None
+    for change, consent in (
+        ({}, True),
+        ({"electronic_refused": True}, False),
+        ({"collected_under": "lost"}, None),
+        ({"source": None}, None),
+    ):
+        changed: dict[str, Any] = change
+        assert has_electronic_consent(replace(known, **changed), policy, is_promised=True) is consent
+    assert has_electronic_consent(known, policy, is_promised=False) is None
 
 
 def judge_with(**facts: Any) -> BreachPersonJudge:
