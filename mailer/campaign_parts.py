@@ -1,7 +1,8 @@
-"""Builds the checks of campaigns over an application."""
+"""Builds the checks of campaigns and of breach phases over an application."""
 
 import os
 
+from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
 from mailer.app import App
 from mailer.doctor.campaign_outside import CampaignOutsideChecker, UnaskedLinks
@@ -21,6 +22,11 @@ def build_campaign_checker(app: App) -> CampaignChecker:
         app.settings.public_url,
         build_campaign_outside_checker(app.settings),
     )
+
+
+def build_breach_checker(app: App) -> BreachChecker:
+    """Returns what checks phases of breach cases. Templates are loaded at the first check."""
+    return BreachChecker(app.policies, lambda: app.templates)
 
 
 def build_campaign_outside_checker(settings: Settings) -> CampaignOutsideChecker:

@@ -6,6 +6,8 @@ from mailer.actions.letter_contents import content_of_letter
 from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.app import App
 from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
+from mailer.pipeline.breach_file_reading import BreachFileImporter
+from mailer.pipeline.breach_manifest_builder import BreachManifestBuilder
 from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.letter_run_maker import LetterRunMaker
@@ -14,14 +16,17 @@ from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
 from mailer.pipeline.outgoing_webhook_sender import OutgoingWebhookSender
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.public_notice_page_check import PublicNoticePageChecker
-from mailer.pipeline.recipient_import_worker import RecipientImportWorker
+from mailer.pipeline.recipient_import_worker import RecipientImportWorker, UploadedFileWorker
 from mailer.pipeline.requested_link_mail_publishing import RequestedLinkMailPublisher
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.pipeline.uploaded_column_reading import UploadedColumnReader
 from mailer.pipeline.uploaded_row_import import UploadedRowImporter
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.policy_loading import build_broker_topology_for_policies
+from mailer.ports.breach_files import BreachFile
 from mailer.ports.broker import Broker
+from mailer.postgres.breach_file_queue import PostgresBreachFileQueue
+from mailer.postgres.breach_manifest_building import PostgresBreachManifestQueue
 from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -53,6 +58,8 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(_build_import_worker(app).work_until_stopped(stop))
         tasks.create_task(_build_manifest_builder(app).build_until_stopped(stop))
         tasks.create_task(_build_letter_run_maker(app).make_until_stopped(stop))
+        tasks.create_task(_build_breach_file_worker(app).work_until_stopped(stop))
+        tasks.create_task(_build_breach_manifest_builder(app).build_until_stopped(stop))
         tasks.create_task(_build_automatic_rest_sender(app).send_until_stopped(stop))
         queues = [queue.name for queue in build_broker_topology_for_policies(app.policies).queues]
         tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(app.pool), broker, queues, FLOW, stop))
@@ -76,6 +83,15 @@ def _build_letter_run_maker(app: App) -> LetterRunMaker:
     queue = PostgresLetterRunQueue(app.pool, app.writers)
     typesetter = LetterTypesetter(app.settings.letter_fonts)
     return LetterRunMaker(queue, app.owner, app.policies, typesetter, content_of_letter)
+def _build_breach_file_worker(app: App) -> UploadedFileWorker[BreachFile]:
+    queue = PostgresBreachFileQueue(app.pool, app.writers, app.hasher, app.policies)
+    return UploadedFileWorker(queue, app.owner, BreachFileImporter(queue, app.policies, app.owner).read_file)
+
+
+def _build_breach_manifest_builder(app: App) -> BreachManifestBuilder:
+    queue = PostgresBreachManifestQueue(app.pool, frequency_counts_needed_by_policies(app.policies.values()))
+    renderers, obstacle = app.make_renderer_cache_without_signing, app.reason_for_no_processor
+    return BreachManifestBuilder(queue, app.owner, app.policies, renderers, obstacle)
 
 
 def _build_automatic_rest_sender(app: App) -> AutomaticRestSender:

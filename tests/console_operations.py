@@ -1,5 +1,6 @@
 """The stores behind the pages of operations, over the database of a test."""
 
+from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
@@ -64,4 +65,5 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         CampaignRenderer(world.policies, templates, pictures, world.links, "https://mail.example.org"),
         CampaignChecker(world.policies, templates, pictures, "https://mail.example.org", ask_nobody),
         LetterTypesetter(LETTER_FONTS),
+        BreachChecker(world.policies, templates),
     )

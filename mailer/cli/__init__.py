@@ -10,6 +10,8 @@ from typer.exceptions import TyperException
 from mailer.cli import (
     audience_lists,
     breach_letters,
+    breach,
+    breach_check,
     campaigns,
     consents,
     data_request_commands,
@@ -56,6 +58,7 @@ app = typer.Typer(
 )
 for room in (init_brand, processes, stop_start, demo, publish, doctor, waiting_work_and_processes):
     room.register(app)
+breach_check.register(breach.app)
 for name, group in (
     ("recipients", recipients.app),
     ("consents", consents.app),

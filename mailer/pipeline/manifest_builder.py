@@ -132,11 +132,10 @@ class ManifestBuilder:
 
     def _make_renderers_of_variants(self, manifest: Manifest) -> dict[str, MailingRenderer]:
         """Returns a renderer for each variant, as if its mailing existed. Raises UnknownTemplate."""
-        renderers = self._make_renderers()
+        renderers, draft, now = self._make_renderers(), manifest.draft, datetime.now(UTC)
+        foresee = partial(facts_of_foreseen_mailing, manifest.brand, draft.category, manifest.template_name)
         return {
-            variant: renderers.make_and_cache_renderer(
-                _facts_of_foreseen_mailing(manifest, template.version), template.source
-            )
+            variant: renderers.make_and_cache_renderer(foresee(template.version, now, draft.topic), template.source)
             for variant, template in manifest.templates.items()
         }
 
@@ -150,15 +149,17 @@ async def _judge_in_turns(judge: "PersonJudge", members: Sequence[AudienceMember
     return lines
 
 
-def _facts_of_foreseen_mailing(manifest: Manifest, template_version: str) -> MailingFacts:
-    draft, now = manifest.draft, datetime.now(UTC)
+def facts_of_foreseen_mailing(
+    brand: str, category: str, template: str, template_version: str, now: datetime, topic: str | None = None
+) -> MailingFacts:
+    """Returns the facts of a mailing that does not exist yet, as if it were released now to a million people."""
     return MailingFacts(
         id=uuid7(),
-        brand=manifest.brand,
+        brand=brand,
         event_id="",
-        category=draft.category,
+        category=category,
         lane="",
-        template=manifest.template_name,
+        template=template,
         template_version=template_version,
         campaign=None,
         reason=None,
@@ -168,7 +169,7 @@ def _facts_of_foreseen_mailing(manifest: Manifest, template_version: str) -> Mai
         expires_at=None,
         released_at=now,
         audience_size=1_000_000,
-        topic=draft.topic,
+        topic=topic,
     )
 
 

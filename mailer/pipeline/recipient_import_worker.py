@@ -1,11 +1,12 @@
-"""Takes uploaded files of people from the queue: reads, checks or imports them, and says how their work ended."""
+"""Takes uploaded files of people from a queue, works on them, and says how their work ended."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
+from uuid import UUID
 
 from mailer.actions.csv_reading import CsvUnreadableFromLine, InputRefused
 from mailer.metrics_and_logger import describe_error_without_message, log
@@ -25,25 +26,64 @@ _BUG: Final = "mailer met an error of its own at this file; the log of the timek
 _ENDED: Final = (
     "each process that worked on it ended: it may be too much for this machine. Split it, or tell an operator"
 )
-Work = Callable[[RecipientImport, asyncio.Event], Awaitable[None]]
+
+
+class UploadedFile(Protocol):
+    """A file that waits for work. `attempts`: how often a process took it since its last progress."""
+
+    @property
+    def id(self) -> UUID:
+        """The id of the file."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """The processes that took it since its last progress."""
+        ...
+
+
+File = TypeVar("File", bound=UploadedFile)
+Work = Callable[[File, asyncio.Event], Awaitable[None]]
 """Works on a file until it is done, or until the process has to stop."""
 
 
-class RecipientImportWorker:
+class UploadedFileQueue(Protocol[File]):
+    """Hands files to the timekeepers. See `ports.recipient_imports.RecipientImportQueue`."""
+
+    async def claim_import(self, owner: str) -> File | None:
+        """Returns a file to work on, which nobody else gets while its lease lasts; None if there is none."""
+        ...
+
+    async def renew_lease(self, import_id: UUID, owner: str) -> bool:
+        """Renews the lease. False: the file is no longer the owner's."""
+        ...
+
+    async def release_import(self, import_id: UUID, owner: str) -> None:
+        """Ends the lease, so that another process goes on."""
+        ...
+
+    async def fail_import(self, job: File, owner: str, problem: str) -> None:
+        """Ends the work with a reason for people. Raises ImportLost."""
+        ...
+
+    async def delete_old_files(self) -> None:
+        """Deletes what was kept long enough."""
+        ...
+
+
+class UploadedFileWorker(Generic[File]):
     """Works on uploaded files, one after the other.
 
     Args:
         queue: the files.
         owner: the name of this process.
-        read: reads the columns of a file.
-        check_or_import: checks the rows of a file, or imports them.
+        work: what is done with a file.
     """
 
-    def __init__(self, queue: RecipientImportQueue, owner: str, read: Work, check_or_import: Work) -> None:
+    def __init__(self, queue: UploadedFileQueue[File], owner: str, work: Work[File]) -> None:
         self._queue = queue
         self._owner = owner
-        self._read = read
-        self._check_or_import = check_or_import
+        self._work = work
         self._forget_at = 0.0
 
     async def work_until_stopped(self, stop: asyncio.Event, period: float = PERIOD) -> None:
@@ -58,13 +98,13 @@ class RecipientImportWorker:
             await self._queue.delete_old_files()
             self._forget_at = time.monotonic() + _FORGET_EVERY
 
-    async def _work_on_file(self, job: RecipientImport, stop: asyncio.Event) -> None:
+    async def _work_on_file(self, job: File, stop: asyncio.Event) -> None:
         if job.attempts > MOST_ATTEMPTS:
             await self._fail(job, _ENDED)
             return
         try:
             async with self._renewing_lease(job):
-                await (self._read if job.state is ImportState.UPLOADED else self._check_or_import)(job, stop)
+                await self._work(job, stop)
         except ImportLost:
             log.warning("an uploaded file was taken over or discarded while it was worked on", file=str(job.id))
         except (InputRefused, CsvUnreadableFromLine) as refusal:
@@ -76,14 +116,14 @@ class RecipientImportWorker:
             log.error("an uploaded file met a bug", file=str(job.id), error=describe_error_without_message(error))
             await self._fail(job, _BUG)
 
-    async def _fail(self, job: RecipientImport, problem: str) -> None:
+    async def _fail(self, job: File, problem: str) -> None:
         try:
             await self._queue.fail_import(job, self._owner, problem)
         except ImportLost:
             log.warning("an uploaded file was discarded while it failed", file=str(job.id))
 
     @asynccontextmanager
-    async def _renewing_lease(self, job: RecipientImport) -> AsyncIterator[None]:
+    async def _renewing_lease(self, job: File) -> AsyncIterator[None]:
         """Renews the lease while the context lasts. Whether it was lost is seen at the next chunk."""
         done = asyncio.Event()
         renewal = asyncio.create_task(self._renew_lease_until(done, job))
@@ -93,7 +133,7 @@ class RecipientImportWorker:
             done.set()
             await renewal
 
-    async def _renew_lease_until(self, done: asyncio.Event, job: RecipientImport) -> None:
+    async def _renew_lease_until(self, done: asyncio.Event, job: File) -> None:
         await sleep_unless_stopped(done, RENEWAL)
         while not done.is_set():
             try:
@@ -101,3 +141,25 @@ class RecipientImportWorker:
             except Exception as error:
                 log.warning("a lease could not be renewed; trying again", error=type(error).__name__)
             await sleep_unless_stopped(done, RENEWAL)
+
+
+class RecipientImportWorker(UploadedFileWorker[RecipientImport]):
+    """Works on files of recipients: reads their columns first, and checks or imports their rows then.
+
+    Args:
+        queue: the files. owner: the name of this process.
+        read: reads the columns of a file.
+        check_or_import: checks the rows of a file, or imports them.
+    """
+
+    def __init__(
+        self,
+        queue: RecipientImportQueue,
+        owner: str,
+        read: Work[RecipientImport],
+        check_or_import: Work[RecipientImport],
+    ) -> None:
+        async def work(job: RecipientImport, stop: asyncio.Event) -> None:
+            await (read if job.state is ImportState.UPLOADED else check_or_import)(job, stop)
+
+        super().__init__(queue, owner, work)

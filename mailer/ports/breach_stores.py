@@ -3,6 +3,8 @@
 from typing import Protocol
 
 from mailer.ports.breach_cases import BreachCaseStore
+from mailer.ports.breach_files import BreachFileStore
+from mailer.ports.breach_manifests import BreachManifestStore
 
 
 class BreachStores(Protocol):
@@ -11,4 +13,14 @@ class BreachStores(Protocol):
     @property
     def cases(self) -> BreachCaseStore:
         """The cases with their phases."""
+        ...
+
+    @property
+    def files(self) -> BreachFileStore:
+        """The uploaded files of people."""
+        ...
+
+    @property
+    def manifests(self) -> BreachManifestStore:
+        """The checks of phases."""
         ...

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from mailer.event_digests import EventDigester
 from mailer.keyed_hash import KeyedHash
@@ -103,6 +104,10 @@ class AddressHasher:
         """Returns the ref of a person whom a file names by their address alone. All spellings have the same one."""
         message = f"import-ref:{brand}:{canonical_mailbox(address)}"
         return f"email:{self._mac(message.encode()).hex()[:32]}"
+
+    def ref_in_breach_case(self, case_id: UUID, identity: str) -> str:
+        """Returns the ref of a person whom only a file of a breach case names. Another case has another one."""
+        return f"breach:{self._mac(f'breach-ref:{case_id}:{identity}'.encode('utf-8', 'surrogatepass')).hex()[:32]}"
 
     def hash_replacing_ref(self, brand: str, ref: str) -> str:
         """Returns the keyed hash that replaces the ref of an erased person. Without the key it leads to nobody."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.postgres.breach_cases import PostgresBreachCases
+from mailer.postgres.breach_files import PostgresBreachFiles
+from mailer.postgres.breach_manifests import PostgresBreachManifests
 from mailer.postgres.letters import PostgresLetters
 
 
@@ -14,13 +16,22 @@ class BreachStores:
 
     Attributes:
         cases: the cases with their phases.
+        files: the uploaded files of people.
+        manifests: the checks of phases.
         letters: the letters and their runs.
     """
 
     cases: PostgresBreachCases
+    files: PostgresBreachFiles
+    manifests: PostgresBreachManifests
     letters: PostgresLetters
 
 
 def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
     """Builds the stores."""
-    return BreachStores(PostgresBreachCases(pool, writers), PostgresLetters(pool, writers))
+    return BreachStores(
+        PostgresBreachCases(pool, writers),
+        PostgresBreachFiles(pool, writers),
+        PostgresBreachManifests(pool, writers),
+        PostgresLetters(pool, writers),
+    )

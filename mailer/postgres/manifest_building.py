@@ -1,10 +1,9 @@
 """The building of manifests in PostgreSQL: the audience as of one moment, and its lines by COPY, in one transaction."""
 
-import asyncio
 import re
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -20,12 +19,14 @@ from mailer.ports.manifests import AudienceMember, AudienceUnusable, Manifest, M
 from mailer.postgres.audiences import audience_query, find_audience_fault
 from mailer.postgres.delivery_rows import delivery_row_from_record, frequency_count_parameters, statement_with_rows
 from mailer.postgres.manifest_rows import SQL, manifest_from_row
+from mailer.postgres.read_ahead import iterate_ahead
 
 LEASE: Final = timedelta(seconds=30)
 PORTION: Final = 2000
 """People about whom is decided together: some 50 milliseconds."""
 _COLUMNS: Final = ("manifest_id", "recipient_id", "result", "reason", "variant", "due_at")
-_FORESEE: Final = statement_with_rows(SQL["foresee"])
+FORESEE: Final = statement_with_rows(SQL["foresee"])
+"""Reads what decisions need about people and a mailing that does not exist yet."""
 
 
 class PostgresManifestQueue:
@@ -132,34 +133,17 @@ class PostgresManifestBuilding:
         """See the port. The database reads the next portion while the caller decides about this one."""
         read = partial(self._read_portion, mailing_id, category, with_attributes)
         portions = (self._numbers[start : start + PORTION] for start in range(0, self.total, PORTION))
-        coming: asyncio.Task[Sequence[AudienceMember]] | None = None
-        try:
-            for portion in portions:
-                ready, coming = coming, asyncio.create_task(read(portion, coming))
-                if ready is not None:
-                    yield await ready
-            if coming is not None:
-                yield await coming
-        finally:
-            if coming is not None and not coming.done():
-                coming.cancel()
-                await asyncio.wait([coming])
+        async with aclosing(iterate_ahead(portions, read)) as people:
+            async for portion in people:
+                yield portion
 
     async def _read_portion(
-        self,
-        mailing_id: UUID,
-        category: str,
-        with_attributes: bool,
-        numbers: Sequence[int],
-        before: "asyncio.Task[Sequence[AudienceMember]] | None",
+        self, mailing_id: UUID, category: str, with_attributes: bool, numbers: Sequence[int]
     ) -> Sequence[AudienceMember]:
-        """Reads people, once the portion before is read: a connection does one thing at a time."""
-        if before is not None:
-            await asyncio.wait([before])
         firsts = [self._firsts.get(number) for number in numbers]
         wanted = numbers if with_attributes else [number for number in numbers if number in self._firsts]
         rows = await self._reading.fetch(
-            _FORESEE,
+            FORESEE,
             *self.rates,
             mailing_id,
             int_array_literal(numbers),
@@ -222,11 +206,11 @@ async def audience_without_excluded(
     queries = [f"({query})"]
     for name in draft.exclude:
         excluded, more = await audience_query(connection, brand, name)
-        queries.append(f"({_shift_parameters(excluded, len(parameters))})")
+        queries.append(f"({shift_parameters(excluded, len(parameters))})")
         parameters = [*parameters, *more]
     return " EXCEPT ".join(queries) if len(queries) > 1 else query, parameters
 
 
-def _shift_parameters(query: str, by: int) -> str:
+def shift_parameters(query: str, by: int) -> str:
     """Returns a query whose parameters are numbered after so many others."""
     return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + by}", query)

@@ -1,7 +1,7 @@
 """Imports recipients, one chunk in a transaction, by the same rules as for people in an event."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -174,23 +174,38 @@ class PostgresRecipientImporter:
     ) -> list[LedgerEntry]:
         """Stores attributes and postal addresses, and returns the ledger entries of new postal addresses."""
         attributes: dict[int, tuple[str, bool]] = {}
-        lines: dict[int, tuple[str, bool]] = {}
+        lines: dict[int, tuple[Sequence[str], bool]] = {}
         for id_, row in each:
             by_mail = row.person.email is not None
             if row.attributes:
                 attributes[id_] = json.dumps(row.attributes), by_mail
             if row.postal_lines:
-                lines[id_] = "\n".join(row.postal_lines), by_mail
+                lines[id_] = row.postal_lines, by_mail
         if attributes:
             texts, by_mail_of = zip(*attributes.values(), strict=True)
             at = said_at.strftime("%Y-%m-%dT%H:%M:%SZ")
             await connection.execute(_SQL["describe"], self._brand, list(attributes), texts, by_mail_of, at)
-        if not lines:
-            return []
-        texts, by_mail_of = zip(*lines.values(), strict=True)
-        posted = await connection.fetch(_SQL["post"], list(lines), texts, by_mail_of, _SOURCE)
-        ids = [row["recipient_id"] for row in posted]
-        return [build_standing_change_ledger_entry(self._brand, id_, "postal_address", None, _SOURCE) for id_ in ids]
+        return await store_postal_addresses(connection, self._brand, lines, _SOURCE)
+
+
+async def store_postal_addresses(
+    connection: Connection, brand: str, lines: Mapping[int, tuple[Sequence[str], bool]], source: str
+) -> list[LedgerEntry]:
+    """Stores postal addresses, and returns the ledger entries of new ones. Nothing is kept of who was erased.
+
+    Args:
+        connection: in a transaction.
+        brand: of the people.
+        lines: by recipient id: the lines, and whether the same row has an e-mail address.
+        source: by which they came.
+    """
+    if not lines:
+        return []
+    texts = ["\n".join(some) for some, _ in lines.values()]
+    by_mail = [is_by_mail for _, is_by_mail in lines.values()]
+    posted = await connection.fetch(_SQL["post"], list(lines), texts, by_mail, source)
+    ids = [row["recipient_id"] for row in posted]
+    return [build_standing_change_ledger_entry(brand, id_, "postal_address", None, source) for id_ in ids]
 
 
 def _effects_of_rows(

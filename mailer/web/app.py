@@ -17,6 +17,7 @@ from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from mailer.web import (
     account_api,
     breach_phase_api,
+    breach_check_api,
     campaign_api,
     campaign_report_api,
     campaign_sending_api,
@@ -74,6 +75,7 @@ _log = logging.getLogger(__name__)
 _API = (
     *(event_api, report_api, campaign_report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
+    breach_check_api,
     *(segment_api, picture_api, import_api, campaign_api, campaign_sending_api),
     *(breach_phase_api,),
 )

@@ -3,14 +3,22 @@
 import re
 from typing import Final
 
-from mailer.ports.recipient_imports import MAX_IMPORT_OCTETS
+from mailer.ports.breach_files import MAX_BREACH_FILE_OCTETS
 
-MAX_UPLOAD_OCTETS: Final = MAX_IMPORT_OCTETS + 64 * 1024
-"""The largest body: the file, and the fields of its form."""
+MAX_UPLOAD_OCTETS: Final = MAX_BREACH_FILE_OCTETS + 64 * 1024
+"""The largest body: the largest file, and the fields of its form. A route may take less."""
 FILE_SECONDS: Final = 600
 """The seconds that a file may take to arrive or to leave: the largest one by a line of 1 Mbit/s."""
-_UPLOADS: Final = re.compile(r"/console/imports/to/[^/]+|/api/v1/imports/[^/]+")
-_DOWNLOADS: Final = re.compile(r"/console/imports/[^/]+/refused|/api/v1/imports/[^/]+/[^/]+/refused-rows")
+_UPLOADS: Final = re.compile(
+    r"/console/imports/to/[^/]+|/api/v1/imports/[^/]+"
+    r"|/console/breaches/[^/]+/phases/[^/]+/audience/upload|/api/v1/breach-cases/[^/]+/[^/]+/files"
+)
+_DOWNLOADS: Final = re.compile(
+    r"/console/imports/[^/]+/refused|/api/v1/imports/[^/]+/[^/]+/refused-rows"
+    r"|/console/breaches/[^/]+/phases/[^/]+/audience/files/[^/]+/refused"
+    r"|/api/v1/breach-cases/[^/]+/[^/]+/files/[^/]+/refused-rows"
+    r"|/console/breaches/[^/]+/phases/[^/]+/people/export"
+)
 
 
 def is_upload_path(path: str) -> bool:

@@ -1,5 +1,7 @@
 -- name: everyone
+-- Without people whom only a file of a breach case names: they belong to its notices alone.
 SELECT r.id AS recipient_id FROM recipients r WHERE r.brand = $1::text AND r.address_hash IS NOT NULL
+AND NOT EXISTS (SELECT FROM breach_only_people b WHERE b.recipient_id = r.id)
 
 -- name: list
 SELECT l.recipient_id FROM audience_members l WHERE l.brand = $1::text AND l.audience = $2::text

@@ -292,6 +292,7 @@ WITH stopped AS (
         FROM (SELECT o.source, o.policy_version, o.country FROM recipients o
               WHERE o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = r.address_hash
                 AND o.brand = r.brand AND o.id <> r.id
+                AND NOT EXISTS (SELECT FROM breach_only_people b WHERE b.recipient_id = o.id)
               LIMIT 50) o) beside
 ), kept AS (
     UPDATE recipients r SET country = d.country, source = d.source, policy_version = d.policy_version

@@ -3,6 +3,7 @@
 SELECT DISTINCT ON (k.place) k.place, r.ref
 FROM unnest($4::integer[], $5::bytea[]) AS k (place, hash)
 JOIN recipients r ON r.brand = $1 AND r.controller = $2 AND r.address_key = $3 AND r.address_hash = k.hash
+WHERE NOT EXISTS (SELECT FROM breach_only_people b WHERE b.recipient_id = r.id)
 ORDER BY k.place, r.ref ^@ 'email:', r.id
 
 -- name: states_by_ref

@@ -5,7 +5,8 @@ SELECT r.id AS recipient_id
 FROM recipients r
 LEFT JOIN standings s ON s.recipient_id = r.id
 LEFT JOIN recipient_attributes a ON a.recipient_id = r.id
-WHERE r.brand = $1::text AND r.address_hash IS NOT NULL AND
+WHERE r.brand = $1::text AND r.address_hash IS NOT NULL
+  AND NOT EXISTS (SELECT FROM breach_only_people b WHERE b.recipient_id = r.id) AND
 
 -- name: attribute
 -- The values of somebody who refused personalisation are not used: for a segment they are not known.

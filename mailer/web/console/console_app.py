@@ -14,6 +14,8 @@ from mailer.web.console import (
     breach_preview_pages,
     breach_text_pages,
     breach_letter_pages,
+    breach_audience_pages,
+    breach_check_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -72,6 +74,7 @@ _campaigns = (
     campaign_preview_pages.router,
     campaign_test_pages.router,
 )
+_breach_people = (breach_audience_pages.router, breach_check_pages.router)
 _sending = (
     campaign_check_pages.router,
     campaign_schedule_pages.router,
@@ -106,6 +109,7 @@ ROUTERS = (
     *_campaigns,
     *_sending,
     *(breach_text_pages.router, breach_preview_pages.router),
+    *_breach_people,
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
     *(segment_pages.router, list_pages.router),

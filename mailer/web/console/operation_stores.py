@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
@@ -45,6 +46,7 @@ class ConsoleOperationStores:
         read_letter: reads the text of a letter from its octets.
         campaign_renderer: renders drafts of campaigns for previews.
         campaign_checker: checks drafts of campaigns.
+        breach_checker: checks phases of breach cases.
         proofs: the tests that prove promises, as a recorded run of all tests has them; None: there is no record.
         campaign_reports: the reports of campaigns, and their people.
         typesetter: sets letters for previews.
@@ -69,3 +71,4 @@ class ConsoleOperationStores:
     campaign_renderer: CampaignRenderer
     campaign_checker: CampaignChecker
     typesetter: LetterTypesetter
+    breach_checker: BreachChecker

@@ -1,0 +1,155 @@
+"""The check of a breach phase: its texts are compiled and looked at, then its manifest is requested."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from mailer.policy.breach.draft import BreachPhaseDraft
+from mailer.policy.breach.facts import BreachFacts
+from mailer.policy.breach.rules import BreachRules, breach_rules_of_policy
+from mailer.policy.campaign_manifest import ManifestTemplate
+from mailer.policy.policy_file import Policy
+from mailer.ports.breach_cases import BreachCase, BreachPhase
+from mailer.ports.breach_files import BreachFileStore
+from mailer.ports.breach_manifests import BreachCheckRequest, BreachManifest, BreachManifestStore
+from mailer.rendering.breach_checks import check_breach_texts
+from mailer.rendering.breach_templates import compile_breach_template, name_of_breach_template
+from mailer.rendering.campaign_findings import (
+    CheckFinding,
+    Place,
+    error_check,
+    findings_as_json,
+    has_errors,
+    sorted_findings,
+)
+from mailer.rendering.template import Template
+from mailer.rendering.template_files import BrandFiles, TemplateError
+from mailer.rendering.template_library import TemplateLibrary
+
+_UNFIT = error_check("phase", "The phase cannot be sent as it is.", "Change its texts or its audience.")
+_TEMPLATE = error_check("template", "A text has a fault for which it cannot be rendered.", "Correct it in the editor.")
+
+
+class BreachCheckStores(Protocol):
+    """The stores that a check reads and writes."""
+
+    @property
+    def files(self) -> BreachFileStore:
+        """The uploaded files of people."""
+        ...
+
+    @property
+    def manifests(self) -> BreachManifestStore:
+        """The checks of phases."""
+        ...
+
+
+class BreachCheckOutcome(NamedTuple):
+    """The outcome of a check's begin.
+
+    Attributes:
+        manifest: the requested one; None: errors were found, and nothing is requested.
+        findings: all findings, the worst first.
+    """
+
+    manifest: BreachManifest | None
+    findings: list[CheckFinding]
+
+
+class BreachChecker:
+    """Checks phases, and requests the manifests of those without errors.
+
+    Args:
+        policies: in force, by brand.
+        load_templates: returns the templates; they are loaded at first use.
+    """
+
+    def __init__(self, policies: Mapping[str, Policy], load_templates: Callable[[], TemplateLibrary]) -> None:
+        self._policies = policies
+        self._load_templates = load_templates
+
+    async def check_phase(
+        self, stores: BreachCheckStores, case: BreachCase, phase: BreachPhase, by: str
+    ) -> BreachCheckOutcome:
+        """Checks a phase, and requests its manifest if there is no error.
+
+        Args:
+            stores: of the person who asks.
+            case: as it was seen.
+            phase: as it was seen.
+            by: the identity of the person, as text.
+
+        Raises:
+            BreachManifestRefused: phase or facts have changed meanwhile, the case is not open, or it is released.
+        """
+        templates, findings = await self.find_findings(stores, case, phase)
+        policy = self._policies.get(case.brand)
+        if policy is None or has_errors(findings):
+            return BreachCheckOutcome(None, findings)
+        request = BreachCheckRequest(
+            case.id,
+            phase.phase,
+            phase.revision,
+            case.revision,
+            {name: ManifestTemplate(one.version, one.source) for name, one in templates.items()},
+            rules_as_json(breach_rules_of_policy(policy)),
+            [dict(one) for one in findings_as_json(findings)],
+            policy.version,
+        )
+        return BreachCheckOutcome(await stores.manifests.request_manifest(request, by), findings)
+
+    async def find_findings(
+        self, stores: BreachCheckStores, case: BreachCase, phase: BreachPhase
+    ) -> tuple[Mapping[str, Template], list[CheckFinding]]:
+        """Returns the templates of a phase by variant, and all findings, the worst first. Nothing is changed."""
+        policy, files = self._policies.get(case.brand), self._load_templates().find_brand_files(case.brand)
+        if policy is None or files is None or "breach" not in policy.categories:
+            fault = f"the brand {case.brand} has no policy, no templates or no breach mail here; ask an operator"
+            return {}, [_UNFIT.finding(fault)]
+        problems = [problem async for problem in _audience_problems(stores, policy, case, phase.draft)]
+        templates, faults = await asyncio.to_thread(_compile_variants, files, case, phase)
+        found = await asyncio.to_thread(_find_in_texts, phase.draft, case.facts, policy)
+        return templates, sorted_findings([*map(_UNFIT.finding, problems), *faults, *found])
+
+
+def rules_as_json(rules: BreachRules) -> list[dict[str, object]]:
+    """Returns the rows of rules as they are frozen with a check, so that a pack shows what followed from them."""
+    return [row.model_dump(mode="json") for row in rules.rows]
+
+
+def _find_in_texts(draft: BreachPhaseDraft, facts: BreachFacts, policy: Policy) -> list[CheckFinding]:
+    return check_breach_texts(draft, facts, breach_rules_of_policy(policy), policy)
+
+
+def _compile_variants(
+    files: BrandFiles, case: BreachCase, phase: BreachPhase
+) -> tuple[dict[str, Template], list[CheckFinding]]:
+    """Returns the templates by variant, and the faults of the variants that do not compile."""
+    templates, findings = dict[str, Template](), list[CheckFinding]()
+    name = name_of_breach_template(case.id, phase.phase)
+    for variant in sorted(phase.draft.variants):
+        try:
+            templates[variant] = compile_breach_template(files, name, phase.draft, variant, case.facts)
+        except TemplateError as error:
+            findings += [_TEMPLATE.finding(str(fault), Place(variant)) for fault in error.faults]
+    return templates, findings
+
+
+async def _audience_problems(
+    stores: BreachCheckStores, policy: Policy, case: BreachCase, draft: BreachPhaseDraft
+) -> AsyncIterator[str]:
+    """Yields why the people of a phase cannot be found, with what to do."""
+    audience = draft.audience
+    if case.facts.mail_trouble == "theirs" and not (audience.compromised or audience.compromised_file):
+        yield "the facts say that strangers can read mailboxes: name the list or file of these people in the audience"
+    for name in filter(None, (audience.audience, audience.compromised)):
+        if fault := await stores.manifests.find_audience_fault(policy, name):
+            yield fault
+    for file_id in filter(None, (audience.file, audience.compromised_file)):
+        file = await stores.files.find_file(file_id)
+        if file is None or file.case_id != case.id:
+            yield "the case has no such file; upload it, or choose another source"
+        elif file.state != "done":
+            yield f"the file {file.file_name} is {file.state}; wait until it is read, or upload it again"
+        elif not file.counts.get("people"):
+            yield f"the file {file.file_name} names nobody; look at its refused rows, and upload it again"
