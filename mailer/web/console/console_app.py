@@ -11,6 +11,9 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    breach_decision_pages,
+    breach_facts_pages,
+    breach_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -75,6 +78,7 @@ _sending = (
     campaign_release_pages.router,
     campaign_sending_pages.router,
 )
+_breaches = (breach_pages.router, breach_facts_pages.router, breach_decision_pages.router)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -101,6 +105,7 @@ ROUTERS = (
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_campaigns,
     *_sending,
+    *_breaches,
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
     *(segment_pages.router, list_pages.router),

@@ -1,0 +1,25 @@
+"""The stores of breach cases, together."""
+
+from typing import Protocol
+
+from mailer.ports.breach_cases import BreachCaseStore
+from mailer.ports.breach_desk import BreachDutyStore, StaffZoneStore
+
+
+class BreachStores(Protocol):
+    """The stores by which a person works on breach cases. Each change is an entry of the ledger."""
+
+    @property
+    def cases(self) -> BreachCaseStore:
+        """The cases with their phases."""
+        ...
+
+    @property
+    def duties(self) -> BreachDutyStore:
+        """The duties of cases that are done, the history of facts, and the reminders."""
+        ...
+
+    @property
+    def zones(self) -> StaffZoneStore:
+        """The zones of staff."""
+        ...
