@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import PydanticCustomError
 
 from mailer.policy.address_sources import KINDS, normalize_source_name, sources_laxer_than_their_names
+from mailer.policy.breach.rule_set import faults_of_breach_terms
 from mailer.policy.consent_wordings import KEYS, find_wordings_taking_use_as_consent, unknown_wording_keys
 from mailer.policy.dmarc_alignment import is_sender_misaligned
 from mailer.policy.jurisdiction import LawByCountry
@@ -49,6 +50,7 @@ def faults_within_policy(policy: "Policy") -> Iterator[PydanticCustomError]:
         yield build_pydantic_error_for_fault(
             "misnamed", ("sources", source), given=format_toml_value(policy.sources[source]), stricter=stricter
         )
+    yield from faults_of_breach_terms(policy.breach)
     for path, name in _duplicate_names_in_policy_lists(policy):
         yield build_pydantic_error_for_fault("twice", path, given=format_toml_value(name))
 

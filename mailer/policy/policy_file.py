@@ -19,6 +19,7 @@ from pydantic import (
 
 from mailer.policy.address_sources import Kind, SourceVocabulary
 from mailer.policy.attachments import INERT, ContentType
+from mailer.policy.breach.rule_set import BreachTerms
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.consent_validity import ConsentValidityTerms
 from mailer.policy.jurisdiction import AdvertisingMark, LawByCountry
@@ -90,6 +91,7 @@ class Policy(Section):
         attachments: the content types that events may attach; files that open as another one are refused, too.
         only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
         attributes: what else is known about people, each with its type, purpose and retention.
+        breach: the rules of breaches that differ from the shipped ones, and whether one person alone may release.
         release_above: a campaign to more people than this needs a second person; 0: each does.
     """
 
@@ -130,6 +132,7 @@ class Policy(Section):
     only_deliver_to: tuple[str, ...] | None = None
     attributes: dict[AttributeName, RecipientAttribute] = Field(default_factory=dict)
     release_above: Whole = Field(default=0, ge=0)
+    breach: BreachTerms = BreachTerms()
 
     _earlier: Mapping[str, "Policy"] = PrivateAttr(default_factory=dict)
     _law: LawByCountry = PrivateAttr(default_factory=LawByCountry)

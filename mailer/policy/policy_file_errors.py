@@ -24,6 +24,7 @@ MESSAGES = {
     "missing": "is missing; add it",
     "extra_forbidden": "is no key that belongs here; remove it, or mend its spelling",
     "literal_error": "is {given}; write {expected}",
+    "enum": "is {given}; write {expected}",
     "string_type": "is {given}; write a text in quotation marks",
     "string_pattern_mismatch": "is {given}; write {form}",
     "int_type": _WHOLE,
@@ -58,6 +59,14 @@ MESSAGES = {
     "no_toml": "is not TOML: {reason}; mend this line, or the one before",
     "same_version": "is {given}, as in {other}; give each version of {brand} a name of its own",
     "same_day": "is {given}, as in {other}; let each version of {brand} take effect on a day of its own",
+    "no_place": "is {given}, which is in no country; write a country or a part of one by ISO 3166, such as DE or US-CA",
+    "no_zone": "is {given}; write the name of a time zone, such as America/New_York",
+    "no_kind": "has no kind that is known; write kind = one of {kinds}",
+    "two_of": "stands beside {other}; write one of them",
+    "no_period": "needs a period of hours, days or months; add one",
+    "no_rule": "is no rule that comes with mailer, so it cannot be switched off; remove it, or mend its spelling",
+    "needed_by": "is what {other} begins after; switch that off, too, or replace it",
+    "no_clock": "is {given}, which leads to no clock that runs from the finding of the breach; write one of {clocks}",
     "not_in_force": "is {given}, and no version of {brand} is in force before; write {today} or an earlier day",
 }
 """The message of each kind of fault, which follows the key's name. The kinds up to `model_type` are pydantic's."""
@@ -79,7 +88,7 @@ def describe_one_pydantic_error(detail: Mapping[str, Any], text: str, source: st
     context = detail.get("ctx", {})
     if detail["type"] == "policy":
         return describe_fault_with_line(
-            source, text, (*detail["loc"], *context["at"]), context["kind"], **context["said"]
+            source, text, (*_path_of_keys(detail["loc"]), *context["at"]), context["kind"], **context["said"]
         )
     said = {
         **context,
@@ -87,8 +96,12 @@ def describe_one_pydantic_error(detail: Mapping[str, Any], text: str, source: st
         "expected": str(context.get("expected")).replace("'", ""),
         "form": HOW_TO_WRITE.get(context.get("pattern", "")),
     }
-    path = tuple(part for part in detail["loc"] if part != "[key]")
-    return describe_fault_with_line(source, text, path, detail["type"], **said)
+    return describe_fault_with_line(source, text, _path_of_keys(detail["loc"]), detail["type"], **said)
+
+
+def _path_of_keys(path: Path) -> Path:
+    """Returns a path without what pydantic adds: the mark of a key, and the tag of a union, both in brackets."""
+    return tuple(part for part in path if not str(part).startswith("["))
 
 
 def describe_fault_with_line(source: str, text: str, path: Path, kind: str, **said: object) -> str:

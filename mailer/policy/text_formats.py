@@ -10,6 +10,8 @@ AUDIENCE = r"^(segment:)?[a-z0-9]+(-[a-z0-9]+)*$"
 LINE = r"^\P{Cc}+$"
 NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 COUNTRY = r"^[A-Z]{2}$"
+PLACE = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
+"""The form of a country (ISO 3166-1), or of a part of one (ISO 3166-2)."""
 VERSION = r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$"
 """The form of a policy's version, which consents to it name (`version/2024`)."""
 LOCALE = r"^[A-Za-z]{2,3}([_-][A-Za-z]{4})?([_-]([A-Za-z]{2}|[0-9]{3}))?$"
@@ -37,6 +39,7 @@ HOW_TO_WRITE = {
     VERSION: "letters and digits, with single dots, hyphens or underscores between them, such as 2026-05-25",
     CHANNEL: "lower case letters with single underscores, such as telephone",
     COUNTRY: "the two letters of ISO 3166-1, such as DE",
+    PLACE: "a country or a part of one by ISO 3166, such as DE or US-CA",
     LOCALE: "a language tag, such as en or pt-BR",
     DOMAIN: "a domain in lower case, such as example.org",
     ADDRESS: "an address, such as opt-out@example.org",
