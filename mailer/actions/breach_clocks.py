@@ -12,10 +12,9 @@ def kept_clocks_of_case(facts: BreachFacts, policy: Policy, people_told_at: date
     """Returns the clocks of a case.
 
     Args:
-        facts: of the case. policy: of its brand.
+        facts: of the case.
+        policy: of its brand.
         people_told_at: when its first phase was released; None: none was.
     """
     clocks = clocks_of_case(facts, breach_rules_of_policy(policy), people_told_at)
-    return [
-        KeptClock(one.key, one.rule, one.whom, one.what, one.because, one.starts_at, one.due_at) for one in clocks
-    ]
+    return [KeptClock(one.key, one.rule, one.whom, one.what, one.because, one.starts_at, one.due_at) for one in clocks]

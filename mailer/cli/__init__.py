@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     audience_lists,
+    breach,
     campaigns,
     consents,
     data_request_commands,
@@ -62,6 +63,7 @@ for name, group in (
     ("segment", segments.app),
     ("audience", audience_lists.app),
     ("mailing", mailing.app),
+    ("breach", breach.app),
     ("campaign", campaigns.app),
     ("report", report.app),
     ("ledger", ledger.app),

@@ -1,8 +1,9 @@
 """Composes what mails staff from a worker: tests of campaigns, and reminders of breaches."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.pipeline.breach_reminder_sender import BreachReminderSender
@@ -28,7 +29,7 @@ def staff_mail_senders(
     handover: HandOver,
     suppressions: SuppressionStore,
     owner: str,
-) -> Sequence[Callable[[asyncio.Event], Awaitable[None]]]:
+) -> Sequence[Callable[[asyncio.Event], Coroutine[Any, Any, None]]]:
     """Returns functions that each send one kind of mail to staff until an event is set.
 
     Args:

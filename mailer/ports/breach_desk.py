@@ -134,7 +134,7 @@ class BreachDutyStore(Protocol):
         ...
 
     async def unmark_duty(self, case_id: UUID, clock: str, reason: str, by: str) -> None:
-        """Says that a duty is not done after all. Raises BreachChangeRefused: it is not marked, or there is no reason."""
+        """Says that a duty is not done after all. Raises BreachChangeRefused: it is not marked, or no reason."""
         ...
 
     async def list_first_releases(self, case_ids: Collection[UUID]) -> Mapping[UUID, datetime]:

@@ -63,11 +63,7 @@ class PostgresBreachClocks:
         if row is None:
             return None
         kept = {one.key: one for one in await self._list_clocks_not_done(row["case_id"])}
-        clocks = [
-            (kept[key], ReminderMoment(moment))
-            for key, moment in row["clocks"]
-            if key in kept
-        ]
+        clocks = [(kept[key], ReminderMoment(moment)) for key, moment in row["clocks"] if key in kept]
         return ClaimedReminder(**{**row, "clocks": clocks})
 
     async def end_reminder(self, reminder: ClaimedReminder, result: ReminderResult) -> None:

@@ -16,6 +16,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from mailer.web import (
     account_api,
+    breach_api,
     campaign_api,
     campaign_report_api,
     campaign_sending_api,
@@ -48,6 +49,7 @@ from mailer.web import (
     web_copy_page,
     why_this_mail_page,
 )
+from mailer.web.console.breach_access import is_breach_path
 from mailer.web.console.campaign_access import is_editor_path
 from mailer.web.console.console_app import (
     add_console,
@@ -72,7 +74,7 @@ _log = logging.getLogger(__name__)
 _API = (
     *(event_api, report_api, campaign_report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
-    *(segment_api, picture_api, import_api, campaign_api, campaign_sending_api),
+    *(segment_api, picture_api, import_api, campaign_api, campaign_sending_api, breach_api),
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),
@@ -80,7 +82,7 @@ _PAGES = (
     *(provider_webhooks, picture_page, newsletter_archive_pages),
 )
 MAX_DRAFT_FORM_BYTES = 4 * 1024 * 1024
-"""The largest form of a campaign's editor: a draft, each of whose octets may need three in a form."""
+"""The largest form of a campaign's editor or a breach case, in octets: each of a draft's may need three in a form."""
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 
@@ -160,7 +162,7 @@ def _body_limit_of_path(path: str) -> int:
         return MAX_UPLOAD_OCTETS
     if is_webhook_path(path):
         return MAX_WEBHOOK_OCTETS
-    if is_editor_path(path):
+    if is_editor_path(path) or is_breach_path(path):
         return MAX_DRAFT_FORM_BYTES
     return MAX_EVENT_BYTES if _is_api_path(path) else MAX_PAGE_BYTES
 

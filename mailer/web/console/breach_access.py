@@ -50,6 +50,11 @@ def breach_stores(
     return request.open_stores(right, None if brand is None else [brand]).breach
 
 
+def is_breach_path(path: str) -> bool:
+    """Tells whether a path is that of a case, whose forms are large: facts, texts and reasons."""
+    return path.startswith(f"{BREACHES}/")
+
+
 def path_of_breach(case: BreachCase) -> str:
     """Returns the path of a case's page."""
     return f"{BREACHES}/{case.id}"

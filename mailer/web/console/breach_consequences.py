@@ -85,7 +85,9 @@ def _parts_of_variant(name: str, places: tuple[str, ...], facts: BreachFacts, ru
 
 
 def _with_words(ids_by_part: Mapping[NoticePart, Sequence[str]], rules: BreachRules) -> dict[NoticePart, list[str]]:
-    return {part: [f"{rules.by_id[one].name}, {rules.by_id[one].law}" for one in ids] for part, ids in ids_by_part.items()}
+    return {
+        part: [f"{rules.by_id[one].name}, {rules.by_id[one].law}" for one in ids] for part, ids in ids_by_part.items()
+    }
 
 
 def _channels(facts: BreachFacts, rules: BreachRules) -> list[ChannelOfPerson]:

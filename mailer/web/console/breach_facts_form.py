@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from mailer.policy.breach.facts import MOST_PLACES, BreachFacts
+from mailer.policy.breach.facts_checks import refusal_of_facts
 from mailer.policy.campaign_draft import SCHEDULE_YEARS
 from mailer.policy.campaign_schedule import known_zone_or_none, moment_of_local_time
 from mailer.web.form_posts import Form
@@ -99,9 +100,12 @@ def build_facts(typed: Typed, step: str, before: BreachFacts) -> tuple[BreachFac
     if faults:
         return None, faults
     try:
-        return BreachFacts.model_validate(raw), []
+        facts = BreachFacts.model_validate(raw)
     except ValidationError as error:
         return None, [_fault_of_error(one, step) for one in error.errors()]
+    if refusal := refusal_of_facts(facts, datetime.now(UTC)):
+        return None, [_fault_of_message(refusal, step)]
+    return facts, []
 
 
 def _value_of(name: str, typed: Typed) -> Any:
@@ -131,7 +135,9 @@ def parse_people_by_place(text: str) -> dict[str, int]:
     for line in filter(None, (one.strip() for one in text.split("\n"))):
         found = _PLACE_LINE.fullmatch(line)
         if found is None:
-            raise ValueError(f'"{line[:40]}": write a place and a number in each line, such as "DE 1200" or "US-CA 400".')
+            raise ValueError(
+                f'"{line[:40]}": write a place and a number in each line, such as "DE 1200" or "US-CA 400".'
+            )
         place = found[1].upper()
         if place in people:
             raise ValueError(f"{place} stands in two lines. Write the sum in one.")
@@ -144,7 +150,12 @@ def parse_people_by_place(text: str) -> dict[str, int]:
 def _parse_number(text: str, complaint: str) -> int:
     digits = re.sub(r"[,. _']", "", text)
     # A separator stands before three digits: 1.5 is no number of people.
-    if not digits.isascii() or not digits.isdecimal() or len(digits) > 12 or re.search(r"[,. _'](?!\d{3}(\D|$))", text.strip()):
+    if (
+        not digits.isascii()
+        or not digits.isdecimal()
+        or len(digits) > 12
+        or re.search(r"[,. _'](?!\d{3}(\D|$))", text.strip())
+    ):
         raise ValueError(complaint)
     return int(digits)
 
@@ -168,17 +179,13 @@ def _parse_found_at(text: str, zone_name: str) -> datetime | None:
         raise ValueError("Write a day and a time, such as 2026-11-30T03:00.") from None
     if local.tzinfo is not None or local.year not in SCHEDULE_YEARS:
         raise ValueError("Write the day and the time by the clocks of the time zone beside it.")
-    found = moment_of_local_time(local.replace(second=0, microsecond=0), zone)
-    if found > datetime.now(UTC):
-        raise ValueError("It is ahead. Write when the breach was found; look at the time zone, too.")
-    return found
+    return moment_of_local_time(local.replace(second=0, microsecond=0), zone)
 
 
 def _fault_of_error(error: Any, step: str) -> FactFault:
     place, message = list(error["loc"]), str(error["msg"]).removeprefix("Value error, ")
-    if not place:  # of two facts together: the message begins with the name of one
-        name, _, rest = message.partition(": ")
-        return FactFault(name if name in STEPS[step] else STEPS[step][0], f"{rest[:1].upper()}{rest[1:]}.")
+    if not place:  # of two facts together
+        return _fault_of_message(message, step)
     name = str(place[0])
     limits = error.get("ctx", {})
     match error["type"]:
@@ -188,4 +195,12 @@ def _fault_of_error(error: Any, step: str) -> FactFault:
             message = f'"{str(error["input"])[:40]}" is none that exists'
         case "enum" | "literal_error":
             message = "Choose one of those shown"
+        case _:
+            pass
     return FactFault(name, f"{message}.")
+
+
+def _fault_of_message(message: str, step: str) -> FactFault:
+    """Returns the fault of a message that begins with the name of a fact."""
+    name, _, rest = message.partition(": ")
+    return FactFault(name if name in STEPS[step] else STEPS[step][0], f"{rest[:1].upper()}{rest[1:]}.")

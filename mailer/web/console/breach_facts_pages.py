@@ -88,9 +88,7 @@ async def save_facts(case_id: UUID, request: BreachWriter, step: Step = "when") 
     except BreachChangedMeanwhile as conflict:
         return await _conflict_page(request, case, step, typed, zone, facts, str(conflict))
     except BreachChangeRefused as refusal:
-        return await _facts_page(
-            request, case, step, typed, zone, FactsAnswer(problem=str(refusal), status=409)
-        )
+        return await _facts_page(request, case, step, typed, zone, FactsAnswer(problem=str(refusal), status=409))
     return _redirect_after(request, case, step)
 
 

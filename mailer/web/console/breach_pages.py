@@ -199,6 +199,4 @@ def _local_minute(now: datetime, zone: ZoneInfo) -> str:
 
 def _new_page(request: ConsoleRequest, error: str | None = None) -> Response:
     brands = sorted(request.visible_brands_with_right(StaffRight.BREACH_WRITE))
-    return console_page(
-        request, "breach_new.html.j2", 422 if error else 200, error, writable=brands, longest=MAX_NAME
-    )
+    return console_page(request, "breach_new.html.j2", 422 if error else 200, error, writable=brands, longest=MAX_NAME)
