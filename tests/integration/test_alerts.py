@@ -77,7 +77,8 @@ WITH reader AS (
     INSERT INTO breach_cases (id, brand, name, facts, created_by, updated_by)
     VALUES (gen_random_uuid(), 'interpals', 'Laptop', '{}', 'person:Eve', 'person:Eve') RETURNING id), late AS (
     INSERT INTO breach_clocks (case_id, clock, rule, whom, what, because, starts_at, due_at)
-    SELECT id, 'late', 'late', 'authority', 'tell', '', now() - interval '80 hours', now() - interval '8 hours' FROM opened)
+    SELECT id, 'late', 'late', 'authority', 'tell', '', now() - interval '80 hours', now() - interval '8 hours'
+    FROM opened)
 INSERT INTO breach_reminders (id, case_id, staff_id, clocks, state, queued_at)
 SELECT gen_random_uuid(), opened.id, reader.id, '[]', 'refused', now() - interval '1 hour' FROM opened, reader
 """

@@ -72,7 +72,7 @@ async def clock_names(world: World) -> list[str]:
 
 
 async def test_a_new_case_tells_each_reader_once(world: World) -> None:
-    """Each reader with the right gets one mail for all clocks; others get none; a second round and a restart send none."""
+    """Each reader with the right gets one mail for all clocks; others get none; a second round sends none."""
     case = await new_breach(world)
     eve = await reader(world)
     await reader(world, "Paul", StaffRole.PRIVACY_OFFICER)

@@ -27,7 +27,8 @@ def breach_state_line(case: BreachCase, phases: Sequence[BreachPhase], stage: Br
     if stage is BreachStage.NOT_NOTIFIED:
         facts = BreachStageOnLine(BreachStage.FACTS, "past", case.created_by, case.created_at)
         return [facts, BreachStageOnLine(stage, "now", case.decided_by, case.decided_at)]
-    here = BREACH_STAGE_LINE.index(stage)
+    stages = _stages_reached(phases, stage)
+    here = stages.index(stage)
     who = _people_and_times(case, phases)
     return [
         BreachStageOnLine(
@@ -35,11 +36,11 @@ def breach_state_line(case: BreachCase, phases: Sequence[BreachPhase], stage: Br
             "past" if number < here else "now" if number == here else "to_come",
             *(who.get(one, (None, None)) if number <= here else (None, None)),
         )
-        for number, one in enumerate(_stages_reached(phases, stage))
+        for number, one in enumerate(stages)
     ]
 
 
-def _stages_reached(phases: Sequence[BreachPhase], stage: BreachStage) -> Sequence[BreachStage]:
+def _stages_reached(phases: Sequence[BreachPhase], stage: BreachStage) -> tuple[BreachStage, ...]:
     """Returns the stages of the line; a case that was closed before anybody was told has only those that it came to."""
     is_told = any(one.state == "released" for one in phases)
     if stage is not BreachStage.CLOSED or is_told:
