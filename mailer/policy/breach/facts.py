@@ -23,7 +23,7 @@ class DataKind(StrEnum):
     PHONE = "phone"
     BIRTH_DATE = "birth_date"
     PASSWORD = "password"  # noqa: S105 - the name of a kind
-    """Of an account of ours, also as a hash."""
+    """The password of an account of ours, also as a hash."""
     MAILBOX_CREDENTIALS = "mailbox_credentials"
     """User name and password or security answer of an e-mail account (California Civ. Code 1798.82(j)(5))."""
     SOCIAL_SECURITY_NUMBER = "social_security_number"
