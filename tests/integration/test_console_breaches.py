@@ -243,7 +243,7 @@ async def test_who_may_not_sees_and_changes_nothing(world: World) -> None:
         await browser.enter("Paul Privacy", StaffRole.PRIVACY_OFFICER, BRAND)
         page = await browser.open(f"{LIST}/{mine.id}")
         assert page.status_code == 200
-        assert "Mark as done" not in re.sub(r"<th[^>]*>.*?</th>", "", page.text)
+        assert "Mark as done" not in page.text
         for path in posts:
             assert (await browser.send(f"{LIST}/{mine.id}/{path}", {}, LIST)).status_code == 403
     for role in (StaffRole.MARKETER, StaffRole.SUPPORT):

@@ -1,5 +1,6 @@
 """Everything that follows from the facts of a case, for the page beside them: each with the rule that says so."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -35,7 +36,7 @@ class PartsOfVariant(NamedTuple):
     """The demands on one variant of the notice.
 
     Attributes:
-        name, places: of the variant.
+        name: of the variant. places: those of its places where people are estimated; none: all others.
         title: that a law sets; None: any.
         required, forbidden: the parts, each with the rows that say so, in words.
     """
@@ -48,10 +49,10 @@ class PartsOfVariant(NamedTuple):
 
 
 class ChannelOfPerson(NamedTuple):
-    """The channel of one kind of people at one place, and the row that says so, in words; empty: none does."""
+    """The channel of one kind of people at some places, and the row that says so, in words; empty: none does."""
 
     person: str
-    place: str
+    places: tuple[str, ...]
     choice: ChannelChoice
     because: str
 
@@ -80,7 +81,11 @@ def consequences_of_facts(facts: BreachFacts, rules: BreachRules, zone: ZoneInfo
 def _parts_of_variant(name: str, places: tuple[str, ...], facts: BreachFacts, rules: BreachRules) -> PartsOfVariant:
     parts = required_parts(facts, rules, () if name == ELSEWHERE else places)
     return PartsOfVariant(
-        name, places, parts.title, _with_words(parts.required, rules), _with_words(parts.forbidden, rules)
+        name,
+        _estimated_places(places, facts),
+        parts.title,
+        _with_words(parts.required, rules),
+        _with_words(parts.forbidden, rules),
     )
 
 
@@ -90,16 +95,28 @@ def _with_words(ids_by_part: Mapping[NoticePart, Sequence[str]], rules: BreachRu
     }
 
 
+def _estimated_places(places: tuple[str, ...], facts: BreachFacts) -> tuple[str, ...]:
+    named = set(places)
+    return tuple(one for one in sorted(facts.people_by_place) if one in named or one.partition("-")[0] in named)
+
+
 def _channels(facts: BreachFacts, rules: BreachRules) -> list[ChannelOfPerson]:
     """Returns the channels that differ: the usual one of each place, and the special ones if they are another."""
-    found = list[ChannelOfPerson]()
+    found = defaultdict[tuple[str, ChannelChoice], list[str]](list)
     for place in sorted(facts.people_by_place):
         usual: ChannelChoice | None = None
         for person, traits in _PEOPLE.items():
             somebody = PersonToTell(place, has_address=True, has_postal_address=True, **traits)
             choice = choose_channel(somebody, facts, rules)
             if choice != usual:
-                row = rules.by_id.get(choice.rule)
-                found.append(ChannelOfPerson(person, place, choice, rule_in_words(row) if row else ""))
+                found[person, choice].append(place)
             usual = usual or choice
-    return found
+    return [
+        ChannelOfPerson(person, tuple(places), choice, _row_in_words(choice, rules))
+        for (person, choice), places in found.items()
+    ]
+
+
+def _row_in_words(choice: ChannelChoice, rules: BreachRules) -> str:
+    row = rules.by_id.get(choice.rule)
+    return rule_in_words(row) if row else ""

@@ -86,7 +86,7 @@ async def save_facts(case_id: UUID, request: BreachWriter, step: Step = "when") 
             case.id, _read_revision(request), facts, str(request.member.identity)
         )
     except BreachChangedMeanwhile as conflict:
-        return await _conflict_page(request, case, step, typed, zone, facts, str(conflict))
+        return await _conflict_page(request, case, step, typed, zone, facts, str(conflict).removeprefix("person:"))
     except BreachChangeRefused as refusal:
         return await _facts_page(request, case, step, typed, zone, FactsAnswer(problem=str(refusal), status=409))
     return _redirect_after(request, case, step)
