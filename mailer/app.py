@@ -27,7 +27,6 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import DEAD_LAST
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.campaign_test_sender import CampaignTestSender
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.hand_over_tally import HandOverTally
 from mailer.pipeline.handover import HandOver
@@ -42,6 +41,7 @@ from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
+from mailer.pipeline.staff_mail_senders import StaffMailQueues, staff_mail_senders
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
@@ -305,10 +305,11 @@ class App:
             watching.create_task(start_shutdown_timers_on_stop(self._opened_processors, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
-            tests = CampaignTestSender(
-                self.campaign_stores.tests, self.campaign_renderer, handover, self.suppressions, self.owner
-            )
-            watching.create_task(tests.send_until_stopped(drained))
+            queues = StaffMailQueues(self.campaign_stores.tests, self.breach_stores.clocks)
+            for send_staff_mail_until_stopped in staff_mail_senders(
+                queues, self.campaign_renderer, handover, self.suppressions, self.owner
+            ):
+                watching.create_task(send_staff_mail_until_stopped(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._start_worker_consumer_tasks(tasks, broker, intake, overtime, stop)

@@ -8,6 +8,7 @@ from mailer.app import App
 from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
 from mailer.pipeline.breach_file_reading import BreachFileImporter
 from mailer.pipeline.breach_manifest_builder import BreachManifestBuilder
+from mailer.pipeline.breach_clock_keeper import BreachClockKeeper
 from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.letter_run_maker import LetterRunMaker
@@ -55,6 +56,8 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(webhooks.send_until_stopped(stop))
         figures = CampaignFigureKeeper(PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher))
         tasks.create_task(figures.count_until_stopped(stop))
+        clocks = BreachClockKeeper(app.breach_stores.clocks, app.policies)
+        tasks.create_task(clocks.keep_until_stopped(stop))
         tasks.create_task(_build_import_worker(app).work_until_stopped(stop))
         tasks.create_task(_build_manifest_builder(app).build_until_stopped(stop))
         tasks.create_task(_build_letter_run_maker(app).make_until_stopped(stop))

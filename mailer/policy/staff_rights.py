@@ -21,6 +21,7 @@ class StaffRight(StrEnum):
     CAMPAIGNS_WRITE = "campaigns:write"
     CAMPAIGNS_SCHEDULE = "campaigns:schedule"
     CAMPAIGNS_RELEASE = "campaigns:release"
+    BREACH_READ = "breach:read"
     BREACH_WRITE = "breach:write"
     BREACH_RELEASE = "breach:release"
     PEOPLE_READ = "people:read"
@@ -56,14 +57,15 @@ RIGHTS_OF_ROLE: Final[Mapping[StaffRole, frozenset[StaffRight]]] = {
     ),
     StaffRole.OPS: frozenset(
         {
-            *(_R.BREACH_WRITE, _R.BREACH_RELEASE, _R.MAILINGS_READ, _R.MAILINGS_CONTROL, _R.DEAD_REPLAY),
-            *(_R.QUARANTINE_JUDGE, _R.PROCESSORS_READ, _R.POLICIES_READ, _R.LEDGER_VERIFY),
+            *(_R.BREACH_READ, _R.BREACH_WRITE, _R.BREACH_RELEASE, _R.MAILINGS_READ, _R.MAILINGS_CONTROL),
+            *(_R.DEAD_REPLAY, _R.QUARANTINE_JUDGE, _R.PROCESSORS_READ, _R.POLICIES_READ, _R.LEDGER_VERIFY),
         }
     ),
     StaffRole.PRIVACY_OFFICER: frozenset(
         {
             *(_R.PEOPLE_READ, _R.PEOPLE_ACT, _R.SUPPRESSIONS_LIFT, _R.NOTICES_WORK, _R.EVIDENCE_EXPORT),
-            *(_R.BREACH_RELEASE, _R.MAILINGS_READ, _R.POLICIES_READ, _R.PROCESSORS_READ, _R.LEDGER_VERIFY),
+            *(_R.BREACH_READ, _R.BREACH_RELEASE, _R.MAILINGS_READ, _R.POLICIES_READ, _R.PROCESSORS_READ),
+            _R.LEDGER_VERIFY,
         }
     ),
     StaffRole.SUPPORT: frozenset({_R.PEOPLE_READ, _R.POLICIES_READ}),

@@ -5,6 +5,7 @@ from typing import Protocol
 from mailer.ports.breach_cases import BreachCaseStore
 from mailer.ports.breach_files import BreachFileStore
 from mailer.ports.breach_manifests import BreachManifestStore
+from mailer.ports.breach_desk import BreachDutyStore, StaffZoneStore
 
 
 class BreachStores(Protocol):
@@ -23,4 +24,14 @@ class BreachStores(Protocol):
     @property
     def manifests(self) -> BreachManifestStore:
         """The checks of phases."""
+        ...
+
+    @property
+    def duties(self) -> BreachDutyStore:
+        """The duties of cases that are done, the history of facts, and the reminders."""
+        ...
+
+    @property
+    def zones(self) -> StaffZoneStore:
+        """The zones of staff."""
         ...

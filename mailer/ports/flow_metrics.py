@@ -67,6 +67,19 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
         "Seconds until the earliest deadline of a request for data that waits for staff; below 0: it is over.",
         ("brand",),
     ),
+    "breach_clocks_overdue": FlowGaugeDefinition(
+        "mailer_breach_clocks_overdue", "Deadlines of open breach cases that are over, and not done.", ("brand",)
+    ),
+    "breach_clock_due": FlowGaugeDefinition(
+        "mailer_breach_clock_due_seconds",
+        "Seconds until the earliest deadline of open breach cases that is not done; below 0: it is over.",
+        ("brand",),
+    ),
+    "breach_reminders_unsent": FlowGaugeDefinition(
+        "mailer_breach_reminders_unsent",
+        "Reminders of the last 7 days about open breach cases that staff have not got after ten minutes.",
+        ("brand",),
+    ),
     "received_mail": FlowGaugeDefinition(
         "mailer_received_mail_open",
         "Received mail that is not handled yet (received), or waits for a person (waiting); at most 10,000.",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.postgres.breach_cases import PostgresBreachCases
+from mailer.postgres.breach_clocks import PostgresBreachClocks
+from mailer.postgres.breach_duties import PostgresBreachDuties, PostgresStaffZones
 from mailer.postgres.breach_files import PostgresBreachFiles
 from mailer.postgres.breach_manifests import PostgresBreachManifests
 from mailer.postgres.letters import PostgresLetters
@@ -16,12 +18,18 @@ class BreachStores:
 
     Attributes:
         cases: the cases with their phases.
+        duties: the duties that are done, the history of facts, and the reminders of a case.
+        clocks: the clocks that the timekeeper keeps, and the reminders that workers hand over.
+        zones: the zones of staff.
         files: the uploaded files of people.
         manifests: the checks of phases.
         letters: the letters and their runs.
     """
 
     cases: PostgresBreachCases
+    duties: PostgresBreachDuties
+    clocks: PostgresBreachClocks
+    zones: PostgresStaffZones
     files: PostgresBreachFiles
     manifests: PostgresBreachManifests
     letters: PostgresLetters
@@ -31,6 +39,9 @@ def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
     """Builds the stores."""
     return BreachStores(
         PostgresBreachCases(pool, writers),
+        PostgresBreachDuties(pool, writers),
+        PostgresBreachClocks(pool, writers),
+        PostgresStaffZones(pool),
         PostgresBreachFiles(pool, writers),
         PostgresBreachManifests(pool, writers),
         PostgresLetters(pool, writers),

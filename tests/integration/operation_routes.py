@@ -17,6 +17,13 @@ _CAMPAIGN_STEPS: Mapping[str, Mapping[str, object]] = {
     "ask-release": {"manifest": "0192f0c1-0000-7000-8000-000000000003"},
     "schedule": {"revision": 1, "schedule": {"kind": "now"}},
 }
+_BREACHES = f"/api/v1/breach-cases/{BRAND}"
+_BREACH = f"{_BREACHES}/0192f0c1-0000-7000-8000-000000000003"
+_BREACH_ACTS: Mapping[str, Mapping[str, object]] = {
+    "decision": {"state": "closed", "reason": "done"},
+    "duties": {"clock": "gdpr-authority", "told": "The authority", "told_at": "2026-11-30T03:00:00Z"},
+    "duties/undo": {"clock": "gdpr-authority", "reason": "another case"},
+}
 _CAMPAIGN_ACTS: Mapping[str, Mapping[str, str]] = {
     "duplicate": {"name": "B"},
     "archive": {},
@@ -102,6 +109,18 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/campaigns/{brand}/{campaign_id}/mailings/{act}"): tuple(
         (f"{_CAMPAIGN}/mailings/{act}", _do(f"{act}_mailing"), {}) for act in ("pause", "resume", "cancel")
     ),
+    ("GET", "/api/v1/breach-cases/{brand}"): ((_BREACHES, _do("write_breach_cases"), None),),
+    ("POST", "/api/v1/breach-cases/{brand}"): ((_BREACHES, _do("write_breach_cases"), {"name": "A"}),),
+    ("GET", "/api/v1/breach-cases/{brand}/{case_id}"): ((_BREACH, _do("write_breach_cases"), None),),
+    ("PUT", "/api/v1/breach-cases/{brand}/{case_id}/facts"): (
+        (f"{_BREACH}/facts", _do("write_breach_cases"), {"revision": 1, "facts": {}}),
+    ),
+    **{
+        ("POST", f"/api/v1/breach-cases/{{brand}}/{{case_id}}/{act}"): (
+            (f"{_BREACH}/{act}", _do("write_breach_cases"), body),
+        )
+        for act, body in _BREACH_ACTS.items()
+    },
     ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/breach-cases/{brand}/{case_id}/phases"): ((_PHASES, _do("write_breach_cases"), None),),

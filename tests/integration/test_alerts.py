@@ -71,6 +71,18 @@ INSERT INTO public_notices
 VALUES (gen_random_uuid(), 'interpals', '{}', '', now(), now() + '30 days', 'Ada', 'Dana', now(), now())
 """
 """A public notice that is not at its address."""
+_LATE_BREACH = """
+WITH reader AS (
+    INSERT INTO staff (name, shown_name, email) VALUES ('eve', 'Eve', 'eve@work.example') RETURNING id), opened AS (
+    INSERT INTO breach_cases (id, brand, name, facts, created_by, updated_by)
+    VALUES (gen_random_uuid(), 'interpals', 'Laptop', '{}', 'person:Eve', 'person:Eve') RETURNING id), late AS (
+    INSERT INTO breach_clocks (case_id, clock, rule, whom, what, because, starts_at, due_at)
+    SELECT id, 'late', 'late', 'authority', 'tell', '', now() - interval '80 hours', now() - interval '8 hours'
+    FROM opened)
+INSERT INTO breach_reminders (id, case_id, staff_id, clocks, state, queued_at)
+SELECT gen_random_uuid(), opened.id, reader.id, '[]', 'refused', now() - interval '1 hour' FROM opened, reader
+"""
+"""A breach case with a deadline that is over, and a reminder that nobody got."""
 
 
 class Scene:
@@ -153,6 +165,7 @@ class Scene:
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(_MISSED_NOTICE)
         await execute(_COMPLAINTS)
+        await execute(_LATE_BREACH)
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute(
             "INSERT INTO dead_letters (reason, exchange, routing_key, publisher, body)"

@@ -25,6 +25,7 @@ HOSTILE = f"{SEEN}\x1b]0;owned\x07\x9b31m\u202egnp\u2028state  finished\nstate  
 REF, EVENT = "[/b]:smile:user-1", "[/b]:smile:one"
 REQUEST = "01a22881-3838-723d-b2ac-a6014c1659bb"
 LETTER = "01a22881-3838-723d-b2ac-a6014c1659bc"
+BREACH = "01a22881-3838-723d-b2ac-a6014c1659be"
 CAMPAIGN = "01a22881-3838-723d-b2ac-a6014c1659bd"
 ABOUT = ("--brand", BRAND, "--ref", REF)
 
@@ -61,6 +62,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "inbound show": (LETTER,),
     "inbound webhook": (LETTER,),
     "webhook list": (),
+    "breach list": (),
+    "breach show": (BREACH,),
+    "breach facts": (BREACH,),
     "campaign list": (),
     "campaign show": (CAMPAIGN,),
     "campaign lint": (CAMPAIGN,),
@@ -97,6 +101,7 @@ OWN = {
     "staff sessions",
     "requests answer", "public-notices draft", "public-notices release", "public-notices withdraw",
     "schema queues", "schema api", "ledger seals", "policy diff",
+    "breach create", "breach not-notify", "breach close", "breach reopen", "breach done", "breach undone",
     "campaign create", "campaign save", "campaign duplicate", "campaign archive",
     "campaign check", "campaign show-manifest", "campaign ask-release", "campaign release", "campaign schedule",
     "campaign pause", "campaign resume", "campaign cancel", "campaign send-rest",
@@ -168,6 +173,7 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         HOSTILE,
     )
     await write_campaign(world)
+    await write_breach(world)
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
     await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)
     await world.pool.execute(
@@ -188,6 +194,16 @@ async def write_audiences(world: World, ada: int) -> None:
     await world.pool.execute("INSERT INTO audience_members VALUES ($1, $2, $3)", BRAND, "list", ada)
     await world.pool.execute(
         "INSERT INTO audience_lists (brand, name, origin, created_by) VALUES ($1, 'list', 'odd', $2)", BRAND, HOSTILE
+    )
+
+
+async def write_breach(world: World) -> None:
+    """Writes what people have called a breach, and have written into its facts."""
+    values = UUID(BREACH), HOSTILE[:100], {"effects": HOSTILE}, HOSTILE
+    await world.pool.execute(
+        "INSERT INTO breach_cases (id, brand, name, facts, created_by, updated_by)"
+        " VALUES ($1, 'interpals', $2, $3, $4, $4)",
+        *values,
     )
 
 

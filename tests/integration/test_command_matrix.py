@@ -72,6 +72,11 @@ TRIED_ELSEWHERE = {
         ("campaign create", "campaign save", "campaign duplicate", "campaign archive"),
         "tests/integration/test_cli_campaigns.py",
     ),
+    **dict.fromkeys(
+        ("breach create", "breach facts", "breach not-notify", "breach close", "breach reopen", "breach done"),
+        "tests/integration/test_cli_breach.py",
+    ),
+    "breach undone": "tests/integration/test_cli_breach.py",
     "webhook add": "tests/integration/test_cli_webhooks.py",
     "webhook disable": "tests/integration/test_cli_webhooks.py",
     "webhook enable": "tests/integration/test_cli_webhooks.py",
@@ -134,6 +139,7 @@ SHOWS = {
     "segment list", "segment show", "segment count", "audience list", "audience count",
     "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
     "campaign show-manifest", "campaign lint", "letters count", "letters list", "letters runs",
+    "breach list", "breach show",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

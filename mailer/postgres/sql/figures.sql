@@ -87,6 +87,25 @@ SELECT brand, extract(epoch FROM min(due_at) - now()) FROM (
     SELECT brand, due_at FROM data_requests WHERE confirmed_at IS NOT NULL AND answer IS NULL ORDER BY due_at LIMIT 10000) AS few
 GROUP BY brand
 
+-- name: breach_clocks_overdue
+SELECT k.brand, count(*) FROM breach_clocks c JOIN breach_cases k ON k.id = c.case_id
+WHERE k.state = 'open' AND c.due_at < now() AND NOT EXISTS (
+    SELECT FROM breach_duties_done d WHERE d.case_id = c.case_id AND d.clock = c.clock)
+GROUP BY k.brand
+
+-- name: breach_clock_due
+SELECT k.brand, extract(epoch FROM min(c.due_at) - now()) FROM breach_clocks c JOIN breach_cases k ON k.id = c.case_id
+WHERE k.state = 'open' AND c.due_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM breach_duties_done d WHERE d.case_id = c.case_id AND d.clock = c.clock)
+GROUP BY k.brand
+
+-- name: breach_reminders_unsent
+SELECT k.brand, count(*) FROM breach_reminders r JOIN breach_cases k ON k.id = r.case_id
+WHERE k.state = 'open' AND r.state <> 'sent'
+  AND r.queued_at BETWEEN now() - interval '7 days' AND now() - interval '10 minutes'
+  AND NOT (r.state = 'refused' AND r.problem LIKE 'it is not needed any more%')
+GROUP BY k.brand
+
 -- name: received_mail
 SELECT brand, state, count(*) FROM (
     SELECT brand, state FROM received_mail WHERE state <> 'handled' ORDER BY at LIMIT 10000) AS few

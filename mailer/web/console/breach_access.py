@@ -2,10 +2,12 @@
 
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends
 from starlette.exceptions import HTTPException
 
+from mailer.policy.campaign_schedule import known_zone_or_none
 from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.breach_cases import BreachCase
@@ -15,11 +17,13 @@ from mailer.web.console.console_context import HOME
 
 BREACHES = f"{HOME}/breaches"
 ONE_BREACH = f"{BREACHES}/{{case_id}}"
+BreachReader = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.BREACH_READ))]
 BreachWriter = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.BREACH_WRITE))]
+UTC_ZONE = ZoneInfo("UTC")
 
 
 async def require_breach_case(
-    request: ConsoleRequest, case_id: UUID, right: StaffRight = StaffRight.BREACH_RELEASE
+    request: ConsoleRequest, case_id: UUID, right: StaffRight = StaffRight.BREACH_READ
 ) -> BreachCase:
     """Returns a case of a brand at which the person has a right.
 
@@ -27,8 +31,8 @@ async def require_breach_case(
         HTTPException: 404: there is none, it is another brand's, or its brand has no policy here. 403: the person may
             only read it.
     """
-    case = await breach_stores(request, None).cases.find_case(case_id)
-    readable = (StaffRight.BREACH_RELEASE, right)
+    case = await breach_stores(request, None, StaffRight.BREACH_READ).cases.find_case(case_id)
+    readable = (StaffRight.BREACH_READ, right)
     if (
         case is None
         or case.brand not in request.console.operations.policies
@@ -59,3 +63,10 @@ def path_of_breach(case: BreachCase) -> str:
 def policy_of_breach(request: ConsoleRequest, case: BreachCase) -> Policy:
     """Returns the policy of a case's brand."""
     return request.console.operations.policies[case.brand]
+
+
+async def zone_of_viewer(request: ConsoleRequest) -> ZoneInfo:
+    """Returns the zone that the person has chosen, or else UTC."""
+    stores = breach_stores(request, None, StaffRight.BREACH_READ)
+    name = await stores.zones.find_zone(request.member.id)
+    return known_zone_or_none(name or "UTC") or UTC_ZONE

@@ -16,6 +16,9 @@ from mailer.web.console import (
     breach_letter_pages,
     breach_audience_pages,
     breach_check_pages,
+    breach_decision_pages,
+    breach_facts_pages,
+    breach_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -81,6 +84,7 @@ _sending = (
     campaign_release_pages.router,
     campaign_sending_pages.router,
 )
+_breaches = (breach_pages.router, breach_facts_pages.router, breach_decision_pages.router)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -110,6 +114,7 @@ ROUTERS = (
     *_sending,
     *(breach_text_pages.router, breach_preview_pages.router),
     *_breach_people,
+    *_breaches,
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
     *(segment_pages.router, list_pages.router),

@@ -127,6 +127,7 @@ NAVIGATION: list[NavigationGroup] = [
             NavigationEntry(f"{HOME}/campaigns", "campaigns", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/pictures", "pictures", StaffRight.CAMPAIGNS_WRITE),
             NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
+            NavigationEntry(f"{HOME}/breaches", "breaches", StaffRight.BREACH_READ),
             NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
             NavigationEntry(f"{HOME}/breach-letters", "breach_letters", StaffRight.NOTICES_WORK),
