@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.ports.audience_lists import AudienceListStore
+from mailer.ports.breach_release import BreachReleaser, BreachStopStore
 from mailer.ports.campaign_tests import CampaignTestStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
@@ -56,6 +57,8 @@ class OperatorStores:
     lists: AudienceListStore
     campaign_tests: CampaignTestStore
     pictures: PictureStore
+    breach_releases: BreachReleaser
+    breach_stops: BreachStopStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -9,6 +9,9 @@ from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_lists import PostgresAudienceLists
+from mailer.postgres.breach_desk_parts import BREACH_DESK
+from mailer.postgres.breach_release import PostgresBreachReleases
+from mailer.postgres.breach_stops import PostgresBreachStops
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
@@ -54,6 +57,8 @@ def build_operator_stores_opener(
             PostgresAudienceLists(pool, named),
             PostgresCampaignTests(pool, named),
             PostgresPictures(pool, named),
+            PostgresBreachReleases(pool, named, hasher, policies, BREACH_DESK),
+            PostgresBreachStops(pool, named),
         )
 
     return open_stores
