@@ -1,6 +1,7 @@
 """Breach phases of a test: cases, checks as a manifest has them, releases and stops over `tests.factories.World`."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -50,8 +51,10 @@ def notice_template(words: str) -> ManifestTemplate:
     """A template in three languages without required values, with some words of its own."""
     shipped = templates().find_template(BRAND, "breach-notice")
     assert shipped is not None
-    made = compile_stored_source(policies()[BRAND], "breach", shipped.source)
-    return ManifestTemplate(f"{made.version}-{words}"[:64], made.source)
+    source = re.sub(r"\{\{\s*(happened_on|found_on|contact)\b[^}]*\}\}", words, shipped.source)
+    made = compile_stored_source(policies()[BRAND], "breach", source)
+    assert not made.required
+    return ManifestTemplate(made.version, made.source)
 
 
 class Breaches:

@@ -120,6 +120,10 @@ class BreachReleaser(Protocol):
         """Remembers that a person looks at a check. Returns the other check of the phase that they saw last."""
         ...
 
+    def may_release_alone(self, brand: str) -> bool:
+        """Tells whether the policy of a brand lets one person alone release, with a reason."""
+        ...
+
     async def find_former_release(self, release: BreachRelease) -> BreachRelease | None:
         """Returns the release of the phase before, or None."""
         ...
@@ -243,6 +247,10 @@ class BreachStopStore(Protocol):
 
     async def list_told(self, case_id: UUID, phase: int, after: int, limit: int) -> Sequence[ToldPerson]:
         """Returns people whom a phase has told, or may have told, in order of their numbers."""
+        ...
+
+    async def record_export(self, case_id: UUID, phase: int, by: str) -> None:
+        """Records in the ledger that somebody has the people whom a phase has told. Raises BreachReleaseRefused."""
         ...
 
     async def keep_told_as_list(self, case_id: UUID, phase: int, by: str) -> tuple[str, int]:

@@ -105,6 +105,11 @@ class PostgresBreachReleases:
         await self._pool.execute(SQL["look"], manifest_id, person)
         return release_from_row(row) if row else None
 
+    def may_release_alone(self, brand: str) -> bool:
+        """See the port."""
+        policy = self._policies.get(brand)
+        return policy is not None and self._desk.read_terms(policy).break_glass == conditions.WITH_REASON
+
     async def find_former_release(self, release: BreachRelease) -> BreachRelease | None:
         """See the port."""
         row = await self._pool.fetchrow(SQL["former"], release.case_id, release.phase)

@@ -84,6 +84,13 @@ class PostgresBreachStops:
         """See the port."""
         return [ToldPerson(*row) for row in await self._pool.fetch(_SQL["told"], case_id, phase, after, limit)]
 
+    async def record_export(self, case_id: UUID, phase: int, by: str) -> None:
+        """See the port."""
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            released = await _lock_released_phase(work.connection, case_id, phase)
+            entry = _stop_entry(released, case_id, phase, "breach_told_exported", by)
+            await work.append_entries([entry._replace(kind=EntryKind.ACCESS)])
+
     async def keep_told_as_list(self, case_id: UUID, phase: int, by: str) -> tuple[str, int]:
         """See the port."""
         name = name_of_told_list(case_id, phase)

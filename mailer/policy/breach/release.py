@@ -15,6 +15,8 @@ LEAST_LETTERS: Final = 20
 """The letters that the reason of a release by one person alone has at least."""
 MOST_REASON: Final = 500
 """The most characters of such a reason, and of a second look."""
+WITH_REASON: Final = "with_reason"
+"""The terms of a policy that let one person alone release."""
 CHECK_AGAIN = "check the phase again"
 _RELEASABLE = ("checked", "awaiting_release")
 
@@ -95,7 +97,7 @@ def refusal_to_break_glass(rule: str, reason: str) -> str | None:
         rule: `break_glass` of the policy: `never` or `with_reason`.
         reason: of the person.
     """
-    if rule != "with_reason":
+    if rule != WITH_REASON:
         return "the policy lets nobody release alone; a second person has to release it"
     return _fault_of_words(reason)
 

@@ -11,6 +11,8 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    breach_release_pages,
+    breach_stop_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -101,6 +103,7 @@ ROUTERS = (
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_campaigns,
     *_sending,
+    *(breach_release_pages.router, breach_stop_pages.router),
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
     *(segment_pages.router, list_pages.router),
