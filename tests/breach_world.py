@@ -57,23 +57,42 @@ def notice_template(words: str) -> ManifestTemplate:
     return ManifestTemplate(made.version, made.source)
 
 
-class Breaches:
-    """The steps of breach phases over a world.
+class FakeDesk:
+    """The other parts of the desk.
 
     Attributes:
-        rules: in force. break_glass: of the policy. uploader: who uploaded each file. published: releases whose public
-            notice was put up.
+        rules: in force. break_glass: of the policy. uploader: who uploaded each file.
+        published: the releases whose public notice was put up.
     """
 
-    def __init__(self, world: World, portion: int = 5000) -> None:
-        self.world = world
+    def __init__(self) -> None:
         self.rules: list[dict[str, Any]] = [{"id": "gdpr-34"}]
         self.break_glass = "never"
         self.uploader = "person:Ulla"
         self.published: list[UUID] = []
+        self.parts = BreachDeskParts(self._read_terms, self._list_uploaders, self._publish_notice)
+
+    def _read_terms(self, policy: Policy) -> BreachTermsInForce:
+        return BreachTermsInForce(self.rules, self.break_glass)
+
+    async def _list_uploaders(self, connection: Pool | Connection, files: Sequence[UUID]) -> Sequence[str]:
+        return [self.uploader for _ in files]
+
+    async def _publish_notice(
+        self, work: UnitOfWork, release: BreachRelease, releaser: Identity
+    ) -> Sequence[LedgerEntry]:
+        self.published.append(release.id)
+        return ()
+
+
+class Breaches:
+    """The steps of breach phases over a world."""
+
+    def __init__(self, world: World, portion: int = 5000) -> None:
+        self.world = world
+        self.desk = FakeDesk()
         self.cases = PostgresBreachCases(world.pool, world.writers)
-        desk = BreachDeskParts(self._read_terms, self._list_uploaders, self._publish_notice)
-        self.releases = PostgresBreachReleases(world.pool, world.writers, world.hasher, world.policies, desk)
+        self.releases = PostgresBreachReleases(world.pool, world.writers, world.hasher, world.policies, self.desk.parts)
         self.stops = PostgresBreachStops(world.pool, world.writers)
         self.keeper = BreachPhaseKeeper(PostgresBreachLineDiverter(world.pool, world.writers, portion), self.stops)
         self.halts = PostgresHalts(world.pool, world.writers)
@@ -88,18 +107,6 @@ class Breaches:
     def breach_stops(self) -> PostgresBreachStops:
         """The stops, as `actions.breach_control` wants them."""
         return self.stops
-
-    def _read_terms(self, policy: Policy) -> BreachTermsInForce:
-        return BreachTermsInForce(self.rules, self.break_glass)
-
-    async def _list_uploaders(self, connection: Pool | Connection, files: Sequence[UUID]) -> Sequence[str]:
-        return [self.uploader for _ in files]
-
-    async def _publish_notice(
-        self, work: UnitOfWork, release: BreachRelease, releaser: Identity
-    ) -> Sequence[LedgerEntry]:
-        self.published.append(release.id)
-        return ()
 
     async def write(self, by: str = WRITER, **draft: Any) -> UUID:
         """Creates a case whose first phase has two variants. Returns its id."""
@@ -126,7 +133,7 @@ class Breaches:
             " rules, templates, policy_version, sums, hash, people, requested_by, ready_at)"
             " VALUES ($1, $2, $3, $4, $5, $6, 'ready', $7, $8, $9, $10, $11, $12, $13, $14, $15, now())",
             *(manifest_id, case_id, phase, BRAND, found.revision, case.revision),
-            *(case.facts.model_dump(mode="json"), found.draft.model_dump(mode="json"), self.rules),
+            *(case.facts.model_dump(mode="json"), found.draft.model_dump(mode="json"), self.desk.rules),
             {name: list(notice_template(name)) for name in found.draft.variants},
             self.world.policies[BRAND].version,
             [[*kind, people] for kind, people in kinds.items()],

@@ -162,6 +162,7 @@ def told(
         if keep:
             name, people = await stores.breach_stops.keep_told_as_list(identifier, phase, str(acting_person()))
             return {"list": name, "people": people}
+        await stores.breach_stops.record_export(identifier, phase, str(acting_person()))
         found = await stores.breach_stops.list_told(identifier, phase, after, limit)
         rows = [one._asdict() for one in found]
         return {**await told_as_json(stores.breach_stops, identifier, phase), "people": rows}

@@ -22,6 +22,8 @@ BRAND_ACTIONS = ("pause_brand", "resume_brand", "replay_dead_letters", "write_se
 """The actions on the flow and the segments of one brand by the API."""
 CAMPAIGN_ACTIONS = ("write_campaigns", "schedule_campaigns")
 """The actions on the campaigns of one brand, and on their pictures, by the API."""
+BREACH_ACTIONS = ("write_breach_cases",)
+"""The actions on the breach cases of one brand by the API. None of them releases anything."""
 IMPORT_ACTIONS = ("import_recipients",)
 """The actions on the people of one brand together by the API."""
 EVERYWHERE_ACTIONS = (
@@ -29,7 +31,10 @@ EVERYWHERE_ACTIONS = (
     "manage_publishers",
 )
 """The actions by the API that concern every brand. They need the right at each brand that has a policy here."""
-OPERATION_ACTIONS = (*MAILING_ACTIONS, *BRAND_ACTIONS, *CAMPAIGN_ACTIONS, *IMPORT_ACTIONS, *EVERYWHERE_ACTIONS)
+OPERATION_ACTIONS = (
+    *(*MAILING_ACTIONS, *BRAND_ACTIONS, *CAMPAIGN_ACTIONS, *BREACH_ACTIONS, *IMPORT_ACTIONS),
+    *EVERYWHERE_ACTIONS,
+)
 """All actions of operations by the API. Each is a right of its own."""
 
 
@@ -210,6 +215,7 @@ _OPERATIONS_IN_WORDS = {
     "resume_brand": "start the mail",
     "replay_dead_letters": "replay dead letters",
     "write_campaigns": "write campaigns",
+    "write_breach_cases": "read and write breach cases",
     "import_recipients": "import people",
     "write_segments": "save and delete segments",
     "schedule_campaigns": "check and schedule campaigns",

@@ -16,6 +16,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from mailer.web import (
     account_api,
+    breach_release_api,
     campaign_api,
     campaign_report_api,
     campaign_sending_api,
@@ -73,6 +74,7 @@ _API = (
     *(event_api, report_api, campaign_report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
     *(segment_api, picture_api, import_api, campaign_api, campaign_sending_api),
+    breach_release_api,
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),

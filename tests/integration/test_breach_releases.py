@@ -34,7 +34,7 @@ async def test_a_release_makes_a_mailing_for_each_variant_bound_to_the_hash(brea
     manifest_id = await breaches.asked(case_id, MIXED)
     made = await breaches.release(manifest_id)
     assert [one.variant for one in made] == ["elsewhere", "eu"]
-    assert breaches.published == [manifest_id]
+    assert breaches.desk.published == [manifest_id]
     status = await world.mailings.mailing_status(made[1].mailing_id)
     assert status is not None
     assert (status.publisher, status.released_by, status.category) == (ASKER, f"person:{RELEASER}", "breach")
@@ -141,10 +141,10 @@ async def test_what_has_changed_since_is_refused(breaches: Breaches, world: Worl
     with pytest.raises(BreachReleaseRefused, match="policy has changed"):
         await breaches.release(manifest_id)
     world.policies[BRAND] = policy
-    breaches.rules = [{"id": "gdpr-34", "within_hours": 24}]
+    breaches.desk.rules = [{"id": "gdpr-34", "within_hours": 24}]
     with pytest.raises(BreachReleaseRefused, match="rules about breaches have changed"):
         await breaches.release(manifest_id)
-    breaches.rules = [{"id": "gdpr-34"}]
+    breaches.desk.rules = [{"id": "gdpr-34"}]
     await breaches.edit(case_id)
     with pytest.raises(BreachReleaseRefused, match="have changed since this check"):
         await breaches.release(manifest_id)
@@ -241,7 +241,7 @@ async def test_break_glass_needs_the_policy_and_a_reason_and_then_a_second_look(
     manifest_id = await breaches.asked(await breaches.write(), [Line(1)])
     with pytest.raises(BreachReleaseRefused, match="lets nobody release alone"):
         await breaches.release(manifest_id, "Wanda", REASON)
-    breaches.break_glass = "with_reason"
+    breaches.desk.break_glass = "with_reason"
     for reason in ("", "too short", "1234567890 1234567890 1234567890", "x" * 501, "line\nbreak " + "x" * 30):
         with pytest.raises(BreachReleaseRefused, match=r"reason|say why"):
             await breaches.release(manifest_id, "Wanda", reason)

@@ -84,7 +84,7 @@ async def test_who_is_not_told_yet_never_is_after_a_cancellation(breaches: Breac
     assert (await breaches.states(made)) == {"user-1": ("queued", "")}
     with pytest.raises(BreachReleaseRefused, match="told nobody"):
         await breaches.stops.keep_told_as_list(case_id, 1, WRITER)
-    assert (await cancel_phase(breaches, case_id, 1, OPS, WHY)).mailings == 2
+    assert (await cancel_phase(breaches, case_id, 1, OPS, WHY)).mailings == 1
     await breaches.send_all()
     assert await breaches.states(made) == {
         "user-1": ("cancelled", ""),
