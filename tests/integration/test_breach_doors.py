@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,7 @@ from tests.integration.test_cli_campaign_sending import Commands
 from tests.integration.web_world import browse
 from tests.processes import SECRETS
 
+LATER = datetime(2035, 1, 1, 9, tzinfo=UTC)
 NAME = "breach-manifest:0192f0c1-0000-7000-8000-000000000001:eu"
 
 
@@ -130,7 +132,7 @@ async def test_a_released_phase_is_not_moved_to_another_time(breaches: Breaches,
     made = await breaches.release(await breaches.asked(await breaches.write(), [Line(1)]))
     schedule = PostgresMailingSchedule(world.pool, world.writers)
     with pytest.raises(MailingControlRefused):
-        await schedule.reschedule_mailing(made[0].mailing_id, None, Identity.parse_identity("person:Otto"), "later")
+        await schedule.reschedule_mailing(made[0].mailing_id, LATER, Identity.parse_identity("person:Otto"), "later")
     with pytest.raises(ReleaseRefused, match="does not wait"):
         await world.mailings.release_mailing(made[0].mailing_id, "Otto")
 
