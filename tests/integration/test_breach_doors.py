@@ -147,7 +147,7 @@ async def test_processes_killed_in_a_release_or_its_expansion_leave_nothing_half
     lines = [Line(1), *(Line(number, "letter", "no_address") for number in (2, 3, 4))]
     manifest_id = await breaches.asked(await breaches.write(), lines)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.breach_crash", database_url, str(manifest_id)),
+        *(sys.executable, "-m", "tests.breach_release_crash", database_url, str(manifest_id)),
         env=os.environ | {"MAILER_CRASH_AT": point.value},
     )
     assert await process.wait() == -signal.SIGKILL
