@@ -5,7 +5,7 @@ import asyncpg
 from mailer.database.statements import load_statements
 from mailer.policy.breach.draft import BreachPhaseDraft
 from mailer.policy.breach.facts import BreachFacts
-from mailer.policy.breach.release import BreachStepFacts
+from mailer.policy.breach.release import BreachStepFacts, are_rules_same
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.ports.breach_release import BreachRelease, ReleaseSum
 
@@ -39,7 +39,7 @@ def step_facts_of_release(release: BreachRelease, rules: object) -> BreachStepFa
         release.phase_state,
         release.state,
         release.is_current,
-        release.rules == rules,
+        are_rules_same(release.rules, rules),
         release.hash,
         release.ready_at,
         release.people,

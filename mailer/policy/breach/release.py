@@ -1,6 +1,7 @@
 """The conditions of a breach phase's release: asking, releasing, break-glass and the second look. Pure."""
 
 import hmac
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -126,6 +127,19 @@ def is_second_look_overdue(released_at: datetime, now: datetime) -> bool:
 def is_factor_fresh(has_second_factor: bool, signed_in_at: datetime, now: datetime) -> bool:
     """Tells whether a session's second factor was shown lately enough for a release."""
     return has_second_factor and now - signed_in_at <= FACTOR_IS_FRESH
+
+
+def are_rules_same(frozen: object, in_force: object) -> bool:
+    """Tells whether two lists of rows as JSON say the same. The order of rows and of what a set holds says nothing."""
+    return _in_one_order(frozen) == _in_one_order(in_force)
+
+
+def _in_one_order(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _in_one_order(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return sorted((_in_one_order(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
+    return value
 
 
 def _fault_of_words(reason: str) -> str | None:
