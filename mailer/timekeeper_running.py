@@ -9,6 +9,7 @@ from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
 from mailer.pipeline.breach_file_reading import BreachFileImporter
 from mailer.pipeline.breach_manifest_builder import BreachManifestBuilder
 from mailer.pipeline.breach_clock_keeper import BreachClockKeeper
+from mailer.pipeline.breach_phase_keeping import BreachPhaseKeeper
 from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.letter_run_maker import LetterRunMaker
@@ -28,6 +29,8 @@ from mailer.ports.breach_files import BreachFile
 from mailer.ports.broker import Broker
 from mailer.postgres.breach_file_queue import PostgresBreachFileQueue
 from mailer.postgres.breach_manifest_building import PostgresBreachManifestQueue
+from mailer.postgres.breach_line_diverting import PostgresBreachLineDiverter
+from mailer.postgres.breach_stops import PostgresBreachStops
 from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -64,6 +67,10 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(_build_breach_file_worker(app).work_until_stopped(stop))
         tasks.create_task(_build_breach_manifest_builder(app).build_until_stopped(stop))
         tasks.create_task(_build_automatic_rest_sender(app).send_until_stopped(stop))
+        phases = BreachPhaseKeeper(
+            PostgresBreachLineDiverter(app.pool, app.writers), PostgresBreachStops(app.pool, app.writers)
+        )
+        tasks.create_task(phases.keep_until_stopped(stop))
         queues = [queue.name for queue in build_broker_topology_for_policies(app.policies).queues]
         tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(app.pool), broker, queues, FLOW, stop))
 

@@ -9,10 +9,10 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     audience_lists,
-    breach_letters,
     breach,
     breach_check,
-    breach,
+    breach_letters,
+    breach_release,
     campaigns,
     consents,
     data_request_commands,
@@ -60,6 +60,7 @@ app = typer.Typer(
 for room in (init_brand, processes, stop_start, demo, publish, doctor, waiting_work_and_processes):
     room.register(app)
 breach_check.register(breach.app)
+breach_release.register(breach.app)
 for name, group in (
     ("recipients", recipients.app),
     ("consents", consents.app),
@@ -67,8 +68,8 @@ for name, group in (
     ("segment", segments.app),
     ("audience", audience_lists.app),
     ("mailing", mailing.app),
-    ("breach", breach.app),
     ("campaign", campaigns.app),
+    ("breach", breach.app),
     ("report", report.app),
     ("ledger", ledger.app),
     ("dead", dead_letters.app),

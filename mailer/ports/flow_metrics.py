@@ -41,6 +41,11 @@ FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
         "Age of the oldest mailing that waits for a second person, in seconds.",
         ("lane",),
     ),
+    "second_look": FlowGaugeDefinition(
+        "mailer_breach_second_look_seconds",
+        "Seconds since the oldest release of a breach notice by one person alone that nobody else has looked at.",
+        ("brand",),
+    ),
     "outbox": FlowGaugeDefinition("mailer_outbox_rows", "Rows of the outbox; at most 10,000."),
     "oldest_parked": FlowGaugeDefinition(
         "mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox, in seconds."

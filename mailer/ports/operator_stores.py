@@ -7,6 +7,7 @@ from uuid import UUID
 
 from mailer.ports.audience_lists import AudienceListStore
 from mailer.ports.breach_stores import BreachStores
+from mailer.ports.breach_release import BreachReleaser, BreachStopStore
 from mailer.ports.campaign_tests import CampaignTestStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
@@ -60,6 +61,8 @@ class OperatorStores:
     pictures: PictureStore
     breach: BreachStores
     breach_letters: LetterDesk
+    breach_releases: BreachReleaser
+    breach_stops: BreachStopStore
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -1,13 +1,11 @@
 """The release of campaigns in PostgreSQL: a manifest becomes mailings, in one transaction with the ledger's entries."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.database.statements import Connection, Pool
-from mailer.events import Audience, MessageEvent
 from mailer.ledger.unit_of_work import UnitOfWork, open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.campaign_draft import CampaignDraft
@@ -16,27 +14,22 @@ from mailer.policy.campaign_release import is_second_person_needed, refusal_to_r
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity, identity_or_none
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.mailings import NewMailing, ReleaseRefused
+from mailer.ports.mailings import NewMailing
 from mailer.ports.manifests import CampaignMailing, CampaignToCheck, Manifest, ManifestRefused
-from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_expansion import EXPANSION_SECONDS
-from mailer.postgres.mailings import (
-    BATCH_SIZE,
-    CREATE,
-    KEEP_TEMPLATE,
-    build_mailing_acceptance_ledger_entry,
-    column_values_of_mailing,
-    insert_or_find_mailings,
+from mailer.postgres.mailings import BATCH_SIZE, build_mailing_acceptance_ledger_entry
+from mailer.postgres.manifest_mailings import (
+    ManifestPart,
+    build_mailing_of_manifest_part,
+    insert_mailings_unless_id_is_taken,
 )
 from mailer.postgres.manifest_rows import SQL, campaign_from_row, manifest_from_row
 from mailer.postgres.manifests import NO_MANIFEST, lock_campaign_and_manifest, step_facts
-from mailer.postgres.releaser_independence import refuse_dependent_releaser
+from mailer.postgres.releaser_independence import Authors, refuse_releaser_behind_authors
 
 FieldsUsed = Callable[[CampaignDraft], Collection[str]]
 """Returns the attributes that the texts of a draft print."""
-Authors = Sequence[tuple[str, str]]
-"""The identities behind a campaign, each with what they did: `wrote`, `checked` or `asked for the release of`."""
 
 
 class PostgresCampaignReleases:
@@ -70,7 +63,7 @@ class PostgresCampaignReleases:
         self._refuse_unless_releasable(campaign, manifest, policy, seen_hash)
         authors = await self._read_authors(self._pool, campaign, manifest)
         if is_second_person_needed(policy, manifest.draft.category, manifest.people_in_reach):
-            await self._refuse_dependent_releaser(releaser, authors)
+            await refuse_releaser_behind_authors(self._pool, releaser, authors)
         async with open_unit_of_work(self._pool, self._writers) as work:
             campaign, manifest = await lock_campaign_and_manifest(work.connection, manifest_id)
             self._refuse_unless_releasable(campaign, manifest, policy, seen_hash)
@@ -122,22 +115,14 @@ class PostgresCampaignReleases:
         rows = await connection.fetch(SQL["authors"], campaign.id, manifest.id)
         return [(row["by"], row["did"]) for row in rows]
 
-    async def _refuse_dependent_releaser(self, releaser: Identity, authors: Authors) -> None:
-        for by, did in authors:
-            author = identity_or_none(by)
-            if author is None:
-                raise ReleaseRefused("nobody knows who wrote this campaign; duplicate it, and have the copy released")
-            await refuse_dependent_releaser(self._pool, releaser, author, did)
-
     async def _make_mailings(
         self, work: UnitOfWork, manifest: Manifest, variants: Sequence[tuple[str, str]], releaser: str
     ) -> Sequence[CampaignMailing]:
         """Makes the mailings of some parts of the audience, each with the texts of a variant."""
         new = {part: self._new_mailing(manifest, part, variant) for part, variant in variants}
-        await self._insert_mailings(work.connection, manifest, list(new.values()))
-        await work.connection.execute(
-            f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'; SET LOCAL lock_timeout = 0"
-        )
+        templates, mailings = manifest.templates.values(), list(new.values())
+        if await insert_mailings_unless_id_is_taken(work.connection, mailings, templates, self._hasher):
+            raise ManifestRefused("an event has the id of this campaign's mailing; duplicate the campaign")
         fields = sorted(self._fields_used(manifest.draft))
         for part, variant in variants:
             mailing = new[part]
@@ -148,8 +133,8 @@ class PostgresCampaignReleases:
                 part,
                 BATCH_SIZE,
                 manifest.draft.schedule.over_hours,
-                fields,
                 releaser,
+                fields,
                 timeout=EXPANSION_SECONDS + 10,
             )
             await work.connection.execute(
@@ -160,37 +145,19 @@ class PostgresCampaignReleases:
         )
         return [CampaignMailing(part, new[part].id, variant) for part, variant in variants]
 
-    async def _insert_mailings(
-        self, connection: Connection, manifest: Manifest, mailings: Sequence[NewMailing]
-    ) -> None:
-        contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
-        first, _ = await insert_or_find_mailings(connection, mailings, self._hasher, contents)
-        if any(first[mailing.id] != mailing.id for mailing in mailings):
-            raise ManifestRefused("an event has the id of this campaign's mailing; duplicate the campaign")
-        templates = manifest.templates.values()
-        await connection.execute(KEEP_TEMPLATE, [one.version for one in templates], [one.source for one in templates])
-        await connection.fetch(CREATE, [column_values_of_mailing(mailing, {}, {}) for mailing in mailings])
-
     def _new_mailing(self, manifest: Manifest, part: str, variant: str) -> NewMailing:
-        """Returns the mailing of a part of the audience. Only here an audience is named `manifest:…`."""
-        policy, draft = self._policies[manifest.brand], manifest.draft
-        publisher = identity_or_none(manifest.asked_by or "")
+        publisher, draft = identity_or_none(manifest.asked_by or ""), manifest.draft
         if publisher is None:
             raise ManifestRefused("nobody knows who asked for the release; check the campaign again, and ask again")
-        event = MessageEvent.model_construct(
-            id=f"campaign-{manifest.id}-{part}",
-            brand=manifest.brand,
-            category=draft.category,
-            template=manifest.template_name,
-            topic=draft.topic,
-            campaign=manifest.template_name,
-            to=Audience.model_construct(audience=f"manifest:{manifest.id}:{part}"),
-            context={},
+        values = ManifestPart(
+            f"campaign-{manifest.id}-{part}",
+            draft.category,
+            draft.topic,
+            f"manifest:{manifest.id}:{part}",
+            manifest.template_name,
+            manifest.templates[variant],
         )
-        template = manifest.templates[variant]
-        category = policy.get_category(draft.category)
-        released = replace(category, needs_release=False)  # the release of the manifest is the second person's
-        return NewMailing(uuid7(), event, publisher, released, *template, policy.version, policy.controller.id)
+        return build_mailing_of_manifest_part(self._policies[manifest.brand], publisher, values)
 
 
 def _release_entries(

@@ -10,7 +10,7 @@ from mailer.policy.campaign_manifest import LineResult, ManifestSum, ManifestTem
 from mailer.ports.manifests import CampaignToCheck, Manifest
 
 _RAW = load_statements("manifests")
-SQL = {name: text.replace("{columns}", _RAW["columns"]) for name, text in _RAW.items()}
+SQL = {name: text.replace("{columns}", _RAW["columns"]).replace("{line}", _RAW["line"]) for name, text in _RAW.items()}
 """The statements about manifests, by name."""
 
 

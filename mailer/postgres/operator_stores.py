@@ -10,6 +10,9 @@ from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_lists import PostgresAudienceLists
 from mailer.postgres.breach_stores import build_breach_stores
+from mailer.postgres.breach_desk_parts import BREACH_DESK
+from mailer.postgres.breach_release import PostgresBreachReleases
+from mailer.postgres.breach_stops import PostgresBreachStops
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
@@ -58,6 +61,8 @@ def build_operator_stores_opener(
             PostgresPictures(pool, named),
             build_breach_stores(pool, named),
             PostgresLetters(pool, named),
+            PostgresBreachReleases(pool, named, hasher, policies, BREACH_DESK),
+            PostgresBreachStops(pool, named),
         )
 
     return open_stores

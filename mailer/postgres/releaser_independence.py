@@ -1,11 +1,28 @@
 """The independence of who releases a mailing from who has published or rescheduled it."""
 
+from collections.abc import Sequence
+
 from mailer.database.statements import Pool, load_statements
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind, identity_or_none
 from mailer.policy.staff_rights import INDEPENDENT_AGAIN_AFTER
 from mailer.ports.mailings import ReleaseRefused
 
 _SQL = load_statements("mailings")
+Authors = Sequence[tuple[str, str]]
+"""The identities behind a manifest, as text, each with what they did, such as `wrote` or `asked for the release of`."""
+
+
+async def refuse_releaser_behind_authors(pool: Pool, releaser: Identity, authors: Authors) -> None:
+    """Refuses a person who could be somebody that has worked on a manifest. See `refuse_dependent_releaser`.
+
+    Raises:
+        ReleaseRefused: as there, or nobody knows who an author is.
+    """
+    for by, did in authors:
+        author = identity_or_none(by)
+        if author is None:
+            raise ReleaseRefused("nobody knows who wrote this; duplicate it, and have the copy released")
+        await refuse_dependent_releaser(pool, releaser, author, did)
 
 
 async def refuse_dependent_releaser(pool: Pool, releaser: Identity, author: Identity, did: str) -> None:

@@ -19,6 +19,7 @@ from mailer.web import (
     breach_phase_api,
     breach_check_api,
     breach_api,
+    breach_release_api,
     campaign_api,
     campaign_report_api,
     campaign_sending_api,
@@ -78,6 +79,7 @@ _API = (
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
     *(segment_api, picture_api, import_api, campaign_api, campaign_sending_api),
     *(breach_api, breach_phase_api, breach_check_api),
+    breach_release_api,
 )
 _PAGES = (
     *(unsubscribe, preferences, confirmation, why_this_mail_page, web_copy_page),

@@ -10,6 +10,8 @@ _LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letter
 _PICTURES = f"/api/v1/pictures/{BRAND}"
 _SEGMENTS = f"/api/v1/segments/{BRAND}"
 _CAMPAIGNS = f"/api/v1/campaigns/{BRAND}"
+_PHASE_ROUTE = "/api/v1/breach-cases/{brand}/{case_id}/phases/{phase}"
+_PHASE = f"/api/v1/breach-cases/{BRAND}/0192f0c1-0000-7000-8000-000000000003/phases/1"
 _CAMPAIGN = f"{_CAMPAIGNS}/0192f0c1-0000-7000-8000-000000000003"
 _DRAFT = {"category": "newsletter", "purpose": "newsletter"}
 _CAMPAIGN_STEPS: Mapping[str, Mapping[str, object]] = {
@@ -121,6 +123,12 @@ OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
         )
         for act, body in _BREACH_ACTS.items()
     },
+    ("GET", f"{_PHASE_ROUTE}/release"): ((f"{_PHASE}/release", ReadDataAttempt(BRAND, ReadableData.STATUS), None),),
+    ("GET", f"{_PHASE_ROUTE}/told"): ((f"{_PHASE}/told", ReadDataAttempt(BRAND, ReadableData.STATUS), None),),
+    ("POST", f"{_PHASE_ROUTE}/ask-release"): (
+        (f"{_PHASE}/ask-release", _do("write_breach_cases"), {"manifest": "0192f0c1-0000-7000-8000-000000000004"}),
+    ),
+    ("POST", f"{_PHASE_ROUTE}/stop"): ((f"{_PHASE}/stop", _do("pause_mailing"), {"reason": "smoke"}),),
     ("GET", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/pictures/{brand}"): ((_PICTURES, _do("write_campaigns"), None),),
     ("POST", "/api/v1/breach-cases/{brand}/{case_id}/phases"): ((_PHASES, _do("write_breach_cases"), None),),

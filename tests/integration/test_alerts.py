@@ -50,6 +50,20 @@ SELECT gen_random_uuid(), now() - interval '3 days', 'interpals', 'abuse', '', '
 FROM (VALUES ('received', NULL), ('waiting', now())) AS v (state, done)
 """
 """A message that was not handled, and one that waits for a person."""
+_RELEASED_ALONE = """
+WITH one AS (
+    INSERT INTO breach_cases (id, brand, name, facts, created_by, updated_by)
+    VALUES (gen_random_uuid(), 'interpals', 'Stolen backup', '{}', 'person:A', 'person:A') RETURNING id
+), phase AS (
+    INSERT INTO breach_phases (case_id, phase, state, draft, created_by, updated_by)
+    SELECT id, 1, 'released', '{}', 'person:A', 'person:A' FROM one
+)
+INSERT INTO breach_manifests (id, case_id, phase, brand, revision, facts_revision, state, facts, draft, rules,
+                              templates, policy_version, requested_by, released_at, break_glass)
+SELECT gen_random_uuid(), id, 1, 'interpals', 1, 1, 'released', '{}', '{}', '[]', '{}', '1', 'person:A',
+       now() - interval '25 hours', 'nobody else is there' FROM one
+"""
+"""A breach notice that one person alone released yesterday."""
 _LATE_WEBHOOK = """
 WITH added AS (
     INSERT INTO outgoing_webhooks (brand, url, kinds, secret, disabled_at, disabled_reason)
@@ -161,6 +175,7 @@ class Scene:
             " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + '6 days', now() FROM recipients LIMIT 1"
         )
         await execute(_OLD_MAIL)
+        await execute(_RELEASED_ALONE)
         await execute(_LATE_WEBHOOK)
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(_MISSED_NOTICE)

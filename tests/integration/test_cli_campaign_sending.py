@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 
 class Commands:
-    """Commands that run in this process over the database of a test."""
+    """Commands that run in this process over the database of a test, below one noun."""
+
+    noun = "campaign"
 
     def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.url, self.monkeypatch, self.capsys = url, monkeypatch, capsys
@@ -40,7 +42,7 @@ class Commands:
     def run(self, *words: str, by: str = "Dana Duty", status: int = 0) -> str:
         """Runs a command; what it has printed."""
         told = () if words[0] == "show-manifest" else ("--by", by)
-        self.monkeypatch.setattr(sys, "argv", ["mailer", "campaign", *words, *told])
+        self.monkeypatch.setattr(sys, "argv", ["mailer", self.noun, *words, *told])
         self.monkeypatch.setattr(shared._RememberedActingPerson, "person", None)
         with pytest.raises(SystemExit) as end:
             cli.main()

@@ -119,6 +119,10 @@ TRIED_ELSEWHERE = {
     "campaign resume": "tests/integration/test_cli_campaign_sending.py",
     "campaign cancel": "tests/integration/test_cli_campaign_sending.py",
     "campaign send-rest": "tests/integration/test_cli_campaign_sending.py",
+    **dict.fromkeys(
+        ("breach ask", "breach release", "breach second-look", "breach stop", "breach resume", "breach told"),
+        "tests/integration/test_breach_doors.py",
+    ),
 }
 """Commands that act on what other tests have to make first; each takes `--by`."""
 PUBLISHES = {

@@ -90,7 +90,8 @@ SELECT {standing},
            WHERE x.recipient_id = s.recipient_id AND x.mailing_id <> m.id AND x.category = ANY ({optional})
              AND x.at > now() - make_interval(days => CASE s.own_cap WHEN 'weekly' THEN 7 ELSE 30 END)))) END AS sent,
        CASE WHEN t.copy_of IS NOT NULL THEN s.address_hash END AS shared,
-       t.mailing_id, t.attempt, r.name, r.locale, t.context, m.inviter_paused, t.tried_at
+       -- A notice of a breach is in the language that its manifest has shown.
+       t.mailing_id, t.attempt, r.name, CASE WHEN m.category = 'breach' THEN coalesce(t.context ->> 'notice_locale', r.locale) ELSE r.locale END AS locale, t.context, m.inviter_paused, t.tried_at
 FROM taken t
 JOIN addressed m ON m.id = t.mailing_id
 JOIN recipients r ON r.id = t.recipient_id

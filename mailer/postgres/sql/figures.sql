@@ -30,6 +30,11 @@ SELECT lane, extract(epoch FROM now() - min(created_at)) FROM (
     SELECT lane, created_at FROM mailings WHERE finished_at IS NULL AND state = 'awaiting_release' ORDER BY id LIMIT 10000
 ) AS few GROUP BY lane
 
+-- name: second_look
+-- Of what one person alone has released; a partial index has these few.
+SELECT brand, extract(epoch FROM now() - min(released_at)) FROM breach_manifests
+WHERE break_glass IS NOT NULL AND second_look_at IS NULL GROUP BY brand
+
 -- name: outbox
 SELECT count(*) FROM (SELECT FROM outbox ORDER BY id LIMIT 10000) AS few
 

@@ -124,19 +124,7 @@ ORDER BY a.by, a.did
 WITH mailing AS (
     SELECT id, lane FROM mailings WHERE id = $1
 ), line AS (
-    SELECT p.recipient_id, greatest(p.due_at, now()) AS due_at,
-           CASE WHEN lag(r.id) OVER sharing IS NOT NULL THEN first_value(r.id) OVER sharing
-                WHEN lead(r.id) OVER sharing IS NOT NULL THEN 0 END AS copy_of,
-           CASE WHEN cardinality($6::text[]) > 0 AND s.erased_at IS NULL THEN jsonb_build_object('profile', coalesce(
-               (SELECT jsonb_object_agg(v.key, v.value) FROM jsonb_each(t.attributes) v WHERE v.key = ANY ($6::text[])),
-               '{}')) END AS context
-    FROM manifest_people p
-    JOIN recipients r ON r.id = p.recipient_id JOIN standings s ON s.recipient_id = p.recipient_id
-    LEFT JOIN recipient_attributes t ON cardinality($6::text[]) > 0 AND t.recipient_id = p.recipient_id
-    WHERE p.manifest_id = $2 AND p.variant = $3 AND p.reason <> 'no_time_zone'
-    WINDOW sharing AS (
-        PARTITION BY coalesce(r.address_hash, int8send(r.id))
-        ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, r.id)
+    {line}
 ), counted AS (
     -- Spread mail goes in portions of five minutes at most.
     SELECT due_at, CASE WHEN $5::int = 0 THEN $4::int
@@ -159,10 +147,26 @@ WITH mailing AS (
     INSERT INTO counters SELECT $1, 'queued', '', sum(size) FROM numbered HAVING count(*) > 0
 )
 UPDATE mailings
-SET audience_size = (SELECT coalesce(sum(size), 0) FROM numbered), expanded_at = now(), released_by = $7,
+SET audience_size = (SELECT coalesce(sum(size), 0) FROM numbered), expanded_at = now(), released_by = $6,
     send_at = (SELECT CASE WHEN min(begins_at) > now() THEN min(begins_at) END FROM numbered)
 WHERE id = $1
 RETURNING audience_size
+
+-- name: line
+-- The lines of a campaign's variant, with the copy that counts for people with one address, and what the texts print.
+SELECT p.recipient_id, greatest(p.due_at, now()) AS due_at,
+       CASE WHEN lag(r.id) OVER sharing IS NOT NULL THEN first_value(r.id) OVER sharing
+            WHEN lead(r.id) OVER sharing IS NOT NULL THEN 0 END AS copy_of,
+       CASE WHEN cardinality($7::text[]) > 0 AND s.erased_at IS NULL THEN jsonb_build_object('profile', coalesce(
+           (SELECT jsonb_object_agg(v.key, v.value) FROM jsonb_each(t.attributes) v WHERE v.key = ANY ($7::text[])),
+           '{}')) END AS context
+FROM manifest_people p
+JOIN recipients r ON r.id = p.recipient_id JOIN standings s ON s.recipient_id = p.recipient_id
+LEFT JOIN recipient_attributes t ON cardinality($7::text[]) > 0 AND t.recipient_id = p.recipient_id
+WHERE p.manifest_id = $2 AND p.variant = $3 AND p.reason <> 'no_time_zone'
+WINDOW sharing AS (
+    PARTITION BY coalesce(r.address_hash, int8send(r.id))
+    ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, r.id)
 
 -- name: name_mailing
 INSERT INTO campaign_mailings (campaign_id, manifest_id, variant, mailing_id, template_variant) VALUES ($1, $2, $3, $4, $5)

@@ -29,6 +29,6 @@ WHERE id = $1
 UPDATE batches SET due_at = CASE WHEN $3 THEN 'infinity'::timestamptz ELSE $2 END, published_at = NULL WHERE mailing_id = $1
 
 -- name: has_own_times
--- Each person's own local time, or spread over hours.
-SELECT m.audience LIKE 'manifest:%' AND (SELECT count(DISTINCT b.due_at) > 1 FROM batches b WHERE b.mailing_id = m.id)
+-- Each person's own local time, or spread over hours; a released notice of a breach keeps the pace of its manifest.
+SELECT m.audience LIKE 'breach-manifest:%' OR m.audience LIKE 'manifest:%' AND (SELECT count(DISTINCT b.due_at) > 1 FROM batches b WHERE b.mailing_id = m.id)
 FROM mailings m WHERE m.id = $1
