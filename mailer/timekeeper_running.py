@@ -4,7 +4,7 @@ import asyncio
 
 from mailer.app import App
 from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
-from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
+from mailer.pipeline.figure_counting import FigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.manifest_builder import ManifestBuilder
 from mailer.pipeline.optional_mail_watch import OptionalMailWatcher
@@ -19,6 +19,7 @@ from mailer.pipeline.uploaded_row_import import UploadedRowImporter
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.policy_loading import build_broker_topology_for_policies
 from mailer.ports.broker import Broker
+from mailer.postgres.breach_outcomes import PostgresBreachFigureCounts
 from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -44,8 +45,12 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(looks.check_notice_pages_until_stopped(stop))
         webhooks = OutgoingWebhookSender(app.webhooks, WebhookHttpPoster(SystemResolver))
         tasks.create_task(webhooks.send_until_stopped(stop))
-        figures = CampaignFigureKeeper(PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher))
-        tasks.create_task(figures.count_until_stopped(stop))
+        campaigns = PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher)
+        for count, what in (
+            (campaigns.count_next_campaign, "campaigns"),
+            (PostgresBreachFigureCounts(app.pool).count_next_case, "breach cases"),
+        ):
+            tasks.create_task(FigureKeeper(count, what).count_until_stopped(stop))
         tasks.create_task(_build_import_worker(app).work_until_stopped(stop))
         tasks.create_task(_build_manifest_builder(app).build_until_stopped(stop))
         tasks.create_task(_build_automatic_rest_sender(app).send_until_stopped(stop))

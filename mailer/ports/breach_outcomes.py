@@ -1,0 +1,75 @@
+"""The outcomes of breach cases: the figures that the timekeeper counts, and the people."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from mailer.policy.breach.outcomes import BreachFigures
+
+
+@dataclass(frozen=True, slots=True)
+class CountedBreachFigures:
+    """The figures of a case.
+
+    Attributes:
+        counted_at: None: nothing of the case was released, or nobody has counted yet.
+        is_final: nothing can change any more without a person.
+    """
+
+    figures: BreachFigures
+    counted_at: datetime | None
+    is_final: bool
+
+
+class PersonOutcomeRow(NamedTuple):
+    """One person of a case, for the export.
+
+    Attributes:
+        phase: the phase in which the outcome came about.
+        told_at: the time of the hand-over, or the day of the posting. reply: the processor's words, or the reference.
+    """
+
+    ref: str
+    email: str | None
+    name: str | None
+    place: str
+    variant: str
+    locale: str
+    phase: int
+    channel: str
+    channel_reason: str
+    outcome: str
+    reason: str
+    next: str
+    told_at: str
+    reply: str
+
+
+class BreachFigureReader(Protocol):
+    """Reads the figures of a case: one row."""
+
+    async def case_figures(self, case_id: UUID) -> CountedBreachFigures:
+        """Returns the figures that were counted last."""
+        ...
+
+    async def count_deliveries(self, case_id: UUID) -> Mapping[str, int]:
+        """Returns the deliveries of a case by state, from the counters, as of now."""
+        ...
+
+
+class BreachFigureCounter(Protocol):
+    """Counts the figures that take a scan."""
+
+    async def count_next_case(self) -> UUID | None:
+        """Counts the figures of the case that is due the longest. Returns its id, or None if none is due."""
+        ...
+
+
+class BreachPeopleReader(Protocol):
+    """Reads the people of a case."""
+
+    def export_people(self, case_id: UUID, brand: str) -> AsyncIterator[Sequence[PersonOutcomeRow]]:
+        """Yields pages of people by number, each once. The ledger records who has exported them."""
+        ...
