@@ -56,7 +56,12 @@ async def open_case(world: World, name: str = "Backup") -> BreachCase:
 
 
 async def released_phase(
-    world: World, case: BreachCase, phase: int, lines: Mapping[int, Line], draft: BreachPhaseDraft | None = None
+    world: World,
+    case: BreachCase,
+    phase: int,
+    lines: Mapping[int, Line],
+    draft: BreachPhaseDraft | None = None,
+    templates: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, UUID]:
     """A released phase whose mail was handed over as far as it may. Returns the mailing of each variant."""
     store, chosen = PostgresBreachCases(world.pool, world.writers), draft or draft_of()
@@ -67,10 +72,10 @@ async def released_phase(
     manifest = uuid7()
     await world.pool.execute(
         "INSERT INTO breach_manifests (id, case_id, phase, brand, revision, facts_revision, state, facts, draft, rules,"
-        " templates, policy_version, people, requested_by, released_by, released_at, hash)"
-        " VALUES ($1, $2, $3, $4, 1, 1, 'released', $5, $6, '[]', '{}', '1', $7, 'person:Ada', 'person:Dana', now(), '\\x00')",
+        " templates, policy_version, people, requested_by, released_by, released_at, hash) VALUES"
+        " ($1, $2, $3, $4, 1, 1, 'released', $5, $6, '[]', $9, '1', $7, 'person:Ada', 'person:Dana', now(), $8)",
         *(manifest, case.id, phase, BRAND, case.facts.model_dump(mode="json"), chosen.model_dump(mode="json")),
-        len(lines),
+        *(len(lines), bytes(32), templates or {}),
     )
     await world.pool.execute(
         "UPDATE breach_phases SET state = 'released', manifest_id = $3 WHERE case_id = $1 AND phase = $2",

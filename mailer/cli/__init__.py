@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     audience_lists,
+    breach,
     campaigns,
     consents,
     data_request_commands,
@@ -63,6 +64,7 @@ for name, group in (
     ("audience", audience_lists.app),
     ("mailing", mailing.app),
     ("campaign", campaigns.app),
+    ("breach", breach.app),
     ("report", report.app),
     ("ledger", ledger.app),
     ("dead", dead_letters.app),

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from mailer.policy.breach.outcomes import BreachFigures
+from mailer.policy.campaign_manifest import ManifestTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,19 @@ class CountedBreachFigures:
     figures: BreachFigures
     counted_at: datetime | None
     is_final: bool
+
+
+class ReleasedPhase(NamedTuple):
+    """A released phase.
+
+    Attributes:
+        released_by: an identity, as text. templates: by variant, as they were checked and sent.
+    """
+
+    phase: int
+    released_at: datetime
+    released_by: str
+    templates: Mapping[str, ManifestTemplate]
 
 
 class PersonOutcomeRow(NamedTuple):
@@ -47,15 +61,23 @@ class PersonOutcomeRow(NamedTuple):
     reply: str
 
 
-class BreachFigureReader(Protocol):
-    """Reads the figures of a case: one row."""
+class BreachOutcomeReader(Protocol):
+    """Reads the figures of a case, of which pages read one row, and its people."""
 
     async def case_figures(self, case_id: UUID) -> CountedBreachFigures:
         """Returns the figures that were counted last."""
         ...
 
+    async def list_released_phases(self, case_id: UUID) -> Sequence[ReleasedPhase]:
+        """Returns the released phases of a case, in order."""
+        ...
+
     async def count_deliveries(self, case_id: UUID) -> Mapping[str, int]:
         """Returns the deliveries of a case by state, from the counters, as of now."""
+        ...
+
+    def export_people(self, case_id: UUID, brand: str) -> AsyncIterator[Sequence[PersonOutcomeRow]]:
+        """Yields pages of people by number, each once. The ledger records who has exported them."""
         ...
 
 
@@ -64,12 +86,4 @@ class BreachFigureCounter(Protocol):
 
     async def count_next_case(self) -> UUID | None:
         """Counts the figures of the case that is due the longest. Returns its id, or None if none is due."""
-        ...
-
-
-class BreachPeopleReader(Protocol):
-    """Reads the people of a case."""
-
-    def export_people(self, case_id: UUID, brand: str) -> AsyncIterator[Sequence[PersonOutcomeRow]]:
-        """Yields pages of people by number, each once. The ledger records who has exported them."""
         ...

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.policy.public_notices import PublicNotice
+from mailer.ports.public_notices import PublicNoticeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class BreachPublicNotice:
 
 class BreachPublicNoticeStore(Protocol):
     """Stores the public notices of cases."""
+
+    @property
+    def notices(self) -> PublicNoticeStore:
+        """The store of public notices, which releases and withdraws them."""
+        ...
 
     async def add_draft_of_phase(self, case_id: UUID, phase: int, variant: str, days: int, by: str) -> PublicNotice:
         """Drafts a public notice from the texts of a released phase, for a second person to release.

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.ports.audience_lists import AudienceListStore
+from mailer.ports.breach_stores import BreachStores
 from mailer.ports.campaign_tests import CampaignTestStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk
@@ -56,6 +57,7 @@ class OperatorStores:
     lists: AudienceListStore
     campaign_tests: CampaignTestStore
     pictures: PictureStore
+    breach: BreachStores
 
 
 OperatorStoresOpener = Callable[[str, str, RightInSession | None], OperatorStores]

@@ -24,7 +24,8 @@ from mailer.policy.breach.outcomes import (
     outcome_in_case,
 )
 from mailer.policy.breach.returned_mail import CAME_BACK_EFFECTS
-from mailer.ports.breach_outcomes import CountedBreachFigures, PersonOutcomeRow
+from mailer.policy.campaign_manifest import ManifestTemplate
+from mailer.ports.breach_outcomes import CountedBreachFigures, PersonOutcomeRow, ReleasedPhase
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
 _TEXTS: Final = load_statements("breach_outcomes")
@@ -38,7 +39,7 @@ _INFINITE: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class PostgresBreachOutcomes:
-    """Implements `ports.breach_outcomes.BreachFigureReader` and `BreachPeopleReader`."""
+    """Implements `ports.breach_outcomes.BreachOutcomeReader`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -50,6 +51,18 @@ class PostgresBreachOutcomes:
         if row is None or row["counted_at"] is None:
             return CountedBreachFigures(BreachFigures(), None, is_final=False)
         return CountedBreachFigures(BreachFigures.model_validate(row["figures"]), row["counted_at"], row["is_final"])
+
+    async def list_released_phases(self, case_id: UUID) -> Sequence[ReleasedPhase]:
+        """See the port."""
+        return [
+            ReleasedPhase(
+                row["phase"],
+                row["released_at"],
+                row["released_by"],
+                {name: ManifestTemplate(*template) for name, template in row["templates"].items()},
+            )
+            for row in await self._pool.fetch(_SQL["released_phases"], case_id)
+        ]
 
     async def count_deliveries(self, case_id: UUID) -> Mapping[str, int]:
         """See the port."""

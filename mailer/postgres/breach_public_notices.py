@@ -23,6 +23,7 @@ from mailer.ports.breach_public_notices import BreachPublicNotice, PublicNoticeG
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.breach_cases import PostgresBreachCases
+from mailer.postgres.public_notices import PostgresPublicNotices
 from mailer.rendering.breach_public_texts import missing_public_texts, public_texts_of_phase
 
 _SQL: Final = load_statements("breach_public_notices")
@@ -101,6 +102,7 @@ class PostgresBreachPublicNotices:
         self._pool = pool
         self._writers = writers
         self._cases = PostgresBreachCases(pool, writers)
+        self.notices = PostgresPublicNotices(pool, writers)
 
     async def add_draft_of_phase(self, case_id: UUID, phase: int, variant: str, days: int, by: str) -> PublicNotice:
         """See the port."""

@@ -9,6 +9,7 @@ from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_lists import PostgresAudienceLists
+from mailer.postgres.breach_stores import build_breach_stores
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns
@@ -54,6 +55,7 @@ def build_operator_stores_opener(
             PostgresAudienceLists(pool, named),
             PostgresCampaignTests(pool, named),
             PostgresPictures(pool, named),
+            build_breach_stores(pool, named),
         )
 
     return open_stores

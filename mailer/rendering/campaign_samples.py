@@ -108,7 +108,34 @@ def render_sample(
         RenderError, HeaderRefused: a value cannot be rendered.
         NoVisibleWayToLeave: the message does not show how to leave the mail.
     """
-    category = policy.get_category(draft.category)
+    return render_template_for_reader(template, policy, links, person, message_id, now, draft.topic)
+
+
+def render_template_for_reader(
+    template: Template,
+    policy: Policy,
+    links: SignedLinks,
+    person: SamplePerson,
+    message_id: UUID,
+    now: datetime,
+    topic: str | None = None,
+) -> RenderedMessage:
+    """Renders the message of a compiled template for one reader, as `render_sample` does.
+
+    Args:
+        template: it needs no values of an event.
+        policy: of the brand.
+        links: makes links and ids.
+        person: the reader.
+        message_id: stands in the place of a mailing's id; each sample has its own.
+        now: an aware time.
+        topic: of a newsletter.
+
+    Raises:
+        RenderError, HeaderRefused: a value cannot be rendered.
+        NoVisibleWayToLeave: the message does not show how to leave the mail.
+    """
+    category = policy.get_category(template.category)
     facts = MailingFacts(
         *(message_id, policy.brand, str(message_id), category.name, category.lane, template.name, template.version),
         campaign=None,
@@ -119,7 +146,7 @@ def render_sample(
         expires_at=None,
         released_at=now,
         audience_size=1,
-        topic=draft.topic,
+        topic=topic,
     )
     made_up = Standing(TEST_RECIPIENT, 1, person.address, country=person.country, collected_under=policy.version)
     standing = replace(

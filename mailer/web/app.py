@@ -16,6 +16,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from mailer.web import (
     account_api,
+    breach_outcome_api,
     campaign_api,
     campaign_report_api,
     campaign_sending_api,
@@ -70,7 +71,17 @@ __all__ = ["WebContext", "create_app"]
 _log = logging.getLogger(__name__)
 
 _API = (
-    *(event_api, report_api, campaign_report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
+    *(
+        event_api,
+        report_api,
+        campaign_report_api,
+        breach_outcome_api,
+        mailing_api,
+        consent_api,
+        account_api,
+        people_api,
+        suppressions_api,
+    ),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
     *(segment_api, picture_api, import_api, campaign_api, campaign_sending_api),
 )

@@ -57,6 +57,10 @@ ON CONFLICT (case_id) DO UPDATE SET next_at = now(), is_final = false
 SELECT f.case_id, c.brand FROM breach_figures f JOIN breach_cases c ON c.id = f.case_id
 WHERE f.next_at <= now() ORDER BY f.next_at LIMIT 1 FOR UPDATE OF f SKIP LOCKED
 
+-- name: released_phases
+SELECT phase, released_at, released_by, templates FROM breach_manifests
+WHERE case_id = $1 AND state = 'released' ORDER BY phase
+
 -- name: released_at
 SELECT max(released_at) FROM breach_manifests WHERE case_id = $1 AND state = 'released'
 

@@ -1,6 +1,5 @@
 """The preview of a draft: the engine's own message in a frame in which nothing runs, loads or is sent."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -8,7 +7,7 @@ from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.campaign_rendering import UnrenderableDraft
@@ -35,21 +34,12 @@ from mailer.web.console.campaign_access import (
 )
 from mailer.web.console.console_pages import console_page, redirect_within_console
 from mailer.web.console.people_pages import MAX_TYPED, build_person_access_by_right
+from mailer.web.console.preview_frames import as_in_dark_mode, frame_body, page_of_text
 
 router = APIRouter(include_in_schema=False)
 PREVIEW = f"{CAMPAIGNS}/{{campaign_id}}/preview"
 View = Literal["desktop", "phone", "dark", "text", "source"]
 VIEWS: tuple[View, ...] = get_args(View)
-_BODY_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; base-uri 'none'; "
-        "frame-ancestors 'self'; sandbox"
-    ),
-    "x-frame-options": "SAMEORIGIN",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
-_DARK = re.compile(r"@media\s*\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,33 +121,17 @@ async def show_preview_body(
         content = await _render(request, campaign, chosen)
     except UnrenderableDraft as faults:
         items = "".join(f"<li>{escape(one)}</li>" for one in faults.faults)
-        return _body(_page_of_text(f"<h1>It cannot be shown yet</h1><ul>{items}</ul>"), 422)
+        return frame_body(page_of_text(f"<h1>It cannot be shown yet</h1><ul>{items}</ul>"), 422)
     parts = parts_of_message(content)
     match chosen.view:
         case "text":
-            return _body(_page_of_text(f"<pre>{escape(parts.text)}</pre>"))
+            return frame_body(page_of_text(f"<pre>{escape(parts.text)}</pre>"))
         case "source":
-            return _body(_page_of_text(f"<pre>{escape(content.decode('utf-8', 'replace'))}</pre>"))
+            return frame_body(page_of_text(f"<pre>{escape(content.decode('utf-8', 'replace'))}</pre>"))
         case "dark":
-            return _body(_as_in_dark_mode(parts.html))
+            return frame_body(as_in_dark_mode(parts.html))
         case _:
-            return _body(parts.html)
-
-
-def _body(html: str, status: int = 200) -> Response:
-    return HTMLResponse(html, status, _BODY_HEADERS)
-
-
-def _as_in_dark_mode(html: str) -> str:
-    """Returns HTML as a mail program in dark mode shows it: the styles for dark mode hold, on a dark ground."""
-    scheme = '<head><meta name="color-scheme" content="dark">'
-    return _DARK.sub("@media all", html).replace("<head>", scheme, 1)
-
-
-def _page_of_text(body: str) -> str:
-    head = '<meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Preview</title>'
-    rules = "body{font:1rem/1.5 system-ui,sans-serif;margin:1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}"
-    return f'<!doctype html><html lang="en"><head>{head}<style>{rules}</style></head><body>{body}</body></html>'
+            return frame_body(parts.html)
 
 
 def _choice_or_404(campaign: Campaign, variant: str, locale: str, view: str, person: int, lacks: str) -> Chosen:

@@ -11,6 +11,9 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    breach_outcome_pages,
+    breach_public_notice_pages,
+    breach_report_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -75,6 +78,11 @@ _sending = (
     campaign_release_pages.router,
     campaign_sending_pages.router,
 )
+_after_breach_release = (
+    breach_outcome_pages.router,
+    breach_public_notice_pages.router,
+    breach_report_pages.router,
+)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -101,6 +109,7 @@ ROUTERS = (
     *(people_pages.router, person_act_pages.router, suppression_pages.router, letter_pages.router),
     *_campaigns,
     *_sending,
+    *_after_breach_release,
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
     *(segment_pages.router, list_pages.router),

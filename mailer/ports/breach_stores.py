@@ -1,0 +1,26 @@
+"""The stores of breach cases, together."""
+
+from typing import Protocol
+
+from mailer.ports.breach_cases import BreachCaseStore
+from mailer.ports.breach_outcomes import BreachOutcomeReader
+from mailer.ports.breach_public_notices import BreachPublicNoticeStore
+
+
+class BreachStores(Protocol):
+    """The stores by which a person works on breach cases. Each change is an entry of the ledger."""
+
+    @property
+    def cases(self) -> BreachCaseStore:
+        """The cases with their phases."""
+        ...
+
+    @property
+    def outcomes(self) -> BreachOutcomeReader:
+        """The figures and people of released phases."""
+        ...
+
+    @property
+    def public_notices(self) -> BreachPublicNoticeStore:
+        """The public notices of phases."""
+        ...
