@@ -1,9 +1,9 @@
 """Sample copies of a breach notice for authorities: each variant and language as it was sent, to nobody. Pure."""
 
-from collections.abc import Iterator, Mapping
+import json
 from datetime import datetime
-from typing import Final, NamedTuple
-from uuid import UUID
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
 
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.policy_file import Policy
@@ -16,38 +16,28 @@ NAME: Final = "Sample"
 ADDRESS: Final = "sample@example.org"
 
 
-class SampleCopy(NamedTuple):
-    """A sample copy. parts: subject, HTML and text."""
-
-    variant: str
-    locale: str
-    parts: MessageParts
+def locales_of_stored_template(template: ManifestTemplate) -> list[str]:
+    """Returns the languages of a stored template."""
+    return sorted(json.loads(template.source)["sources"])
 
 
-def sample_copies(
-    policy: Policy,
-    links: SignedLinks,
-    templates: Mapping[str, ManifestTemplate],
-    name: str,
-    message_id: UUID,
-    now: datetime,
-) -> Iterator[SampleCopy]:
-    """Yields a copy of each variant in each of its languages, by the renderer of the sending engine.
+def sample_copy(
+    policy: Policy, links: SignedLinks, template: ManifestTemplate, name: str, locale: str, now: datetime
+) -> MessageParts:
+    """Returns a copy of one variant in one language, by the renderer of the sending engine.
 
     Args:
         policy: of the brand.
         links: makes links, which act on nobody.
-        templates: by variant, as the manifest has frozen them.
+        template: of the variant, as the manifest has frozen it.
         name: of the phase's template.
-        message_id: stands in the place of a mailing's id.
+        locale: one of its languages.
         now: an aware time.
 
     Raises:
-        TemplateError, RenderError, HeaderRefused: a stored template cannot be rendered any more.
+        TemplateError, RenderError, HeaderRefused: the stored template cannot be rendered any more.
     """
-    for variant in sorted(templates):
-        template = compile_stored_source(policy, name, templates[variant].source)
-        for locale in template.locales:
-            person = SamplePerson(ADDRESS, locale, NAME)
-            message = render_template_for_reader(template, policy, links, person, message_id, now)
-            yield SampleCopy(variant, locale, parts_of_message(message.outgoing.content))
+    compiled = compile_stored_source(policy, name, template.source)
+    person = SamplePerson(ADDRESS, locale, NAME)
+    message = render_template_for_reader(compiled, policy, links, person, uuid5(NAMESPACE_URL, name), now)
+    return parts_of_message(message.outgoing.content)

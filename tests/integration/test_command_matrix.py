@@ -94,6 +94,8 @@ TRIED_ELSEWHERE = {
     "inbound show": "tests/integration/test_cli_inbound.py",
     "inbound webhook": "tests/integration/test_cli_inbound.py",
     "campaign people": "tests/integration/test_campaign_report_api.py",
+    "breach people": "tests/integration/test_breach_outcome_pages.py",
+    "breach public-notice": "tests/integration/test_breach_outcome_pages.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
@@ -129,7 +131,7 @@ SHOWS = {
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
     "segment list", "segment show", "segment count", "audience list", "audience count",
     "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
-    "campaign show-manifest", "campaign lint",
+    "campaign show-manifest", "campaign lint", "breach outcomes", "breach report",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

@@ -1,6 +1,7 @@
 """The outcome of each person of a breach case, and the figures made of them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ LINES = st.builds(
 )
 
 
-def written(notice: str, **values: object) -> PersonInPhase:
+def written(notice: str, **values: Any) -> PersonInPhase:
     """A person who is told in writing."""
     values = {"state": "diverted", "channel": "letter", "notice_reason": "no_address", **values}
     return MAILED._replace(notice=notice, **values)

@@ -36,7 +36,7 @@ def test_a_language_has_one_text() -> None:
     """The plain locale goes before its regions; of two regions, the first by name."""
     texts = {name: NoticeText(title=name, parts=ALL) for name in ("en_US", "en_GB", "de_AT", "de")}
     found = public_texts_of_phase(draft(**texts), ELSEWHERE)
-    assert {code: said["title"] for code, said in found.items()} == {"de": "de", "en": "en-GB"}
+    assert {code: said["title"] for code, said in found.items()} == {"de": "de", "en": "en_GB"}
 
 
 def test_what_is_missing_is_named() -> None:

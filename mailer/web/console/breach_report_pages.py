@@ -1,5 +1,6 @@
 """Reports of a breach case for authorities, and the sample copies that go with them."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from html import escape
@@ -15,7 +16,7 @@ from mailer.policy.breach.authority_reports import AuthorityReport, report_as_ma
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.breach_cases import BreachCase
 from mailer.ports.breach_outcomes import ReleasedPhase
-from mailer.rendering.breach_samples import SampleCopy, sample_copies
+from mailer.rendering.breach_samples import locales_of_stored_template, sample_copy
 from mailer.rendering.template import RenderError
 from mailer.rendering.template_files import TemplateError
 from mailer.web.brand_look import PLAIN_LOOK
@@ -65,13 +66,11 @@ async def show_report(case_id: UUID, name: str, request: OutcomeReader, site: Th
 async def list_samples(case_id: UUID, request: OutcomeReader) -> Response:
     """Lists the sample copies of all released phases."""
     case = await require_case(request, case_id)
-    found: list[tuple[ReleasedPhase, list[SampleCopy], str]] = []
-    for phase in await _released_phases(request, case):
-        try:
-            found.append((phase, list(_copies(request, case, phase)), ""))
-        except (TemplateError, RenderError) as error:
-            found.append((phase, [], str(error)))
-    return console_page(request, "breach_samples.html.j2", case=case, path=path_of_case(case), phases=found)
+    phases = [
+        (phase, [(variant, locale) for variant, locale in _copies_of_phase(phase)])
+        for phase in await _released_phases(request, case)
+    ]
+    return console_page(request, "breach_samples.html.j2", case=case, path=path_of_case(case), phases=phases)
 
 
 @router.get(f"{_SAMPLES}/{{phase}}/{{variant}}/{{locale}}.{{kind}}")
@@ -81,27 +80,30 @@ async def show_sample(
     """Shows a sample copy as a page of its own, in which nothing runs: its HTML, or its text."""
     case = await require_case(request, case_id)
     released = next((one for one in await _released_phases(request, case) if one.phase == phase), None)
-    try:
-        copies = [] if released is None else _copies(request, case, released)
-        copy = next((one for one in copies if (one.variant, one.locale) == (variant, locale)), None)
-    except (TemplateError, RenderError):
-        copy = None
-    if copy is None or kind not in ("html", "txt"):
+    if released is None or (variant, locale) not in _copies_of_phase(released) or kind not in ("html", "txt"):
         raise HTTPException(404, "sample_unknown")
-    html = copy.parts.html if kind == "html" else page_of_text(f"<pre>{escape(copy.parts.text)}</pre>")
-    return frame_body(html)
+    links, policy = request.console.operations.campaign_renderer.links, policy_of_case(request, case)
+    name, template = f"breach-{case.id.hex[:12]}-{phase}", released.templates[variant]
+    try:
+        # In a thread: to compile a template takes a while, in which others are to be served.
+        parts = await asyncio.to_thread(sample_copy, policy, links, template, name, locale, released.released_at)
+    except (TemplateError, RenderError) as error:
+        return frame_body(page_of_text(f"<h1>It cannot be shown any more</h1><p>{escape(str(error))}</p>"), 422)
+    text = f"<h1>{escape(parts.subject)}</h1><pre>{escape(parts.text)}</pre>"
+    return frame_body(parts.html if kind == "html" else page_of_text(text))
+
+
+def _copies_of_phase(phase: ReleasedPhase) -> list[tuple[str, str]]:
+    return [
+        (variant, locale)
+        for variant in sorted(phase.templates)
+        for locale in locales_of_stored_template(phase.templates[variant])
+    ]
 
 
 async def _released_phases(request: ConsoleRequest, case: BreachCase) -> list[ReleasedPhase]:
     outcomes = stores_of_person(request, None, StaffRight.MAILINGS_READ).outcomes
     return list(await outcomes.list_released_phases(case.id))
-
-
-def _copies(request: ConsoleRequest, case: BreachCase, phase: ReleasedPhase) -> list[SampleCopy]:
-    links = request.console.operations.campaign_renderer.links
-    name = f"breach-{case.id.hex[:12]}-{phase.phase}"
-    policy = policy_of_case(request, case)
-    return list(sample_copies(policy, links, phase.templates, name, case.id, phase.released_at))
 
 
 async def _make(name: str, case: BreachCase, request: ConsoleRequest, site: WebContext) -> AuthorityReport:
