@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticePart, NoticeText, NoticeVariant
 from mailer.policy.breach.facts import BreachFacts, DataKind, Risk
 from mailer.ports.breach_cases import BreachCase
+from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.breach_cases import PostgresBreachCases
+from mailer.postgres.breach_public_notices import PhaseToPublish, release_public_notice_of_phase
 from tests.accounts import released
 from tests.factories import BRAND, World
 
@@ -70,21 +73,43 @@ async def released_phase(
     [*_, current] = await store.list_phases(case.id)
     await store.save_phase(case.id, phase, current.revision, chosen, "person:Ada")
     manifest = uuid7()
+    await store_released_manifest(world, case, phase, chosen, len(lines), templates or {}, manifest)
+    return {
+        variant: await _release_variant(world, case.id, phase, manifest, variant, lines)
+        for variant in sorted({line.variant for line in lines.values()})
+    }
+
+
+async def store_released_manifest(
+    world: World,
+    case: BreachCase,
+    phase: int,
+    draft: BreachPhaseDraft,
+    people: int,
+    templates: Mapping[str, Sequence[str]],
+    manifest: UUID,
+) -> None:
+    """Stores a released manifest without people, and marks its phase as released."""
     await world.pool.execute(
         "INSERT INTO breach_manifests (id, case_id, phase, brand, revision, facts_revision, state, facts, draft, rules,"
         " templates, policy_version, people, requested_by, released_by, released_at, hash) VALUES"
         " ($1, $2, $3, $4, 1, 1, 'released', $5, $6, '[]', $9, '1', $7, 'person:Ada', 'person:Dana', now(), $8)",
-        *(manifest, case.id, phase, BRAND, case.facts.model_dump(mode="json"), chosen.model_dump(mode="json")),
-        *(len(lines), bytes(32), templates or {}),
+        *(manifest, case.id, phase, BRAND, case.facts.model_dump(mode="json"), draft.model_dump(mode="json")),
+        *(people, bytes(32), templates),
     )
     await world.pool.execute(
         "UPDATE breach_phases SET state = 'released', manifest_id = $3 WHERE case_id = $1 AND phase = $2",
         *(case.id, phase, manifest),
     )
-    return {
-        variant: await _release_variant(world, case.id, phase, manifest, variant, lines)
-        for variant in sorted({line.variant for line in lines.values()})
-    }
+
+
+async def publish_notice(world: World, case: BreachCase, draft: BreachPhaseDraft) -> list[LedgerEntry]:
+    """Publishes the notice of phase 1 in a transaction, as its release does. Returns the entries of the ledger."""
+    async with open_unit_of_work(world.pool, world.writers) as work:
+        phase = PhaseToPublish(case.id, 1, BRAND, case.facts, draft, "person:Ada")
+        entries = await release_public_notice_of_phase(work.connection, phase, "person:Dana")
+        await work.append_entries(entries)
+    return entries
 
 
 async def _release_variant(

@@ -9,27 +9,21 @@ from uuid import UUID, uuid4
 import pytest
 
 from mailer.actions.public_notices import PublicNoticeRefused, release_public_notice
-from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.pipeline.public_notice_page_check import PublicNoticePageChecker
 from mailer.policy.breach.authority_forms import FORMS
 from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticeVariant
 from mailer.policy.breach.public_notice import BreachPublicNoticeRefused
 from mailer.policy.staff_rights import StaffRole
 from mailer.ports.breach_cases import BreachCase, BreachChangeRefused
-from mailer.postgres.breach_public_notices import (
-    PhaseToPublish,
-    PostgresBreachPublicNotices,
-    release_public_notice_of_phase,
-)
-from mailer.rendering.campaign_templates import compile_campaign_template
-from tests.breach_outcome_scenes import FACTS, Line, draft_of, notice_text, open_case, released_phase
+from mailer.postgres.breach_public_notices import PostgresBreachPublicNotices
+from tests.breach_outcome_scenery import stored_templates
+from tests.breach_outcome_scenes import FACTS, Line, draft_of, notice_text, open_case, publish_notice, released_phase
 from tests.campaigns import commands
-from tests.factories import BRAND, World, templates
+from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
 from tests.integration.test_breach_outcome_figures import count, scene
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
-from tests.released_campaigns import draft_of as campaign_draft
 
 SCRIPT = '"><script>alert(1)</script>'
 PAGES = ("outcomes", "public-notice", "reports", "reports/gdpr-art-33", "samples")
@@ -38,14 +32,6 @@ PAGES = ("outcomes", "public-notice", "reports", "reports/gdpr-art-33", "samples
 def path_of(case: BreachCase, page: str) -> str:
     """The path of a page of a case."""
     return f"/console/breaches/{case.id}/{page}"
-
-
-def stored_templates() -> dict[str, list[str]]:
-    """A template without values as a manifest keeps it: that of a campaign stands in for a notice."""
-    files = templates().find_brand_files(BRAND)
-    assert files is not None
-    template = compile_campaign_template(files, "sample", campaign_draft(), "a", {}, "https://mail.example")
-    return {ELSEWHERE: [template.version, template.source]}
 
 
 async def test_the_page_of_outcomes(world: World) -> None:
@@ -133,12 +119,8 @@ async def test_reports_and_samples(world: World) -> None:
 
 
 async def published(world: World, case: BreachCase, draft: BreachPhaseDraft) -> list[str]:
-    """The entries that publishing the notice of phase 1 in a release's transaction makes."""
-    async with open_unit_of_work(world.pool, world.writers) as work:
-        phase = PhaseToPublish(case.id, 1, BRAND, case.facts, draft, "person:Ada")
-        entries = await release_public_notice_of_phase(work.connection, phase, "person:Dana")
-        await work.append_entries(entries)
-    return [str(entry.reason).split()[1] for entry in entries]
+    """The steps of the ledger's entries that publishing the notice of phase 1 makes."""
+    return [str(entry.reason).split()[1] for entry in await publish_notice(world, case, draft)]
 
 
 @pytest.mark.promise("interpals-17")

@@ -53,7 +53,7 @@ async def show_outcomes(case_id: UUID, request: OutcomeReader) -> Response:
         phases=[(phase, _sums(figures, phase), _bar(figures, phase)) for phase in figures.phases],
         bar=_bar(figures, WHOLE_CASE),
         chart_width=WIDTH,
-        outcomes=list(Outcome),
+        reached=[outcome for outcome, people in _sums(figures, WHOLE_CASE) if people],
         reasons=[
             (outcome, reason, step, people)
             for outcome in Outcome
