@@ -10,7 +10,7 @@ from mailer.pipeline.breach_file_reading import BreachFileImporter
 from mailer.pipeline.breach_manifest_builder import BreachManifestBuilder
 from mailer.pipeline.breach_clock_keeper import BreachClockKeeper
 from mailer.pipeline.breach_phase_keeping import BreachPhaseKeeper
-from mailer.pipeline.campaign_figure_counting import CampaignFigureKeeper
+from mailer.pipeline.figure_counting import FigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.letter_run_maker import LetterRunMaker
 from mailer.pipeline.manifest_builder import ManifestBuilder
@@ -31,6 +31,7 @@ from mailer.postgres.breach_file_queue import PostgresBreachFileQueue
 from mailer.postgres.breach_manifest_building import PostgresBreachManifestQueue
 from mailer.postgres.breach_line_diverting import PostgresBreachLineDiverter
 from mailer.postgres.breach_stops import PostgresBreachStops
+from mailer.postgres.breach_outcomes import PostgresBreachFigureCounts
 from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -57,10 +58,14 @@ async def run_timekeeper(app: App, stop: asyncio.Event, broker: Broker) -> None:
         tasks.create_task(looks.check_notice_pages_until_stopped(stop))
         webhooks = OutgoingWebhookSender(app.webhooks, WebhookHttpPoster(SystemResolver))
         tasks.create_task(webhooks.send_until_stopped(stop))
-        figures = CampaignFigureKeeper(PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher))
-        tasks.create_task(figures.count_until_stopped(stop))
         clocks = BreachClockKeeper(app.breach_stores.clocks, app.policies)
         tasks.create_task(clocks.keep_until_stopped(stop))
+        campaigns = PostgresCampaignFigureCounts(app.pool, app.policies, app.hasher)
+        for count, what in (
+            (campaigns.count_next_campaign, "campaigns"),
+            (PostgresBreachFigureCounts(app.pool).count_next_case, "breach cases"),
+        ):
+            tasks.create_task(FigureKeeper(count, what).count_until_stopped(stop))
         tasks.create_task(_build_import_worker(app).work_until_stopped(stop))
         tasks.create_task(_build_manifest_builder(app).build_until_stopped(stop))
         tasks.create_task(_build_letter_run_maker(app).make_until_stopped(stop))

@@ -12,6 +12,7 @@ from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.processor_states import ReportedProcessorState
 from mailer.postgres.halts import PostgresHalts
+from tests.breach_outcome_scenery import add_case_after_release
 from tests.factories import BRAND, World, person, plain_event, policies
 from tests.inbound import receive_letter
 from tests.released_campaigns import add_reported_campaign
@@ -49,9 +50,21 @@ async def add_scenery(world: World) -> list[Shot]:
     for who in ("key:web-shop", "role:billing"):
         await world.publishers.grant_rights_and_missing_key(Identity.parse_identity(who), rights)
     campaign = await add_reported_campaign(world)
-    return _pages(
+    case = await add_case_after_release(world)
+    return _pages_of_case(case) + _pages(
         running, paused, breach, campaign, await _add_dead_letters(world), await _add_letters(world, known[0])
     )
+
+
+def _pages_of_case(case: UUID) -> list[Shot]:
+    own, ops = f"/console/breaches/{case}", StaffRole.OPS.value
+    return [
+        ("breach-outcomes", ops, f"{own}/outcomes"),
+        ("breach-public-notice", ops, f"{own}/public-notice"),
+        ("breach-reports", ops, f"{own}/reports"),
+        ("breach-report", ops, f"{own}/reports/gdpr-art-33"),
+        ("breach-samples", ops, f"{own}/samples"),
+    ]
 
 
 def _pages(running: UUID, paused: UUID, breach: UUID, campaign: UUID, letter: int, written: UUID) -> list[Shot]:

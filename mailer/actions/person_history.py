@@ -170,6 +170,7 @@ _ACTS = {
     "own_pause": "Paused all optional mail for {rest} days",
     "own_cap": "Asked for less optional mail: {scope}",
     "invited": "Was invited by mail",
+    "mail_came_back": "A breach notice came back; the person is told in writing",
 }
 """The sentences of changes, by the first word of the ledger's reason. Others are shown as the ledger has them."""
 _WAYS = {

@@ -12,6 +12,7 @@ from mailer.cli import (
     breach,
     breach_check,
     breach_letters,
+    breach_outcomes,
     breach_release,
     campaigns,
     consents,
@@ -61,6 +62,7 @@ for room in (init_brand, processes, stop_start, demo, publish, doctor, waiting_w
     room.register(app)
 breach_check.register(breach.app)
 breach_release.register(breach.app)
+breach_outcomes.register(breach.app)
 for name, group in (
     ("recipients", recipients.app),
     ("consents", consents.app),

@@ -28,11 +28,18 @@ _REASON_FOR_NONE_OF_OWN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class EffectDecision:
-    """The effect of a message, with its reason in words without an address, and the failure that it rests on."""
+    """The effect of a message.
+
+    Attributes:
+        reason: in words, without an address.
+        failure: the failure that it rests on; None: there is none.
+        came_back: a mail of ours failed for good, whatever that says about the address that the person has now.
+    """
 
     effect: ReceivedMailEffect
     reason: str
     failure: ReportedRecipient | None = None
+    came_back: bool = False
 
 
 def decide_effect_of_bounce(
@@ -49,18 +56,19 @@ def decide_effect_of_bounce(
     """
     if delivery is None:
         return EffectDecision(_E.NONE, "it does not prove to answer a mail of ours")
-    if delivery.address is None:
-        return EffectDecision(_E.NONE, "the person has no address any more")
-    if delivery.has_moved:
-        return EffectDecision(_E.NONE, "the person has had another address since the mail")
-    mine = canonical_mailbox(delivery.address)
     failed = [one for one in recipients if one.action in (None, RecipientAction.FAILED)]
+    if delivery.address is None:
+        return EffectDecision(_E.NONE, "the person has no address any more", came_back=bool(failed))
+    if delivery.has_moved:
+        words = "the person has had another address since the mail"
+        return EffectDecision(_E.NONE, words, came_back=bool(failed))
+    mine = canonical_mailbox(delivery.address)
     own = [one for one in failed if canonical_mailbox(one.address) == mine]
     if not own:
-        return EffectDecision(_E.NONE, _REASON_FOR_NONE_OF_OWN[bool(failed)])
+        return EffectDecision(_E.NONE, _REASON_FOR_NONE_OF_OWN[bool(failed)], came_back=bool(failed))
     worst = min(own, key=lambda one: _ORDER.index(one.bounce_class))
     effect, words = _EFFECT_OF_CLASS[worst.bounce_class]
-    return EffectDecision(effect, f"{words} ({reported_status(worst)})", worst)
+    return EffectDecision(effect, f"{words} ({reported_status(worst)})", worst, effect is not _E.NONE)
 
 
 def reported_status(one: ReportedRecipient) -> str:

@@ -169,6 +169,8 @@ class ReceivedMailHandler:
         result = ReceivedMailResult(kind, decision.effect, decision.reason, recipient_id, mailing_id, reported=reported)
         if delivery is not None:
             result = replace(result, counted=feedback_subject_of_delivery(delivery))
+            if decision.came_back and decision.effect is not ReceivedMailEffect.ADDRESS_DEAD:
+                await self._store.add_notice_for_returned_mail(delivery, reported or "no status")
             result = await self._commit_effect(mail, result, decision, delivery)
         await self._store.finish_mail(mail, result)
         return result

@@ -6,6 +6,8 @@ from mailer.ports.breach_cases import BreachCaseStore
 from mailer.ports.breach_files import BreachFileStore
 from mailer.ports.breach_manifests import BreachManifestStore
 from mailer.ports.breach_desk import BreachDutyStore, StaffZoneStore
+from mailer.ports.breach_outcomes import BreachOutcomeReader
+from mailer.ports.breach_public_notices import BreachPublicNoticeStore
 
 
 class BreachStores(Protocol):
@@ -34,4 +36,14 @@ class BreachStores(Protocol):
     @property
     def zones(self) -> StaffZoneStore:
         """The zones of staff."""
+        ...
+
+    @property
+    def outcomes(self) -> BreachOutcomeReader:
+        """The figures and people of released phases."""
+        ...
+
+    @property
+    def public_notices(self) -> BreachPublicNoticeStore:
+        """The public notices of phases."""
         ...

@@ -301,6 +301,15 @@ class ReceivedMailStore(Protocol):
         """
         ...
 
+    async def add_notice_for_returned_mail(self, delivery: ReportedDelivery, status: str) -> None:
+        """Adds a notice in writing with its ledger entry, if the delivery is a breach notice. Idempotent.
+
+        Args:
+            delivery: it was handed over, and came back for good.
+            status: the reported status, such as `5.2.2`.
+        """
+        ...
+
     async def finish_mail(self, mail: ReceivedMail, result: ReceivedMailResult) -> None:
         """Stores the result of a message. Changes nothing if it has one already."""
         ...

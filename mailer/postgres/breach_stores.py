@@ -9,6 +9,8 @@ from mailer.postgres.breach_clocks import PostgresBreachClocks
 from mailer.postgres.breach_duties import PostgresBreachDuties, PostgresStaffZones
 from mailer.postgres.breach_files import PostgresBreachFiles
 from mailer.postgres.breach_manifests import PostgresBreachManifests
+from mailer.postgres.breach_outcomes import PostgresBreachOutcomes
+from mailer.postgres.breach_public_notices import PostgresBreachPublicNotices
 from mailer.postgres.letters import PostgresLetters
 
 
@@ -24,6 +26,8 @@ class BreachStores:
         files: the uploaded files of people.
         manifests: the checks of phases.
         letters: the letters and their runs.
+        outcomes: the figures and people of released phases.
+        public_notices: the public notices of phases.
     """
 
     cases: PostgresBreachCases
@@ -33,6 +37,8 @@ class BreachStores:
     files: PostgresBreachFiles
     manifests: PostgresBreachManifests
     letters: PostgresLetters
+    outcomes: PostgresBreachOutcomes
+    public_notices: PostgresBreachPublicNotices
 
 
 def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
@@ -45,4 +51,6 @@ def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
         PostgresBreachFiles(pool, writers),
         PostgresBreachManifests(pool, writers),
         PostgresLetters(pool, writers),
+        PostgresBreachOutcomes(pool, writers),
+        PostgresBreachPublicNotices(pool, writers),
     )

@@ -15,6 +15,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
+from mailer.policy.breach.returned_mail import categories_moving_on_to_writing
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.outcomes import STATE_OF_EFFECT
@@ -38,6 +39,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import insert_outbox_messages
 from mailer.postgres.person_keys_in_bodies import find_person_keys_in_body
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
+from mailer.postgres.returned_breach_mail import add_notices_for_returned_mail
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.suppressions import PostgresSuppressions
 
@@ -134,6 +136,16 @@ class PostgresReceivedMail:
             PostgresSuppressions(self._pool, writers, self._hasher),
             PostgresRefusalQuarantine(self._pool, writers, self._hasher),
         )
+
+    async def add_notice_for_returned_mail(self, delivery: ReportedDelivery, status: str) -> None:
+        """See the port."""
+        if delivery.category not in categories_moving_on_to_writing():
+            return
+        words = f"{delivery.processor or 'report'} {status}"
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            returned = [(delivery.mailing_id, delivery.recipient_id, words)]
+            if entries := await add_notices_for_returned_mail(work.connection, returned):
+                await work.append_entries(entries)
 
     async def finish_mail(self, mail: ReceivedMail, result: ReceivedMailResult) -> None:
         """See the port."""

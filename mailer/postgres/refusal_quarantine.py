@@ -6,6 +6,7 @@ import asyncpg
 
 from mailer.database.connections import execute_with_long_timeout
 from mailer.database.statements import Connection, Pool, load_statements
+from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.refusal_suspicion import RefusalTally
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -21,6 +22,7 @@ from mailer.ports.refusal_quarantine import (
 )
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.returned_breach_mail import add_notices_for_returned_mail, close_notices_of_doubted_refusals
 from mailer.postgres.suppressions import insert_or_extend_suppressions, lift_suppressions, open_suppression_transaction
 
 _SQL = load_statements("quarantine")
@@ -89,6 +91,8 @@ class PostgresRefusalQuarantine:
             entries += await self._suppress_dead_addresses(
                 connection, [(row, f"{processor} {row['status']}") for row in rows]
             )
+            returned = [(row["mailing_id"], row["recipient_id"], f"{processor} {row['status']}") for row in rows]
+            entries += await add_notices_for_returned_mail(connection, returned)
 
     async def quarantine_recently_believed_refusals(self, processor: str, domains: Collection[str] | None) -> int:
         """See the port."""
@@ -96,6 +100,7 @@ class PostgresRefusalQuarantine:
         if not await self._pool.fetchval(_SQL["any_to_retract"], *which):
             return 0
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
+            entries += await close_notices_of_doubted_refusals(connection, processor, domains)
             ids = [row["id"] for row in await connection.fetch(_SQL["retract"], *which)]
             entries += await lift_suppressions(connection, ids, "mailer", "its refusal is quarantined")
         return len(ids)
@@ -126,11 +131,14 @@ class PostgresRefusalQuarantine:
         self, cases: Sequence[QuarantinedRefusal], verdict: RefusalVerdict, by: str
     ) -> None:
         """See the port."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_SQL["close"], [case.id for case in cases], verdict.value, by)
+        async with open_unit_of_work(self._pool, self._writers) as work:
+            await work.connection.execute(_SQL["close"], [case.id for case in cases], verdict.value, by)
             if verdict is RefusalVerdict.DISMISSED:
                 again = {case.mailing_id for case in cases if case.state is not None}
-                await connection.execute(_SQL["reopen"], list(again))
+                await work.connection.execute(_SQL["reopen"], list(again))
+            # Whatever the verdict on the address: such a mail has come back, and nobody sends it again.
+            returned = [(case.mailing_id, case.recipient_id, f"{case.processor} {case.status}") for case in cases]
+            await work.append_entries(await add_notices_for_returned_mail(work.connection, returned))
 
     async def _suppress_dead_addresses(
         self, connection: Connection, dead: Sequence[tuple[asyncpg.Record, str]], by: str = _PROCESSOR

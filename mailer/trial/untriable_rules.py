@@ -35,6 +35,8 @@ UNTRIED = {
         "policy-basis": f"{_STORED} as a basis",
         "press-to-leave": "it is about the pages of recipients",
         "public-notice": "it is about a page for everybody",
+        "breach-published": "it is about a page for everybody",
+        "breach-moves-on": "it is about mail that comes back",
         "suppressions-pushed": "it is about what partners are sent",
         "foreign-version": "it is about imports of people",
         "encrypted-way": "it is about the connection to a relay",

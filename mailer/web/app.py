@@ -20,6 +20,7 @@ from mailer.web import (
     breach_check_api,
     breach_api,
     breach_release_api,
+    breach_outcome_api,
     campaign_api,
     campaign_report_api,
     campaign_sending_api,
@@ -75,7 +76,17 @@ __all__ = ["WebContext", "create_app"]
 _log = logging.getLogger(__name__)
 
 _API = (
-    *(event_api, report_api, campaign_report_api, mailing_api, consent_api, account_api, people_api, suppressions_api),
+    *(
+        event_api,
+        report_api,
+        campaign_report_api,
+        breach_outcome_api,
+        mailing_api,
+        consent_api,
+        account_api,
+        people_api,
+        suppressions_api,
+    ),
     *(dead_letter_api, halts_api, processor_and_waiting_work_api, policy_api, publisher_api),
     *(segment_api, picture_api, import_api, campaign_api, campaign_sending_api),
     *(breach_api, breach_phase_api, breach_check_api),

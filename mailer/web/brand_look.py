@@ -56,6 +56,11 @@ class BrandLook:
     languages: Mapping[str, PageLanguage] = field(default_factory=lambda: LANGUAGES)
 
     @property
+    def contact_in_words(self) -> str:
+        """The contact as people write it: the address of a page or of a mailbox; empty if there is none."""
+        return (self.contact or "").removeprefix("mailto:")
+
+    @property
     def accent_css(self) -> str:
         """Returns the rules that follow `page.css`; empty for the colours that it has itself."""
         if self.accents == DEFAULT_ACCENTS:

@@ -49,6 +49,10 @@ NO_PAGES = {
     ),
     "/console/campaigns/{campaign_id}/preview-body",
     *("/inbox/{id}/html", "/inbox/{id}/raw", "/console/campaigns/{campaign_id}/report.csv"),
+    *(
+        f"/console/breaches/{{case_id}}/{name}"
+        for name in ("outcomes.csv", "samples/{phase}/{variant}/{locale}.{kind}")
+    ),
     *("/archive/{brand}/feed.xml", "/archive/{brand}/{campaign_id}/mail"),
 }
 """The GET routes that answer with no page of ours: a picture, a redirect, a feed, a part, a file, somebody's mail."""

@@ -103,6 +103,8 @@ TRIED_ELSEWHERE = {
         "tests/integration/test_cli_letters.py",
     ),
     "campaign people": "tests/integration/test_campaign_report_api.py",
+    "breach people": "tests/integration/test_breach_outcome_pages.py",
+    "breach public-notice": "tests/integration/test_breach_outcome_pages.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
@@ -144,6 +146,7 @@ SHOWS = {
     "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
     "campaign show-manifest", "campaign lint", "letters count", "letters list", "letters runs",
     "breach list", "breach show",
+    "campaign show-manifest", "campaign lint", "breach outcomes", "breach report",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

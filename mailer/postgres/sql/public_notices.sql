@@ -28,6 +28,7 @@ WHERE id = $1 AND released_at IS NOT NULL AND withdrawn_at IS NULL RETURNING bra
 
 -- name: seen
 -- Says whether the ledger needs an entry: the first sighting of a day, or the first after it was missed.
+WITH ended AS (UPDATE public_notice_gaps SET ended_at = now() WHERE notice_id = $1 AND ended_at IS NULL)
 UPDATE public_notices n
 SET seen_first_at = coalesce(n.seen_first_at, now()), seen_last_at = now(), missed_at = NULL,
     proven_on = (now() AT TIME ZONE 'UTC')::date
@@ -37,5 +38,9 @@ RETURNING was.missed_at IS NOT NULL OR was.proven_on IS DISTINCT FROM (now() AT 
 
 -- name: missed
 -- None that was withdrawn, or whose last day ended, while its page was fetched.
-UPDATE public_notices SET missed_at = now()
-WHERE id = $1 AND missed_at IS NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date RETURNING true
+WITH missed AS (
+    UPDATE public_notices SET missed_at = now()
+    WHERE id = $1 AND missed_at IS NULL AND withdrawn_at IS NULL AND last_day >= (now() AT TIME ZONE 'UTC')::date
+    RETURNING id, seen_last_at
+)
+INSERT INTO public_notice_gaps (notice_id, last_seen_at) SELECT id, seen_last_at FROM missed RETURNING true

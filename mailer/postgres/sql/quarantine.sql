@@ -33,7 +33,7 @@ ON CONFLICT (mailing_id, recipient_id, attempt) DO UPDATE SET verdict = EXCLUDED
 
 -- name: believed
 -- Those that are believed still, and whose address is still their owner's.
-SELECT r.id AS recipient_id, r.brand, q.status FROM unnest($1::uuid[], $2::bigint[], $3::int[])
+SELECT r.id AS recipient_id, r.brand, q.status, q.mailing_id FROM unnest($1::uuid[], $2::bigint[], $3::int[])
     AS k (mailing_id, recipient_id, attempt)
 JOIN quarantine q USING (mailing_id, recipient_id, attempt)
 JOIN recipients r ON r.id = q.recipient_id AND r.address_key = q.address_key AND r.address_hash = q.address_hash

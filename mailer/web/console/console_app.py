@@ -21,6 +21,9 @@ from mailer.web.console import (
     breach_pages,
     breach_release_pages,
     breach_stop_pages,
+    breach_outcome_pages,
+    breach_public_notice_pages,
+    breach_report_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -87,6 +90,11 @@ _sending = (
     campaign_sending_pages.router,
 )
 _breaches = (breach_pages.router, breach_facts_pages.router, breach_decision_pages.router)
+_after_breach_release = (
+    breach_outcome_pages.router,
+    breach_public_notice_pages.router,
+    breach_report_pages.router,
+)
 _operations = (
     mailing_pages.router,
     mailing_schedule_pages.router,
@@ -118,6 +126,7 @@ ROUTERS = (
     *_breach_people,
     *_breaches,
     *(breach_release_pages.router, breach_stop_pages.router),
+    *_after_breach_release,
     *(import_pages.router, import_mapping_pages.router),
     *_operations,
     *(segment_pages.router, list_pages.router),
