@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     audience_lists,
+    breach,
     campaigns,
     consents,
     data_request_commands,
@@ -77,6 +78,7 @@ for name, group in (
     ("requests", data_request_commands.app),
     ("public-notices", public_notices.app),
     ("rate", rates.app),
+    ("breach", breach.app),
     ("brand", stop_start.brands),
     ("publishers", publishers.app),
     ("staff", staff.app),
