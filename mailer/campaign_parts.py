@@ -1,15 +1,20 @@
-"""Builds the checks of campaigns and of breach phases over an application."""
+"""Builds the checks of campaigns and of breach phases, and the parts of evidence packs, over an application."""
 
 import os
+from collections.abc import AsyncIterator
 
 from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
+from mailer.actions.evidence.pack_making import PackParts
 from mailer.app import App
 from mailer.doctor.campaign_outside import CampaignOutsideChecker, UnaskedLinks
 from mailer.link_and_dkim_signers import build_dkim_signers_by_domain
+from mailer.ports.evidence_packs import EvidenceReader, PackedRelease
 from mailer.processors.registry import hosts_of_outside_relays
+from mailer.rendering.notice_renderings import render_notice_texts
 from mailer.runtime.link_checking import LinkChecker, read_proxy_setting
 from mailer.runtime.system_resolver import SystemResolver
+from mailer.runtime.time_stamping import HttpTimeStamper
 from mailer.settings import Settings
 
 
@@ -45,3 +50,19 @@ def build_campaign_outside_checker(settings: Settings) -> CampaignOutsideChecker
         links = UnaskedLinks(str(error))
     relays = hosts_of_outside_relays(settings.processors)
     return CampaignOutsideChecker(links, SystemResolver, read_keys, relays, settings.is_mail_captured)
+
+
+def build_pack_parts(app: App, reader: EvidenceReader) -> PackParts:
+    """Returns the parts of which evidence packs are made. `reader` acts for whoever takes a pack out."""
+
+    async def render(release: PackedRelease) -> AsyncIterator[tuple[str, bytes]]:
+        policy = app.policies.get(release.brand)
+        if policy is None:
+            raise ValueError(f"no policy of the brand {release.brand} is in force")
+        for variant, template in release.templates.items():
+            texts = render_notice_texts(policy, app.links, template, release.template_name, release.released_at)
+            for name, content in texts:
+                yield f"{variant}/{name}", content
+
+    stamper = HttpTimeStamper(app.settings.timestamp_url) if app.settings.timestamp_url else None
+    return PackParts(reader, app.ledger, render, stamper)

@@ -83,6 +83,17 @@ def _check_oidc_issuer(url: str) -> str:
     return url
 
 
+def _check_timestamp_url(url: str) -> str:
+    if not url:
+        return url
+    parts = _split_url(url)
+    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE)):
+        raise ValueError("takes the https:// address of an authority for time stamps (RFC 3161)")
+    if "@" in parts.netloc or "#" in url:
+        raise ValueError("has a user or a fragment, and the address of an authority has none")
+    return url
+
+
 def _check_database_url(url: str) -> str:
     if url == "embedded":
         return url
@@ -174,6 +185,8 @@ class Settings(BaseSettings):
     """The secret of that name."""
     oidc_second_factors: Listed = ()
     """List: the values of `acr` or `amr` that count as a second factor, such as `mfa`. Empty: staff show one here."""
+    timestamp_url: Annotated[str, AfterValidator(_check_timestamp_url)] = ""
+    """The authority that gives time stamps (RFC 3161) for evidence packs; empty: packs have none."""
     inbound: Annotated[Listed, Field(repr=False)] = ()
     """List: where `mailer inbound` receives mail: `lmtp://127.0.0.1:2424`, or `smtp://0.0.0.0:25?name=mx.example.org`.
 

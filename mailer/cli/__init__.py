@@ -13,6 +13,7 @@ from mailer.cli import (
     breach_check,
     breach_letters,
     breach_outcomes,
+    breach_pack,
     breach_release,
     campaigns,
     consents,
@@ -63,6 +64,7 @@ for room in (init_brand, processes, stop_start, demo, publish, doctor, waiting_w
 breach_check.register(breach.app)
 breach_release.register(breach.app)
 breach_outcomes.register(breach.app)
+breach_pack.register(breach.app)
 for name, group in (
     ("recipients", recipients.app),
     ("consents", consents.app),
@@ -87,6 +89,7 @@ for name, group in (
     ("requests", data_request_commands.app),
     ("public-notices", public_notices.app),
     ("rate", rates.app),
+    ("breach", breach.app),
     ("brand", stop_start.brands),
     ("publishers", publishers.app),
     ("staff", staff.app),

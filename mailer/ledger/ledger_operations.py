@@ -1,12 +1,14 @@
 """Operations on the ledger: export of entries, making and reading of seals, verification."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from mailer.database.statements import Pool, load_statements
+from mailer.ledger.extracts import LedgerExtract
 from mailer.ledger.seals import Record, SealSigner, SealStore
 from mailer.ledger.verification_since_last_seal import verify_since_last_seal
 from mailer.ledger.verifying import MOST_FAULTS, Progress, VerificationResult, verify_chains, verify_seals
@@ -51,6 +53,12 @@ class LedgerOperations:
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(_SQL["export"], mailing_id, prefetch=1000):
                 yield row
+
+    async def open_extract(self, mailings: Sequence[UUID], rule: str, since: datetime) -> LedgerExtract:
+        """See `ports.evidence_packs.LedgerExtractor`."""
+        extract = LedgerExtract(self._pool, self._key, self._signer, mailings, rule, since)
+        await extract.find_parts()
+        return extract
 
     async def decisions_of_delivery(self, mailing_id: UUID, recipient_id: int) -> list[dict[str, Any]]:
         """Returns the decisions about one recipient of a mailing, for each attempt."""

@@ -11,6 +11,7 @@ from mailer.postgres.breach_files import PostgresBreachFiles
 from mailer.postgres.breach_manifests import PostgresBreachManifests
 from mailer.postgres.breach_outcomes import PostgresBreachOutcomes
 from mailer.postgres.breach_public_notices import PostgresBreachPublicNotices
+from mailer.postgres.evidence_packs import PostgresEvidencePacks
 from mailer.postgres.letters import PostgresLetters
 
 
@@ -28,6 +29,7 @@ class BreachStores:
         letters: the letters and their runs.
         outcomes: the figures and people of released phases.
         public_notices: the public notices of phases.
+        packs: reads cases for evidence packs.
     """
 
     cases: PostgresBreachCases
@@ -39,6 +41,7 @@ class BreachStores:
     letters: PostgresLetters
     outcomes: PostgresBreachOutcomes
     public_notices: PostgresBreachPublicNotices
+    packs: PostgresEvidencePacks
 
 
 def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
@@ -53,4 +56,5 @@ def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
         PostgresLetters(pool, writers),
         PostgresBreachOutcomes(pool, writers),
         PostgresBreachPublicNotices(pool, writers),
+        PostgresEvidencePacks(pool, writers),
     )

@@ -1,0 +1,1 @@
+"""The evidence pack of a breach case: its files, its signature, and the program that verifies it without mailer."""
