@@ -6,9 +6,9 @@ from mailer.actions.letter_contents import content_of_letter
 from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.app import App
 from mailer.pipeline.automatic_rest_sending import AutomaticRestSender
+from mailer.pipeline.breach_clock_keeper import BreachClockKeeper
 from mailer.pipeline.breach_file_reading import BreachFileImporter
 from mailer.pipeline.breach_manifest_builder import BreachManifestBuilder
-from mailer.pipeline.breach_clock_keeper import BreachClockKeeper
 from mailer.pipeline.breach_phase_keeping import BreachPhaseKeeper
 from mailer.pipeline.figure_counting import FigureKeeper
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
@@ -28,10 +28,10 @@ from mailer.policy_loading import build_broker_topology_for_policies
 from mailer.ports.breach_files import BreachFile
 from mailer.ports.broker import Broker
 from mailer.postgres.breach_file_queue import PostgresBreachFileQueue
-from mailer.postgres.breach_manifest_building import PostgresBreachManifestQueue
 from mailer.postgres.breach_line_diverting import PostgresBreachLineDiverter
-from mailer.postgres.breach_stops import PostgresBreachStops
+from mailer.postgres.breach_manifest_building import PostgresBreachManifestQueue
 from mailer.postgres.breach_outcomes import PostgresBreachFigureCounts
+from mailer.postgres.breach_stops import PostgresBreachStops
 from mailer.postgres.campaign_figures import PostgresCampaignFigureCounts, PostgresReleasedCampaignReports
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -98,6 +98,8 @@ def _build_letter_run_maker(app: App) -> LetterRunMaker:
     queue = PostgresLetterRunQueue(app.pool, app.writers)
     typesetter = LetterTypesetter(app.settings.letter_fonts)
     return LetterRunMaker(queue, app.owner, app.policies, typesetter, content_of_letter)
+
+
 def _build_breach_file_worker(app: App) -> UploadedFileWorker[BreachFile]:
     queue = PostgresBreachFileQueue(app.pool, app.writers, app.hasher, app.policies)
     return UploadedFileWorker(queue, app.owner, BreachFileImporter(queue, app.policies, app.owner).read_file)

@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from mailer.ports.breach_cases import BreachCaseStore
+from mailer.ports.breach_desk import BreachDutyStore, StaffZoneStore
 from mailer.ports.breach_files import BreachFileStore
 from mailer.ports.breach_manifests import BreachManifestStore
-from mailer.ports.breach_desk import BreachDutyStore, StaffZoneStore
 from mailer.ports.breach_outcomes import BreachOutcomeReader
 from mailer.ports.breach_public_notices import BreachPublicNoticeStore
 

@@ -6,8 +6,8 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.ports.audience_lists import AudienceListStore
-from mailer.ports.breach_stores import BreachStores
 from mailer.ports.breach_release import BreachReleaser, BreachStopStore
+from mailer.ports.breach_stores import BreachStores
 from mailer.ports.campaign_tests import CampaignTestStore
 from mailer.ports.campaigns import CampaignStore
 from mailer.ports.dead_letters import DeadLetterDesk

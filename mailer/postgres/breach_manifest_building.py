@@ -18,7 +18,7 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.manifests import AudienceUnusable
 from mailer.postgres.audiences import audience_query, find_audience_fault
 from mailer.postgres.breach_manifest_rows import SQL, breach_manifest_from_row
-from mailer.postgres.delivery_rows import ELSEWHERE, delivery_row_from_record, rate_columns
+from mailer.postgres.delivery_rows import ELSEWHERE, delivery_row_from_record, frequency_count_parameters
 from mailer.postgres.manifest_building import FORESEE, LEASE, PORTION, shift_parameters
 from mailer.postgres.manifest_rows import SQL as MANIFEST_SQL
 from mailer.postgres.read_ahead import iterate_ahead
@@ -46,7 +46,7 @@ class PostgresBreachManifestQueue:
 
     def __init__(self, pool: Pool, rates: Sequence[RequiredFrequencyCount], lease: timedelta = LEASE) -> None:
         self._pool = pool
-        self._rates = rate_columns(rates)
+        self._rates = frequency_count_parameters(rates)
         self._lease = lease
 
     async def claim_manifest_to_build(self, owner: str) -> BreachManifest | None:

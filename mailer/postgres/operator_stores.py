@@ -9,10 +9,10 @@ from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.ports.staff import RightInSession
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_lists import PostgresAudienceLists
-from mailer.postgres.breach_stores import build_breach_stores
 from mailer.postgres.breach_desk_parts import BREACH_DESK
 from mailer.postgres.breach_release import PostgresBreachReleases
 from mailer.postgres.breach_stops import PostgresBreachStops
+from mailer.postgres.breach_stores import build_breach_stores
 from mailer.postgres.campaign_release import PostgresCampaignReleases
 from mailer.postgres.campaign_tests import PostgresCampaignTests
 from mailer.postgres.campaigns import PostgresCampaigns

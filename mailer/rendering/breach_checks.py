@@ -16,7 +16,7 @@ from mailer.rendering import breach_check_list as check
 from mailer.rendering.breach_content import headings_of_language, notice_content, text_of_blocks
 from mailer.rendering.breach_links import find_foreign_links
 from mailer.rendering.breach_nature_words import find_nature_words, find_numbers_of_people
-from mailer.rendering.campaign_fields import UnfitText
+from mailer.rendering.campaign_fields import DraftTextRefused
 from mailer.rendering.campaign_findings import CheckFinding, Place, sorted_findings
 from mailer.rendering.campaign_subject_checks import INVISIBLE
 from mailer.rendering.campaign_text_checks import quoted
@@ -129,7 +129,7 @@ def _findings_of_variant(
         content: LetterContent | None = None
         try:
             content = notice_content(draft, name, locale, headings_of_language(required, locale))
-        except UnfitText as error:
+        except DraftTextRefused as error:
             yield check.UNFIT.finding(f"{error}.", _place_of_fault(name, locale, str(error)))
         notice = _NoticeUnderCheck(name, locale, text, content, required, facts, rules, policy)
         for find in _OF_NOTICE:

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from mailer.policy.breach.draft import BreachPhaseDraft, NoticePart, NoticeText
 from mailer.policy.breach.rules import PartsRequired
 from mailer.rendering.breach_wording import BreachWording, wording_of_locale
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText
+from mailer.rendering.campaign_fields import SourceMarks, DraftTextRefused
 from mailer.rendering.campaign_markup import parse_markdown
 from mailer.rendering.jinja_environment import babel_locale
 from mailer.rendering.languages import is_left_to_right
@@ -61,7 +61,7 @@ def notice_content(
         headings: those that a law sets (`PartsRequired.headings` in this language); they replace the shipped ones.
 
     Raises:
-        UnfitText: a part cannot be shown, or there are no headings in this language. The message names the part.
+        DraftTextRefused: a part cannot be shown, or there are no headings in this language. The message names the part.
     """
     text = draft.variants[variant].texts[locale]
     shown = headings_in_locale(locale, headings)
@@ -73,12 +73,12 @@ def headings_in_locale(locale: str, headings: Headings = NO_HEADINGS) -> Heading
     """Returns the headings of all parts in a language.
 
     Raises:
-        UnfitText: neither the shipped words nor the law has them in this language.
+        DraftTextRefused: neither the shipped words nor the law has them in this language.
     """
     wording = wording_of_locale(locale)
     found = {**(wording.headings if wording else {}), **headings}
     if missing := [part for part in NoticePart if part not in found]:
-        raise UnfitText(f"has no headings in {locale} ({missing[0]}); write the notice in a shipped language")
+        raise DraftTextRefused(f"has no headings in {locale} ({missing[0]}); write the notice in a shipped language")
     return found
 
 
@@ -92,15 +92,15 @@ def _sections(text: NoticeText, headings: Headings) -> Iterator[LetterSection]:
         if text.parts.get(part, "").strip():
             try:
                 yield LetterSection(headings[part], blocks_of_markdown(text.parts[part]))
-            except UnfitText as error:
-                raise UnfitText(f"{part}: {error}") from None
+            except DraftTextRefused as error:
+                raise DraftTextRefused(f"{part}: {error}") from None
 
 
 def blocks_of_markdown(markdown: str) -> tuple[Paragraph | BulletList, ...]:
     """Returns paragraphs and lists of CommonMark. A numbered list becomes paragraphs that begin with their number.
 
     Raises:
-        UnfitText: it has markup that a letter or a telephone script cannot have, or a character that none can show.
+        DraftTextRefused: it has markup that a letter or a telephone script cannot have, or a character that none can show.
     """
     reader = _BlockReader()
     for token in parse_markdown(markdown.replace("\t", " ")):
@@ -120,7 +120,7 @@ class _BlockReader:
     def read_token(self, token: Token) -> None:
         """Adds what a token says."""
         if token.type not in _SILENT:
-            raise UnfitText(f"has {_REFUSED.get(token.type, _ALWAYS)}")
+            raise DraftTextRefused(f"has {_REFUSED.get(token.type, _ALWAYS)}")
         match token.type:
             case "bullet_list_open":
                 self.lists.append(None)
@@ -173,7 +173,7 @@ def _runs(inline: Token) -> Iterator[TextRun]:
             case "em_open" | "em_close":
                 pass
             case _:
-                raise UnfitText(f"has {_REFUSED.get(token.type, _ALWAYS)}")
+                raise DraftTextRefused(f"has {_REFUSED.get(token.type, _ALWAYS)}")
 
 
 def _merged_runs(runs: Iterator[TextRun]) -> Iterator[TextRun]:
@@ -194,22 +194,22 @@ def checked_text(text: str) -> str:
     """Returns a text of a notice unchanged.
 
     Raises:
-        UnfitText: it has a field, or a character that no mail or letter can show.
+        DraftTextRefused: it has a field, or a character that no mail or letter can show.
     """
     if "{{" in text or "}}" in text:
-        raise UnfitText("has {{ or }}, and a notice has no fields: the layout greets people by name; remove it")
-    SourceMarks({}, tracks=False).mark_fields(text)
+        raise DraftTextRefused("has {{ or }}, and a notice has no fields: the layout greets people by name; remove it")
+    SourceMarks({}, tracks=False).replace_fields_by_marks(text)
     try:
         return check_one_line(text) if text else text
     except ValueError as error:
-        raise UnfitText(str(error)) from None
+        raise DraftTextRefused(str(error)) from None
 
 
 def _checked_line(name: str, text: str) -> str:
     try:
         return checked_text(text)
-    except UnfitText as error:
-        raise UnfitText(f"{name}: {error}") from None
+    except DraftTextRefused as error:
+        raise DraftTextRefused(f"{name}: {error}") from None
 
 
 def text_of_content(content: LetterContent) -> str:
@@ -252,7 +252,7 @@ def telephone_script(
         headings: those that a law sets.
 
     Raises:
-        UnfitText: a part cannot be said, or there are no words in this language.
+        DraftTextRefused: a part cannot be said, or there are no words in this language.
     """
     text, wording = draft.variants[variant].texts[locale], wording_of_locale(locale)
     if text.telephone.strip():

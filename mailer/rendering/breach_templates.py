@@ -12,7 +12,7 @@ from mailer.policy.breach.rules import breach_rules_of_policy, required_parts
 from mailer.policy.policy_file import Policy
 from mailer.rendering.breach_content import checked_text, headings_of_language, notice_content
 from mailer.rendering.breach_links import find_foreign_links
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText
+from mailer.rendering.campaign_fields import SourceMarks, DraftTextRefused
 from mailer.rendering.campaign_markup import url_mark
 from mailer.rendering.campaign_templates import body_source, compile_checked, padding_after, without_isolation
 from mailer.rendering.campaign_text_part import text_of_html
@@ -65,9 +65,9 @@ def compile_breach_template(
         try:
             content = notice_content(draft, variant, locale, headings_of_language(required, locale))
             if foreign := next(iter(find_foreign_links(content, policy)), None):
-                raise UnfitText(f"has a link to {foreign}, and a notice only links to the brand's own pages")
+                raise DraftTextRefused(f"has a link to {foreign}, and a notice only links to the brand's own pages")
             written[locale] = _write_sources(content, texts[locale].preheader, locale)
-        except UnfitText as error:
+        except DraftTextRefused as error:
             faults.append(TemplateFileFault(Path(locale), str(error)))
     if faults:
         raise TemplateError(*faults)
@@ -94,7 +94,7 @@ def _write_sources(content: LetterContent, preheader: str, locale: str) -> tuple
     """Returns the source of the subject and of both parts.
 
     Raises:
-        UnfitText: a link or the preheader cannot be sent.
+        DraftTextRefused: a link or the preheader cannot be sent.
     """
     marks = SourceMarks({}, tracks=False, is_left_to_right=is_left_to_right(locale))
     markup = html_of_content(content, lambda url: url_mark(url, marks))

@@ -13,7 +13,7 @@ def html_of_content(content: LetterContent, write_address: AddressWriter) -> str
     """Returns the sections as headings, paragraphs and lists, without the title.
 
     Raises:
-        UnfitText: `write_address` refuses a link.
+        DraftTextRefused: `write_address` refuses a link.
     """
     pieces = []
     for section in content.sections:

@@ -16,11 +16,11 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.received_webhooks import MAX_WEBHOOK_OCTETS
 from mailer.web import (
     account_api,
-    breach_phase_api,
-    breach_check_api,
     breach_api,
-    breach_release_api,
+    breach_check_api,
     breach_outcome_api,
+    breach_phase_api,
+    breach_release_api,
     campaign_api,
     campaign_report_api,
     campaign_sending_api,

@@ -146,7 +146,7 @@ SHOWS = {
     "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
     "campaign show-manifest", "campaign lint", "letters count", "letters list", "letters runs",
     "breach list", "breach show",
-    "campaign show-manifest", "campaign lint", "breach outcomes", "breach report",
+    "breach outcomes", "breach report",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish", "inbound file"}

@@ -10,7 +10,7 @@ from mailer.policy.breach.rules import breach_rules_of_policy, required_parts
 from mailer.rendering.breach_beginnings import begin_notice_text, block_of_part, escaped_markdown, parts_to_begin_with
 from mailer.rendering.breach_content import headings_in_locale, notice_content, text_of_content
 from mailer.rendering.breach_wording import BlockName, load_breach_wordings, wording_of_locale
-from mailer.rendering.campaign_fields import UnfitText
+from mailer.rendering.campaign_fields import DraftTextRefused
 from mailer.rendering.campaign_findings import Severity
 from tests.breach_texts import BRAND, FACTS, LANGUAGES, TODAY, compiled, draft_of_blocks, findings, policy_of
 from tests.composed import BRANDS
@@ -23,7 +23,7 @@ def test_every_language_has_every_word() -> None:
     assert set(load_breach_wordings()) == set(LANGUAGES)
     assert wording_of_locale("de-AT") is load_breach_wordings()["de"]
     assert wording_of_locale("pt") is None
-    with pytest.raises(UnfitText, match="no headings in pt"):
+    with pytest.raises(DraftTextRefused, match="no headings in pt"):
         headings_in_locale("pt")
 
 

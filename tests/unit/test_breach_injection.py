@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer.policy.breach.draft import ELSEWHERE, NoticePart, NoticeText
 from mailer.rendering.breach_content import blocks_of_markdown, notice_content, telephone_script, text_of_content
-from mailer.rendering.campaign_fields import SourceMarks, UnfitText
+from mailer.rendering.campaign_fields import SourceMarks, DraftTextRefused
 from mailer.rendering.letter_content import BulletList, LetterContent, LetterSection, Paragraph, TextRun
 from mailer.rendering.letter_html import html_of_content
 from mailer.rendering.template_compiler import compile_stored_source
@@ -100,7 +100,7 @@ def test_deep_nesting_ends_nothing() -> None:
         text = sign * 16_000 if len(sign) == 1 else sign * 8_000
         try:
             blocks = blocks_of_markdown(f"{text}x")
-        except UnfitText:
+        except DraftTextRefused:
             continue
         assert len(blocks) < 16_000
 
@@ -111,13 +111,13 @@ def test_markdown_becomes_plain_runs(text: str) -> None:
     """Whatever is written, the blocks have no field, and their HTML has our tags only."""
     try:
         blocks = blocks_of_markdown(text)
-    except UnfitText:
+    except DraftTextRefused:
         return
     marks = SourceMarks({}, tracks=False)
     content = LetterContent("x", (LetterSection("y", blocks),))
     try:
         source = marks.html_source(html_of_content(content, lambda url: "x"))
-    except UnfitText:
+    except DraftTextRefused:
         return
     assert_only_our_tags(f"<html><head></head><body>{source}</body></html>")
 
@@ -131,7 +131,7 @@ def test_any_text_is_shown_or_refused(text: str) -> None:
     draft.variants[ELSEWHERE].texts["en"] = NoticeText(title="x", parts={**whole.parts, P.WHAT_WE_DO: f"x{text}"})
     try:
         said = text_of_content(notice_content(draft, ELSEWHERE, "en"))
-    except UnfitText as fault:
+    except DraftTextRefused as fault:
         said = str(fault)
     if said.startswith("what_we_do: "):
         return
@@ -174,5 +174,5 @@ def test_markdown_of_a_notice() -> None:
 )
 def test_markup_that_no_letter_has_is_refused(refused: str) -> None:
     """The refusal says what it is and what to write."""
-    with pytest.raises(UnfitText, match=r"^has "):
+    with pytest.raises(DraftTextRefused, match=r"^has "):
         blocks_of_markdown(refused)

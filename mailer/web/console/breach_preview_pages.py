@@ -17,7 +17,7 @@ from mailer.policy.staff_rights import StaffRight
 from mailer.ports.breach_cases import BreachCase, BreachPhase
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.breach_content import headings_of_language, notice_content, telephone_script
-from mailer.rendering.campaign_fields import UnfitText
+from mailer.rendering.campaign_fields import DraftTextRefused
 from mailer.rendering.campaign_samples import MADE_UP_ADDRESS, MessageParts, SamplePerson, parts_of_message
 from mailer.rendering.languages import is_left_to_right
 from mailer.rendering.letter_html import html_of_content
@@ -149,5 +149,5 @@ def _page_of_words(request: ConsoleRequest, case: BreachCase, phase: BreachPhase
         direction = "ltr" if is_left_to_right(chosen.locale) else "rtl"
         markup = f"<h1>{escape(content.title)}</h1>\n{html_of_content(content, escape)}"
         return page_of_text(f'<main lang="{escape(chosen.locale)}" dir="{direction}">{markup}</main>')
-    except UnfitText as fault:
+    except DraftTextRefused as fault:
         raise UnrenderableDraft(f"{chosen.locale}: {fault}") from fault

@@ -8,7 +8,7 @@ from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.rules import BreachRules, PartsRequired, required_parts
 from mailer.rendering.breach_checks import part_of_finding
 from mailer.rendering.breach_content import NO_HEADINGS, headings_in_locale, headings_of_language
-from mailer.rendering.campaign_fields import UnfitText
+from mailer.rendering.campaign_fields import DraftTextRefused
 from mailer.rendering.campaign_findings import CheckFinding, Severity
 from mailer.web.console.breach_text_form import TypedNotice
 
@@ -118,7 +118,7 @@ def _headings_or_names(locale: str, required: PartsRequired) -> Mapping[NoticePa
     """Returns the headings in a language; the English ones if it has none."""
     try:
         return headings_in_locale(locale, headings_of_language(required, locale))
-    except UnfitText:
+    except DraftTextRefused:
         return headings_in_locale("en", NO_HEADINGS)
 
 
