@@ -11,7 +11,7 @@ from mailer.doctor.campaign_outside import CampaignOutsideChecker, UnaskedLinks
 from mailer.link_and_dkim_signers import build_dkim_signers_by_domain
 from mailer.ports.evidence_packs import EvidenceReader, PackedRelease
 from mailer.processors.registry import hosts_of_outside_relays
-from mailer.rendering.notice_renderings import render_notice_texts
+from mailer.rendering.breach_samples import render_notice_texts
 from mailer.runtime.link_checking import LinkChecker, read_proxy_setting
 from mailer.runtime.system_resolver import SystemResolver
 from mailer.runtime.time_stamping import HttpTimeStamper

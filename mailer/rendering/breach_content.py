@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from mailer.policy.breach.draft import BreachPhaseDraft, NoticePart, NoticeText
 from mailer.policy.breach.rules import PartsRequired
 from mailer.rendering.breach_wording import BreachWording, wording_of_locale
-from mailer.rendering.campaign_fields import SourceMarks, DraftTextRefused
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks
 from mailer.rendering.campaign_markup import parse_markdown
 from mailer.rendering.jinja_environment import babel_locale
 from mailer.rendering.languages import is_left_to_right
@@ -100,7 +100,8 @@ def blocks_of_markdown(markdown: str) -> tuple[Paragraph | BulletList, ...]:
     """Returns paragraphs and lists of CommonMark. A numbered list becomes paragraphs that begin with their number.
 
     Raises:
-        DraftTextRefused: it has markup that a letter or a telephone script cannot have, or a character that none can show.
+        DraftTextRefused: it has markup that a letter or a telephone script cannot have, or a character that none
+            can show.
     """
     reader = _BlockReader()
     for token in parse_markdown(markdown.replace("\t", " ")):

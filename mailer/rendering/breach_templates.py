@@ -12,7 +12,7 @@ from mailer.policy.breach.rules import breach_rules_of_policy, required_parts
 from mailer.policy.policy_file import Policy
 from mailer.rendering.breach_content import checked_text, headings_of_language, notice_content
 from mailer.rendering.breach_links import find_foreign_links
-from mailer.rendering.campaign_fields import SourceMarks, DraftTextRefused
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks
 from mailer.rendering.campaign_markup import url_mark
 from mailer.rendering.campaign_templates import body_source, compile_checked, padding_after, without_isolation
 from mailer.rendering.campaign_text_part import text_of_html

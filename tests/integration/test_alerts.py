@@ -174,13 +174,9 @@ class Scene:
             "INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at)"
             " SELECT gen_random_uuid(), brand, id, 'erasure', 1, now(), now() + '6 days', now() FROM recipients LIMIT 1"
         )
-        await execute(_OLD_MAIL)
-        await execute(_RELEASED_ALONE)
-        await execute(_LATE_WEBHOOK)
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
-        await execute(_MISSED_NOTICE)
-        await execute(_COMPLAINTS)
-        await execute(_LATE_BREACH)
+        for trouble in (_OLD_MAIL, _RELEASED_ALONE, _LATE_WEBHOOK, _MISSED_NOTICE, _COMPLAINTS, _LATE_BREACH):
+            await execute(trouble)
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute(
             "INSERT INTO dead_letters (reason, exchange, routing_key, publisher, body)"

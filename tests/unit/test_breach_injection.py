@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer.policy.breach.draft import ELSEWHERE, NoticePart, NoticeText
 from mailer.rendering.breach_content import blocks_of_markdown, notice_content, telephone_script, text_of_content
-from mailer.rendering.campaign_fields import SourceMarks, DraftTextRefused
+from mailer.rendering.campaign_fields import DraftTextRefused, SourceMarks
 from mailer.rendering.letter_content import BulletList, LetterContent, LetterSection, Paragraph, TextRun
 from mailer.rendering.letter_html import html_of_content
 from mailer.rendering.template_compiler import compile_stored_source
