@@ -7,10 +7,10 @@ from uuid import UUID
 from mailer.actions.breach_checking import rules_as_json
 from mailer.database.statements import Connection, Pool
 from mailer.ledger.unit_of_work import UnitOfWork
+from mailer.policy.breach.public_notice import BreachPublicNoticeRefused
 from mailer.policy.breach.rules import breach_rules_of_policy
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.ports.breach_public_notices import BreachPublicNoticeRefused
 from mailer.ports.breach_release import BreachRelease, BreachReleaseRefused
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.postgres.breach_public_notices import PhaseToPublish, release_public_notice_of_phase
