@@ -31,7 +31,7 @@ PeopleByLocale = Mapping[str, Mapping[str, int]]
 _LETTERS: Final = 10
 """The fewest letters and figures of a part: a part of blanks or signs says nothing."""
 _BLANK = re.compile(r"\[[^\[\]\n]{1,200}\](?!\()")
-_CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|(?:\d[\s()./-]{0,3}){6,}\d")
+_CONTACT = re.compile(r"[^\s@]{1,64}@[^\s@.]{1,63}\.[^\s@]|(?:\d[\s()./-]{0,3}){6}\d")
 _NUMBERS_BESIDE_TEXT: Final = (NoticePart.CREDIT_AGENCIES, NoticePart.CREDIT_FREEZE)
 """Parts of names and numbers, which readability does not measure."""
 
