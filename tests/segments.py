@@ -153,6 +153,7 @@ def random_person(chance: random.Random) -> Somebody:
         "last_order": (NOW + timedelta(chance.randint(-40, 40))).date().isoformat(),
         "is_member": chance.random() < 0.5,
         "zone": chance.choice(["Europe/Berlin", "Asia/Tokyo"]),
+        "region": chance.choice(["US-CA", "US-NY", "DE-BY"]),
     }
     return Somebody(
         country=chance.choice([None, "DE", "AT", "JP"]),
@@ -245,6 +246,11 @@ def _random_attribute_test(chance: random.Random) -> dict[str, Any]:
                 "name": "is_member",
                 "operator": chance.choice(["is", "is_not"]),
                 "values": [chance.choice(["yes", False])],
+            },
+            {
+                "name": "region",
+                "operator": chance.choice(["is", "is_not"]),
+                "values": [chance.choice(["us-ca", "DE-BY"])],
             },
             {"name": chance.choice(["plan", "zone"]), "operator": chance.choice(["is_known", "is_not_known"])},
         ]

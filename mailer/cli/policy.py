@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer.cli import (
+    breach_rules,
     causes_that_stop_mail,
     jurisdictions,
     policy_check,
@@ -14,15 +15,19 @@ from mailer.cli import (
 )
 from mailer.cli.policy_check import load_policies_or_exit, rules_of_promise_in_words
 from mailer.cli.shared import AsJson, exit_with_error, print_facts, print_json, print_table
+from mailer.policy.breach.rule_set import changes_of_terms
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ORDER
 
-app = typer.Typer(help="Policies: list, show, diff, check, try, explain, jurisdictions, causes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Policies: list, show, diff, check, try, explain, jurisdictions, breach-rules, causes.", no_args_is_help=True
+)
 causes_that_stop_mail.register(app)
 policy_check.register(app)
 policy_diff.register(app)
 policy_explain.register(app)
 jurisdictions.register(app)
+breach_rules.register(app)
 policy_trial_on_made_up_people.register(app)
 
 Brand = Annotated[str, typer.Argument(help="Such as interpals.")]
@@ -93,6 +98,7 @@ def _policy_facts(policy: Policy) -> dict[str, object]:
             {name: floor.model_dump(exclude_none=True) for name, floor in policy.jurisdictions.items()}
         ),
         "no retention": "processors must have stated it" if policy.no_retention else None,
+        "breach rules": "; ".join(changes_of_terms(policy.breach)) or None,
         "kept for": f"{policy.retention_days} days",
     }
 

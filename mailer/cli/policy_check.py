@@ -23,6 +23,7 @@ from mailer.cli.shared import (
     read_command_settings,
 )
 from mailer.cli.terminal_layout import Cell
+from mailer.policy.breach.rule_set import changes_of_terms
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
 from mailer.policy.promise_report import (
@@ -96,6 +97,7 @@ def check(
                 "loosened": [change.loosening_consequence for change in changed if change.loosening_consequence],
             }
             | {"notices": [notice.words for notice in notices]}
+            | {"breach_rules": {brand: changes_of_terms(policy.breach) for brand, policy in policies.items()}}
         )
     else:
         _print_promise_report(policies, found, run, trials)
@@ -155,6 +157,8 @@ def _print_promise_report(
             ("promise", "says", "needs", "rules", "proofs", "status"), [_promise_row(row, tried) for row in rows], title
         )
         print_table((f"what no check can know of {brand}",), [(line,) for line in uncheckable_facts(policy)])
+        if changed := changes_of_terms(policy.breach):
+            print_table((f"what {brand} has otherwise than the rules of breaches",), [(line,) for line in changed])
         if free := list(policy_keys_without_promise(policy)):
             out.print(f"no promise of {brand} rests on {', '.join(free)}")
     if run:

@@ -61,12 +61,13 @@ MESSAGES = {
     "same_day": "is {given}, as in {other}; let each version of {brand} take effect on a day of its own",
     "no_place": "is {given}, which is in no country; write a country or a part of one by ISO 3166, such as DE or US-CA",
     "no_zone": "is {given}; write the name of a time zone, such as America/New_York",
+    "no_variant": "is {given}; write another name than {other}, of {most} characters at most",
     "no_kind": "has no kind that is known; write kind = one of {kinds}",
     "two_of": "stands beside {other}; write one of them",
     "no_period": "needs a period of hours, days or months; add one",
     "no_rule": "is no rule that comes with mailer, so it cannot be switched off; remove it, or mend its spelling",
     "needed_by": "is what {other} begins after; switch that off, too, or replace it",
-    "no_clock": "is {given}, which leads to no clock that runs from the finding of the breach; write one of {clocks}",
+    "no_clock": "is {given}, which leads to no clock from the finding on; write one of `mailer policy breach-rules`",
     "not_in_force": "is {given}, and no version of {brand} is in force before; write {today} or an earlier day",
 }
 """The message of each kind of fault, which follows the key's name. The kinds up to `model_type` are pydantic's."""

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from mailer.policy.country_regions import region_code
 from mailer.policy.policy_key_types import Flag, Name, Section, Whole
 
 MAX_TEXT: Final = 500
 """The longest text of an attribute, in characters."""
 FIRST_NAME: Final = "first_name"
 TIME_ZONE: Final = "time_zone"
+REGION: Final = "region"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _YES_NO: Final[Mapping[str, bool]] = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -34,6 +36,8 @@ class AttributeType(StrEnum):
     YES_NO = "yes_no"
     TIME_ZONE = "time_zone"
     """The name of a zone in the tz database, such as Europe/Berlin."""
+    REGION = "region"
+    """A part of a country by ISO 3166-2, such as US-CA."""
 
 
 class RecipientAttribute(Section):
@@ -55,8 +59,12 @@ class RecipientAttribute(Section):
 BUILT_IN: Final[Mapping[str, AttributeType]] = {
     FIRST_NAME: AttributeType.TEXT,
     TIME_ZONE: AttributeType.TIME_ZONE,
+    REGION: AttributeType.REGION,
 }
-"""Attributes that each brand has without declaring them: a name to greet with, and the zone for local sending times."""
+"""Attributes that each brand has without declaring them.
+
+A name to greet with, the zone for local sending times, and the part of the country, whose law may differ.
+"""
 
 
 def attribute_types_of_policy(declared: Mapping[str, RecipientAttribute]) -> dict[str, AttributeType]:
@@ -95,6 +103,8 @@ def parse_attribute_value(kind: AttributeType, text: str) -> AttributeValue:
             return _YES_NO[text.lower()]
         case AttributeType.TIME_ZONE:
             return _parse_zone(text)
+        case AttributeType.REGION:
+            return region_code(text)
 
 
 def _parse_number(text: str) -> int | float:

@@ -10,7 +10,7 @@ from mailer.policy.consent_and_opt_out_scopes import (
     possible_opt_out_scopes_text,
 )
 from mailer.policy.policy_file import Policy
-from mailer.policy.recipient_attributes import BUILT_IN, AttributeType, parse_attribute_value
+from mailer.policy.recipient_attributes import BUILT_IN, REGION, AttributeType, parse_attribute_value
 from mailer.policy.segment_parsing import SegmentRefused
 from mailer.policy.segments import (
     WITH_DAYS,
@@ -42,6 +42,7 @@ OPERATORS_OF_TYPE: Final[Mapping[AttributeType, frozenset[AttributeOperator]]] =
     AttributeType.DATE: _ALWAYS | {_O.BEFORE, _O.ON_OR_AFTER, _O.IN_LAST_DAYS, _O.IN_NEXT_DAYS, _O.OVER_DAYS_AGO},
     AttributeType.YES_NO: _ALWAYS,
     AttributeType.TIME_ZONE: _ALWAYS,
+    AttributeType.REGION: _ALWAYS,
 }
 """The operators that fit an attribute of a type."""
 _OF_ONE_PERSON: Final = frozenset(
@@ -81,8 +82,9 @@ def _with_typed_values(types: Mapping[str, AttributeType], condition: Condition)
 
 
 def attributes_that_may_choose(policy: Policy) -> dict[str, AttributeType]:
-    """Returns the types of the attributes that segments of a brand may use, by name."""
-    return {name: one.type for name, one in policy.attributes.items() if one.may_choose_audience}
+    """Returns the types of the attributes that segments of a brand may use, by name: the region, as the country."""
+    declared = {name: one.type for name, one in policy.attributes.items() if one.may_choose_audience}
+    return {REGION: BUILT_IN[REGION], **declared}
 
 
 def _faults_of_leaf(policy: Policy, leaf: Leaf) -> Iterator[str]:

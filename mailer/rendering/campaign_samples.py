@@ -34,6 +34,7 @@ _SAMPLES: Mapping[AttributeType, AttributeValue] = {
     AttributeType.DATE: "2026-04-12",
     AttributeType.YES_NO: True,
     AttributeType.TIME_ZONE: "Europe/Berlin",
+    AttributeType.REGION: "US-CA",
 }
 
 

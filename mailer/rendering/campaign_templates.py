@@ -39,6 +39,7 @@ _SAMPLES: Final[Mapping[AttributeType, object]] = {
     AttributeType.NUMBER: 12,
     AttributeType.DATE: "2026-04-12",
     AttributeType.TIME_ZONE: "Europe/Berlin",
+    AttributeType.REGION: "US-CA",
 }
 
 

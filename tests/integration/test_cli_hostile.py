@@ -86,7 +86,7 @@ OWN = {
     "rate warm-up", "rate clear", "brand pause", "brand resume", "api-key create", "api-key revoke", "schema event",
     "recipients pause", "recipients cap", "recipients postal",
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
-    "policy jurisdictions",
+    "policy jurisdictions", "policy breach-rules",
     "inbound close", "inbound webhooks",
     "schema outcomes",
     "webhook add", "webhook disable", "webhook enable", "webhook rotate", "webhook replay", "webhook send-test",

@@ -122,7 +122,7 @@ SHOWS = {
     "suppressions list", "suppressions export", "mailing list", "mailing show",
     "mailing coverage", "report advertiser", "campaign report", "ledger export", "ledger verify", "dead list",
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
-    "policy jurisdictions", "policy causes",
+    "policy jurisdictions", "policy breach-rules", "policy causes",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",

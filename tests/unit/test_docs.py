@@ -171,6 +171,13 @@ def test_the_page_of_jurisdictions_is_what_the_command_writes() -> None:
     assert "not legal advice" in page
 
 
+def test_the_page_of_the_rules_of_breaches_is_what_the_command_writes() -> None:
+    """docs/breach-rules.md is the output of `mailer policy breach-rules --page`."""
+    page = TEXTS["docs/breach-rules.md"]
+    assert page == CliRunner().invoke(app, ["policy", "breach-rules", "--page"]).output
+    assert "not legal advice" in page
+
+
 def test_the_first_brand_can_be_mailed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The events of the tutorial keep to the schema, and are admitted for the brand that it makes."""
     tutorial = TEXTS["docs/first-brand.md"]

@@ -262,3 +262,38 @@ def test_cells_of_refused_rows_begin_no_formula(cell: str) -> None:
     for plain in ("Ada", "", "a=b", "O'Neill", "'s-Hertogenbosch", "1-2"):
         assert make_cell_harmless(plain) == plain
         assert undo_harmless_cell(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "country", "region"),
+    [
+        ("State", "CA", "US", "US-CA"),
+        ("state", "california", "USA", "US-CA"),
+        ("Region", "us-ma", "United States", "US-MA"),
+        ("region", "US-NY", "", "US-NY"),
+        ("Bundesland", "Bayern", "Deutschland", "DE-BY"),
+        ("Province", "Québec", "Canada", "CA-QC"),
+        ("Region", "FR-971", "FR", "FR-971"),
+        # A state of another country than the person's, one that does not exist, and one of an unknown country.
+        ("State", "US-CA", "DE", None),
+        ("State", "ZZ", "US", None),
+        ("State", "CA", "", None),
+        ("Region", "Kantō", "JP", None),
+    ],
+)
+def test_the_region_is_read_with_the_country(heading: str, text: str, country: str, region: str | None) -> None:
+    """A state becomes the attribute `region`, by which laws differ, if nobody can take it for another one."""
+    [row], refused = parsed_text(f"Email,{heading},Country\na@example.org,{text},{country}\n")
+    assert row.row.attributes.get("region") == region
+    assert not refused
+    assert not row.notes
+
+
+def test_the_region_also_stands_in_the_postal_address() -> None:
+    """The column of states fills the letter's address as before."""
+    head = "Email,Address1,City,State,Zip,Country"
+    [row], _ = parsed_text(f"{head}\na@example.org,1 Main Street,Los Angeles,CA,90001,US\n")
+    assert (row.row.attributes, row.row.postal_lines) == (
+        {"region": "US-CA"},
+        ("1 Main Street", "Los Angeles, CA 90001", "US"),
+    )

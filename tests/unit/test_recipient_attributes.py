@@ -14,6 +14,8 @@ from mailer.policy.recipient_attributes import AttributeType, parse_attribute_va
         (AttributeType.DATE, "2026-02-28", "2026-02-28"),
         (AttributeType.YES_NO, "FALSE", False),
         (AttributeType.TIME_ZONE, "Europe/Berlin", "Europe/Berlin"),
+        (AttributeType.REGION, " us-ca ", "US-CA"),
+        (AttributeType.REGION, "FR-971", "FR-971"),
     ],
 )
 def test_value_of_type_is_read(kind: AttributeType, text: str, value: object) -> None:
@@ -34,6 +36,11 @@ def test_value_of_type_is_read(kind: AttributeType, text: str, value: object) ->
         (AttributeType.DATE, "20260228"),
         (AttributeType.YES_NO, "perhaps"),
         (AttributeType.TIME_ZONE, "Mars/Olympus"),
+        (AttributeType.REGION, "US"),
+        (AttributeType.REGION, "US-XX"),
+        (AttributeType.REGION, "XX-CA"),
+        (AttributeType.REGION, "California"),
+        (AttributeType.REGION, "US-CA\n--"),
         (AttributeType.TIME_ZONE, "../../etc/passwd"),
         (AttributeType.TIME_ZONE, "/etc/localtime"),
         (AttributeType.TIME_ZONE, "Europe"),

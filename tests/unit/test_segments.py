@@ -102,6 +102,18 @@ def test_opened_is_allowed_where_opens_are_recorded_for_each_person() -> None:
     assert faults_of_condition(policy_with_attributes("unlinkable"), opened)
 
 
+def test_region_chooses_in_each_brand() -> None:
+    """The region is used like the country, without a declaration, and only with codes that exist."""
+    california = condition(type="attribute", name="region", operator="is", values=["us-ca"])
+    assert faults_of_condition(policy_with_attributes(attributes={}), california) == []
+    typed = condition_with_typed_values(policy_with_attributes(), california)
+    assert typed == condition(type="attribute", name="region", operator="is", values=["US-CA"])
+    [fault] = faults_of_condition(
+        policy_with_attributes(), condition(type="attribute", name="region", operator="is", values=["California"])
+    )
+    assert "a part of a country by ISO 3166-2" in fault
+
+
 def test_removed_attribute_makes_condition_unusable() -> None:
     """A policy that no longer declares an attribute refuses the conditions over it."""
     plan = condition(type="attribute", name="plan", operator="is", values=["Plus"])

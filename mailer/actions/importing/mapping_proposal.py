@@ -139,6 +139,8 @@ def _guess_by_heading(guess: _Guess, policy: Policy, preset: Preset | None) -> N
         guess.attribute = TIME_ZONE if guess.key in _ZONES else name if name in types else None
         if guess.field is _F.FIRST_NAME:
             guess.attribute = FIRST_NAME
+        if guess.field is _F.REGION:
+            guess.attribute = None  # it is read with the country of its row
         if guess.field is _F.SOURCE and not guess.is_own:
             guess.leave_out("sources of other systems mean something else here; name one source for the file")
         elif not guess.field and not guess.attribute:

@@ -32,8 +32,9 @@ from mailer.actions.importing.value_parsing import (
 )
 from mailer.events import Person
 from mailer.input_types import MAX_ADDRESS, Slug
+from mailer.policy.country_regions import region_of_country_or_none
 from mailer.policy.policy_file import Policy
-from mailer.policy.recipient_attributes import AttributeValue, attribute_types_of_policy
+from mailer.policy.recipient_attributes import REGION, AttributeValue, attribute_types_of_policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent
 from mailer.ports.recipient_import import PersonWithoutEmail, RecipientImportRow
@@ -241,6 +242,8 @@ class _RowParser:
         if person is None:
             return None
         is_ref_from_email = _F.REF not in values.texts
+        if region := region_of_country_or_none(values.texts.get(_F.REGION, ""), person.country):
+            values.attributes.setdefault(REGION, region)
         flags: Mapping[ImportField, bool | None] = {}
         products = None
         if not _FLAGS.isdisjoint(values.texts):

@@ -89,8 +89,6 @@ def is_mailbox_compromised(person: PersonToTell, facts: BreachFacts) -> bool:
 def _row_for_reason(reason: ChannelReason, place: str, facts: BreachFacts, rules: BreachRules) -> ChannelRule | None:
     """Returns the rule for a reason at a place, the most particular one; all hold for people of unknown places."""
     held = [
-        row
-        for row in rules.rows_of_kind(ChannelRule)
-        if row.reason is reason and row.is_true_of(facts) and (not place or row.is_of_place(place))
+        row for row in rules.channel_rows[reason] if (not place or row.is_of_place(place)) and row.is_true_of(facts)
     ]
     return max(held, key=lambda row: (place in row.places, bool(row.places)), default=None)

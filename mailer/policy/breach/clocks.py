@@ -80,7 +80,7 @@ def clocks_of_case(facts: BreachFacts, rules: BreachRules, people_told_at: datet
     found: dict[tuple[str, bool], list[_Period]] = {}
     for place in places:
         for row, is_strictest in _rows_at_place(place, facts, rules):
-            for period in _periods_of_row(row, place, is_strictest, facts, rules, people_told_at):
+            if period := _period_of_row(row, place, is_strictest, facts, rules, people_told_at):
                 found.setdefault((row.id, is_strictest), []).append(period)
     return tuple(sorted((_clock_of_periods(several, facts) for several in found.values()), key=_order))
 
@@ -90,15 +90,15 @@ def due_to_people(place: str, facts: BreachFacts, rules: BreachRules) -> datetim
 
     Args:
         place: empty: unknown.
-        facts: of the case. rules: the rows of the brand.
+        facts: of the case.
+        rules: the rows of the brand.
     """
     if facts.found_at is None:
         return None
     ends = (
         period.due_at
         for row, is_strictest in _people_rows_at_place(place, facts, rules)
-        for period in _periods_of_row(row, place, is_strictest, facts, rules, None)
-        if period.due_at is not None
+        if (period := _period_of_row(row, place, is_strictest, facts, rules, None)) and period.due_at is not None
     )
     return min(ends, default=None)
 
@@ -123,52 +123,48 @@ def _rows_at_place(place: str, facts: BreachFacts, rules: BreachRules) -> Iterat
         if row.is_of_place(place) and row.is_true_of(facts) and is_reached:
             yield row, False
     if not any(row.places and row.is_of_place(place) for row in rules.rows):
-        authorities = [row for row in others if row.to is Addressee.AUTHORITY]
-        yield from _strictest_rows(authorities, facts)
+        authorities = [row for row in others if row.to is Addressee.AUTHORITY and not row.least_people]
+        yield from _strictest_rows(authorities, place, facts, rules)
 
 
 def _people_rows_at_place(place: str, facts: BreachFacts, rules: BreachRules) -> Iterator[tuple[ClockRule, bool]]:
     rows = [row for row in rules.rows_of_kind(ClockRule) if row.to is Addressee.PEOPLE]
     yield from ((row, False) for row in rows if row.is_true_of(facts) and row.is_of_place(place))
     if not is_place_known(rows, place):
-        yield from _strictest_rows(rows, facts)
+        yield from _strictest_rows(rows, place, facts, rules)
 
 
-def _strictest_rows(rows: Iterable[ClockRule], facts: BreachFacts) -> Iterator[tuple[ClockRule, bool]]:
-    """Yields the rows for places whose law nobody knows: the shortest period, and one without undue delay."""
+def _strictest_rows(
+    rows: Iterable[ClockRule], place: str, facts: BreachFacts, rules: BreachRules
+) -> Iterator[tuple[ClockRule, bool]]:
+    """Yields the row for a place whose law nobody knows: the one that ends first, else one without undue delay."""
     held = [row for row in rows if row.is_true_of(facts) and row.after is None]
-    with_period = [row for row in held if _length(row) is not None]
-    if with_period:
-        yield min(with_period, key=lambda row: _length(row) or timedelta()), True
-    elif held:
-        yield held[0], True
+    ends = [
+        (period.due_at, number)
+        for number, row in enumerate(held)
+        if (period := _period_of_row(row, place, True, facts, rules, None)) and period.due_at is not None
+    ]
+    if held:
+        yield held[min(ends)[1] if ends else 0], True
 
 
-def _length(row: ClockRule) -> timedelta | None:
-    """Returns the length of a period, for comparing; None if the row has none."""
-    if row.hours is not None:
-        return timedelta(hours=row.hours)
-    days = row.days if row.days is not None else row.months and row.months * 28
-    return timedelta(days=days) if days is not None else None
-
-
-def _periods_of_row(
+def _period_of_row(
     row: ClockRule,
     place: str,
     is_strictest: bool,
     facts: BreachFacts,
     rules: BreachRules,
     people_told_at: datetime | None,
-) -> Iterator[_Period]:
-    """Yields the period of a row at a place; none if the clock after which it begins does not run there."""
+) -> _Period | None:
+    """Returns the period of a row at a place; None if the clock after which it begins does not run there."""
     starts_at = _start_of_row(row, place, facts, rules, people_told_at)
     if starts_at is None:
-        return
+        return None
     zones = zones_of_rule(row, place)
     due_at = _end_of_period(row, starts_at, zones)
     if due_at is not None and row.waits_for_law_enforcement and facts.law_enforcement_delay_until is not None:
         due_at = max(due_at, _end_of_day(facts.law_enforcement_delay_until + timedelta(days=1), zones))
-    yield _Period(row, place, is_strictest, starts_at, due_at)
+    return _Period(row, place, is_strictest, starts_at, due_at)
 
 
 def _start_of_row(
@@ -179,9 +175,11 @@ def _start_of_row(
     before = rules.by_id.get(row.after)
     if not isinstance(before, ClockRule) or not before.is_true_of(facts):
         return None
-    periods = _periods_of_row(before, place, False, facts, rules, people_told_at)
-    end = next((period.due_at or period.starts_at for period in periods), None)
-    if end is not None and people_told_at is not None and before.to is Addressee.PEOPLE:
+    period = _period_of_row(before, place, False, facts, rules, people_told_at)
+    if period is None:
+        return None
+    end = period.due_at or period.starts_at
+    if people_told_at is not None and before.to is Addressee.PEOPLE:
         return min(end, people_told_at.astimezone(UTC))
     return end
 

@@ -1,6 +1,6 @@
 """The facts of a breach, as people write them down. Clocks, parts, channels and thresholds follow from them. Pure."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -12,6 +12,9 @@ SectorLaw = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length
 """The name of a law that holds for a kind of business, as the rules have it: `hipaa`, `nis2`, `dora`."""
 Story = Annotated[str, Field(max_length=5000)]
 MOST_PLACES: Final = 300
+Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2199, 12, 31))]
+"""A day near enough to count from it; clocks would not find the end of others."""
+FoundAt = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, tzinfo=UTC))]
 
 
 class DataKind(StrEnum):
@@ -23,7 +26,7 @@ class DataKind(StrEnum):
     PHONE = "phone"
     BIRTH_DATE = "birth_date"
     PASSWORD = "password"  # noqa: S105 - the name of a kind
-    """Of an account of ours, also as a hash."""
+    """The password of an account of ours, also as a hash."""
     MAILBOX_CREDENTIALS = "mailbox_credentials"
     """User name and password or security answer of an e-mail account (California Civ. Code 1798.82(j)(5))."""
     SOCIAL_SECURITY_NUMBER = "social_security_number"
@@ -76,9 +79,9 @@ class BreachFacts(CasePart):
     """
 
     summary: Annotated[str, Field(max_length=300)] = ""
-    began_on: date | None = None
-    ended_on: date | None = None
-    found_at: AwareDatetime | None = None
+    began_on: Day | None = None
+    ended_on: Day | None = None
+    found_at: FoundAt | None = None
     data: Annotated[frozenset[DataKind], Field(max_length=20)] = frozenset()
     other_data: Annotated[str, Field(max_length=500)] = ""
     is_encrypted: bool = False
@@ -89,7 +92,7 @@ class BreachFacts(CasePart):
     )
     sector_laws: Annotated[frozenset[SectorLaw], Field(max_length=20)] = frozenset()
     mail_trouble: Literal["no", "ours", "theirs"] = "no"
-    law_enforcement_delay_until: date | None = None
+    law_enforcement_delay_until: Day | None = None
     law_enforcement: Annotated[str, Field(max_length=300)] = ""
     effects: Story = ""
     measures: Story = ""

@@ -53,7 +53,8 @@ def required_parts(facts: BreachFacts, rules: BreachRules, places: Collection[Pl
     """Returns the demands on the text for the people of some places.
 
     Args:
-        facts: of the case. rules: the rows of the brand.
+        facts: of the case.
+        rules: the rows of the brand.
         places: of the variant; none: people of unknown places, for whom each part counts that any law asks for. What
             only some law forbids is allowed there: a text cannot both say it and not say it.
     """

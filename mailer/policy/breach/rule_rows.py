@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from mailer.policy.breach.draft import NoticePart
+from mailer.policy.breach.draft import ELSEWHERE, NoticePart
 from mailer.policy.breach.facts import BreachFacts, DataKind, Risk
 from mailer.policy.country_codes import COUNTRIES
 from mailer.policy.policy_file_errors import build_pydantic_error_for_fault, format_toml_value
@@ -37,8 +37,19 @@ def _check_zone(name: str) -> str:
         raise build_pydantic_error_for_fault("no_zone", (), given=format_toml_value(name)) from None
 
 
+def _check_variant(name: str) -> str:
+    if name == ELSEWHERE or len(name) > LONGEST_VARIANT:
+        raise build_pydantic_error_for_fault(
+            "no_variant", (), given=format_toml_value(name), most=LONGEST_VARIANT, other=ELSEWHERE
+        )
+    return name
+
+
+LONGEST_VARIANT: Final = 30
+"""The longest name of a variant in a row; a suffix may follow it (see `suggest_variants`)."""
 RulePlace = Annotated[str, Field(pattern=PLACE), AfterValidator(_check_place)]
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
+RuleVariant = Annotated[Slug, AfterValidator(_check_variant)]
 Count = Annotated[Whole, Field(ge=1, le=10**12)]
 
 
@@ -67,7 +78,7 @@ class BreachRule(Section):
     places: tuple[RulePlace, ...] = ()
     except_places: tuple[RulePlace, ...] = ()
     zone: ZoneName | None = None
-    variant: Slug | None = None
+    variant: RuleVariant | None = None
     sector_law: Slug | None = None
     unless_sector_laws: tuple[Slug, ...] = ()
     source: Text

@@ -13,6 +13,8 @@ from pydantic_core import PydanticCustomError
 from mailer.policy.breach.rule_rows import (
     AnyRule,
     BreachRule,
+    ChannelReason,
+    ChannelRule,
     ClockRule,
     PolicyRule,
     RuleId,
@@ -74,6 +76,12 @@ class BreachRules:
     def by_id(self) -> Mapping[str, AnyRule]:
         """The rows by name."""
         return {row.id: row for row in self.rows}
+
+    @cached_property
+    def channel_rows(self) -> Mapping[ChannelReason, tuple[ChannelRule, ...]]:
+        """The rows about channels, by reason. They are asked about for each person of an audience."""
+        rows = tuple(self.rows_of_kind(ChannelRule))
+        return {reason: tuple(row for row in rows if row.reason is reason) for reason in ChannelReason}
 
     def rows_of_kind(self, kind: type[R]) -> Iterator[R]:
         """Yields the rows of a kind."""
@@ -146,13 +154,25 @@ def breach_rules_of_policy(policy: "Policy") -> BreachRules:
     return breach_rules_of_terms(policy.breach)
 
 
+def changes_of_terms(terms: BreachTerms) -> list[str]:
+    """Returns what a policy says otherwise than the shipped rules, a line each; none if it says nothing."""
+    lines = [
+        f"{name} is switched off: {row.off}" for name, row in terms.rules.items() if isinstance(row, RuleSwitchedOff)
+    ]
+    lines += [
+        f"{name} is {'replaced' if name in shipped_rules() else 'added'}"
+        for name, row in terms.rules.items()
+        if not isinstance(row, RuleSwitchedOff)
+    ]
+    return [*lines, *(["one person alone may release a notice with a reason"] if terms.break_glass != "never" else [])]
+
+
 def faults_of_breach_terms(terms: BreachTerms) -> Iterator[PydanticCustomError]:
     """Yields what is wrong between the rows of a policy and the shipped ones."""
     rules = breach_rules_of_terms(terms)
-    shipped, clocks = shipped_rules(), {row.id for row in rules.rows_of_kind(ClockRule)}
     for name, row in terms.rules.items():
         if isinstance(row, RuleSwitchedOff):
-            if name not in shipped:
+            if name not in shipped_rules():
                 yield build_pydantic_error_for_fault("no_rule", ("breach", "rules", name))
             for other in rules.rows_of_kind(ClockRule):
                 if other.after == name:
@@ -162,7 +182,6 @@ def faults_of_breach_terms(terms: BreachTerms) -> Iterator[PydanticCustomError]:
                 "no_clock",
                 ("breach", "rules", name, "after"),
                 given=format_toml_value(row.after),
-                clocks=", ".join(sorted(clocks - {name})),
             )
 
 

@@ -1,13 +1,15 @@
 """Sentences about rules: what a row asks for, and what it caused in a case. In English, for staff. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from mailer.policy.breach.facts import BreachFacts
+from mailer.policy.breach.facts import BreachFacts, Risk
 from mailer.policy.breach.rule_rows import (
     Addressee,
     AnyRule,
+    ChannelReason,
     ChannelRule,
     ClockRule,
     DutyRule,
@@ -76,6 +78,11 @@ def number_in_words(number: int) -> str:
     return f"{number:,}"
 
 
+def people_in_words(number: int) -> str:
+    """Returns a number of people, such as `1 person` or `12,000 people`."""
+    return "1 person" if number == 1 else f"{number_in_words(number)} people"
+
+
 def threshold_in_words(row: ClockRule, people: int, places: Sequence[str]) -> str:
     """Returns the sentence of a threshold that is reached."""
     return (
@@ -104,23 +111,43 @@ def _steps(row: SubstituteRule) -> str:
 
 def rule_in_words(row: AnyRule) -> str:
     """Returns the sentence that says what a row asks for, whatever the facts are."""
-    return f"{row.name}: {_demand(row)}, {row.law}"
+    return f"{row.name}: {demand_in_words(row)}, {row.law}"
 
 
-def _demand(row: AnyRule) -> str:
+def conditions_in_words(row: AnyRule) -> str:
+    """Returns the facts under which a row holds; empty: always."""
+    return "; ".join(
+        [
+            *([f"the business is under {row.sector_law}"] if row.sector_law else []),
+            *(f"the business is not under {law}" for law in row.unless_sector_laws),
+            *([f"one of these is involved: {_words(row.data)}"] if row.data else []),
+            *([f"the risk is {_RISKS[row.least_risk]}"] if row.least_risk else []),
+            *([] if row.is_for_encrypted else ["the data could be read"]),
+            *(["the controller was the source"] if row.is_for_own_fault else []),
+            *(["an agency has asked to wait"] if row.is_for_delay else []),
+            *([f"not in {', '.join(row.except_places)}"] if row.except_places else []),
+        ]
+    )
+
+
+_RISKS: Final = {Risk.SOME: "some, high or unknown", Risk.HIGH: "high or unknown"}
+
+
+def demand_in_words(row: AnyRule) -> str:
+    """Returns the demand of a row, without its name and its law."""
     match row:
         case ClockRule():
             return _clock_demand(row)
         case PartsRule():
-            said = f", to say: {'; '.join(row.must_say)}" if row.must_say else ""
-            return f"the notice has {_parts(row.parts)}{said}"
+            said = f" with {'; '.join(row.must_say)}" if row.must_say else ""
+            return f"the notice has {_quoted(row.parts)}{said}"
         case ForbiddenPartsRule():
             said = f" and does not say {' or '.join(row.must_not_say)}" if row.must_not_say else ""
-            return f"the notice has no part {_parts(row.parts)}{said}"
+            return f"the notice does not have {_quoted(row.parts)}{said}"
         case FormRule():
             return _form_demand(row)
         case ChannelRule():
-            return f"people with the reason {row.reason.replace('_', ' ')} are told by {row.channel}"
+            return f"{PEOPLE_OF_REASON[row.reason]} are told by {row.channel}"
         case SubstituteRule():
             return f"{_steps(row)}, if {' or '.join(_substitute_limits(row))}"
         case DutyRule():
@@ -153,5 +180,23 @@ def _substitute_limits(row: SubstituteRule) -> Iterable[str]:
         yield f"telling everybody would cost more than {number_in_words(row.cost_more_than)} US dollars"
 
 
-def _parts(parts: Iterable[str]) -> str:
+PEOPLE_OF_REASON: Final[Mapping[ChannelReason, str]] = {
+    ChannelReason.UNDER_13: "children under 13, through their parents or guardians,",
+    ChannelReason.OUR_MAIL_COMPROMISED: "people, as long as our own mail cannot be trusted,",
+    ChannelReason.OWN_MAILBOX_COMPROMISED: "people whose mailbox strangers can read",
+    ChannelReason.NO_ADDRESS: "people without an e-mail address",
+    ChannelReason.ADDRESS_DEAD: "people whose mail comes back",
+    ChannelReason.ELECTRONIC_REFUSED: "people who refuse electronic notices",
+    ChannelReason.NO_ELECTRONIC_CONSENT: "people without a consent to electronic notices",
+    ChannelReason.NO_POSTAL_ADDRESS: "people to whom a letter is due, but whose postal address nobody knows,",
+    ChannelReason.MAIL: "all other people",
+}
+"""The people of each reason for a channel."""
+
+
+def _quoted(parts: Iterable[str]) -> str:
+    return ", ".join(f"“{part.replace('_', ' ')}”" for part in parts)
+
+
+def _words(parts: Iterable[str]) -> str:
     return ", ".join(part.replace("_", " ") for part in parts)
