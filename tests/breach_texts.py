@@ -29,7 +29,7 @@ FACTS = BreachFacts(
 _MAILBOX = re.compile(r"\[[^\[\]]*(?:mail|Mail|correo|lectronique|البريد الإلكتروني|メールアドレス)[^\[\]]*\]")
 _BLANK = re.compile(r"\[[^\[\]]+\]")
 _WORD = {"en": "a service", "de": "etwas", "es": "algo", "fr": "cela", "ar": "شيء", "ja": "何か"}
-"""What a writer fills a blank with."""
+"""Words with which a writer fills a blank in."""
 
 
 def policy_of(brand: str = BRAND) -> Policy:

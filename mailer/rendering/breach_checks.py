@@ -27,11 +27,11 @@ from mailer.rendering.promotional_words import find_promotional_words
 from mailer.rendering.readability import Readability, measure_readability
 
 PeopleByLocale = Mapping[str, Mapping[str, int]]
-"""How many people of a variant read each locale, by variant."""
+"""The number of people who read each locale, by variant and locale."""
 _LETTERS: Final = 10
 """The fewest letters and figures of a part: a part of blanks or signs says nothing."""
 _BLANK = re.compile(r"\[[^\[\]\n]{1,200}\](?!\()")
-_CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|(?:\d[\s()./-]{0,3}){6,}\d")
+_CONTACT = re.compile(r"[^\s@]{1,64}@[^\s@.]{1,63}\.[^\s@]|(?:\d[\s()./-]{0,3}){6}\d")
 _NUMBERS_BESIDE_TEXT: Final = (NoticePart.CREDIT_AGENCIES, NoticePart.CREDIT_FREEZE)
 """Parts of names and numbers, which readability does not measure."""
 
@@ -102,7 +102,7 @@ def check_breach_texts(
         facts: of the case.
         rules: of the brand.
         policy: of the brand.
-        people: how many people of each variant read each locale; empty: nobody has counted them.
+        people: the number of readers by variant and locale; empty: nobody has counted them.
     """
     return sorted_findings(
         finding

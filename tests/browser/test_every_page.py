@@ -16,6 +16,7 @@ from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
 from tests.browser.breach_tour import take_tour_of_breaches
+from tests.browser.breach_texts_tour import take_tour_of_breach_texts
 from tests.browser.campaign_tour import take_tour_of_campaigns
 from tests.browser.chromium import running_chromium, serving, serving_app, session_of
 from tests.browser.console_tour import (
@@ -48,6 +49,7 @@ NO_PAGES = {
         "/console/sign-in/oidc",
     ),
     "/console/campaigns/{campaign_id}/preview-body",
+    "/console/breaches/{case_id}/phases/{phase}/preview-body",
     *("/inbox/{id}/html", "/inbox/{id}/raw", "/console/campaigns/{campaign_id}/report.csv"),
     *(
         f"/console/breaches/{{case_id}}/{name}"
@@ -143,6 +145,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_campaigns(marketer, world)
             await take_tour_of_sending(marketer, world)
             await take_tour_of_segments(marketer, world)
+            await take_tour_of_breach_texts(ops, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)

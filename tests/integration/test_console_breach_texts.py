@@ -101,7 +101,7 @@ async def test_writing_from_blocks_without_javascript(world: World) -> None:
 
 
 async def test_blocks_fill_empty_parts_only(world: World) -> None:
-    """What somebody has written stays, also what was typed just before the button was pressed."""
+    """Written parts stay, also what was typed just before the button was pressed."""
     draft = draft_of_blocks(policy_of(), ("en",))
     text = draft.variants["us-ma"].texts["en"]
     draft.variants["us-ma"].texts["en"] = text.model_copy(update={"parts": {}, "title": "", "preheader": "Mine"})
@@ -153,7 +153,7 @@ async def test_nothing_typed_is_lost(world: World) -> None:
 
 
 async def test_two_writers_are_told(world: World) -> None:
-    """Who saves second sees the other's change, and can put hers on top; other texts stay as they are stored."""
+    """The second saving is shown the first one's change, and can go on top; other texts stay as they are stored."""
     case = await new_case(world, draft_of_blocks(policy_of(), ("en", "de")))
     async with open_browser(world) as browser:
         await browser.enter(role=StaffRole.OPS, brand=BRAND)

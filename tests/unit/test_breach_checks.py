@@ -156,7 +156,7 @@ def test_days_are_read_in_each_language(locale: str, said: str) -> None:
 
 
 def test_unknown_facts_ask_for_no_days() -> None:
-    """Who does not know yet when it began is not asked to name the day."""
+    """Nobody is asked to name the day while the facts do not know it."""
     facts = FACTS.model_copy(update={"began_on": None, "ended_on": None, "found_at": None})
     assert names(TRIPS["breach-date-missing"], facts) == set()
 

@@ -42,7 +42,7 @@ def rendered(draft_text: dict[P, str], **lines: str) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize("hostile", SYNTAX)
 def test_no_field_reaches_the_engine(hostile: str) -> None:
-    """In the title, the preheader and each part, braces are refused or shown as they are."""
+    """Braces in the title, the preheader and a part are refused or shown as they are."""
     for changed, lines in (
         ({}, {"title": f"Notice {hostile}".replace("\n", " ")}),
         ({}, {"preheader": f"Read {hostile}".replace("\n", " ")}),

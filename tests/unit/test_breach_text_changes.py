@@ -40,7 +40,7 @@ def test_variants_are_added_changed_and_removed() -> None:
 
 
 def test_suggested_variants_take_free_places_only() -> None:
-    """What a person has put into a variant stays there."""
+    """Places that a person has put into a variant stay there."""
     draft = add_variant(BreachPhaseDraft(), "west", ("US-CA",))
     suggested: dict[str, Any] = {"us-ca": ("US-CA",), "eu": ("DE", "FR"), "west": ("US-OR",), ELSEWHERE: ()}
     made = add_suggested_variants(draft, suggested)
