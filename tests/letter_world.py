@@ -8,7 +8,7 @@ from uuid import UUID
 
 from mailer.actions.letter_contents import content_of_letter
 from mailer.actions.letter_report_import import ImportedReports, import_letter_reports
-from mailer.actions.typesetting.letter_typesetting import SetLetters
+from mailer.actions.typesetting.letter_typesetting import SetLetters, TypesettingTooLarge
 from mailer.pipeline.letter_run_maker import LetterRunMaker
 from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.letter_sheets import WindowFormat
@@ -31,13 +31,20 @@ DRAFT = {"variants": {"elsewhere": {"places": [], "texts": {"en": TEXT, "de": TE
 
 
 class FakeTypesetter:
-    """Sets letters of two pages each as lines of text; a `?` in an address is a character that no font has."""
+    """Sets letters of two pages each as lines of text; a `?` in an address is a character that no font has.
+
+    Attributes:
+        runs: all that was set. most: the most letters that there is memory for.
+    """
 
     def __init__(self) -> None:
         self.runs: list[LetterRunPages] = []
+        self.most = 1000
 
     async def set_pdf(self, run: LetterRunPages, *, is_tagged: bool = False) -> SetLetters:
         """The letters as text."""
+        if len(run.letters) > self.most:
+            raise TypesettingTooLarge("no memory")
         self.runs.append(run)
         count = len(run.letters)
         content = "\n".join("|".join(letter.lines) for letter in run.letters).encode()

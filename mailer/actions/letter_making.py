@@ -1,6 +1,6 @@
 """Puts the letters of a run together: texts by variant, addresses, and those that cannot be printed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Protocol
@@ -48,7 +48,7 @@ class MadeRun:
     """A run as it can be printed: None if no letter can be. `left_out` has the reason for each other letter."""
 
     pages: LetterRunPages | None
-    left_out: Mapping[int, str]
+    left_out: dict[int, str | None]
 
 
 async def put_run_together(
@@ -72,7 +72,7 @@ async def put_run_together(
         read_content: returns the text of a letter.
     """
     contents, places = list[LetterContent](), dict[tuple[str, str, str], int]()
-    pages, left_out = list[LetterPage](), dict[int, str]()
+    pages, left_out = list[LetterPage](), dict[int, str | None]()
     for letter in letters:
         try:
             lines = lines_of_address(addressee_of_letter(letter), language)
@@ -102,7 +102,7 @@ async def put_preview_together(
     window = window_of_country(letter.country)
     made = await put_run_together([letter], policy, window, letter.locale, dated, typesetter, read_content)
     if made.pages is None:
-        raise LetterUnprintable(made.left_out[letter.letter])
+        raise LetterUnprintable(made.left_out[letter.letter] or "")
     return made.pages
 
 

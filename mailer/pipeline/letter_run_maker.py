@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from mailer.actions.letter_making import ReadLetterContent, Typesetter, places_of_letters, put_run_together
-from mailer.actions.typesetting.letter_typesetting import TypesettingFailed
+from mailer.actions.typesetting.letter_typesetting import SetLetters, TypesettingFailed, TypesettingTooLarge
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.letters import LetterRun, LetterRunLost, LetterRunQueue
+from mailer.rendering.letter_pages import LetterRunPages
 from mailer.runtime.repeating import run_every
 
 _EVERY: Final = 2.0
@@ -101,7 +103,18 @@ class LetterRunMaker:
         if made.pages is None:
             await self._queue.store_file(run, self._owner, b"", 0, (), made.left_out)
             return
-        file = await self._typesetter.set_pdf(made.pages)
+        pages, file = await self._set_as_many_as_fit(made.pages)
         crash_if_armed(CrashPoint.IN_LETTER_RUN)
-        placed = places_of_letters(made.pages, file)
-        await self._queue.store_file(run, self._owner, file.content, file.pages, placed, made.left_out)
+        placed = places_of_letters(pages, file)
+        left_out = made.left_out | {one.letter: None for one in made.pages.letters[len(pages.letters) :]}
+        await self._queue.store_file(run, self._owner, file.content, file.pages, placed, left_out)
+
+    async def _set_as_many_as_fit(self, pages: LetterRunPages) -> tuple[LetterRunPages, SetLetters]:
+        """Returns letters that the typesetter has time and memory for, and their file: all, or half, or a quarter."""
+        while True:
+            try:
+                return pages, await self._typesetter.set_pdf(pages)
+            except TypesettingTooLarge:
+                if len(pages.letters) == 1:
+                    raise
+                pages = replace(pages, letters=pages.letters[: len(pages.letters) // 2])

@@ -54,11 +54,11 @@ class PostgresLetterRunQueue:
         content: bytes,
         pages: int,
         placed: Sequence[PlacedLetter],
-        left_out: Mapping[int, str],
+        left_out: Mapping[int, str | None],
     ) -> None:
         """See the port."""
         digest = sha256(content).digest()
-        problem = f"{len(left_out):,} letters cannot be printed, and have left the run" if left_out else ""
+        problem = _problem_of_left_out(left_out)
         async with open_unit_of_work(self._pool, self._writers) as work:
             values = run.id, owner, len(placed), pages, digest, problem
             if not await work.connection.fetchval(SQL["finish_run"], *values):
@@ -72,7 +72,7 @@ class PostgresLetterRunQueue:
             await work.append_entries([*entries, run_entry(made, "letter_run_made", None)])
 
     async def _leave_out(
-        self, work: UnitOfWork, run: LetterRun, placed: Sequence[PlacedLetter], left_out: Mapping[int, str]
+        self, work: UnitOfWork, run: LetterRun, placed: Sequence[PlacedLetter], left_out: Mapping[int, str | None]
     ) -> list[LedgerEntry]:
         """Takes letters out of the run that are not in its file, and opens the notices of those that wait again."""
         kept = [one.letter for one in placed]
@@ -109,3 +109,14 @@ class PostgresLetterRunQueue:
                 ]
                 await work.append_entries(entries)
         return len(rows)
+
+
+def _problem_of_left_out(left_out: Mapping[int, str | None]) -> str:
+    """Returns how many letters have left a run and why, for people; empty if none has."""
+    unprintable = sum(why is not None for why in left_out.values())
+    later = len(left_out) - unprintable
+    said = (
+        f"{unprintable:,} letters cannot be printed" if unprintable else "",
+        f"{later:,} wait again" if later else "",
+    )
+    return "; ".join(filter(None, said))

@@ -52,6 +52,8 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "dead show": ("1",),
     "processors list": (),
     "quarantine list": (),
+    "letters list": (CAMPAIGN,),
+    "letters runs": (),
     "notices list": (),
     "notices show": ("1",),
     "notices export": (),
@@ -89,6 +91,8 @@ OWN = {
     "processors confirm-purge", "processors confirm-erasure", "quarantine believe", "quarantine dismiss", "rate set",
     "rate warm-up", "rate clear", "brand pause", "brand resume", "api-key create", "api-key revoke", "schema event",
     "recipients pause", "recipients cap", "recipients postal",
+    "letters count", "letters run", "letters retry", "letters export", "letters import", "letters preview",
+    "letters missing",
     "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions", "policy breach-rules",
     "inbound close", "inbound webhooks",
@@ -136,11 +140,12 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
     await world.pool.execute("INSERT INTO relay_states VALUES ($1, 'w', 'down', now(), $1, $1, 1)", HOSTILE)
     await world.pool.execute(
         "INSERT INTO notices (mailing_id, recipient_id, brand, category, channel, reason, changed_by, note)"
-        " VALUES ($1, $2, 'interpals', 'newsletter', $3, $3, $3, $3)",
+        " VALUES ($1, $2, 'interpals', 'newsletter', 'written_notice', $3, $3, $3)",
         mailing_id,
         ada,
         HOSTILE,
     )
+    await write_letter(world, mailing_id)
     await world.pool.execute(
         "INSERT INTO data_requests (id, brand, recipient_id, wanted, generation, asked_at, due_at, confirmed_at, note)"
         " VALUES ($1, 'interpals', $2, 'correction', 1, now(), now() + interval '30 days', now(), $3)",
@@ -182,6 +187,27 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
         HOSTILE,
         mailing_id,
         ada,
+    )
+
+
+async def write_letter(world: World, mailing_id: object) -> None:
+    """Writes a letter that came back with a hostile code, and a run of hostile words, of a case."""
+    for statement in (
+        "INSERT INTO breach_cases (id, brand, name, facts, created_by, updated_by)"
+        " VALUES ($1, 'interpals', left($2, 100), '{}', $2, $2)",
+        "INSERT INTO breach_phases (case_id, phase, draft, created_by, updated_by) VALUES ($1, 1, '{}', $2, $2)",
+        "INSERT INTO breach_manifests (id, case_id, phase, brand, revision, facts_revision, facts, draft, rules,"
+        " templates, policy_version, requested_by)"
+        " VALUES ($1, $1, 1, 'interpals', 1, 1, '{}', '{}', '[]', '{}', '1', $2)",
+        "INSERT INTO letter_runs (id, case_id, brand, window_format, language, letters, problem, requested_by, dated)"
+        " VALUES ($1, $1, 'interpals', 'gb', 'en', 1, $2, $2, now())",
+        "INSERT INTO letters (notice_id, returned_on, returned_at, return_code, problem)"
+        " SELECT id, now(), now(), $2, $2 FROM notices WHERE $1::uuid IS NOT NULL",
+    ):
+        await world.pool.execute(statement, UUID(CAMPAIGN), HOSTILE)
+    await world.pool.execute(
+        "INSERT INTO breach_mailings (case_id, phase, manifest_id, variant, mailing_id) VALUES ($1, 1, $1, 'eu', $2)",
+        *(UUID(CAMPAIGN), mailing_id),
     )
 
 

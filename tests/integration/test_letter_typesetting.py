@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailer.actions.typesetting import letter_typesetting
-from mailer.actions.typesetting.letter_typesetting import LetterTypesetter, TypesettingFailed
+from mailer.actions.typesetting.letter_typesetting import LetterTypesetter, TypesettingFailed, TypesettingTooLarge
 from mailer.doctor.finding import FindingLevel
 from mailer.doctor.letter_fonts import examine_letter_fonts
 from mailer.policy.breach.letter_sheets import WindowFormat, Zone, sheet_of_window
@@ -196,7 +196,7 @@ async def test_the_typesetter_is_ended_when_it_takes_too_long(
 ) -> None:
     """A process that takes too long is killed, and the run says so."""
     monkeypatch.setattr(letter_typesetting, "_SECONDS", 0.01)
-    with pytest.raises(TypesettingFailed, match="took longer"):
+    with pytest.raises(TypesettingTooLarge, match="took longer"):
         await typesetter.set_pdf(run_of(plain_content("Notice", "text"), person(1)))
 
 

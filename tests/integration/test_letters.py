@@ -225,6 +225,18 @@ async def test_an_address_that_cannot_be_printed_leaves_the_run(letters: Letters
     assert (await letters.make_run()).letters == 1
 
 
+async def test_a_run_that_is_too_large_keeps_what_fits(letters: Letters) -> None:
+    """Letters for which time or memory is missing wait for another run; if one alone is too large, the run says so."""
+    found = await ready(letters, 1, 2, 3)
+    letters.typesetter.most = 1
+    run = await letters.make_run()
+    assert (run.state, run.letters, run.problem) == ("ready", 1, "2 wait again")
+    assert list((await letters.states()).values()) == ["in_run", "waiting", "waiting"]
+    assert (await letters.make_run()).letters == 1
+    letters.typesetter.most = 0
+    assert ((await letters.make_run()).state, len(found)) == ("failed", 3)
+
+
 async def test_an_erased_person_is_in_no_file(letters: Letters) -> None:
     """Erasure deletes the file; the letters of others are set again without the erased person."""
     first, second = await ready(letters, 1, 2)

@@ -22,6 +22,10 @@ class TypesettingFailed(Exception):
     """Letters cannot be set. The message says why, and what to do."""
 
 
+class TypesettingTooLarge(TypesettingFailed):
+    """The letters take more time or memory than the typesetter has. Fewer may do."""
+
+
 @dataclass(frozen=True, slots=True)
 class SetLetters:
     """A file with letters.
@@ -51,7 +55,8 @@ class LetterTypesetter:
         """Returns the letters as PDF. The same letters and fonts make the same octets.
 
         Raises:
-            TypesettingFailed: there is no font, a font lacks a character of the text, or the limits are reached.
+            TypesettingFailed: there is no font, or none has a character of the text.
+            TypesettingTooLarge: the limits of time or memory are reached.
         """
         if not run.letters:
             raise TypesettingFailed("there is no letter to set")
@@ -99,14 +104,17 @@ async def _answer_of_program(order: bytes) -> bytes:
         async with asyncio.timeout(_SECONDS):
             made, said = await process.communicate(order)
     except TimeoutError:
-        raise TypesettingFailed(f"the letters took longer than {_SECONDS} seconds; make smaller runs") from None
+        raise TypesettingTooLarge(f"the letters took longer than {_SECONDS} seconds; shorten the text") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode != 0:
+    status = process.returncode or 0
+    if status < 0 or b"MemoryError" in said:
+        raise TypesettingTooLarge("the letters took more memory or time than the typesetter has; shorten the text")
+    if status != 0:
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
-        raise TypesettingFailed(f"the typesetter ended with status {process.returncode} ({last}); make smaller runs")
+        raise TypesettingFailed(f"the typesetter ended with status {status}: {last}")
     return made
 
 
