@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from mailer.events import EventRefused
 from mailer.input_types import AudienceName
 from mailer.pipeline.breach_manifest_builder import (
     BreachPersonJudge,
@@ -286,7 +287,7 @@ def test_no_event_list_or_draft_names_the_people_of_a_manifest(name: str) -> Non
             TypeAdapter[str](known).validate_python(name)
     with pytest.raises(ValidationError):
         BreachAudience.model_validate({"source": "audience", "audience": name})
-    with pytest.raises(ValidationError):
+    with pytest.raises(EventRefused):
         make_event({"audience": name}, "breach")
 
 
