@@ -72,6 +72,9 @@ TRIED_ELSEWHERE = {
         ("campaign create", "campaign save", "campaign duplicate", "campaign archive"),
         "tests/integration/test_cli_campaigns.py",
     ),
+    **dict.fromkeys(
+        ("breach audience", "breach refused-rows", "breach check"), "tests/integration/test_breach_check_pages.py"
+    ),
     "webhook add": "tests/integration/test_cli_webhooks.py",
     "webhook disable": "tests/integration/test_cli_webhooks.py",
     "webhook enable": "tests/integration/test_cli_webhooks.py",
@@ -128,6 +131,7 @@ SHOWS = {
     "init", "notices list", "staff list", "staff sessions", "halts", "flow", "ledger seals", "policy diff",
     "requests list", "public-notices list", "inbound list", "inbound webhooks", "inbound classify",
     "segment list", "segment show", "segment count", "audience list", "audience count",
+    "breach files", "breach manifest",
     "schema outcomes", "webhook list", "webhook send-test", "campaign list", "campaign show", "campaign history",
     "campaign show-manifest", "campaign lint",
 }  # fmt: skip
