@@ -72,9 +72,6 @@ TRIED_ELSEWHERE = {
         ("campaign create", "campaign save", "campaign duplicate", "campaign archive"),
         "tests/integration/test_cli_campaigns.py",
     ),
-    **dict.fromkeys(
-        ("breach audience", "breach refused-rows", "breach check"), "tests/integration/test_breach_check_pages.py"
-    ),
     "webhook add": "tests/integration/test_cli_webhooks.py",
     "webhook disable": "tests/integration/test_cli_webhooks.py",
     "webhook enable": "tests/integration/test_cli_webhooks.py",
@@ -97,6 +94,9 @@ TRIED_ELSEWHERE = {
     "inbound show": "tests/integration/test_cli_inbound.py",
     "inbound webhook": "tests/integration/test_cli_inbound.py",
     "campaign people": "tests/integration/test_campaign_report_api.py",
+    "breach audience": "tests/integration/test_breach_check_pages.py",
+    "breach refused-rows": "tests/integration/test_breach_check_pages.py",
+    "breach check": "tests/integration/test_breach_check_pages.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
