@@ -214,7 +214,7 @@ class BreachPersonJudge:
 
 
 def is_electronic_consent_promised(policy: Policy) -> bool:
-    """Tells whether the terms accept notices by mail (interpals-25), as they do that let people withdraw this."""
+    """Tells whether the terms accept notices by mail (interpals-25), so that this can be withdrawn (interpals-18)."""
     return any("electronic-consent" in promise.rules for promise in policy.promises)
 
 

@@ -1,6 +1,7 @@
 """The rows of the console's role matrix for the pages of operations."""
 
 from mailer.policy.staff_rights import StaffRight
+from tests.integration.breach_people_routes import BREACH_PEOPLE_PAGES
 
 MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
@@ -9,6 +10,7 @@ IMPORT = StaffRight.CAMPAIGNS_WRITE
 WRITE = StaffRight.CAMPAIGNS_WRITE
 SCHEDULE = StaffRight.CAMPAIGNS_SCHEDULE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
+    **BREACH_PEOPLE_PAGES,
     ("GET", "/console/campaigns"): MAILINGS,
     ("GET", "/console/campaigns/new"): WRITE,
     ("POST", "/console/campaigns/new"): WRITE,
@@ -180,6 +182,7 @@ _EXAMPLES = {
     "case_id": "0192f0c1-0000-7000-8000-000000000001",
     "run_id": "0192f0c1-0000-7000-8000-000000000002",
     "letter": "1",
+    "file_id": "0192f0c1-0000-7000-8000-000000000005",
     "mailing_id": "0192f0c1-0000-7000-8000-000000000001",
     "mail_id": "0192f0c1-0000-7000-8000-000000000002",
     "import_id": "0192f0c1-0000-7000-8000-000000000003",

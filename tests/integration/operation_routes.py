@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from mailer.policy.publisher_rights import OperationAttempt, ReadableData, ReadDataAttempt
 from tests.factories import BRAND
+from tests.integration.breach_people_routes import BREACH_PEOPLE_ROUTES
 from tests.integration.desk_routes import Row
 
 _LETTERS, _HALTS, _POLICY = (f"/api/v1/{noun}/{BRAND}" for noun in ("dead-letters", "halts", "policies"))
@@ -47,6 +48,7 @@ def _do(action: str) -> OperationAttempt:
 
 
 OPERATION_ROUTES: Mapping[tuple[str, str], tuple[Row, ...]] = {
+    **BREACH_PEOPLE_ROUTES,
     ("GET", "/api/v1/dead-letters/{brand}"): ((_LETTERS, _read(ReadableData.DEAD_LETTERS), None),),
     ("GET", "/api/v1/dead-letters/{brand}/{number}"): ((f"{_LETTERS}/1", _read(ReadableData.DEAD_LETTERS), None),),
     ("POST", "/api/v1/dead-letters/{brand}/replay"): (

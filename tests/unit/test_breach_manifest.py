@@ -12,14 +12,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
+from mailer.events import EventRefused
+from mailer.input_types import AudienceName
 from mailer.pipeline.breach_manifest_builder import (
     BreachPersonJudge,
     has_electronic_consent,
     is_electronic_consent_promised,
     strictest_channel,
 )
-from mailer.policy.breach.draft import BreachPace
+from mailer.policy.breach.draft import BreachAudience, BreachPace
 from mailer.policy.breach.manifest import (
     BreachChannel,
     BreachLine,
@@ -34,6 +37,7 @@ from mailer.policy.breach.manifest import (
 from mailer.policy.breach.manifest_differences import SumDifference, compare_manifests
 from mailer.policy.breach.pace_plan import PacePlanner, is_over_before, plan_days
 from mailer.policy.breach.places import place_of_person
+from mailer.policy.campaign_draft import AudienceName as DraftAudienceName
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
@@ -43,7 +47,7 @@ from mailer.ports.breach_manifests import BreachAudienceMember, BreachManifest
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.breach_locales import locale_of_notice
 from tests.breach_checks import FOUND_AT, breach_facts, phase_draft
-from tests.factories import BRAND, policies
+from tests.factories import BRAND, make_event, policies
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 FROZEN = FrozenCheck(
@@ -273,6 +277,18 @@ def test_everyone_has_one_line_and_the_sums_add_up(people: list[BreachAudienceMe
         if line.channel is BreachChannel.LETTER:
             assert member.has_postal_address
             assert not member.standing.erased
+
+
+@pytest.mark.parametrize("name", ["breach-manifest:0190a000-0000-7000-8000-000000000000:eu", "breach-manifest:eu"])
+def test_no_event_list_or_draft_names_the_people_of_a_manifest(name: str) -> None:
+    """Only a release makes a mailing to them: the form of an audience's name has no such colon."""
+    for known in (AudienceName, DraftAudienceName):
+        with pytest.raises(ValidationError):
+            TypeAdapter[str](known).validate_python(name)
+    with pytest.raises(ValidationError):
+        BreachAudience.model_validate({"source": "audience", "audience": name})
+    with pytest.raises(EventRefused):
+        make_event({"audience": name}, "breach")
 
 
 def test_spread_mail_has_a_time_in_its_hours() -> None:
