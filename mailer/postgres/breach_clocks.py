@@ -21,6 +21,11 @@ _SQL = {name: text.replace("{case_columns}", _COLUMNS) for name, text in load_st
 _ROLES = sorted(role for role, rights in RIGHTS_OF_ROLE.items() if StaffRight.BREACH_READ in rights)
 
 
+async def count_overdue_clocks(pool: Pool) -> dict[str, int]:
+    """Returns the number of deadlines that are over and not done, by brand."""
+    return {row[0]: row[1] for row in await pool.fetch(load_statements("figures")["breach_clocks_overdue"])}
+
+
 class PostgresBreachClocks:
     """Implements `ports.breach_desk.BreachClockStore` and `ports.breach_desk.BreachReminderQueue`."""
 

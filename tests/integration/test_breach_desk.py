@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from mailer.actions.breach_clocks import kept_clocks_of_case
+from mailer.doctor.breaches import judge_breach_deadlines
+from mailer.doctor.finding import FindingLevel
 from mailer.pipeline.breach_clock_keeper import BreachClockKeeper
 from mailer.pipeline.breach_reminder_sender import BreachReminderSender
 from mailer.pipeline.staff_mail_hand_over import StaffMailHandOver
@@ -19,6 +21,7 @@ from mailer.ports.breach_cases import BreachCase, BreachChangedMeanwhile, Breach
 from mailer.ports.breach_desk import DutyToMark, SentReminder
 from mailer.ports.flow_metrics import FIGURES
 from mailer.ports.processor import OutgoingMessage
+from mailer.postgres.breach_clocks import count_overdue_clocks
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from tests.breaches import ANN, breach_stores_over, facts_found, new_breach
 from tests.doubles import ACCEPTED
@@ -170,6 +173,7 @@ async def test_a_done_duty_is_quiet_and_can_be_taken_back(world: World) -> None:
     overdue = await figure(world, "breach_clocks_overdue")
     assert overdue >= 1
     assert await figure(world, "breach_clock_due") < -7 * 3600
+    assert await count_overdue_clocks(world.pool) == {BRAND: overdue}
     told = DutyToMark(AUTHORITY, "Data Protection Authority", datetime.now(UTC), "IN-26/7")
     await store.mark_duty_done(case.id, told, ANN)
     await store.mark_duty_done(case.id, told._replace(reference="IN-26/8"), ANN)
@@ -331,6 +335,17 @@ async def test_two_writers_of_one_revision(world: World) -> None:
         (2, saved.facts.summary),
         (1, "A laptop was stolen"),
     ]
+
+
+def test_the_doctor_names_brands_whose_deadlines_are_over() -> None:
+    """It is a problem, which ends the command with status 1; without any, one line says so."""
+    [found] = judge_breach_deadlines({BRAND: 2})
+    assert (found.level, BRAND in found.check, "2 deadlines are over" in found.text) == (
+        FindingLevel.PROBLEM,
+        True,
+        True,
+    )
+    assert [one.level for one in judge_breach_deadlines({})] == [FindingLevel.OK]
 
 
 def test_figures_are_known() -> None:

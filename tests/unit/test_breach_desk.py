@@ -135,6 +135,19 @@ def test_a_step_reads_back_what_it_shows() -> None:
         assert (facts, faults) == (full, []), step
 
 
+def test_saving_an_unchanged_step_moves_no_clock() -> None:
+    """The second of two equal hours, and seconds, stay as they are; a time that was typed anew is the first one."""
+    second = datetime(2026, 10, 25, 1, 30, 17, tzinfo=UTC)
+    facts = KNOWN.model_copy(update={"found_at": second})
+    shown = typed_facts(facts, "when", BERLIN)
+    assert shown["found_at"] == "2026-10-25T02:30"
+    same, _ = build_facts(shown, "when", facts)
+    assert same == facts
+    anew, _ = build_facts(shown, "when", KNOWN)
+    assert anew is not None
+    assert anew.found_at == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
 def test_people_by_place() -> None:
     """Numbers as people write them are understood; what could mean two things is refused."""
     text = "de 1.200\nUS-CA: 40,000\r\n\nGB=7\nFR 1 000 000\nAT\t5".replace("\r\n", "\n")
