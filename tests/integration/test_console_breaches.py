@@ -163,7 +163,8 @@ async def test_decisions_need_a_reason_and_can_be_undone(world: World) -> None:
             answer = await browser.send(f"{path}/decision", {"state": state, "reason": reason})
             assert answer.status_code == 422
         for state, words in (("not_notified", "Nobody is told"), ("open", "Texts"), ("closed", "Closed")):
-            answer = await browser.send(f"{path}/decision", {"state": state, "reason": "Because\nof " + SCRIPT})
+            reason = f"Because\nof {state} {SCRIPT}"
+            answer = await browser.send(f"{path}/decision", {"state": state, "reason": reason})
             assert answer.status_code == 303, answer.text
             page = (await browser.open(path)).text
             assert re.search(rf'aria-current="step"><strong>{words}</strong>', page)
@@ -176,6 +177,9 @@ async def test_decisions_need_a_reason_and_can_be_undone(world: World) -> None:
         rows = await world.pool.fetch("SELECT reason FROM ledger WHERE rule = $1 ORDER BY at, n", f"breach:{case.id}")
         states = ["breach_case_created", "breach_case_not_notified", "breach_case_open", "breach_case_closed"]
         assert [row["reason"] for row in rows] == states
+        said = " ".join(row["text"] for row in await world.pool.fetch("SELECT text FROM ledger_notes"))
+        for state in ("not_notified", "open", "closed"):
+            assert f"of {state} " in said, "each reason is kept, also of a decision that was undone"
 
 
 async def test_a_duty_is_marked_corrected_and_taken_back(world: World) -> None:
