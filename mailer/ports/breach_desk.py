@@ -88,7 +88,7 @@ class ClaimedReminder:
     """A mail that a worker hands over.
 
     Attributes:
-        clocks: that it tells of, without those whose duty is done or which no longer run.
+        clocks: that it tells of, without those whose duty is done, which no longer run, or have come to a later moment.
         address: of the reader; empty: they have no right to cases of the brand any more.
         name: of the reader. zone: in which they read deadlines.
         state: of the case.

@@ -1,7 +1,7 @@
 """Clocks of breach cases, and reminders of them to staff, in PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
@@ -68,7 +68,12 @@ class PostgresBreachClocks:
         if row is None:
             return None
         kept = {one.key: one for one in await self._list_clocks_not_done(row["case_id"])}
-        clocks = [(kept[key], ReminderMoment(moment)) for key, moment in row["clocks"] if key in kept]
+        now = datetime.now(UTC)
+        clocks = [
+            (kept[key], ReminderMoment(moment))
+            for key, moment in row["clocks"]
+            if key in kept and reminder_at(kept[key].starts_at, kept[key].due_at, now) == moment
+        ]
         return ClaimedReminder(**{**row, "clocks": clocks})
 
     async def end_reminder(self, reminder: ClaimedReminder, result: ReminderResult) -> None:

@@ -48,7 +48,7 @@ RETURNING clock, moment
 
 -- name: readers
 SELECT s.id FROM staff s
-WHERE s.disabled_at IS NULL AND s.password_hash IS NOT NULL
+WHERE s.disabled_at IS NULL
   AND EXISTS (SELECT FROM staff_roles r WHERE r.staff_id = s.id AND r.brand IN ('*', $1) AND r.role = ANY ($2::text[]))
 ORDER BY s.id LIMIT 500
 

@@ -40,7 +40,7 @@ from mailer.web.console.console_pages import console_page, redirect_within_conso
 
 router = APIRouter(include_in_schema=False)
 MAX_NAME = 100
-ROWS = 200
+ROWS = 100
 _REVISIONS = 200
 _REMINDERS = 40
 SHOWN_ZONES = sorted({zone for zones in ZONES.values() for zone in zones} | {"UTC"})
