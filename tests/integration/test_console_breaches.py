@@ -229,6 +229,28 @@ async def test_the_list_shows_the_next_deadline_of_each(world: World) -> None:
         assert 'aria-current="page">Breaches</a>' in page
 
 
+async def test_the_state_line_says_who_checked_and_released(world: World) -> None:
+    """Each step of the last phase has its person and its time; people are being told from the release on."""
+    case = await new_breach(world)
+    await world.pool.execute(
+        "INSERT INTO breach_manifests (id, case_id, phase, brand, revision, facts_revision, state, facts, draft, rules,"
+        " templates, policy_version, requested_by, ready_at, asked_by, asked_at, released_by, released_at)"
+        " VALUES ($1, $2, 1, $3, 1, 1, 'released', '{}', '{}', '[]', '{}', '1', 'person:Cleo Check',"
+        " '2026-11-01 10:00Z', 'person:Abe Ask', '2026-11-01 11:00Z', 'person:Rea Lease', '2026-11-01 12:00Z')",
+        *(manifest := uuid4(), case.id, BRAND),
+    )
+    await world.pool.execute("UPDATE breach_phases SET state = 'released', manifest_id = $1", manifest)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS, brand=BRAND)
+        page = (await browser.open(f"{LIST}/{case.id}")).text
+        [line] = re.findall(r'<ol class="stages".*?</ol>', page, re.S)
+        assert re.search(r'aria-current="step"><strong>Telling people</strong>', line)
+        for who, when in (("Cleo Check", "10:00"), ("Abe Ask", "11:00"), ("Rea Lease", "12:00")):
+            assert re.search(rf"1 Nov 2026, {when} UTC</time>, <bdi>{who}</bdi>", line), who
+        assert f'href="{LIST}/{case.id}/outcomes">See who was told' in page
+        assert "1 Nov 2026, 12:00 UTC" in page
+
+
 async def test_who_may_not_sees_and_changes_nothing(world: World) -> None:
     """Another brand's case is not there; who only reads cannot write; marketing and support do not see the desk."""
     mine, other = await new_breach(world), await new_breach(world, brand="peerstream")

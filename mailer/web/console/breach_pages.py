@@ -151,7 +151,7 @@ async def breach_page(request: ConsoleRequest, case: BreachCase, problem: str | 
         case=case,
         path=path_of_breach(case),
         stage=stage,
-        line=breach_state_line(case, phases, stage),
+        line=breach_state_line(case, phases, await stores.duties.read_steps(case.id), stage),
         next=next_breach_action(case, phases, stage),
         missing=missing_facts(case.facts),
         rows=rows,
