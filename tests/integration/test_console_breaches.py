@@ -132,7 +132,7 @@ async def test_two_editors_are_told(world: World) -> None:
 
 async def test_a_zone_is_remembered_and_used(world: World) -> None:
     """The deadline stands in UTC and in the viewer's zone; nobody else's page changes; no zone is no zone."""
-    found = datetime(2026, 10, 22, 0, 30, tzinfo=UTC)
+    found = datetime(2025, 10, 23, 0, 30, tzinfo=UTC)
     case = await new_breach(world, facts_found().model_copy(update={"found_at": found}))
     path = f"{LIST}/{case.id}"
     async with open_browser(world) as one, open_browser(world) as other:
@@ -141,13 +141,13 @@ async def test_a_zone_is_remembered_and_used(world: World) -> None:
         chosen = await one.send(f"{LIST}/time-zone", {"zone": "Europe/Paris", "next": path}, path)
         assert chosen.headers["location"] == path
         page = (await one.open(path)).text
-        assert "25 Oct 2026, 00:30 UTC" in page
-        assert "25 Oct 2026, 02:30 (Europe/Paris, UTC+02:00)" in page, "the first of the two hours at 02:30"
+        assert "26 Oct 2025, 00:30 UTC" in page
+        assert "26 Oct 2025, 02:30 (Europe/Paris, UTC+02:00)" in page, "the first of the two hours at 02:30"
         assert "There: " in page
         assert "over by" in page
         assert "(Europe/Paris" not in (await other.open(path)).text
         form = (await one.open(f"{path}/facts?step=when")).text
-        assert 'value="2026-10-22T02:30"' in form
+        assert 'value="2025-10-23T02:30"' in form
         assert (await one.send(f"{LIST}/time-zone", {"zone": "Mars/Base", "next": path}, path)).status_code == 422
         away = await one.send(f"{LIST}/time-zone", {"zone": "UTC", "next": "https://evil.example"}, path)
         assert away.headers["location"] == "/console"
@@ -192,7 +192,7 @@ async def test_a_duty_is_marked_corrected_and_taken_back(world: World) -> None:
         fields: dict[str, str | list[str]] = {
             "clock": AUTHORITY,
             "told": "The <b>authority</b>",
-            "told_at": "2026-07-01T12:00",
+            "told_at": "2025-07-01T12:00",
             "zone": "Europe/Berlin",
             "reference": "IN-7",
         }
@@ -202,7 +202,7 @@ async def test_a_duty_is_marked_corrected_and_taken_back(world: World) -> None:
         assert (await browser.send(f"{path}/duties", fields, path)).status_code == 303
         page = (await browser.open(path)).text
         assert "The &lt;b&gt;authority&lt;/b&gt;" in page
-        assert "1 Jul 2026, 10:00 UTC" in page
+        assert "1 Jul 2025, 10:00 UTC" in page
         assert "reference: IN-7" in page
         undo = await browser.send(f"{path}/duties/undo", {"clock": AUTHORITY, "reason": ""}, path)
         assert undo.status_code == 409
