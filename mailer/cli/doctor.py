@@ -20,6 +20,7 @@ from mailer.cli.shared import AsJson, out, print_json, read_command_settings, ru
 from mailer.database.connections import ATTENDED, DatabasePool, open_pool
 from mailer.database_startup import measure_lead_over_database_clock
 from mailer.doctor import domains, relays
+from mailer.doctor.breaches import judge_breach_deadlines
 from mailer.doctor.broker import judge_exchange_existence, judge_rabbitmq_version
 from mailer.doctor.database import judge_clock_difference, judge_database_at_process_start, judge_partitions_and_seals
 from mailer.doctor.disk_space import examine_disk
@@ -33,6 +34,7 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.postgres import migrations
+from mailer.postgres.breach_clocks import count_overdue_clocks
 from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
 from mailer.processors.email_api.api_url import ApiSettings
 from mailer.processors.registry import find_processor_scheme_for_url
@@ -167,6 +169,7 @@ async def _examine_connected_database(pool: DatabasePool) -> list[Finding]:
             return findings
         stock = await read_size_partitions_and_seal(connection)
     findings += judge_partitions_and_seals(stock, now)
+    findings += judge_breach_deadlines(await count_overdue_clocks(pool))
     size = f"the database has {stock.size / 2**30:,.1f} GiB"
     here = stock.folder is not None and await asyncio.to_thread(os.path.exists, stock.folder)
     if stock.folder and here:

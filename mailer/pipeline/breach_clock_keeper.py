@@ -9,6 +9,7 @@ from mailer.actions.breach_clocks import kept_clocks_of_case
 from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
 from mailer.ports.breach_desk import BreachClockStore
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.runtime.repeating import run_every
 
 PERIOD: Final = 20.0
@@ -41,6 +42,11 @@ class BreachClockKeeper:
             if policy is None:
                 log.warning("a breach case is open, and its brand has no policy here", case=str(case.id))
                 continue
-            clocks = kept_clocks_of_case(case.facts, policy, told.get(case.id))
-            queued += await self._store.keep_clocks(case, clocks, now or datetime.now(UTC))
+            try:
+                clocks = kept_clocks_of_case(case.facts, policy, told.get(case.id))
+                queued += await self._store.keep_clocks(case, clocks, now or datetime.now(UTC))
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                log.exception("the clocks of a breach case met a bug; those of others are kept", case=str(case.id))
         return queued

@@ -23,8 +23,8 @@ class AttentionFigure:
 
 
 AttentionFigures = Mapping[str, Sequence[AttentionFigure]]
-"""The figures by name: `halts`, `dead_letters`, `quarantined`, `notices`, `letters`, `awaiting_release`,
-`oldest_due`, `oldest_parked`. One that took too long to read is missing.
+"""The figures by name: `halts`, `dead_letters`, `quarantined`, `notices`, `letters`, `breach_clocks`,
+`awaiting_release`, `oldest_due`, `oldest_parked`. One that took too long to read is missing.
 """
 
 

@@ -24,7 +24,7 @@ class BreachCase:
 
     Attributes:
         state: open, not_notified or closed.
-        reason: why nobody is told, or why it was closed; empty while it is open.
+        reason: why nobody is told, or why it was closed or opened again; empty if nobody has decided anything.
         created_by, updated_by, decided_by: identities, as text.
     """
 
@@ -97,7 +97,11 @@ class BreachCaseStore(Protocol):
         ...
 
     async def decide_state(self, case_id: UUID, state: str, reason: str, by: str) -> BreachCase:
-        """Decides that nobody is told, closes a case, or opens it again. Raises BreachChangeRefused."""
+        """Decides that nobody is told, closes a case, or opens it again; the ledger keeps each reason.
+
+        Raises:
+            BreachChangeRefused: there is no such state or case, the reason is missing, or people were told already.
+        """
         ...
 
     async def create_phase(self, case_id: UUID, by: str) -> BreachPhase:

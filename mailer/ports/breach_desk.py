@@ -56,6 +56,23 @@ class DutyDone:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class BreachSteps:
+    """Who led the last phase of a case to its check, its release and the people, and when; None: it has not come.
+
+    Attributes:
+        requested_by, ready_at: of the check. asked_by, asked_at: of the request to release.
+        released_by, released_at: of the release.
+    """
+
+    requested_by: str | None = None
+    ready_at: datetime | None = None
+    asked_by: str | None = None
+    asked_at: datetime | None = None
+    released_by: str | None = None
+    released_at: datetime | None = None
+
+
 class FactsRevision(NamedTuple):
     """The facts of a case as one revision has them."""
 
@@ -88,7 +105,7 @@ class ClaimedReminder:
     """A mail that a worker hands over.
 
     Attributes:
-        clocks: that it tells of, without those whose duty is done or which no longer run.
+        clocks: that it tells of, without those whose duty is done, which no longer run, or have come to a later moment.
         address: of the reader; empty: they have no right to cases of the brand any more.
         name: of the reader. zone: in which they read deadlines.
         state: of the case.
@@ -139,6 +156,10 @@ class BreachDutyStore(Protocol):
 
     async def list_first_releases(self, case_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
         """Returns when the first phase was released, for each case of which one was."""
+        ...
+
+    async def read_steps(self, case_id: UUID) -> BreachSteps:
+        """Returns the steps of the last phase that is not cancelled; empty ones if it was not checked as it is."""
         ...
 
     async def list_facts(self, case_id: UUID, limit: int) -> Sequence[FactsRevision]:

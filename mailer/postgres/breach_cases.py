@@ -88,7 +88,7 @@ class PostgresBreachCases:
             case = _case_or_raise(await work.connection.fetchrow(_SQL["decide_state"], case_id, state, reason, by))
             await work.connection.execute(_SQL["outdate_manifests"], case_id, None)
             await work.connection.execute(_SQL["uncheck_phases"], case_id)
-            await _append_entry(work, case, f"breach_case_{state}")
+            await _append_entry(work, case, f"breach_case_{state}", said=reason)
         return case
 
     async def create_phase(self, case_id: UUID, by: str) -> BreachPhase:
@@ -170,7 +170,7 @@ async def _store_phase_revision(connection: Connection, phase: BreachPhase) -> N
     await connection.execute(_SQL["add_phase_revision"], *values)
 
 
-async def _append_entry(work: UnitOfWork, case: BreachCase, what: str, *more: str) -> None:
+async def _append_entry(work: UnitOfWork, case: BreachCase, what: str, *more: str, said: str = "") -> None:
     entry = LedgerEntry(
         EntryKind.CONTROL,
         case.brand,
@@ -178,6 +178,7 @@ async def _append_entry(work: UnitOfWork, case: BreachCase, what: str, *more: st
         reason=what,
         rule=f"breach:{case.id}",
         fields=(f"revision:{case.revision}", *more),
+        reply=said or None,
     )
     await work.append_entries([entry])
 

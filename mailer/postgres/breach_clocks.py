@@ -1,7 +1,7 @@
 """Clocks of breach cases, and reminders of them to staff, in PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
@@ -19,6 +19,11 @@ from mailer.postgres.breach_duties import list_first_releases
 _COLUMNS = load_statements("breach_cases")["case_columns"]
 _SQL = {name: text.replace("{case_columns}", _COLUMNS) for name, text in load_statements("breach_desk").items()}
 _ROLES = sorted(role for role, rights in RIGHTS_OF_ROLE.items() if StaffRight.BREACH_READ in rights)
+
+
+async def count_overdue_clocks(pool: Pool) -> dict[str, int]:
+    """Returns the number of deadlines that are over and not done, by brand."""
+    return {row[0]: row[1] for row in await pool.fetch(load_statements("figures")["breach_clocks_overdue"])}
 
 
 class PostgresBreachClocks:
@@ -63,7 +68,12 @@ class PostgresBreachClocks:
         if row is None:
             return None
         kept = {one.key: one for one in await self._list_clocks_not_done(row["case_id"])}
-        clocks = [(kept[key], ReminderMoment(moment)) for key, moment in row["clocks"] if key in kept]
+        now = datetime.now(UTC)
+        clocks = [
+            (kept[key], ReminderMoment(moment))
+            for key, moment in row["clocks"]
+            if key in kept and reminder_at(kept[key].starts_at, kept[key].due_at, now) == moment
+        ]
         return ClaimedReminder(**{**row, "clocks": clocks})
 
     async def end_reminder(self, reminder: ClaimedReminder, result: ReminderResult) -> None:

@@ -13,7 +13,7 @@ from mailer.ledger.unit_of_work import UnitOfWork, open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.breach.facts import BreachFacts
 from mailer.ports.breach_cases import BreachChangeRefused
-from mailer.ports.breach_desk import DutyDone, DutyToMark, FactsRevision, SentReminder
+from mailer.ports.breach_desk import BreachSteps, DutyDone, DutyToMark, FactsRevision, SentReminder
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
 _SQL = load_statements("breach_desk")
@@ -60,6 +60,11 @@ class PostgresBreachDuties:
     async def list_first_releases(self, case_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
         """See the port."""
         return await list_first_releases(self._pool, case_ids)
+
+    async def read_steps(self, case_id: UUID) -> BreachSteps:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["steps"], case_id)
+        return BreachSteps(**row) if row else BreachSteps()
 
     async def list_facts(self, case_id: UUID, limit: int) -> Sequence[FactsRevision]:
         """See the port."""

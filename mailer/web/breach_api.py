@@ -18,7 +18,7 @@ from mailer.policy.breach.stages import BreachStage
 from mailer.policy.campaign_draft import Line
 from mailer.policy.publisher_rights import OperationAttempt, Publisher
 from mailer.ports.breach_cases import BreachCase, BreachChangedMeanwhile, BreachChangeRefused
-from mailer.ports.breach_desk import DutyToMark
+from mailer.ports.breach_desk import DutyToMark, KeptClock
 from mailer.ports.breach_stores import BreachStores
 from mailer.web.event_api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.mailing_api import open_operator_stores_for_client
@@ -219,6 +219,7 @@ async def mark_duty_done(
     """Marks a duty as done; a second time corrects it. Its reminders stop."""
     stores = _stores_of_client(brand, request, site, client)
     case = await _case_or_404(stores, brand, case_id)
+    await _refuse_unknown_clock(site, stores, case, written.clock)
     duty = DutyToMark(written.clock, written.told, written.told_at, written.reference)
     await _stored_or_refused(stores, case_id, stores.duties.mark_duty_done(case_id, duty, str(client.identity)))
     return await _shown(site, stores, case)
@@ -266,9 +267,23 @@ async def _stored_or_refused(stores: BreachStores, case_id: UUID, change: Awaita
         raise HTTPException(409, str(error)) from error
 
 
-async def _shown(site: WebContext, stores: BreachStores, case: BreachCase) -> BreachCaseShown:
+async def _refuse_unknown_clock(site: WebContext, stores: BreachStores, case: BreachCase, clock: str) -> None:
+    """Refuses a duty of a clock that the case neither has nor had when it was marked before."""
+    names = {one.key for one in await _clocks_of_case(site, stores, case)}
+    names |= (await stores.duties.list_duties_done([case.id])).get(case.id, {}).keys()
+    if clock not in names:
+        raise HTTPException(
+            422, f"clock: the case has none of this name; there are {', '.join(sorted(names)) or 'none'}"
+        )
+
+
+async def _clocks_of_case(site: WebContext, stores: BreachStores, case: BreachCase) -> list[KeptClock]:
     told = (await stores.duties.list_first_releases([case.id])).get(case.id)
-    clocks = kept_clocks_of_case(case.facts, site.policies[case.brand], told)
+    return kept_clocks_of_case(case.facts, site.policies[case.brand], told)
+
+
+async def _shown(site: WebContext, stores: BreachStores, case: BreachCase) -> BreachCaseShown:
+    clocks = await _clocks_of_case(site, stores, case)
     phases = await stores.cases.list_phases(case.id)
     done = (await stores.duties.list_duties_done([case.id])).get(case.id, {})
     return BreachCaseShown(**breach_case_as_json(case, phases, clocks, done))

@@ -89,7 +89,10 @@ async def test_bad_input_and_strangers(world: World) -> None:
         ):
             method = "PUT" if path == "/facts" else "POST"
             assert (await client.request(method, f"{one}{path}", json=body)).status_code == 422, (path, body)
-        late = {"clock": "c", "told": "x", "told_at": ahead}
+        unknown = await client.post(f"{one}/duties", json={"clock": "c", "told": "x", "told_at": FOUND})
+        assert (unknown.status_code, "clock: the case has none" in unknown.text) == (422, True)
+        assert (await client.put(f"{one}/facts", json={"revision": 1, "facts": FACTS})).status_code == 200
+        late = {"clock": "gdpr-authority", "told": "x", "told_at": ahead}
         assert (await client.post(f"{one}/duties", json=late)).status_code == 409
         blank = {"state": "closed", "reason": "   "}
         assert (await client.post(f"{one}/decision", json=blank)).status_code == 409

@@ -10,15 +10,21 @@ from uuid import UUID
 import pytest
 
 from mailer.actions.breach_clocks import kept_clocks_of_case
+from mailer.doctor.breaches import judge_breach_deadlines
+from mailer.doctor.finding import FindingLevel
+from mailer.pipeline import breach_clock_keeper
 from mailer.pipeline.breach_clock_keeper import BreachClockKeeper
 from mailer.pipeline.breach_reminder_sender import BreachReminderSender
 from mailer.pipeline.staff_mail_hand_over import StaffMailHandOver
+from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.policy_file import Policy
 from mailer.policy.staff_rights import StaffRole
 from mailer.ports.breach_cases import BreachCase, BreachChangedMeanwhile, BreachChangeRefused
-from mailer.ports.breach_desk import DutyToMark, SentReminder
+from mailer.ports.breach_desk import DutyToMark, KeptClock, SentReminder
 from mailer.ports.flow_metrics import FIGURES
 from mailer.ports.processor import OutgoingMessage
+from mailer.postgres.breach_clocks import count_overdue_clocks
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from tests.breaches import ANN, breach_stores_over, facts_found, new_breach
 from tests.doubles import ACCEPTED
@@ -29,9 +35,8 @@ AUTHORITY = "gdpr-authority"
 
 
 async def reader(world: World, name: str = "Eve", role: StaffRole = StaffRole.OPS, brand: str = BRAND) -> int:
-    """Somebody who has signed in before, with a role."""
+    """Somebody with a role."""
     member, _ = await add_person(world.staff, name, role, brand)
-    await world.pool.execute("UPDATE staff SET password_hash = 'x' WHERE id = $1", member.id)
     return member.id
 
 
@@ -78,7 +83,8 @@ async def test_a_new_case_tells_each_reader_once(world: World) -> None:
     await reader(world, "Paul", StaffRole.PRIVACY_OFFICER)
     await reader(world, "Mary", StaffRole.MARKETER)
     await reader(world, "Otto", StaffRole.OPS, "peerstream")
-    await add_person(world.staff, "Never Joined", StaffRole.OPS, BRAND)
+    gone = await reader(world, "Gus")
+    await world.pool.execute("UPDATE staff SET disabled_at = now() WHERE id = $1", gone)
     await world.pool.execute("INSERT INTO staff_time_zones VALUES ($1, 'Europe/Berlin')", eve)
     assert await keep(world) == 2
     assert await keep(world) == 0
@@ -170,6 +176,7 @@ async def test_a_done_duty_is_quiet_and_can_be_taken_back(world: World) -> None:
     overdue = await figure(world, "breach_clocks_overdue")
     assert overdue >= 1
     assert await figure(world, "breach_clock_due") < -7 * 3600
+    assert await count_overdue_clocks(world.pool) == {BRAND: overdue}
     told = DutyToMark(AUTHORITY, "Data Protection Authority", datetime.now(UTC), "IN-26/7")
     await store.mark_duty_done(case.id, told, ANN)
     await store.mark_duty_done(case.id, told._replace(reference="IN-26/8"), ANN)
@@ -313,6 +320,36 @@ async def test_a_case_of_a_brand_without_a_policy_stops_nobody(world: World) -> 
     assert await keep(world) == 1
 
 
+async def test_a_case_that_meets_a_bug_stops_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clocks of the other cases are kept, and their readers are told."""
+    broken, sound = await new_breach(world), await new_breach(world)
+    await reader(world)
+
+    def fail_for_one(facts: BreachFacts, policy: Policy, people_told_at: datetime | None) -> list[KeptClock]:
+        if facts == broken.facts:
+            raise ZeroDivisionError
+        return kept_clocks_of_case(facts, policy, people_told_at)
+
+    await breach_stores_over(world).cases.save_facts(sound.id, 1, facts_found(summary="sound"), ANN)
+    monkeypatch.setattr(breach_clock_keeper, "kept_clocks_of_case", fail_for_one)
+    assert await keep(world) == 1
+
+
+async def test_a_late_worker_does_not_tell_what_is_no_longer_true(world: World) -> None:
+    """A reminder of half of the time that could not go for a day is replaced by the one of one day before."""
+    case = await new_breach(world, facts_found(timedelta(hours=40)))
+    await reader(world)
+    found = case.facts.found_at
+    assert found is not None
+    await keep(world)
+    await world.pool.execute(
+        "UPDATE breach_clocks SET starts_at = starts_at - interval '10 hours', due_at = due_at - interval '10 hours'"
+    )
+    await send(world)
+    texts = [text_of(one) for one in world.processor.sent]
+    assert not any("Half of the time" in text and "supervisory" in text for text in texts)
+
+
 async def test_two_writers_of_one_revision(world: World) -> None:
     """The first saving holds; the second one is told who was faster, and loses nothing of theirs."""
     case = await new_breach(world)
@@ -331,6 +368,17 @@ async def test_two_writers_of_one_revision(world: World) -> None:
         (2, saved.facts.summary),
         (1, "A laptop was stolen"),
     ]
+
+
+def test_the_doctor_names_brands_whose_deadlines_are_over() -> None:
+    """It is a problem, which ends the command with status 1; without any, one line says so."""
+    [found] = judge_breach_deadlines({BRAND: 2})
+    assert (found.level, BRAND in found.check, "2 deadlines are over" in found.text) == (
+        FindingLevel.PROBLEM,
+        True,
+        True,
+    )
+    assert [one.level for one in judge_breach_deadlines({})] == [FindingLevel.OK]
 
 
 def test_figures_are_known() -> None:

@@ -132,7 +132,7 @@ async def test_two_editors_are_told(world: World) -> None:
 
 async def test_a_zone_is_remembered_and_used(world: World) -> None:
     """The deadline stands in UTC and in the viewer's zone; nobody else's page changes; no zone is no zone."""
-    found = datetime(2026, 10, 22, 0, 30, tzinfo=UTC)
+    found = datetime(2025, 10, 23, 0, 30, tzinfo=UTC)
     case = await new_breach(world, facts_found().model_copy(update={"found_at": found}))
     path = f"{LIST}/{case.id}"
     async with open_browser(world) as one, open_browser(world) as other:
@@ -141,13 +141,13 @@ async def test_a_zone_is_remembered_and_used(world: World) -> None:
         chosen = await one.send(f"{LIST}/time-zone", {"zone": "Europe/Paris", "next": path}, path)
         assert chosen.headers["location"] == path
         page = (await one.open(path)).text
-        assert "25 Oct 2026, 00:30 UTC" in page
-        assert "25 Oct 2026, 02:30 (Europe/Paris, UTC+02:00)" in page, "the first of the two hours at 02:30"
+        assert "26 Oct 2025, 00:30 UTC" in page
+        assert "26 Oct 2025, 02:30 (Europe/Paris, UTC+02:00)" in page, "the first of the two hours at 02:30"
         assert "There: " in page
         assert "over by" in page
         assert "(Europe/Paris" not in (await other.open(path)).text
         form = (await one.open(f"{path}/facts?step=when")).text
-        assert 'value="2026-10-22T02:30"' in form
+        assert 'value="2025-10-23T02:30"' in form
         assert (await one.send(f"{LIST}/time-zone", {"zone": "Mars/Base", "next": path}, path)).status_code == 422
         away = await one.send(f"{LIST}/time-zone", {"zone": "UTC", "next": "https://evil.example"}, path)
         assert away.headers["location"] == "/console"
@@ -163,7 +163,8 @@ async def test_decisions_need_a_reason_and_can_be_undone(world: World) -> None:
             answer = await browser.send(f"{path}/decision", {"state": state, "reason": reason})
             assert answer.status_code == 422
         for state, words in (("not_notified", "Nobody is told"), ("open", "Texts"), ("closed", "Closed")):
-            answer = await browser.send(f"{path}/decision", {"state": state, "reason": "Because\nof " + SCRIPT})
+            reason = f"Because\nof {state} {SCRIPT}"
+            answer = await browser.send(f"{path}/decision", {"state": state, "reason": reason})
             assert answer.status_code == 303, answer.text
             page = (await browser.open(path)).text
             assert re.search(rf'aria-current="step"><strong>{words}</strong>', page)
@@ -176,6 +177,9 @@ async def test_decisions_need_a_reason_and_can_be_undone(world: World) -> None:
         rows = await world.pool.fetch("SELECT reason FROM ledger WHERE rule = $1 ORDER BY at, n", f"breach:{case.id}")
         states = ["breach_case_created", "breach_case_not_notified", "breach_case_open", "breach_case_closed"]
         assert [row["reason"] for row in rows] == states
+        said = " ".join(row["text"] for row in await world.pool.fetch("SELECT text FROM ledger_notes"))
+        for state in ("not_notified", "open", "closed"):
+            assert f"of {state} " in said, "each reason is kept, also of a decision that was undone"
 
 
 async def test_a_duty_is_marked_corrected_and_taken_back(world: World) -> None:
@@ -188,7 +192,7 @@ async def test_a_duty_is_marked_corrected_and_taken_back(world: World) -> None:
         fields: dict[str, str | list[str]] = {
             "clock": AUTHORITY,
             "told": "The <b>authority</b>",
-            "told_at": "2026-07-01T12:00",
+            "told_at": "2025-07-01T12:00",
             "zone": "Europe/Berlin",
             "reference": "IN-7",
         }
@@ -198,7 +202,7 @@ async def test_a_duty_is_marked_corrected_and_taken_back(world: World) -> None:
         assert (await browser.send(f"{path}/duties", fields, path)).status_code == 303
         page = (await browser.open(path)).text
         assert "The &lt;b&gt;authority&lt;/b&gt;" in page
-        assert "1 Jul 2026, 10:00 UTC" in page
+        assert "1 Jul 2025, 10:00 UTC" in page
         assert "reference: IN-7" in page
         undo = await browser.send(f"{path}/duties/undo", {"clock": AUTHORITY, "reason": ""}, path)
         assert undo.status_code == 409
@@ -223,6 +227,28 @@ async def test_the_list_shows_the_next_deadline_of_each(world: World) -> None:
         assert str(other.id) not in page
         assert "New breach case" not in page, "a privacy officer releases, and does not write"
         assert 'aria-current="page">Breaches</a>' in page
+
+
+async def test_the_state_line_says_who_checked_and_released(world: World) -> None:
+    """Each step of the last phase has its person and its time; people are being told from the release on."""
+    case = await new_breach(world)
+    await world.pool.execute(
+        "INSERT INTO breach_manifests (id, case_id, phase, brand, revision, facts_revision, state, facts, draft, rules,"
+        " templates, policy_version, requested_by, ready_at, asked_by, asked_at, released_by, released_at)"
+        " VALUES ($1, $2, 1, $3, 1, 1, 'released', '{}', '{}', '[]', '{}', '1', 'person:Cleo Check',"
+        " '2026-11-01 10:00Z', 'person:Abe Ask', '2026-11-01 11:00Z', 'person:Rea Lease', '2026-11-01 12:00Z')",
+        *(manifest := uuid4(), case.id, BRAND),
+    )
+    await world.pool.execute("UPDATE breach_phases SET state = 'released', manifest_id = $1", manifest)
+    async with open_browser(world) as browser:
+        await browser.enter(role=StaffRole.OPS, brand=BRAND)
+        page = (await browser.open(f"{LIST}/{case.id}")).text
+        [line] = re.findall(r'<ol class="stages".*?</ol>', page, re.S)
+        assert re.search(r'aria-current="step"><strong>Telling people</strong>', line)
+        for who, when in (("Cleo Check", "10:00"), ("Abe Ask", "11:00"), ("Rea Lease", "12:00")):
+            assert re.search(rf"1 Nov 2026, {when} UTC</time>, <bdi>{who}</bdi>", line), who
+        assert f'href="{LIST}/{case.id}/outcomes">See who was told' in page
+        assert "1 Nov 2026, 12:00 UTC" in page
 
 
 async def test_who_may_not_sees_and_changes_nothing(world: World) -> None:

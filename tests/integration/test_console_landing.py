@@ -9,6 +9,7 @@ from mailer.policy.staff_rights import StaffMember, StaffRole, parse_role_at_bra
 from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
 from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.web.console.landing import LATE_SECONDS, AttentionItem, attention_items, split_off_paused_mailings
+from tests.breaches import new_breach
 from tests.factories import World, person
 from tests.integration.console_browser import open_browser
 
@@ -82,6 +83,14 @@ def test_the_count_of_stops_is_that_of_the_line_on_each_page() -> None:
     assert split_off_paused_mailings({"notices": []}) == {"notices": []}
 
 
+_CLOCKS = """
+INSERT INTO breach_clocks (case_id, clock, rule, whom, what, because, starts_at, due_at)
+SELECT $1, hours::text, '', '', '', '', now() - interval '9 days', now() + hours * interval '1 hour'
+FROM unnest(ARRAY[-2, -1, 23, 25]) AS hours
+"""
+"""Two deadlines of a case that are over, one within a day, and one after it."""
+
+
 async def test_the_database_tells_the_brand_of_each_figure(world: World) -> None:
     """Each kind of trouble at one brand is of that brand, or of none."""
     execute = world.pool.execute
@@ -119,6 +128,8 @@ async def test_the_database_tells_the_brand_of_each_figure(world: World) -> None
         " FROM unnest(ARRAY['waiting', 'handled']) AS state",
         MINE,
     )
+    case = await new_breach(world, brand=MINE)
+    await execute(_CLOCKS, case.id)
     figures = await PostgresAttentionFigures(world.pool).read_attention_figures()
     told = {key: {(one.brand, one.label, one.count) for one in some} for key, some in figures.items()}
     assert told == {
@@ -127,6 +138,7 @@ async def test_the_database_tells_the_brand_of_each_figure(world: World) -> None
         "quarantined": {(MINE, "fake", 1)},
         "notices": {(MINE, "post", 1)},
         "letters": {(MINE, "opt out", 1)},
+        "breach_clocks": {(MINE, "over", 2), (MINE, "within a day", 1)},
         "awaiting_release": {(MINE, "newsletter", 1)},
         "oldest_due": set(),
         "oldest_parked": {(MINE, "", None)},

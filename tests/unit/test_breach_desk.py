@@ -19,7 +19,7 @@ from mailer.web.console.breach_facts_form import (
     typed_facts,
 )
 
-START = datetime(2026, 3, 1, 10, tzinfo=UTC)
+START = datetime(2025, 3, 1, 10, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 KNOWN = BreachFacts(
     summary="A laptop was stolen",
@@ -57,25 +57,25 @@ def test_only_the_last_moment_is_told_after_an_outage() -> None:
 
 
 def test_times_say_which_of_two_hours_they_mean() -> None:
-    """Clocks of the night of 25 October 2026: those in Berlin show 02:30 twice; the offset tells both apart."""
-    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert time_in_zone(first, BERLIN) == "25 Oct 2026, 02:30 (Europe/Berlin, UTC+02:00)"
-    assert time_in_zone(first + timedelta(hours=1), BERLIN) == "25 Oct 2026, 02:30 (Europe/Berlin, UTC+01:00)"
+    """Clocks of the night of 26 October 2025: those in Berlin show 02:30 twice; the offset tells both apart."""
+    first = datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
+    assert time_in_zone(first, BERLIN) == "26 Oct 2025, 02:30 (Europe/Berlin, UTC+02:00)"
+    assert time_in_zone(first + timedelta(hours=1), BERLIN) == "26 Oct 2025, 02:30 (Europe/Berlin, UTC+01:00)"
     newfoundland = time_in_zone(first, ZoneInfo("America/St_Johns"))
-    assert newfoundland == "24 Oct 2026, 22:00 (America/St_Johns, UTC-02:30)"
-    assert deadline_in_words(first, ZoneInfo("UTC")) == "25 Oct 2026, 00:30 UTC"
-    assert deadline_in_words(first, BERLIN).startswith("25 Oct 2026, 00:30 UTC; 25 Oct 2026, 02:30 (")
+    assert newfoundland == "25 Oct 2025, 22:00 (America/St_Johns, UTC-02:30)"
+    assert deadline_in_words(first, ZoneInfo("UTC")) == "26 Oct 2025, 00:30 UTC"
+    assert deadline_in_words(first, BERLIN).startswith("26 Oct 2025, 00:30 UTC; 26 Oct 2025, 02:30 (")
 
 
 def test_72_hours_over_a_change_of_clocks_are_72_hours() -> None:
     """Found at 03:00 in Berlin two days before clocks go forward: the end is at 04:00 there."""
-    local = {"summary": "", "began_on": "", "ended_on": "", "found_at": "2026-03-27T03:00", "zone": "Europe/Berlin"}
+    local = {"summary": "", "began_on": "", "ended_on": "", "found_at": "2025-03-27T03:00", "zone": "Europe/Berlin"}
     facts, faults = build_facts(local, "when", BreachFacts())
     assert faults == []
     assert facts is not None
-    assert facts.found_at == datetime(2026, 3, 27, 2, tzinfo=UTC)
+    assert facts.found_at == datetime(2025, 3, 27, 2, tzinfo=UTC)
     end = facts.found_at + timedelta(hours=72)
-    assert time_in_zone(end, BERLIN) == "30 Mar 2026, 04:00 (Europe/Berlin, UTC+02:00)"
+    assert time_in_zone(end, BERLIN) == "30 Mar 2025, 04:00 (Europe/Berlin, UTC+02:00)"
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_a_step_reads_back_what_it_shows() -> None:
     """Saving each step without a change changes nothing."""
     full = KNOWN.model_copy(
         update={
-            "began_on": date(2026, 2, 27),
+            "began_on": date(2025, 2, 27),
             "law_enforcement": "BKA, 7/26",
-            "law_enforcement_delay_until": date(2026, 4, 1),
+            "law_enforcement_delay_until": date(2025, 4, 1),
             "effects": "Ein\nAbsatz",
             "notice_cost": 250_000,
             "is_encrypted": True,
@@ -133,6 +133,19 @@ def test_a_step_reads_back_what_it_shows() -> None:
         form = {name: value if isinstance(value, list) else [value] for name, value in shown.items()}
         facts, faults = build_facts(read_typed_facts(form, step), step, full)
         assert (facts, faults) == (full, []), step
+
+
+def test_saving_an_unchanged_step_moves_no_clock() -> None:
+    """The second of two equal hours, and seconds, stay as they are; a time that was typed anew is the first one."""
+    second = datetime(2025, 10, 26, 1, 30, 17, tzinfo=UTC)
+    facts = KNOWN.model_copy(update={"found_at": second})
+    shown = typed_facts(facts, "when", BERLIN)
+    assert shown["found_at"] == "2025-10-26T02:30"
+    same, _ = build_facts(shown, "when", facts)
+    assert same == facts
+    anew, _ = build_facts(shown, "when", KNOWN)
+    assert anew is not None
+    assert anew.found_at == datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
 
 
 def test_people_by_place() -> None:
@@ -151,11 +164,11 @@ def test_people_by_place() -> None:
         ("when", {"summary": "x" * 301}, "summary"),
         ("when", {"summary": "a\x07b"}, "summary"),
         ("when", {"found_at": "tomorrow"}, "found_at"),
-        ("when", {"found_at": "2026-03-01T10:00", "zone": "Mars/Base"}, "found_at"),
+        ("when", {"found_at": "2025-03-01T10:00", "zone": "Mars/Base"}, "found_at"),
         ("when", {"found_at": "2199-03-01T10:00"}, "found_at"),
         ("when", {"found_at": "0001-01-01T00:00"}, "found_at"),
-        ("when", {"began_on": "2026-02-30"}, "began_on"),
-        ("when", {"began_on": "2026-02-20", "ended_on": "2026-02-19"}, "ended_on"),
+        ("when", {"began_on": "2025-02-30"}, "began_on"),
+        ("when", {"began_on": "2025-02-20", "ended_on": "2025-02-19"}, "ended_on"),
         ("data", {"data": ["everything"]}, "data"),
         ("data", {"risk": "none"}, "risk"),
         ("people", {"people_by_place": "DE many"}, "people_by_place"),
@@ -163,7 +176,7 @@ def test_people_by_place() -> None:
         ("mail", {"mail_trouble": "somebody's"}, "mail_trouble"),
         ("measures", {"effects": "x" * 5001}, "effects"),
         ("measures", {"notice_cost": "much"}, "notice_cost"),
-        ("authorities", {"law_enforcement_delay_until": "2026-04-01"}, "law_enforcement"),
+        ("authorities", {"law_enforcement_delay_until": "2025-04-01"}, "law_enforcement"),
     ],
 )
 def test_faults_name_their_field(step: str, typed: dict[str, object], field: str) -> None:
@@ -182,7 +195,7 @@ def test_nothing_that_happened_is_ahead() -> None:
     ahead = refusal_of_facts(KNOWN, START - timedelta(minutes=6))
     assert ahead is not None
     assert ahead.startswith("found_at: ")
-    days = BreachFacts(began_on=date(2026, 3, 2))
+    days = BreachFacts(began_on=date(2025, 3, 2))
     assert refusal_of_facts(days, START) is None
     assert refusal_of_facts(days, START - timedelta(days=1)) is not None
 

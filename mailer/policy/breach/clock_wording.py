@@ -9,8 +9,8 @@ from mailer.policy.moment_wording import day_in_words, moment_in_words
 _MOMENTS = {
     ReminderMoment.BEGUN: "A clock has begun",
     ReminderMoment.HALF: "Half of the time is over",
-    ReminderMoment.ONE_DAY: "One day is left",
-    ReminderMoment.ONE_HOUR: "One hour is left",
+    ReminderMoment.ONE_DAY: "Less than one day is left",
+    ReminderMoment.ONE_HOUR: "Less than one hour is left",
     ReminderMoment.MISSED: "The deadline is over",
 }
 NO_TIME = "without undue delay; the law names no time"

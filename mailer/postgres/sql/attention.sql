@@ -24,6 +24,15 @@ FROM (SELECT brand, mailbox, count(*) AS n, extract(epoch FROM now() - min(at)) 
       FROM (SELECT brand, mailbox, at FROM received_mail WHERE state = 'waiting' AND state <> 'handled' ORDER BY at LIMIT 10000) few
       GROUP BY 1, 2) grouped
 
+-- name: breach_clocks
+-- Deadlines of open breach cases that are over, or will be within a day.
+SELECT k.brand, CASE WHEN c.due_at < now() THEN 'over' ELSE 'within a day' END AS label, count(*) AS n,
+    extract(epoch FROM now() - min(c.due_at)) AS seconds
+FROM breach_clocks c JOIN breach_cases k ON k.id = c.case_id
+WHERE k.state = 'open' AND c.due_at < now() + interval '1 day'
+  AND NOT EXISTS (SELECT FROM breach_duties_done d WHERE d.case_id = c.case_id AND d.clock = c.clock)
+GROUP BY 1, 2
+
 -- name: awaiting_release
 SELECT brand, lane AS label, count(*) AS n, extract(epoch FROM now() - min(created_at)) AS seconds
 FROM (SELECT brand, lane, created_at FROM mailings WHERE finished_at IS NULL AND state = 'awaiting_release'

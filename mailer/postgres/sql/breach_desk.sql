@@ -48,7 +48,7 @@ RETURNING clock, moment
 
 -- name: readers
 SELECT s.id FROM staff s
-WHERE s.disabled_at IS NULL AND s.password_hash IS NOT NULL
+WHERE s.disabled_at IS NULL
   AND EXISTS (SELECT FROM staff_roles r WHERE r.staff_id = s.id AND r.brand IN ('*', $1) AND r.role = ANY ($2::text[]))
 ORDER BY s.id LIMIT 500
 
@@ -72,6 +72,11 @@ RETURNING r.id, r.case_id, k.brand, k.name AS case_name, k.state, r.clocks, s.sh
 -- name: clocks_not_done
 SELECT c.clock AS key, c.rule, c.whom, c.what, c.because, c.starts_at, c.due_at FROM breach_clocks c
 WHERE c.case_id = $1 AND NOT EXISTS (SELECT FROM breach_duties_done d WHERE d.case_id = $1 AND d.clock = c.clock)
+
+-- name: steps
+SELECT m.requested_by, m.ready_at, m.asked_by, m.asked_at, m.released_by, m.released_at
+FROM (SELECT manifest_id FROM breach_phases WHERE case_id = $1 AND state <> 'cancelled' ORDER BY phase DESC LIMIT 1) p
+JOIN breach_manifests m ON m.id = p.manifest_id
 
 -- name: people_told
 -- The first release of a phase: from then on people are told.

@@ -57,10 +57,13 @@ def typed_facts(facts: BreachFacts, step: str, zone: ZoneInfo) -> Typed:
     stored = facts.model_dump(mode="json", include=set(STEPS[step]))
     typed = {name: _shown(name, stored[name]) for name in STEPS[step]}
     if "found_at" in typed:
-        at = facts.found_at
-        typed["found_at"] = at.astimezone(zone).strftime("%Y-%m-%dT%H:%M") if at else ""
+        typed["found_at"] = _local_minute(facts.found_at, zone)
         typed["zone"] = zone.key
     return typed
+
+
+def _local_minute(at: datetime | None, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M") if at else ""
 
 
 def _shown(name: str, value: Any) -> Any:
@@ -94,7 +97,7 @@ def build_facts(typed: Typed, step: str, before: BreachFacts) -> tuple[BreachFac
     faults = list[FactFault]()
     for name in STEPS[step]:
         try:
-            raw[name] = _value_of(name, typed)
+            raw[name] = _value_of(name, typed, before)
         except ValueError as error:
             faults.append(FactFault(name, str(error)))
     if faults:
@@ -108,14 +111,14 @@ def build_facts(typed: Typed, step: str, before: BreachFacts) -> tuple[BreachFac
     return facts, []
 
 
-def _value_of(name: str, typed: Typed) -> Any:
+def _value_of(name: str, typed: Typed, before: BreachFacts) -> Any:
     value = typed[name]
     if name in _TICKS:
         return value == "yes"
     if name == "people_by_place":
         return parse_people_by_place(value)
     if name == "found_at":
-        return _parse_found_at(value, typed["zone"])
+        return _parse_found_at(value, typed["zone"], before.found_at)
     if name in ("began_on", "ended_on", "law_enforcement_delay_until") and value:
         return _parse_day(value)
     if name == "notice_cost" and value:
@@ -167,7 +170,8 @@ def _parse_day(text: str) -> str:
         raise ValueError("Write a day such as 2026-11-30.") from None
 
 
-def _parse_found_at(text: str, zone_name: str) -> datetime | None:
+def _parse_found_at(text: str, zone_name: str, before: datetime | None) -> datetime | None:
+    """Returns the typed moment; the stored one if it is shown so, since it has seconds, and one of two equal hours."""
     if not text:
         return None
     zone = known_zone_or_none(zone_name)
@@ -177,6 +181,8 @@ def _parse_found_at(text: str, zone_name: str) -> datetime | None:
         local = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("Write a day and a time, such as 2026-11-30T03:00.") from None
+    if before is not None and _local_minute(before, zone) == local.strftime("%Y-%m-%dT%H:%M"):
+        return before
     if local.tzinfo is not None or local.year not in SCHEDULE_YEARS:
         raise ValueError("Write the day and the time by the clocks of the time zone beside it.")
     return moment_of_local_time(local.replace(second=0, microsecond=0), zone)

@@ -40,7 +40,7 @@ from mailer.web.console.console_pages import console_page, redirect_within_conso
 
 router = APIRouter(include_in_schema=False)
 MAX_NAME = 100
-ROWS = 200
+ROWS = 100
 _REVISIONS = 200
 _REMINDERS = 40
 SHOWN_ZONES = sorted({zone for zones in ZONES.values() for zone in zones} | {"UTC"})
@@ -151,7 +151,7 @@ async def breach_page(request: ConsoleRequest, case: BreachCase, problem: str | 
         case=case,
         path=path_of_breach(case),
         stage=stage,
-        line=breach_state_line(case, phases, stage),
+        line=breach_state_line(case, phases, await stores.duties.read_steps(case.id), stage),
         next=next_breach_action(case, phases, stage),
         missing=missing_facts(case.facts),
         rows=rows,

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from mailer.policy.breach.stages import BREACH_STAGE_LINE, BreachStage
 from mailer.ports.breach_cases import BreachCase, BreachPhase
+from mailer.ports.breach_desk import BreachSteps
 
 
 class BreachStageOnLine(NamedTuple):
@@ -22,14 +23,16 @@ class BreachStageOnLine(NamedTuple):
     at: datetime | None = None
 
 
-def breach_state_line(case: BreachCase, phases: Sequence[BreachPhase], stage: BreachStage) -> list[BreachStageOnLine]:
+def breach_state_line(
+    case: BreachCase, phases: Sequence[BreachPhase], steps: BreachSteps, stage: BreachStage
+) -> list[BreachStageOnLine]:
     """Returns the line. A case of which nobody is told has its facts and that decision only."""
     if stage is BreachStage.NOT_NOTIFIED:
         facts = BreachStageOnLine(BreachStage.FACTS, "past", case.created_by, case.created_at)
         return [facts, BreachStageOnLine(stage, "now", case.decided_by, case.decided_at)]
     stages = _stages_reached(phases, stage)
     here = stages.index(stage)
-    who = _people_and_times(case, phases)
+    who = _people_and_times(case, phases, steps)
     return [
         BreachStageOnLine(
             one,
@@ -49,13 +52,15 @@ def _stages_reached(phases: Sequence[BreachPhase], stage: BreachStage) -> tuple[
 
 
 def _people_and_times(
-    case: BreachCase, phases: Sequence[BreachPhase]
+    case: BreachCase, phases: Sequence[BreachPhase], steps: BreachSteps
 ) -> dict[BreachStage, tuple[str | None, datetime | None]]:
     """Returns who led to each stage last, and when."""
     last = phases[-1]
-    who: dict[BreachStage, tuple[str | None, datetime | None]] = {
+    return {
         BreachStage.FACTS: (case.created_by, case.created_at),
         BreachStage.TEXTS: (last.updated_by, last.updated_at) if last.revision > 1 else (None, None),
+        BreachStage.CHECKED: (steps.requested_by, steps.ready_at),
+        BreachStage.AWAITING_RELEASE: (steps.asked_by, steps.asked_at),
+        BreachStage.RELEASED: (steps.released_by, steps.released_at),
         BreachStage.CLOSED: (case.decided_by, case.decided_at),
     }
-    return who

@@ -44,6 +44,7 @@ class AttentionItem:
 
 
 _COUNTED = {
+    "breach_clocks": StaffRight.BREACH_READ,
     "halts": StaffRight.MAILINGS_READ,
     "paused_mailings": StaffRight.MAILINGS_READ,
     "dead_letters": StaffRight.MAILINGS_READ,
