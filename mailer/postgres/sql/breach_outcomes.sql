@@ -6,8 +6,9 @@ SELECT p.recipient_id, n.phase, p.variant, p.place, p.locale, p.channel, p.reaso
              coalesce(d.state, ''), coalesce(d.reason, ''), coalesce(back.returned, ''), coalesce(w.state, ''), coalesce(w.reason, ''),
              CASE WHEN w.state = 'closed' THEN coalesce(w.note, '') WHEN w.state = 'open' AND w.note IS NOT NULL THEN 'letter_returned'
                   ELSE '' END,
-             (w.state = 'taken' OR w.state = 'open' AND EXISTS (
-                 SELECT FROM postal_addresses a WHERE a.recipient_id = p.recipient_id AND (w.note IS NULL OR a.at > w.changed_at)))::text
+             (CASE w.state WHEN 'taken' THEN true WHEN 'open' THEN EXISTS (
+                  SELECT FROM postal_addresses a WHERE a.recipient_id = p.recipient_id AND (w.note IS NULL OR a.at > w.changed_at))
+              ELSE false END)::text
        ] AS line,
        d.tried_at, w.day, w.reference
 FROM breach_manifests n
