@@ -11,7 +11,7 @@ from mailer.actions.newsletter_archive import NewsletterArchive
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.actions.rest_of_test_sending import RestOfTestSender
 from mailer.app import App, names_of_configured_processors
-from mailer.campaign_parts import build_campaign_checker
+from mailer.campaign_parts import build_campaign_checker, build_pack_parts_opener
 from mailer.metrics_and_logger import WEB
 from mailer.ports.received_webhooks import WebhookReceiver
 from mailer.postgres.attention_figures import PostgresAttentionFigures
@@ -178,4 +178,5 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
         ),
         app.campaign_renderer,
         build_campaign_checker(app),
+        build_pack_parts_opener(app),
     )

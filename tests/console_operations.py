@@ -1,5 +1,7 @@
 """The stores behind the pages of operations, over the database of a test."""
 
+from functools import partial
+
 from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
@@ -23,6 +25,7 @@ from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 from mailer.web.console.operation_stores import ConsoleOperationStores
 from tests.campaign_facts import ask_nobody
 from tests.factories import World, templates
+from tests.released_breach import open_pack_parts
 
 
 async def _no_obstacle(policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
@@ -61,4 +64,5 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         build_campaign_report_stores(world.pool, world.writers, PostgresReleasedCampaignReports(world.pool)),
         CampaignRenderer(world.policies, templates, pictures, world.links, "https://mail.example.org"),
         CampaignChecker(world.policies, templates, pictures, "https://mail.example.org", ask_nobody),
+        partial(open_pack_parts, world),
     )

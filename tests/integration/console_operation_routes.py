@@ -9,6 +9,8 @@ IMPORT = StaffRight.CAMPAIGNS_WRITE
 WRITE = StaffRight.CAMPAIGNS_WRITE
 SCHEDULE = StaffRight.CAMPAIGNS_SCHEDULE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
+    ("GET", "/console/breaches/{case_id}/pack"): StaffRight.EVIDENCE_EXPORT,
+    ("POST", "/console/breaches/{case_id}/pack"): StaffRight.EVIDENCE_EXPORT,
     ("GET", "/console/campaigns"): MAILINGS,
     ("GET", "/console/campaigns/new"): WRITE,
     ("POST", "/console/campaigns/new"): WRITE,

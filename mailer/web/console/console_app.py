@@ -11,6 +11,7 @@ from mailer.metrics_and_logger import log
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.staff import StaffSessionEnded
 from mailer.web.console import (
+    breach_pack_pages,
     campaign_check_pages,
     campaign_edit_pages,
     campaign_history_pages,
@@ -88,6 +89,7 @@ _operations = (
     campaign_report_pages.router,
     campaign_winner_pages.router,
     picture_pages.router,
+    breach_pack_pages.router,
 )
 ROUTERS = (
     *(
