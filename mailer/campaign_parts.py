@@ -1,7 +1,7 @@
 """Builds the checks of campaigns and of breach phases, and the parts of evidence packs, over an application."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
@@ -10,6 +10,9 @@ from mailer.app import App
 from mailer.doctor.campaign_outside import CampaignOutsideChecker, UnaskedLinks
 from mailer.link_and_dkim_signers import build_dkim_signers_by_domain
 from mailer.ports.evidence_packs import EvidenceReader, PackedRelease
+from mailer.ports.staff import RightInSession
+from mailer.postgres.evidence_packs import PostgresEvidencePacks
+from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.processors.registry import hosts_of_outside_relays
 from mailer.rendering.breach_samples import render_notice_texts
 from mailer.runtime.link_checking import LinkChecker, read_proxy_setting
@@ -50,6 +53,16 @@ def build_campaign_outside_checker(settings: Settings) -> CampaignOutsideChecker
         links = UnaskedLinks(str(error))
     relays = hosts_of_outside_relays(settings.processors)
     return CampaignOutsideChecker(links, SystemResolver, read_keys, relays, settings.is_mail_captured)
+
+
+def build_pack_parts_opener(app: App) -> Callable[[str, str, RightInSession | None], PackParts]:
+    """Returns the function that opens the parts of packs for an actor, a masked network and a session."""
+
+    def open_packs(actor: str, network: str, used: RightInSession | None) -> PackParts:
+        named = writers_requiring_session_and_right(app.writers.writers_with_actor(actor, network), used)
+        return build_pack_parts(app, PostgresEvidencePacks(app.pool, named))
+
+    return open_packs
 
 
 def build_pack_parts(app: App, reader: EvidenceReader) -> PackParts:

@@ -12,7 +12,7 @@ from mailer.actions.policy_comparison import PolicyComparer
 from mailer.actions.rest_of_test_sending import RestOfTestSender
 from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.app import App, names_of_configured_processors
-from mailer.campaign_parts import build_breach_checker, build_campaign_checker
+from mailer.campaign_parts import build_breach_checker, build_campaign_checker, build_pack_parts_opener
 from mailer.metrics_and_logger import WEB
 from mailer.ports.received_webhooks import WebhookReceiver
 from mailer.postgres.attention_figures import PostgresAttentionFigures
@@ -181,4 +181,5 @@ def _build_console_operations(app: App) -> "ConsoleOperationStores":
         build_campaign_checker(app),
         LetterTypesetter(app.settings.letter_fonts),
         build_breach_checker(app),
+        build_pack_parts_opener(app),
     )

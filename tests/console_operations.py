@@ -1,5 +1,7 @@
 """The stores behind the pages of operations, over the database of a test."""
 
+from functools import partial
+
 from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
@@ -26,6 +28,7 @@ from mailer.web.console.operation_stores import ConsoleOperationStores
 from tests.campaign_facts import ask_nobody
 from tests.factories import World, templates
 from tests.printed_letters import LETTER_FONTS
+from tests.released_breach import open_pack_parts
 
 
 async def _no_obstacle(policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
@@ -66,4 +69,5 @@ def console_operations_over(world: World) -> ConsoleOperationStores:
         CampaignChecker(world.policies, templates, pictures, "https://mail.example.org", ask_nobody),
         LetterTypesetter(LETTER_FONTS),
         BreachChecker(world.policies, templates),
+        partial(open_pack_parts, world),
     )

@@ -56,6 +56,7 @@ class LedgerOperations:
 
     async def open_extract(self, mailings: Sequence[UUID], rule: str, since: datetime) -> LedgerExtract:
         """See `ports.evidence_packs.LedgerExtractor`."""
+        await self._seals.seal_grown_chains()
         extract = LedgerExtract(self._pool, self._key, self._signer, mailings, rule, since)
         await extract.find_parts()
         return extract

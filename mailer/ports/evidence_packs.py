@@ -156,7 +156,7 @@ class LedgerExtractor(Protocol):
     """Makes extracts of the ledger."""
 
     async def open_extract(self, mailings: Sequence[UUID], rule: str, since: datetime) -> ExtractOfLedger:
-        """Returns the extract of some mailings, and of the entries without a person that have a rule.
+        """Seals what has grown, and returns the extract of mailings, and of the entries of nobody that have a rule.
 
         Args:
             mailings: their ids.

@@ -11,6 +11,8 @@ WRITE = StaffRight.CAMPAIGNS_WRITE
 SCHEDULE = StaffRight.CAMPAIGNS_SCHEDULE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     **BREACH_PEOPLE_PAGES,
+    ("GET", "/console/breaches/{case_id}/pack"): StaffRight.EVIDENCE_EXPORT,
+    ("POST", "/console/breaches/{case_id}/pack"): StaffRight.EVIDENCE_EXPORT,
     ("GET", "/console/campaigns"): MAILINGS,
     ("GET", "/console/campaigns/new"): WRITE,
     ("POST", "/console/campaigns/new"): WRITE,

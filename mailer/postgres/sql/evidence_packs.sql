@@ -5,7 +5,7 @@ SELECT c.id, c.brand, c.created_at, to_jsonb(c) - 'facts' AS content,
 FROM breach_cases c WHERE c.id = $1
 
 -- name: releases
-SELECT m.id, m.phase, m.brand, m.hash, m.released_at, m.facts, m.draft, m.rules, m.templates, m.policy_version AS policy,
+SELECT m.case_id, m.id, m.phase, m.brand, m.hash, m.released_at, m.facts, m.draft, m.rules, m.templates, m.policy_version AS policy,
        to_jsonb(m) - '{facts,draft,rules,templates,hash,owner,lease_until}'::text[] AS release,
        (SELECT jsonb_object_agg(b.variant, b.mailing_id) FROM breach_mailings b WHERE b.manifest_id = m.id) AS mailings
 FROM breach_manifests m WHERE m.case_id = $1 AND m.state = 'released' ORDER BY m.phase

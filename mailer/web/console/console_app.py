@@ -17,6 +17,7 @@ from mailer.web.console import (
     breach_facts_pages,
     breach_letter_pages,
     breach_outcome_pages,
+    breach_pack_pages,
     breach_pages,
     breach_preview_pages,
     breach_public_notice_pages,
@@ -109,6 +110,7 @@ _operations = (
     campaign_winner_pages.router,
     picture_pages.router,
     breach_letter_pages.router,
+    breach_pack_pages.router,
 )
 ROUTERS = (
     *(

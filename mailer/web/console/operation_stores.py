@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.campaign_rendering import CampaignRenderer
+from mailer.actions.evidence.pack_making import PackParts
 from mailer.actions.mailing_wait_reasons import MailingWaitExplainer
 from mailer.actions.policy_comparison import PolicyComparer
 from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
@@ -22,6 +23,7 @@ from mailer.ports.processor_states import ProcessorStateStore
 from mailer.ports.rates import RateLimitStore
 from mailer.ports.received_mail import LetterText
 from mailer.ports.running_process_query import RunningProcessLister
+from mailer.ports.staff import RightInSession
 from mailer.web.console.briefly_cached_value import BrieflyCachedValue
 
 
@@ -47,6 +49,8 @@ class ConsoleOperationStores:
         campaign_renderer: renders drafts of campaigns for previews.
         campaign_checker: checks drafts of campaigns.
         breach_checker: checks phases of breach cases.
+        open_packs: opens the parts of evidence packs for an actor (an identity, as text), a masked network, and the
+            right that is used in a session.
         proofs: the tests that prove promises, as a recorded run of all tests has them; None: there is no record.
         campaign_reports: the reports of campaigns, and their people.
         typesetter: sets letters for previews.
@@ -72,3 +76,4 @@ class ConsoleOperationStores:
     campaign_checker: CampaignChecker
     typesetter: LetterTypesetter
     breach_checker: BreachChecker
+    open_packs: Callable[[str, str, RightInSession | None], PackParts]
