@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
 
-from mailer.rendering.notice_renderings import render_notice_texts
+from mailer.rendering.breach_samples import render_notice_texts
 
 from mailer.actions.evidence.pack_making import MadePack, PackOrder, PackParts, canonical_octets, iterate_pack
 from mailer.ledger.unit_of_work import open_unit_of_work
