@@ -141,7 +141,7 @@ def breach_rules_of_terms(terms: BreachTerms) -> BreachRules:
     merged: dict[str, AnyRule] = dict(shipped_rules())
     switched_off: dict[str, str] = {}
     for name, row in terms.rules.items():
-        pass
+        merged.pop(name, None)
         if isinstance(row, RuleSwitchedOff):
             switched_off[name] = row.off
         else:
