@@ -213,6 +213,12 @@ def test_a_substitute_says_what_to_do() -> None:
     )
 
 
+def test_one_person_is_counted_in_the_singular() -> None:
+    """The sentence about one person reads like one."""
+    [due] = substitutes_due({"DE": 1}, {"DE": 10}, facts(), RULES)
+    assert "since 1 person cannot be reached, GDPR" in due.because
+
+
 @settings(max_examples=100, deadline=None)
 @given(said=FACTS, unreachable=st.dictionaries(PLACES | st.just(""), st.integers(1, 100), min_size=1))
 def test_unreachable_people_always_have_a_substitute(said: BreachFacts, unreachable: dict[str, int]) -> None:

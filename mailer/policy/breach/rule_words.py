@@ -78,6 +78,11 @@ def number_in_words(number: int) -> str:
     return f"{number:,}"
 
 
+def people_in_words(number: int) -> str:
+    """Returns a number of people, such as `1 person` or `12,000 people`."""
+    return "1 person" if number == 1 else f"{number_in_words(number)} people"
+
+
 def threshold_in_words(row: ClockRule, people: int, places: Sequence[str]) -> str:
     """Returns the sentence of a threshold that is reached."""
     return (
@@ -134,11 +139,11 @@ def demand_in_words(row: AnyRule) -> str:
         case ClockRule():
             return _clock_demand(row)
         case PartsRule():
-            said = f", to say: {'; '.join(row.must_say)}" if row.must_say else ""
-            return f"the notice has the parts {_words(row.parts)}{said}"
+            said = f" with {'; '.join(row.must_say)}" if row.must_say else ""
+            return f"the notice has {_quoted(row.parts)}{said}"
         case ForbiddenPartsRule():
             said = f" and does not say {' or '.join(row.must_not_say)}" if row.must_not_say else ""
-            return f"the notice has no part {_words(row.parts)}{said}"
+            return f"the notice does not have {_quoted(row.parts)}{said}"
         case FormRule():
             return _form_demand(row)
         case ChannelRule():
@@ -187,6 +192,10 @@ PEOPLE_OF_REASON: Final[Mapping[ChannelReason, str]] = {
     ChannelReason.MAIL: "all other people",
 }
 """The people of each reason for a channel."""
+
+
+def _quoted(parts: Iterable[str]) -> str:
+    return ", ".join(f"“{part.replace('_', ' ')}”" for part in parts)
 
 
 def _words(parts: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from mailer.policy.breach.clocks import people_counted
 from mailer.policy.breach.facts import BreachFacts, Place
 from mailer.policy.breach.rule_rows import Addressee, ClockRule, SubstituteRule, SubstituteStep
 from mailer.policy.breach.rule_set import BreachRules, is_place_known
-from mailer.policy.breach.rule_words import number_in_words, substitute_in_words, threshold_in_words
+from mailer.policy.breach.rule_words import number_in_words, people_in_words, substitute_in_words, threshold_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _substitute_of_row(
 
 def _reasons(row: SubstituteRule, unreachable: int, people: int, cost: int | None) -> Iterator[str]:
     if row.unreachable_at_least is not None and unreachable >= row.unreachable_at_least:
-        yield f"{number_in_words(unreachable)} people cannot be reached"
+        yield f"{people_in_words(unreachable)} cannot be reached"
     if row.people_more_than is not None and people > row.people_more_than:
         yield f"{number_in_words(people)} people are concerned"
     if row.cost_more_than is not None and cost is not None and cost > row.cost_more_than:
