@@ -1,5 +1,7 @@
 """The tour of the pages of letters."""
 
+from playwright.async_api import FilePayload
+
 from tests.browser.tours import Tour
 from tests.factories import World
 from tests.letter_world import Letters
@@ -17,7 +19,7 @@ async def take_tour_of_letters(tour: Tour, world: World) -> None:
     await letters.maker.make_waiting_runs()
     await tour.open(f"{path}?state=unprintable", "Letters: Files")
     await tour.open(path, "Letters: Files")
-    report = {"name": "r.csv", "mimeType": "text/csv", "buffer": b"letter,state,day,code\n1,eaten,2026-01-01,\n"}
-    await tour.page.set_input_files("#file", files=[report])  # type: ignore[list-item]
+    rows = b"letter,state,day,code\n1,eaten,2026-01-01,\n"
+    await tour.page.set_input_files("#file", FilePayload(name="r.csv", mimeType="text/csv", buffer=rows))
     await tour.press("form[action$='/reports'] button", "Letters: Files")
     await tour.open("/console/breach-letters", "Letters of breaches")
