@@ -85,6 +85,8 @@ OWN = {
     "suppressions add", "suppressions lift", "suppressions import", "mailing approve", "mailing end", "mailing cancel",
     "mailing reschedule",
     "campaign report", "campaign people",  # tried in tests/integration/test_campaign_report_api.py
+    # These are tried in tests/integration/test_breach_outcome_pages.py.
+    "breach outcomes", "breach people", "breach report", "breach public-notice",
     "report advertiser", "ledger seal", "ledger publish", "ledger verify", "dead replay", "templates check",
     "templates preview", "policy list", "policy show", "policy check", "partners list", "partners key",
     "partners suppressions", "inviters pause", "inviters resume", "processors pause", "processors resume",
