@@ -17,6 +17,7 @@ from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
 from tests.browser.breach_texts_tour import take_tour_of_breach_texts
 from tests.browser.breach_tour import take_tour_of_breaches
+from tests.browser.breach_people_tour import take_tour_of_breach_people
 from tests.browser.campaign_tour import take_tour_of_campaigns
 from tests.browser.chromium import running_chromium, serving, serving_app, session_of
 from tests.browser.console_tour import (
@@ -47,6 +48,7 @@ NO_PAGES = {
         "/console/mailings/{mailing_id}/progress",
         "/console/imports/{import_id}/progress",
         *(f"/console/campaigns/{{campaign_id}}/{part}/progress" for part in ("check", "sending")),
+        *(f"/console/breaches/{{case_id}}/phases/{{phase}}/{part}" for part in ("check/progress", "audience/files")),
         "/console/sign-in/oidc",
     ),
     "/console/campaigns/{campaign_id}/preview-body",
@@ -143,6 +145,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_imports(marketer, world)
             await take_tour_of_operations(tours, world)
             await take_tour_of_breaches(ops, world)
+            await take_tour_of_breach_people(ops, officer, world)
             await take_tour_of_campaigns(marketer, world)
             await take_tour_of_sending(marketer, world)
             await take_tour_of_segments(marketer, world)
