@@ -209,6 +209,8 @@ class PostgresBreachReleases:
         facts = step_facts_of_release(release, self._desk.read_terms(policy).rules)
         if refusal := conditions.refusal_to_release(facts, policy.version, seen_hash, datetime.now(UTC)):
             raise BreachReleaseRefused(refusal)
+        if textless := sorted({one.variant for one in release.sums} - release.templates.keys()):
+            raise BreachReleaseRefused(f"people of the variant {textless[0]} would get no text; check the phase again")
 
     async def _refuse_unless_allowed(
         self, release: BreachRelease, releaser: Identity, authors: Authors, break_glass: str | None
