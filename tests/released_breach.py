@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
 
-from mailer.rendering.breach_samples import render_notice_texts
-
 from mailer.actions.evidence.pack_making import MadePack, PackOrder, PackParts, canonical_octets, iterate_pack
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.policy.breach.draft import BreachPhaseDraft
@@ -21,6 +19,7 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.breach_cases import PostgresBreachCases
 from mailer.postgres.evidence_packs import PostgresEvidencePacks
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
+from mailer.rendering.breach_samples import render_notice_texts
 from mailer.rendering.template_compiler import compile_stored_source
 from tests.factories import BRAND, World, person, policies, templates
 

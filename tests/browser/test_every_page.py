@@ -15,9 +15,9 @@ from mailer.web import page_rendering, personal_data_html
 from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
+from tests.browser.breach_people_tour import take_tour_of_breach_people
 from tests.browser.breach_texts_tour import take_tour_of_breach_texts
 from tests.browser.breach_tour import take_tour_of_breaches
-from tests.browser.breach_people_tour import take_tour_of_breach_people
 from tests.browser.campaign_tour import take_tour_of_campaigns
 from tests.browser.chromium import running_chromium, serving, serving_app, session_of
 from tests.browser.console_tour import (
