@@ -72,6 +72,7 @@ TRIED_ELSEWHERE = {
         ("campaign create", "campaign save", "campaign duplicate", "campaign archive"),
         "tests/integration/test_cli_campaigns.py",
     ),
+    "breach export": "tests/integration/test_cli_breach_pack.py",
     "webhook add": "tests/integration/test_cli_webhooks.py",
     "webhook disable": "tests/integration/test_cli_webhooks.py",
     "webhook enable": "tests/integration/test_cli_webhooks.py",
