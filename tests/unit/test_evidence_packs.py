@@ -158,7 +158,7 @@ SIGNED_CHANGES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
 
 @pytest.mark.parametrize("what", SIGNED_CHANGES)
 def test_a_pack_signed_again_has_to_be_right_in_itself(what: str, tmp_path: Path) -> None:
-    """Who has the key and changes one thing contradicts the rest of the pack."""
+    """A holder of the key who changes one thing contradicts the rest of the pack."""
     name, change, fault = SIGNED_CHANGES[what]
     found = faults(sign_again(change_pack(make_pack(with_names=True), name, change), KEY), tmp_path)
     assert len(found) == 1
