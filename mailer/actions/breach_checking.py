@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from mailer.policy.breach.draft import BreachPhaseDraft
 from mailer.policy.breach.facts import BreachFacts
-from mailer.policy.breach.rules import BreachRules, breach_rules_of_policy
+from mailer.policy.breach.rules import breach_rules_of_policy
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.policy_file import Policy
 from mailer.ports.breach_cases import BreachCase, BreachPhase
