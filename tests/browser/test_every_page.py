@@ -26,6 +26,7 @@ from tests.browser.console_tour import (
     take_tour_of_staff,
 )
 from tests.browser.import_tour import take_tour_of_imports
+from tests.browser.letter_tour import take_tour_of_letters
 from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.picture_tour import take_tour_of_pictures
 from tests.browser.recipient_tour import add_newsletter, add_notice_and_busy_brand, add_reader, take_tour
@@ -146,6 +147,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_sending(marketer, world)
             await take_tour_of_segments(marketer, world)
             await take_tour_of_breach_texts(ops, world)
+            await take_tour_of_letters(officer, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)
