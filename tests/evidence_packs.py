@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -77,12 +78,12 @@ class FakeLedger:
         """See the port."""
         self.rows, self.seals, self.parts = list[ExtractedEntry](), list[Record](), list[ExtractedPart]()
         signer, heads = SealSigner(self.key), []
-        case = {"rule": rule, "category": "breach"}
+        case = LedgerEntry(EntryKind.CONTROL, "interpals", rule=rule, category="breach")
         released = ("manifest:x", "phase:1", f"hash:{self.digest}")
         own = [
-            LedgerEntry(EntryKind.CONTROL, "interpals", reason="breach_case_created", **case),
+            case._replace(reason="breach_case_created"),
             LedgerEntry(EntryKind.OUTCOME, "interpals", UUID(int=99), 70, 1, reason="accepted", reply="somebody else"),
-            LedgerEntry(EntryKind.CONTROL, "interpals", reason="breach_released", fields=released, **case),
+            case._replace(reason="breach_released", fields=released),
             LedgerEntry(EntryKind.OUTCOME, "interpals", mailings[0], 1, 1, reason="accepted", reply=REPLY),
         ]
         more = [
@@ -101,7 +102,7 @@ class FakeLedger:
                 previous = hashed
             self.parts.append(ExtractedPart(writer, 1, len(entries)))
             heads.append((writer, len(entries), previous))
-        body = previous_body = None
+        previous_body: str | None = None
         for number, some in enumerate((heads[:1], heads[1:], heads), 1):
             linked = seal_body_digest(previous_body) if previous_body else None
             body = Seal(NOON + timedelta(hours=number), tuple(some), number, linked, whole=False).body_to_sign()
@@ -209,15 +210,31 @@ def make_pack(
     with_names: bool = False,
 ) -> bytes:
     """The octets of a pack."""
+    parts = PackParts(reader or FakeReader(), ledger or FakeLedger(), _render, stamper)
 
     async def main() -> bytes:
-        parts = PackParts(reader or FakeReader(), ledger or FakeLedger(), _render, stamper)
-        case = await parts.reader.find_packed_case(CASE)
-        assert case is not None
-        order = PackOrder("person:Paula", PackReason.AUTHORITY, NOON, with_names)
-        return b"".join([part async for part in iterate_pack(case, order, parts, MadePack())])
+        return b"".join([part async for part in _iterate(parts, with_names=with_names)])
 
     return asyncio.run(main())
+
+
+def write_pack(path: Path, reader: FakeReader, ledger: FakeLedger) -> None:
+    """Writes a pack as a file, part by part."""
+
+    async def main() -> None:
+        with path.open("wb") as file:
+            async for part in _iterate(PackParts(reader, ledger, _render)):
+                file.write(part)
+
+    asyncio.run(main())
+
+
+async def _iterate(parts: PackParts, *, with_names: bool = False) -> AsyncIterator[bytes]:
+    case = await parts.reader.find_packed_case(CASE)
+    assert case is not None
+    order = PackOrder("person:Paula", PackReason.AUTHORITY, NOON, with_names)
+    async for part in iterate_pack(case, order, parts, MadePack()):
+        yield part
 
 
 def files_of_pack(pack: bytes) -> dict[str, bytes]:

@@ -43,7 +43,7 @@ def export(
     try:
         made = run_with_app(act)
     except BreachChangeRefused as error:
-        exit_with_error(str(error), 2)
+        exit_with_error(str(error), 1)
     for problem in made.problems:
         print_note(problem)
     out.print(f"Wrote {file}. To verify it: python3 -I verify_pack.py {file}; the program is in the pack")

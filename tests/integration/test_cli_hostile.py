@@ -84,6 +84,7 @@ OWN = {
     "recipients mark", "recipients channel", "recipients hold", "recipients disclose", "consents import",
     "suppressions add", "suppressions lift", "suppressions import", "mailing approve", "mailing end", "mailing cancel",
     "mailing reschedule",
+    "breach export",  # tried in tests/integration/test_cli_breach_pack.py
     "campaign report", "campaign people",  # tried in tests/integration/test_campaign_report_api.py
     "report advertiser", "ledger seal", "ledger publish", "ledger verify", "dead replay", "templates check",
     "templates preview", "policy list", "policy show", "policy check", "partners list", "partners key",

@@ -77,6 +77,7 @@ TRIED_ELSEWHERE = {
         "tests/integration/test_cli_breach.py",
     ),
     "breach undone": "tests/integration/test_cli_breach.py",
+    "breach export": "tests/integration/test_cli_breach_pack.py",
     "webhook add": "tests/integration/test_cli_webhooks.py",
     "webhook disable": "tests/integration/test_cli_webhooks.py",
     "webhook enable": "tests/integration/test_cli_webhooks.py",
