@@ -6,7 +6,7 @@ from mailer.actions.letter_making import Typesetter
 from mailer.policy.breach.letter_sheets import window_of_country
 from mailer.policy.policy_file import Policy
 from mailer.ports.evidence_packs import PackedRelease
-from mailer.rendering.breach_samples import locales_of_stored_template, render_notice_texts
+from mailer.rendering.breach_samples import render_notice_texts
 from mailer.rendering.letter_pages import LetterPage, LetterRunPages, LetterSender
 from mailer.rendering.printed_notices import content_of_frozen_notice
 from mailer.rendering.signed_links import SignedLinks
@@ -33,8 +33,8 @@ async def render_release(
         texts = render_notice_texts(policy, links, template, release.template_name, release.released_at)
         for name, content in texts:
             yield f"{variant}/{name}", content
-    for variant, template in release.templates.items():
-        for locale in locales_of_stored_template(template):
+    for variant, written in release.frozen["draft"]["variants"].items():
+        for locale in written.get("texts", ()):
             made = await typesetter.set_pdf(_letter(policy, release, variant, locale), is_tagged=True)
             yield f"{variant}/{locale}.pdf", made.content
 
