@@ -60,9 +60,11 @@ CREATE INDEX letters_of_run ON letters (run_id, position) WHERE run_id IS NOT NU
 CREATE TABLE letter_counts (
     case_id    uuid PRIMARY KEY REFERENCES breach_cases,
     counts     jsonb NOT NULL,
-    counted_at timestamptz NOT NULL DEFAULT now()
+    counted_at timestamptz NOT NULL DEFAULT now(),
+    took       interval NOT NULL
 );
-COMMENT ON TABLE letter_counts IS 'Letters by state, language and window, counted by a scan at most every half minute; changes delete it.';
+COMMENT ON TABLE letter_counts IS 'Letters by state, language and window, counted by a scan at most every half minute.';
+COMMENT ON COLUMN letter_counts.took IS 'How long it took to count. Changes delete a count that is cheap.';
 CREATE INDEX notices_for_letters ON notices (mailing_id, id) WHERE channel = 'written_notice' AND state = 'open';
 
 -- The one place that says in which state a letter is.

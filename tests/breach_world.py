@@ -17,7 +17,7 @@ from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.ports.breach_release import BreachMailing, BreachRelease
+from mailer.ports.breach_release import BreachMailing, BreachRelease, ReleaseDeadline
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.breach_cases import PostgresBreachCases
@@ -62,6 +62,7 @@ class FakeDesk:
 
     Attributes:
         rules: in force. break_glass: of the policy. uploader: who uploaded each file.
+        deadlines: that follow from any facts.
         published: the releases whose public notice was put up.
     """
 
@@ -69,11 +70,15 @@ class FakeDesk:
         self.rules: list[dict[str, Any]] = [{"id": "gdpr-34"}]
         self.break_glass = "never"
         self.uploader = "person:Ulla"
+        self.deadlines: list[ReleaseDeadline] = []
         self.published: list[UUID] = []
-        self.parts = BreachDeskParts(self._read_terms, self._list_uploaders, self._publish_notice)
+        self.parts = BreachDeskParts(self._read_terms, self._find_deadlines, self._list_uploaders, self._publish_notice)
 
     def _read_terms(self, policy: Policy) -> BreachTermsInForce:
         return BreachTermsInForce(self.rules, self.break_glass)
+
+    def _find_deadlines(self, facts: BreachFacts, policy: Policy) -> Sequence[ReleaseDeadline]:
+        return self.deadlines
 
     async def _list_uploaders(self, connection: Pool | Connection, files: Sequence[UUID]) -> Sequence[str]:
         return [self.uploader for _ in files]

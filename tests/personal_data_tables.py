@@ -1,12 +1,18 @@
 """Tables that know people, and the part of a copy of personal data that each has."""
 
-NOT_OF_PEOPLE = ("pictures", "manifests")  # they have a content type, and a hash over all of an audience
+NOT_OF_PEOPLE = (
+    "pictures",
+    "manifests",
+    "breach_manifests",
+)  # they have a content type, and a hash over all of an audience
 TOLD = {
     **{name: (name,) for name in ("consents", "wishes", "data_requests", "suppressions", "notices")},
     **{name: (name,) for name in ("postal_addresses", "holds", "disclosures", "deliveries")},
     **{name: ("also", name) for name in ("attachments", "former_addresses")},
     "recipient_attributes": ("also", "attributes"),
     "manifest_people": ("also", "manifests"),
+    "breach_manifest_people": ("also", "breach_manifests"),
+    **dict.fromkeys(("breach_file_people", "breach_only_people"), ("also", "breach_files")),
     "recipients": ("data",),
     "standings": ("standing",),
     "audience_members": ("audiences",),

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from mailer.policy.breach.draft import BreachPhaseDraft
 from mailer.policy.breach.facts import BreachFacts
-from mailer.policy.breach.rules import BreachRules, breach_rules_of_policy
+from mailer.policy.breach.rules import breach_rules_of_policy
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.policy_file import Policy
 from mailer.ports.breach_cases import BreachCase, BreachPhase
@@ -92,7 +92,7 @@ class BreachChecker:
             phase.revision,
             case.revision,
             {name: ManifestTemplate(one.version, one.source) for name, one in templates.items()},
-            rules_as_json(breach_rules_of_policy(policy)),
+            breach_rules_of_policy(policy).as_json(),
             [dict(one) for one in findings_as_json(findings)],
             policy.version,
         )
@@ -110,11 +110,6 @@ class BreachChecker:
         templates, faults = await asyncio.to_thread(_compile_variants, files, case, phase)
         found = await asyncio.to_thread(_find_in_texts, phase.draft, case.facts, policy)
         return templates, sorted_findings([*map(_UNFIT.finding, problems), *faults, *found])
-
-
-def rules_as_json(rules: BreachRules) -> list[dict[str, object]]:
-    """Returns the rows of rules as they are frozen with a check, so that a pack shows what followed from them."""
-    return [row.model_dump(mode="json") for row in rules.rows]
 
 
 def _find_in_texts(draft: BreachPhaseDraft, facts: BreachFacts, policy: Policy) -> list[CheckFinding]:

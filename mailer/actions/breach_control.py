@@ -31,7 +31,7 @@ class BreachControlStores(Protocol):
 
 
 class PhaseStopped(NamedTuple):
-    """What a stop, or its end, has changed.
+    """The changes that a stop, or its end, has made.
 
     Attributes:
         mailings: that were not over. letters: notices that are held.

@@ -1,12 +1,13 @@
 """The text of a letter: the notice of its manifest, in the variant and the language of the person."""
 
 from mailer.policy.breach.draft import BreachPhaseDraft
+from mailer.policy.policy_file import Policy
 from mailer.ports.letters import LetterToSet
 from mailer.rendering.letter_content import LetterContent, LetterSection, Paragraph, TextRun
 
 
-def content_of_letter(letter: LetterToSet) -> LetterContent:
-    """Returns the text that a letter has."""
+def content_of_letter(letter: LetterToSet, policy: Policy) -> LetterContent:
+    """Returns the text that a letter of a brand has."""
     draft = BreachPhaseDraft.model_validate(letter.draft)
     text = draft.variants[letter.variant].texts[letter.locale]
     sections = [

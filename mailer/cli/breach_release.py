@@ -17,7 +17,7 @@ from mailer.ports.operator_stores import OperatorStores
 from mailer.postgres.operator_stores import build_operator_stores_opener
 
 _T = TypeVar("_T")
-Id = Annotated[UUID, typer.Argument(metavar="CASE", help="The case's id; `mailer breach list` shows it.")]
+Id = Annotated[UUID, typer.Argument(metavar="CASE", help="The id of the case, as its page names it.")]
 Phase = Annotated[int, typer.Option("--phase", min=1, max=100, help="The phase.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 _NOT_CHECKED = "this phase is not checked as it is now; `mailer breach check` does it"

@@ -58,7 +58,7 @@ class DutyDone:
 
 @dataclass(frozen=True, slots=True)
 class BreachSteps:
-    """Who led the last phase of a case to its check, its release and the people, and when; None: it has not come.
+    """The people who led the last phase of a case to its check and its release, with times; None: it has not come.
 
     Attributes:
         requested_by, ready_at: of the check. asked_by, asked_at: of the request to release.

@@ -101,6 +101,19 @@ class SampledPerson(NamedTuple):
     place: str
 
 
+class ReleaseDeadline(NamedTuple):
+    """A deadline of a case.
+
+    Attributes:
+        to_whom: who is to be told. what: in a few words.
+        due_at: an aware time.
+    """
+
+    to_whom: str
+    what: str
+    due_at: datetime
+
+
 class BreachReleaser(Protocol):
     """Asks for releases, releases, and records second looks. Each change is an entry of the ledger."""
 
@@ -122,6 +135,10 @@ class BreachReleaser(Protocol):
 
     def may_release_alone(self, brand: str) -> bool:
         """Tells whether the policy of a brand lets one person alone release, with a reason."""
+        ...
+
+    def list_deadlines(self, release: BreachRelease) -> Sequence[ReleaseDeadline]:
+        """Returns the deadlines that follow from the facts of a check, the earliest first."""
         ...
 
     async def find_former_release(self, release: BreachRelease) -> BreachRelease | None:

@@ -51,12 +51,14 @@ class PostgresBreachClocks:
                 return 0
             await connection.execute(_SQL["drop_other_clocks"], case.id, [one.key for one in clocks])
             await connection.executemany(_SQL["keep_clock"], [(case.id, *one) for one in clocks])
+            readers = await connection.fetch(_SQL["readers"], case.brand, _ROLES)
+            if not readers:  # whoever gets a role later is told then
+                return 0
             keys, due = [one.key for one, _ in come], [one.due_at for one, _ in come]
             moments = [str(moment) for _, moment in come]
             claimed = await connection.fetch(_SQL["claim_due"], case.id, keys, moments, due)
             if not claimed:
                 return 0
-            readers = await connection.fetch(_SQL["readers"], case.brand, _ROLES)
             told = [list(row) for row in claimed]
             mails = [(uuid7(), case.id, row["id"], told) for row in readers]
             await connection.executemany(_SQL["queue_reminder"], mails)

@@ -10,12 +10,14 @@ from mailer.database.statements import Connection, Pool
 from mailer.ledger.unit_of_work import UnitOfWork, open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.breach import release as conditions
+from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity, identity_or_none
 from mailer.ports.breach_release import (
     BreachMailing,
     BreachRelease,
     BreachReleaseRefused,
+    ReleaseDeadline,
     SampledPerson,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -53,11 +55,13 @@ class BreachDeskParts(NamedTuple):
 
     Attributes:
         read_terms: returns the terms in force of a policy.
+        find_deadlines: returns the deadlines that follow from facts by the rules of a policy.
         list_uploaders: returns who has uploaded files, as identities in text, by the files' ids.
         publish_notice: puts the public notice of a phase up within the release, and returns its entries of the ledger.
     """
 
     read_terms: Callable[[Policy], BreachTermsInForce]
+    find_deadlines: Callable[[BreachFacts, Policy], Sequence[ReleaseDeadline]]
     list_uploaders: Callable[[Pool | Connection, Sequence[UUID]], Awaitable[Sequence[str]]]
     publish_notice: Callable[[UnitOfWork, BreachRelease, Identity], Awaitable[Sequence[LedgerEntry]]]
 
@@ -109,6 +113,12 @@ class PostgresBreachReleases:
         """See the port."""
         policy = self._policies.get(brand)
         return policy is not None and self._desk.read_terms(policy).break_glass == conditions.WITH_REASON
+
+    def list_deadlines(self, release: BreachRelease) -> Sequence[ReleaseDeadline]:
+        """See the port."""
+        policy = self._policies.get(release.brand)
+        found = self._desk.find_deadlines(release.facts, policy) if policy else ()
+        return sorted(found, key=lambda one: one.due_at)
 
     async def find_former_release(self, release: BreachRelease) -> BreachRelease | None:
         """See the port."""
@@ -199,6 +209,8 @@ class PostgresBreachReleases:
         facts = step_facts_of_release(release, self._desk.read_terms(policy).rules)
         if refusal := conditions.refusal_to_release(facts, policy.version, seen_hash, datetime.now(UTC)):
             raise BreachReleaseRefused(refusal)
+        if textless := sorted({one.variant for one in release.sums} - release.templates.keys()):
+            raise BreachReleaseRefused(f"people of the variant {textless[0]} would get no text; check the phase again")
 
     async def _refuse_unless_allowed(
         self, release: BreachRelease, releaser: Identity, authors: Authors, break_glass: str | None

@@ -116,7 +116,7 @@ def _problem_of_left_out(left_out: Mapping[int, str | None]) -> str:
     unprintable = sum(why is not None for why in left_out.values())
     later = len(left_out) - unprintable
     said = (
-        f"{unprintable:,} letters cannot be printed" if unprintable else "",
-        f"{later:,} wait again" if later else "",
+        f"cannot be printed: {unprintable:,}" if unprintable else "",
+        f"wait again: {later:,}" if later else "",
     )
     return "; ".join(filter(None, said))

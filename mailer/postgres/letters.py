@@ -29,6 +29,8 @@ from mailer.postgres.letter_rows import SQL, letter_from_row, letter_to_set_from
 from mailer.postgres.non_email_notices import change_locked_notices, lock_notices, notice_ledger_entry
 
 COUNTED_EVERY: Final = timedelta(seconds=30)
+_PORTION: Final = 2000
+"""Notices that are looked at together for letters that wait."""
 _NO_RUN: Final = "there is no such run; `mailer letters runs` shows them"
 
 
@@ -82,12 +84,12 @@ class PostgresLetters:
         """See the port."""
         run_id, most = uuid7(), max(1, min(most, MOST_LETTERS_OF_RUN))
         async with open_unit_of_work(self._pool, self._writers) as work:
-            rows = await work.connection.fetch(SQL["choose"], case_id, language, window.value, most)
-            if not rows:
+            chosen = await _choose_waiting(work.connection, case_id, language, window, most)
+            if not chosen:
                 raise LetterChangeRefused(
                     f"no letter in {language} for the {window.value} window waits with an address"
                 )
-            notices = await lock_notices(work.connection, [row["id"] for row in rows])
+            notices = await lock_notices(work.connection, chosen)
             values = run_id, case_id, window.value, language, len(notices), by, dated
             row = await work.connection.fetchrow(SQL["add_run"], *values)
             if row is None:
@@ -211,6 +213,21 @@ def run_entry(run: LetterRun, what: str, by: str | None, kind: EntryKind = Entry
         fields=(f"run:{run.id}", f"letters:{run.letters}", f"pages:{run.pages}", *digest),
         actor=by,
     )
+
+
+async def _choose_waiting(
+    connection: Connection, case_id: UUID, language: str, window: WindowFormat, most: int
+) -> list[int]:
+    """Locks letters that wait, at most `most` in order of their numbers, and returns them. It looks in portions."""
+    chosen, after = list[int](), 0
+    while len(chosen) < most:
+        open_ids = [row["id"] for row in await connection.fetch(SQL["open_notices"], case_id, after, _PORTION)]
+        if not open_ids:
+            break
+        values = open_ids, language, window.value, most - len(chosen)
+        chosen += [row["id"] for row in await connection.fetch(SQL["choose"], *values)]
+        after = open_ids[-1]
+    return chosen
 
 
 async def _store_reports(

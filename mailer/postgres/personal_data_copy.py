@@ -22,6 +22,8 @@ _ALSO = (
     *(
         "attributes",
         "manifests",
+        "breach_manifests",
+        "breach_files",
         "attachments",
         "former_addresses",
         "mailbox_forms",

@@ -15,6 +15,7 @@ from mailer.web import page_rendering, personal_data_html
 from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
+from tests.browser.breach_people_tour import take_tour_of_breach_people
 from tests.browser.breach_texts_tour import take_tour_of_breach_texts
 from tests.browser.breach_tour import take_tour_of_breaches
 from tests.browser.campaign_tour import take_tour_of_campaigns
@@ -26,6 +27,7 @@ from tests.browser.console_tour import (
     take_tour_of_staff,
 )
 from tests.browser.import_tour import take_tour_of_imports
+from tests.browser.letter_tour import take_tour_of_letters
 from tests.browser.page_faults import NARROW, axe_faults, cut_off_parts
 from tests.browser.picture_tour import take_tour_of_pictures
 from tests.browser.recipient_tour import add_newsletter, add_notice_and_busy_brand, add_reader, take_tour
@@ -46,6 +48,7 @@ NO_PAGES = {
         "/console/mailings/{mailing_id}/progress",
         "/console/imports/{import_id}/progress",
         *(f"/console/campaigns/{{campaign_id}}/{part}/progress" for part in ("check", "sending")),
+        *(f"/console/breaches/{{case_id}}/phases/{{phase}}/{part}" for part in ("check/progress", "audience/files")),
         "/console/sign-in/oidc",
     ),
     "/console/campaigns/{campaign_id}/preview-body",
@@ -142,10 +145,12 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_imports(marketer, world)
             await take_tour_of_operations(tours, world)
             await take_tour_of_breaches(ops, world)
+            await take_tour_of_breach_people(ops, officer, world)
             await take_tour_of_campaigns(marketer, world)
             await take_tour_of_sending(marketer, world)
             await take_tour_of_segments(marketer, world)
             await take_tour_of_breach_texts(ops, world)
+            await take_tour_of_letters(officer, world)
             faults += await faults_of_open_menus(ops.page)
             paths = [path for tour in (*tours.values(), marketer, stranger) for path in tour.paths]
     assert not faults, "\n".join(faults)

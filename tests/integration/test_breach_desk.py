@@ -136,6 +136,15 @@ async def test_each_moment_is_told_once_and_an_outage_skips(world: World) -> Non
     assert [moment for row in rows for name, moment in row["clocks"] if name == AUTHORITY] == ["missed"]
 
 
+async def test_the_first_reader_is_told_late_rather_than_never(world: World) -> None:
+    """While nobody has a role that sees cases, nothing counts as told."""
+    await new_breach(world)
+    assert await keep(world) == 0
+    assert await clock_names(world) != []
+    await reader(world)
+    assert await keep(world) == 1
+
+
 async def test_a_moved_deadline_is_another_one(world: World) -> None:
     """A breach that was found earlier than was thought: staff are told where the clock stands now, and not again."""
     case = await new_breach(world)

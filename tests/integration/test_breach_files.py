@@ -206,3 +206,17 @@ async def test_a_reader_that_dies_leaves_whole_chunks(
     done = await checks.read(file_id)
     assert (done.state, done.rows_done, done.counts["people"]) == ("done", 35, 35)
     assert await world.pool.fetchval("SELECT count(*) FROM breach_file_people WHERE file_id = $1", file_id) == 35
+
+
+async def test_nothing_of_a_case_keeps_who_was_erased(checks: BreachChecks, world: World) -> None:
+    """Place and language that a file said go at the erasure; the number goes when the record of the erasure ends."""
+    case = await checks.new_case()
+    file = await checks.read(await checks.upload(case, "email,country,language\nnew@people.example,DE,de\n"))
+    [ref] = await people_of(world, file.id)
+    await checks.erase(ref)
+    said = await world.pool.fetch("SELECT place, locale FROM breach_file_people")
+    assert [tuple(row) for row in said] == [("", None)]
+    await world.pool.execute("UPDATE stubs SET expires_at = now()")
+    await world.timekeeper().run_all_steps_once()
+    for table in ("stubs", "breach_file_people", "breach_only_people", "recipients"):
+        assert await world.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608 - of the tests

@@ -126,7 +126,7 @@ def _after(entry: dict[str, Any], before: Outcome | None) -> Outcome:
 
 @pytest.mark.promise("interpals-16")
 async def test_each_figure_is_that_of_the_ledger(world: World) -> None:
-    """By outcome, place and variant: the counted row and the test's own count of ledger entries are the same."""
+    """The counted row and the test's own count of ledger entries are the same, by outcome, place and variant."""
     case, mailings = await scene(world)
     by_ledger = await outcomes_by_ledger(world, mailings)
     refs = {await world.id_of(f"user-{n}"): n for n in range(1, PEOPLE + 1) if n != 9}
@@ -147,7 +147,7 @@ async def test_each_figure_is_that_of_the_ledger(world: World) -> None:
 
 
 async def test_reasons_say_what_is_next(world: World) -> None:
-    """Who waits, waits for something; who cannot be reached needs a substitute, and the law counts them by place."""
+    """People who wait, wait for something; people out of reach need a substitute, and the law counts them by place."""
     case, _ = await scene(world)
     figures = await figures_of(world, case)
     assert figures.reasons_of(Outcome.WAITING) == [

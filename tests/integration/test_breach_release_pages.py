@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.staff_rights import StaffRole
+from mailer.ports.breach_release import ReleaseDeadline
 from tests.breach_world import REASON, Breaches, FakeDesk, Line
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
@@ -85,7 +87,14 @@ async def test_two_people_release_a_phase_and_nobody_twice(world: World, desk: F
         assert "alone-reason" not in page
         assert "second person" in await asker.press("release", 409, known, people="4")
         await other.press("release", 403, known, people="4")
+        desk.deadlines = [
+            ReleaseDeadline("people", "told", datetime.now(UTC) + timedelta(hours=30, minutes=5)),
+            ReleaseDeadline("authority", "notified", datetime.now(UTC) - timedelta(hours=5, minutes=5)),
+        ]
         page = await releaser.page()
+        assert page.index("authority: notified") < page.index("people: told")
+        assert re.search(r"authority: notified.*over for:\s+5 h", page)
+        assert re.search(r"people: told.*left:\s+30 h", page)
         for words in ("This release tells 4 people: 2 by mail, 1 by letter", "no electronic consent", "All people: 4"):
             assert words in page
         assert {"elsewhere@en", "elsewhere@fr", "eu@de"} == set(re.findall(r"preview\?text=([a-z]+@[a-z]+)", page))
@@ -170,7 +179,7 @@ async def test_one_person_alone_releases_with_a_reason_and_another_one_looks(wor
 
 
 async def test_a_phase_is_stopped_by_one_button_and_says_who_was_told(world: World, desk: FakeDesk) -> None:
-    """Who controls mail stops; who releases lets it go on or ends it; the figures and the export are exact."""
+    """Controllers of mail stop, releasers let it go on or end it; the figures and the export are exact."""
     breaches = Breaches(world)
     case_id, manifest_id = await checked(breaches)
     await breaches.releases.ask_for_release(manifest_id, "person:Aslan")
@@ -203,7 +212,7 @@ async def test_a_phase_is_stopped_by_one_button_and_says_who_was_told(world: Wor
 
 
 async def test_another_brands_phase_is_not_there(world: World, desk: FakeDesk) -> None:
-    """Who has no role at the brand finds neither its release nor its stop."""
+    """A person without a role at the brand finds neither its release nor its stop."""
     breaches = Breaches(world)
     case_id, manifest_id = await checked(breaches)
     await breaches.releases.ask_for_release(manifest_id, str(Identity.parse_identity("person:Aslan")))

@@ -180,6 +180,14 @@ async def test_a_release_needs_a_request_an_audience_and_no_error(breaches: Brea
         await breaches.releases.ask_for_release(closed, ASKER)
 
 
+async def test_people_of_a_variant_without_a_text_are_not_forgotten(breaches: Breaches, world: World) -> None:
+    """A line that no mailing would take stops the release."""
+    await world.known(1, 2)
+    manifest_id = await breaches.asked(await breaches.write(), [Line(1), Line(2, variant="us-ca")])
+    with pytest.raises(BreachReleaseRefused, match="variant us-ca would get no text"):
+        await breaches.release(manifest_id)
+
+
 async def test_two_releases_at_once_make_one_set_of_mailings(
     breaches: Breaches, world: World, database_url: str
 ) -> None:

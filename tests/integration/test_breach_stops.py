@@ -87,7 +87,7 @@ async def test_who_is_not_told_yet_never_is_after_a_cancellation(breaches: Breac
     assert (await cancel_phase(breaches, case_id, 1, OPS, WHY)).mailings == 1
     await breaches.send_all()
     assert await breaches.states(made) == {
-        "user-1": ("cancelled", ""),
+        "user-1": ("cancelled", "cancelled"),
         "user-2": ("diverted", "written_notice"),
         "user-3": ("diverted", "written_notice"),
     }

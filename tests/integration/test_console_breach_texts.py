@@ -10,6 +10,7 @@ from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticePart
 from mailer.policy.staff_rights import StaffRole
 from mailer.ports.breach_cases import BreachCase, BreachPhase
 from mailer.postgres.breach_cases import PostgresBreachCases
+from mailer.web.console.breach_preview_pages import VIEWS
 from tests.breach_texts import FACTS, draft_of_blocks, policy_of
 from tests.factories import BRAND, World
 from tests.integration.console_browser import ConsoleBrowser, open_browser
@@ -258,3 +259,13 @@ async def test_strangers_and_unknown_phases(world: World) -> None:
         await browser.enter(name="Pia Privacy", role=StaffRole.PRIVACY_OFFICER, brand=BRAND)
         assert (await browser.open(f"{LIST}/{case.id}/phases/2/preview")).status_code == 404
         assert (await browser.open(f"{LIST}/{case.id}/phases/1")).status_code == 403
+
+
+async def test_previews_of_words_have_the_ground_of_the_page(world: World) -> None:
+    """Views that are no mail have the colours of the console. In dark mode their words are light on a dark ground."""
+    async with open_browser(world) as browser:
+        css = (await browser.open("/console/static/console.css")).text
+    [rule] = [line for line in css.splitlines() if line.startswith("iframe.preview:is(")]
+    assert {f".{view}" for view in VIEWS if view not in ("desktop", "phone", "dark")} == set(
+        rule.partition("(")[2].partition(")")[0].split(", ")
+    )

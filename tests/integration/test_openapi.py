@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mailer.web.app import create_app, openapi_document
+from tests.breach_world import Breaches, Line
 from tests.campaign_world import Campaigns
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import PUBLIC_URL, site_over
@@ -43,7 +44,11 @@ async def known_values(world: World) -> dict[str, str]:
     )
     campaigns = Campaigns(world)
     await campaigns.check(campaign := await campaigns.write())
+    breaches = Breaches(world)
+    await breaches.check(case_id := await breaches.write(), [Line(1)])
     return {
+        "case_id": str(case_id),
+        "phase": "1",
         "brand": BRAND,
         "ref": "user-1",
         "who": "user-2",

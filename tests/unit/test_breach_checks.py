@@ -163,6 +163,6 @@ def test_unknown_facts_ask_for_no_days() -> None:
 
 def test_check_needs_no_valid_text() -> None:
     """A text that cannot be shown still has its other findings, and the check never fails."""
-    text = NoticeText(title="{{ x }}", parts={P.WHAT_HAPPENED: "\x00", P.MORE_INFORMATION: "# x"})
+    text = NoticeText(title="{{ x }}", parts={P.WHAT_HAPPENED: "\x07", P.MORE_INFORMATION: "# x"})
     found = check_breach_texts(of_text(text), FACTS, breach_rules_of_policy(policy_of()), policy_of())
     assert {"breach-text-unfit", "breach-title", "breach-part-missing"} <= {one.name for one in found}

@@ -117,6 +117,8 @@ def test_a_country_without_any_row_has_the_shortest_clock_to_an_authority() -> N
     """Its authority is told within 72 hours; that of a country with rows only by its own ones."""
     assert ends(facts("BR"))["gdpr-authority:strictest"] == "2026-12-18T09:30:00"
     assert "gdpr-authority:strictest" not in ends(facts("US-NV"))
+    too_few = facts("BR", people=10**6, data=(EMAIL,), risk=Risk.UNLIKELY, sector_laws={"ftc-safeguards"})
+    assert ends(too_few) == {}, "a number of people elsewhere is no number for this law"
 
 
 def test_a_case_without_places_has_the_strictest_clocks() -> None:

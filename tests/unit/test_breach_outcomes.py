@@ -70,6 +70,8 @@ def written(notice: str, **values: Any) -> PersonInPhase:
         (written("returned"), Outcome.NOT_REACHABLE, "letter_returned", "substitute"),
         (written("closed", note="erased"), Outcome.NOT_TO_BE_TOLD, "erased", ""),
         (written("closed", note="mailing_cancelled"), Outcome.NOT_TO_BE_TOLD, "mailing_cancelled", ""),
+        (written("closed", note="breach_stopped"), Outcome.WAITING, None, "phase_goes_on"),
+        (written("closed", note="breach_stopped", is_stopped=True), Outcome.NOT_TO_BE_TOLD, "breach_stopped", ""),
         (written("closed", note="refusal_doubted"), Outcome.WAITING, None, "refusals_are_judged"),
         (written("open", state="handed_over", notice_reason="mail_came_back"), Outcome.WAITING, "mail_came_back", None),
     ],

@@ -1,12 +1,15 @@
 """The parts of a notice by place and kind of data, forbidden parts, titles, and the variants that follow."""
 
+from datetime import date
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 
 from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticePart, NoticeVariant
-from mailer.policy.breach.facts import BreachFacts, Risk
+from mailer.policy.breach.facts import BreachFacts, DataKind, Risk
 from mailer.policy.breach.required_parts import required_parts, suggest_variants
-from tests.breach_rules import EMAIL, FACTS, FIVE, HEALTH, MAILBOX, PASSWORD, PLACES, RULES, SSN, facts
+from tests.breach_rules import EMAIL, FACTS, FIVE, HEALTH, MAILBOX, PASSWORD, PLACES, RULES, SSN, facts, rules
 
 P = NoticePart
 FOUR = {P.WHAT_HAPPENED, P.WHAT_INFORMATION, P.CONSEQUENCES, P.WHAT_YOU_CAN_DO}
@@ -34,6 +37,7 @@ LAW = "FBI, no. 7"
         (facts("US-CA", data=()), "US-CA", CALIFORNIA | IDENTITY | {P.CHANGE_PASSWORD}),
         (facts("US-CA", data=(EMAIL,)), "US-CA", set()),
         (facts("US-CA", is_encrypted=True), "US-CA", set()),
+        (facts("US-CA", data=(DataKind.OTHER,)), "US-CA", CALIFORNIA | IDENTITY | {P.CHANGE_PASSWORD}),
         (
             facts("US-CA", data=(HEALTH,), law_enforcement_delay_until="2027-01-01", law_enforcement=LAW),
             "US-CA",
@@ -125,6 +129,25 @@ def test_variants_of_five_jurisdictions() -> None:
 def test_variants_that_facts_ask_for(said: BreachFacts, names: list[str]) -> None:
     """There is a variant for each set of demands that somebody's law makes; all others share the strictest."""
     assert list(suggest_variants(said, RULES)) == names
+
+
+AUSTRIA = {
+    **{"kind": "parts", "name": "Austria", "law": "DSG", "places": ["AT"], "source": "counsel", "sure": "unsure"},
+    **{"checked": date(2026, 11, 30), "parts": ["police_report"]},
+}
+
+
+@pytest.mark.parametrize(("row", "name"), [(AUSTRIA, "at"), ({**AUSTRIA, "variant": "eu"}, "eu")])
+def test_a_state_with_a_row_of_its_own_has_a_variant(row: dict[str, Any], name: str) -> None:
+    """Its people get both laws' parts; its neighbours keep their variant, and no two variants have one name."""
+    mine = rules(at_text=row)
+    found = suggest_variants(facts("AT", "DE"), mine)
+    assert found[name] == ("AT",)
+    [neighbours] = [places for places in found.values() if "DE" in places]
+    assert "AT" not in neighbours
+    assert len(found) == 3
+    assert P.POLICE_REPORT in required_parts(facts("AT"), mine, ["AT"]).required
+    assert set(required_parts(facts("AT"), mine, ["AT"]).required) >= EU
 
 
 @settings(max_examples=60, deadline=None)

@@ -45,6 +45,8 @@ class NextStep(StrEnum):
     """A letter is due, and no postal address is on record."""
     LETTER_IS_PRINTED = "letter_is_printed"
     LETTER_IS_POSTED = "letter_is_posted"
+    PHASE_GOES_ON = "phase_goes_on"
+    """Somebody has stopped the phase: it goes on, or is cancelled."""
     SUBSTITUTE = "substitute"
     """Neither mail nor letter reaches the person: a substitute notice."""
 
@@ -178,6 +180,8 @@ class BreachFigures(BaseModel):
         return sums
 
 
+PHASE_STOPPED: Final = "breach_stopped"
+"""The note of a letter that is held, as somebody has stopped the phase."""
 LETTER_RETURNED: Final = "letter_returned"
 """The reason for which nobody reaches a person: the last letter came back, and there is no newer address."""
 _WAITING_MAIL: Final = {
@@ -263,6 +267,8 @@ def _outcome_of_notice(line: PersonInPhase) -> PersonOutcome:
             return PersonOutcome(Outcome.WAITING, why, NextStep.ADDRESS_IS_FOUND)
         case "closed" if line.note == REFUSAL_DOUBTED:
             return PersonOutcome(Outcome.WAITING, why, NextStep.REFUSALS_ARE_JUDGED)
+        case "closed" if line.note == PHASE_STOPPED and not line.is_stopped:
+            return PersonOutcome(Outcome.WAITING, why, NextStep.PHASE_GOES_ON)
         case "closed":
             return _not_to_be_told(line.note or "closed")
         case _:

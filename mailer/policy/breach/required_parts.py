@@ -110,8 +110,8 @@ def _slug(
     rules: BreachRules, demands: Collection[str], places: list[Place], taken: Collection[VariantSlug]
 ) -> VariantSlug:
     """Returns a name for the variant of some places that no other has: the rules' own, or the first place's."""
-    said = sorted({row.variant for row in _text_rows(rules) if row.id in demands and row.variant})
-    name = said[0] if len(said) == 1 else places[0].lower()
+    said = {row.variant for row in _text_rows(rules) if row.id in demands and row.places}
+    name = (said.pop() if len(said) == 1 else None) or places[0].lower()
     return name if name not in taken else f"{name}-{places[0].lower()}"
 
 

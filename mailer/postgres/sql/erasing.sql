@@ -156,6 +156,7 @@ WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
      asked AS (DELETE FROM data_requests WHERE recipient_id = $1 AND NOT (wanted = 'erasure' AND answer IS NULL)),
      bounced AS (DELETE FROM soft_bounces WHERE recipient_id = $1),
      posted AS (DELETE FROM postal_addresses WHERE recipient_id = $1),
+     listed AS (UPDATE breach_file_people SET place = '', locale = NULL WHERE recipient_id = $1),
      described AS (DELETE FROM recipient_attributes WHERE recipient_id = $1)
 SELECT
 
@@ -231,6 +232,8 @@ WITH gone AS (SELECT unnest($1::bigint[]) AS id),
      told AS (DELETE FROM notices t USING gone WHERE t.recipient_id = gone.id),
      posted AS (DELETE FROM postal_addresses t USING gone WHERE t.recipient_id = gone.id),
      chosen AS (DELETE FROM manifest_people t USING gone WHERE t.recipient_id = gone.id),
+     listed AS (DELETE FROM breach_file_people t USING gone WHERE t.recipient_id = gone.id),
+     known AS (DELETE FROM breach_only_people t USING gone WHERE t.recipient_id = gone.id),
      kept AS (DELETE FROM erasures t USING gone WHERE t.recipient_id = gone.id),
      held AS (DELETE FROM holds t USING gone WHERE t.recipient_id = gone.id),
      disclosed AS (DELETE FROM disclosures t USING gone WHERE t.recipient_id = gone.id),

@@ -20,7 +20,8 @@ WHERE c.brand = ANY ($1::text[]) AND EXISTS (SELECT FROM breach_mailings b WHERE
 ORDER BY c.updated_at DESC, c.id DESC LIMIT $2
 
 -- name: kept_counts
-SELECT counts, counted_at FROM letter_counts WHERE case_id = $1 AND counted_at > now() - $2::interval
+-- What took long is kept for longer.
+SELECT counts, counted_at FROM letter_counts WHERE case_id = $1 AND counted_at > now() - greatest($2::interval, took * 20)
 
 -- name: count
 WITH counted AS (
@@ -30,14 +31,15 @@ WITH counted AS (
     LEFT JOIN breach_manifest_people mp ON mp.manifest_id = s.manifest_id AND mp.recipient_id = s.recipient_id
     WHERE s.case_id = $1 GROUP BY 1, 2, 3
 )
-INSERT INTO letter_counts (case_id, counts)
+INSERT INTO letter_counts (case_id, counts, took)
 SELECT $1, coalesce(jsonb_agg(jsonb_build_array(state, language, window_format, letters)
-                              ORDER BY state, language, window_format), '[]') FROM counted
-ON CONFLICT (case_id) DO UPDATE SET counts = EXCLUDED.counts, counted_at = now()
+                              ORDER BY state, language, window_format), '[]'), clock_timestamp() - now()
+FROM counted
+ON CONFLICT (case_id) DO UPDATE SET counts = EXCLUDED.counts, took = EXCLUDED.took, counted_at = now()
 RETURNING counts, counted_at
 
 -- name: forget_counts
-DELETE FROM letter_counts WHERE case_id = ANY ($1::uuid[])
+DELETE FROM letter_counts WHERE case_id = ANY ($1::uuid[]) AND took < interval '1 second'
 
 -- name: list
 SELECT {letter_columns} FROM letter_states s
@@ -57,11 +59,20 @@ SELECT {run_columns} FROM letter_runs u WHERE u.id = $1
 -- name: lock_run
 SELECT {run_columns} FROM letter_runs u WHERE u.id = $1 FOR UPDATE
 
+-- name: open_notices
+-- A portion of what nobody works yet, in order, from behind a number.
+SELECT k.id FROM breach_mailings b CROSS JOIN LATERAL (
+    SELECT n.id FROM notices n
+    WHERE n.mailing_id = b.mailing_id AND n.channel = 'written_notice' AND n.state = 'open' AND n.id > $2
+    ORDER BY n.id LIMIT $3) k
+WHERE b.case_id = $1 ORDER BY k.id LIMIT $3
+
 -- name: choose
--- Letters that wait, without those that another run is taking just now.
+-- Letters of a portion that wait, without those that another run is taking just now.
 SELECT n.id FROM letter_states s JOIN notices n ON n.id = s.letter JOIN recipients r ON r.id = s.recipient_id
 LEFT JOIN breach_manifest_people mp ON mp.manifest_id = s.manifest_id AND mp.recipient_id = s.recipient_id
-WHERE s.case_id = $1 AND s.state = 'waiting' AND n.state = 'open' AND coalesce(mp.locale, 'en') = $2 AND {window} = $3
+WHERE s.letter = ANY ($1::bigint[]) AND s.state = 'waiting' AND n.state = 'open' AND coalesce(mp.locale, 'en') = $2
+  AND {window} = $3
 ORDER BY n.id LIMIT $4 FOR UPDATE OF n SKIP LOCKED
 
 -- name: add_run

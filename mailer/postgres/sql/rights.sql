@@ -83,6 +83,18 @@ SELECT m.campaign_id AS campaign, m.requested_at AS at, p.result, p.reason, p.va
 FROM manifest_people p JOIN manifests m ON m.id = p.manifest_id
 WHERE p.recipient_id = $2 AND m.brand = $1 ORDER BY m.requested_at, m.id
 
+-- name: copy_breach_manifests
+-- Once it is released: before that nobody is told of a breach by their copy.
+SELECT m.requested_at AS at, m.released_at, p.channel, p.reason, p.variant, p.locale, p.place
+FROM breach_manifest_people p JOIN breach_manifests m ON m.id = p.manifest_id
+WHERE p.recipient_id = $2 AND m.brand = $1 AND m.released_at IS NOT NULL ORDER BY m.requested_at, m.id
+
+-- name: copy_breach_files
+SELECT f.created_at AS at, p.place, p.locale FROM breach_file_people p JOIN breach_files f ON f.id = p.file_id
+WHERE p.recipient_id = $2 AND f.brand = $1
+  AND EXISTS (SELECT FROM breach_manifests m WHERE m.case_id = f.case_id AND m.released_at IS NOT NULL)
+ORDER BY f.created_at, f.id
+
 -- name: copy_attachments
 SELECT a.mailing_id AS mailing, a.filename, a.content_type, translate(encode(a.content, 'base64'), E'\n', '') AS content
 FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2 JOIN attachments a ON a.mailing_id = m.id

@@ -124,7 +124,7 @@ async def _release_page(
 ) -> Response:
     store = releases_of(request, None, StaffRight.MAILINGS_READ)
     release = await store.find_release(release.id) or release
-    own = str(request.member.identity)
+    own, now = str(request.member.identity), datetime.now(UTC)
     before = await store.record_look(release.id, own)
     former = await store.find_former_release(release)
     behind = [*(by for by, _ in await store.list_authors(release.id)), release.released_by or ""]
@@ -138,6 +138,7 @@ async def _release_page(
         release=release,
         path=path_of_phase(release),
         texts=_texts_to_show(release),
+        deadlines=[(one, (one.due_at - now).total_seconds()) for one in store.list_deadlines(release)],
         sample=_masked(await store.sample_people(release.id, _EACH), may_read_people),
         last_look=_differences(before, release),
         former=_differences(former, release),
@@ -145,7 +146,7 @@ async def _release_page(
         may_be_alone=store.may_release_alone(release.brand),
         is_factor_fresh=is_factor_fresh_in(request),
         least_letters=LEAST_LETTERS,
-        is_overdue=release.released_at is not None and is_second_look_overdue(release.released_at, datetime.now(UTC)),
+        is_overdue=release.released_at is not None and is_second_look_overdue(release.released_at, now),
         may_ask=has_staff_right(request.member, StaffRight.BREACH_WRITE, release.brand),
         may_release=has_staff_right(request.member, StaffRight.BREACH_RELEASE, release.brand),
     )
