@@ -65,7 +65,7 @@ class ScenePerson(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What a person is to get."""
+    """The notice that a person is to get, and by which channel."""
 
     channel: str
     reason: str
@@ -83,7 +83,7 @@ def scene_people(count: int = PEOPLE) -> list[ScenePerson]:
 
 
 def expected_of_people(people: Sequence[ScenePerson]) -> dict[str, Expected]:
-    """What each person is to get, by ref. Whoever shares a mailbox with somebody hacked is not mailed either."""
+    """Returns the notice that each person is to get, by ref. Whoever shares a mailbox with somebody hacked is not mailed either."""
     hacked = {one.email for one in people if one.circumstance == "hacked"}
     return {f"user-{one.number}": _expected(one, hacked) for one in people}
 
