@@ -83,7 +83,7 @@ def scene_people(count: int = PEOPLE) -> list[ScenePerson]:
 
 
 def expected_of_people(people: Sequence[ScenePerson]) -> dict[str, Expected]:
-    """Returns the notice that each person is to get, by ref. Whoever shares a mailbox with somebody hacked is not mailed either."""
+    """Returns what each person is to get, by ref. A mailbox that strangers read is not used for others either."""
     hacked = {one.email for one in people if one.circumstance == "hacked"}
     return {f"user-{one.number}": _expected(one, hacked) for one in people}
 
