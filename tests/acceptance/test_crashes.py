@@ -60,11 +60,13 @@ CRASHES = {
 }
 OF_CAMPAIGNS = {CrashPoint.IN_MANIFEST, CrashPoint.IN_CAMPAIGN_RELEASE}
 """Points that no event reaches; tests/integration/test_campaign_checks.py dies there."""
+OF_BREACHES = {CrashPoint.IN_BREACH_RELEASE, CrashPoint.IN_BREACH_EXPANSION, CrashPoint.IN_LETTER_RUN}
+"""Points of the breach desk; tests/integration/test_breach_doors.py and test_letters.py die there."""
 
 
 def test_every_point_has_its_crash() -> None:
     """A new crash point is tried, too."""
-    assert set(CRASHES) | OF_CAMPAIGNS == set(CrashPoint)
+    assert set(CRASHES) | OF_CAMPAIGNS | OF_BREACHES == set(CrashPoint)
     assert all(crash.points[-1].partition(":")[0] == point for point, crash in CRASHES.items())
 
 
