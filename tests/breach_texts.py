@@ -39,12 +39,15 @@ def policy_of(brand: str = BRAND) -> Policy:
 
 def filled(text: NoticeText, locale: str, policy: Policy) -> NoticeText:
     """A text of blocks whose blanks a writer has filled in."""
-    mailbox = f"privacy@{policy.domain}"
-    parts = {
-        part: _BLANK.sub(_WORD[locale], _MAILBOX.sub(mailbox, said) if part is NoticePart.MORE_INFORMATION else said)
-        for part, said in text.parts.items()
-    }
+    parts = {part: filled_part(part, said, locale, policy) for part, said in text.parts.items()}
     return text.model_copy(update={"parts": parts})
+
+
+def filled_part(part: str, said: str, locale: str, policy: Policy) -> str:
+    """A part of a text of blocks, by its name, whose blanks a writer has filled in."""
+    if part == NoticePart.MORE_INFORMATION:
+        said = _MAILBOX.sub(f"privacy@{policy.domain}", said)
+    return _BLANK.sub(_WORD[locale], said)
 
 
 def draft_of_blocks(policy: Policy, languages: tuple[str, ...] = LANGUAGES, facts: BreachFacts = FACTS) -> Any:

@@ -3,21 +3,13 @@
 Two people do it over mailer's own processes, each in a browser of their own.
 """
 
-import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
 from pathlib import Path
 
-import pyotp
-from playwright.async_api import Browser
-
 from mailer import bundled_files
-from mailer.processors.capture.folder import CaptureFolder
 from tests.browser.chromium import running_chromium
-from tests.campaign_console import ConsolePerson
-from tests.processes import ROOT, Stack, free_port, until
-from tests.staff import PASSWORD
+from tests.campaign_console import ConsolePerson, at_localhost, signed_in
+from tests.processes import ROOT, Stack, until
 
 CASES = ROOT / "tests" / "cases" / "import"
 BRAND = "interpals"
@@ -37,31 +29,6 @@ TEXTS = {
     "a": {"de": "Frühling für {{ first_name or 'dich' }}", "en": "Spring for {{ first_name or 'you' }}"},
     "b": {"de": "Zehn neue Räume", "en": "Ten new rooms"},
 }
-SECONDS = 60_000
-"""Milliseconds that a page may take on a busy machine."""
-
-
-@asynccontextmanager
-async def _signed_in(browser: Browser, stack: Stack, name: str) -> AsyncIterator[ConsolePerson]:
-    """Adds a marketer, who sets a password and an authenticator app up."""
-    address = f"{name.split()[0].lower()}@work.example"
-    added = await stack.done("staff", "add", name, "--email", address, "--role", "marketer")
-    [link] = re.findall(r"http\S+/console/join/\S+", added.out)
-    context = await browser.new_context(java_script_enabled=False)
-    page = await context.new_page()
-    page.set_default_timeout(SECONDS)
-    person = ConsolePerson(page, link.partition("/console")[0])
-    await page.goto(link)
-    for one in await page.locator("input[type=password]").all():
-        await one.fill(PASSWORD)
-    await page.locator("main button").first.click()
-    await person.open("/console/second-factors")
-    await person.submit("form[action*='/app'] button")
-    key = (await page.locator(".key").first.inner_text()).replace(" ", "")
-    await page.locator("input[name=code]").fill(pyotp.TOTP(key).now())
-    await person.submit("main form button")
-    yield person
-    await context.close()
 
 
 def _policies_with_attribute(folder: Path) -> Path:
@@ -165,21 +132,13 @@ def _own_export(folder: Path) -> Path:
 
 async def test_first_campaign(small_stack: Stack, tmp_path: Path) -> None:
     """From twelve exports to a report and a follow-up, with a release by a second person, a pause and a winner."""
-    port = free_port()
-    stack = small_stack.having(
-        POLICIES=str(_policies_with_attribute(tmp_path / "policies")),
-        PUBLIC_URL=f"http://localhost:{port}",
-        PORT=str(port),
-        PROCESSORS="capture://",
-        DATA=str(tmp_path / "data"),
-    )
-    stack = replace(stack, inbox=CaptureFolder(tmp_path / "data" / "captured"))
+    stack = at_localhost(small_stack, tmp_path, POLICIES=str(_policies_with_attribute(tmp_path / "policies")))
     async with AsyncExitStack() as all_:
         await all_.enter_async_context(stack.running("timekeeper", "web"))
         await all_.enter_async_context(stack.client())
         browser = await all_.enter_async_context(running_chromium())
-        mira = await all_.enter_async_context(_signed_in(browser, stack, "Mira Marketer"))
-        lena = await all_.enter_async_context(_signed_in(browser, stack, "Lena Lead"))
+        mira = await all_.enter_async_context(signed_in(browser, stack, "Mira Marketer", "marketer"))
+        lena = await all_.enter_async_context(signed_in(browser, stack, "Lena Lead", "marketer"))
         for file in [*sorted(CASES.iterdir()), _own_export(tmp_path)]:
             result = await _import(mira, file, "Kunde seit" if file.name.startswith("01") else "")
             assert ("is refused" in result) is (file.name[:2] in ("01", "10")), (file.name, result)

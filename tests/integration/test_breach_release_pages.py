@@ -95,7 +95,11 @@ async def test_two_people_release_a_phase_and_nobody_twice(world: World, desk: F
         assert page.index("authority: notified") < page.index("people: told")
         assert re.search(r"authority: notified.*over for:\s+5 h", page)
         assert re.search(r"people: told.*left:\s+30 h", page)
-        for words in ("This release tells 4 people: 2 by mail, 1 by letter", "no electronic consent", "All people: 4"):
+        for words in (
+            "This release tells 4 people: 2 by mail, 1 by letter",
+            "did not agree to notices by mail",
+            "All people: 4",
+        ):
             assert words in page
         assert {"elsewhere@en", "elsewhere@fr", "eu@de"} == set(re.findall(r"preview\?text=([a-z]+@[a-z]+)", page))
         assert page.count("<iframe") == 2
@@ -129,7 +133,7 @@ async def test_a_tab_with_an_old_check_releases_nothing_and_a_look_shows_what_ch
         await breaches.asked(case_id, [Line(1), Line(2, locale="de", variant="eu", place="DE")])
         page = await releaser.page()
         assert "eu, de: title" in page
-        assert "no address" in page
+        assert "no e-mail address is known" in page
         assert "have changed since this check" in await releaser.press("release", 409, old, people="2")
         await releaser.press("release", 303, await releaser.seen(), people="2")
 
