@@ -165,6 +165,7 @@ async def breach_page(request: ConsoleRequest, case: BreachCase, problem: str | 
         now_local=_local_minute(now, zone),
         found_local=time_in_zone(case.facts.found_at, zone) if case.facts.found_at else "",
         may_write=has_staff_right(request.member, StaffRight.BREACH_WRITE, case.brand),
+        may_mark=has_staff_right(request.member, StaffRight.BREACH_RELEASE, case.brand),
         may_export=has_staff_right(request.member, StaffRight.EVIDENCE_EXPORT, case.brand),
     )
 
