@@ -68,10 +68,10 @@ def check_public_days(days: int, facts: BreachFacts, rules: BreachRules) -> None
 
 
 def _days_of_laws(facts: BreachFacts, rules: BreachRules) -> Iterator[tuple[int, str]]:
-    """Yields the least days of each law that tells them, with its name."""
+    """Yields the least days of each law that tells them, with its name. If no place is known yet, all places count."""
     for row in rules.rows_of_kind(SubstituteRule):
-        is_of_case = not row.places or any(row.is_of_place(place) for place in facts.people_by_place)
-        if is_of_case and row.is_true_of(facts):
+        places = facts.people_by_place or row.places or ("",)
+        if row.is_true_of(facts) and any(map(row.is_of_place, places)):
             for step in row.steps:
                 if step.step in _ON_A_PAGE and step.days:
                     yield step.days, f"{row.name}, {row.law}, asks for {step.days} days"
