@@ -101,6 +101,8 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/breaches/{case_id}/phases/{phase}"): StaffRight.BREACH_WRITE,
     ("POST", "/console/breaches/{case_id}/phases/{phase}"): StaffRight.BREACH_WRITE,
     ("GET", "/console/breaches/{case_id}/phases/{phase}/preview"): StaffRight.BREACH_RELEASE,
+    ("GET", "/console/breaches/{case_id}/phases/{phase}/test"): StaffRight.BREACH_RELEASE,
+    ("POST", "/console/breaches/{case_id}/phases/{phase}/test"): StaffRight.BREACH_RELEASE,
     ("GET", "/console/breaches/{case_id}/phases/{phase}/preview-body"): StaffRight.BREACH_RELEASE,
     ("GET", "/console/campaigns/{campaign_id}/report.csv"): MAILINGS,
     ("POST", "/console/campaigns/{campaign_id}/people.csv"): StaffRight.EVIDENCE_EXPORT,
