@@ -1,17 +1,20 @@
 """Headings that a rule of a policy alone sets: mail, letters, the public notice and the telephone script have them."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from mailer.actions.letter_contents import content_of_letter
+from mailer.actions.letter_contents import content_of_letter, sample_letter
 from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticePart, NoticeText, NoticeVariant
+from mailer.policy.breach.letter_sheets import WindowFormat
 from mailer.policy.breach.rules import BreachRules, breach_rules_of_json, required_parts
+from mailer.ports.breach_outcomes import ReleasedPhase
 from mailer.ports.letters import LetterToSet
 from mailer.rendering.breach_content import headings_of_language, telephone_script
 from mailer.rendering.breach_public_texts import check_public_notice
 from mailer.rendering.letter_content import BulletList, Paragraph, TextRun
 from tests.breach_rules import RULES, facts, rules
-from tests.breach_texts import TODAY
+from tests.breach_texts import TODAY, policy_of
 
 FACTS = facts("AQ")
 FORM: dict[str, Any] = {
@@ -26,6 +29,9 @@ FORM: dict[str, Any] = {
 }
 MINE = rules(aq_form=FORM)
 PUBLIC = ("what_happened", "what_information", "what_we_do", "what_you_can_do", "more_information")
+
+
+TEXTS = {"en": NoticeText(title="Notice", parts={NoticePart.WHAT_HAPPENED: "A laptop was stolen."})}
 
 
 def draft(**parts: str) -> BreachPhaseDraft:
@@ -65,6 +71,16 @@ def test_a_letter_shows_markup_as_print() -> None:
     runs = TextRun("Now "), TextRun("change", is_strong=True), TextRun(" it "), link, TextRun(":")
     items = Paragraph((TextRun("one"),)), Paragraph((TextRun("two"),))
     assert blocks == (Paragraph(runs), BulletList(items))
+
+
+def test_a_sample_letter_is_to_nobody() -> None:
+    """An authority gets the print of the notice, in the format of the place, dated as the release, with no address."""
+    at = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    frozen = draft().model_copy(update={"variants": {"us": NoticeVariant(places=("US-CA",), texts=TEXTS)}})
+    made = sample_letter(ReleasedPhase(1, at, "person:Rea", {}, FACTS, frozen, MINE.as_json()), policy_of(), "us", "en")
+    assert [one.lines for one in made.letters] == [("Sample",)]
+    assert (made.window, made.dated, made.language) == (WindowFormat.US, at.date(), "en")
+    assert made.contents[0].sections[0].heading == "What Happened"
 
 
 def test_the_public_notice_has_the_headings_of_the_law() -> None:

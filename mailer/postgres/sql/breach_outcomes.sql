@@ -61,7 +61,7 @@ SELECT f.case_id, c.brand FROM breach_figures f JOIN breach_cases c ON c.id = f.
 WHERE f.next_at <= now() ORDER BY f.next_at LIMIT 1 FOR UPDATE OF f SKIP LOCKED
 
 -- name: released_phases
-SELECT phase, released_at, released_by, templates FROM breach_manifests
+SELECT phase, released_at, released_by, templates, facts, draft, rules FROM breach_manifests
 WHERE case_id = $1 AND state = 'released' ORDER BY phase
 
 -- name: released_at
