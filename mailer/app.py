@@ -305,7 +305,7 @@ class App:
             watching.create_task(start_shutdown_timers_on_stop(self._opened_processors, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
-            queues = StaffMailQueues(self.campaign_stores.tests, self.breach_stores.clocks)
+            queues = StaffMailQueues(self.campaign_stores.tests, self.breach_stores.clocks, self.breach_stores.tests)
             for send_staff_mail_until_stopped in staff_mail_senders(
                 queues, self.campaign_renderer, handover, self.suppressions, self.owner
             ):

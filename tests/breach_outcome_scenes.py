@@ -14,6 +14,7 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.breach_cases import PostgresBreachCases
 from mailer.postgres.breach_public_notices import PhaseToPublish, release_public_notice_of_phase
 from tests.accounts import released
+from tests.breach_rules import RULES
 from tests.factories import BRAND, World
 
 FACTS = BreachFacts(
@@ -106,7 +107,7 @@ async def store_released_manifest(
 async def publish_notice(world: World, case: BreachCase, draft: BreachPhaseDraft) -> list[LedgerEntry]:
     """Publishes the notice of phase 1 in a transaction, as its release does. Returns the entries of the ledger."""
     async with open_unit_of_work(world.pool, world.writers) as work:
-        phase = PhaseToPublish(case.id, 1, BRAND, case.facts, draft, "person:Ada")
+        phase = PhaseToPublish(case.id, 1, BRAND, case.facts, draft, RULES, "person:Ada")
         entries = await release_public_notice_of_phase(work.connection, phase, "person:Dana")
         await work.append_entries(entries)
     return entries

@@ -1,11 +1,13 @@
 """The check of a breach phase: its texts are compiled and looked at, then its manifest is requested."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from mailer.policy.breach.draft import BreachPhaseDraft
+from mailer.policy.breach.draft import BreachPhaseDraft, variant_of_place
 from mailer.policy.breach.facts import BreachFacts
+from mailer.policy.breach.public_notice import BreachPublicNoticeRefused
 from mailer.policy.breach.rules import breach_rules_of_policy
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.policy_file import Policy
@@ -13,6 +15,7 @@ from mailer.ports.breach_cases import BreachCase, BreachPhase
 from mailer.ports.breach_files import BreachFileStore
 from mailer.ports.breach_manifests import BreachCheckRequest, BreachManifest, BreachManifestStore
 from mailer.rendering.breach_checks import check_breach_texts
+from mailer.rendering.breach_public_texts import check_public_notice
 from mailer.rendering.breach_templates import compile_breach_template, name_of_breach_template
 from mailer.rendering.campaign_findings import (
     CheckFinding,
@@ -27,6 +30,9 @@ from mailer.rendering.template_files import BrandFiles, TemplateError
 from mailer.rendering.template_library import TemplateLibrary
 
 _UNFIT = error_check("phase", "The phase cannot be sent as it is.", "Change its texts or its audience.")
+_PUBLIC = error_check(
+    "public-notice", "The public notice cannot be published so.", "Write what it lacks, or change its days."
+)
 _TEMPLATE = error_check("template", "A text has a fault for which it cannot be rendered.", "Correct it in the editor.")
 
 
@@ -107,13 +113,33 @@ class BreachChecker:
             fault = f"the brand {case.brand} has no policy, no templates or no breach mail here; ask an operator"
             return {}, [_UNFIT.finding(fault)]
         problems = [problem async for problem in _audience_problems(stores, policy, case, phase.draft)]
+        people = {} if problems else await stores.manifests.count_readers(case.brand, phase.draft.audience)
         templates, faults = await asyncio.to_thread(_compile_variants, files, case, phase)
-        found = await asyncio.to_thread(_find_in_texts, phase.draft, case.facts, policy)
+        found = await asyncio.to_thread(_find_in_texts, phase.draft, case.facts, policy, people)
         return templates, sorted_findings([*map(_UNFIT.finding, problems), *faults, *found])
 
 
-def _find_in_texts(draft: BreachPhaseDraft, facts: BreachFacts, policy: Policy) -> list[CheckFinding]:
-    return check_breach_texts(draft, facts, breach_rules_of_policy(policy), policy)
+def _find_in_texts(
+    draft: BreachPhaseDraft, facts: BreachFacts, policy: Policy, people: Mapping[tuple[str, str], int]
+) -> list[CheckFinding]:
+    """Returns the findings about the texts and the public notice. people: by place and locale."""
+    rules = breach_rules_of_policy(policy)
+    found = check_breach_texts(draft, facts, rules, policy, readers_by_variant(draft, people))
+    try:
+        check_public_notice(draft, facts, rules)
+    except BreachPublicNoticeRefused as refusal:
+        found.append(_PUBLIC.finding(f"{refusal}."))
+    return found
+
+
+def readers_by_variant(
+    draft: BreachPhaseDraft, people: Mapping[tuple[str, str], int]
+) -> Mapping[str, Mapping[str, int]]:
+    """Returns the people by variant and locale, from those by place and locale."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (place, locale), count in people.items():
+        found[variant_of_place(draft, place)][locale] += count
+    return found
 
 
 def _compile_variants(

@@ -7,11 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.actions.campaign_rendering import UnrenderableDraft
-from mailer.policy.breach.draft import BreachPhaseDraft
+from mailer.policy.breach.draft import BreachPhaseDraft, NoticeText
 from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.policy_file import Policy
 from mailer.rendering.breach_templates import compile_breach_template, name_of_breach_template
-from mailer.rendering.campaign_samples import SamplePerson, render_sample
+from mailer.rendering.campaign_samples import LONGEST_LINE, TEST_MARK, SamplePerson, render_sample
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import RenderedMessage
 from mailer.rendering.signed_links import SignedLinks
@@ -30,6 +30,19 @@ class PhaseToRender:
     phase: int
     draft: BreachPhaseDraft
     facts: BreachFacts
+
+
+def mark_titles(draft: BreachPhaseDraft) -> BreachPhaseDraft:
+    """Returns the draft with `[Test]` before each title, which is the subject of the mail too."""
+    marked = {
+        name: variant.model_copy(update={"texts": {locale: _marked(text) for locale, text in variant.texts.items()}})
+        for name, variant in draft.variants.items()
+    }
+    return draft.model_copy(update={"variants": marked})
+
+
+def _marked(text: NoticeText) -> NoticeText:
+    return text.model_copy(update={"title": f"{TEST_MARK}{text.title}"[:LONGEST_LINE]})
 
 
 @dataclass(frozen=True, slots=True)

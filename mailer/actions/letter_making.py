@@ -19,8 +19,8 @@ from mailer.rendering.letter_pages import (
     lines_of_address,
 )
 
-ReadLetterContent = Callable[[LetterToSet, Policy], LetterContent]
-"""Returns the notice's text for a letter of a brand: of its manifest, variant and locale."""
+ReadLetterContent = Callable[[LetterToSet], LetterContent]
+"""Returns the notice's text for a letter: of its manifest, variant and locale."""
 CSV_HEADINGS: Final = (
     *("letter", "position", "first_page", "pages", "window", "language", "text"),
     *(f"line_{number}" for number in range(1, 8)),
@@ -83,7 +83,7 @@ async def put_run_together(
         key = (str(letter.manifest_id), letter.variant, letter.locale)
         if key not in places:
             places[key] = len(contents)
-            contents.append(read_content(letter, policy))
+            contents.append(read_content(letter))
         pages.append(LetterPage(letter.letter, lines, places[key]))
     if not pages:
         return MadeRun(None, left_out)

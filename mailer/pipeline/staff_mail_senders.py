@@ -1,16 +1,19 @@
-"""Composes what mails staff from a worker: tests of campaigns, and reminders of breaches."""
+"""Composes what mails staff from a worker: tests of campaigns and of breach phases, and reminders of breaches."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailer.actions.breach_rendering import BreachRenderer
 from mailer.actions.campaign_rendering import CampaignRenderer
 from mailer.pipeline.breach_reminder_sender import BreachReminderSender
+from mailer.pipeline.breach_test_sender import BreachTestSender
 from mailer.pipeline.campaign_test_sender import CampaignTestSender
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.staff_mail_hand_over import StaffMailHandOver
 from mailer.ports.breach_desk import BreachReminderQueue
+from mailer.ports.breach_tests import BreachTestQueue
 from mailer.ports.campaign_tests import CampaignTestQueue
 from mailer.ports.suppressions import SuppressionStore
 
@@ -21,6 +24,7 @@ class StaffMailQueues:
 
     tests: CampaignTestQueue
     reminders: BreachReminderQueue
+    breach_tests: BreachTestQueue
 
 
 def staff_mail_senders(
@@ -44,4 +48,6 @@ def staff_mail_senders(
     reminders = BreachReminderSender(
         queues.reminders, renderer.policies, renderer.links, staff_mail, renderer.public_url, owner
     )
-    return tests.send_until_stopped, reminders.send_until_stopped
+    breach_renderer = BreachRenderer(renderer.policies, renderer.load_templates, renderer.links)
+    breach_tests = BreachTestSender(queues.breach_tests, breach_renderer, staff_mail, owner)
+    return tests.send_until_stopped, reminders.send_until_stopped, breach_tests.send_until_stopped

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from mailer.policy.text_formats import LOCALE, SLUG, normalized_language_tag
+from mailer.policy.text_formats import LOCALE, NO_NUL, SLUG, normalized_language_tag
 
 MOST_BLOCKS: Final = 100
 SCHEDULE_YEARS: Final = range(2000, 2200)
@@ -15,9 +15,9 @@ VariantName = Literal["a", "b", "c", "d"]
 VARIANT_NAMES: Final[tuple[VariantName, ...]] = ("a", "b", "c", "d")
 Line = Annotated[str, Field(max_length=400, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
 """One line of text. It may hold fields such as `{{ first_name or 'there' }}`."""
-MarkdownText = Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")]
-"""Text of any number of lines, without U+0000, which the database cannot hold."""
-Href = Annotated[str, Field(max_length=2000)]
+MarkdownText = Annotated[str, Field(max_length=20_000, pattern=NO_NUL)]
+"""Text of any number of lines."""
+Href = Annotated[str, Field(max_length=2000, pattern=NO_NUL)]
 """An https, http, mailto or tel address. The checks before sending judge it."""
 PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Locale = Annotated[str, Field(pattern=LOCALE), AfterValidator(normalized_language_tag)]
@@ -50,7 +50,7 @@ class HtmlBlock(_Part):
     """HTML of the writer. It is cleaned: no script, no form, no foreign style sheet."""
 
     type: Literal["html"] = "html"
-    html: Annotated[str, Field(max_length=50_000)]
+    html: Annotated[str, Field(max_length=50_000, pattern=NO_NUL)]
 
 
 class PictureBlock(_Part):

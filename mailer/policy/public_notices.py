@@ -16,12 +16,17 @@ PARTS = ("what_happened", "what_information", "what_we_do", "what_you_can_do", "
 """The parts that a notice must have (GDPR Art. 34(2); California Civ. Code 1798.82(d)), in their order."""
 
 
+def heading_key(part: str) -> str:
+    """Returns the name below which a notice has the heading of a part, if a law sets it."""
+    return f"heading_{part}"
+
+
 @dataclass(frozen=True, slots=True)
 class PublicNotice:
     """A public notice.
 
     Attributes:
-        texts: by language, a `title` and `PARTS`.
+        texts: by language, a `title` and `PARTS`; also headings that a law sets, by `heading_key`.
         first_day, last_day: the days on which it stands, both included, in UTC.
         seen_first_at, seen_last_at: when a timekeeper found it at the public address.
         missed_at: since when a timekeeper does not find it there; None: it is there.

@@ -8,6 +8,8 @@ AUDIENCE = r"^(segment:)?[a-z0-9]+(-[a-z0-9]+)*$"
 """The form of an audience's name: a list, or a segment after its prefix."""
 
 LINE = r"^\P{Cc}+$"
+NO_NUL = r"^[^\x00]*$"
+"""The form of a text of any number of lines that the database can hold: it has no U+0000."""
 NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 COUNTRY = r"^[A-Z]{2}$"
 PLACE = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from mailer.policy.breach.draft import BreachPhaseDraft
+from mailer.policy.breach.draft import BreachAudience, BreachPhaseDraft
 from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.manifest import BreachChannel, BreachLine, BreachSum, BreachTotals, FrozenCheck
 from mailer.policy.campaign_manifest import ManifestTemplate
@@ -122,6 +122,10 @@ class BreachManifestStore(Protocol):
 
     async def find_audience_fault(self, policy: Policy, name: str) -> str | None:
         """Returns why the brand of a policy cannot use a list or a segment now, with what to do; None if it can."""
+        ...
+
+    async def count_readers(self, brand: str, audience: BreachAudience) -> Mapping[tuple[str, str], int]:
+        """Returns the people of an audience by place and locale, each empty if unknown; none if it takes too long."""
         ...
 
     async def request_manifest(self, request: BreachCheckRequest, by: str) -> BreachManifest:

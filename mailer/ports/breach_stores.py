@@ -8,6 +8,7 @@ from mailer.ports.breach_files import BreachFileStore
 from mailer.ports.breach_manifests import BreachManifestStore
 from mailer.ports.breach_outcomes import BreachOutcomeReader
 from mailer.ports.breach_public_notices import BreachPublicNoticeStore
+from mailer.ports.breach_tests import BreachTestStore
 
 
 class BreachStores(Protocol):
@@ -46,4 +47,9 @@ class BreachStores(Protocol):
     @property
     def public_notices(self) -> BreachPublicNoticeStore:
         """The public notices of phases."""
+        ...
+
+    @property
+    def tests(self) -> BreachTestStore:
+        """The test messages of phases."""
         ...

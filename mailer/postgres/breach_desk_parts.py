@@ -9,7 +9,7 @@ from mailer.database.statements import Connection, Pool
 from mailer.ledger.unit_of_work import UnitOfWork
 from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.public_notice import BreachPublicNoticeRefused
-from mailer.policy.breach.rules import breach_rules_of_policy
+from mailer.policy.breach.rules import breach_rules_of_json, breach_rules_of_policy
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.breach_release import BreachRelease, BreachReleaseRefused, ReleaseDeadline
@@ -42,7 +42,10 @@ async def publish_notice(work: UnitOfWork, release: BreachRelease, releaser: Ide
         BreachReleaseRefused: its texts or its days do not do.
     """
     written_by = release.asked_by or release.requested_by
-    phase = PhaseToPublish(release.case_id, release.phase, release.brand, release.facts, release.draft, written_by)
+    rules = breach_rules_of_json(release.rules)
+    phase = PhaseToPublish(
+        release.case_id, release.phase, release.brand, release.facts, release.draft, rules, written_by
+    )
     try:
         return await release_public_notice_of_phase(work.connection, phase, str(releaser))
     except BreachPublicNoticeRefused as refusal:

@@ -10,7 +10,7 @@ from mailer.database.connections import UNHURRIED_SECONDS
 from mailer.database.statements import Connection, Pool, int_array_literal
 from mailer.policy.breach.draft import AudienceSource, BreachAudience
 from mailer.policy.breach.manifest import LINE_FIELDS, BreachLine, BreachTotals
-from mailer.policy.breach.places import place_of_person
+from mailer.policy.breach.places import place_of_person, place_with_file
 from mailer.policy.policy_file import Policy
 from mailer.policy.required_frequency_counts import RequiredFrequencyCount
 from mailer.ports.breach_manifests import BreachAudienceMember, BreachBuildingLost, BreachManifest
@@ -129,7 +129,7 @@ class PostgresBreachBuilding:
         audience = self._manifest.draft.audience
         await self._refuse_unusable(policy, audience)
         await self._reading.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'")
-        query, parameters = await self._query_of_audience(audience)
+        query, parameters = await query_of_breach_audience(self._reading, self._manifest.brand, audience)
         compromised, more = await self._query_of_compromised(audience)
         statement = SQL["audience"].replace("{audience}", query)
         statement = statement.replace("{compromised}", shift_parameters(compromised, len(parameters)))
@@ -149,15 +149,6 @@ class PostgresBreachBuilding:
             state = await self._reading.fetchval(SQL["is_file_ready"], file, self._manifest.case_id)
             if state != "done":
                 raise AudienceUnusable(_FILE_UNREADY[state])
-
-    async def _query_of_audience(self, audience: BreachAudience) -> tuple[str, list[object]]:
-        match audience.source:
-            case AudienceSource.EVERYONE:
-                return SQL["everyone"], [self._manifest.brand]
-            case AudienceSource.AUDIENCE:
-                return await audience_query(self._reading, self._manifest.brand, audience.audience or "")
-            case AudienceSource.FILE:
-                return SQL["of_file"], [audience.file]
 
     async def _query_of_compromised(self, audience: BreachAudience) -> tuple[str, list[object]]:
         queries, parameters = [SQL["nobody"]], list[object]()
@@ -210,11 +201,22 @@ class PostgresBreachBuilding:
         await self._writing.execute(MANIFEST_SQL["end_turn"], manifest.id)
 
 
+async def query_of_breach_audience(
+    connection: Connection, brand: str, audience: BreachAudience
+) -> tuple[str, list[object]]:
+    """Returns the query for the numbers of the people whom a phase tells, and its parameters."""
+    match audience.source:
+        case AudienceSource.EVERYONE:
+            return SQL["everyone"], [brand]
+        case AudienceSource.AUDIENCE:
+            return await audience_query(connection, brand, audience.audience or "")
+        case AudienceSource.FILE:
+            return SQL["of_file"], [audience.file]
+
+
 def _member(row: DeliveryRow, beside: Sequence[Any], is_compromised: bool, is_engaged: bool) -> BreachAudienceMember:
     region, has_postal_address, place_by_file, locale_by_file = beside
-    place = place_of_person(row.standing.country, region)
-    if place in ("", place_by_file[:2]):  # the file says it, or says it more exactly
-        place = place_by_file or place
+    place = place_with_file(place_of_person(row.standing.country, region), place_by_file)
     locale = row.locale or locale_by_file
     return BreachAudienceMember(row.standing, locale, place, has_postal_address, is_compromised, is_engaged)
 

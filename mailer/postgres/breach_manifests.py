@@ -1,6 +1,6 @@
 """Manifests of breach phases in PostgreSQL: requests of checks, and the people behind their figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -8,6 +8,7 @@ import asyncpg
 from mailer.database.statements import Pool
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
+from mailer.policy.breach.draft import BreachAudience
 from mailer.policy.policy_file import Policy
 from mailer.ports.breach_manifests import (
     BreachCheckRequest,
@@ -20,6 +21,7 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.audiences import find_audience_fault
 from mailer.postgres.breach_manifest_rows import SQL, breach_manifest_from_row
+from mailer.postgres.breach_readers import count_readers_by_place
 
 _NO_PHASE = "the case has no such phase; `mailer breach show` shows them"
 
@@ -66,6 +68,10 @@ class PostgresBreachManifests:
             found = breach_manifest_from_row(row)
             await work.append_entries([_entry(found, EntryKind.CONTROL, "breach_check_requested", by)])
         return found
+
+    async def count_readers(self, brand: str, audience: BreachAudience) -> Mapping[tuple[str, str], int]:
+        """See the port."""
+        return await count_readers_by_place(self._pool, brand, audience)
 
     async def find_manifest(self, manifest_id: UUID) -> BreachManifest | None:
         """See the port."""

@@ -9,13 +9,10 @@ from uuid import UUID
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft
+from mailer.policy.breach.draft import BreachPhaseDraft
 from mailer.policy.breach.facts import BreachFacts
-from mailer.policy.breach.public_notice import (
-    BreachPublicNoticeRefused,
-    check_public_days,
-    public_notice_of_release,
-)
+from mailer.policy.breach.public_notice import BreachPublicNoticeRefused, public_notice_of_release
+from mailer.policy.breach.rules import BreachRules, breach_rules_of_json
 from mailer.policy.public_notices import PublicNotice
 from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.ports.breach_cases import BreachChangeRefused
@@ -24,19 +21,20 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.breach_cases import PostgresBreachCases
 from mailer.postgres.public_notices import PostgresPublicNotices
-from mailer.rendering.breach_public_texts import missing_public_texts, public_texts_of_phase
+from mailer.rendering.breach_public_texts import check_public_notice
 
 _SQL: Final = load_statements("breach_public_notices")
 
 
 class PhaseToPublish(NamedTuple):
-    """A phase as it is released. facts, draft: as they were checked. written_by: an identity, as text."""
+    """A phase as it is released. facts, draft, rules: as they were checked. written_by: an identity, as text."""
 
     case_id: UUID
     phase: int
     brand: str
     facts: BreachFacts
     draft: BreachPhaseDraft
+    rules: BreachRules
     written_by: str
 
 
@@ -56,7 +54,7 @@ async def release_public_notice_of_phase(
     Raises:
         BreachPublicNoticeRefused: a part is missing, or the days are too few. `check_public_notice` tells it before.
     """
-    texts = check_public_notice(released.draft, released.facts)
+    texts = check_public_notice(released.draft, released.facts, released.rules)
     people = _name(released.written_by), _name(released_by)
     days = released.draft.public_days
     notice = public_notice_of_release(uuid7(), released.brand, texts, days, people, _today())
@@ -64,35 +62,6 @@ async def release_public_notice_of_phase(
         return []
     await _insert_notice(connection, notice, released.case_id, released.phase)
     return [_build_entry(step, notice, released.case_id, released.phase) for step in ("drafted", "released")]
-
-
-def check_public_notice(
-    draft: BreachPhaseDraft, facts: BreachFacts, variant: str = ELSEWHERE, days: int | None = None
-) -> dict[str, dict[str, str]]:
-    """Returns the texts of a phase's public notice; none if it has no public notice.
-
-    Args:
-        draft: of the phase.
-        facts: of the case.
-        variant: the one that gives the texts.
-        days: in place of the draft's.
-
-    Raises:
-        BreachPublicNoticeRefused: a part is missing, or the days are too few.
-    """
-    stands = draft.public_days if days is None else days
-    check_public_days(stands, facts)
-    if not stands:
-        return {}
-    texts = public_texts_of_phase(draft, variant)
-    if not texts:
-        raise BreachPublicNoticeRefused(
-            f"the variant {variant} has no text; write one, since the public notice shows it"
-        )
-    if missing := missing_public_texts(texts):
-        named = ", ".join(f"{code}: {name.replace('_', ' ')}" for code, name in missing[:10])
-        raise BreachPublicNoticeRefused(f"the public notice shows the variant {variant}; write what it lacks: {named}")
-    return texts
 
 
 class PostgresBreachPublicNotices:
@@ -111,7 +80,8 @@ class PostgresBreachPublicNotices:
             raise BreachChangeRefused(f"the case has no released phase {phase}; release it first")
         if variant not in found.draft.variants:
             raise BreachChangeRefused(f"phase {phase} has no variant {variant}: {', '.join(found.draft.variants)}")
-        texts = check_public_notice(found.draft, case.facts, variant, days)
+        rules = breach_rules_of_json(await self._pool.fetchval(_SQL["rules_of_phase"], case_id, phase))
+        texts = check_public_notice(found.draft, case.facts, rules, variant, days)
         made = public_notice_of_release(uuid7(), case.brand, texts, days, (_name(by), ""), _today())
         if made is None:
             raise BreachPublicNoticeRefused("0 days: write for how many days it is to stand")

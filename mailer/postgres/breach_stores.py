@@ -11,6 +11,7 @@ from mailer.postgres.breach_files import PostgresBreachFiles
 from mailer.postgres.breach_manifests import PostgresBreachManifests
 from mailer.postgres.breach_outcomes import PostgresBreachOutcomes
 from mailer.postgres.breach_public_notices import PostgresBreachPublicNotices
+from mailer.postgres.breach_tests import PostgresBreachTests
 from mailer.postgres.evidence_packs import PostgresEvidencePacks
 from mailer.postgres.letters import PostgresLetters
 
@@ -30,6 +31,7 @@ class BreachStores:
         outcomes: the figures and people of released phases.
         public_notices: the public notices of phases.
         packs: reads cases for evidence packs.
+        tests: the test messages of phases.
     """
 
     cases: PostgresBreachCases
@@ -42,6 +44,7 @@ class BreachStores:
     outcomes: PostgresBreachOutcomes
     public_notices: PostgresBreachPublicNotices
     packs: PostgresEvidencePacks
+    tests: PostgresBreachTests
 
 
 def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
@@ -57,4 +60,5 @@ def build_breach_stores(pool: Pool, writers: LedgerWriters) -> BreachStores:
         PostgresBreachOutcomes(pool, writers),
         PostgresBreachPublicNotices(pool, writers),
         PostgresEvidencePacks(pool, writers),
+        PostgresBreachTests(pool, writers),
     )

@@ -6,8 +6,12 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from mailer.policy.breach.draft import BreachPhaseDraft, NoticePart, NoticeText
-from mailer.policy.public_notices import PARTS
+from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticePart, NoticeText
+from mailer.policy.breach.facts import BreachFacts
+from mailer.policy.breach.public_notice import BreachPublicNoticeRefused, check_public_days
+from mailer.policy.breach.rules import BreachRules, PartsRequired, required_parts
+from mailer.policy.public_notices import PARTS, heading_key
+from mailer.rendering.breach_content import headings_of_language
 
 _PLACE_OF_PART: Final[Mapping[NoticePart, str]] = {
     NoticePart.WHAT_HAPPENED: "what_happened",
@@ -26,6 +30,42 @@ _PLACE_OF_PART: Final[Mapping[NoticePart, str]] = {
 """The five headings of the page, by part. Each part stands below one of them."""
 _ORDER: Final = sorted(NoticePart, key=list(_PLACE_OF_PART).index)
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def check_public_notice(
+    draft: BreachPhaseDraft, facts: BreachFacts, rules: BreachRules, variant: str = ELSEWHERE, days: int | None = None
+) -> dict[str, dict[str, str]]:
+    """Returns the texts of a phase's public notice, with the headings that laws set; none if it has no public notice.
+
+    Args:
+        draft: of the phase.
+        facts: of the case.
+        rules: of the brand.
+        variant: the one that gives the texts.
+        days: in place of the draft's.
+
+    Raises:
+        BreachPublicNoticeRefused: a part is missing, or the days are too few.
+    """
+    stands = draft.public_days if days is None else days
+    check_public_days(stands, facts, rules)
+    if not stands:
+        return {}
+    texts = public_texts_of_phase(draft, variant)
+    if not texts:
+        raise BreachPublicNoticeRefused(
+            f"the variant {variant} has no text; write one, since the public notice shows it"
+        )
+    if missing := missing_public_texts(texts):
+        named = ", ".join(f"{code}: {name.replace('_', ' ')}" for code, name in missing[:10])
+        raise BreachPublicNoticeRefused(f"the public notice shows the variant {variant}; write what it lacks: {named}")
+    required = required_parts(facts, rules, draft.variants[variant].places)
+    return {code: {**text, **_headings_of_law(required, code)} for code, text in texts.items()}
+
+
+def _headings_of_law(required: PartsRequired, code: str) -> dict[str, str]:
+    headings = headings_of_language(required, code)
+    return {heading_key(name): headings[NoticePart(name)] for name in PARTS if name in headings}
 
 
 def public_texts_of_phase(draft: BreachPhaseDraft, variant: str) -> dict[str, dict[str, str]]:

@@ -25,8 +25,8 @@ from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template import Template
 
-_MARK = "[Test] "
-_LONGEST_LINE = 400
+TEST_MARK = "[Test] "
+LONGEST_LINE = 400
 MADE_UP_ADDRESS = "reader@example.org"
 _SAMPLES: Mapping[AttributeType, AttributeValue] = {
     AttributeType.TEXT: "Sample",
@@ -77,7 +77,7 @@ def mark_subjects(draft: CampaignDraft) -> CampaignDraft:
     """Returns the draft with `[Test]` before each subject."""
     variants = {
         variant: {
-            locale: text.model_copy(update={"subject": f"{_MARK}{text.subject}"[:_LONGEST_LINE]})
+            locale: text.model_copy(update={"subject": f"{TEST_MARK}{text.subject}"[:LONGEST_LINE]})
             for locale, text in texts.items()
         }
         for variant, texts in draft.variants.items()

@@ -17,6 +17,7 @@ from mailer.policy.breach.facts_checks import refusal_of_facts
 from mailer.policy.breach.stages import BreachStage
 from mailer.policy.campaign_draft import Line
 from mailer.policy.publisher_rights import OperationAttempt, Publisher
+from mailer.policy.text_formats import NO_NUL
 from mailer.ports.breach_cases import BreachCase, BreachChangedMeanwhile, BreachChangeRefused
 from mailer.ports.breach_desk import DutyToMark, KeptClock
 from mailer.ports.breach_stores import BreachStores
@@ -131,7 +132,7 @@ class DecisionWritten(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: Literal["open", "not_notified", "closed"]
-    reason: Annotated[str, Field(min_length=1, max_length=5000)]
+    reason: Annotated[str, Field(min_length=1, max_length=5000, pattern=NO_NUL)]
 
 
 class DutyWritten(BaseModel):

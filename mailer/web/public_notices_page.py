@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.policy.policy_file import Policy
-from mailer.policy.public_notices import PARTS, PublicNotice, is_notice_visible
+from mailer.policy.public_notices import PARTS, PublicNotice, heading_key, is_notice_visible
 from mailer.web.brand_look import BrandLook
 from mailer.web.languages import DEFAULT, PageLanguage, primary_subtag
 from mailer.web.page_brand_and_locale import set_page_brand
@@ -64,6 +64,7 @@ def _notice_for_template(notice: PublicNotice, code: str, reader: PageLanguage, 
         "language": code,
         "page_language": own,
         "text": notice.texts[code],
+        "headings": {part: notice.texts[code].get(heading_key(part)) for part in PARTS},
         "first": own.isolate_name_in_rtl_text(own.format_day(notice.first_day)),
         "last": own.isolate_name_in_rtl_text(own.format_day(notice.last_day)),
     }

@@ -65,6 +65,8 @@ async def test_bad_input_and_strangers(world: World) -> None:
         {"people_by_place": {"DE": 10**11}},
         {"data": ["everything"]},
         {"summary": "x" * 301},
+        *({name: "a\x00b"} for name in ("summary", "other_data", "effects", "measures", "delay_reason")),
+        {"law_enforcement": "a\x00b", "law_enforcement_delay_until": "2026-12-24"},
         {"law_enforcement_delay_until": "2026-12-24"},
         {"script": "x"},
     )
@@ -83,6 +85,8 @@ async def test_bad_input_and_strangers(world: World) -> None:
             ("/facts", {"revision": 1, "facts": {"found_at": ahead}}),
             ("/decision", {"state": "released", "reason": "x"}),
             ("/decision", {"state": "closed", "reason": ""}),
+            ("/decision", {"state": "closed", "reason": "a\x00b"}),
+            *(("/duties", {"clock": "c", "told": "x", "told_at": FOUND, key: "\0"}) for key in ("told", "reference")),
             ("/duties", {"clock": "c", "told": "", "told_at": FOUND}),
             ("/duties", {"clock": "c", "told": "x", "told_at": "2026-11-30T03:00"}),
             ("/duties/undo", {"clock": "c"}),

@@ -8,7 +8,9 @@ from mailer.actions.privacy_rights import erase_recipient
 from mailer.actions.quarantined_refusal_verdicts import apply_verdict_on_quarantined_refusals
 from mailer.policy.breach.returned_mail import MAIL_CAME_BACK
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS
+from mailer.ports.breach_cases import BreachCase
 from mailer.ports.refusal_quarantine import RefusalSelection, RefusalVerdict
+from mailer.postgres.breach_stops import PostgresBreachStops
 from mailer.postgres.refusal_quarantine import PostgresRefusalQuarantine
 from tests.accounts import mailed, released
 from tests.breach_outcome_scenes import Line, notices_of, open_case, released_phase
@@ -129,6 +131,29 @@ async def test_a_mailing_that_was_cancelled_is_not_written(reception: Reception)
     await world.pool.execute("UPDATE mailings SET state = 'cancelled' WHERE id = $1", mailing)
     await came_back(reception, mailing)
     assert await notices_of(world, [mailing]) == {}
+
+
+async def cancelled(world: World, case: BreachCase, phase: int) -> None:
+    """A phase whose mailings were finished stood still, and was ended as cancelled."""
+    stops = PostgresBreachStops(world.pool, world.writers)
+    await stops.begin_stop(case.id, phase, "person:Ada", "The wrong list")
+    await stops.end_stop(case.id, phase, "cancelled", "person:Ada")
+
+
+async def test_mail_of_a_cancelled_phase_is_not_written(reception: Reception) -> None:
+    """Its mailing was finished before the stop, so it is not cancelled itself; nor does it count as having told."""
+    world = reception.world
+    await world.known(1, 2)
+    case = await open_case(world)
+    first = await released_phase(world, case, 1, {1: Line()})
+    second = await released_phase(world, case, 2, {1: Line(), 2: Line()})
+    await cancelled(world, case, 2)
+    for number in (1, 2):
+        await came_back(reception, second["elsewhere"], number)
+    await world.pool.execute("DELETE FROM received_mail")
+    await came_back(reception, first["elsewhere"], 1)
+    assert await notices_of(world, list(second.values())) == {}
+    assert await notices_of(world, list(first.values())) == {"user-1": OPEN}
 
 
 @pytest.mark.parametrize("verdict", list(RefusalVerdict))

@@ -220,6 +220,44 @@ async def test_texts_with_errors_freeze_nothing(checks: BreachChecks, world: Wor
     assert set(taken.manifest.frozen.templates) == {"eu", "elsewhere"}
 
 
+async def test_a_check_tells_the_languages_that_are_missing(checks: BreachChecks, world: World) -> None:
+    """By variant, with the number of people: the file's word counts where nothing else is known."""
+    await world.known(1, 2, country="DE", locale="fr")
+    await world.known(3, country="DE", locale="de-AT")
+    await world.known(4, country="US", locale="ja")
+    case = await checks.new_case(phase_draft({"eu": ["DE"]}))
+    said = [one for one in (await checks.start_check(case)).findings if one.name == "breach-language-missing"]
+    assert {(one.place.variant, one.place.locale, one.text) for one in said} == {
+        ("eu", "fr", "2 people of eu read fr."),
+        ("elsewhere", "ja", "1 people of elsewhere read ja."),
+    }
+    file_id = await checks.upload(case, "ref,email,country,locale\n,new@people.example,DE,es\nuser-3,,,\n")
+    assert (await checks.read(file_id)).state == "done"
+    await checks.save(case, phase_draft({"eu": ["DE"]}, audience={"source": "file", "file": file_id}))
+    said = [one for one in (await checks.start_check(case)).findings if one.name == "breach-language-missing"]
+    assert [one.text for one in said] == ["1 people of eu read es."]
+
+
+@pytest.mark.parametrize(
+    ("draft", "facts", "fault"),
+    [
+        ({"public_days": 29}, {}, "write 30 to 3660"),
+        ({"public_days": 30}, {"sector_laws": ["hipaa"], "data": ["health"]}, "write 90 to 3660, since HIPAA"),
+        ({"public_days": 30, "variants": {"elsewhere": {"texts": {"en": {}}}}}, {}, "en: title, en: what happened"),
+    ],
+)
+async def test_a_check_finds_the_faults_of_the_public_notice(
+    checks: BreachChecks, draft: dict[str, Any], facts: dict[str, Any], fault: str
+) -> None:
+    """The release would refuse it at night, so the check does by day; without days nothing is wrong with it."""
+    found = await checks.start_check(await checks.new_case(phase_draft(**draft), **facts))
+    assert found.manifest is None
+    [said] = [one for one in found.findings if one.name == "public-notice"]
+    assert fault in said.text
+    without = await checks.start_check(await checks.new_case(phase_draft(**{**draft, "public_days": 0}), **facts))
+    assert not [one for one in without.findings if one.name == "public-notice"]
+
+
 async def test_facts_that_name_mailboxes_need_the_list_of_them(checks: BreachChecks) -> None:
     """A notice in a mailbox that strangers read would warn the wrong ones."""
     outcome = await checks.start_check(await checks.new_case(mail_trouble="theirs"))

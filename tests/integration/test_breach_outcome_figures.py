@@ -17,6 +17,7 @@ from mailer.policy.breach.outcomes import BreachFigures, Outcome, count_outcomes
 from mailer.ports.breach_cases import BreachCase
 from mailer.postgres import breach_outcomes
 from mailer.postgres.breach_outcomes import PostgresBreachFigureCounts, PostgresBreachOutcomes
+from mailer.postgres.breach_stops import PostgresBreachStops
 from mailer.postgres.non_email_notices import PostgresNonEmailNotices
 from tests.accounts import said
 from tests.breach_outcome_scenes import Line, draft_of, open_case, released_phase
@@ -201,6 +202,19 @@ async def test_two_phases_count_each_person_once(world: World) -> None:
     stopped = await figures_of(world, case)
     assert stopped.people_by("outcome", 2) == {"told_wrongly": 2, "not_to_be_told": 1}
     assert stopped.people_by("outcome") == figures.people_by("outcome")
+
+
+@pytest.mark.parametrize(("ended", "outcome"), [("cancelled", "told_wrongly"), ("resumed", "told_by_mail")])
+async def test_a_stop_after_the_last_mail_says_who_was_told_wrongly(world: World, ended: str, outcome: str) -> None:
+    """A finished mailing is not cancelled any more: the end of the stop tells. One that went on says nothing."""
+    await world.known(1, 2)
+    case = await open_case(world)
+    await released_phase(world, case, 1, {1: Line(), 2: Line()})
+    stops = PostgresBreachStops(world.pool, world.writers)
+    await stops.begin_stop(case.id, 1, "person:Ada", "The wrong list")
+    assert (await figures_of(world, case)).people_by("outcome") == {"told_by_mail": 2}
+    await stops.end_stop(case.id, 1, ended, "person:Ada")
+    assert (await figures_of(world, case)).people_by("outcome") == {outcome: 2}
 
 
 async def test_the_export_has_each_person_with_when_and_how(world: World) -> None:

@@ -110,12 +110,16 @@ async def test_reports_and_samples(world: World) -> None:
         samples = (await browser.open(path_of(case, "samples"))).text
         shown = await browser.open(path_of(case, "samples/1/elsewhere/en.html"))
         plain = await browser.open(path_of(case, "samples/1/elsewhere/en.txt"))
+        printed = await browser.open(path_of(case, "samples/1/elsewhere/en.pdf"))
+        assert (await browser.open(path_of(case, "samples/1/elsewhere/fr.pdf"))).status_code == 404
     assert FACTS.summary in text
     assert f"{path_of(case, 'samples/1/elsewhere/en.html')}" in samples
     assert "sandbox" in shown.headers["content-security-policy"]
     assert "Hello!" in shown.text
     assert "Hello!" in plain.text
     assert "user-1" not in shown.text + plain.text
+    assert printed.content.startswith(b"%PDF-1.")
+    assert "sample-1-elsewhere-en.pdf" in printed.headers["content-disposition"]
 
 
 async def published(world: World, case: BreachCase, draft: BreachPhaseDraft) -> list[str]:

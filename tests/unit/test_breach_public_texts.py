@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticePart, NoticeText, NoticeVariant
-from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.public_notice import BreachPublicNoticeRefused, check_public_days, public_notice_of_release
 from mailer.policy.public_notices import PARTS
 from mailer.ports.time_ordered_uuids import uuid7
@@ -14,6 +13,8 @@ from mailer.rendering.breach_public_texts import (
     plain_text_of_markdown,
     public_texts_of_phase,
 )
+from tests.breach_rules import RULES, facts, rules
+from tests.breach_texts import TODAY
 
 ALL = {part: f"This is {part.value}." for part in NoticePart}
 
@@ -64,24 +65,39 @@ def test_markdown_becomes_words(markdown: str, plain: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "laws", "is_refused"),
+    ("days", "places", "laws", "least"),
     [
-        (0, (), False),
-        (29, (), True),
-        (30, (), False),
-        (30, ("hipaa",), True),
-        (90, ("hipaa",), False),
-        (3661, (), True),
+        (0, ("US-CA",), ("hipaa",), None),
+        (29, (), (), "30 to"),
+        (29, ("US-CA",), (), "30 to"),
+        (30, ("US-CA",), (), None),
+        (30, ("US-CA",), ("hipaa",), "90 to 3660, since HIPAA, 45 CFR 164.404"),
+        (89, ("US-CA",), ("hipaa",), "90 to"),
+        (90, ("US-CA",), ("hipaa",), None),
+        (3661, (), (), "30 to 3660"),
     ],
 )
-def test_a_notice_stands_as_long_as_the_law_asks(days: int, laws: tuple[str, ...], is_refused: bool) -> None:
-    """30 days for California, 90 for HIPAA; the error names the least."""
-    facts = BreachFacts(sector_laws=frozenset(laws))
-    if is_refused:
-        with pytest.raises(BreachPublicNoticeRefused, match="90 to" if laws else "30 to"):
-            check_public_days(days, facts)
+def test_a_notice_stands_as_long_as_the_law_asks(
+    days: int, places: tuple[str, ...], laws: tuple[str, ...], least: str | None
+) -> None:
+    """30 days for California, 90 for HIPAA; the error names the least, and the law of its row."""
+    said = facts(*places, sector_laws=frozenset(laws))
+    if least:
+        with pytest.raises(BreachPublicNoticeRefused, match=least):
+            check_public_days(days, said, RULES)
     else:
-        check_public_days(days, facts)
+        check_public_days(days, said, RULES)
+
+
+def test_a_row_of_a_policy_alone_makes_a_notice_stand_longer() -> None:
+    """At its places, and only there."""
+    step = {"step": "home_page", "words": "a posting", "days": 200}
+    row = {"kind": "substitute", "name": "Antarctica", "places": ["AQ"], "law": "Treaty 2", "steps": [step]}
+    mine = rules(aq_substitute={**row, "unreachable_at_least": 1, "source": "x", "checked": TODAY, "sure": "unsure"})
+    with pytest.raises(BreachPublicNoticeRefused, match="write 200 to 3660, since Antarctica, Treaty 2"):
+        check_public_days(199, facts("AQ"), mine)
+    check_public_days(200, facts("AQ"), mine)
+    check_public_days(30, facts("DE"), mine)
 
 
 def test_a_phase_without_days_has_no_public_notice() -> None:

@@ -3,15 +3,14 @@
 from collections.abc import AsyncIterator
 
 from mailer.actions.letter_making import Typesetter
-from mailer.policy.breach.letter_sheets import window_of_country
+from mailer.policy.breach.draft import BreachPhaseDraft
+from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.policy_file import Policy
 from mailer.ports.evidence_packs import PackedRelease
 from mailer.rendering.breach_samples import render_notice_texts
-from mailer.rendering.letter_pages import LetterPage, LetterRunPages, LetterSender
-from mailer.rendering.printed_notices import content_of_frozen_notice
+from mailer.rendering.letter_pages import LetterRunPages
+from mailer.rendering.printed_notices import content_of_frozen_notice, letter_to_nobody
 from mailer.rendering.signed_links import SignedLinks
-
-_NOBODY = LetterPage(0, ("Sample",), 0)
 
 
 async def render_release(
@@ -40,10 +39,9 @@ async def render_release(
 
 
 def _letter(policy: Policy, release: PackedRelease, variant: str, locale: str) -> LetterRunPages:
-    """Returns the letter of a variant in a language, dated with the release, in the format of its first place."""
-    draft, facts = release.frozen["draft"], release.frozen["facts"]
-    content = content_of_frozen_notice(policy, draft, facts, variant, locale)
-    [first, *_] = draft["variants"][variant].get("places") or [""]
-    window = window_of_country(first.partition("-")[0])
-    sender = LetterSender(policy.controller.name, policy.controller.postal_address)
-    return LetterRunPages(window, locale, release.released_at.date(), sender, (content,), (_NOBODY,))
+    """Returns the letter of a variant in a language, dated with the release."""
+    draft = BreachPhaseDraft.model_validate(release.frozen["draft"])
+    facts = BreachFacts.model_validate(release.frozen["facts"])
+    content = content_of_frozen_notice(draft, facts, release.frozen["rules"], variant, locale)
+    places = draft.variants[variant].places
+    return letter_to_nobody(content, policy, places, locale, release.released_at.date())

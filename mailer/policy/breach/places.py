@@ -17,3 +17,13 @@ def place_of_person(country: str | None, region: str) -> str:
     if _REGION.match(region) and newest in ("", region[:2]):
         return region
     return newest
+
+
+def place_with_file(place: str, place_by_file: str) -> str:
+    """Returns the place of somebody in an uploaded file: the file's, if nobody knows it, or it is more exact.
+
+    Args:
+        place: as it is known; empty: unknown.
+        place_by_file: that of the file; empty: it has none.
+    """
+    return (place_by_file or place) if place in ("", place_by_file[:2]) else place

@@ -1,5 +1,6 @@
 """All rows of rules that hold for a brand: the shipped ones, and its policy's own. Pure."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,10 +8,11 @@ from functools import cached_property, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from mailer.policy.breach.rule_rows import (
+    RULE_KEY,
     AnyRule,
     BreachRule,
     ChannelReason,
@@ -99,6 +101,19 @@ def is_place_known(rows: Iterable[BreachRule], place: str) -> bool:
     Elsewhere the strictest of all rows holds.
     """
     return any(row.places and row.sector_law is None and row.is_of_place(place) for row in rows)
+
+
+_FROZEN: Final = TypeAdapter(list[ShippedRule])
+
+
+def breach_rules_of_json(rows: Iterable[Mapping[str, Any]]) -> BreachRules:
+    """Returns the rows that `BreachRules.as_json` has made, such as those of a manifest.
+
+    Raises:
+        pydantic.ValidationError: they are no such rows.
+    """
+    named = [{**{key: row[key] for key in row if key != "id"}, RULE_KEY: row["id"]} for row in rows]
+    return BreachRules(tuple(_FROZEN.validate_json(json.dumps(named))))
 
 
 class BreachRulesError(PolicyError):

@@ -10,6 +10,7 @@ from mailer.policy.breach.required_parts import PartsRequired as PartsRequired
 from mailer.policy.breach.required_parts import required_parts as required_parts
 from mailer.policy.breach.required_parts import suggest_variants as suggest_variants
 from mailer.policy.breach.rule_set import BreachRules as BreachRules
+from mailer.policy.breach.rule_set import breach_rules_of_json as breach_rules_of_json
 from mailer.policy.breach.rule_set import breach_rules_of_policy as breach_rules_of_policy
 from mailer.policy.breach.rule_words import rule_in_words as rule_in_words
 from mailer.policy.breach.thresholds import SubstituteDue as SubstituteDue

@@ -102,6 +102,14 @@ LEFT JOIN (SELECT DISTINCT recipient_id FROM compromised) c ON c.recipient_id = 
 LEFT JOIN mailboxes b ON b.address_hash = r.address_hash AND b.address_key = r.address_key
 ORDER BY r.id
 
+-- name: readers
+SELECT split_part(coalesce(r.country, ''), E'\n', 1) AS country, coalesce(t.attributes ->> 'region', '') AS region,
+       coalesce(f.place, '') AS place_by_file, coalesce(r.locale, f.locale, '') AS locale, count(*) AS people
+FROM (SELECT DISTINCT recipient_id FROM ({audience}) every) a JOIN recipients r ON r.id = a.recipient_id
+LEFT JOIN recipient_attributes t ON t.recipient_id = r.id
+LEFT JOIN breach_file_people f ON f.file_id = {file} AND f.recipient_id = r.id
+GROUP BY 1, 2, 3, 4
+
 -- name: circumstances
 -- What the file says of somebody's place and language counts where nothing else is known.
 SELECT k.id, coalesce(a.attributes ->> 'region', '') AS region, p.recipient_id IS NOT NULL AS has_postal_address,

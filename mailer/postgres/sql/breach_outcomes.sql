@@ -1,8 +1,9 @@
 -- name: lines
 -- One row for each person and released phase: what `PersonInPhase` has. The words of staff are left out, since they differ. A
--- postal address counts that is newer than the return of the last letter.
+-- postal address counts that is newer than the return of the last letter. A stop that was ended as cancelled also counts for
+-- mailings that were finished before it.
 SELECT p.recipient_id, n.phase, p.variant, p.place, p.locale, p.channel, p.reason, b.mailing_id,
-       ARRAY[n.phase::text, p.variant, p.place, p.channel, p.reason, (m.state = 'cancelled')::text,
+       ARRAY[n.phase::text, p.variant, p.place, p.channel, p.reason, (m.state = 'cancelled' OR stopped.phase IS NOT NULL)::text,
              coalesce(d.state, ''), coalesce(d.reason, ''), coalesce(back.returned, ''), coalesce(w.state, ''), coalesce(w.reason, ''),
              CASE WHEN w.state = 'closed' THEN coalesce(w.note, '') WHEN w.state = 'open' AND w.note IS NOT NULL THEN 'letter_returned'
                   ELSE '' END,
@@ -15,6 +16,7 @@ FROM breach_manifests n
 JOIN breach_manifest_people p ON p.manifest_id = n.id
 JOIN breach_mailings b ON b.manifest_id = n.id AND b.variant = p.variant
 JOIN mailings m ON m.id = b.mailing_id
+LEFT JOIN (SELECT DISTINCT phase FROM breach_stops WHERE case_id = $1 AND ended = 'cancelled') stopped ON stopped.phase = n.phase
 LEFT JOIN deliveries d ON d.mailing_id = b.mailing_id AND d.recipient_id = p.recipient_id
 LEFT JOIN notices w ON w.mailing_id = b.mailing_id AND w.recipient_id = p.recipient_id
 LEFT JOIN (
@@ -59,7 +61,7 @@ SELECT f.case_id, c.brand FROM breach_figures f JOIN breach_cases c ON c.id = f.
 WHERE f.next_at <= now() ORDER BY f.next_at LIMIT 1 FOR UPDATE OF f SKIP LOCKED
 
 -- name: released_phases
-SELECT phase, released_at, released_by, templates FROM breach_manifests
+SELECT phase, released_at, released_by, templates, facts, draft, rules FROM breach_manifests
 WHERE case_id = $1 AND state = 'released' ORDER BY phase
 
 -- name: released_at

@@ -2,6 +2,9 @@
 INSERT INTO public_notices (id, brand, texts, digest, first_day, last_day, drafted_by, released_by, released_at, case_id, phase)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $8::text IS NOT NULL THEN now() END, $9, $10)
 
+-- name: rules_of_phase
+SELECT rules FROM breach_manifests WHERE case_id = $1 AND phase = $2 AND state = 'released'
+
 -- name: of_case
 SELECT id, brand, texts, first_day, last_day, drafted_by, released_by, released_at, withdrawn_by, withdrawn_at,
        seen_first_at, seen_last_at, missed_at, phase

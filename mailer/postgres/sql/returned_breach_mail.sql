@@ -1,6 +1,6 @@
 -- name: move_on
 -- A notice in writing for each mail that came back, of categories that end in writing ($3). Nobody has one of the same
--- mailing twice, nor one if a later phase of the case has reached them, or is about to by letter. Returns the new ones.
+-- mailing twice, nor one of a phase that was cancelled, nor one if a later phase of the case has reached them, or is about to by letter. Returns the new ones.
 -- The standing is locked as the last of the statement's rows, so that an erasure comes before or after it.
 WITH returned AS (
     SELECT d.mailing_id, d.recipient_id, m.brand, coalesce(d.sent_as, m.category) AS category
@@ -10,11 +10,13 @@ WITH returned AS (
     JOIN standings s ON s.recipient_id = d.recipient_id AND s.erased_at IS NULL
     LEFT JOIN breach_mailings b ON b.mailing_id = d.mailing_id
     WHERE coalesce(d.sent_as, m.category) = ANY ($3::text[])
+      AND NOT EXISTS (SELECT FROM breach_stops s WHERE s.case_id = b.case_id AND s.phase = b.phase AND s.ended = 'cancelled')
       AND NOT EXISTS (
         SELECT FROM breach_mailings l
         JOIN deliveries e ON e.mailing_id = l.mailing_id AND e.recipient_id = d.recipient_id
         LEFT JOIN notices n ON n.mailing_id = l.mailing_id AND n.recipient_id = d.recipient_id
         WHERE l.case_id = b.case_id AND l.phase > b.phase
+          AND NOT EXISTS (SELECT FROM breach_stops s WHERE s.case_id = l.case_id AND s.phase = l.phase AND s.ended = 'cancelled')
           AND (n.state IN ('open', 'taken', 'done')
                OR n.id IS NULL AND e.state = 'handed_over' AND NOT EXISTS (
                     SELECT FROM received_mail r WHERE r.mailing_id = l.mailing_id AND r.recipient_id = d.recipient_id

@@ -1,16 +1,17 @@
 """Decisions about a case (nobody is told, closed, opened again), and duties that are done."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from mailer.policy.campaign_schedule import known_zone_or_none, moment_of_local_time
 from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.ports.breach_cases import BreachCase, BreachChangeRefused
-from mailer.ports.breach_desk import DutyToMark
-from mailer.web.console.access_gates import ConsoleRequest
+from mailer.ports.breach_desk import BreachDutyStore, DutyToMark
+from mailer.web.console.access_gates import ConsoleRequest, GateKind, StaffGate
 from mailer.web.console.breach_access import (
     ONE_BREACH,
     BreachReader,
@@ -22,6 +23,8 @@ from mailer.web.console.breach_access import (
 from mailer.web.console.breach_pages import breach_page
 from mailer.web.console.console_pages import console_page, redirect_within_console
 
+DutyMarker = Annotated[ConsoleRequest, Depends(StaffGate(GateKind.RIGHT, StaffRight.BREACH_RELEASE))]
+"""Whoever may release a notice also tells authorities; writers have that right too."""
 router = APIRouter(include_in_schema=False)
 DECISIONS = ("not_notified", "closed", "open")
 LONGEST_REASON = 5000
@@ -53,9 +56,9 @@ async def save_decision(case_id: UUID, request: BreachWriter) -> Response:
 
 
 @router.post(f"{ONE_BREACH}/duties")
-async def mark_duty(case_id: UUID, request: BreachWriter) -> Response:
+async def mark_duty(case_id: UUID, request: DutyMarker) -> Response:
     """Marks a duty as done: who was told, when, and the reference of the receipt."""
-    case = await require_breach_case(request, case_id, StaffRight.BREACH_WRITE)
+    case = await require_breach_case(request, case_id, StaffRight.BREACH_RELEASE)
     told_at = _moment_of_form(request)
     if told_at is None:
         return await breach_page(request, case, "told at: write a day and a time, such as 2026-11-30T03:00")
@@ -63,22 +66,26 @@ async def mark_duty(case_id: UUID, request: BreachWriter) -> Response:
         request.field("clock"), request.field("told", _LONGEST_LINE), told_at, request.field("reference", _LONGEST_LINE)
     )
     try:
-        await breach_stores(request, case.brand).duties.mark_duty_done(case.id, duty, str(request.member.identity))
+        await _duties(request, case).mark_duty_done(case.id, duty, str(request.member.identity))
     except BreachChangeRefused as refusal:
         return await breach_page(request, case, str(refusal))
     return redirect_within_console(request.console, path_of_breach(case))
 
 
 @router.post(f"{ONE_BREACH}/duties/undo")
-async def unmark_duty(case_id: UUID, request: BreachWriter) -> Response:
+async def unmark_duty(case_id: UUID, request: DutyMarker) -> Response:
     """Says that a duty is not done after all, with the reason. Its reminders go on."""
-    case = await require_breach_case(request, case_id, StaffRight.BREACH_WRITE)
-    by, store = str(request.member.identity), breach_stores(request, case.brand).duties
+    case = await require_breach_case(request, case_id, StaffRight.BREACH_RELEASE)
+    by, store = str(request.member.identity), _duties(request, case)
     try:
         await store.unmark_duty(case.id, request.field("clock"), request.field("reason", _LONGEST_LINE), by)
     except BreachChangeRefused as refusal:
         return await breach_page(request, case, str(refusal))
     return redirect_within_console(request.console, path_of_breach(case))
+
+
+def _duties(request: ConsoleRequest, case: BreachCase) -> BreachDutyStore:
+    return breach_stores(request, case.brand, StaffRight.BREACH_RELEASE).duties
 
 
 def _moment_of_form(request: ConsoleRequest) -> datetime | None:

@@ -21,6 +21,7 @@ from mailer.policy.staff_rights import StaffRight, has_staff_right
 from mailer.policy.time_zones_by_country import ZONES
 from mailer.ports.breach_cases import BreachCase, BreachPhase
 from mailer.ports.breach_desk import FactsRevision
+from mailer.ports.breach_release import BreachStop
 from mailer.web.console.access_gates import ConsoleRequest, FieldRefused
 from mailer.web.console.breach_access import (
     BREACHES,
@@ -34,6 +35,7 @@ from mailer.web.console.breach_access import (
     zone_of_viewer,
 )
 from mailer.web.console.breach_clock_rows import ClockRow, clock_rows, next_open_row
+from mailer.web.console.breach_next_action import next_breach_action
 from mailer.web.console.breach_state_line import breach_state_line
 from mailer.web.console.console_context import console_path_or_home
 from mailer.web.console.console_pages import console_page, redirect_within_console
@@ -153,7 +155,7 @@ async def breach_page(request: ConsoleRequest, case: BreachCase, problem: str | 
         stage=stage,
         line=breach_state_line(case, phases, await stores.duties.read_steps(case.id), stage),
         released_alone=await stores.duties.list_phases_released_alone(case.id),
-        next=next_breach_action(case, phases, stage),
+        next=next_breach_action(case, phases, stage, await _stops_of_phases(request, phases)),
         missing=missing_facts(case.facts),
         rows=rows,
         done_without_clock=[one for key, one in done.items() if key not in kept],
@@ -166,32 +168,17 @@ async def breach_page(request: ConsoleRequest, case: BreachCase, problem: str | 
         now_local=_local_minute(now, zone),
         found_local=time_in_zone(case.facts.found_at, zone) if case.facts.found_at else "",
         may_write=has_staff_right(request.member, StaffRight.BREACH_WRITE, case.brand),
+        may_mark=has_staff_right(request.member, StaffRight.BREACH_RELEASE, case.brand),
+        may_print=has_staff_right(request.member, StaffRight.NOTICES_WORK, case.brand),
         may_export=has_staff_right(request.member, StaffRight.EVIDENCE_EXPORT, case.brand),
     )
 
 
-class NextBreachAction(NamedTuple):
-    """The one next action of a case: the name of its text, and the path."""
-
-    text: str
-    path: str
-
-
-def next_breach_action(case: BreachCase, phases: Sequence[BreachPhase], stage: BreachStage) -> NextBreachAction:
-    """Returns the one next action of a case in a stage."""
-    path = path_of_breach(case)
-    phase = f"{path}/phases/{phases[-1].phase}"
-    match stage:
-        case BreachStage.FACTS:
-            return NextBreachAction("facts", f"{path}/facts?step=when")
-        case BreachStage.TEXTS:
-            return NextBreachAction("texts", phase)
-        case BreachStage.CHECKED | BreachStage.AWAITING_RELEASE:
-            return NextBreachAction("release", f"{phase}/release")
-        case BreachStage.CLOSED | BreachStage.NOT_NOTIFIED:
-            return NextBreachAction("decision", f"{path}/decision")
-        case _:
-            return NextBreachAction("outcomes", f"{path}/outcomes")
+async def _stops_of_phases(request: ConsoleRequest, phases: Sequence[BreachPhase]) -> list[BreachStop]:
+    """Returns the last stop of each released phase that has one."""
+    store = request.open_stores(StaffRight.BREACH_READ, None).breach_stops
+    found = [await store.find_stop(one.case_id, one.phase) for one in phases if one.state == "released"]
+    return [stop for stop in found if stop is not None]
 
 
 def _local_minute(now: datetime, zone: ZoneInfo) -> str:

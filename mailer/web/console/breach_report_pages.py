@@ -11,12 +11,15 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.breach_reports import UnknownAuthorityForm, make_report
+from mailer.actions.letter_contents import sample_letter
+from mailer.actions.typesetting.letter_typesetting import TypesettingFailed
 from mailer.policy.breach.authority_forms import FORMS
 from mailer.policy.breach.authority_reports import AuthorityReport, report_as_markdown
 from mailer.policy.staff_rights import StaffRight
 from mailer.ports.breach_cases import BreachCase
 from mailer.ports.breach_outcomes import ReleasedPhase
 from mailer.rendering.breach_samples import locales_of_stored_template, sample_copy
+from mailer.rendering.campaign_fields import DraftTextRefused
 from mailer.rendering.template import RenderError
 from mailer.rendering.template_files import TemplateError
 from mailer.web.brand_look import PLAIN_LOOK
@@ -77,11 +80,13 @@ async def list_samples(case_id: UUID, request: OutcomeReader) -> Response:
 async def show_sample(
     case_id: UUID, phase: int, variant: str, locale: str, kind: str, request: OutcomeReader
 ) -> Response:
-    """Shows a sample copy as a page of its own, in which nothing runs: its HTML, or its text."""
+    """Shows a sample copy as a page of its own, in which nothing runs: its HTML, or its text; or sends its PDF."""
     case = await require_case(request, case_id)
     released = next((one for one in await _released_phases(request, case) if one.phase == phase), None)
-    if released is None or (variant, locale) not in _copies_of_phase(released) or kind not in ("html", "txt"):
+    if released is None or (variant, locale) not in _copies_of_phase(released) or kind not in ("html", "txt", "pdf"):
         raise HTTPException(404, "sample_unknown")
+    if kind == "pdf":
+        return await _sample_pdf(request, case, released, variant, locale)
     links, policy = request.console.operations.campaign_renderer.links, policy_of_case(request, case)
     name, template = f"breach-{case.id.hex[:12]}-{phase}", released.templates[variant]
     try:
@@ -91,6 +96,20 @@ async def show_sample(
         return frame_body(page_of_text(f"<h1>It cannot be shown any more</h1><p>{escape(str(error))}</p>"), 422)
     text = f"<h1>{escape(parts.subject)}</h1><pre>{escape(parts.text)}</pre>"
     return frame_body(parts.html if kind == "html" else page_of_text(text))
+
+
+async def _sample_pdf(
+    request: ConsoleRequest, case: BreachCase, phase: ReleasedPhase, variant: str, locale: str
+) -> Response:
+    """Returns the letter to nobody as PDF, or the page of samples with the reason why it cannot be set."""
+    try:
+        letter = sample_letter(phase, policy_of_case(request, case), variant, locale)
+        made = await request.console.operations.typesetter.set_pdf(letter, is_tagged=True)
+    except (DraftTextRefused, TypesettingFailed) as refusal:
+        return frame_body(page_of_text(f"<h1>It cannot be printed</h1><p>{escape(str(refusal))}</p>"), 422)
+    name = f"sample-{phase.phase}-{variant}-{locale}.pdf"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(made.content, media_type="application/pdf", headers=headers)
 
 
 def _copies_of_phase(phase: ReleasedPhase) -> list[tuple[str, str]]:
