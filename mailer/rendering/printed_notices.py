@@ -1,4 +1,4 @@
-"""The text of a released notice for print: of its frozen draft, facts and rules, with the headings that laws set. Pure."""
+"""The text of a released notice for print, from its frozen draft, facts and rules, with the headings of laws. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
