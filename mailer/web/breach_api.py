@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from mailer.actions.breach_clocks import kept_clocks_of_case
 from mailer.actions.breach_json import breach_case_as_json, breach_summary_as_json
 from mailer.input_types import Slug
-from mailer.policy.breach.facts import BreachFacts
+from mailer.policy.breach.facts import BreachFacts, Story
 from mailer.policy.breach.facts_checks import refusal_of_facts
 from mailer.policy.breach.stages import BreachStage
 from mailer.policy.campaign_draft import Line
@@ -131,7 +131,7 @@ class DecisionWritten(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: Literal["open", "not_notified", "closed"]
-    reason: Annotated[str, Field(min_length=1, max_length=5000)]
+    reason: Annotated[Story, Field(min_length=1)]
 
 
 class DutyWritten(BaseModel):

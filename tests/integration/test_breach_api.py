@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import RightsOfOnePublisher
 from tests.factories import BRAND, World
@@ -67,7 +68,9 @@ async def test_bad_input_and_strangers(world: World) -> None:
         {"summary": "x" * 301},
         {"law_enforcement_delay_until": "2026-12-24"},
         {"script": "x"},
+        *({name: "a\0b"} for name, field in BreachFacts.model_fields.items() if field.annotation is str),
     )
+    assert {"summary": "a\0b"} in wrongs
     async with browse(world) as client:
         client.headers.update(await key_of(world))
         for wrong in wrongs:
@@ -83,6 +86,7 @@ async def test_bad_input_and_strangers(world: World) -> None:
             ("/facts", {"revision": 1, "facts": {"found_at": ahead}}),
             ("/decision", {"state": "released", "reason": "x"}),
             ("/decision", {"state": "closed", "reason": ""}),
+            ("/decision", {"state": "closed", "reason": "a\0b"}),
             ("/duties", {"clock": "c", "told": "", "told_at": FOUND}),
             ("/duties", {"clock": "c", "told": "x", "told_at": "2026-11-30T03:00"}),
             ("/duties/undo", {"clock": "c"}),

@@ -113,6 +113,8 @@ async def test_the_wrong_people_are_told_so_by_the_next_phase(breaches: Breaches
     await world.pool.execute(
         "UPDATE standings SET erased_at = now() WHERE recipient_id = $1", await world.id_of("user-4")
     )
+    stranger = f"told-{case_id.hex[:12]}-1", await world.id_of("user-3")
+    await world.pool.execute("INSERT INTO audience_members VALUES ($1, $2, $3)", BRAND, *stranger)
     for _ in range(2):
         name, people = await breaches.stops.keep_told_as_list(case_id, 1, WRITER)
         assert (name, people) == (f"told-{case_id.hex[:12]}-1", 2)

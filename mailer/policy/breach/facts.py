@@ -10,7 +10,9 @@ Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 """A country by ISO 3166-1, or a part of one by ISO 3166-2: `DE`, `GB`, `US-CA`."""
 SectorLaw = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 """The name of a law that holds for a kind of business, as the rules have it: `hipaa`, `nis2`, `dora`."""
-Story = Annotated[str, Field(max_length=5000)]
+Words = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""Text. The database stores no U+0000."""
+Story = Annotated[Words, Field(max_length=5000)]
 MOST_PLACES: Final = 300
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2199, 12, 31))]
 """A day near enough to count from it; clocks would not find the end of others."""
@@ -78,12 +80,12 @@ class BreachFacts(CasePart):
         notice_cost: what telling everybody would cost, in US dollars (California 1798.82(j)(3)); None: unknown.
     """
 
-    summary: Annotated[str, Field(max_length=300)] = ""
+    summary: Annotated[Words, Field(max_length=300)] = ""
     began_on: Day | None = None
     ended_on: Day | None = None
     found_at: FoundAt | None = None
     data: Annotated[frozenset[DataKind], Field(max_length=20)] = frozenset()
-    other_data: Annotated[str, Field(max_length=500)] = ""
+    other_data: Annotated[Words, Field(max_length=500)] = ""
     is_encrypted: bool = False
     is_our_fault: bool = True
     risk: Risk = Risk.UNKNOWN
@@ -93,7 +95,7 @@ class BreachFacts(CasePart):
     sector_laws: Annotated[frozenset[SectorLaw], Field(max_length=20)] = frozenset()
     mail_trouble: Literal["no", "ours", "theirs"] = "no"
     law_enforcement_delay_until: Day | None = None
-    law_enforcement: Annotated[str, Field(max_length=300)] = ""
+    law_enforcement: Annotated[Words, Field(max_length=300)] = ""
     effects: Story = ""
     measures: Story = ""
     delay_reason: Story = ""
