@@ -147,7 +147,8 @@ class FakeReader:
 
     async def find_packed_case(self, case_id: UUID) -> PackedCase:
         """See the port."""
-        facts = [{"revision": 1, "facts": {}}, {"revision": 2, "facts": FACTS}]
+        saved: tuple[tuple[Record, str], ...] = (({}, "person:Felix"), (FACTS, "person:Frida"), ({}, "person:Rita"))
+        facts = [{"revision": count, "facts": one, "by": by} for count, (one, by) in enumerate(saved, 1)]
         content = {"id": str(CASE), "state": "open", "facts_revisions": facts}
         return PackedCase(CASE, "interpals", NOON, [1], content, {"duties": [{"told": "ICO", "reference": "IC-1"}]})
 

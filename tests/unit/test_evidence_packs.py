@@ -255,10 +255,16 @@ def test_a_file_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path, mon
         ({"break_glass": " "}, "gave no reason"),
         ({"asked_by": "person:Rita"}, "gave no reason"),
         ({"requested_by": "PERSON:RITA"}, "gave no reason"),
+        ({"released_by": "person:wanda"}, "gave no reason"),
+        ({"released_by": "person:Felix"}, "gave no reason"),
+        ({"released_by": "person:Frida"}, "gave no reason"),
         ({"released_by": None}, "nobody released it"),
         ({"people": 3}, "its sums"),
         ({"hash": "00" * 32}, "its hash does not follow"),
-        ({"break_glass": "Nobody was there", "second_look_by": "person:rita"}, "the second look"),
+        *(
+            ({"break_glass": "Nobody was there", "second_look_by": f"person:{looker}"}, "the second look")
+            for looker in ("rita", "Wanda", "Felix", "Chiara")
+        ),
     ],
 )
 def test_a_release_that_breaks_the_rules_is_found(release: dict[str, object], fault: str, tmp_path: Path) -> None:
