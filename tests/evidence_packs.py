@@ -187,11 +187,12 @@ class FakeReader:
     async def iterate_outcomes(self, manifest_id: UUID) -> AsyncIterator[Record]:
         """See the port."""
         for line in self.lines:
-            yield {"recipient_id": line[0], "channel": line[1], "delivery_state": self.states[line[0]], "reply": REPLY}
+            row = {"recipient_id": line[0], "channel": line[1], "delivery_state": self.states[line[0]], "reply": REPLY}
+            yield {**row, "notice_reference": "by ada@people.example"}
 
     async def iterate_letters(self, case_id: UUID) -> AsyncIterator[Record]:
         """See the port."""
-        yield {"letter": 1, "recipient_id": 3, "state": "posted"}
+        yield {"letter": 1, "recipient_id": 3, "state": "posted", "return_code": "moved; ada@people.example knows"}
 
     async def iterate_names(self, case_id: UUID) -> AsyncIterator[Record]:
         """See the port."""

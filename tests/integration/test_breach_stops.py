@@ -102,6 +102,24 @@ async def test_who_is_not_told_yet_never_is_after_a_cancellation(breaches: Breac
     assert (stop.ended, stop.ended_by) == ("cancelled", str(OPS))
 
 
+async def test_a_variant_that_was_cancelled_in_a_stop_stays_so(breaches: Breaches, world: World) -> None:
+    """The phase goes on without its people; those of the other variant wait for their letters again."""
+    await world.known(1, 2, 3)
+    later = Line(3, due_in=timedelta(hours=5))
+    lines = [Line(1, "letter", "no_address"), later, Line(2, "letter", "no_address", "eu", "de", "DE")]
+    case_id = await breaches.write()
+    made = await breaches.release(await breaches.asked(case_id, lines))
+    await breaches.send_all()
+    await stop_phase(breaches, case_id, 1, OPS, WHY)
+    await breaches.halts.cancel_mailing(made[0].mailing_id, "Otto", WHY)
+    await resume_phase(breaches, case_id, 1, OPS)
+    await breaches.send_all()
+    assert {ref: state for ref, (state, *_) in (await breaches.notices()).items()} == {
+        "user-1": "closed",
+        "user-2": "open",
+    }
+
+
 async def test_the_wrong_people_are_told_so_by_the_next_phase(breaches: Breaches, world: World) -> None:
     """Exactly who was told is on a list, which is the audience of the correction; erased people are not on it."""
     await world.known(1, 2, 3, 4)

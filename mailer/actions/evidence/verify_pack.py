@@ -107,7 +107,7 @@ class Pack:
     def __init__(self, path: str) -> None:
         try:
             self.zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise Bad(f"{path}: it is no whole ZIP file ({error})") from error
         members = self.zip.infolist()
         if len(members) > MOST_FILES:

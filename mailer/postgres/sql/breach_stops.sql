@@ -23,8 +23,11 @@ UPDATE notices SET state = 'closed', note = 'breach_stopped', changed_at = now()
 WHERE mailing_id = ANY ({of_phase}) AND state IN ('open', 'taken')
 
 -- name: free_letters
-UPDATE notices SET state = 'open', note = NULL, changed_at = now(), changed_by = $3
-WHERE mailing_id = ANY ({of_phase}) AND state = 'closed' AND note = 'breach_stopped'
+-- Not those of a variant that somebody has cancelled meanwhile.
+UPDATE notices n SET state = 'open', note = NULL, changed_at = now(), changed_by = $3
+FROM mailings m
+WHERE n.mailing_id = ANY ({of_phase}) AND n.state = 'closed' AND n.note = 'breach_stopped'
+  AND m.id = n.mailing_id AND m.state <> 'cancelled'
 
 -- name: halt_again
 -- Mailings of stopped phases that somebody let go on by themselves, or that have begun since.
