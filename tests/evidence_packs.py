@@ -147,7 +147,8 @@ class FakeReader:
 
     async def find_packed_case(self, case_id: UUID) -> PackedCase:
         """See the port."""
-        facts = [{"revision": 1, "facts": {}}, {"revision": 2, "facts": FACTS}]
+        saved: tuple[tuple[Record, str], ...] = (({}, "person:Felix"), (FACTS, "person:Frida"), ({}, "person:Rita"))
+        facts = [{"revision": count, "facts": one, "by": by} for count, (one, by) in enumerate(saved, 1)]
         content = {"id": str(CASE), "state": "open", "facts_revisions": facts}
         return PackedCase(CASE, "interpals", NOON, [1], content, {"duties": [{"told": "ICO", "reference": "IC-1"}]})
 
@@ -186,11 +187,12 @@ class FakeReader:
     async def iterate_outcomes(self, manifest_id: UUID) -> AsyncIterator[Record]:
         """See the port."""
         for line in self.lines:
-            yield {"recipient_id": line[0], "channel": line[1], "delivery_state": self.states[line[0]], "reply": REPLY}
+            row = {"recipient_id": line[0], "channel": line[1], "delivery_state": self.states[line[0]], "reply": REPLY}
+            yield {**row, "notice_reference": "by ada@people.example"}
 
     async def iterate_letters(self, case_id: UUID) -> AsyncIterator[Record]:
         """See the port."""
-        yield {"letter": 1, "recipient_id": 3, "state": "posted"}
+        yield {"letter": 1, "recipient_id": 3, "state": "posted", "return_code": "moved; ada@people.example knows"}
 
     async def iterate_names(self, case_id: UUID) -> AsyncIterator[Record]:
         """See the port."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, date, datetime
 from typing import NamedTuple, Protocol
 
 from mailer.policy.breach.draft import BreachPhaseDraft, variant_of_place
@@ -24,6 +25,7 @@ from mailer.rendering.campaign_findings import (
     findings_as_json,
     has_errors,
     sorted_findings,
+    warning_check,
 )
 from mailer.rendering.template import Template
 from mailer.rendering.template_files import BrandFiles, TemplateError
@@ -34,6 +36,12 @@ _PUBLIC = error_check(
     "public-notice", "The public notice cannot be published so.", "Write what it lacks, or change its days."
 )
 _TEMPLATE = error_check("template", "A text has a fault for which it cannot be rendered.", "Correct it in the editor.")
+
+_AGENCY_WAITS = warning_check(
+    "agency-waits",
+    "An agency has asked to wait with telling people, and the day that it named is not over.",
+    "Ask the agency before the release, or wait. If it has not asked, correct the facts.",
+)
 
 
 class BreachCheckStores(Protocol):
@@ -116,7 +124,16 @@ class BreachChecker:
         people = {} if problems else await stores.manifests.count_readers(case.brand, phase.draft.audience)
         templates, faults = await asyncio.to_thread(_compile_variants, files, case, phase)
         found = await asyncio.to_thread(_find_in_texts, phase.draft, case.facts, policy, people)
-        return templates, sorted_findings([*map(_UNFIT.finding, problems), *faults, *found])
+        waits = _find_agency_that_waits(case.facts, datetime.now(UTC).date())
+        return templates, sorted_findings([*map(_UNFIT.finding, problems), *faults, *found, *waits])
+
+
+def _find_agency_that_waits(facts: BreachFacts, today: date) -> list[CheckFinding]:
+    """Returns a warning while an agency's request to wait holds. The day itself is within it."""
+    until = facts.law_enforcement_delay_until
+    if until is None or until < today:
+        return []
+    return [_AGENCY_WAITS.finding(f"{facts.law_enforcement} has asked to wait until {until:%Y-%m-%d}.")]
 
 
 def _find_in_texts(

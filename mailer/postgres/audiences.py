@@ -1,8 +1,10 @@
 """Audiences by their names: everybody, a list or a segment of a brand, as a query for ids of recipients."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from mailer.database.statements import Connection, load_statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.policy.policy_file import Policy
 from mailer.policy.segment_checks import faults_of_condition
 from mailer.policy.segment_parsing import SegmentRefused, parse_condition
@@ -64,6 +66,20 @@ async def find_audience_fault(connection: Connection, policy: Policy, name: str)
     return f"the segment {short} cannot be used: {'; '.join(faults)}" if faults else None
 
 
+async def list_authors_of_audiences(
+    connection: Pool | Connection, brand: str, names: Sequence[str]
+) -> Sequence[tuple[str, str]]:
+    """Returns who has made audiences and the lists of their segments: identities as text, with what they did."""
+    segments = {short for is_segment, short in map(split_audience_name, names) if is_segment}
+    lists = {name for name in names if not split_audience_name(name)[0]}
+    for short in sorted(segments):
+        with suppress(AudienceUnknown):  # it was deleted since, and its lists are not known any more
+            condition = await _read_condition(connection, brand, short)
+            lists |= {leaf.name for leaf in leaves_of_condition(condition) if isinstance(leaf, ListCondition)}
+    rows = await connection.fetch(_SQL["authors"], brand, sorted(lists), sorted(segments))
+    return [(row["by"], row["did"]) for row in rows]
+
+
 async def faults_of_condition_now(connection: Connection, policy: Policy, condition: Condition) -> list[str]:
     """Returns what the policy and the brand's lists and campaigns say against a condition, a line each."""
     leaves = list(leaves_of_condition(condition))
@@ -79,7 +95,7 @@ async def faults_of_condition_now(connection: Connection, policy: Policy, condit
     return faults
 
 
-async def _read_condition(connection: Connection, brand: str, name: str) -> Condition:
+async def _read_condition(connection: Pool | Connection, brand: str, name: str) -> Condition:
     stored = await connection.fetchval(_SQL["condition"], brand, name)
     if stored is None:
         raise AudienceUnknown(fault_of_unknown_audience(brand, f"{SEGMENT_PREFIX}{name}"))

@@ -78,6 +78,8 @@ class PostgresBreachCases:
             raise BreachChangeRefused(f"{state} is no state of a case; write open, not_notified or closed")
         if state != "open" and not reason.strip():
             raise BreachChangeRefused("say why: the reason is kept with the case (GDPR Art. 33(5))")
+        if "\0" in reason:
+            raise BreachChangeRefused("the reason has the character U+0000, which nobody sees; write it again")
         async with open_unit_of_work(self._pool, self._writers) as work:
             current = _case_or_raise(await work.connection.fetchrow(_SQL["lock_case"], case_id))
             if current.state == state:

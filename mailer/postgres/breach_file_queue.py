@@ -202,9 +202,12 @@ def _is_reachable(row: BreachFileRow) -> bool:
 
 
 def _identity(row: BreachFileRow) -> str:
-    """Returns what tells a person of a file from others: the ref, else the address, else name and postal address."""
+    """Returns what tells a person of a file from others: the ref with the address, else name and postal address.
+
+    A ref that stands beside two addresses is two people: each address is told, since nobody knows which one is right.
+    """
     if row.ref:
-        return f"ref:{row.ref}"
+        return f"ref:{row.ref}" + (f"\nemail:{canonical_mailbox(row.email)}" if row.email else "")
     if row.email:
         return f"email:{canonical_mailbox(row.email)}"
     return "post:" + "\n".join((row.name or "", *row.postal_lines)).casefold()

@@ -24,6 +24,7 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import NewMailing
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.audience_expansion import EXPANSION_SECONDS
+from mailer.postgres.audiences import list_authors_of_audiences
 from mailer.postgres.breach_release_rows import EXPAND, SQL, release_from_row, step_facts_of_release
 from mailer.postgres.mailings import BATCH_SIZE, build_mailing_acceptance_ledger_entry
 from mailer.postgres.manifest_mailings import (
@@ -227,7 +228,10 @@ class PostgresBreachReleases:
         audience = release.draft.audience
         files = [one for one in (audience.file, audience.compromised_file) if one]
         uploaders = await self._desk.list_uploaders(connection, files) if files else ()
-        return [*((row["by"], row["did"]) for row in rows), *((by, "uploaded the file of") for by in uploaders)]
+        names = [one for one in (audience.audience, audience.compromised) if one]
+        choosers = await list_authors_of_audiences(connection, release.brand, names) if names else ()
+        uploaded = ((by, "uploaded the file of") for by in uploaders)
+        return [*((row["by"], row["did"]) for row in rows), *uploaded, *choosers]
 
     async def _make_mailings(
         self, connection: Connection, release: BreachRelease, releaser: str

@@ -98,6 +98,7 @@ class PostgresBreachStops:
             released = await _lock_released_phase(work.connection, case_id, phase)
             brand = released["brand"]
             await work.connection.execute(_LISTS["lock_name"], brand, name)
+            await work.connection.execute(_LISTS["delete"], brand, name)  # whoever else is on a list of this name
             await work.connection.execute(_SQL["keep_told"], case_id, phase, 0, _EVERYBODY, brand, name)
             people = await work.connection.fetchval(_LISTS["count"], brand, name)
             if not people:

@@ -63,6 +63,30 @@ async def test_who_is_unknown_is_known_for_this_case_alone(checks: BreachChecks,
     assert len(rows) == 2
 
 
+async def test_a_reference_beside_two_addresses_tells_both(checks: BreachChecks, world: World) -> None:
+    """No address is dropped because another row has the same reference; the same row again is one person."""
+    case = await checks.new_case()
+    rows = ["new,a@people.example", "new,b@people.example", "new,A@people.example"]
+    file = await checks.read(await checks.upload(case, "\n".join(["ref,email", *rows])))
+    assert (file.counts["case_only"], file.counts["duplicate"], file.counts["people"]) == (2, 1, 2)
+    emails = await world.pool.fetch("SELECT lower(email) AS email FROM recipients ORDER BY 1")
+    assert [row["email"] for row in emails] == ["a@people.example", "b@people.example"]
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "place", "why"),
+    [("", "CA", "", "of no country"), ("DE", "US-CA", "DE", "no part of the country DE"), ("", "US-CA", "US-CA", "")],
+)
+async def test_a_region_that_says_no_place_is_told(
+    checks: BreachChecks, world: World, country: str, region: str, place: str, why: str
+) -> None:
+    """A file of states without their country would give nobody the notice of their state: each row says so."""
+    case = await checks.new_case()
+    file = await checks.read(await checks.upload(case, f"email,country,state\na@people.example,{country},{region}\n"))
+    assert await world.pool.fetchval("SELECT place FROM breach_file_people") == place
+    assert [why in reason and not refused for _, refused, reason in file.reasons] == [True] * bool(why)
+
+
 async def test_a_file_of_another_case_knows_its_own_people(checks: BreachChecks, world: World) -> None:
     """The same stranger in two cases is two recipients, so that each case ends with its own."""
     content = "email\nnew@people.example\n"

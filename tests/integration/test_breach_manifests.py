@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -263,6 +263,17 @@ async def test_facts_that_name_mailboxes_need_the_list_of_them(checks: BreachChe
     outcome = await checks.start_check(await checks.new_case(mail_trouble="theirs"))
     assert outcome.manifest is None
     assert any("strangers can read mailboxes" in one.text for one in outcome.findings)
+
+
+@pytest.mark.parametrize(("days", "warns"), [(2, True), (-2, False)])
+async def test_an_agency_that_waits_is_shown_before_a_release(checks: BreachChecks, *, days: int, warns: bool) -> None:
+    """The warning is frozen with the check, where the releaser reads it. A day that is over warns of nothing."""
+    until = datetime.now(UTC).date() + timedelta(days=days)
+    case = await checks.new_case(law_enforcement="FBI, case 7", law_enforcement_delay_until=until)
+    outcome = await checks.start_check(case)
+    assert outcome.manifest is not None
+    waits = [one["text"] for one in outcome.manifest.findings if one["severity"] == "warning" and "FBI" in one["text"]]
+    assert waits == [f"FBI, case 7 has asked to wait until {until}."] * warns
 
 
 async def test_people_behind_a_figure_are_paged_by_its_filter(checks: BreachChecks, world: World) -> None:

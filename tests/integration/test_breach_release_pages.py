@@ -228,3 +228,28 @@ async def test_another_brands_phase_is_not_there(world: World, desk: FakeDesk) -
         await releaser.page(status=404)
         await releaser.press("release", 404, manifest=str(manifest_id), hash="00" * 32, people="4")
         await releaser.page("stop", status=404)
+
+
+@pytest.mark.parametrize("other", ["peerstream", BRAND])
+async def test_a_form_names_a_check_of_its_own_page(world: World, desk: FakeDesk, other: str) -> None:
+    """A right at one phase lets nobody ask for, release or look at the check of another phase or brand."""
+    breaches = Breaches(world)
+    breaches.desk.break_glass = desk.break_glass = "with_reason"
+    case_id, _ = await checked(breaches)
+    _, foreign = await checked(breaches)
+    await world.pool.execute("UPDATE breach_cases SET brand = $2 WHERE id = $1", case_id, other)
+    await world.pool.execute("UPDATE breach_manifests SET brand = $2 WHERE case_id = $1", case_id, other)
+    async with open_browser(world) as rita, open_browser(world) as otto:
+        await rita.enter("Rita", StaffRole.PRIVACY_OFFICER, other)
+        await otto.enter("Otto", StaffRole.OPS, other)
+        releaser, asker = AtPhase(rita, case_id), AtPhase(otto, case_id)
+        form = {**await form_of(breaches, foreign), "people": "4", "finding": "right", "words": "fine"}
+        no_check = "names no check of this phase"
+        assert no_check in await asker.press("ask", 409, form)
+        assert (await breaches.found(foreign)).phase_state == "checked"
+        await breaches.releases.ask_for_release(foreign, "person:Aslan")
+        assert no_check in await releaser.press("release", 409, form)
+        assert no_check in await releaser.press("release-alone", 409, form, reason=REASON)
+        await breaches.release(foreign, "Olga", REASON)
+        assert no_check in await releaser.press("second-look", 409, form)
+    assert (await breaches.found(foreign)).second_look_by is None

@@ -124,6 +124,42 @@ async def test_a_new_name_made_by_the_writer_does_not_release(breaches: Breaches
         await breaches.release(manifest_id, "Wilma")
 
 
+@pytest.mark.parametrize(
+    ("audience", "who"),
+    [
+        ({"source": "audience", "audience": "wrong-people"}, "Lisa"),
+        ({"source": "audience", "audience": "wrong-people"}, "Ida"),
+        ({"source": "audience", "audience": "segment:some"}, "Sam"),
+        ({"source": "audience", "audience": "segment:some"}, "Selma"),
+        ({"source": "audience", "audience": "segment:some"}, "Lisa"),
+        ({"compromised": "wrong-people"}, "Lisa"),
+    ],
+)
+async def test_who_chose_the_people_releases_nothing(
+    breaches: Breaches, world: World, audience: dict[str, str], who: str
+) -> None:
+    """A list, a segment with its lists, or an import decides who is told: its author is no second person."""
+    await world.known(1)
+    await world.pool.execute(
+        "INSERT INTO audience_lists (brand, name, created_by) VALUES ($1, 'wrong-people', 'person:Lisa')", BRAND
+    )
+    await world.pool.execute(
+        "INSERT INTO recipient_imports (id, brand, file_name, digest, size, mapping, state, created_by)"
+        " VALUES (gen_random_uuid(), $1, 'a.csv', '', 1, $2, 'done', 'person:Ida')",
+        *(BRAND, {"audiences": ["wrong-people"]}),
+    )
+    condition = {"type": "list", "operator": "is_not_on", "name": "wrong-people"}
+    await world.pool.execute(
+        "INSERT INTO segments (brand, name, condition, created_by, updated_by)"
+        " VALUES ($1, 'some', $2, 'person:Sam', 'person:Selma')",
+        *(BRAND, condition),
+    )
+    manifest_id = await breaches.asked(await breaches.write(audience=audience), [Line(1)])
+    with pytest.raises(ReleaseRefused, match=f"{who} (made|changed|imported) the (list|segment) of"):
+        await breaches.release(manifest_id, who)
+    assert await breaches.release(manifest_id)
+
+
 async def test_what_has_changed_since_is_refused(breaches: Breaches, world: World) -> None:
     """Another hash, an old check, another policy, other rules, facts and texts: each refusal says what to do."""
     await world.known(1)

@@ -102,6 +102,38 @@ async def test_who_is_not_told_yet_never_is_after_a_cancellation(breaches: Breac
     assert (stop.ended, stop.ended_by) == ("cancelled", str(OPS))
 
 
+async def test_a_variant_that_was_cancelled_in_a_stop_stays_so(breaches: Breaches, world: World) -> None:
+    """The phase goes on without its people; those of the other variant wait for their letters again."""
+    await world.known(1, 2, 3)
+    later = Line(3, due_in=timedelta(hours=5))
+    lines = [Line(1, "letter", "no_address"), later, Line(2, "letter", "no_address", "eu", "de", "DE")]
+    case_id = await breaches.write()
+    made = await breaches.release(await breaches.asked(case_id, lines))
+    await breaches.send_all()
+    await stop_phase(breaches, case_id, 1, OPS, WHY)
+    await breaches.halts.cancel_mailing(made[0].mailing_id, "Otto", WHY)
+    await resume_phase(breaches, case_id, 1, OPS)
+    await breaches.send_all()
+    assert {ref: state for ref, (state, *_) in (await breaches.notices()).items()} == {
+        "user-1": "closed",
+        "user-2": "open",
+    }
+
+
+async def test_what_comes_back_after_the_end_of_a_phase_is_not_told_again(breaches: Breaches, world: World) -> None:
+    """All its mail was handed over, so no mailing can be cancelled: still nobody gets a letter any more."""
+    await world.known(1, 2)
+    case_id = await breaches.write()
+    await breaches.release(await breaches.asked(case_id, [Line(1, "letter", "no_address"), Line(2)]))
+    await breaches.send_all()
+    await world.pool.execute("UPDATE notices SET state = 'done'")
+    await stop_phase(breaches, case_id, 1, OPS, WHY)
+    await cancel_phase(breaches, case_id, 1, OPS, WHY)
+    await world.pool.execute("UPDATE notices SET state = 'open'")
+    assert await breaches.stops.hold_stopped_phases() == 1
+    assert await breaches.notices() == {"user-1": ("closed", "no_address", "breach_stopped")}
+
+
 async def test_the_wrong_people_are_told_so_by_the_next_phase(breaches: Breaches, world: World) -> None:
     """Exactly who was told is on a list, which is the audience of the correction; erased people are not on it."""
     await world.known(1, 2, 3, 4)
@@ -113,6 +145,8 @@ async def test_the_wrong_people_are_told_so_by_the_next_phase(breaches: Breaches
     await world.pool.execute(
         "UPDATE standings SET erased_at = now() WHERE recipient_id = $1", await world.id_of("user-4")
     )
+    stranger = f"told-{case_id.hex[:12]}-1", await world.id_of("user-3")
+    await world.pool.execute("INSERT INTO audience_members VALUES ($1, $2, $3)", BRAND, *stranger)
     for _ in range(2):
         name, people = await breaches.stops.keep_told_as_list(case_id, 1, WRITER)
         assert (name, people) == (f"told-{case_id.hex[:12]}-1", 2)

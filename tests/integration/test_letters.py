@@ -19,6 +19,8 @@ from mailer.crash_points import CrashPoint
 from mailer.policy.breach.letter_sheets import WindowFormat, window_of_country
 from mailer.policy.breach.letter_states import LetterState
 from mailer.ports.letters import LetterChangeRefused, LetterRunLost
+from mailer.postgres.breach_stops import PostgresBreachStops
+from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.non_email_notices import PostgresNonEmailNotices
 from tests.factories import BRAND, open_world
 from tests.letter_world import ANN, TODAY, Letters, digest_of
@@ -60,6 +62,28 @@ async def test_a_letter_waits_for_an_address_and_is_printed_once(letters: Letter
     with pytest.raises(LetterChangeRefused):
         await letters.ask_run()
     assert await letters.entries() == ["notice_taken", "letter_run_requested", "letter_run_made", "letter_run_read"]
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_letter_that_left_before_a_stop_is_told_as_posted(letters: Letters, *, is_cancelled: bool) -> None:
+    """A stop calls no paper back: what the post has taken counts as told. Others and erased people stay closed."""
+    first, second, third, never = await ready(letters, 1, 2, 3, 4)
+    await letters.desk.request_run(letters.case_id, "en", WindowFormat.GB, 3, ANN, TODAY)
+    await letters.maker.make_waiting_runs()
+    await letters.report(f"{first},printed,{TODAY},")
+    await PostgresBreachStops(letters.world.pool, letters.world.writers).hold_letters(letters.case_id, 1, ANN)
+    if is_cancelled:
+        await PostgresHalts(letters.world.pool, letters.world.writers).cancel_mailing(
+            letters.mailing_id, "Ann", "wrong"
+        )
+    await letters.world.pool.execute(
+        "UPDATE standings SET erased_at = now() WHERE recipient_id = (SELECT recipient_id FROM notices WHERE id = $1)",
+        third,
+    )
+    found = await letters.report(*(f"{one},posted,{TODAY}," for one in (first, second, third, never)))
+    assert (found.changed, [one.row for one in found.problems]) == (2, [4, 5])
+    assert await letters.states() == {first: "posted", second: "posted", third: "closed", never: "closed"}
+    assert (await letters.report(f"{first},returned,{TODAY},moved")).changed == 1
 
 
 async def test_two_who_ask_at_once_get_different_letters(letters: Letters) -> None:

@@ -238,6 +238,14 @@ def test_names_links_and_members_that_no_pack_has_are_refused(
     assert faults(_with_member(name, values), tmp_path)
 
 
+def test_a_pack_of_a_later_zip_version_is_told_in_words(tmp_path: Path) -> None:
+    """No fault of the file ends the verifier otherwise than by a line about it."""
+    later = bytearray(whole())
+    later[later.rfind(b"PK\x01\x02") + 6] = 150  # the version that is needed to extract it
+    [found] = faults(bytes(later), tmp_path)
+    assert "it is no whole ZIP file (zip file version 15.0)" in found
+
+
 def test_a_file_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bomb is not unpacked: a file whose size is not the manifest's is not read, and a large one not into memory."""
     monkeypatch.setattr(verify_pack, "MOST_IN_MEMORY", 100_000)
@@ -255,10 +263,16 @@ def test_a_file_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path, mon
         ({"break_glass": " "}, "gave no reason"),
         ({"asked_by": "person:Rita"}, "gave no reason"),
         ({"requested_by": "PERSON:RITA"}, "gave no reason"),
+        ({"released_by": "person:wanda"}, "gave no reason"),
+        ({"released_by": "person:Felix"}, "gave no reason"),
+        ({"released_by": "person:Frida"}, "gave no reason"),
         ({"released_by": None}, "nobody released it"),
         ({"people": 3}, "its sums"),
         ({"hash": "00" * 32}, "its hash does not follow"),
-        ({"break_glass": "Nobody was there", "second_look_by": "person:rita"}, "the second look"),
+        *(
+            ({"break_glass": "Nobody was there", "second_look_by": f"person:{looker}"}, "the second look")
+            for looker in ("rita", "Wanda", "Felix", "Chiara")
+        ),
     ],
 )
 def test_a_release_that_breaks_the_rules_is_found(release: dict[str, object], fault: str, tmp_path: Path) -> None:
@@ -298,10 +312,12 @@ def test_faults_that_the_ledger_found_itself_are_told(tmp_path: Path) -> None:
 
 
 def test_people_have_no_names_unless_the_pack_is_taken_out_with_names() -> None:
-    """Neither in replies nor in the ledger's texts."""
+    """Neither in replies, references and codes of the post nor in the ledger's texts."""
     assert b"ada@" not in b"".join(files_of_pack(whole()).values())
     named = files_of_pack(make_pack(with_names=True))
     assert b"ada@people.example" in named["people.jsonl"]
+    assert b"moved; ada@people.example" in named["letters.jsonl"]
+    assert b"by ada@people.example" in named[f"{PHASE}/outcomes.jsonl"]
     assert b"taken for ada@people.example" in named["ledger/extract.jsonl"]
     assert "people.jsonl" not in files_of_pack(whole())
     assert b"somebody else" not in named["ledger/extract.jsonl"]

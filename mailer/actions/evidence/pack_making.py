@@ -33,6 +33,9 @@ SIGNATURE: Final = "signature.json"
 STAMP: Final = "timestamp.tsr"
 _LINE_FIELDS: Final = ("recipient_id", "channel", "reason", "variant", "locale", "place", "due_at")
 _ADDRESS: Final = re.compile(r"[^\s<>\"'(),:;\[\]]+@[^\s<>\"'(),:;\[\]]+")
+_FREE_TEXTS: Final = frozenset(
+    {"reply", "returned_reason", "notice_note", "notice_reference", "return_code", "problem"}
+)
 _BATCH: Final = 500
 
 
@@ -182,7 +185,7 @@ async def _files(
         yield f"{folder}/lines.csv", _csv_lines(reader.iterate_lines(one.manifest_id))
         outcomes = _outcomes(reader.iterate_outcomes(one.manifest_id), with_names=order.with_names)
         yield f"{folder}/outcomes.jsonl", _json_lines(outcomes)
-    yield "letters.jsonl", _json_lines(reader.iterate_letters(case.id))
+    yield "letters.jsonl", _json_lines(_letters(reader.iterate_letters(case.id), with_names=order.with_names))
     if order.with_names:
         yield "people.jsonl", _json_lines(reader.iterate_names(case.id))
     yield "ledger/seals.jsonl", _json_lines(extract.iterate_seals())
@@ -202,10 +205,17 @@ async def _rendered_or_note(
 async def _outcomes(rows: AsyncIterator[Record], *, with_names: bool) -> AsyncIterator[Record]:
     async for row in rows:
         said = {name: value for name, value in row.items() if value is not None}
-        for name in ("reply", "returned_reason", "notice_note"):
-            if name in said and not with_names:
-                said[name] = hide_addresses(said[name])
-        yield said
+        yield said if with_names else _without_addresses(said)
+
+
+def _without_addresses(row: Record) -> Record:
+    """Returns a row whose texts that people, posts or mail servers wrote have no addresses."""
+    return {name: hide_addresses(value) if name in _FREE_TEXTS and value else value for name, value in row.items()}
+
+
+async def _letters(rows: AsyncIterator[Record], *, with_names: bool) -> AsyncIterator[Record]:
+    async for row in rows:
+        yield row if with_names else _without_addresses(row)
 
 
 async def _entries(entries: AsyncIterator[ExtractedEntry], *, with_names: bool) -> AsyncIterator[Record]:

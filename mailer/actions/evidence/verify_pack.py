@@ -107,7 +107,7 @@ class Pack:
     def __init__(self, path: str) -> None:
         try:
             self.zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise Bad(f"{path}: it is no whole ZIP file ({error})") from error
         members = self.zip.infolist()
         if len(members) > MOST_FILES:
@@ -231,36 +231,38 @@ def check_phase(pack: Pack, phase: str, said_hash: str, case: dict[str, Any]) ->
     said = Counter({tuple(one[:4]): one[4] for one in release["sums"]})
     if sums != said or sums.total() != release["people"]:
         raise Bad(f"{folder}/release.json: its sums are not those of lines.csv")
-    check_release(release, f"{folder}/release.json")
-    check_revisions(pack, folder, release, frozen, case)
+    check_release(release, f"{folder}/release.json", check_revisions(pack, folder, release, frozen, case))
     ends = ", ".join(f"{count} {state}" for state, count in sorted(outcomes.items()))
     how = "by one person alone, with a reason" if release["break_glass"] is not None else "by a second person"
     return f"phase {phase}: {sums.total()} people add up ({ends}); released {how}; hash {release['hash']}"
 
 
-def check_release(release: dict[str, Any], name: str) -> None:
-    """Checks that two people have released what was checked, or one with a reason. Raises Bad."""
-    wrote = {str(release[key]).casefold() for key in ("requested_by", "asked_by") if release[key]}
+def check_release(release: dict[str, Any], name: str, writers: set[str]) -> None:
+    """Checks that two people have released what was written and checked, or one with a reason. Raises Bad."""
+    wrote = writers | {str(release[key]).casefold() for key in ("requested_by", "asked_by") if release[key]}
     alone, looker = release["break_glass"], release["second_look_by"]
     if not release["released_by"] or not release["asked_by"]:
         raise Bad(f"{name}: nobody asked for the release, or nobody released it")
     if release["released_by"].casefold() in wrote if alone is None else not alone.strip():
-        raise Bad(f"{name}: one person alone has asked for it and released it, and gave no reason")
-    if looker is not None and looker.casefold() == release["released_by"].casefold():
-        raise Bad(f"{name}: the second look is by the person who released it")
+        raise Bad(f"{name}: one person alone has written, checked or asked for it and released it, and gave no reason")
+    if looker is not None and looker.casefold() in wrote | {release["released_by"].casefold()}:
+        raise Bad(f"{name}: the second look is by a person who released, wrote, checked or asked for it")
 
 
-def check_revisions(
-    pack: Pack, folder: str, release: dict[str, Any], frozen: dict[str, Any], case: dict[str, Any]
-) -> None:
-    """Checks that what was released are revisions that people saved. Raises Bad."""
+def check_revisions(pack: Pack, folder: str, release: Any, frozen: Any, case: Any) -> set[str]:
+    """Checks that people saved what was released. Returns who saved it, or a revision before it. Raises Bad."""
     saved = [one["facts"] for one in case["facts_revisions"] if one["revision"] == release["facts_revision"]]
     if saved != [frozen["facts"]]:
         raise Bad(f"{folder}/frozen.json: its facts are not revision {release['facts_revision']} of case.json")
     name = f"{folder}/revisions.jsonl"
-    drafts = [one for line in pack.lines(name) if (one := parse_json(line, name))["revision"] == release["revision"]]
-    if [one["draft"] for one in drafts] != [frozen["draft"]]:
+    drafts, writers = list[Any](), set[str]()
+    for one in (parse_json(line, name) for line in pack.lines(name)):
+        drafts += [one["draft"]] if one["revision"] == release["revision"] else []
+        writers |= {one["by"].casefold()} if one["revision"] <= release["revision"] else set()
+    if drafts != [frozen["draft"]]:
         raise Bad(f"{folder}/frozen.json: its texts are not revision {release['revision']} of revisions.jsonl")
+    before = (one for one in case["facts_revisions"] if one["revision"] <= release["facts_revision"])
+    return writers | {one["by"].casefold() for one in before}
 
 
 def check_seals(pack: Pack, public: str) -> tuple[dict[tuple[str, int], str], str]:

@@ -139,7 +139,7 @@ def _country_of_region(region: str) -> str | None:
 
 
 def _place(country: str | None, region: str) -> tuple[str, tuple[str, ...]]:
-    """Returns the place of a row, and a note if its region cannot be read."""
+    """Returns the place of a row, and a note if its region cannot be read, or is of no known or of another country."""
     code = region.upper()
     if not region:
         return place_of_person(country, ""), ()
@@ -147,4 +147,8 @@ def _place(country: str | None, region: str) -> tuple[str, tuple[str, ...]]:
         note = f"region: {region[:40]!r} is no code such as CA or US-CA; taken without it"
         return place_of_person(country, ""), (note,)
     full = code if "-" in code else f"{country}-{code}"
-    return place_of_person(country, full), ()
+    place = place_of_person(country, full)
+    if place != full:
+        note = f"region: {code!r} is no part of the country {country}" if country else f"region: {code!r} of no country"
+        return place, (f"{note}; write it as US-CA, or add the country; taken without it",)
+    return place, ()

@@ -33,7 +33,7 @@ class LetterState(StrEnum):
     GIVEN_UP = "given_up"
     """The notice came back, and was given up; the substitute notice is what remains."""
     CLOSED = "closed"
-    """Nobody has to be told any more: the person was erased."""
+    """Nobody is to be told any more: the person was erased, or the phase was stopped or cancelled."""
 
 
 class ReportedState(StrEnum):
@@ -68,12 +68,16 @@ class LetterReport(CasePart):
         return self
 
 
+_MAY_BE_ON_THE_WAY: Final = (LetterState.IN_RUN, LetterState.PRINTED, LetterState.CLOSED)
+"""States of letters that may turn out to be posted: a stop calls back nothing that a printer has. See `is_made`."""
+
+
 @dataclass(frozen=True, slots=True)
 class LetterNow:
     """A letter as it is before a report.
 
     Attributes:
-        is_made: the file of its run can be printed.
+        is_made: the file of its run could be printed, so that it may be on its way, and the person is not erased.
     """
 
     letter: int
@@ -126,7 +130,7 @@ def _after_printing(now: LetterNow, day: date) -> LetterNow | ReportRefused:
 def _after_posting(now: LetterNow, day: date) -> LetterNow | ReportRefused:
     if now.state is LetterState.POSTED and now.posted_on == day:
         return now
-    if now.state not in (LetterState.IN_RUN, LetterState.PRINTED) or not now.is_made:
+    if now.state not in _MAY_BE_ON_THE_WAY or not now.is_made:
         return _refuse_state(now, "in a run whose file is made, or printed")
     begun = max((each for each in (now.printed_on, now.returned_on) if each), default=None)
     if begun and day < begun:

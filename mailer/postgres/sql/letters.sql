@@ -138,9 +138,9 @@ ON CONFLICT (notice_id) DO UPDATE SET asked_at = now(), asked_by = EXCLUDED.aske
 RETURNING notice_id
 
 -- name: letters_now
-SELECT s.letter, s.state, coalesce(u.state IN ('ready', 'deleted'), false) AS is_made, s.printed_on, s.posted_on,
-       s.returned_on, s.return_code, s.case_id, s.run_id
-FROM letter_states s LEFT JOIN letter_runs u ON u.id = s.run_id
+SELECT s.letter, s.state, coalesce(u.state IN ('ready', 'deleted'), false) AND st.erased_at IS NULL AS is_made, s.printed_on,
+       s.posted_on, s.returned_on, s.return_code, s.case_id, s.run_id
+FROM letter_states s JOIN standings st ON st.recipient_id = s.recipient_id LEFT JOIN letter_runs u ON u.id = s.run_id
 WHERE s.letter = ANY ($1::bigint[]) AND s.brand = ANY ($2::text[])
 
 -- name: mark_printed

@@ -48,7 +48,7 @@ async def ask_for_release(case_id: UUID, phase: PhaseNumber, request: ReleaseAsk
     release = await require_release(request, case_id, phase, StaffRight.BREACH_WRITE)
     store = releases_of(request, release.brand, StaffRight.BREACH_WRITE)
     try:
-        await store.ask_for_release(_manifest_of_form(request), str(request.member.identity))
+        await store.ask_for_release(await _manifest_of_form(request, release), str(request.member.identity))
     except BreachReleaseRefused as refusal:
         return await _release_page(request, release, str(refusal))
     return redirect_within_console(request.console, f"{path_of_phase(release)}/release")
@@ -82,7 +82,8 @@ async def record_second_look(case_id: UUID, phase: PhaseNumber, request: Release
     store = releases_of(request, release.brand, StaffRight.BREACH_RELEASE)
     words, is_right = request.field("words", MOST_REASON), request.field("finding") == "right"
     try:
-        await store.record_second_look(_manifest_of_form(request), request.member.identity, words, is_right=is_right)
+        manifest_id = await _manifest_of_form(request, release)
+        await store.record_second_look(manifest_id, request.member.identity, words, is_right=is_right)
     except (BreachReleaseRefused, ReleaseRefused) as refusal:
         return await _release_page(request, release, str(refusal))
     return redirect_within_console(request.console, f"{path_of_phase(release)}/release")
@@ -99,18 +100,26 @@ async def _release(request: ConsoleRequest, release: BreachRelease, reason: str 
         return await _release_page(request, release, error="breach_release_form")
     store = releases_of(request, release.brand, StaffRight.BREACH_RELEASE)
     try:
-        await store.release(_manifest_of_form(request), seen, request.member.identity, reason)
+        await store.release(await _manifest_of_form(request, release), seen, request.member.identity, reason)
     except (BreachReleaseRefused, ReleaseRefused) as refusal:
         return await _release_page(request, release, str(refusal))
     return redirect_within_console(request.console, f"{path_of_phase(release)}/release")
 
 
-def _manifest_of_form(request: ConsoleRequest) -> UUID:
-    """Returns the check that a form names. Raises BreachReleaseRefused: it names none."""
+async def _manifest_of_form(request: ConsoleRequest, release: BreachRelease) -> UUID:
+    """Returns the check that a form names, if it is one of the phase at which the person has the right.
+
+    Raises:
+        BreachReleaseRefused: the form names none, or one of another phase, such as that of another brand.
+    """
     try:
-        return UUID(request.field("manifest"))
+        named = UUID(request.field("manifest"))
     except ValueError:
-        raise BreachReleaseRefused("the form names no check of this phase; look at the phase again") from None
+        named = None
+    found = await releases_of(request, None, StaffRight.MAILINGS_READ).find_release(named) if named else None
+    if found is None or (found.case_id, found.phase) != (release.case_id, release.phase):
+        raise BreachReleaseRefused("the form names no check of this phase; look at the phase again")
+    return found.id
 
 
 def _people_of_form(request: ConsoleRequest) -> int | None:
