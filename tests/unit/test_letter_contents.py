@@ -7,7 +7,7 @@ from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.rules import breach_rules_of_policy
 from mailer.ports.letters import LetterToSet
 from mailer.ports.time_ordered_uuids import uuid7
-from tests.factories import BRAND
+from tests.factories import BRAND, policies
 
 TEXT = {"title": "Notice", "parts": {"what_happened": "Somebody **read** files.\n\n- one\n- two"}}
 DRAFT = {
