@@ -49,6 +49,15 @@ FIELDS = {
 }
 """The facts, step by step."""
 OUTCOMES = {"told_by_mail": "Told by mail", "told_by_letter": "Told by letter", "waiting": "Waiting"}
+SUBSTITUTES = (
+    ("gdpr-public", "DE", "FR"),
+    ("gb-public", "GB"),
+    ("us-ca-substitute", "US-CA"),
+    ("us-ma-substitute", "US-MA"),
+    ("us-ny-substitute", "US-NY"),
+    ("us-ca-substitute", "US", "BR"),
+)
+"""The substitute notices that are due, by rule and places; the last one is the strictest where no place has its own."""
 LETTERS = 10
 """Letters of the run: German ones, for the window of DIN 5008."""
 Sums = Counter[tuple[str, ...]]
@@ -83,6 +92,8 @@ async def test_breach_desk(small_stack: Stack, tmp_path: Path) -> None:
         async with stack.running("worker"):
             await _go_out(stack)
         _assert_each_mail_is_the_right_one(stack, people, expected)
+        reminded = {mail.recipients[0] for mail in stack.mails(Subject="[Breach] Copied table: the deadline is over")}
+        assert reminded == {"wanda@work.example", "rita@work.example"}
         await _compare_figures(rita, stack, case, people, expected)
         if HAS_TOOLS:
             await _print_and_post(rita, stack, case, expected)
@@ -243,6 +254,15 @@ async def _compare_page(reader: ConsolePerson, case: str, outcomes: Counter[str]
         assert await _table(reader, table) == due
     channels = {"mail": "Mail", "letter": "Letter", "none": "None: no way is known"}
     assert await _table(reader, "channels") == {said: [_sum(sums, (2, name))] for name, said in channels.items()}
+    due_notices = re.findall(r"\((\d+) of (\d+) people cannot be reached; ([a-z-]+)\)", words)
+    assert sorted(due_notices) == sorted(
+        (
+            str(sum(_sum(sums, (1, place), (5, "address_is_found")) for place in places)),
+            str(sum(_sum(sums, (1, place)) for place in places)),
+            rule,
+        )
+        for rule, *places in SUBSTITUTES
+    )
     reasons = Counter[tuple[str, ...]]()
     for key, people in sums.items():
         reasons[key[3:]] += people
