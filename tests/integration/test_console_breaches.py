@@ -165,7 +165,7 @@ async def test_decisions_need_a_reason_and_can_be_undone(world: World) -> None:
             answer = await browser.send(f"{path}/decision", {"state": state, "reason": reason})
             assert answer.status_code == 422
         unseen = await browser.send(f"{path}/decision", {"state": "closed", "reason": "a\0b"})
-        assert (unseen.status_code, "U+0000" in unseen.text) == (409, True)
+        assert unseen.status_code == 400
         for state, words in (("not_notified", "Nobody is told"), ("open", "Texts"), ("closed", "Closed")):
             reason = f"Because\nof {state} {SCRIPT}"
             answer = await browser.send(f"{path}/decision", {"state": state, "reason": reason})

@@ -13,6 +13,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import (
     BRAND_ACTIONS,
+    BREACH_ACTIONS,
     CAMPAIGN_ACTIONS,
     DESK_ACTIONS,
     EVERYWHERE_ACTIONS,
@@ -117,6 +118,7 @@ def groups_of_rights(brands: Collection[str]) -> list[tuple[str, str, Sequence[s
         ("action", "action_choice", [kind for kind in KINDS if kind not in ACCOUNT_KINDS]),
         ("action", "action_desk", DESK_ACTIONS),
         ("action", "action_campaign", CAMPAIGN_ACTIONS),
+        ("action", "action_breach", BREACH_ACTIONS),
         ("action", "action_import", IMPORT_ACTIONS),
         ("action", "action_mailing", MAILING_ACTIONS),
         ("action", "action_flow", (*BRAND_ACTIONS, *EVERYWHERE_ACTIONS)),
