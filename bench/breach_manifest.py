@@ -1,22 +1,28 @@
-"""Times the manifest of a breach phase: `python -m bench.breach_manifest --people 1000000`."""
+"""Times a breach phase from its check to its first mail: `python -m bench.breach_manifest --people 1000000`."""
 
 import argparse
 import asyncio
 import resource
 import time
 
-from bench.setting import BRAND, SECRET_KEY, Setting, database, setting
+from bench.handing import opened, working
+from bench.setting import ADDRESS_KEY, BRAND, SECRET_KEY, Setting, database, setting
 from mailer.pipeline.breach_manifest_builder import BreachManifestBuilder
 from mailer.pipeline.no_route import NoRoute
 from mailer.policy.breach.draft import BreachPace, BreachPhaseDraft, NoticePart, NoticeText, NoticeVariant
 from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.manifest import people_by
+from mailer.policy.breach.rules import breach_rules_of_policy
 from mailer.policy.campaign_manifest import ManifestTemplate
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import parse_person_identity
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.breach_manifests import BreachCheckRequest, BreachManifest
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.breach_desk_parts import BREACH_DESK
 from mailer.postgres.breach_manifest_building import PostgresBreachManifestQueue
+from mailer.postgres.breach_release import PostgresBreachReleases
 from mailer.postgres.breach_stores import BreachStores, build_breach_stores
 from mailer.rendering.breach_templates import compile_breach_template, name_of_breach_template
 from mailer.rendering.renderer_cache import MailingRendererCache
@@ -68,14 +74,35 @@ async def _requested(room: Setting, stores: BreachStores) -> BreachManifest:
     name = name_of_breach_template(case.id, 1)
     made = {variant: compile_breach_template(files, name, draft, variant, case.facts) for variant in draft.variants}
     kept = {variant: ManifestTemplate(one.version, one.source) for variant, one in made.items()}
-    version = room.policies[BRAND].version
+    policy = room.policies[BRAND]
+    rules = breach_rules_of_policy(policy).as_json()
     return await stores.manifests.request_manifest(
-        BreachCheckRequest(case.id, 1, phase.revision, case.revision, kept, [], [], version), _ANN
+        BreachCheckRequest(case.id, 1, phase.revision, case.revision, kept, rules, [], policy.version), _ANN
     )
 
 
+async def _release(room: Setting, manifest: BreachManifest) -> None:
+    """Releases a check, and prints a line."""
+    begun = time.perf_counter()
+    hasher = AddressHasher(ADDRESS_KEY)
+    releases = PostgresBreachReleases(room.pool, room.writers, hasher, room.policies, BREACH_DESK)
+    await releases.ask_for_release(manifest.id, "person:Aslan")
+    await releases.release(manifest.id, manifest.hash or b"", parse_person_identity("Rita"))
+    print(f"release: {time.perf_counter() - begun:.1f} s")
+
+
+async def _hand_first_batch_over(url: str) -> None:
+    """Hands the first batch over to a processor that takes everything, and prints a line."""
+    begun = time.perf_counter()
+    async with opened(url) as app, working(app) as handover:
+        batch = await app.pool.fetchval("SELECT id FROM batches WHERE lane = 'breach' ORDER BY due_at, id LIMIT 1")
+        await handover.hand_over_batches([batch])
+        sent = await app.pool.fetchval("SELECT count(*) FROM deliveries WHERE state = 'handed_over'")
+    print(f"first batch: {sent} people, {time.perf_counter() - begun:.1f} s with the start of a worker")
+
+
 async def main(url: str, people: int) -> None:
-    """Measures, and prints a line."""
+    """Measures, and prints a line for each step."""
     async with setting(url) as room:
         async with room.pool.acquire() as connection, connection.transaction():
             await connection.execute("SET LOCAL statement_timeout = 0")
@@ -96,7 +123,9 @@ async def main(url: str, people: int) -> None:
         if found is None or found.state != "ready":
             raise LookupError(f"the manifest is not ready: {found and found.problem}")
         print(f"manifest: {found.people:,} people, {seconds:.1f} s, {found.people / seconds:,.0f} a second")
+        await _release(room, found)
         print(f"memory: {before} MB before, {after} MB at most; {dict(people_by(found.sums, 'channel'))}")
+    await _hand_first_batch_over(url)
 
 
 if __name__ == "__main__":

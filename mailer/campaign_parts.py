@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from mailer.actions.breach_checking import BreachChecker
 from mailer.actions.campaign_checking import CampaignChecker
 from mailer.actions.evidence.pack_making import PackParts
+from mailer.actions.evidence.release_rendering import render_release
+from mailer.actions.typesetting.letter_typesetting import LetterTypesetter
 from mailer.app import App
 from mailer.doctor.campaign_outside import CampaignOutsideChecker, UnaskedLinks
 from mailer.link_and_dkim_signers import build_dkim_signers_by_domain
@@ -14,7 +16,6 @@ from mailer.ports.staff import RightInSession
 from mailer.postgres.evidence_packs import PostgresEvidencePacks
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.processors.registry import hosts_of_outside_relays
-from mailer.rendering.breach_samples import render_notice_texts
 from mailer.runtime.link_checking import LinkChecker, read_proxy_setting
 from mailer.runtime.system_resolver import SystemResolver
 from mailer.runtime.time_stamping import HttpTimeStamper
@@ -67,15 +68,13 @@ def build_pack_parts_opener(app: App) -> Callable[[str, str, RightInSession | No
 
 def build_pack_parts(app: App, reader: EvidenceReader) -> PackParts:
     """Returns the parts of which evidence packs are made. `reader` acts for whoever takes a pack out."""
+    typesetter = LetterTypesetter(app.settings.letter_fonts)
 
-    async def render(release: PackedRelease) -> AsyncIterator[tuple[str, bytes]]:
+    def render(release: PackedRelease) -> AsyncIterator[tuple[str, bytes]]:
         policy = app.policies.get(release.brand)
         if policy is None:
             raise ValueError(f"no policy of the brand {release.brand} is in force")
-        for variant, template in release.templates.items():
-            texts = render_notice_texts(policy, app.links, template, release.template_name, release.released_at)
-            for name, content in texts:
-                yield f"{variant}/{name}", content
+        return render_release(policy, app.links, typesetter, release)
 
     stamper = HttpTimeStamper(app.settings.timestamp_url) if app.settings.timestamp_url else None
     return PackParts(reader, app.ledger, render, stamper)

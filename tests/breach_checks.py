@@ -112,7 +112,7 @@ class BreachChecks:
         return found
 
     def file_worker(self, owner: str = OWNER) -> UploadedFileWorker[BreachFile]:
-        """What reads files."""
+        """A worker that reads files."""
         importer = BreachFileImporter(self.file_queue, self.world.policies, owner)
         return UploadedFileWorker(self.file_queue, owner, importer.read_file)
 
@@ -128,7 +128,7 @@ class BreachChecks:
         return MailingRendererCache(self.world.policies, templates(), self.world.links, None)
 
     def checker(self) -> BreachChecker:
-        """What checks phases."""
+        """A builder of checks."""
         return BreachChecker(self.world.policies, templates)
 
     async def start_check(self, case: BreachCase) -> BreachCheckOutcome:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.actions.evidence.pack_making import MadePack, PackOrder, PackParts, canonical_octets, iterate_pack
+from mailer.actions.evidence.release_rendering import render_release
+from mailer.actions.typesetting.letter_typesetting import SetLetters
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.policy.breach.draft import BreachPhaseDraft
 from mailer.policy.breach.facts import BreachFacts, DataKind, Risk
@@ -19,8 +21,9 @@ from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.breach_cases import PostgresBreachCases
 from mailer.postgres.evidence_packs import PostgresEvidencePacks
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
-from mailer.rendering.breach_samples import render_notice_texts
+from mailer.rendering.letter_pages import LetterRunPages
 from mailer.rendering.template_compiler import compile_stored_source
+from tests.breach_rules import RULES
 from tests.factories import BRAND, World, person, policies, templates
 
 WRITER = "person:Wanda"
@@ -75,7 +78,7 @@ class ReleasedCase:
         head = {
             "facts": found["facts"],
             "draft": found["draft"],
-            "rules": [{"id": "gdpr-34"}],
+            "rules": RULES.as_json(),
             "policy": "2024",
             "templates": {"elsewhere": [template.version, hashlib.sha256(template.source.encode()).hexdigest()]},
         }
@@ -117,14 +120,27 @@ class ReleasedCase:
         return b"".join([part async for part in iterate_pack(case, order, parts, MadePack())])
 
 
+class PlainTypesetter:
+    """A typesetter that writes the headings and titles of letters as they are."""
+
+    async def set_pdf(self, run: LetterRunPages, *, is_tagged: bool = False) -> SetLetters:
+        """Returns the texts of the letters."""
+        said = [one.title + " ".join(section.heading for section in one.sections) for one in run.contents]
+        return SetLetters("\n".join(said).encode(), tuple(range(1, len(said) + 1)), len(said))
+
+    async def set_picture_of_first_page(self, run: LetterRunPages) -> bytes:
+        """Returns nothing."""
+        return b""
+
+    async def require_printable(self, lines: tuple[str, ...]) -> None:
+        """Refuses nothing."""
+
+
 def open_pack_parts(world: World, actor: str, network: str, used: RightInSession | None) -> PackParts:
     """The parts of packs, as `mailer.campaign_parts` puts them together."""
     named = writers_requiring_session_and_right(world.writers.writers_with_actor(actor, network), used)
 
-    async def render(release: PackedRelease) -> AsyncIterator[tuple[str, bytes]]:
-        for variant, template in release.templates.items():
-            policy, name = policies()[BRAND], release.template_name
-            for file, content in render_notice_texts(policy, world.links, template, name, release.released_at):
-                yield f"{variant}/{file}", content
+    def render(release: PackedRelease) -> AsyncIterator[tuple[str, bytes]]:
+        return render_release(policies()[BRAND], world.links, PlainTypesetter(), release)
 
     return PackParts(PostgresEvidencePacks(world.pool, named), world.ledger, render)

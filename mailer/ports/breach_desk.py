@@ -158,6 +158,10 @@ class BreachDutyStore(Protocol):
         """Returns when the first phase was released, for each case of which one was."""
         ...
 
+    async def list_phases_released_alone(self, case_id: UUID) -> Sequence[int]:
+        """Returns the phases that one person alone has released, and at which nobody has looked a second time."""
+        ...
+
     async def read_steps(self, case_id: UUID) -> BreachSteps:
         """Returns the steps of the last phase that is not cancelled; empty ones if it was not checked as it is."""
         ...

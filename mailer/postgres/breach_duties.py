@@ -61,6 +61,10 @@ class PostgresBreachDuties:
         """See the port."""
         return await list_first_releases(self._pool, case_ids)
 
+    async def list_phases_released_alone(self, case_id: UUID) -> Sequence[int]:
+        """See the port."""
+        return [row["phase"] for row in await self._pool.fetch(_SQL["released_alone"], case_id)]
+
     async def read_steps(self, case_id: UUID) -> BreachSteps:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["steps"], case_id)

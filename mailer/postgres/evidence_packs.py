@@ -1,6 +1,6 @@
 """Reads breach cases for their evidence packs, from PostgreSQL."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,16 +15,8 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
 _SQL = load_statements("evidence_packs")
 _PAGE: Final = 2000
-_TABLES: Final[Mapping[str, str]] = {
-    "checks": "breach_manifests",
-    "public_notices": "public_notices",
-    "public_notice_gaps": "public_notice_gaps",
-    "clocks": "breach_clocks",
-    "duties": "breach_duties_done",
-    "stops": "breach_stops",
-    "letter_runs": "letter_runs",
-}
-"""The tables of which a pack has a file each, by the name of the file."""
+_TABLES: Final = ("checks", "public_notices", "public_notice_gaps", "clocks", "duties", "stops", "letter_runs")
+"""The statements of which a pack has a file each, of the same name."""
 
 
 class PostgresEvidencePacks:
@@ -86,9 +78,8 @@ class PostgresEvidencePacks:
 
     async def iterate_letters(self, case_id: UUID) -> AsyncIterator[Record]:
         """See the port."""
-        if await self._pool.fetchval(_SQL["has_table"], "letter_states"):
-            async for row in self._pages("letters", case_id):
-                yield row["row"]
+        async for row in self._pages("letters", case_id):
+            yield row["row"]
 
     async def iterate_names(self, case_id: UUID) -> AsyncIterator[Record]:
         """See the port."""
@@ -104,8 +95,6 @@ class PostgresEvidencePacks:
             after = rows[-1][0]
 
     async def _read_table(self, name: str, case_id: UUID) -> Sequence[Record]:
-        if not await self._pool.fetchval(_SQL["has_table"], _TABLES[name]):
-            return []
         return [row["row"] for row in await self._pool.fetch(_SQL[name], case_id)]
 
 

@@ -79,7 +79,7 @@ async def test_a_phase_is_checked_in_the_console(world: World) -> None:
 
 
 async def test_addresses_are_seen_and_exported_on_record(world: World) -> None:
-    """Who may read people sees them by pressing a button; the ledger says so. Others get neither."""
+    """A person with the right to read people sees them by a button; the ledger says so. Others get neither."""
     await world.known(1, country="DE")
     checks = BreachChecks(world)
     case, path = await path_of_new_phase(checks)

@@ -73,7 +73,7 @@ async def test_a_file_of_another_case_knows_its_own_people(checks: BreachChecks,
 
 
 async def test_a_sign_up_after_the_case_is_a_new_account(checks: BreachChecks, world: World) -> None:
-    """What the file did not say about somebody takes nothing away from an account that they open later."""
+    """Silence of a file about somebody takes nothing away from an account that they open later."""
     await checks.read(await checks.upload(await checks.new_case(), "email\nuser-1@people.example\n"))
     await world.known(1, email="user-1@people.example", source="sign-up", policy_version="2006")
     standings = await world.pool.fetch(

@@ -168,12 +168,14 @@ async def test_one_person_alone_releases_with_a_reason_and_another_one_looks(wor
         page = await alone.page()
         assert "Somebody else has to look at it" in page
         assert "Record the second look" not in page
+        assert "One person alone has released phase 1" in await alone.page("../..")
         look = {"manifest": str(manifest_id), "finding": "wrong", "words": "One place is missing"}
         await alone.press("second-look", 409, look)
         await world.pool.execute("UPDATE breach_manifests SET released_at = released_at - interval '25 hours'")
         assert "overdue" in await looker.page("second-look")
         await looker.press("second-look", 303, look)
         assert "Rita has looked at it: One place is missing" in await alone.page()
+        assert "One person alone" not in await alone.page("../..")
     reasons = [entry["reason"] for entry in await world.entries()]
     assert {"breach_released_alone", "breach_second_look_wrong"} <= set(reasons)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from mailer.actions.evidence.zip_streaming import StreamedZip
+from mailer.actions.typesetting.letter_typesetting import TypesettingFailed
 from mailer.ports.evidence_packs import (
     EvidenceReader,
     ExtractedEntry,
@@ -194,7 +195,7 @@ async def _rendered_or_note(
     try:
         async for name, content in render(release):
             yield name, content
-    except ValueError as error:  # the errors of templates, headers and letters are such
+    except (ValueError, TypesettingFailed) as error:  # the errors of templates, headers and texts are ValueErrors
         made.problems.append(f"phase {release.phase}: not every text could be rendered any more: {error}")
 
 

@@ -21,7 +21,7 @@ class BreachChannel(StrEnum):
     MAIL = "mail"
     LETTER = "letter"
     NONE = "none"
-    """By none: the reason says why."""
+    """No channel: the reason says why."""
 
 
 class BreachLine(NamedTuple):

@@ -94,3 +94,7 @@ SELECT zone FROM staff_time_zones WHERE staff_id = $1
 
 -- name: save_zone
 INSERT INTO staff_time_zones (staff_id, zone) VALUES ($1, $2) ON CONFLICT (staff_id) DO UPDATE SET zone = excluded.zone
+
+-- name: released_alone
+SELECT phase FROM breach_manifests
+WHERE case_id = $1 AND state = 'released' AND break_glass IS NOT NULL AND second_look_at IS NULL ORDER BY phase

@@ -71,6 +71,3 @@ SELECT to_jsonb(s) AS row FROM breach_stops s WHERE s.case_id = $1 ORDER BY s.id
 
 -- name: letter_runs
 SELECT to_jsonb(r) - '{owner,lease_until}'::text[] AS row FROM letter_runs r WHERE r.case_id = $1 ORDER BY r.requested_at
-
--- name: has_table
-SELECT to_regclass($1) IS NOT NULL

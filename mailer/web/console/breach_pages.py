@@ -154,6 +154,7 @@ async def breach_page(request: ConsoleRequest, case: BreachCase, problem: str | 
         path=path_of_breach(case),
         stage=stage,
         line=breach_state_line(case, phases, await stores.duties.read_steps(case.id), stage),
+        released_alone=await stores.duties.list_phases_released_alone(case.id),
         next=next_breach_action(case, phases, stage, await _stops_of_phases(request, phases)),
         missing=missing_facts(case.facts),
         rows=rows,
