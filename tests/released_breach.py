@@ -23,6 +23,7 @@ from mailer.postgres.evidence_packs import PostgresEvidencePacks
 from mailer.postgres.staff_changes import writers_requiring_session_and_right
 from mailer.rendering.letter_pages import LetterRunPages
 from mailer.rendering.template_compiler import compile_stored_source
+from tests.breach_rules import RULES
 from tests.factories import BRAND, World, person, policies, templates
 
 WRITER = "person:Wanda"
@@ -77,7 +78,7 @@ class ReleasedCase:
         head = {
             "facts": found["facts"],
             "draft": found["draft"],
-            "rules": [{"id": "gdpr-34"}],
+            "rules": RULES.as_json(),
             "policy": "2024",
             "templates": {"elsewhere": [template.version, hashlib.sha256(template.source.encode()).hexdigest()]},
         }

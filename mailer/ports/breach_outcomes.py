@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from mailer.policy.breach.draft import BreachPhaseDraft
-from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.outcomes import BreachFigures
 from mailer.policy.campaign_manifest import ManifestTemplate
 
@@ -31,16 +29,14 @@ class ReleasedPhase(NamedTuple):
 
     Attributes:
         released_by: an identity, as text. templates: by variant, as they were checked and sent.
-        facts, draft, rules: of its manifest; the rules as JSON.
+        frozen: facts, draft and rules of its manifest, as JSON.
     """
 
     phase: int
     released_at: datetime
     released_by: str
     templates: Mapping[str, ManifestTemplate]
-    facts: BreachFacts
-    draft: BreachPhaseDraft
-    rules: Sequence[Mapping[str, Any]]
+    frozen: Mapping[str, Any]
 
 
 class PersonOutcomeRow(NamedTuple):

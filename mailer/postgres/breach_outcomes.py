@@ -15,8 +15,6 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.unit_of_work import open_unit_of_work
 from mailer.ledger.writers import LedgerWriters
 from mailer.metrics_and_logger import log
-from mailer.policy.breach.draft import BreachPhaseDraft
-from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.breach.outcomes import (
     BreachFigures,
     Outcome,
@@ -62,9 +60,7 @@ class PostgresBreachOutcomes:
                 row["released_at"],
                 row["released_by"],
                 {name: ManifestTemplate(*template) for name, template in row["templates"].items()},
-                BreachFacts.model_validate(row["facts"]),
-                BreachPhaseDraft.model_validate(row["draft"]),
-                row["rules"],
+                {name: row[name] for name in ("facts", "draft", "rules")},
             )
             for row in await self._pool.fetch(_SQL["released_phases"], case_id)
         ]

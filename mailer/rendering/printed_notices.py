@@ -1,6 +1,6 @@
-"""The text of a released notice for print, from its frozen draft, facts and rules, with the headings of laws. Pure."""
+"""The text of a released notice for print: of its frozen draft, facts and rules. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -17,37 +17,40 @@ from mailer.rendering.letter_pages import LetterPage, LetterRunPages, LetterSend
 _NOBODY: Final = LetterPage(0, (NAME,), 0)
 
 
-def content_of_frozen_notice(
-    draft: BreachPhaseDraft, facts: BreachFacts, rules: Sequence[Mapping[str, Any]], variant: str, locale: str
-) -> LetterContent:
+def content_of_frozen_notice(frozen: Mapping[str, Any], variant: str, locale: str) -> LetterContent:
     """Returns the content of a notice as a manifest has frozen it, the same as that of its mail.
 
     Args:
-        draft: of the manifest.
-        facts: of the manifest.
-        rules: of the manifest, as JSON.
+        frozen: a BreachPhaseDraft as `draft`, BreachFacts as `facts`, and rows of rules as `rules`, all as JSON.
         variant: one of the draft.
         locale: of one of its texts.
 
     Raises:
         DraftTextRefused: the text cannot be shown. It is a ValueError.
     """
-    required = required_parts(facts, breach_rules_of_json(rules), draft.variants[variant].places)
+    draft = BreachPhaseDraft.model_validate(frozen["draft"])
+    facts, rules = BreachFacts.model_validate(frozen["facts"]), breach_rules_of_json(frozen["rules"])
+    required = required_parts(facts, rules, draft.variants[variant].places)
     return notice_content(draft, variant, locale, headings_of_language(required, locale))
 
 
 def letter_to_nobody(
-    content: LetterContent, policy: Policy, places: Sequence[str], locale: str, day: date
+    frozen: Mapping[str, Any], variant: str, locale: str, policy: Policy, dated: date
 ) -> LetterRunPages:
-    """Returns a letter without personal data, in the format of the first of the places.
+    """Returns the letter of a variant without personal data, for authorities, in the format of its first place.
 
     Args:
-        content: of the notice.
+        frozen: as above.
+        variant: one of its draft.
+        locale: of one of its texts.
         policy: of the brand, which names the sender.
-        places: of the variant.
-        locale: of the text.
-        day: the date of the letter.
+        dated: the day that it bears.
+
+    Raises:
+        DraftTextRefused: the text cannot be shown. It is a ValueError.
     """
-    window = window_of_country(places[0][:2] if places else None)
+    content = content_of_frozen_notice(frozen, variant, locale)
+    [first, *_] = frozen["draft"]["variants"][variant].get("places") or [""]
+    window = window_of_country(first.partition("-")[0])
     sender = LetterSender(policy.controller.name, policy.controller.postal_address)
-    return LetterRunPages(window, locale, day, sender, (content,), (_NOBODY,))
+    return LetterRunPages(window, locale, dated, sender, (content,), (_NOBODY,))

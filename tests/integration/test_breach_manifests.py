@@ -221,7 +221,7 @@ async def test_texts_with_errors_freeze_nothing(checks: BreachChecks, world: Wor
 
 
 async def test_a_check_tells_the_languages_that_are_missing(checks: BreachChecks, world: World) -> None:
-    """By variant, with the number of people: the file's word counts where nothing else is known."""
+    """A finding for each variant and language, with the number of people; what only the file says counts too."""
     await world.known(1, 2, country="DE", locale="fr")
     await world.known(3, country="DE", locale="de-AT")
     await world.known(4, country="US", locale="ja")

@@ -1,18 +1,17 @@
 """Headings that a rule of a policy alone sets: mail, letters, the public notice and the telephone script have them."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from mailer.actions.letter_contents import content_of_letter, sample_letter
+from mailer.actions.letter_contents import content_of_letter
 from mailer.policy.breach.draft import ELSEWHERE, BreachPhaseDraft, NoticePart, NoticeText, NoticeVariant
 from mailer.policy.breach.letter_sheets import WindowFormat
 from mailer.policy.breach.rules import BreachRules, breach_rules_of_json, required_parts
-from mailer.ports.breach_outcomes import ReleasedPhase
 from mailer.ports.letters import LetterToSet
 from mailer.rendering.breach_content import headings_of_language, telephone_script
 from mailer.rendering.breach_public_texts import check_public_notice
 from mailer.rendering.letter_content import BulletList, Paragraph, TextRun
+from mailer.rendering.printed_notices import letter_to_nobody
 from tests.breach_rules import RULES, facts, rules
 from tests.breach_texts import TODAY, policy_of
 
@@ -75,11 +74,12 @@ def test_a_letter_shows_markup_as_print() -> None:
 
 def test_a_sample_letter_is_to_nobody() -> None:
     """An authority gets the print of the notice, in the format of the place, dated as the release, with no address."""
-    at = datetime(2026, 12, 1, 9, tzinfo=UTC)
-    frozen = draft().model_copy(update={"variants": {"us": NoticeVariant(places=("US-CA",), texts=TEXTS)}})
-    made = sample_letter(ReleasedPhase(1, at, "person:Rea", {}, FACTS, frozen, MINE.as_json()), policy_of(), "us", "en")
+    variants = {"us": NoticeVariant(places=("US-CA",), texts=TEXTS), ELSEWHERE: NoticeVariant()}
+    written = BreachPhaseDraft(variants=variants)
+    frozen = {"draft": written.model_dump(mode="json"), "facts": FACTS.model_dump(mode="json"), "rules": MINE.as_json()}
+    made = letter_to_nobody(frozen, "us", "en", policy_of(), TODAY)
     assert [one.lines for one in made.letters] == [("Sample",)]
-    assert (made.window, made.dated, made.language) == (WindowFormat.US, at.date(), "en")
+    assert (made.window, made.dated, made.language) == (WindowFormat.US, TODAY, "en")
     assert made.contents[0].sections[0].heading == "What Happened"
 
 

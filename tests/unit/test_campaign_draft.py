@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from mailer.actions.campaign_checking import draft_problems
-from mailer.policy.campaign_draft import CampaignDraft
+from mailer.policy.campaign_draft import CampaignDraft, LocalizedDraft
 from tests.template_files import POLICIES
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -28,6 +28,13 @@ def test_draft_survives_json() -> None:
     draft = CampaignDraft.model_validate({**_LEAST, "variants": {"a": {"en": {"subject": "Hi", "blocks": blocks}}}})
     assert CampaignDraft.model_validate_json(draft.model_dump_json()) == draft
     assert len(draft.variants["a"]["en"].blocks) == 8
+
+
+@pytest.mark.parametrize("block", [{"type": "html", "html": "a\0b"}, {"type": "text", "markdown": "a\0b"}])
+def test_no_block_has_a_character_that_the_database_cannot_hold(block: dict[str, str]) -> None:
+    """U+0000 is refused before it is stored, in HTML as in Markdown."""
+    with pytest.raises(ValidationError, match="pattern"):
+        LocalizedDraft.model_validate({"blocks": [block]})
 
 
 @pytest.mark.parametrize(

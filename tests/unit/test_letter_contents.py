@@ -4,10 +4,9 @@ import pytest
 
 from mailer.actions.letter_contents import content_of_letter
 from mailer.policy.breach.facts import BreachFacts
-from mailer.policy.breach.rules import breach_rules_of_policy
 from mailer.ports.letters import LetterToSet
 from mailer.ports.time_ordered_uuids import uuid7
-from tests.factories import BRAND, policies
+from tests.factories import BRAND
 
 TEXT = {"title": "Notice", "parts": {"what_happened": "Somebody **read** files.\n\n- one\n- two"}}
 DRAFT = {
@@ -26,8 +25,7 @@ def test_a_letter_has_the_headings_of_its_variant(variant: str, locale: str, hea
     """California sets its headings; elsewhere they are the shipped ones of the language."""
     facts = BreachFacts().model_dump(mode="json")
     person = 1, "user-1", "Ada", "US", ["1 Main Street"], False
-    rules = breach_rules_of_policy(policies()[BRAND]).as_json()
-    letter = LetterToSet(*person, uuid7(), DRAFT, facts, rules, variant, locale, BRAND)
+    letter = LetterToSet(*person, uuid7(), DRAFT, facts, (), variant, locale, BRAND)
     content = content_of_letter(letter)
     assert content.sections[0].heading.startswith(heading)
     assert len(content.sections[0].blocks) == 2

@@ -3,13 +3,10 @@
 from collections.abc import AsyncIterator
 
 from mailer.actions.letter_making import Typesetter
-from mailer.policy.breach.draft import BreachPhaseDraft
-from mailer.policy.breach.facts import BreachFacts
 from mailer.policy.policy_file import Policy
 from mailer.ports.evidence_packs import PackedRelease
 from mailer.rendering.breach_samples import render_notice_texts
-from mailer.rendering.letter_pages import LetterRunPages
-from mailer.rendering.printed_notices import content_of_frozen_notice, letter_to_nobody
+from mailer.rendering.printed_notices import letter_to_nobody
 from mailer.rendering.signed_links import SignedLinks
 
 
@@ -34,14 +31,6 @@ async def render_release(
             yield f"{variant}/{name}", content
     for variant, written in release.frozen["draft"]["variants"].items():
         for locale in written.get("texts", ()):
-            made = await typesetter.set_pdf(_letter(policy, release, variant, locale), is_tagged=True)
+            letter = letter_to_nobody(release.frozen, variant, locale, policy, release.released_at.date())
+            made = await typesetter.set_pdf(letter, is_tagged=True)
             yield f"{variant}/{locale}.pdf", made.content
-
-
-def _letter(policy: Policy, release: PackedRelease, variant: str, locale: str) -> LetterRunPages:
-    """Returns the letter of a variant in a language, dated with the release."""
-    draft = BreachPhaseDraft.model_validate(release.frozen["draft"])
-    facts = BreachFacts.model_validate(release.frozen["facts"])
-    content = content_of_frozen_notice(draft, facts, release.frozen["rules"], variant, locale)
-    places = draft.variants[variant].places
-    return letter_to_nobody(content, policy, places, locale, release.released_at.date())

@@ -11,7 +11,6 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mailer.actions.breach_reports import UnknownAuthorityForm, make_report
-from mailer.actions.letter_contents import sample_letter
 from mailer.actions.typesetting.letter_typesetting import TypesettingFailed
 from mailer.policy.breach.authority_forms import FORMS
 from mailer.policy.breach.authority_reports import AuthorityReport, report_as_markdown
@@ -20,6 +19,7 @@ from mailer.ports.breach_cases import BreachCase
 from mailer.ports.breach_outcomes import ReleasedPhase
 from mailer.rendering.breach_samples import locales_of_stored_template, sample_copy
 from mailer.rendering.campaign_fields import DraftTextRefused
+from mailer.rendering.printed_notices import letter_to_nobody
 from mailer.rendering.template import RenderError
 from mailer.rendering.template_files import TemplateError
 from mailer.web.brand_look import PLAIN_LOOK
@@ -103,7 +103,8 @@ async def _sample_pdf(
 ) -> Response:
     """Returns the letter to nobody as PDF, or the page of samples with the reason why it cannot be set."""
     try:
-        letter = sample_letter(phase, policy_of_case(request, case), variant, locale)
+        policy, day = policy_of_case(request, case), phase.released_at.date()
+        letter = letter_to_nobody(phase.frozen, variant, locale, policy, day)
         made = await request.console.operations.typesetter.set_pdf(letter, is_tagged=True)
     except (DraftTextRefused, TypesettingFailed) as refusal:
         return frame_body(page_of_text(f"<h1>It cannot be printed</h1><p>{escape(str(refusal))}</p>"), 422)
