@@ -120,6 +120,20 @@ async def test_a_variant_that_was_cancelled_in_a_stop_stays_so(breaches: Breache
     }
 
 
+async def test_what_comes_back_after_the_end_of_a_phase_is_not_told_again(breaches: Breaches, world: World) -> None:
+    """All its mail was handed over, so no mailing can be cancelled: still nobody gets a letter any more."""
+    await world.known(1, 2)
+    case_id = await breaches.write()
+    await breaches.release(await breaches.asked(case_id, [Line(1, "letter", "no_address"), Line(2)]))
+    await breaches.send_all()
+    await world.pool.execute("UPDATE notices SET state = 'done'")
+    await stop_phase(breaches, case_id, 1, OPS, WHY)
+    await cancel_phase(breaches, case_id, 1, OPS, WHY)
+    await world.pool.execute("UPDATE notices SET state = 'open'")
+    assert await breaches.stops.hold_stopped_phases() == 1
+    assert await breaches.notices() == {"user-1": ("closed", "no_address", "breach_stopped")}
+
+
 async def test_the_wrong_people_are_told_so_by_the_next_phase(breaches: Breaches, world: World) -> None:
     """Exactly who was told is on a list, which is the audience of the correction; erased people are not on it."""
     await world.known(1, 2, 3, 4)

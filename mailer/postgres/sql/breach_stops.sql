@@ -39,9 +39,10 @@ WHERE s.ended_at IS NULL AND m.finished_at IS NULL AND m.state = 'released'
 ON CONFLICT DO NOTHING RETURNING key::uuid AS mailing_id, by, reason
 
 -- name: hold_again
+-- Also of phases that were ended for good: a letter or a mail that comes back is not followed by another one.
 UPDATE notices n SET state = 'closed', note = 'breach_stopped', changed_at = now(), changed_by = s.stopped_by
 FROM breach_stops s JOIN breach_mailings b ON b.case_id = s.case_id AND b.phase = s.phase
-WHERE s.ended_at IS NULL AND n.mailing_id = b.mailing_id AND n.state IN ('open', 'taken')
+WHERE (s.ended_at IS NULL OR s.ended = 'cancelled') AND n.mailing_id = b.mailing_id AND n.state IN ('open', 'taken')
 
 -- name: brands_of
 SELECT id, brand FROM mailings WHERE id = ANY ($1::uuid[])
