@@ -1,7 +1,7 @@
 """Tables that know people, and the part of a copy of personal data that each has."""
 
 NOT_OF_PEOPLE = ("pictures", "manifests", "breach_manifests", "breach_expansions")
-"""Tables with a content type, a hash over all of an audience, or the number up to which lines have become deliveries."""
+"""Tables with a content type, a hash over all of an audience, or the number of a line up to which something is done."""
 TOLD = {
     **{name: (name,) for name in ("consents", "wishes", "data_requests", "suppressions", "notices")},
     **{name: (name,) for name in ("postal_addresses", "holds", "disclosures", "deliveries")},
