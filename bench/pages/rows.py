@@ -49,6 +49,9 @@ class Known:
         imported: the id of an uploaded file whose columns were read.
         draft: the id of a campaign with revisions 1 and 2 that waits for its release.
         campaign: the id of a released campaign.
+        breach: the id of a breach case whose first phase waits for its release, and its check.
+        breach_check: the id of the check.
+        told_breach: the id of a breach case whose first phase is released.
     """
 
     filled: Filled
@@ -65,6 +68,9 @@ class Known:
     imported: UUID
     draft: UUID
     campaign: UUID
+    breach: UUID
+    breach_check: UUID
+    told_breach: UUID
 
 
 def get_routes() -> Iterator[str]:
@@ -130,6 +136,7 @@ def console_rows(known: Known) -> dict[str, list[str]]:
         "/console/letters/{mail_id}": [f"/console/letters/{known.received}"],
         **_import_rows(known),
         **_campaign_rows(known),
+        **_breach_rows(known),
         "/console/dead": ["/console/dead", "/console/dead?kind=refused", f"/console/dead?before={known.letter}"],
         "/console/dead/replay": ["/console/dead/replay?kind=refused"],
         "/console/dead/{letter_id}": [f"/console/dead/{known.letter}"],
@@ -156,6 +163,33 @@ def _campaign_rows(known: Known) -> dict[str, list[str]]:
         "/console/campaigns/{campaign_id}/report.csv": [f"{campaign}/report.csv"],
         "/console/campaigns/{campaign_id}/winner": [f"{campaign}/winner"],
         **_sending_rows(known.draft),
+    }
+
+
+def _breach_rows(known: Known) -> dict[str, list[str]]:
+    """The pages of the breach desk: of a case that waits for its release, and of a released one."""
+    route, own, told = "/console/breaches/{case_id}", f"/console/breaches/{known.breach}", known.told_breach
+    phases = ("", "/preview", "/preview-body", "/test", "/audience", "/audience/files", "/check", "/check/progress")
+    after = ("outcomes", "outcomes.csv", "public-notice", "reports", "samples", "letters", "pack")
+    people = f"{own}/phases/1/people?manifest={known.breach_check}"
+    return {
+        "/console/breaches": ["/console/breaches", f"/console/breaches?brand={BRAND}"],
+        "/console/breaches/new": ["/console/breaches/new"],
+        "/console/breach-letters": ["/console/breach-letters"],
+        route: [own, f"/console/breaches/{told}"],
+        f"{route}/history": [f"{own}/history"],
+        f"{route}/facts": [f"{own}/facts?step=when"],
+        f"{route}/decision": [f"{own}/decision"],
+        **{f"{route}/phases/{{phase}}{name}": [f"{own}/phases/1{name}"] for name in phases},
+        f"{route}/phases/{{phase}}/people": [f"{people}&channel=mail", f"{people}&channel=letter&after=1000"],
+        f"{route}/phases/{{phase}}/release": [f"{own}/phases/1/release", f"/console/breaches/{told}/phases/1/release"],
+        f"{route}/phases/{{phase}}/second-look": [f"/console/breaches/{told}/phases/1/second-look"],
+        f"{route}/phases/{{phase}}/stop": [f"/console/breaches/{told}/phases/1/stop"],
+        **{f"{route}/{name}": [f"/console/breaches/{told}/{name}"] for name in after},
+        f"{route}/reports/{{name}}": [f"/console/breaches/{told}/reports/gdpr-art-33"],
+        f"{route}/samples/{{phase}}/{{variant}}/{{locale}}.{{kind}}": [
+            f"/console/breaches/{told}/samples/1/elsewhere/en.html"
+        ],
     }
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from bench.pages.breach_scene import add_breaches
 from bench.pages.fill import Filled, fill
 from bench.pages.rows import BRAND, Known
 from mailer.actions.people_look_up import PersonLookUpAndActStores, record_look_at_person
@@ -176,6 +177,9 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
     staff, session, half = await _sessions(parts, connection)
     await connection.execute(_CAMPAIGN_TESTS)
     await connection.execute(_MANIFESTS)
+    files = parts.templates.find_brand_files(BRAND)
+    assert files is not None
+    breach, told = await add_breaches(connection, files, parts.policies[BRAND], filled.large, filled.people)
     await _look_first_person_up(parts, filled, staff)
     join = await parts.staff.directory.add_staff_member(parse_person_identity("Joe New"), "joe@work.example", [], _BY)
     ids = {
@@ -187,13 +191,22 @@ async def make_scene(parts: SceneParts, connection: "asyncpg.Connection[asyncpg.
             "request": "SELECT id FROM data_requests WHERE recipient_id = 1",
             "draft": "SELECT id FROM campaigns WHERE state = 'awaiting_release' ORDER BY updated_at DESC LIMIT 1",
             "received": "SELECT id FROM received_mail WHERE state = 'waiting' ORDER BY at LIMIT 1",
+            "breach_check": "SELECT manifest_id FROM breach_phases WHERE state = 'awaiting_release' LIMIT 1",
             "imported": "SELECT id FROM recipient_imports WHERE state = 'uploaded'",
         }.items()
     }
     policy = f"{BRAND}@{parts.policies[BRAND].version}"
     return Scene(
         Known(
-            filled, waiting, staff=staff, publisher=str(PUBLISHER), policy=policy, join=join, campaign=campaign, **ids
+            *(filled, waiting),
+            staff=staff,
+            publisher=str(PUBLISHER),
+            policy=policy,
+            join=join,
+            campaign=campaign,
+            breach=breach,
+            told_breach=told,
+            **ids,
         ),
         session,
         half,
