@@ -16,6 +16,7 @@ from mailer.web.app import create_app
 from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.console import console_pages, second_factor_checks
 from tests.browser.breach_people_tour import take_tour_of_breach_people
+from tests.browser.breach_release_tour import take_tour_of_breach_release
 from tests.browser.breach_texts_tour import take_tour_of_breach_texts
 from tests.browser.breach_tour import take_tour_of_breaches
 from tests.browser.campaign_tour import take_tour_of_campaigns
@@ -146,6 +147,7 @@ async def test_pages_of_the_console(world: World) -> None:
             await take_tour_of_operations(tours, world)
             await take_tour_of_breaches(ops, world)
             await take_tour_of_breach_people(ops, officer, world)
+            await take_tour_of_breach_release(ops, officer, world)
             await take_tour_of_campaigns(marketer, world)
             await take_tour_of_sending(marketer, world)
             await take_tour_of_segments(marketer, world)
