@@ -94,7 +94,7 @@ async def test_other_answers_are_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A redirect is not followed; a long or late answer is cut off."""
-    monkeypatch.setattr(public_page_fetching, "FILE_SECONDS", 0.3)
+    monkeypatch.setattr(public_page_fetching, "FILE_SECONDS", 1.0)
     asked = list[bytes]()
     ours, trusting = certificate
     async with serving(answer, ours, asked) as url:
