@@ -48,9 +48,9 @@ def person(number: int, name: str | None = "Ada Lovelace", *lines: str, country:
 
 def run_tool(name: str, *arguments: str | Path, pdf: bytes) -> bytes:
     """Runs a tool of poppler over a PDF, and returns what it says. The file is `-`."""
-    libraries = ":".join(map(str, (_CACHE / "root/usr/lib").glob("*-linux-gnu")))
+    libraries = ":".join(map(str, (_CACHE / "unpacked/usr/lib").glob("*-linux-gnu")))
     environment = {**os.environ, "LD_LIBRARY_PATH": libraries}
-    program = _CACHE / "root/usr/bin" / name
+    program = _CACHE / "unpacked/usr/bin" / name
     return subprocess.run([program, *arguments], input=pdf, env=environment, capture_output=True, check=True).stdout
 
 

@@ -102,7 +102,7 @@ def canonical(value: Any) -> bytes:
 
 
 class Pack:
-    """The files of a pack. It reads them in parts, and never more than their stated size."""
+    """The files of a pack, read in parts. zipfile raises NotImplementedError for kinds of ZIP that it cannot read."""
 
     def __init__(self, path: str) -> None:
         try:
